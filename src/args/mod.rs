@@ -1,0 +1,242 @@
+//! The command line: text typed to a resolved plan for each command, and nothing else.
+
+mod typed;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::{
+    batch::Limits,
+    command::{self, Connection, InputPlan, Security, Timeouts, push::Destination, serve},
+    failure::Failure,
+    output::Output,
+    receiver::Behaviour,
+    record::{TimeRules, TimeUnit, TokenEncoding},
+    source::{FieldRef, Format, Options, Origin},
+};
+use typed::{Cli, Command, ConnectionArgs, InputArgs, OutputArgs, PushArgs, ServeArgs};
+
+/// What to do.
+pub(crate) enum Plan {
+    Push(Box<command::push::Plan>),
+    Check(command::check::Plan),
+    Serve(serve::Plan),
+}
+
+impl Plan {
+    /// Reads this process's arguments. What can't be resolved is printed here, as is `--help`; the
+    /// exit code is returned.
+    pub(crate) fn from_command_line() -> Result<Self, u8> {
+        let cli = Cli::try_parse().map_err(|error| print(&error))?;
+        resolve(cli).map_err(|failure| {
+            Output::error(&failure);
+            failure.exit_code
+        })
+    }
+}
+
+/// Prints help, the version or what is wrong with the arguments, as clap words it.
+fn print(error: &clap::Error) -> u8 {
+    // With the stream closed there is nobody left to tell.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+fn resolve(cli: Cli) -> Result<Plan, Failure> {
+    match cli.command {
+        Command::Push(args) => push(*args).map(|plan| Plan::Push(Box::new(plan))),
+        Command::Check(args) => Ok(Plan::Check(command::check::Plan {
+            input: input(args.input)?,
+            output: output(&args.output),
+        })),
+        Command::Serve(args) => serve(*args).map(Plan::Serve),
+    }
+}
+
+fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
+    let timeouts = Timeouts {
+        connect: args.connection.connect_timeout,
+        request: args.connection.timeout,
+    };
+    let output = output(&args.output);
+    let destination = if args.delivery.rehearse {
+        if args.connection.names_a_server() {
+            output.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
+        }
+        Destination::Rehearsal
+    } else {
+        Destination::Server(Box::new(connection(args.connection)?))
+    };
+    Ok(command::push::Plan {
+        input: input(args.input)?,
+        destination,
+        timeouts,
+        limits: Limits {
+            records: args.delivery.batch_records,
+            bytes: args.delivery.batch_bytes,
+        },
+        ok_codes: match args.delivery.ok_code {
+            codes if codes.is_empty() => vec![0],
+            codes => codes,
+        },
+        output,
+    })
+}
+
+fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
+    let endpoint = args.server.ok_or_else(|| {
+        // Clap demands it before.
+        Failure::usage_hint("no server", "--server HOST:PORT")
+    })?;
+    Ok(Connection {
+        endpoint,
+        security: if args.plaintext {
+            Security::Plaintext
+        } else {
+            Security::Tls {
+                anchors: args.cacert,
+                identity: args.cert.zip(args.key),
+                insecure: args.insecure,
+            }
+        },
+        server_name: args.servername,
+        authority: args.authority,
+    })
+}
+
+impl ConnectionArgs {
+    fn names_a_server(&self) -> bool {
+        self.server.is_some()
+            || !self.cacert.is_empty()
+            || self.cert.is_some()
+            || self.servername.is_some()
+            || self.authority.is_some()
+            || self.insecure
+            || self.plaintext
+    }
+}
+
+fn input(args: InputArgs) -> Result<InputPlan, Failure> {
+    let names_column = |field: &Option<FieldRef>| matches!(field, Some(FieldRef::Name(_)));
+    if args.no_header && (names_column(&args.token_field) || names_column(&args.time_field)) {
+        return Err(Failure::usage_hint(
+            "--no-header leaves no names to find a column by",
+            "give the column's number, counted from 1",
+        ));
+    }
+    if args.token_field.is_some() && args.token_field == args.time_field {
+        return Err(Failure::usage(
+            "--token-field and --time-field name the same field",
+        ));
+    }
+    Ok(InputPlan {
+        origins: origins(args.files)?,
+        options: Options {
+            format: args.input_format.format(),
+            token: args.token_field.unwrap_or(FieldRef::Usual),
+            time: args.time_field.unwrap_or(FieldRef::Usual),
+            header: !args.no_header,
+            delimiter: args.delimiter,
+            token_encoding: args.token_encoding.encoding(),
+            time_rules: TimeRules {
+                unit: match args.time_unit {
+                    typed::TimeUnit::S => TimeUnit::Seconds,
+                    typed::TimeUnit::Ms => TimeUnit::Milliseconds,
+                },
+                zone: args.timezone,
+            },
+        },
+        max_errors: args.max_errors,
+        fail_on_empty: args.fail_on_empty,
+    })
+}
+
+fn origins(files: Vec<PathBuf>) -> Result<Vec<Origin>, Failure> {
+    if files.is_empty() {
+        return Ok(vec![Origin::Stdin]);
+    }
+    let origins: Vec<_> = files
+        .into_iter()
+        .map(|file| match file.to_str() {
+            Some("-") => Origin::Stdin,
+            _ => Origin::File(file),
+        })
+        .collect();
+    // It would be empty the second time.
+    if origins.iter().filter(|one| **one == Origin::Stdin).count() > 1 {
+        return Err(Failure::usage("standard input can be read only once"));
+    }
+    Ok(origins)
+}
+
+fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
+    Ok(serve::Plan {
+        listen: args.listen,
+        security: if args.plaintext {
+            serve::Security::Plaintext
+        } else {
+            serve::Security::Tls {
+                identity: args.cert.zip(args.key),
+                client_ca: args.client_ca,
+                write_cacert: args.write_cacert,
+            }
+        },
+        store: args.store,
+        dump: args.dump.map(|file| match file.to_str() {
+            Some("-") => serve::Dump::Stdout,
+            _ => serve::Dump::File(file),
+        }),
+        token_encoding: args.token_encoding.encoding(),
+        behaviour: Behaviour {
+            code: args.code,
+            fail_first: args.fail_first,
+            delay: args.delay,
+            max_message_size: args.max_message_size,
+        },
+        output: output(&args.output),
+    })
+}
+
+fn output(args: &OutputArgs) -> Output {
+    Output {
+        json: args.output == typed::OutputFormat::Json,
+        quiet: args.quiet,
+    }
+}
+
+impl typed::InputFormat {
+    fn format(self) -> Option<Format> {
+        match self {
+            Self::Auto => None,
+            Self::Csv => Some(Format::Csv),
+            Self::Tsv => Some(Format::Tsv),
+            Self::Json => Some(Format::Json),
+            Self::Ndjson => Some(Format::Ndjson),
+            Self::Protojson => Some(Format::ProtoJson),
+        }
+    }
+}
+
+impl typed::TokenEncoding {
+    fn encoding(self) -> TokenEncoding {
+        match self {
+            Self::Utf8 => TokenEncoding::Utf8,
+            Self::Hex => TokenEncoding::Hex,
+            Self::Base64 => TokenEncoding::Base64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::typed::Cli;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

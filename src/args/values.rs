@@ -1,0 +1,201 @@
+//! Values of single flags.
+
+use std::{net::SocketAddr, time::Duration};
+
+use http::uri::Authority;
+use jiff::tz::TimeZone;
+
+use crate::{
+    command::{legal_authority, serve::Listen},
+    endpoint::{Endpoint, EndpointError},
+    source::FieldRef,
+};
+
+/// `HOST:PORT` and its kin.
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|error| {
+        let (what, right) = match error {
+            EndpointError::Empty | EndpointError::NoHost => ("no host", "localhost:9102"),
+            EndpointError::NoPort => ("no port", "localhost:9102"),
+            EndpointError::BadPort => ("no port from 1 to 65535", "localhost:9102"),
+            EndpointError::BadHost => ("no legal host", "localhost:9102 or [::1]:9102"),
+            EndpointError::Scheme => (
+                "no scheme but https:// is known",
+                "https://localhost:9102, or localhost:9102 with --plaintext",
+            ),
+            EndpointError::Path => ("more than a host and a port", "https://localhost:9102"),
+            EndpointError::BareIpv6 => ("an IPv6 address without brackets", "[::1]:9102"),
+        };
+        format!("{what}; a right one is {right}")
+    })
+}
+
+pub(super) fn authority(text: &str) -> Result<Authority, String> {
+    legal_authority(text).ok_or_else(|| "no legal :authority; a right one is localhost:9102".into())
+}
+
+/// `ADDRESS:PORT` or `unix:PATH`.
+pub(super) fn listen(text: &str) -> Result<Listen, String> {
+    if text.starts_with("unix:") {
+        return match Endpoint::parse(text) {
+            Ok(Endpoint::Unix(path)) => Ok(Listen::Unix(path)),
+            _ => Err("no path; a right one is unix:/run/receiver.sock".into()),
+        };
+    }
+    let text = text
+        .strip_prefix("localhost:")
+        .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse::<SocketAddr>().map(Listen::Tcp).map_err(|_| {
+        "no IP address and port; a right one is 127.0.0.1:9102, [::1]:0 or unix:PATH".into()
+    })
+}
+
+/// A name, or a number for a column.
+pub(super) fn field(text: &str) -> Result<FieldRef, String> {
+    match text.parse() {
+        Ok(0) => Err("columns are counted from 1".into()),
+        Ok(column) => Ok(FieldRef::Column(column)),
+        Err(_) if text.is_empty() => Err("no name".into()),
+        Err(_) => Ok(FieldRef::Name(text.to_owned())),
+    }
+}
+
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        [b'"' | b'\r' | b'\n' | 0] => Err("this character has another meaning in CSV".into()),
+        [byte] => Ok(*byte),
+        _ => Err("one character of ASCII, or tab".into()),
+    }
+}
+
+pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| "no such time zone; a right one is Europe/Berlin".into())
+}
+
+pub(super) fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("a whole number of at least 1".into()),
+    }
+}
+
+/// Splits a number from its unit.
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    Some((text[..end].parse().ok()?, &text[end..]))
+}
+
+/// `500ms`, `10s`, `2m`, `1h`; a bare number is seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let millis = split(text).and_then(|(number, unit)| {
+        let millis = match unit {
+            "ms" => 1,
+            "" | "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        number.checked_mul(millis)
+    });
+    // More than a century is a slip, and past what clocks here can add.
+    match millis {
+        Some(millis) if millis < 100 * 366 * 24 * 3_600_000 => Ok(Duration::from_millis(millis)),
+        Some(_) => Err("too long".into()),
+        None => Err("no duration; right ones are 500ms, 10s, 2m, 1h or 10".into()),
+    }
+}
+
+/// A duration that leaves time for something to happen.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("at least 1ms".into()),
+        duration => Ok(duration),
+    }
+}
+
+/// Bytes, `KiB` or `MiB`; at least one byte.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let bytes = split(text).and_then(|(number, unit)| {
+        let factor = match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            _ => return None,
+        };
+        number.checked_mul(factor)
+    });
+    match bytes {
+        Some(0) => Err("at least 1".into()),
+        // The framing of gRPC counts a message's bytes in 32 bits.
+        Some(bytes) => u32::try_from(bytes)
+            .ok()
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .ok_or_else(|| "at most 4294967295".into()),
+        None => Err("no size; right ones are 1048576, 512KiB or 1MiB".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("10", 10_000),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "-1",
+            "1.5s",
+            "1d",
+            "1 s",
+            "99999999999999h",
+            "18446744073709551616",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(timeout("0ms").is_err());
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("512KiB", 512 << 10),
+            ("1MiB", 1 << 20),
+            ("4294967295", u32::MAX as usize),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "1MB", "4096MiB", "1.5MiB", "-1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_and_delimiters() {
+        assert_eq!(field("2"), Ok(FieldRef::Column(2)));
+        assert_eq!(field("id"), Ok(FieldRef::Name("id".into())));
+        assert!(field("0").is_err());
+        assert!(field("").is_err());
+        for (text, byte) in [(";", b';'), ("tab", b'\t'), ("\\t", b'\t'), ("|", b'|')] {
+            assert_eq!(delimiter(text), Ok(byte), "{text}");
+        }
+        for text in ["", "\"", "\n", ";;", "ä"] {
+            assert!(delimiter(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Records to requests.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    source::{Problem, Records},
+    wire::Contract,
+};
+
+/// What a request may hold at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) records: usize,
+    /// Encoded, without the framing of gRPC.
+    pub(crate) bytes: usize,
+}
+
+/// One request, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) message: Bytes,
+    pub(crate) records: u64,
+}
+
+/// The requests of a push, in the order of its records.
+pub(crate) struct Batches<'a> {
+    records: Records<'a>,
+    contract: &'a Contract,
+    limits: Limits,
+    /// Encoded records of the next request.
+    encoded: BytesMut,
+    count: usize,
+}
+
+impl<'a> Batches<'a> {
+    pub(crate) fn new(records: Records<'a>, contract: &'a Contract, limits: Limits) -> Self {
+        Self {
+            records,
+            contract,
+            limits,
+            encoded: BytesMut::new(),
+            count: 0,
+        }
+    }
+
+    /// The next request; `None` behind the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::next`].
+    pub(crate) fn next(&mut self) -> Result<Option<Batch>, Problem> {
+        loop {
+            let before = self.encoded.len();
+            let Self {
+                records,
+                contract,
+                encoded,
+                ..
+            } = self;
+            let more = records.next(|record| contract.append(record, encoded))?;
+            if more.is_none() {
+                return Ok((self.count > 0).then(|| self.take(before, 0)));
+            }
+            if self.count == self.limits.records
+                || (self.count > 0 && self.encoded.len() > self.limits.bytes)
+            {
+                return Ok(Some(self.take(before, 1)));
+            }
+            self.count += 1;
+        }
+    }
+
+    /// Takes the first `length` bytes for a request and leaves `rest` records.
+    fn take(&mut self, length: usize, rest: usize) -> Batch {
+        let records = std::mem::replace(&mut self.count, rest) as u64;
+        Batch {
+            message: self.encoded.split_to(length).freeze(),
+            records,
+        }
+    }
+}

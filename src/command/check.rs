@@ -1,0 +1,19 @@
+//! `check`: reads and validates, contacts nothing.
+
+use std::time::Instant;
+
+use super::{InputPlan, input};
+use crate::{output::Output, report::Summary};
+
+pub(crate) struct Plan {
+    pub(crate) input: InputPlan,
+    pub(crate) output: Output,
+}
+
+pub(crate) fn run(plan: &Plan) -> u8 {
+    let started = Instant::now();
+    let mut summary = Summary::new(None);
+    let failure = input::read(&plan.input, None, &mut summary, plan.output).err();
+    plan.output
+        .summary(&summary.finish(failure, started.elapsed()))
+}

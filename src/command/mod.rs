@@ -1,0 +1,11 @@
+//! One pipeline for each command.
+
+pub(crate) mod check;
+mod connection;
+mod input;
+pub(crate) mod push;
+mod rehearsal;
+pub(crate) mod serve;
+
+pub(crate) use connection::{Connection, Security, Timeouts, legal_authority};
+pub(crate) use input::InputPlan;

@@ -1,0 +1,220 @@
+//! Connections and calls that failed, in words.
+
+use std::time::Duration;
+
+use tonic::Code;
+
+use super::{Failure, Kind, TLS, UNREACHABLE};
+use crate::client::{CallError, Cause, ConnectError, Stage};
+
+impl Failure {
+    /// No connection.
+    pub(crate) fn connect(error: ConnectError) -> Self {
+        let server = error.endpoint.to_string();
+        let unreachable = || {
+            Self::new(
+                Kind::Unreachable,
+                UNREACHABLE,
+                format!("{server} could not be reached"),
+            )
+        };
+        match error.cause {
+            Cause::TimedOut(limit) => unreachable()
+                .cause(format!(
+                    "{} timed out after {}",
+                    doing(error.stage),
+                    seconds(limit)
+                ))
+                .hint(match error.stage {
+                    Stage::Dns => "check the name and the resolver",
+                    Stage::Tcp => "check the address, the port and firewalls; --connect-timeout waits longer",
+                    Stage::Tls | Stage::Http2 => {
+                        "the server takes connections but does not answer: check it; --connect-timeout waits longer"
+                    }
+                }),
+            Cause::NoAddress => unreachable()
+                .cause("its name has no address")
+                .hint("check the name"),
+            Cause::Io(error_) if error.stage == Stage::Dns => unreachable()
+                .cause(format!("its name can't be looked up: {error_}"))
+                .hint("check the name and the resolver"),
+            Cause::Refused(failures) => {
+                let mut failure = unreachable();
+                failure.causes = failures
+                    .iter()
+                    .map(|(address, error)| format!("{address}: {error}"))
+                    .collect();
+                failure.hint("check that the server runs, and its address and port")
+            }
+            Cause::Io(error_) => unreachable()
+                .cause(format!("{} failed: {error_}", doing(error.stage)))
+                .hint("check that the server runs, and its address and port"),
+            Cause::Closed => unreachable()
+                .cause(format!(
+                    "the server closed the connection during {}",
+                    doing(error.stage)
+                ))
+                .hint("check the server's log, and that the port is the one for gRPC"),
+            Cause::Tls(error) => Self::handshake(&server, &error),
+            Cause::Alpn(protocol) => Self::no_http2(&server, protocol.as_deref()),
+            Cause::NotHttp2(first) => not_http2(&server, &first),
+            Cause::Http2(error) => unreachable().cause(error.to_string()),
+        }
+    }
+
+    /// A call without a response.
+    pub(crate) fn call(server: &str, error: &CallError) -> Self {
+        let failed = |code| Self::rpc(code, format!("{server}: the request failed"));
+        match error {
+            CallError::TimedOut(limit) => failed(Code::DeadlineExceeded)
+                .cause(format!("no answer within {}", seconds(*limit)))
+                .hint("--timeout waits longer; a smaller --batch-records asks for less at once"),
+            CallError::Status { code, message } => status(server, *code, message),
+            CallError::Http(status) => failed(code_of_http(*status))
+                .cause(format!("HTTP status {status} instead of a gRPC response"))
+                .hint("a proxy or another server may answer at this address"),
+            CallError::NotGrpc { content_type } => failed(Code::Unknown)
+                .cause(format!(
+                    "an HTTP response of type {} instead of a gRPC response",
+                    if content_type.is_empty() {
+                        "unknown"
+                    } else {
+                        content_type
+                    }
+                ))
+                .hint("a proxy or another server may answer at this address"),
+            CallError::Malformed(reason) => failed(Code::Internal)
+                .cause(format!("the response can't be decoded: {reason}"))
+                .hint("the server's contract may differ from proto/sensor.proto"),
+            CallError::NoMessage => failed(Code::Unknown).cause("OK without a response message"),
+            CallError::NoStatus => failed(Code::Unknown).cause("the response has no grpc-status"),
+            CallError::UnknownStatus(status) => {
+                failed(Code::Unknown).cause(format!("{status:?} is no grpc-status"))
+            }
+            CallError::Reset(reason) => failed(code_of_reset(*reason)).cause(format!(
+                "the server reset the request: {}",
+                reason.description()
+            )),
+            CallError::Lost(causes) => {
+                let mut failure = failed(Code::Unavailable).cause("the connection was lost");
+                failure.causes.extend(causes.iter().cloned());
+                failure.hint("check the server's log; run it again: an update that did arrive does no harm twice")
+            }
+        }
+    }
+}
+
+fn status(server: &str, code: Code, message: &str) -> Failure {
+    let name = name(code);
+    let failure = Failure::rpc(code, format!("{server} answered {name}"));
+    let failure = if message.is_empty() {
+        failure
+    } else {
+        failure.cause(message)
+    };
+    match code {
+        Code::Unavailable => failure.hint("run it again later"),
+        Code::Unimplemented | Code::NotFound => {
+            failure.hint("the server does not know this call: check the address and the contract")
+        }
+        Code::DeadlineExceeded => failure.hint("--timeout gives the server longer"),
+        Code::ResourceExhausted | Code::OutOfRange => {
+            failure.hint("smaller --batch-records or --batch-bytes, or run it again later")
+        }
+        _ => failure,
+    }
+}
+
+/// The names of the gRPC specification (doc/statuscodes.md).
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// The gRPC specification's mapping of HTTP statuses (doc/http-grpc-status-mapping.md).
+fn code_of_http(status: u16) -> Code {
+    match status {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502..=504 => Code::Unavailable,
+        _ => Code::Unknown,
+    }
+}
+
+/// The gRPC specification's mapping of HTTP/2 errors (doc/PROTOCOL-HTTP2.md, "Errors").
+fn code_of_reset(reason: h2::Reason) -> Code {
+    match reason {
+        h2::Reason::REFUSED_STREAM => Code::Unavailable,
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        h2::Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        _ => Code::Internal,
+    }
+}
+
+/// What a connection's first bytes say when they are no HTTP/2.
+fn not_http2(server: &str, first: &[u8]) -> Failure {
+    let tls = |message: &str| Failure::new(Kind::Tls, TLS, message);
+    match first {
+        // A TLS alert or handshake record (RFC 8446 section 5.1), in answer to plaintext.
+        [0x15 | 0x16, 3, ..] => tls(&format!("{server} speaks TLS"))
+            .cause("plaintext was answered with a TLS record")
+            .hint("leave --plaintext out"),
+        _ if first.starts_with(b"HTTP/1.") => Failure::new(
+            Kind::Unreachable,
+            UNREACHABLE,
+            format!("{server} speaks HTTP/1.1, not HTTP/2"),
+        )
+        .cause(format!(
+            "it answered {:?}",
+            String::from_utf8_lossy(first.split(|byte| *byte == b'\r').next().unwrap_or(first))
+        ))
+        .hint("check the port: gRPC needs HTTP/2"),
+        _ => Failure::new(
+            Kind::Unreachable,
+            UNREACHABLE,
+            format!("{server} does not speak HTTP/2"),
+        )
+        .cause(format!(
+            "its first {} bytes are something else",
+            first.len()
+        ))
+        .hint("check the port: gRPC needs HTTP/2"),
+    }
+}
+
+fn doing(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Dns => "the look-up of the name",
+        Stage::Tcp => "the TCP connection",
+        Stage::Tls => "TLS handshake",
+        Stage::Http2 => "waiting for the server's HTTP/2 SETTINGS",
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}

@@ -1,0 +1,237 @@
+//! Every way to fail: the exit code, the message, its causes and the hint.
+//!
+//! The only place that knows exit codes and the only one that puts errors into words.
+
+mod connect;
+mod input;
+mod tls;
+
+use std::{fmt, io, path::Path};
+
+use serde::Serialize;
+use tonic::Code;
+
+pub(crate) use self::input::warnings;
+use crate::signal::Signal;
+
+/// A failure, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
+    #[serde(skip)]
+    pub(crate) exit_code: u8,
+}
+
+/// What a failure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// Something on this machine: an output, a resource, a defect.
+    Internal,
+    /// Flags, or files that flags name.
+    Usage,
+    Partial,
+    Input,
+    Unreachable,
+    Tls,
+    /// The response's code is not OK.
+    Code,
+    /// The call ended in a gRPC status other than OK.
+    Rpc,
+    Interrupted,
+}
+
+/// The exit codes by meaning.
+const OTHER: u8 = 1;
+const USAGE: u8 = 2;
+const PARTIAL: u8 = 3;
+const INPUT: u8 = 4;
+const UNREACHABLE: u8 = 5;
+const TLS: u8 = 6;
+const CODE: u8 = 7;
+/// Added to a gRPC status.
+const RPC: u8 = 64;
+
+impl Failure {
+    fn new(kind: Kind, exit_code: u8, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+            exit_code,
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    fn rpc(code: Code, message: impl Into<String>) -> Self {
+        // The codes of gRPC end at 16.
+        let number = u8::try_from(i32::from(code)).unwrap_or_default();
+        Self::new(Kind::Rpc, RPC + number, message)
+    }
+
+    /// Flags that make no sense together, or a value that is none.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, USAGE, message)
+    }
+
+    pub(crate) fn usage_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::usage(message).hint(hint)
+    }
+
+    /// An output that can't be opened or written.
+    pub(crate) fn output(what: &Path, error: &io::Error) -> Self {
+        Self::new(
+            Kind::Internal,
+            OTHER,
+            format!("{} can't be written", what.display()),
+        )
+        .cause(error.to_string())
+    }
+
+    pub(crate) fn stdout(error: &io::Error) -> Self {
+        Self::new(Kind::Internal, OTHER, "standard output can't be written")
+            .cause(error.to_string())
+    }
+
+    /// Something that this machine did not give, or a defect.
+    pub(crate) fn internal(message: impl Into<String>, error: &dyn fmt::Display) -> Self {
+        Self::new(Kind::Internal, OTHER, message).cause(error.to_string())
+    }
+
+    pub(crate) fn store(what: &Path, error: &dyn fmt::Display) -> Self {
+        Self::new(
+            Kind::Internal,
+            OTHER,
+            format!("{} can't be used as the store", what.display()),
+        )
+        .cause(error.to_string())
+        .hint("name a file that does not exist yet, or a store of this program")
+    }
+
+    /// A receiver that can't listen where it was told to.
+    pub(crate) fn listen(address: &str, error: &io::Error) -> Self {
+        Self::new(Kind::Internal, OTHER, format!("can't listen on {address}"))
+            .cause(error.to_string())
+            .hint("--listen 127.0.0.1:0 takes a free port")
+    }
+
+    pub(crate) fn interrupted(signal: Signal, unsent: u64) -> Self {
+        let name = match signal {
+            Signal::Hangup => "SIGHUP",
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+        };
+        Self::new(
+            Kind::Interrupted,
+            signal.exit_code(),
+            format!("{name} ended the push, {unsent} records unsent"),
+        )
+        .hint("run it again: what was acknowledged can be sent twice without harm")
+    }
+
+    /// Response codes that are not OK, nothing acknowledged.
+    pub(crate) fn code(server: &str, codes: &[i32], ok_codes: &[i32]) -> Self {
+        let list = |codes: &[i32]| {
+            let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
+            codes.join(", ")
+        };
+        Self::new(
+            Kind::Code,
+            CODE,
+            format!("{server} answered with code {}", list(codes)),
+        )
+        .cause(format!("only {} means success (--ok-code)", list(ok_codes)))
+        .hint("ask whoever runs the server what its code means; --ok-code N takes N for success")
+    }
+
+    /// Some records acknowledged, some not, with the failure that kept the others back.
+    pub(crate) fn partial(acknowledged: u64, of: u64, why: Self) -> Self {
+        let mut failure = Self::new(
+            Kind::Partial,
+            PARTIAL,
+            format!("{acknowledged} of {of} records were acknowledged, the others were not"),
+        )
+        .cause(why.message)
+        .hint(why.hint.map_or_else(
+            || "run it again: it is safe".to_owned(),
+            |hint| format!("{hint}; running it again is safe"),
+        ));
+        failure.causes.extend(why.causes);
+        failure
+    }
+
+    /// A rehearsal whose receiver does not hold what was read.
+    pub(crate) fn rehearsal(differing: u64) -> Self {
+        Self::new(
+            Kind::Internal,
+            OTHER,
+            format!("the rehearsal's receiver differs from the input in {differing} records"),
+        )
+        .hint("this is a defect of the program: please report it")
+    }
+
+    /// The counts of a run that do not add up.
+    pub(crate) fn miscounted(counts: &str) -> Self {
+        Self::new(
+            Kind::Internal,
+            OTHER,
+            format!("the counts do not add up: {counts}"),
+        )
+        .hint("this is a defect of the program: please report it")
+    }
+}
+
+/// As text mode prints it, for a terminal: control characters are escaped, because servers,
+/// certificates and file names are quoted in it.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "error: {}", escape(&self.message))?;
+        for cause in &self.causes {
+            writeln!(f, "caused by: {}", escape(cause))?;
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "hint: {}", escape(hint))?;
+        }
+        Ok(())
+    }
+}
+
+/// Escapes what a terminal would act on, and what turns the direction of text.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        if c.is_control() || turns {
+            escaped.extend(c.escape_default());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_gets_through() {
+        assert_eq!(
+            escape("a\u{1b}[31m\r\n\u{202e}\u{9b}é"),
+            "a\\u{1b}[31m\\r\\n\\u{202e}\\u{9b}é"
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Standard output and standard error: the one place that writes to them.
+
+use std::io::{self, Write};
+
+use crate::{
+    failure::{Failure, escape},
+    report::Summary,
+};
+
+/// What is written, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+    /// Errors alone.
+    pub(crate) quiet: bool,
+}
+
+impl Output {
+    /// Data, on standard output, with a line's end.
+    pub(crate) fn data(self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // Whoever reads has read enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|error| Failure::stdout(&error)),
+        }
+    }
+
+    /// Something to know.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            Self::talk(&format!("note: {}\n", escape(text)));
+        }
+    }
+
+    /// Something odd.
+    pub(crate) fn warning(self, text: &str) {
+        if !self.quiet {
+            Self::talk(&format!("warning: {}\n", escape(text)));
+        }
+    }
+
+    /// Something dangerous that was asked for: said even when nothing else is.
+    pub(crate) fn danger(text: &str) {
+        Self::talk(&format!("warning: {}\n", escape(text)));
+    }
+
+    pub(crate) fn error(failure: &Failure) {
+        Self::talk(&failure.to_string());
+    }
+
+    /// The summary of a run, and its error. Returns the exit code.
+    pub(crate) fn summary(self, summary: &Summary) -> u8 {
+        if let Some(failure) = &summary.error {
+            Self::error(failure);
+        }
+        let written = if self.json {
+            match serde_json::to_string(summary) {
+                Ok(text) => self.data(&text),
+                Err(error) => Err(Failure::internal("the summary can't be written", &error)),
+            }
+        } else if self.quiet {
+            Ok(())
+        } else {
+            self.data(&escape(&summary.line()))
+        };
+        match written {
+            Ok(()) => summary.exit_code,
+            Err(failure) => {
+                Self::error(&failure);
+                failure.exit_code
+            }
+        }
+    }
+
+    fn talk(text: &str) {
+        // With standard error gone there is nobody left to tell.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,17 @@
+//! What is pushed: a device token and the time its licence expires.
+//!
+//! A value of these types is valid; whatever is not is refused where it is parsed, with an error
+//! that carries data only.
+
+mod time;
+mod token;
+
+pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
+pub(crate) use token::{Token, TokenEncoding, TokenError};
+
+/// One sensor's licence expiration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    pub(crate) token: Token<'a>,
+    pub(crate) expires: ExpireTime,
+}

@@ -1,0 +1,195 @@
+//! What a run came to: counts that add up, as a line or as JSON.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use serde::Serialize;
+
+use crate::{delivery::Delivery, failure::Failure, source::Counts};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Ok,
+    /// Some records were acknowledged, some were not.
+    Partial,
+    Failed,
+    /// The input was refused and nothing was sent.
+    Refused,
+    Interrupted,
+}
+
+/// What became of each record that was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RecordCounts {
+    pub(crate) read: u64,
+    pub(crate) invalid: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) other_shard: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) unsent: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RequestCounts {
+    /// Tries.
+    pub(crate) sent: u64,
+    pub(crate) retried: u64,
+    pub(crate) failed: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct WarningCounts {
+    pub(crate) past: u64,
+    pub(crate) duplicate: u64,
+}
+
+/// The summary of one run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) status: Status,
+    pub(crate) exit_code: u8,
+    pub(crate) records: RecordCounts,
+    pub(crate) requests: RequestCounts,
+    /// Answered requests by the response's code.
+    pub(crate) codes: BTreeMap<i32, u64>,
+    pub(crate) warnings: WarningCounts,
+    /// `None` where no server was to be contacted.
+    pub(crate) server: Option<String>,
+    pub(crate) elapsed_seconds: f64,
+    pub(crate) error: Option<Failure>,
+    #[serde(skip)]
+    contacts: bool,
+}
+
+impl Summary {
+    /// A run of which nothing is known yet.
+    pub(crate) fn new(server: Option<String>) -> Self {
+        Self {
+            status: Status::Ok,
+            exit_code: 0,
+            records: RecordCounts::default(),
+            requests: RequestCounts::default(),
+            codes: BTreeMap::new(),
+            warnings: WarningCounts::default(),
+            contacts: server.is_some(),
+            server,
+            elapsed_seconds: 0.0,
+            error: None,
+        }
+    }
+
+    /// Takes the counts of the input; its valid records are unsent so far.
+    pub(crate) fn input(&mut self, counts: &Counts) {
+        self.records = RecordCounts {
+            read: counts.read,
+            invalid: counts.invalid,
+            duplicate: counts.duplicate,
+            unsent: counts.valid(),
+            ..RecordCounts::default()
+        };
+        self.warnings = WarningCounts {
+            past: counts.past,
+            duplicate: counts.duplicate,
+        };
+    }
+
+    /// Takes what became of the valid records.
+    pub(crate) fn delivery(&mut self, delivery: &Delivery) {
+        let records = &mut self.records;
+        records.acknowledged = delivery.acknowledged;
+        records.rejected = delivery.rejected;
+        records.unsent = records
+            .unsent
+            .saturating_sub(delivery.acknowledged + delivery.rejected);
+        self.requests.sent = delivery.sent;
+        self.requests.failed = delivery.failed;
+        self.codes.clone_from(&delivery.codes);
+    }
+
+    /// Ends the run.
+    pub(crate) fn finish(mut self, failure: Option<Failure>, elapsed: Duration) -> Self {
+        self.elapsed_seconds = elapsed.as_secs_f64();
+        // Whatever else happened, counts that don't add up are the worse news.
+        let failure = if self.adds_up() {
+            failure
+        } else {
+            Some(Failure::miscounted(&format!("{:?}", self.records)))
+        };
+        if let Some(failure) = failure {
+            self.exit_code = failure.exit_code;
+            self.status = failure.status();
+            self.error = Some(failure);
+        }
+        self
+    }
+
+    fn adds_up(&self) -> bool {
+        let records = &self.records;
+        records.read
+            == records.invalid
+                + records.duplicate
+                + records.unchanged
+                + records.other_shard
+                + records.acknowledged
+                + records.rejected
+                + records.unsent
+    }
+
+    /// One line.
+    pub(crate) fn line(&self) -> String {
+        let status = match self.status {
+            Status::Ok => "ok",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+            Status::Refused => "refused",
+            Status::Interrupted => "interrupted",
+        };
+        let records = &self.records;
+        let mut line = format!("{status}: {} read", records.read);
+        let valid = (!self.contacts).then_some((records.unsent, "valid"));
+        let unsent = self.contacts.then_some((records.unsent, "unsent"));
+        let counts = [
+            (records.invalid, "invalid"),
+            (records.duplicate, "duplicate"),
+            (records.unchanged, "unchanged"),
+            (records.other_shard, "of other shards"),
+        ];
+        let sent = [
+            (records.acknowledged, "acknowledged"),
+            (records.rejected, "rejected"),
+        ];
+        for (count, what) in counts.into_iter().chain(sent).chain(valid).chain(unsent) {
+            let always = matches!(what, "acknowledged" if self.contacts) || what == "valid";
+            if count > 0 || always {
+                let _ = write!(line, ", {count} {what}");
+            }
+        }
+        if let Some(server) = &self.server {
+            let requests = self.requests.sent;
+            let noun = if requests == 1 { "request" } else { "requests" };
+            let _ = write!(line, "; {requests} {noun} to {server}");
+        }
+        let _ = write!(line, " in {:.3} s", self.elapsed_seconds);
+        line
+    }
+}
+
+impl Failure {
+    fn status(&self) -> Status {
+        use crate::failure::Kind;
+        match self.kind {
+            Kind::Partial => Status::Partial,
+            Kind::Input => Status::Refused,
+            Kind::Interrupted => Status::Interrupted,
+            Kind::Internal
+            | Kind::Usage
+            | Kind::Unreachable
+            | Kind::Tls
+            | Kind::Code
+            | Kind::Rpc => Status::Failed,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The two fields of a record, from whichever format.
+
+use std::borrow::Cow;
+
+use super::{
+    options::{Names, Options},
+    problem::{Excerpt, ProblemKind},
+};
+use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
+
+pub(super) struct Fields<'o> {
+    pub(super) names: Names,
+    encoding: TokenEncoding,
+    time_rules: &'o TimeRules,
+}
+
+impl<'o> Fields<'o> {
+    pub(super) fn new(options: &'o Options) -> Self {
+        Self {
+            names: Names::new(options),
+            encoding: options.token_encoding,
+            time_rules: &options.time_rules,
+        }
+    }
+
+    /// The request message's own rules: protobuf's JSON mapping writes `bytes` as base64.
+    pub(super) fn of_protobuf(options: &'o Options) -> Self {
+        Self {
+            names: Names::new(options),
+            encoding: TokenEncoding::Base64,
+            time_rules: &options.time_rules,
+        }
+    }
+
+    pub(super) fn token<'t>(
+        &self,
+        text: Cow<'t, str>,
+        name: &str,
+    ) -> Result<Token<'t>, ProblemKind> {
+        let value = text.clone();
+        Token::parse(text, self.encoding).map_err(|error| ProblemKind::Token {
+            name: name.to_owned(),
+            error,
+            value: Excerpt::of_token(&value),
+        })
+    }
+
+    pub(super) fn time(&self, text: &str, name: &str) -> Result<ExpireTime, ProblemKind> {
+        ExpireTime::parse(text, self.time_rules).map_err(|error| bad_time(text, name, error))
+    }
+
+    pub(super) fn number(&self, literal: &str, name: &str) -> Result<ExpireTime, ProblemKind> {
+        ExpireTime::parse_number(literal, self.time_rules)
+            .map_err(|error| bad_time(literal, name, error))
+    }
+}
+
+fn bad_time(text: &str, name: &str, error: TimeError) -> ProblemKind {
+    ProblemKind::Time {
+        name: name.to_owned(),
+        error,
+        value: Excerpt::of_time(text),
+    }
+}

@@ -1,0 +1,112 @@
+//! How an input is to be read.
+
+use super::problem::{Excerpt, Field, ProblemKind};
+use crate::record::{TimeRules, TokenEncoding};
+
+/// A format of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// RFC 4180.
+    Csv,
+    /// The same with tabs.
+    Tsv,
+    /// One document (RFC 8259): a list of records, an object with one, or one record.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// The request message in protobuf's JSON mapping: its tokens are base64.
+    ProtoJson,
+}
+
+/// Where a field is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FieldRef {
+    /// Under any of the usual names.
+    Usual,
+    /// Under this header or key.
+    Name(String),
+    /// In this column of a CSV file, counted from 1; in JSON, under this key.
+    Column(usize),
+}
+
+/// How an input is to be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// `None`: found out by the name, then by the first bytes.
+    pub(crate) format: Option<Format>,
+    pub(crate) token: FieldRef,
+    pub(crate) time: FieldRef,
+    /// Whether a CSV file's first row names its columns.
+    pub(crate) header: bool,
+    /// Between the columns of a CSV file; `None` for the format's own.
+    pub(crate) delimiter: Option<u8>,
+    pub(crate) token_encoding: TokenEncoding,
+    pub(crate) time_rules: TimeRules,
+}
+
+const TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
+const TIME_NAMES: [&str; 3] = ["expire_time", "expireTime", "ExpireTime"];
+
+/// The names that a field goes by in one input.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    token: Vec<String>,
+    time: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn new(options: &Options) -> Self {
+        let names = |field: &FieldRef, usual: &[&str]| match field {
+            FieldRef::Usual => usual.iter().map(ToString::to_string).collect(),
+            FieldRef::Name(name) => vec![name.clone()],
+            FieldRef::Column(number) => vec![number.to_string()],
+        };
+        Self {
+            token: names(&options.token, &TOKEN_NAMES),
+            time: names(&options.time, &TIME_NAMES),
+        }
+    }
+
+    pub(super) fn of(&self, field: Field) -> &[String] {
+        match field {
+            Field::Token => &self.token,
+            Field::Time => &self.time,
+        }
+    }
+
+    pub(super) fn field(&self, name: &str) -> Option<Field> {
+        [Field::Token, Field::Time]
+            .into_iter()
+            .find(|field| self.of(*field).iter().any(|known| known == name))
+    }
+
+    /// That `field` has no column or key, with those there are.
+    pub(super) fn missing(&self, field: Field, found: &[&str]) -> ProblemKind {
+        ProblemKind::MissingField {
+            field,
+            wanted: self.of(field).to_vec(),
+            found: found.iter().map(|name| Excerpt::of_name(name)).collect(),
+            nearest: self.nearest(field, found).map(Excerpt::of_name),
+        }
+    }
+
+    /// The one of `found` that was probably meant for `field`.
+    fn nearest<'f>(&self, field: Field, found: &[&'f str]) -> Option<&'f str> {
+        found
+            .iter()
+            .filter(|name| self.field(name).is_none())
+            .map(|name| {
+                let similarity = self
+                    .of(field)
+                    .iter()
+                    .map(|wanted| {
+                        strsim::jaro_winkler(&wanted.to_lowercase(), &name.trim().to_lowercase())
+                    })
+                    .fold(0.0, f64::max);
+                (similarity, *name)
+            })
+            .filter(|(similarity, _)| *similarity > 0.8)
+            .max_by(|(left, _), (right, _)| left.total_cmp(right))
+            .map(|(_, name)| name)
+    }
+}

@@ -1,0 +1,338 @@
+//! What can be wrong with an input, and where.
+
+use std::{fmt, io, sync::Arc};
+
+use crate::record::{TimeError, TokenError};
+
+/// Where a record stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Counted from 1 in each file; a header is not counted. 0 before the first record.
+    pub(crate) record: u64,
+    /// The physical line, counted from 1.
+    pub(crate) line: u64,
+    /// In JSON: bytes from the start of the line, counted from 1.
+    pub(crate) column: Option<u64>,
+}
+
+/// One thing wrong with an input.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) file: Arc<str>,
+    pub(crate) at: Option<Position>,
+    pub(crate) kind: ProblemKind,
+}
+
+/// Which of a record's two fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Token,
+    Time,
+}
+
+/// A kind of JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonKind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// What a file looks like that is none of the formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookalike {
+    Utf16,
+    /// A zip archive, as XLSX and ODS files are.
+    Zip,
+    /// A spreadsheet of the old binary kind.
+    Xls,
+    Pdf,
+    Gzip,
+    Zstd,
+    Binary,
+}
+
+/// A piece of the input that may be shown: cut so that no token is whole in it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Excerpt(String);
+
+/// A value, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Located<T> {
+    pub(crate) at: Position,
+    pub(crate) value: T,
+}
+
+/// One thing wrong with the file that is being read.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) at: Option<Position>,
+    pub(super) kind: ProblemKind,
+    /// Whether reading ends here: the fault is the document's, and counts as no record.
+    pub(super) fatal: bool,
+}
+
+impl Fault {
+    pub(super) fn fatal(at: Option<Position>, kind: ProblemKind) -> Self {
+        Self {
+            at,
+            kind,
+            fatal: true,
+        }
+    }
+
+    pub(super) fn record(at: Position, kind: ProblemKind) -> Self {
+        Self {
+            at: Some(at),
+            kind,
+            fatal: false,
+        }
+    }
+
+    pub(super) fn in_record(mut self, record: u64) -> Self {
+        if let Some(at) = &mut self.at {
+            at.record = record;
+        }
+        self
+    }
+}
+
+/// What a stream of this module can end with, inside an [`io::Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StreamError {
+    TooLong,
+    Changed,
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for StreamError {}
+
+impl From<StreamError> for io::Error {
+    fn from(error: StreamError) -> Self {
+        Self::other(error)
+    }
+}
+
+impl From<io::Error> for ProblemKind {
+    fn from(error: io::Error) -> Self {
+        let own = error.get_ref().and_then(|inner| inner.downcast_ref());
+        match own {
+            Some(StreamError::TooLong) => Self::TooLong,
+            Some(StreamError::Changed) => Self::Changed,
+            None if error.kind() == io::ErrorKind::IsADirectory => Self::Directory,
+            None => Self::Unreadable(error),
+        }
+    }
+}
+
+/// What is wrong. The first group concerns a whole document, the second one record.
+#[derive(Debug)]
+pub(crate) enum ProblemKind {
+    Unreadable(io::Error),
+    Directory,
+    Lookalike(Lookalike),
+    /// The file is not what it was when it was validated.
+    Changed,
+    /// Malformed JSON, in the parser's words, which quote nothing of the input.
+    Syntax(String),
+    /// The document ends inside a value or a quoted field.
+    Truncated,
+    /// A record longer than [`super::LARGEST_RECORD`].
+    TooLong,
+    /// A JSON document without a list of records.
+    NoList {
+        found: JsonKind,
+        keys: Vec<Excerpt>,
+        lists: usize,
+    },
+    /// `--records` leads nowhere.
+    NoPointer,
+    /// More JSON behind the document's end.
+    SecondDocument,
+    /// No column or key of this field.
+    MissingField {
+        field: Field,
+        wanted: Vec<String>,
+        found: Vec<Excerpt>,
+        nearest: Option<Excerpt>,
+    },
+    /// The first row looks like a record.
+    NoHeader,
+    /// A column was asked for by a number past the row's width.
+    NoColumn {
+        field: Field,
+        number: usize,
+        width: usize,
+    },
+    /// Two columns or keys of one field.
+    Spellings {
+        first: String,
+        second: String,
+    },
+
+    Ragged {
+        expected: usize,
+        found: usize,
+    },
+    LoneCarriageReturn,
+    BareQuote,
+    Nul,
+    NotUtf8 {
+        name: String,
+    },
+    NotObject {
+        found: JsonKind,
+    },
+    WrongType {
+        field: Field,
+        name: String,
+        found: JsonKind,
+    },
+    DuplicateKey(Excerpt),
+    Token {
+        name: String,
+        error: TokenError,
+        value: Excerpt,
+    },
+    Time {
+        name: String,
+        error: TimeError,
+        value: Excerpt,
+    },
+    /// The token came before with another time.
+    Conflict {
+        token: String,
+        first_file: Arc<str>,
+        first: Position,
+    },
+    /// One record encodes to more than a request may hold.
+    TooLarge {
+        bytes: usize,
+        limit: usize,
+    },
+}
+
+/// Kinds of bad records, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    Document,
+    Shape,
+    Token,
+    Time,
+    Duplicate,
+    Size,
+}
+
+impl ProblemKind {
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Unreadable(_)
+            | Self::Directory
+            | Self::Lookalike(_)
+            | Self::Changed
+            | Self::Truncated
+            | Self::TooLong
+            | Self::NoList { .. }
+            | Self::SecondDocument
+            | Self::NoPointer
+            | Self::NoHeader
+            | Self::NoColumn { .. } => Class::Document,
+            Self::Syntax(_)
+            | Self::MissingField { .. }
+            | Self::Spellings { .. }
+            | Self::Ragged { .. }
+            | Self::LoneCarriageReturn
+            | Self::BareQuote
+            | Self::Nul
+            | Self::NotUtf8 { .. }
+            | Self::NotObject { .. }
+            | Self::DuplicateKey(_) => Class::Shape,
+            Self::WrongType { field, .. } => match field {
+                Field::Token => Class::Token,
+                Field::Time => Class::Time,
+            },
+            Self::Token { .. } => Class::Token,
+            Self::Time { .. } => Class::Time,
+            Self::Conflict { .. } => Class::Duplicate,
+            Self::TooLarge { .. } => Class::Size,
+        }
+    }
+}
+
+/// The most characters of a value that are shown.
+const SHOWN: usize = 24;
+
+impl Excerpt {
+    /// A token's text: its first characters at most.
+    pub(super) fn of_token(text: &str) -> Self {
+        let length = text.chars().count();
+        Self::cut(text, length, (length / 3).min(4))
+    }
+
+    /// A time's text. It is shown whole only where it can't be a token that stands in the wrong
+    /// column: short, and made of what dates and numbers are made of.
+    pub(super) fn of_time(text: &str) -> Self {
+        let length = text.chars().count();
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b" +-.:/,TtZzeE".contains(&byte));
+        // Milliseconds have 13 digits; longer numbers are serial numbers of something.
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        if plain && length <= SHOWN + 2 && (digits <= 13 || text.contains([':', '-'])) {
+            return Self(text.to_owned());
+        }
+        Self::cut(text, length, (length / 3).min(8))
+    }
+
+    /// The name of a column or key.
+    pub(super) fn of_name(text: &str) -> Self {
+        let length = text.chars().count();
+        if length <= SHOWN {
+            return Self(text.to_owned());
+        }
+        Self::cut(text, length, SHOWN / 2)
+    }
+
+    fn cut(text: &str, length: usize, shown: usize) -> Self {
+        let front: String = text.chars().take(shown).collect();
+        Self(format!("{front}… ({length} characters)"))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Excerpt;
+
+    #[test]
+    fn a_time_is_shown_unless_it_could_be_a_token() {
+        for (text, shown) in [
+            ("31/12/2026", "31/12/2026"),
+            ("1580962440000", "1580962440000"),
+            ("1e9", "1e9"),
+            ("2026-02-30T00:00:00+01:00", "2026-02-30T00:00:00+01:00"),
+            ("tomorrow", "to… (8 characters)"),
+            ("fadfadftetwtwtwt", "fadfa… (16 characters)"),
+            ("356938035643809", "35693… (15 characters)"),
+        ] {
+            assert_eq!(Excerpt::of_time(text).as_str(), shown);
+        }
+    }
+}

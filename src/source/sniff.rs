@@ -1,0 +1,175 @@
+//! Which format an input has, by its name and its first bytes.
+
+use std::io::{self, Read};
+
+use super::{options::Format, problem::Lookalike};
+
+/// How many bytes are looked at.
+const LOOK: usize = 4096;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The start of an input, read ahead and put back.
+pub(super) struct Start {
+    head: Vec<u8>,
+}
+
+impl Start {
+    /// Reads the start of a stream, without a UTF-8 byte order mark. White space alone is read as
+    /// far as it goes, so that it can be told from an input with something in it.
+    pub(super) fn read(input: &mut dyn Read) -> io::Result<Self> {
+        let mut head = Vec::new();
+        loop {
+            let before = head.len();
+            input.take(LOOK as u64).read_to_end(&mut head)?;
+            if before == 0 && head.starts_with(BYTE_ORDER_MARK) {
+                head.drain(..BYTE_ORDER_MARK.len());
+            }
+            if head.len() == before || !head.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Self { head });
+            }
+        }
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        self.head.iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// What the bytes look like that are no text of any format.
+    pub(super) fn lookalike(&self) -> Option<Lookalike> {
+        Some(match self.head.as_slice() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Lookalike::Utf16,
+            [b'P', b'K', 3 | 5, ..] => Lookalike::Zip,
+            [0xd0, 0xcf, 0x11, 0xe0, ..] => Lookalike::Xls,
+            [b'%', b'P', b'D', b'F', ..] => Lookalike::Pdf,
+            [0x1f, 0x8b, ..] => Lookalike::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Lookalike::Zstd,
+            // ASCII in UTF-16 has every other byte zero.
+            [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
+                Lookalike::Utf16
+            }
+            head if head.iter().take(512).filter(|byte| **byte == 0).count() > 8 => {
+                Lookalike::Binary
+            }
+            head if head.starts_with(b"\x7fELF") => Lookalike::Binary,
+            _ => return None,
+        })
+    }
+
+    /// The first byte that is no white space.
+    pub(super) fn first(&self) -> Option<u8> {
+        self.head
+            .iter()
+            .copied()
+            .find(|byte| !byte.is_ascii_whitespace())
+    }
+
+    /// The format by content: JSON by its bracket, else CSV, or TSV where the first line has tabs
+    /// and no comma outside quotes. An object may still turn out to be the first line of NDJSON.
+    pub(super) fn format(&self) -> Format {
+        match self.first() {
+            Some(b'[' | b'{') => return Format::Json,
+            _ => {}
+        }
+        let text = self.head.trim_ascii_start();
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // What stands between quotes says nothing about the delimiter.
+        let outside = || line.split(|byte| *byte == b'"').step_by(2).flatten();
+        if outside().any(|byte| *byte == b'\t') && !outside().any(|byte| *byte == b',') {
+            Format::Tsv
+        } else {
+            Format::Csv
+        }
+    }
+
+    pub(super) fn into_head(self) -> Vec<u8> {
+        self.head
+    }
+}
+
+/// The format that a file's name says.
+pub(super) fn format_of_name(name: &str) -> Option<Format> {
+    let name = name.to_ascii_lowercase();
+    let name = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".zst"))
+        .unwrap_or(&name);
+    let (_, ending) = name.rsplit_once('.')?;
+    Some(match ending {
+        "csv" => Format::Csv,
+        "tsv" => Format::Tsv,
+        "json" => Format::Json,
+        "ndjson" | "jsonl" => Format::Ndjson,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(bytes: &[u8]) -> Start {
+        Start::read(&mut &*bytes).expect("memory can be read")
+    }
+
+    #[test]
+    fn formats_by_content() {
+        for (text, format) in [
+            ("[{}]", Format::Json),
+            ("\u{feff} \n [", Format::Json),
+            ("{\"a\":1}", Format::Json),
+            ("device_token,expire_time\n", Format::Csv),
+            ("device_token\texpire_time\n", Format::Tsv),
+            ("\"a\tb\",expire_time\n", Format::Csv),
+            ("\"a,b\"\texpire_time\n", Format::Tsv),
+            ("token\n", Format::Csv),
+        ] {
+            assert_eq!(start(text.as_bytes()).format(), format, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn formats_by_name() {
+        for (name, format) in [
+            ("a.csv", Some(Format::Csv)),
+            ("a.CSV.GZ", Some(Format::Csv)),
+            ("dir.json/a.tsv.zst", Some(Format::Tsv)),
+            ("a.jsonl", Some(Format::Ndjson)),
+            ("a.ndjson", Some(Format::Ndjson)),
+            ("a.txt", None),
+            ("csv", None),
+        ] {
+            assert_eq!(format_of_name(name), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_by_its_bytes() {
+        for (bytes, lookalike) in [
+            (&b"\xff\xfed\0"[..], Some(Lookalike::Utf16)),
+            (b"d\0e\0v\0", Some(Lookalike::Utf16)),
+            (b"\0d\0e", Some(Lookalike::Utf16)),
+            (b"PK\x03\x04", Some(Lookalike::Zip)),
+            (b"\xd0\xcf\x11\xe0\xa1", Some(Lookalike::Xls)),
+            (b"%PDF-1.7", Some(Lookalike::Pdf)),
+            (b"\x1f\x8b\x08", Some(Lookalike::Gzip)),
+            (b"\x28\xb5\x2f\xfd", Some(Lookalike::Zstd)),
+            (b"\x7fELF\x02\x01", Some(Lookalike::Binary)),
+            (&[0; 64], Some(Lookalike::Binary)),
+            (b"device_token,expire_time\na,1\0\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(start(bytes).lookalike(), lookalike, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn blank_is_blank_at_any_length() {
+        assert!(start(b"").is_blank());
+        assert!(start(b"\xef\xbb\xbf\r\n").is_blank());
+        assert!(start(&[b'\n'; 3 * LOOK]).is_blank());
+        let mut late = vec![b' '; 2 * LOOK];
+        late.push(b'[');
+        assert_eq!(start(&late).format(), Format::Json);
+    }
+}

@@ -1,0 +1,86 @@
+//! A view of the unread part of a stream that knows the line it stands on.
+
+use std::io::{self, Read};
+
+/// How much is read at a time.
+pub(super) const CHUNK: usize = 64 << 10;
+
+pub(super) struct Window<R> {
+    input: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Lines are counted from 1.
+    line: u64,
+    /// Bytes of the current line before `start`.
+    column: u64,
+}
+
+impl<R: Read> Window<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self {
+            input,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            line: 1,
+            column: 0,
+        }
+    }
+
+    /// What has been read and not been passed yet.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Reads on; `false` at the end of the stream.
+    pub(super) fn more(&mut self) -> io::Result<bool> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.buffer.len() - self.end < CHUNK {
+            self.buffer.resize(self.end + CHUNK, 0);
+        }
+        loop {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Ok(0) => return Ok(false),
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The line and column, both counted from 1, of a byte of [`Self::unread`].
+    pub(super) fn position(&self, index: usize) -> (u64, u64) {
+        let (lines, last) = lines(&self.unread()[..index]);
+        match last {
+            None => (self.line, self.column + index as u64 + 1),
+            Some(last) => (self.line + lines, (index - last) as u64),
+        }
+    }
+
+    /// Passes the first `length` bytes of [`Self::unread`].
+    pub(super) fn pass(&mut self, length: usize) {
+        let (lines, last) = lines(&self.buffer[self.start..self.start + length]);
+        self.line += lines;
+        match last {
+            None => self.column += length as u64,
+            Some(last) => self.column = (length - last - 1) as u64,
+        }
+        self.start += length;
+    }
+}
+
+/// The number of line feeds, and the index of the last.
+fn lines(bytes: &[u8]) -> (u64, Option<usize>) {
+    (
+        memchr::memchr_iter(b'\n', bytes).count() as u64,
+        memchr::memrchr(b'\n', bytes),
+    )
+}

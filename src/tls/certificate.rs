@@ -1,0 +1,136 @@
+//! What a certificate says of itself (RFC 5280), for checks and for people.
+
+use rustls::pki_types::CertificateDer;
+use x509_parser::{
+    certificate::X509Certificate,
+    der_parser::{Oid, oid},
+    extensions::{GeneralName, ParsedExtension},
+    oid_registry,
+    prelude::FromDer,
+    public_key::PublicKey,
+    x509::X509Version,
+};
+
+/// The parts of a certificate that decide whether it is trusted, and those that a person needs to
+/// recognise it. The texts are the certificate's own: they are not safe for a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inspected {
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) common_names: Vec<String>,
+    /// The DNS names and IP addresses of the subject alternative names; `None` without that
+    /// extension.
+    pub(crate) alternative_names: Option<Vec<String>>,
+    /// Unix seconds.
+    pub(crate) not_before: i64,
+    /// Unix seconds, inclusive.
+    pub(crate) not_after: i64,
+    pub(crate) self_issued: bool,
+    /// X.509 v1, which has no extensions.
+    pub(crate) version_1: bool,
+    /// Whether key usage and extended key usage let the key sign a TLS handshake as a server.
+    pub(crate) serves_tls: bool,
+    /// A signature over SHA-1 or MD5.
+    pub(crate) weak_signature: bool,
+    /// The modulus of an RSA key, in bits.
+    pub(crate) rsa_bits: Option<usize>,
+    /// The subject public key info, DER.
+    pub(crate) public_key: Vec<u8>,
+}
+
+impl Inspected {
+    /// The names a client may ask for: the alternative names, else the common name.
+    pub(crate) fn names(&self) -> &[String] {
+        self.alternative_names
+            .as_deref()
+            .unwrap_or(&self.common_names)
+    }
+}
+
+/// Reads a certificate.
+///
+/// # Errors
+///
+/// What the parser says is wrong with the DER.
+pub(crate) fn inspect(der: &CertificateDer<'_>) -> Result<Inspected, String> {
+    let (rest, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+    if !rest.is_empty() {
+        return Err(format!("{} bytes behind the certificate", rest.len()));
+    }
+    let subject = certificate.subject();
+    Ok(Inspected {
+        subject: subject.to_string(),
+        issuer: certificate.issuer().to_string(),
+        common_names: subject
+            .iter_common_name()
+            .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))
+            .collect(),
+        alternative_names: alternative_names(&certificate)?,
+        not_before: certificate.validity().not_before.timestamp(),
+        not_after: certificate.validity().not_after.timestamp(),
+        self_issued: subject.as_raw() == certificate.issuer().as_raw(),
+        version_1: certificate.version() == X509Version::V1,
+        serves_tls: serves_tls(&certificate),
+        weak_signature: weak_signature(&certificate),
+        rsa_bits: match certificate.public_key().parsed() {
+            Ok(PublicKey::RSA(key)) => Some(key.key_size()),
+            _ => None,
+        },
+        public_key: certificate.public_key().raw.to_vec(),
+    })
+}
+
+fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Option<Vec<String>>, String> {
+    let extension = certificate
+        .subject_alternative_name()
+        .map_err(|error| error.to_string())?;
+    Ok(extension.map(|extension| {
+        extension
+            .value
+            .general_names
+            .iter()
+            .filter_map(|name| match name {
+                GeneralName::DNSName(name) => Some((*name).to_owned()),
+                GeneralName::IPAddress(bytes) => ip_address(bytes),
+                _ => None,
+            })
+            .collect()
+    }))
+}
+
+fn ip_address(bytes: &[u8]) -> Option<String> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(std::net::IpAddr::from(v4).to_string());
+    }
+    <[u8; 16]>::try_from(bytes)
+        .ok()
+        .map(|v6| std::net::IpAddr::from(v6).to_string())
+}
+
+/// RFC 5280 section 4.2.1.3 and 4.2.1.12: absent means any use.
+fn serves_tls(certificate: &X509Certificate<'_>) -> bool {
+    certificate
+        .extensions()
+        .iter()
+        .all(|extension| match extension.parsed_extension() {
+            ParsedExtension::KeyUsage(usage) => {
+                usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()
+            }
+            ParsedExtension::ExtendedKeyUsage(usage) => usage.server_auth || usage.any,
+            _ => true,
+        })
+}
+
+/// `ecdsa-with-SHA1` (RFC 3279 section 2.2.3).
+const ECDSA_WITH_SHA1: Oid<'static> = oid!(1.2.840.10045.4.1);
+
+fn weak_signature(certificate: &X509Certificate<'_>) -> bool {
+    let algorithm = certificate.signature_algorithm.oid();
+    [
+        oid_registry::OID_PKCS1_SHA1WITHRSA,
+        oid_registry::OID_PKCS1_MD5WITHRSAENC,
+        oid_registry::OID_SHA1_WITH_RSA,
+    ]
+    .contains(algorithm)
+        || *algorithm == ECDSA_WITH_SHA1
+}

@@ -1,0 +1,163 @@
+//! TLS: from options to a `rustls` configuration, trust explained.
+
+mod certificate;
+mod name;
+mod pem;
+mod server;
+mod verify;
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+};
+
+pub(crate) use certificate::Inspected;
+pub(crate) use name::PeerName;
+pub(crate) use pem::{Expected, PemError, PemProblem};
+pub(crate) use server::{SelfSigned, server_config};
+use verify::{Anchors, Verifier};
+pub(crate) use verify::{Reason, Refusal};
+
+/// The application protocol of gRPC over TLS (RFC 9113 section 3.2).
+const HTTP2: &[u8] = b"h2";
+
+/// Which servers are trusted.
+#[derive(Debug)]
+pub(crate) enum Trust {
+    /// Those that the operating system's trust anchors lead to.
+    System,
+    /// Those that these certificates lead to, or are.
+    Given(Vec<CertificateDer<'static>>),
+    /// All of them.
+    Unverified,
+}
+
+/// A certificate with its chain, and its private key.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+/// Why there can be no TLS configuration.
+#[derive(Debug)]
+pub(crate) enum TlsError {
+    Pem(PemError),
+    /// The operating system has no trust anchor that can be read.
+    NoSystemTrust {
+        causes: Vec<String>,
+    },
+    /// A certificate and a key that don't belong together, or of a kind that can't be used.
+    Identity(rustls::Error),
+    /// A certificate that can be no trust anchor.
+    Anchors(String),
+    /// A certificate could not be made.
+    SelfSigned(String),
+    Unsupported(rustls::Error),
+}
+
+/// How to speak TLS to one server.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientTls {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) handshake_name: ServerName<'static>,
+}
+
+impl Identity {
+    /// Reads both from files, which may be one.
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        Ok(Self {
+            chain: pem::certificates(certificate).map_err(TlsError::Pem)?,
+            key: pem::private_key(key).map_err(TlsError::Pem)?,
+        })
+    }
+}
+
+impl Identity {
+    /// The certificate with its chain, as PEM.
+    pub(crate) fn pem(&self) -> String {
+        self.chain.iter().map(|der| pem::encode(der)).collect()
+    }
+}
+
+/// Reads trust anchors from PEM files.
+pub(crate) fn read_anchors<P: AsRef<Path>>(
+    files: &[P],
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let mut anchors = Vec::new();
+    for file in files {
+        anchors.extend(pem::certificates(file.as_ref()).map_err(TlsError::Pem)?);
+    }
+    Ok(anchors)
+}
+
+/// The configuration of a client that trusts as told and offers HTTP/2 alone.
+pub(crate) fn client(
+    trust: Trust,
+    identity: Option<Identity>,
+    name: PeerName,
+) -> Result<ClientTls, TlsError> {
+    let provider = provider();
+    let handshake_name = name.for_handshake();
+    let verifier = Verifier {
+        name,
+        anchors: match trust {
+            Trust::System => Anchors::System(system_roots()?),
+            Trust::Given(certificates) => Anchors::Given(inspected(certificates)?),
+            Trust::Unverified => Anchors::Unverified,
+        },
+        algorithms: provider.signature_verification_algorithms,
+    };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Unsupported)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match identity {
+        Some(Identity { chain, key }) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(TlsError::Identity)?,
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![HTTP2.to_vec()];
+    Ok(ClientTls {
+        config: Arc::new(config),
+        handshake_name,
+    })
+}
+
+/// Whether the peer agreed to speak HTTP/2.
+pub(crate) fn is_http2(alpn: Option<&[u8]>) -> bool {
+    alpn == Some(HTTP2)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn inspected(
+    certificates: Vec<CertificateDer<'static>>,
+) -> Result<Vec<(CertificateDer<'static>, Inspected)>, TlsError> {
+    certificates
+        .into_iter()
+        .map(|der| match certificate::inspect(&der) {
+            Ok(inspected) => Ok((der, inspected)),
+            Err(reason) => Err(TlsError::Anchors(reason)),
+        })
+        .collect()
+}
+
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        return Err(TlsError::NoSystemTrust {
+            causes: found.errors.iter().map(ToString::to_string).collect(),
+        });
+    }
+    Ok(roots)
+}

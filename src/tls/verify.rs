@@ -1,0 +1,396 @@
+//! Whether a server is who it should be.
+//!
+//! A certificate that was itself given as the trust anchor is *pinned*: no chain can say more of
+//! it, so its dates, its name and its key decide. Any other certificate takes the usual path
+//! (RFC 5280, RFC 9525) with nothing loosened. The handshake's signature is verified always.
+
+use std::{fmt, sync::Arc};
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+    client::{
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_cert_signed_by_trust_anchor, verify_server_name,
+    },
+    crypto::{
+        WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+        verify_tls13_signature_with_raw_key,
+    },
+    pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
+    server::ParsedCertificate,
+};
+
+use super::{
+    certificate::{Inspected, inspect},
+    name::PeerName,
+};
+
+/// A server certificate that was refused, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    /// The name that was to be proved.
+    pub(crate) name: String,
+    /// `None` where the certificate can't even be read.
+    pub(crate) certificate: Option<Box<Inspected>>,
+    /// The subjects of the certificates given with `--cacert`; empty for the system's store.
+    pub(crate) anchors: Vec<String>,
+}
+
+/// Why a certificate was refused.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reason {
+    Unreadable(String),
+    Expired {
+        now: i64,
+    },
+    NotYetValid {
+        now: i64,
+    },
+    /// The certificate is for other names.
+    WrongName,
+    /// The common name would match, but a certificate that an authority issued needs a subject
+    /// alternative name (RFC 9525 section 2).
+    CommonNameOnly,
+    /// No common name, or several, and no subject alternative name.
+    NoName,
+    /// Its key may not be used for this.
+    Purpose,
+    /// The server presented a self-signed certificate that is not the one given.
+    NotTheGivenOne,
+    /// A trust anchor has the issuer's name and another key, or the signature is forged.
+    BadSignature,
+    /// No trust anchor leads to it; the name of the issuer that is missing.
+    UnknownIssuer {
+        missing: String,
+    },
+    /// The authority that it leads to is out of its dates.
+    AnchorDates(Box<Inspected>),
+    WeakSignature,
+    WeakKey {
+        bits: usize,
+    },
+    Other(CertificateError),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the certificate for {} was refused", self.name)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Which certificates prove a server.
+#[derive(Debug)]
+pub(super) enum Anchors {
+    /// Those of the operating system.
+    System(RootCertStore),
+    /// These, and only these.
+    Given(Vec<(CertificateDer<'static>, Inspected)>),
+    /// Any: nothing is proved but that the server holds the certificate's key.
+    Unverified,
+}
+
+/// RSA keys shorter than this are refused by the TLS stack itself, with less to say.
+const SMALLEST_RSA_KEY: usize = 2048;
+
+#[derive(Debug)]
+pub(super) struct Verifier {
+    pub(super) name: PeerName,
+    pub(super) anchors: Anchors,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if matches!(self.anchors, Anchors::Unverified) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let certificate = inspect(end_entity);
+        let verdict = match &certificate {
+            Ok(inspected) => self.judge(end_entity, inspected, intermediates, now),
+            Err(reason) => Err(Reason::Unreadable(reason.clone())),
+        };
+        verdict
+            .map(|()| ServerCertVerified::assertion())
+            .map_err(|reason| {
+                CertificateError::Other(OtherError(Arc::new(Refusal {
+                    reason,
+                    name: self.name.as_str().to_owned(),
+                    certificate: certificate.ok().map(Box::new),
+                    anchors: self
+                        .given()
+                        .iter()
+                        .map(|(_, a)| a.subject.clone())
+                        .collect(),
+                })))
+                .into()
+            })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match inspect(cert) {
+            // The TLS stack reads no X.509 v1; the key in it is a key all the same.
+            Ok(Inspected {
+                version_1: true,
+                public_key,
+                ..
+            }) => verify_tls13_signature_with_raw_key(
+                message,
+                &SubjectPublicKeyInfoDer::from(public_key),
+                dss,
+                &self.algorithms,
+            ),
+            _ => verify_tls13_signature(message, cert, dss, &self.algorithms),
+        }
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+impl Verifier {
+    fn given(&self) -> &[(CertificateDer<'static>, Inspected)] {
+        match &self.anchors {
+            Anchors::Given(anchors) => anchors,
+            Anchors::System(_) | Anchors::Unverified => &[],
+        }
+    }
+
+    fn judge(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        inspected: &Inspected,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Reason> {
+        if let Some(bits) = inspected.rsa_bits.filter(|bits| *bits < SMALLEST_RSA_KEY) {
+            return Err(Reason::WeakKey { bits });
+        }
+        if self.given().iter().any(|(anchor, _)| anchor == end_entity) {
+            self.judge_pinned(end_entity, inspected, now)
+        } else {
+            self.judge_issued(end_entity, inspected, intermediates, now)
+        }
+    }
+
+    fn judge_pinned(
+        &self,
+        der: &CertificateDer<'_>,
+        inspected: &Inspected,
+        now: UnixTime,
+    ) -> Result<(), Reason> {
+        dates(inspected, now)?;
+        if !inspected.serves_tls {
+            return Err(Reason::Purpose);
+        }
+        if inspected.alternative_names.is_some() {
+            let parsed = ParsedCertificate::try_from(der).map_err(reason)?;
+            return self.judge_alternative_names(&parsed);
+        }
+        match inspected.common_names.as_slice() {
+            [only] if self.name.is_common_name(only) => Ok(()),
+            [_] => Err(Reason::WrongName),
+            _ => Err(Reason::NoName),
+        }
+    }
+
+    fn judge_issued(
+        &self,
+        der: &CertificateDer<'_>,
+        inspected: &Inspected,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Reason> {
+        if inspected.weak_signature {
+            return Err(Reason::WeakSignature);
+        }
+        let parsed = ParsedCertificate::try_from(der).map_err(|error| match reason(error) {
+            Reason::Other(CertificateError::Other(_))
+                if self.is_self_signed_stranger(inspected) =>
+            {
+                Reason::NotTheGivenOne
+            }
+            other => other,
+        })?;
+        let chain = |roots: &RootCertStore| {
+            verify_server_cert_signed_by_trust_anchor(
+                &parsed,
+                roots,
+                intermediates,
+                now,
+                self.algorithms.all,
+            )
+        };
+        let verdict = match &self.anchors {
+            Anchors::Unverified => return Ok(()),
+            Anchors::System(roots) => chain(roots),
+            Anchors::Given(anchors) => {
+                // The TLS stack does not look at a trust anchor's own dates.
+                let (current, outdated): (Vec<_>, Vec<_>) = anchors
+                    .iter()
+                    .partition(|(_, anchor)| dates(anchor, now).is_ok());
+                let verdict = chain(&roots(&current));
+                if verdict.is_err() {
+                    let led_to = outdated
+                        .iter()
+                        .find(|anchor| chain(&roots(&[**anchor])).is_ok());
+                    if let Some((_, anchor)) = led_to {
+                        return Err(Reason::AnchorDates(Box::new(anchor.clone())));
+                    }
+                }
+                verdict
+            }
+        };
+        verdict.map_err(|error| self.explain(error, inspected, intermediates, now))?;
+        if inspected.alternative_names.is_none() {
+            let matching = inspected
+                .common_names
+                .iter()
+                .any(|name| self.name.is_common_name(name));
+            return Err(if matching {
+                Reason::CommonNameOnly
+            } else if inspected.common_names.is_empty() {
+                Reason::NoName
+            } else {
+                Reason::WrongName
+            });
+        }
+        self.judge_alternative_names(&parsed)
+    }
+
+    fn judge_alternative_names(&self, parsed: &ParsedCertificate<'_>) -> Result<(), Reason> {
+        let name = self.name.parsed().ok_or(Reason::WrongName)?;
+        verify_server_name(parsed, name).map_err(reason)
+    }
+
+    /// Whether nothing but trust in the certificate itself could make it good, and another one was
+    /// given.
+    fn is_self_signed_stranger(&self, inspected: &Inspected) -> bool {
+        inspected.self_issued && !self.given().is_empty()
+    }
+
+    fn explain(
+        &self,
+        error: Error,
+        inspected: &Inspected,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Reason {
+        match reason(error) {
+            Reason::Expired { .. } | Reason::NotYetValid { .. } => {
+                // The dates may be an intermediate's.
+                match dates(inspected, now) {
+                    Err(own) => own,
+                    Ok(()) => intermediates
+                        .iter()
+                        .filter_map(|der| inspect(der).ok())
+                        .find(|issuer| dates(issuer, now).is_err())
+                        .map_or(Reason::Expired { now: seconds(now) }, |issuer| {
+                            Reason::AnchorDates(Box::new(issuer))
+                        }),
+                }
+            }
+            // Webpki's way to say that a CA certificate serves TLS itself, which is fine for a
+            // pinned one: so it is another than the one given.
+            Reason::Other(CertificateError::Other(_)) | Reason::UnknownIssuer { .. }
+                if self.is_self_signed_stranger(inspected) =>
+            {
+                Reason::NotTheGivenOne
+            }
+            Reason::UnknownIssuer { .. } => Reason::UnknownIssuer {
+                missing: missing_issuer(inspected, intermediates),
+            },
+            other => other,
+        }
+    }
+}
+
+/// The issuer at which the presented chain breaks off.
+fn missing_issuer(end_entity: &Inspected, intermediates: &[CertificateDer<'_>]) -> String {
+    let intermediates: Vec<_> = intermediates
+        .iter()
+        .filter_map(|der| inspect(der).ok())
+        .collect();
+    let mut issuer = &end_entity.issuer;
+    // Each certificate leads one step up at most, so that a loop in them ends too.
+    for _ in &intermediates {
+        match intermediates.iter().find(|one| one.subject == *issuer) {
+            Some(next) if next.issuer != *issuer => issuer = &next.issuer,
+            _ => break,
+        }
+    }
+    issuer.clone()
+}
+
+fn roots(anchors: &[&(CertificateDer<'static>, Inspected)]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    // One that can't be a trust anchor for others can still be pinned.
+    roots.add_parsable_certificates(anchors.iter().map(|(der, _)| der.clone()));
+    roots
+}
+
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn dates(certificate: &Inspected, now: UnixTime) -> Result<(), Reason> {
+    let now = seconds(now);
+    if now < certificate.not_before {
+        Err(Reason::NotYetValid { now })
+    } else if now > certificate.not_after {
+        Err(Reason::Expired { now })
+    } else {
+        Ok(())
+    }
+}
+
+/// The TLS stack's verdict in this module's terms.
+fn reason(error: Error) -> Reason {
+    let error = match error {
+        Error::InvalidCertificate(error) => error,
+        other => return Reason::Unreadable(other.to_string()),
+    };
+    match error {
+        CertificateError::Expired => Reason::Expired { now: 0 },
+        CertificateError::ExpiredContext { time, .. } => Reason::Expired { now: seconds(time) },
+        CertificateError::NotValidYet => Reason::NotYetValid { now: 0 },
+        CertificateError::NotValidYetContext { time, .. } => {
+            Reason::NotYetValid { now: seconds(time) }
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Reason::WrongName
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            Reason::Purpose
+        }
+        CertificateError::UnknownIssuer => Reason::UnknownIssuer {
+            missing: String::new(),
+        },
+        CertificateError::BadSignature => Reason::BadSignature,
+        other => Reason::Other(other),
+    }
+}

@@ -1,0 +1,179 @@
+//! The contract on the wire: `proto/sensor.proto`, and the encoding of requests.
+
+use std::{fmt, sync::Arc};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::uri::PathAndQuery;
+use prost::{
+    Message,
+    encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
+};
+use tonic::{
+    Status,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+
+use crate::record::Record;
+
+/// What `proto/sensor.proto` generates.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    reason = "generated code follows its generator's style"
+)]
+pub(crate) mod proto {
+    tonic::include_proto!("_");
+
+    /// The contract's file, for server reflection.
+    pub(crate) const FILE_DESCRIPTOR_SET: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/sensor.fds"));
+}
+
+/// A server's contract: the path of its call and the numbers of its fields.
+#[derive(Clone, Debug)]
+pub(crate) struct Contract {
+    pub(crate) path: PathAndQuery,
+    /// The list of records in a request.
+    list: u32,
+    /// The device token in a record, of type `bytes`.
+    token: u32,
+    /// The expire time in a record, of type `uint32`.
+    time: u32,
+}
+
+impl Contract {
+    /// The contract of `proto/sensor.proto`.
+    pub(crate) fn built_in() -> Self {
+        Self {
+            path: PathAndQuery::from_static("/Internal/UpdateSensorExpireTime"),
+            list: 1,
+            token: 1,
+            time: 2,
+        }
+    }
+
+    /// The bytes that one record adds to a request.
+    pub(crate) fn record_len(&self, record: &Record<'_>) -> usize {
+        let length = self.message_len(record);
+        key_len(self.list) + encoded_len_varint(length as u64) + length
+    }
+
+    /// Appends one record to a request. Requests are lists of records and nothing else, so that
+    /// records encoded one after another are a request (the encoding of a repeated field).
+    pub(crate) fn append(&self, record: &Record<'_>, request: &mut BytesMut) {
+        let token = record.token.as_bytes();
+        let time = record.expires.as_unix();
+        encode_key(self.list, WireType::LengthDelimited, request);
+        encode_varint(self.message_len(record) as u64, request);
+        encode_key(self.token, WireType::LengthDelimited, request);
+        encode_varint(token.len() as u64, request);
+        request.put_slice(token);
+        // Proto3 leaves a field of its default value out.
+        if time != 0 {
+            encode_key(self.time, WireType::Varint, request);
+            encode_varint(u64::from(time), request);
+        }
+    }
+
+    fn message_len(&self, record: &Record<'_>) -> usize {
+        let token = record.token.as_bytes().len();
+        let time = match record.expires.as_unix() {
+            0 => 0,
+            time => key_len(self.time) + encoded_len_varint(u64::from(time)),
+        };
+        key_len(self.token) + encoded_len_varint(token as u64) + token + time
+    }
+}
+
+/// A response message that can't be decoded, in the decoder's words.
+#[derive(Debug)]
+pub(crate) struct Malformed(pub(crate) String);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Sends requests that are encoded already and reads the response's `code`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PushCodec;
+
+impl Codec for PushCodec {
+    type Encode = Bytes;
+    type Decode = i32;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for PushCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, request: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(request);
+        Ok(())
+    }
+}
+
+impl Decoder for PushCodec {
+    type Item = i32;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<i32>, Status> {
+        match proto::SensorExpireTimeResponse::decode(buffer) {
+            Ok(response) => Ok(Some(response.code)),
+            Err(error) => {
+                let mut status = Status::internal("malformed response");
+                status.set_source(Arc::new(Malformed(error.to_string())));
+                Err(status)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::record::{ExpireTime, Token, TokenEncoding};
+
+    #[test]
+    fn requests_are_what_the_generated_types_encode() {
+        let contract = Contract::built_in();
+        let long = "x".repeat(300);
+        let mut request = BytesMut::new();
+        let mut expected = proto::SensorExpireTimeRequest::default();
+        for (text, time) in [
+            ("fadfadftetwtwtwt", 1_232_312_313),
+            ("a", 0),
+            ("b", u32::MAX),
+            (long.as_str(), 1),
+        ] {
+            let record = Record {
+                token: Token::parse(Cow::Borrowed(text), TokenEncoding::Utf8).expect("a token"),
+                expires: ExpireTime::from_unix(time),
+            };
+            let before = request.len();
+            contract.append(&record, &mut request);
+            assert_eq!(request.len() - before, contract.record_len(&record));
+            expected.sensor_expire.push(proto::SensorExpire {
+                device_token: Bytes::copy_from_slice(text.as_bytes()),
+                expire_time: time,
+            });
+        }
+        assert_eq!(request.freeze(), Bytes::from(expected.encode_to_vec()));
+    }
+}
