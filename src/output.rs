@@ -17,7 +17,7 @@ pub(crate) struct Output {
 
 impl Output {
     /// Data, on standard output, with a line's end.
-    pub(crate) fn data(self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn data(text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // Whoever reads has read enough.
@@ -56,13 +56,13 @@ impl Output {
         }
         let written = if self.json {
             match serde_json::to_string(summary) {
-                Ok(text) => self.data(&text),
+                Ok(text) => Self::data(&text),
                 Err(error) => Err(Failure::internal("the summary can't be written", &error)),
             }
         } else if self.quiet {
             Ok(())
         } else {
-            self.data(&escape(&summary.line()))
+            Self::data(&escape(&summary.line()))
         };
         match written {
             Ok(()) => summary.exit_code,

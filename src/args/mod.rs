@@ -51,7 +51,7 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
             input: input(args.input)?,
             output: output(&args.output),
         })),
-        Command::Serve(args) => serve(*args).map(Plan::Serve),
+        Command::Serve(args) => Ok(Plan::Serve(serve(*args))),
     }
 }
 
@@ -171,8 +171,8 @@ fn origins(files: Vec<PathBuf>) -> Result<Vec<Origin>, Failure> {
     Ok(origins)
 }
 
-fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
-    Ok(serve::Plan {
+fn serve(args: ServeArgs) -> serve::Plan {
+    serve::Plan {
         listen: args.listen,
         security: if args.plaintext {
             serve::Security::Plaintext
@@ -196,7 +196,7 @@ fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
             max_message_size: args.max_message_size,
         },
         output: output(&args.output),
-    })
+    }
 }
 
 fn output(args: &OutputArgs) -> Output {

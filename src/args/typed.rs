@@ -1,5 +1,10 @@
 //! The arguments as they are typed.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are help texts, printed as they are"
+)]
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

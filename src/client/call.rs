@@ -138,7 +138,7 @@ impl Seen {
     }
 
     /// A connection that was gone before the call began.
-    pub(super) fn lost(&self, error: &(dyn Error + 'static)) -> CallError {
+    pub(super) fn lost(error: &(dyn Error + 'static)) -> CallError {
         broken(Some(error)).unwrap_or_else(|| CallError::Lost(chain(error)))
     }
 
@@ -251,10 +251,10 @@ impl HttpBody for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let mut poll = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &mut poll {
-            if let Some(trailers) = frame.trailers_mut() {
-                self.seen.look(trailers);
-            }
+        if let Poll::Ready(Some(Ok(frame))) = &mut poll
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            self.seen.look(trailers);
         }
         poll
     }

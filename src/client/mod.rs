@@ -86,7 +86,7 @@ impl Client {
         };
         let mut grpc = Grpc::with_origin(transport, self.origin.clone());
         let call = async {
-            grpc.ready().await.map_err(|error| seen.lost(&*error))?;
+            grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
             let answer = grpc
                 .unary(request, self.contract.path.clone(), PushCodec)
                 .await;

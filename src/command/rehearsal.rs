@@ -12,13 +12,13 @@ use crate::{
     failure::Failure,
     receiver::{self, Behaviour, Listener, Store},
     source::Validated,
-    tls::{self, PeerName, SelfSigned, Trust},
+    tls::{self, ClientTls, Identity, PeerName, Trust},
 };
 
 /// A running receiver; it ends with the value.
 pub(super) struct Rehearsal {
     pub(super) endpoint: Endpoint,
-    anchor: rustls::pki_types::CertificateDer<'static>,
+    tls: ClientTls,
     store: Arc<Store>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -39,9 +39,10 @@ impl Rehearsal {
     /// Starts the receiver on a free port, with its own certificate, in its own thread.
     pub(super) fn start() -> Result<Self, Failure> {
         let failed = |error| Failure::internal("the rehearsal's receiver can't start", &error);
-        let certificate = SelfSigned::localhost().map_err(Failure::tls_setup)?;
-        let anchor = certificate.anchor();
-        let tls = tls::server_config(certificate.identity, None).map_err(Failure::tls_setup)?;
+        let identity = Identity::self_signed().map_err(Failure::tls_setup)?;
+        let trust = Trust::Given(identity.anchors());
+        let client = tls::client(trust, None, PeerName::new(NAME)).map_err(Failure::tls_setup)?;
+        let tls = tls::server_config(identity, None).map_err(Failure::tls_setup)?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -66,7 +67,7 @@ impl Rehearsal {
                 host: address.ip().to_string(),
                 port: address.port(),
             },
-            anchor,
+            tls: client,
             store,
             stop: Some(stop),
             thread: Some(thread),
@@ -74,17 +75,15 @@ impl Rehearsal {
     }
 
     /// How to reach it.
-    pub(super) fn target(&self, timeouts: Timeouts) -> Result<Target, Failure> {
-        let trust = Trust::Given(vec![self.anchor.clone()]);
-        let tls = tls::client(trust, None, PeerName::new(NAME)).map_err(Failure::tls_setup)?;
-        Ok(Target {
+    pub(super) fn target(&self, timeouts: Timeouts) -> Target {
+        Target {
             endpoint: self.endpoint.clone(),
             authority: Authority::from_static(NAME),
-            tls: Some(tls),
+            tls: Some(self.tls.clone()),
             connect_timeout: timeouts.connect,
             timeout: timeouts.request,
             user_agent: HeaderValue::from_static(USER_AGENT),
-        })
+        }
     }
 
     /// Ends the receiver and compares what it holds with what was read.

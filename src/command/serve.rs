@@ -21,7 +21,7 @@ use crate::{
     receiver::{self, Behaviour, Listener, Store, Totals},
     record::TokenEncoding,
     signal::Signals,
-    tls::{self, Identity, SelfSigned},
+    tls::{self, Identity},
 };
 
 pub(crate) struct Plan {
@@ -102,7 +102,7 @@ async fn listen(
         (Listener::Tcp(_), Some(_)) => format!("https://{name}"),
         (Listener::Tcp(_), None) => format!("http://{name}"),
     };
-    plan.output.data(&format!("listening on {url}"))?;
+    Output::data(&format!("listening on {url}"))?;
     let shutdown = async {
         signals.wait().await;
     };
@@ -149,17 +149,12 @@ fn security(security: &Security) -> Result<Option<Arc<ServerConfig>>, Failure> {
     else {
         return Ok(None);
     };
-    let (identity, pem) = match identity {
-        Some((certificate, key)) => {
-            let identity = Identity::read(certificate, key).map_err(Failure::tls_setup)?;
-            let pem = identity.pem();
-            (identity, pem)
-        }
-        None => {
-            let made = SelfSigned::localhost().map_err(Failure::tls_setup)?;
-            (made.identity, made.pem)
-        }
+    let identity = match identity {
+        Some((certificate, key)) => Identity::read(certificate, key),
+        None => Identity::self_signed(),
     };
+    let identity = identity.map_err(Failure::tls_setup)?;
+    let pem = identity.pem();
     let client_anchors = match client_ca {
         Some(file) => Some(tls::read_anchors(&[file]).map_err(Failure::tls_setup)?),
         None => None,
@@ -187,7 +182,10 @@ fn private() -> OpenOptions {
     options
 }
 
-fn open_dump(dump: Option<&Dump>) -> Result<Option<(PathBuf, Box<dyn Write>)>, Failure> {
+/// An output, and what errors call it.
+type Named = (PathBuf, Box<dyn Write>);
+
+fn open_dump(dump: Option<&Dump>) -> Result<Option<Named>, Failure> {
     Ok(match dump {
         None => None,
         Some(Dump::Stdout) => Some(("standard output".into(), Box::new(io::stdout()))),
@@ -210,9 +208,9 @@ fn report(output: Output, totals: Totals) -> Result<(), Failure> {
     if output.json {
         let text = serde_json::to_string(&totals)
             .map_err(|error| Failure::internal("the totals can't be written", &error))?;
-        return output.data(&text);
+        return Output::data(&text);
     }
-    output.data(&format!(
+    Output::data(&format!(
         "requests: {requests}, records: {records}, tokens: {tokens}"
     ))
 }

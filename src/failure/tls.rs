@@ -211,7 +211,7 @@ fn hint(reason: &Reason, certificate: &Inspected, anchors: &[String]) -> Option<
             "--cacert with the server's present certificate, once you know it is the server's"
                 .to_owned()
         }
-        Reason::UnknownIssuer { .. } if certificate.self_issued => {
+        Reason::UnknownIssuer { .. } if certificate.is_self_issued() => {
             "--cacert with the server's own certificate".to_owned()
         }
         Reason::UnknownIssuer { missing } if anchors.contains(&certificate.issuer) => {

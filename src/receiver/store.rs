@@ -29,7 +29,7 @@ pub(crate) enum StoreError {
     Newer(i64),
 }
 
-/// Says in a database's header whose it is (`PRAGMA application_id`): "SLrs".
+/// Says in a database's header whose it is (`PRAGMA application_id`): `SLrs`.
 const APPLICATION_ID: i64 = 0x534c_7273;
 const VERSION: i64 = 1;
 

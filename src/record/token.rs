@@ -96,7 +96,7 @@ fn hex(text: &str) -> Result<Vec<u8>, TokenError> {
 fn base64(text: &str) -> Result<Vec<u8>, TokenError> {
     let bare = text.trim_end_matches('=');
     let padding = text.len() - bare.len();
-    if padding > 0 && (padding > 2 || text.len() % 4 != 0) {
+    if padding > 0 && (padding > 2 || !text.len().is_multiple_of(4)) {
         return Err(TokenError::NotBase64(bare.len()));
     }
     BASE64_EITHER

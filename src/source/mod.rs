@@ -56,7 +56,7 @@ enum Shape {
 /// A reader of one input's records.
 enum Reader<'i> {
     Empty,
-    Csv(CsvReader<'i, Box<dyn Read + 'i>>),
+    Csv(Box<CsvReader<'i, Box<dyn Read + 'i>>>),
     Json(JsonReader<'i, Box<dyn Read + 'i>>),
 }
 
@@ -86,17 +86,13 @@ impl Input {
     }
 
     fn read<'i>(&'i mut self, options: &'i Options) -> Result<Reader<'i>, Fault> {
-        let shape = match &self.shape {
-            Some(shape) => shape.clone(),
-            None => {
-                let shape = self.find_shape(options)?;
-                self.shape.insert(shape).clone()
-            }
-        };
-        Ok(match shape {
+        if self.shape.is_none() {
+            self.shape = Some(self.find_shape(options)?);
+        }
+        Ok(match self.shape.clone().unwrap_or(Shape::Blank) {
             Shape::Blank => Reader::Empty,
             Shape::Csv { delimiter } => CsvReader::open(self.stream()?, options, delimiter)?
-                .map_or(Reader::Empty, Reader::Csv),
+                .map_or(Reader::Empty, |reader| Reader::Csv(Box::new(reader))),
             Shape::Json { layout, protobuf } => {
                 Reader::Json(JsonReader::new(self.stream()?, layout, protobuf, options))
             }

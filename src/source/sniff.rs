@@ -67,9 +67,8 @@ impl Start {
     /// The format by content: JSON by its bracket, else CSV, or TSV where the first line has tabs
     /// and no comma outside quotes. An object may still turn out to be the first line of NDJSON.
     pub(super) fn format(&self) -> Format {
-        match self.first() {
-            Some(b'[' | b'{') => return Format::Json,
-            _ => {}
+        if let Some(b'[' | b'{') = self.first() {
+            return Format::Json;
         }
         let text = self.head.trim_ascii_start();
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();

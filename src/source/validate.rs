@@ -1,10 +1,10 @@
 //! Reads every input to its end before anything is used of it, and then again to use it.
 
-use std::{collections::BTreeMap, slice, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeFrom, slice, sync::Arc};
 
 use super::{
     Input, Options, Origin, Reader,
-    duplicates::{Hashes, RecordSet},
+    duplicates::{Comparison, Hashes, RecordSet},
     problem::{Class, Located, Position, Problem, ProblemKind},
 };
 use crate::record::Record;
@@ -77,46 +77,22 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
     }
     let mut skipped = RecordSet::default();
     for mut comparison in hashes.suspects().readings() {
-        let mut ordinal = 0;
+        let mut places = 0..;
         for (place, input) in inputs.iter_mut().enumerate() {
-            let name = Arc::clone(&input.name);
-            let mut reader = match input.read(&options) {
-                Ok(reader) => reader,
-                // A document that could not be read at first can't be now, and was reported.
-                Err(_) => continue,
+            let mut again = Again {
+                comparison: &mut comparison,
+                places: &mut places,
+                skipped: &mut skipped,
             };
-            while let Some(read) = reader.next() {
-                let Ok(Located { at, value: record }) = read else {
-                    continue;
-                };
-                if !rules.refuses(&record) {
-                    if let Some(first) = comparison.earlier(&record, &name, at) {
-                        if first.expires == record.expires {
-                            validation.counts.duplicate += 1;
-                            skipped.insert(ordinal);
-                            if u64::from(record.expires.as_unix()) < rules.now {
-                                validation.counts.past -= 1;
-                            }
-                        } else {
-                            let kind = ProblemKind::Conflict {
-                                token: record.token.to_string(),
-                                first_file: Arc::clone(&first.file),
-                                first: first.at,
-                            };
-                            validation.record(&name, at, kind, place);
-                        }
-                    }
-                    ordinal += 1;
-                }
-            }
+            validation.further_reading(place, input, &options, rules, &mut again);
         }
     }
     validation.finish(inputs, options, skipped)
 }
 
 impl Rules<'_> {
-    fn refuses(&self, record: &Record<'_>) -> bool {
-        self.too_large(record).is_some()
+    fn is_past(&self, record: &Record<'_>) -> bool {
+        u64::from(record.expires.as_unix()) < self.now
     }
 
     fn too_large(&self, record: &Record<'_>) -> Option<ProblemKind> {
@@ -124,6 +100,14 @@ impl Rules<'_> {
         let bytes = length(record);
         (bytes > limit).then_some(ProblemKind::TooLarge { bytes, limit })
     }
+}
+
+/// What a further reading works on.
+struct Again<'a, 'c> {
+    comparison: &'a mut Comparison<'c>,
+    /// The places of the records among the valid ones.
+    places: &'a mut RangeFrom<usize>,
+    skipped: &'a mut RecordSet,
 }
 
 /// The reading so far.
@@ -156,9 +140,7 @@ impl Validation {
                         self.record(&name, at, kind, place);
                         continue;
                     }
-                    if u64::from(record.expires.as_unix()) < rules.now {
-                        self.counts.past += 1;
-                    }
+                    self.counts.past += u64::from(rules.is_past(&record));
                     hashes.add(&record);
                 }
                 Err(fault) if fault.fatal => self.document(&name, fault.at, fault.kind, place),
@@ -169,6 +151,51 @@ impl Validation {
                         None => self.document(&name, None, fault.kind, place),
                     }
                 }
+            }
+        }
+    }
+
+    /// Looks for duplicates among the suspects. What is wrong otherwise was reported before.
+    fn further_reading(
+        &mut self,
+        input_place: usize,
+        input: &mut Input,
+        options: &Options,
+        rules: &Rules<'_>,
+        again: &mut Again<'_, '_>,
+    ) {
+        let name = Arc::clone(&input.name);
+        let Ok(mut reader) = input.read(options) else {
+            return;
+        };
+        while let Some(read) = reader.next() {
+            let (at, record) = match read {
+                Ok(Located { at, value }) => (at, value),
+                Err(fault) => {
+                    if matches!(fault.kind, ProblemKind::Changed) {
+                        self.document(&name, fault.at, fault.kind, input_place);
+                    }
+                    continue;
+                }
+            };
+            if rules.too_large(&record).is_some() {
+                continue;
+            }
+            let place = again.places.next().unwrap_or(usize::MAX);
+            let Some(first) = again.comparison.earlier(&record, &name, at) else {
+                continue;
+            };
+            if first.expires == record.expires {
+                self.counts.duplicate += 1;
+                again.skipped.insert(place);
+                self.counts.past -= u64::from(rules.is_past(&record));
+            } else {
+                let kind = ProblemKind::Conflict {
+                    token: record.token.to_string(),
+                    first_file: Arc::clone(&first.file),
+                    first: first.at,
+                };
+                self.record(&name, at, kind, input_place);
             }
         }
     }

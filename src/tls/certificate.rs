@@ -25,7 +25,6 @@ pub(crate) struct Inspected {
     pub(crate) not_before: i64,
     /// Unix seconds, inclusive.
     pub(crate) not_after: i64,
-    pub(crate) self_issued: bool,
     /// X.509 v1, which has no extensions.
     pub(crate) version_1: bool,
     /// Whether key usage and extended key usage let the key sign a TLS handshake as a server.
@@ -39,6 +38,11 @@ pub(crate) struct Inspected {
 }
 
 impl Inspected {
+    /// Whether it names itself as its issuer, as a self-signed certificate does.
+    pub(crate) fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
     /// The names a client may ask for: the alternative names, else the common name.
     pub(crate) fn names(&self) -> &[String] {
         self.alternative_names
@@ -68,7 +72,6 @@ pub(crate) fn inspect(der: &CertificateDer<'_>) -> Result<Inspected, String> {
         alternative_names: alternative_names(&certificate)?,
         not_before: certificate.validity().not_before.timestamp(),
         not_after: certificate.validity().not_after.timestamp(),
-        self_issued: subject.as_raw() == certificate.issuer().as_raw(),
         version_1: certificate.version() == X509Version::V1,
         serves_tls: serves_tls(&certificate),
         weak_signature: weak_signature(&certificate),

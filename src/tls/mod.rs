@@ -17,7 +17,7 @@ use rustls::{
 pub(crate) use certificate::Inspected;
 pub(crate) use name::PeerName;
 pub(crate) use pem::{Expected, PemError, PemProblem};
-pub(crate) use server::{SelfSigned, server_config};
+pub(crate) use server::server_config;
 use verify::{Anchors, Verifier};
 pub(crate) use verify::{Reason, Refusal};
 
@@ -77,6 +77,11 @@ impl Identity {
 }
 
 impl Identity {
+    /// What a client must trust.
+    pub(crate) fn anchors(&self) -> Vec<CertificateDer<'static>> {
+        self.chain.clone()
+    }
+
     /// The certificate with its chain, as PEM.
     pub(crate) fn pem(&self) -> String {
         self.chain.iter().map(|der| pem::encode(der)).collect()

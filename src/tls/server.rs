@@ -11,53 +11,38 @@ use rustls::{
 
 use super::{HTTP2, Identity, TlsError, provider};
 
-/// A certificate made for this process, and the PEM that a client trusts it by.
-#[derive(Debug)]
-pub(crate) struct SelfSigned {
-    pub(crate) identity: Identity,
-    pub(crate) pem: String,
-}
-
 /// The names a made certificate is good for.
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// How long a made certificate lasts: the longest that strict clients accept.
 const LIFETIME_DAYS: i64 = 397;
 
-impl SelfSigned {
+impl Identity {
     /// Makes a certificate for the loopback names, valid from yesterday on, so that a client whose
     /// clock is behind takes it too.
-    pub(crate) fn localhost() -> Result<Self, TlsError> {
-        Self::make().map_err(|error| TlsError::SelfSigned(error.to_string()))
+    pub(crate) fn self_signed() -> Result<Self, TlsError> {
+        make().map_err(|error| TlsError::SelfSigned(error.to_string()))
     }
+}
 
-    fn make() -> Result<Self, rcgen::Error> {
-        let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(LOCAL_NAMES.map(ToOwned::to_owned))?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "localhost");
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let today = jiff::Timestamp::now()
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .date();
-        params.not_before = date(today.saturating_sub(jiff::Span::new().days(1)));
-        params.not_after = date(today.saturating_add(jiff::Span::new().days(LIFETIME_DAYS - 1)));
-        let certificate = params.self_signed(&key)?;
-        Ok(Self {
-            pem: certificate.pem(),
-            identity: Identity {
-                chain: vec![certificate.der().clone()],
-                key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            },
-        })
-    }
-
-    /// What a client must trust.
-    pub(crate) fn anchor(&self) -> CertificateDer<'static> {
-        self.identity.chain[0].clone()
-    }
+fn make() -> Result<Identity, rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(LOCAL_NAMES.map(ToOwned::to_owned))?;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "localhost");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    params.not_before = date(today.saturating_sub(jiff::Span::new().days(1)));
+    params.not_after = date(today.saturating_add(jiff::Span::new().days(LIFETIME_DAYS - 1)));
+    let certificate = params.self_signed(&key)?;
+    Ok(Identity {
+        chain: vec![certificate.der().clone()],
+        key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+    })
 }
 
 fn date(date: jiff::civil::Date) -> time::OffsetDateTime {

@@ -290,7 +290,7 @@ impl Verifier {
     /// Whether nothing but trust in the certificate itself could make it good, and another one was
     /// given.
     fn is_self_signed_stranger(&self, inspected: &Inspected) -> bool {
-        inspected.self_issued && !self.given().is_empty()
+        inspected.is_self_issued() && !self.given().is_empty()
     }
 
     fn explain(
