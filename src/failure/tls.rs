@@ -139,7 +139,7 @@ fn refused(server: &str, refusal: &Refusal) -> Failure {
         return failure.cause(format!("it can't be read: {reason}"));
     };
     let failure = failure.cause(why(reason, name, certificate)).cause(format!(
-        "it is {} by {}, for {}",
+        "it is the certificate {}, issued by {}, for {}",
         subject(&certificate.subject),
         subject(&certificate.issuer),
         names(certificate)
@@ -187,6 +187,10 @@ fn why(reason: &Reason, name: &str, certificate: &Inspected) -> String {
             date(issuer.not_before),
             date(issuer.not_after)
         ),
+        Reason::AuthorityAsServer => {
+            "it is an authority's (CA:TRUE), which serves TLS only where it is itself trusted"
+                .to_owned()
+        }
         Reason::WeakSignature => "it is signed over SHA-1 or MD5, which can be forged".to_owned(),
         Reason::WeakKey { bits } => format!("its RSA key has {bits} bits, which can be broken"),
         Reason::Other(error) => error.to_string(),
@@ -227,6 +231,7 @@ fn hint(reason: &Reason, certificate: &Inspected, anchors: &[String]) -> Option<
         Reason::AnchorDates(_) => {
             "a new certificate of that authority is needed, here and in --cacert".to_owned()
         }
+        Reason::AuthorityAsServer => "--cacert with this very certificate".to_owned(),
         Reason::WeakSignature => {
             "the server needs a certificate signed over SHA-256 or better".to_owned()
         }

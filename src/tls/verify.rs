@@ -66,6 +66,8 @@ pub(crate) enum Reason {
     },
     /// The authority that it leads to is out of its dates.
     AnchorDates(Box<Inspected>),
+    /// An authority's certificate (CA:TRUE), which serves TLS itself only when it is pinned.
+    AuthorityAsServer,
     WeakSignature,
     WeakKey {
         bits: usize,
@@ -229,11 +231,8 @@ impl Verifier {
             return Err(Reason::WeakSignature);
         }
         let parsed = ParsedCertificate::try_from(der).map_err(|error| match reason(error) {
-            Reason::Other(CertificateError::Other(_))
-                if self.is_self_signed_stranger(inspected) =>
-            {
-                Reason::NotTheGivenOne
-            }
+            // No chain can lead to what it signed itself, readable as X.509 v3 or not.
+            _ if inspected.is_self_issued() => self.stranger(inspected),
             other => other,
         })?;
         let chain = |roots: &RootCertStore| {
@@ -287,10 +286,15 @@ impl Verifier {
         verify_server_name(parsed, name).map_err(reason)
     }
 
-    /// Whether nothing but trust in the certificate itself could make it good, and another one was
-    /// given.
-    fn is_self_signed_stranger(&self, inspected: &Inspected) -> bool {
-        inspected.is_self_issued() && !self.given().is_empty()
+    /// A self-signed certificate that was not given.
+    fn stranger(&self, inspected: &Inspected) -> Reason {
+        if self.given().is_empty() {
+            Reason::UnknownIssuer {
+                missing: inspected.issuer.clone(),
+            }
+        } else {
+            Reason::NotTheGivenOne
+        }
     }
 
     fn explain(
@@ -314,12 +318,10 @@ impl Verifier {
                         }),
                 }
             }
-            // Webpki's way to say that a CA certificate serves TLS itself, which is fine for a
-            // pinned one: so it is another than the one given.
-            Reason::Other(CertificateError::Other(_)) | Reason::UnknownIssuer { .. }
-                if self.is_self_signed_stranger(inspected) =>
+            Reason::AuthorityAsServer | Reason::UnknownIssuer { .. }
+                if inspected.is_self_issued() =>
             {
-                Reason::NotTheGivenOne
+                self.stranger(inspected)
             }
             Reason::UnknownIssuer { .. } => Reason::UnknownIssuer {
                 missing: missing_issuer(inspected, intermediates),
@@ -391,6 +393,11 @@ fn reason(error: Error) -> Reason {
             missing: String::new(),
         },
         CertificateError::BadSignature => Reason::BadSignature,
+        CertificateError::Other(OtherError(error))
+            if error.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
+        {
+            Reason::AuthorityAsServer
+        }
         other => Reason::Other(other),
     }
 }
