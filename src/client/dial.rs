@@ -64,6 +64,8 @@ pub(crate) enum Cause {
     NotHttp2(Vec<u8>),
     /// The server closed the connection.
     Closed,
+    /// The server asked for a client certificate and hung up.
+    ClientCertificate,
     Http2(Box<dyn Error + Send + Sync>),
 }
 
@@ -97,8 +99,21 @@ pub(super) async fn dial(target: &Target) -> Result<(Sender, JoinHandle<()>), Co
         .map_err(|cause| ConnectError {
             endpoint: target.endpoint.clone(),
             stage: stage.get(),
-            cause,
+            cause: match cause {
+                Cause::Closed | Cause::Io(_) if asked_for_certificate(target) => {
+                    Cause::ClientCertificate
+                }
+                cause => cause,
+            },
         })
+}
+
+/// The server's alert may be lost when it hangs up while this side still writes.
+fn asked_for_certificate(target: &Target) -> bool {
+    target
+        .tls
+        .as_ref()
+        .is_some_and(ClientTls::client_certificate_was_asked_for)
 }
 
 async fn stages(target: &Target, stage: &Cell<Stage>) -> Result<(Sender, JoinHandle<()>), Cause> {

@@ -56,6 +56,13 @@ impl Failure {
                 ))
                 .hint("check the server's log, and that the port is the one for gRPC"),
             Cause::Tls(error) => Self::handshake(&server, &error),
+            Cause::ClientCertificate => Self::new(
+                Kind::Tls,
+                TLS,
+                format!("{server} asked for a client certificate and then hung up"),
+            )
+            .cause("it demands one, or does not trust the one it got")
+            .hint("--cert PEM --key PEM with a certificate that the server trusts"),
             Cause::Alpn(protocol) => Self::no_http2(&server, protocol.as_deref()),
             Cause::NotHttp2(first) => not_http2(&server, &first),
             Cause::Http2(error) => unreachable().cause(error.to_string()),

@@ -6,12 +6,20 @@ mod pem;
 mod server;
 mod verify;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, SignatureScheme,
+    client::ResolvesClientCert,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+    sign::CertifiedKey,
 };
 
 pub(crate) use certificate::Inspected;
@@ -64,6 +72,37 @@ pub(crate) enum TlsError {
 pub(crate) struct ClientTls {
     pub(crate) config: Arc<ClientConfig>,
     pub(crate) handshake_name: ServerName<'static>,
+    asked: Arc<AtomicBool>,
+}
+
+impl ClientTls {
+    /// Whether a server has asked for a client certificate. Some say no to the one they got, or to
+    /// getting none, by hanging up.
+    pub(crate) fn client_certificate_was_asked_for(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// Notices that a client certificate is asked for.
+#[derive(Debug)]
+struct Asked {
+    resolver: Arc<dyn ResolvesClientCert>,
+    asked: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(
+        &self,
+        root_hint_subjects: &[&[u8]],
+        signature_schemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.resolver.resolve(root_hint_subjects, signature_schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
 }
 
 impl Identity {
@@ -128,9 +167,15 @@ pub(crate) fn client(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![HTTP2.to_vec()];
+    let asked = Arc::<AtomicBool>::default();
+    config.client_auth_cert_resolver = Arc::new(Asked {
+        resolver: config.client_auth_cert_resolver,
+        asked: Arc::clone(&asked),
+    });
     Ok(ClientTls {
         config: Arc::new(config),
         handshake_name,
+        asked,
     })
 }
 

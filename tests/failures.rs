@@ -1,0 +1,300 @@
+//! Exit codes by cause, and clear words for each.
+
+mod support;
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use support::{Receiver, Run, command, raw_server, run, run_with_input, signal_child};
+
+const RECORD: &[u8] = b"token,expire_time\nabcdefghijkl,4070908800\n";
+
+/// Pushes a record to a server that has no receiver behind it.
+fn push(server: &str, flags: &[&str]) -> Run {
+    run_with_input([&["push", "--server", server], flags].concat(), RECORD)
+}
+
+#[test]
+fn a_server_that_is_not_there() {
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port()
+    };
+    let run = push(&format!("127.0.0.1:{port}"), &["-k", "--output=json"])
+        .exits(5)
+        .says("could not be reached")
+        .says("Connection refused");
+    assert_eq!(run.json()["error"]["kind"], "unreachable");
+    assert_eq!(run.records()["unsent"], 1);
+    push("no-such-host.invalid:443", &["-k"])
+        .exits(5)
+        .says("name can't be looked up");
+    push("unix:/nowhere.sock", &["-k"])
+        .exits(5)
+        .says("No such file");
+}
+
+#[test]
+fn a_server_that_stalls_ends_with_the_connect_timeout_and_its_stage() {
+    let silent = raw_server(|mut stream| {
+        // It reads, so that nothing but its silence is wrong.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let started = Instant::now();
+    push(&silent, &["-k", "--connect-timeout=300ms"])
+        .exits(5)
+        .says("TLS handshake timed out after 300ms");
+    push(&silent, &["--plaintext", "--connect-timeout=300ms"])
+        .exits(5)
+        .says("waiting for the server's HTTP/2 SETTINGS timed out after 300ms");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_server_that_speaks_something_else() {
+    let http1 = raw_server(|mut stream| {
+        let mut buffer = [0; 1024];
+        let _ = stream.read(&mut buffer);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    });
+    push(&http1, &["--plaintext"])
+        .exits(5)
+        .says("HTTP/1.1 400 Bad Request");
+    push(&http1, &["-k"]).exits(6).says("does not speak TLS");
+    let garbage = raw_server(|mut stream| {
+        let _ = stream.write_all(&[b'x'; 100]);
+    });
+    push(&garbage, &["--plaintext"])
+        .exits(5)
+        .says("does not speak HTTP/2");
+    push(&garbage, &["-k"]).exits(6).says("hint: --plaintext");
+    let closing = raw_server(drop);
+    push(&closing, &["--plaintext"]).exits(5);
+    push(&closing, &["-k"]).exits(5);
+}
+
+#[test]
+fn codes_that_are_not_ok() {
+    let receiver = Receiver::with(["--code=42"]);
+    let run = receiver
+        .push_input(["--output=json"], RECORD)
+        .exits(7)
+        .says("code 42")
+        .says("--ok-code");
+    assert_eq!(run.records()["rejected"], 1);
+    assert_eq!(run.json()["codes"]["42"], 1);
+    assert_eq!(run.json()["requests"]["failed"], 1);
+    receiver
+        .push_input(["--ok-code=1", "--ok-code=42"], RECORD)
+        .exits(0);
+    let receiver = Receiver::with(["--code=-1"]);
+    receiver.push_input(["-"], RECORD).exits(7).says("code -1");
+    receiver.push_input(["--ok-code=-1"], RECORD).exits(0);
+    // What is named replaces the 0.
+    Receiver::start()
+        .push_input(["--ok-code=1"], RECORD)
+        .exits(7);
+}
+
+#[test]
+fn grpc_statuses() {
+    let receiver = Receiver::with(["--fail-first=1"]);
+    let run = receiver
+        .push_input(["--output=json"], RECORD)
+        .exits(78)
+        .says("UNAVAILABLE");
+    assert_eq!(run.json()["error"]["kind"], "rpc");
+    assert_eq!(run.records()["unsent"], 1);
+    assert_eq!(run.json()["codes"], serde_json::json!({}));
+    receiver.push_input(["-"], RECORD).exits(0);
+
+    let receiver = Receiver::with(["--delay=30s"]);
+    let started = Instant::now();
+    receiver
+        .push_input(["--timeout=300ms"], RECORD)
+        .exits(68)
+        .says("--timeout");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_request_that_is_too_large_is_said_to_be() {
+    let receiver = Receiver::with(["--max-message-size=8"]);
+    receiver
+        .push_input(["-"], RECORD)
+        .exits(75)
+        .says("OUT_OF_RANGE")
+        .says("--batch-records");
+}
+
+#[test]
+fn some_acknowledged_and_some_not_is_partial() {
+    let receiver = Receiver::with(["--max-message-size=40"]);
+    let long = "x".repeat(100);
+    let input = format!("token,expire_time\na,1\n{long},2\nb,3\n");
+    let run = receiver
+        .push_input(["--batch-records=1", "--output=json"], input.as_bytes())
+        .exits(3)
+        .says("2 of 3 records were acknowledged")
+        .says("running it again is safe");
+    assert_eq!(run.json()["status"], "partial");
+    assert_eq!(run.records()["acknowledged"], 2);
+    assert_eq!(run.records()["unsent"], 1);
+    assert_eq!(receiver.stop().rows, b"a,1\nb,3\n");
+}
+
+#[test]
+fn addresses_that_are_none_show_a_right_one() {
+    for (server, right) in [
+        ("localhost", "localhost:9102"),
+        ("localhost:0", "localhost:9102"),
+        ("localhost:65536", "localhost:9102"),
+        ("::1:9102", "[::1]:9102"),
+        ("http://localhost:80", "--plaintext"),
+        ("https://localhost/path", "https://localhost:9102"),
+        ("", "localhost:9102"),
+    ] {
+        push(server, &[]).exits(2).says(right);
+    }
+    run(["push"]).exits(2).says("--server");
+    for flag in [
+        "--authority=a b",
+        "--authority=user@host",
+        "--servername=",
+        "--timeout=0",
+        "--timeout=soon",
+        "--connect-timeout=-1s",
+        "--batch-records=0",
+        "--batch-bytes=1MB",
+        "--ok-code=x",
+        "--nonsense",
+    ] {
+        push("localhost:1", &[flag]).exits(2);
+    }
+}
+
+#[test]
+fn every_summary_fits_the_schema_and_adds_up() {
+    let schema = include_str!("../docs/summary.schema.json");
+    let schema = serde_json::from_str(schema).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let receiver = Receiver::with(["--fail-first=1"]);
+    let bad = b"token,expire_time\na,x\nb,1\nb,1\n";
+    for run in [
+        receiver.push_input(["--output=json"], RECORD),
+        receiver.push_input(["--output=json"], RECORD),
+        receiver.push_input(["--output=json"], bad),
+        receiver.push_input(["--output=json", "--cacert=/nowhere"], RECORD),
+        push("localhost:1", &["-k", "--output=json"]),
+        run_with_input(["check", "--output=json"], RECORD),
+        run_with_input(["check", "--output=json"], bad),
+    ] {
+        let summary = run.json();
+        assert!(schema.is_valid(&summary), "{summary}");
+        assert_eq!(summary["exit_code"], run.code);
+        let records = summary["records"].as_object().expect("an object");
+        let sum: u64 = records
+            .iter()
+            .filter(|(key, _)| *key != "read")
+            .map(|(_, count)| count.as_u64().expect("a count"))
+            .sum();
+        assert_eq!(records["read"], sum, "{summary}");
+    }
+}
+
+#[test]
+fn a_signal_while_a_request_is_open_lets_it_finish() {
+    let receiver = Receiver::with(["--delay=1s"]);
+    let mut child = command(receiver.connection())
+        .args(["--batch-records=1", "--output=json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin
+        .write_all(b"token,expire_time\na,4070908800\nb,4070908801\n")
+        .expect("written");
+    drop(stdin);
+    // The receiver's answer takes a second: when it is this far, the first request is under way.
+    wait_for_connection(&receiver);
+    signal_child(&child, Signal::TERM);
+    let run: Run = child.wait_with_output().expect("it ends").into();
+    let run = run.exits(143).says("SIGTERM");
+    assert_eq!(run.json()["status"], "interrupted");
+    let acknowledged = run.records()["acknowledged"].as_u64().expect("a count");
+    assert_eq!(run.records()["unsent"], 2 - acknowledged);
+    assert!(acknowledged < 2, "{run:?}");
+    assert_eq!(receiver.stop().records, acknowledged);
+}
+
+/// Waits until somebody else is connected to the receiver.
+fn wait_for_connection(receiver: &Receiver) {
+    let port = receiver.address.rsplit_once(':').expect("a port").1;
+    let port: u16 = port.parse().expect("a number");
+    let wanted = format!(":{port:04X} 01");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+        if table.lines().any(|line| line.contains(&wanted)) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("nobody connected");
+}
+
+#[test]
+fn a_signal_while_connecting_ends_the_wait() {
+    let (connected, connections) = std::sync::mpsc::channel();
+    let silent = raw_server(move |mut stream| {
+        let _ = connected.send(());
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let mut child = command(["push", "-k", "--server", &silent, "--connect-timeout=1h"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(RECORD)
+        .expect("written");
+    connections.recv().expect("a connection");
+    signal_child(&child, Signal::INT);
+    let run: Run = child.wait_with_output().expect("it ends").into();
+    run.exits(130).says("SIGINT");
+}
+
+#[test]
+fn no_output_shows_a_whole_token() {
+    let receiver = Receiver::with(["--fail-first=1", "--code=5"]);
+    for run in [
+        receiver.push_input(["-"], RECORD),
+        receiver.push_input(["-"], RECORD),
+        receiver.push_input(["-"], b"token,expire_time\nx,abcdefghijkl\n"),
+        receiver.push_input(
+            ["-"],
+            b"token,expire_time\nabcdefghijkl,1\nabcdefghijkl,2\n",
+        ),
+        receiver.push_input(["-"], b"abcdefghijkl,1\n"),
+        receiver.push_input(["-"], b"{\"abcdefghijkl\":1580962440}"),
+        receiver.push_input(["--token-encoding=hex"], RECORD),
+        receiver.push_input(
+            ["-"],
+            b"[{\"token\":\"abcdefghijkl\",\"token\":\"x\",\"expire_time\":1}]",
+        ),
+    ] {
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert!(!text.contains("abcdefghijkl"), "{text}");
+    }
+}
