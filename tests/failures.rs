@@ -61,6 +61,7 @@ fn a_server_that_speaks_something_else() {
         let mut buffer = [0; 1024];
         let _ = stream.read(&mut buffer);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
     push(&http1, &["--plaintext"])
         .exits(5)
@@ -68,6 +69,8 @@ fn a_server_that_speaks_something_else() {
     push(&http1, &["-k"]).exits(6).says("does not speak TLS");
     let garbage = raw_server(|mut stream| {
         let _ = stream.write_all(&[b'x'; 100]);
+        // Closed with something unread, the connection would be reset before it is read.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
     push(&garbage, &["--plaintext"])
         .exits(5)

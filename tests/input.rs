@@ -37,7 +37,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         "ragged.csv",
         "token,expire_time\na,1\nb\nc,3,\n",
         &[
-            "record 2, line 3: 1 columns where the first row has 2",
+            "record 2, line 3: 1 column where the first row has 2",
             "record 3, line 4: 3 columns",
         ],
     ),
@@ -103,8 +103,8 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         "conflict.csv",
         "token,expire_time\na,1\nb,1\na,2\na,2\na,1\n",
         &[
-            "2 of 5 records are invalid",
-            "record 3, line 4: the token … (1 bytes) came before with another time, in",
+            "2 of 5 records invalid",
+            "record 3, line 4: the token … (1 byte) came before with another time, in",
             "conflict.csv, record 1, line 2",
         ],
     ),
@@ -286,7 +286,7 @@ fn all_bad_records_are_counted_and_the_first_are_shown() {
     let usual = run(["check".as_ref(), path.as_os_str(), "--output=json".as_ref()]).exits(4);
     assert_eq!(lines(&usual), 20);
     assert_eq!(usual.records()["invalid"], 50);
-    let usual = usual.says("50 of 50 records").says("and 30 more");
+    let usual = usual.says("50 of 50 records invalid").says("and 30 more");
     assert_eq!(
         usual.json()["error"]["causes"].as_array().map(Vec::len),
         Some(21)

@@ -94,7 +94,7 @@ fn the_server_s_own_certificate_is_trusted_when_it_is_given() {
             assert!(wrong.stderr.contains(&hint), "{what}: {wrong:?}");
         }
         let received = receiver.stop();
-        assert_eq!(received.requests as usize, 2 * names.len(), "{what}");
+        assert_eq!(received.requests, 2 * names.len() as u64, "{what}");
     }
 }
 

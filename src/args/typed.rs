@@ -2,6 +2,8 @@
 
 #![allow(
     clippy::doc_markdown,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::bare_urls,
     reason = "these comments are help texts, printed as they are"
 )]
 
@@ -107,7 +109,7 @@ pub(super) struct ConnectionArgs {
 #[command(next_help_heading = "Input")]
 pub(super) struct InputArgs {
     /// Files of records; - or none is standard input
-    #[arg(value_name = "FILE", help_heading = "Arguments")]
+    #[arg(value_name = "FILE", help_heading = None)]
     pub(super) files: Vec<PathBuf>,
 
     /// The format; auto looks at the name, then at the first bytes

@@ -18,8 +18,9 @@ pub(crate) use dial::{Cause, ConnectError, Stage};
 
 use crate::{
     endpoint::Endpoint,
+    record::mask_tokens,
     tls::ClientTls,
-    wire::{Contract, PushCodec},
+    wire::{self, Contract, PushCodec},
 };
 
 /// How to reach a server.
@@ -76,7 +77,7 @@ impl Client {
     /// How the call ended. The deadline is the server's to keep (`grpc-timeout`) and is kept here
     /// too.
     pub(crate) async fn send(&self, message: Bytes) -> Result<i32, CallError> {
-        let mut request = tonic::Request::new(message);
+        let mut request = tonic::Request::new(message.clone());
         request.set_timeout(self.timeout);
         let seen = Arc::<Seen>::default();
         let transport = Transport {
@@ -92,7 +93,7 @@ impl Client {
                 .await;
             match answer {
                 Ok(response) => seen.success(response.into_inner()),
-                Err(status) => Err(seen.failure(&status)),
+                Err(status) => Err(masked(seen.failure(&status), message)),
             }
         };
         match tokio::time::timeout(self.timeout, call).await {
@@ -100,6 +101,16 @@ impl Client {
             Err(_) => Err(CallError::TimedOut(self.timeout)),
         }
     }
+}
+
+/// Servers quote what they complain about, and what they got was tokens.
+fn masked(mut error: CallError, request: Bytes) -> CallError {
+    if let CallError::Status { message, .. } = &mut error
+        && !message.is_empty()
+    {
+        *message = mask_tokens(message, &wire::tokens(request));
+    }
+    error
 }
 
 impl Drop for Client {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Failure, INPUT, Kind};
+use super::{Failure, INPUT, Kind, count};
 use crate::{
     record::{TimeError, TokenError},
     source::{
@@ -14,24 +14,22 @@ use crate::{
 impl Failure {
     /// Input that was refused: every problem that is shown is a cause.
     pub(crate) fn refused(counts: &Counts, problems: &[Problem]) -> Self {
+        let inputs = format!(
+            "{} can't be read to the end",
+            count(counts.documents, "input")
+        );
+        let records = format!(
+            "{} of {} invalid ({})",
+            counts.invalid,
+            count(counts.read, "record"),
+            by_class(counts)
+        );
         let message = match (counts.invalid, counts.documents) {
-            (0, 1) => "one input can't be read; nothing was sent".to_owned(),
-            (0, documents) => format!("{documents} inputs can't be read; nothing was sent"),
-            (invalid, 0) => format!(
-                "{invalid} of {} records are invalid ({}); nothing was sent",
-                counts.read,
-                by_class(counts)
-            ),
-            (invalid, documents) => format!(
-                "{documents} {} to its end, and {invalid} of {} records are invalid; nothing was sent",
-                if documents == 1 {
-                    "input can't be read"
-                } else {
-                    "inputs can't be read"
-                },
-                counts.read,
-            ),
+            (0, _) => inputs,
+            (_, 0) => records,
+            (_, _) => format!("{inputs}, {records}"),
         };
+        let message = format!("{message}; nothing was sent");
         let mut failure = Self::new(Kind::Input, INPUT, message);
         failure.causes = problems.iter().map(sentence).collect();
         let all = counts.invalid + counts.documents;
@@ -70,18 +68,15 @@ impl Failure {
 }
 
 fn by_class(counts: &Counts) -> String {
-    let words = counts.by_class.iter().map(|(class, count)| {
-        let class = match class {
-            Class::Document => "documents",
-            Class::Shape => "malformed",
-            Class::Token => "bad tokens",
-            Class::Time => "bad times",
-            Class::Duplicate => "conflicting duplicates",
-            Class::Size => "too large",
-        };
-        format!("{count} {class}")
+    let words = counts.by_class.iter().map(|(class, number)| match class {
+        Class::Document => None,
+        Class::Shape => Some(format!("{number} malformed")),
+        Class::Token => Some(count(*number, "bad token")),
+        Class::Time => Some(count(*number, "bad time")),
+        Class::Duplicate => Some(count(*number, "conflicting duplicate")),
+        Class::Size => Some(format!("{number} too large")),
     });
-    words.collect::<Vec<_>>().join(", ")
+    words.flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What is odd about an input that was taken all the same.
@@ -92,8 +87,8 @@ pub(crate) fn warnings(counts: &Counts) -> Vec<String> {
     }
     if counts.duplicate > 0 {
         warnings.push(format!(
-            "{} records are exact duplicates of earlier ones and count once",
-            counts.duplicate
+            "{} left out that came before, the very same",
+            count(counts.duplicate, "record")
         ));
     }
     warnings
@@ -181,7 +176,10 @@ fn words(kind: &ProblemKind) -> Words {
             )),
         ),
         ProblemKind::Ragged { expected, found } => (
-            format!("{found} columns where the first row has {expected}"),
+            format!(
+                "{} where the first row has {expected}",
+                count(*found as u64, "column")
+            ),
             None,
         ),
         ProblemKind::LoneCarriageReturn => (

@@ -137,7 +137,7 @@ impl Failure {
         Self::new(
             Kind::Interrupted,
             signal.exit_code(),
-            format!("{name} ended the push, {unsent} records unsent"),
+            format!("{name} ended the push, {} unsent", count(unsent, "record")),
         )
         .hint("run it again: what was acknowledged can be sent twice without harm")
     }
@@ -178,7 +178,10 @@ impl Failure {
         Self::new(
             Kind::Internal,
             OTHER,
-            format!("the rehearsal's receiver differs from the input in {differing} records"),
+            format!(
+                "the rehearsal's receiver differs from the input in {}",
+                count(differing, "record")
+            ),
         )
         .hint("this is a defect of the program: please report it")
     }
@@ -206,6 +209,14 @@ impl fmt::Display for Failure {
             writeln!(f, "hint: {}", escape(hint))?;
         }
         Ok(())
+    }
+}
+
+/// A number with its noun, `s` for all but one.
+fn count(number: impl Into<u64>, noun: &str) -> String {
+    match number.into() {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
     }
 }
 

@@ -3,9 +3,11 @@
 //! A value of these types is valid; whatever is not is refused where it is parsed, with an error
 //! that carries data only.
 
+mod mask;
 mod time;
 mod token;
 
+pub(crate) use mask::mask_tokens;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{Token, TokenEncoding, TokenError};
 

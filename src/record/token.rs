@@ -106,12 +106,20 @@ fn base64(text: &str) -> Result<Vec<u8>, TokenError> {
 
 impl fmt::Debug for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(&Masked(&self.0), f)
     }
 }
 
-/// At most the first four characters and at most a third, then the length.
 impl fmt::Display for Token<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Masked(&self.0), f)
+    }
+}
+
+/// A token's bytes, shown as at most the first four and at most a third of them, and their number.
+pub(super) struct Masked<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let length = self.0.len();
         for byte in &self.0[..(length / 3).min(4)] {
@@ -120,7 +128,8 @@ impl fmt::Display for Token<'_> {
                 _ => write!(f, "\\x{byte:02x}")?,
             }
         }
-        write!(f, "… ({length} bytes)")
+        let unit = if length == 1 { "byte" } else { "bytes" };
+        write!(f, "… ({length} {unit})")
     }
 }
 
@@ -190,7 +199,7 @@ mod tests {
     #[test]
     fn a_token_is_never_shown_whole() {
         for (text, shown) in [
-            ("a", "… (1 bytes)"),
+            ("a", "… (1 byte)"),
             ("abc", "a… (3 bytes)"),
             ("fadfadftetwtwtwt", "fadf… (16 bytes)"),
             ("\u{1b}[31mred-alert", "\\x1b[31… (14 bytes)"),

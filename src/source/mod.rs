@@ -5,7 +5,6 @@ mod csv;
 mod duplicates;
 mod fields;
 mod json;
-mod json_record;
 mod options;
 mod problem;
 mod sniff;

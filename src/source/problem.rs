@@ -303,7 +303,12 @@ impl Excerpt {
 
     fn cut(text: &str, length: usize, shown: usize) -> Self {
         let front: String = text.chars().take(shown).collect();
-        Self(format!("{front}… ({length} characters)"))
+        let unit = if length == 1 {
+            "character"
+        } else {
+            "characters"
+        };
+        Self(format!("{front}… ({length} {unit})"))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -3,16 +3,22 @@
 //! `serde_json` reads each record; what stands here finds where a record starts and ends, because
 //! a reader of whole documents neither streams a list's elements nor goes on behind a bad one.
 
-use std::io::{self, Read};
+mod outline;
+mod record;
+mod scan;
+
+use std::io::Read;
 
 use super::{
     LARGEST_RECORD,
     fields::Fields,
-    json_record,
     options::Options,
-    problem::{Excerpt, Fault, JsonKind, Located, Position, ProblemKind},
+    problem::{Fault, Located, Position, ProblemKind},
     window::Window,
 };
+pub(super) use outline::Outline;
+use scan::{enter, measure, skip_space};
+
 use crate::record::Record;
 
 /// How a document holds its records.
@@ -102,7 +108,7 @@ impl<'o, R: Read> JsonReader<'o, R> {
         *state = State::Inside;
         let text = &window.unread()[..length];
         let number = self.record + 1;
-        match json_record::read(text, fields) {
+        match record::read(text, fields) {
             Ok(value) => {
                 self.record = number;
                 let at = position(window, number, 0);
@@ -185,7 +191,7 @@ impl<'o, R: Read> JsonReader<'o, R> {
                 Ok(())
             }
             Some(byte) => Err(ProblemKind::NoList {
-                found: json_record::kind(byte),
+                found: record::kind(byte),
                 keys: Vec::new(),
                 lists: 0,
             }),
@@ -233,224 +239,7 @@ fn position<R: Read>(window: &Window<R>, record: u64, index: usize) -> Position 
     }
 }
 
+/// Malformed JSON.
 fn syntax(message: &str) -> ProblemKind {
     ProblemKind::Syntax(message.to_owned())
-}
-
-/// Passes white space (RFC 8259 section 2) and looks at what comes behind it.
-fn skip_space<R: Read>(window: &mut Window<R>) -> io::Result<Option<u8>> {
-    loop {
-        let unread = window.unread();
-        let space = unread
-            .iter()
-            .take_while(|byte| b" \t\r\n".contains(byte))
-            .count();
-        let next = unread.get(space).copied();
-        window.pass(space);
-        if next.is_some() || !window.more()? {
-            return Ok(next);
-        }
-    }
-}
-
-/// Moves behind the key or index `step` of the object or list that comes next.
-fn enter<R: Read>(window: &mut Window<R>, step: &str) -> Result<(), ProblemKind> {
-    let object = match skip_space(window)? {
-        Some(b'{') => true,
-        Some(b'[') => false,
-        _ => return Err(ProblemKind::NoPointer),
-    };
-    window.pass(1);
-    for index in 0_u64.. {
-        if matches!(skip_space(window)?, None | Some(b'}' | b']')) {
-            return Err(ProblemKind::NoPointer);
-        }
-        let here = if object {
-            let length = measure(window)?;
-            let key = json_record::string(&window.unread()[..length])
-                .map_err(|error| syntax(&error.to_string()))?;
-            let here = key == step;
-            window.pass(length);
-            if skip_space(window)? != Some(b':') {
-                return Err(syntax("expected `:`"));
-            }
-            window.pass(1);
-            here
-        } else {
-            index.to_string() == step
-        };
-        if here {
-            return Ok(());
-        }
-        skip_space(window)?;
-        skip(window)?;
-        if skip_space(window)? == Some(b',') {
-            window.pass(1);
-        }
-    }
-    Err(ProblemKind::NoPointer)
-}
-
-/// The length of the value that the window stands on, which is read whole.
-fn measure<R: Read>(window: &mut Window<R>) -> Result<usize, ProblemKind> {
-    let mut scan = Scan::default();
-    let mut scanned = 0;
-    let length = loop {
-        let unread = window.unread();
-        if let Some(end) = scan.find_end(&unread[scanned..]) {
-            break scanned + end;
-        }
-        scanned = unread.len();
-        if scanned > LARGEST_RECORD {
-            break scanned;
-        }
-        if !window.more()? {
-            if scan.is_open() || scanned == 0 {
-                return Err(ProblemKind::Truncated);
-            }
-            break scanned;
-        }
-    };
-    match length {
-        0 => Err(syntax("expected value")),
-        length if length > LARGEST_RECORD => Err(ProblemKind::TooLong),
-        length => Ok(length),
-    }
-}
-
-/// Passes the value that the window stands on, of any length.
-fn skip<R: Read>(window: &mut Window<R>) -> Result<(), ProblemKind> {
-    let mut scan = Scan::default();
-    loop {
-        let unread = window.unread();
-        let end = scan.find_end(unread);
-        let length = end.unwrap_or(unread.len());
-        window.pass(length);
-        if end.is_some() {
-            return Ok(());
-        }
-        if !window.more()? {
-            return Err(ProblemKind::Truncated);
-        }
-    }
-}
-
-/// Finds the end of a JSON value by its brackets and quotes. Whether it is well-formed in between
-/// is for the JSON reader to say.
-#[derive(Default)]
-struct Scan {
-    depth: u64,
-    in_string: bool,
-    escaped: bool,
-}
-
-impl Scan {
-    fn is_open(&self) -> bool {
-        self.depth > 0 || self.in_string
-    }
-
-    /// Goes on over `bytes`; the index behind the value, if it ends there.
-    fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut index = 0;
-        while index < bytes.len() {
-            if self.escaped {
-                self.escaped = false;
-                index += 1;
-                continue;
-            }
-            if self.in_string {
-                index += memchr::memchr2(b'"', b'\\', &bytes[index..])?;
-                if bytes[index] == b'\\' {
-                    self.escaped = true;
-                } else {
-                    self.in_string = false;
-                    if self.depth == 0 {
-                        return Some(index + 1);
-                    }
-                }
-                index += 1;
-                continue;
-            }
-            match bytes[index] {
-                b'"' => self.in_string = true,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => {
-                    if self.depth == 0 {
-                        return Some(index);
-                    }
-                    self.depth -= 1;
-                    if self.depth == 0 {
-                        return Some(index + 1);
-                    }
-                }
-                b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
-                    return Some(index);
-                }
-                _ => {}
-            }
-            index += 1;
-        }
-        None
-    }
-}
-
-/// What the members of a document's root are.
-pub(super) struct Outline {
-    pub(super) members: Vec<(String, JsonKind)>,
-    /// Whether more JSON follows behind the root.
-    pub(super) more: bool,
-}
-
-impl Outline {
-    /// Reads a whole document whose root is an object.
-    pub(super) fn read<R: Read>(input: R) -> Result<Self, Fault> {
-        let mut documents =
-            serde_json::Deserializer::from_reader(io::BufReader::with_capacity(64 << 10, input))
-                .into_iter::<json_record::Members>();
-        let members = match documents.next() {
-            Some(Ok(members)) => members.0,
-            Some(Err(error)) => return Err(syntax_fault(error)),
-            None => Vec::new(),
-        };
-        // A second document that is malformed is one more all the same.
-        let more = documents.next().is_some();
-        Ok(Self { members, more })
-    }
-
-    pub(super) fn has(&self, names: &[String]) -> bool {
-        self.members.iter().any(|(key, _)| names.contains(key))
-    }
-
-    /// The keys of the members that are lists.
-    pub(super) fn lists(&self) -> Vec<&str> {
-        self.members
-            .iter()
-            .filter(|(_, kind)| *kind == JsonKind::Array)
-            .map(|(key, _)| key.as_str())
-            .collect()
-    }
-
-    /// The keys, as they may be shown: one that maps to a number may be a token.
-    pub(super) fn keys(&self) -> Vec<Excerpt> {
-        self.members
-            .iter()
-            .map(|(key, kind)| match kind {
-                JsonKind::Number => Excerpt::of_token(key),
-                _ => Excerpt::of_name(key),
-            })
-            .collect()
-    }
-}
-
-fn syntax_fault(error: serde_json::Error) -> Fault {
-    let at = Position {
-        record: 0,
-        line: error.line() as u64,
-        column: Some(error.column() as u64),
-    };
-    match error.classify() {
-        serde_json::error::Category::Io => Fault::fatal(None, io::Error::from(error).into()),
-        serde_json::error::Category::Eof => Fault::fatal(Some(at), ProblemKind::Truncated),
-        _ => Fault::fatal(Some(at), ProblemKind::Syntax(json_record::message(&error))),
-    }
 }

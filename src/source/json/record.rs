@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{
+use super::super::{
     fields::Fields,
     problem::{Excerpt, Field, JsonKind, ProblemKind},
 };
@@ -248,85 +248,5 @@ impl<'de> Deserialize<'de> for Object<'de> {
         }
 
         deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-/// The keys of an object, with the kinds of their values.
-pub(super) struct Members(pub(super) Vec<(String, JsonKind)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(key) = map.next_key()? {
-                    members.push((key, map.next_value::<Passed>()?.0));
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-/// A value that was read past, and its kind.
-struct Passed(JsonKind);
-
-impl<'de> Deserialize<'de> for Passed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PassedVisitor;
-
-        impl<'de> Visitor<'de> for PassedVisitor {
-            type Value = Passed;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_unit<E>(self) -> Result<Passed, E> {
-                Ok(Passed(JsonKind::Null))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Passed, E> {
-                Ok(Passed(JsonKind::Bool))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Passed, E> {
-                Ok(Passed(JsonKind::Number))
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Passed, E> {
-                Ok(Passed(JsonKind::Number))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Passed, E> {
-                Ok(Passed(JsonKind::Number))
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Passed, E> {
-                Ok(Passed(JsonKind::String))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Passed, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Passed(JsonKind::Array))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Passed, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Passed(JsonKind::Object))
-            }
-        }
-
-        deserializer.deserialize_any(PassedVisitor)
     }
 }
