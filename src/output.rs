@@ -62,7 +62,7 @@ impl Output {
         } else if self.quiet {
             Ok(())
         } else {
-            Self::data(&escape(&summary.line()))
+            Self::data(&summary.text())
         };
         match written {
             Ok(()) => summary.exit_code,

@@ -226,7 +226,7 @@ fn a_signal_while_a_request_is_open_lets_it_finish() {
         .expect("written");
     drop(stdin);
     // The receiver's answer takes a second: when it is this far, the first request is under way.
-    wait_for_connection(&receiver);
+    receiver.wait_for_connection();
     signal_child(&child, Signal::TERM);
     let run: Run = child.wait_with_output().expect("it ends").into();
     let run = run.exits(143).says("SIGTERM");
@@ -235,22 +235,6 @@ fn a_signal_while_a_request_is_open_lets_it_finish() {
     assert_eq!(run.records()["unsent"], 2 - acknowledged);
     assert!(acknowledged < 2, "{run:?}");
     assert_eq!(receiver.stop().records, acknowledged);
-}
-
-/// Waits until somebody else is connected to the receiver.
-fn wait_for_connection(receiver: &Receiver) {
-    let port = receiver.address.rsplit_once(':').expect("a port").1;
-    let port: u16 = port.parse().expect("a number");
-    let wanted = format!(":{port:04X} 01");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < deadline {
-        let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
-        if table.lines().any(|line| line.contains(&wanted)) {
-            return;
-        }
-        std::thread::yield_now();
-    }
-    panic!("nobody connected");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, io::Write};
 
 use support::{Receiver, file, run};
 
@@ -417,4 +417,254 @@ fn deep_nesting_is_refused_or_passed_over_without_harm() {
     let (_folder, path) = file("inside.json", &inside);
     let run = run(["check".as_ref(), path.as_os_str()]);
     assert!([0, 4].contains(&run.code), "{run:?}");
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("written");
+    encoder.finish().expect("finished")
+}
+
+fn zstandard(text: &[u8]) -> Vec<u8> {
+    zstd::encode_all(text, 1).expect("compressed")
+}
+
+#[test]
+fn archives_are_known_by_their_bytes() {
+    let csv = b"device_token,expire_time\nabc,7\n";
+    let ndjson = b"{\"token\":\"abc\",\"expire_time\":7}\n";
+    let twice = [gzip(&csv[..30]), gzip(&csv[30..])].concat();
+    for (name, content) in [
+        ("a.csv.gz", gzip(csv)),
+        ("a.csv", gzip(csv)),
+        ("no-name", gzip(csv)),
+        ("members.gz", twice),
+        ("a.csv.zst", zstandard(csv)),
+        ("a", [zstandard(&csv[..25]), zstandard(&csv[25..])].concat()),
+        ("a.jsonl.gz", gzip(ndjson)),
+        ("b", gzip(ndjson)),
+    ] {
+        let (_folder, path) = file(name, &content);
+        let receiver = Receiver::start();
+        receiver.push([&path]).exits(0);
+        receiver.push_input(["-"], &content).exits(0);
+        assert_eq!(receiver.stop().rows, b"abc,7\n", "{name}");
+    }
+    for broken in [gzip(csv), zstandard(csv)] {
+        let (_folder, path) = file("cut.csv", &broken[..broken.len() - 3]);
+        run(["check".as_ref(), path.as_os_str()])
+            .exits(4)
+            .says("the archive is broken or cut off");
+    }
+    let (_folder, path) = file("bad.csv.gz", gzip(b"token,expire_time\n\na,x\n"));
+    run(["check".as_ref(), path.as_os_str()])
+        .exits(4)
+        .says("bad.csv.gz: record 1, line 3");
+    let (_folder, path) = file("sheet.gz", gzip(b"PK\x03\x04"));
+    run(["check".as_ref(), path.as_os_str()])
+        .exits(4)
+        .says("XLSX");
+}
+
+#[test]
+fn a_pointer_leads_to_the_list() {
+    let document = r#"{"a":[{"deviceToken":"x","expireTime":1}],
+        "b":{"c/d":[0,[{"deviceToken":"abc","expireTime":7}]],"~":{}},"e":[]}"#;
+    let pointed = |pointer: &str, document: &str| {
+        let receiver = Receiver::start();
+        let run = receiver.push_input(["--records", pointer], document.as_bytes());
+        (run, String::from_utf8(receiver.stop().rows).expect("UTF-8"))
+    };
+    for (pointer, document, rows) in [
+        ("/b/c~1d/1", document, "abc,7\n"),
+        ("/a", document, "x,1\n"),
+        ("/e", document, ""),
+        ("", r#"[{"token":"abc","expire_time":7}]"#, "abc,7\n"),
+        ("/0", r#"[[{"token":"abc","expire_time":7}]]"#, "abc,7\n"),
+        (
+            "/sensorExpire",
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":7}]}"#,
+            "abc,7\n",
+        ),
+    ] {
+        let (run, received) = pointed(pointer, document);
+        run.exits(0);
+        assert_eq!(received, rows, "{pointer}");
+    }
+    for (pointer, document, said) in [
+        ("/x", document, "leads nowhere"),
+        ("/a/1", document, "leads nowhere"),
+        ("/a/0/deviceToken", document, "a string where a list"),
+        ("/b", document, "an object where a list"),
+        ("/e/x", document, "leads nowhere"),
+        ("/a", "\"a\"", "points into a JSON document"),
+        ("/a", r#"{"a":[],"a":[]}"#, "comes twice"),
+        ("/a", r#"{"a":[],"b":tru}"#, "malformed JSON"),
+        (
+            "/a",
+            "token,expire_time\na,1\n",
+            "points into a JSON document",
+        ),
+    ] {
+        let (run, received) = pointed(pointer, document);
+        run.exits(4).says(said);
+        assert_eq!(received, "");
+    }
+    run(["check", "--records=a/b"])
+        .exits(2)
+        .says("/data/licenses");
+    let (run, _) = pointed("/a", "{\"a\":[\n{\"token\":\"a\",\n \"expire_time\":-1}]}");
+    run.exits(4).says("record 1, line 3, column 16");
+}
+
+#[test]
+fn duplicates_are_settled_as_asked() {
+    let input = b"token,expire_time\na,5\nb,1\na,3\na,9\na,9\na,4\n";
+    for (rule, time, duplicates) in [("first", 5, 4), ("last", 4, 4), ("latest", 9, 4)] {
+        let receiver = Receiver::start();
+        let args = ["--on-duplicate", rule, "--output=json"];
+        let run = receiver.push_input(args, input).exits(0);
+        assert_eq!(run.records()["duplicate"], duplicates, "{rule}");
+        assert_eq!(run.records()["acknowledged"], 2, "{rule}");
+        let rows = String::from_utf8(receiver.stop().rows).expect("UTF-8");
+        assert_eq!(rows, format!("a,{time}\nb,1\n"), "{rule}");
+    }
+    let receiver = Receiver::start();
+    let run = receiver.push_input(["--output=json"], input).exits(4);
+    assert_eq!(run.records()["invalid"], 4);
+    assert_eq!(run.records()["unsent"], 2);
+    assert_eq!(receiver.stop().requests, 0);
+}
+
+#[test]
+fn duplicates_are_found_across_files_and_encodings() {
+    let (_one, csv) = file("one.csv", "token,expire_time\nYWJj,1\n");
+    let (_two, json) = file(
+        "two.json",
+        r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":2}]}"#,
+    );
+    let args = |encoding: &str| {
+        [
+            "check".into(),
+            csv.clone().into_os_string(),
+            json.clone().into(),
+            encoding.into(),
+        ]
+    };
+    // As base64 they are one token, as text another.
+    run(args("--token-encoding=base64"))
+        .exits(4)
+        .says("two.json: record 1, line 1, column 18: the token a… (3 bytes) came before")
+        .says("one.csv, record 1, line 2");
+    run(args("--token-encoding=utf8")).exits(0);
+}
+
+#[test]
+fn guards_refuse_what_is_well_formed() {
+    let input = b"token,expire_time\na,1\nb,4070908800\nb,4070908800\n";
+    for (flags, said) in [
+        (
+            &["--min-records=3"][..],
+            "2 records would be pushed, --min-records 3",
+        ),
+        (
+            &["--max-records=1"],
+            "2 records would be pushed, --max-records 1",
+        ),
+        (
+            &["--refuse-past"],
+            "record 1, line 2: the expire time 1970-01-01T00:00:01Z has passed",
+        ),
+    ] {
+        let receiver = Receiver::start();
+        let run = receiver
+            .push_input([flags, &["--output=json"]].concat(), input)
+            .exits(4)
+            .says(said);
+        assert_eq!(run.json()["status"], "refused");
+        assert_eq!(receiver.stop().requests, 0);
+    }
+    let receiver = Receiver::start();
+    let flags = ["--min-records=2", "--max-records=2"];
+    receiver
+        .push_input(flags, input)
+        .exits(0)
+        .says("1 expire time already passed");
+}
+
+#[test]
+fn check_shows_when_the_licences_run_out() {
+    let day = 86_400;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
+    // A minute on, so that the clock's going on changes no count.
+    let times = [
+        1,
+        now + 60,
+        now + 8 * day,
+        now + 31 * day,
+        now + 91 * day,
+        now + 366 * day,
+        1,
+    ];
+    let rows: String = (0..)
+        .zip(times)
+        .map(|(number, time)| format!("t{number},{time}\n"))
+        .collect();
+    let (_folder, path) = file("a.csv", format!("token,expire_time\n{rows}t0,1\n"));
+    let expiry = run(["check".as_ref(), path.as_os_str(), "--output=json".as_ref()])
+        .exits(0)
+        .json()["expiry"]
+        .clone();
+    assert_eq!(
+        expiry,
+        serde_json::json!({
+            "past": 2, "within_7_days": 1, "within_30_days": 1, "within_90_days": 1,
+            "within_365_days": 1, "later": 1, "earliest": 1, "latest": now + 366 * day,
+        })
+    );
+    let text = run(["check".as_ref(), path.as_os_str()]).exits(0).stdout;
+    for line in [
+        "already past            2 ████████████████████████████████████████\n",
+        "within 7 days           1 ████████████████████\n",
+        "earliest 1970-01-01T00:00:01Z, latest ",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_pushed_stops_the_push() {
+    let rows = |time: u32| -> String {
+        let rows = (0..60_000).map(|number| format!("token-{number:06},{time}\n"));
+        format!("token,expire_time\n{}", rows.collect::<String>())
+    };
+    let (_folder, path) = file("a.csv", rows(4_070_908_800));
+    let receiver = Receiver::with(["--delay=500ms"]);
+    let mut args = receiver.connection();
+    args.extend([
+        path.clone().into(),
+        "--output=json".into(),
+        "--batch-records=5000".into(),
+    ]);
+    let child = support::command(args)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // It connects when everything is validated, and each request takes half a second.
+    receiver.wait_for_connection();
+    fs::write(&path, rows(4_070_908_801)).expect("changed");
+    let run: support::Run = child.wait_with_output().expect("it ends").into();
+    let acknowledged = run.records()["acknowledged"].as_u64().expect("a count");
+    assert!(acknowledged < 60_000, "{run:?}");
+    let run = run
+        .exits(if acknowledged == 0 { 4 } else { 3 })
+        .says("changed");
+    assert_eq!(run.records()["unsent"], 60_000 - acknowledged);
+    let rows = receiver.stop().rows;
+    let rows = String::from_utf8(rows).expect("UTF-8");
+    assert!(rows.lines().all(|row| row.ends_with(",4070908800")));
 }

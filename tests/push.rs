@@ -190,7 +190,7 @@ fn the_same_record_twice_counts_once_and_warns() {
             b"device_token,expire_time\nabc,100\nxyz,100\nabc,1970-01-01T00:01:40Z\n",
         )
         .exits(0)
-        .says("came before");
+        .says("2 duplicates left out");
     let records = run.records();
     assert_eq!(records["read"], 4);
     assert_eq!(records["duplicate"], 2);

@@ -9,12 +9,12 @@ use clap::Parser;
 
 use crate::{
     batch::Limits,
-    command::{self, Connection, InputPlan, Security, Timeouts, push::Destination, serve},
+    command::{self, Connection, Guards, InputPlan, Security, Timeouts, push::Destination, serve},
     failure::Failure,
     output::Output,
     receiver::Behaviour,
     record::{TimeRules, TimeUnit, TokenEncoding},
-    source::{FieldRef, Format, Options, Origin},
+    source::{FieldRef, Format, OnDuplicate, Options, Origin},
 };
 use typed::{Cli, Command, ConnectionArgs, InputArgs, OutputArgs, PushArgs, ServeArgs};
 
@@ -147,9 +147,21 @@ fn input(args: InputArgs) -> Result<InputPlan, Failure> {
                 },
                 zone: args.timezone,
             },
+            records: args.records,
         },
         max_errors: args.max_errors,
-        fail_on_empty: args.fail_on_empty,
+        guards: Guards {
+            on_duplicate: match args.on_duplicate {
+                typed::OnDuplicate::Error => OnDuplicate::Error,
+                typed::OnDuplicate::First => OnDuplicate::First,
+                typed::OnDuplicate::Last => OnDuplicate::Last,
+                typed::OnDuplicate::Latest => OnDuplicate::Latest,
+            },
+            refuse_past: args.refuse_past,
+            min_records: args.min_records,
+            max_records: args.max_records,
+            fail_on_empty: args.fail_on_empty,
+        },
     })
 }
 

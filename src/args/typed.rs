@@ -134,6 +134,11 @@ pub(super) struct InputArgs {
     #[arg(long, value_name = "C", value_parser = values::delimiter)]
     pub(super) delimiter: Option<u8>,
 
+    /// JSON Pointer to the list inside a larger document [default: the document itself, or its
+    /// only list]
+    #[arg(long, value_name = "POINTER", value_parser = values::pointer)]
+    pub(super) records: Option<source::Pointer>,
+
     /// How text becomes a token's bytes (protobuf JSON is base64 always)
     #[arg(long, value_name = "ENCODING", default_value = "utf8")]
     pub(super) token_encoding: TokenEncoding,
@@ -145,6 +150,22 @@ pub(super) struct InputArgs {
     /// For dates and times that carry no offset
     #[arg(long, value_name = "TZ", default_value = "UTC", value_parser = values::zone)]
     pub(super) timezone: jiff::tz::TimeZone,
+
+    /// What one token with different times means: an error, or which record counts
+    #[arg(long, value_name = "RULE", default_value = "error")]
+    pub(super) on_duplicate: OnDuplicate,
+
+    /// A time before now is an error instead of a warning
+    #[arg(long)]
+    pub(super) refuse_past: bool,
+
+    /// Refuse to push fewer records
+    #[arg(long, value_name = "N")]
+    pub(super) min_records: Option<u64>,
+
+    /// Refuse to push more records
+    #[arg(long, value_name = "N")]
+    pub(super) max_records: Option<u64>,
 
     /// Empty input is an error
     #[arg(long)]
@@ -276,6 +297,14 @@ pub(super) enum TokenEncoding {
     Utf8,
     Hex,
     Base64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnDuplicate {
+    Error,
+    First,
+    Last,
+    Latest,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::{
     command::{legal_authority, serve::Listen},
     endpoint::{Endpoint, EndpointError},
-    source::FieldRef,
+    source::{FieldRef, Pointer},
 };
 
 /// `HOST:PORT` and its kin.
@@ -67,6 +67,24 @@ pub(super) fn delimiter(text: &str) -> Result<u8, String> {
         [byte] => Ok(*byte),
         _ => Err("one character of ASCII, or tab".into()),
     }
+}
+
+/// RFC 6901: empty, or steps that each begin with `/`, in which `~1` is `/` and `~0` is `~`.
+pub(super) fn pointer(text: &str) -> Result<Pointer, String> {
+    let wrong = || "no JSON Pointer; a right one is /data/licenses, or empty for the root";
+    let mut steps = text.split('/');
+    if steps.next() != Some("") {
+        return Err(wrong().into());
+    }
+    steps
+        .map(|step| {
+            let mut escapes = step.split('~').skip(1);
+            if escapes.any(|rest| !rest.starts_with(['0', '1'])) {
+                return Err(wrong().into());
+            }
+            Ok(step.replace("~1", "/").replace("~0", "~"))
+        })
+        .collect()
 }
 
 pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
@@ -182,6 +200,24 @@ mod tests {
         }
         for text in ["", "0", "1MB", "4096MiB", "1.5MiB", "-1"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pointers() {
+        let steps = |text: &str| pointer(text).map(|steps| steps.join(" "));
+        for (text, read) in [
+            ("", ""),
+            ("/a/0", "a 0"),
+            ("/", ""),
+            ("/a~1b/~0~01", "a/b ~~1"),
+        ] {
+            assert_eq!(steps(text).as_deref(), Ok(read), "{text}");
+        }
+        assert_eq!(pointer("").map(|steps| steps.len()), Ok(0));
+        assert_eq!(pointer("/").map(|steps| steps.len()), Ok(1));
+        for text in ["a", "a/b", "/a~", "/a~2"] {
+            assert!(pointer(text).is_err(), "{text}");
         }
     }
 

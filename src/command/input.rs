@@ -6,7 +6,7 @@ use crate::{
     failure::{Failure, warnings},
     output::Output,
     report::Summary,
-    source::{Options, Origin, RequestLimit, Rules, Validated, validate},
+    source::{OnDuplicate, Options, Origin, RequestLimit, Rules, Validated, validate},
 };
 
 /// What to read, how, and what to refuse.
@@ -15,6 +15,17 @@ pub(crate) struct InputPlan {
     pub(crate) origins: Vec<Origin>,
     pub(crate) options: Options,
     pub(crate) max_errors: usize,
+    pub(crate) guards: Guards,
+}
+
+/// What well-formed input is refused for.
+#[derive(Clone, Debug)]
+pub(crate) struct Guards {
+    pub(crate) on_duplicate: OnDuplicate,
+    pub(crate) refuse_past: bool,
+    /// Of records that would be pushed.
+    pub(crate) min_records: Option<u64>,
+    pub(crate) max_records: Option<u64>,
     pub(crate) fail_on_empty: bool,
 }
 
@@ -30,22 +41,38 @@ pub(super) fn read(
         .map_or(0, |since| since.as_secs());
     let rules = Rules {
         now,
+        refuse_past: plan.guards.refuse_past,
+        on_duplicate: plan.guards.on_duplicate,
         max_shown: plan.max_errors,
         request_limit,
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
-    summary.input(&validated.counts);
-    for warning in warnings(&validated.counts) {
+    summary.input(&validated);
+    for warning in warnings(&validated) {
         output.warning(&warning);
     }
     if validated.is_refused() {
         return Err(Failure::refused(&validated.counts, &validated.problems));
     }
+    plan.guards.check(&validated)?;
     if validated.counts.read == 0 {
-        if plan.fail_on_empty {
-            return Err(Failure::empty());
-        }
         output.note("the input holds no record: nothing to do");
     }
     Ok(validated)
+}
+
+impl Guards {
+    fn check(&self, validated: &Validated) -> Result<(), Failure> {
+        let valid = validated.counts.valid();
+        if self.fail_on_empty && validated.counts.read == 0 {
+            return Err(Failure::empty());
+        }
+        if let Some(limit) = self.min_records.filter(|limit| valid < *limit) {
+            return Err(Failure::guard(valid, "--min-records", limit));
+        }
+        if let Some(limit) = self.max_records.filter(|limit| valid > *limit) {
+            return Err(Failure::guard(valid, "--max-records", limit));
+        }
+        Ok(())
+    }
 }

@@ -8,4 +8,4 @@ mod rehearsal;
 pub(crate) mod serve;
 
 pub(crate) use connection::{Connection, Security, Timeouts, legal_authority};
-pub(crate) use input::InputPlan;
+pub(crate) use input::{Guards, InputPlan};

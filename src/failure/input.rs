@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Failure, INPUT, Kind, count};
+use super::{Failure, INPUT, Kind, count, date};
 use crate::{
     record::{TimeError, TokenError},
     source::{
         Class, Counts, Excerpt, Field, JsonKind, LARGEST_RECORD, Lookalike, Position, Problem,
-        ProblemKind,
+        ProblemKind, Validated,
     },
 };
 
@@ -55,6 +55,19 @@ impl Failure {
         .hint("without --fail-on-empty this is no error")
     }
 
+    /// Fewer or more records than there may be.
+    pub(crate) fn guard(valid: u64, rail: &str, limit: u64) -> Self {
+        Self::new(
+            Kind::Input,
+            INPUT,
+            format!(
+                "{} would be pushed, {rail} {limit} does not allow it; nothing was sent",
+                count(valid, "record")
+            ),
+        )
+        .hint("check that the input is the one that was meant")
+    }
+
     /// An input that is no longer what was validated.
     pub(crate) fn changed(problem: &Problem) -> Self {
         Self::new(
@@ -80,15 +93,18 @@ fn by_class(counts: &Counts) -> String {
 }
 
 /// What is odd about an input that was taken all the same.
-pub(crate) fn warnings(counts: &Counts) -> Vec<String> {
+pub(crate) fn warnings(validated: &Validated) -> Vec<String> {
     let mut warnings = Vec::new();
-    if counts.past > 0 {
-        warnings.push(format!("{} expire times have already passed", counts.past));
-    }
-    if counts.duplicate > 0 {
+    if validated.expiry.past > 0 {
         warnings.push(format!(
-            "{} left out that came before, the very same",
-            count(counts.duplicate, "record")
+            "{} already passed",
+            count(validated.expiry.past, "expire time")
+        ));
+    }
+    if validated.counts.duplicate > 0 {
+        warnings.push(format!(
+            "{} left out, each token is sent once",
+            count(validated.counts.duplicate, "duplicate")
         ));
     }
     warnings
@@ -100,9 +116,8 @@ fn sentence(problem: &Problem) -> String {
     if let Some(at) = problem.at {
         let _ = write!(text, ": {}", place(at));
     }
-    let (what, hint) = words(&problem.kind);
-    let _ = write!(text, ": {what}");
-    if let Some(hint) = hint {
+    let _ = write!(text, ": {}", what(&problem.kind));
+    if let Some(hint) = hint(&problem.kind) {
         let _ = write!(text, " (hint: {hint})");
     }
     text
@@ -120,109 +135,162 @@ fn place(at: Position) -> String {
     text
 }
 
-type Words = (String, Option<String>);
-
-fn words(kind: &ProblemKind) -> Words {
-    let plain = |text: &str| (text.to_owned(), None);
+/// What is wrong.
+fn what(kind: &ProblemKind) -> String {
+    let plain = ToOwned::to_owned;
     match kind {
-        ProblemKind::Unreadable(error) => (format!("can't be read: {error}"), None),
+        ProblemKind::Unreadable(error) => format!("can't be read: {error}"),
         ProblemKind::Directory => plain("is a directory, not a file"),
-        ProblemKind::Lookalike(lookalike) => looks_like(*lookalike),
+        ProblemKind::Lookalike(lookalike) => format!("looks like {}", looks_like(*lookalike).0),
         ProblemKind::Changed => plain("changed while it was read"),
-        ProblemKind::Syntax(message) => (format!("malformed JSON: {message}"), None),
-        ProblemKind::Truncated => (
-            "the document ends inside a value or an open quote".to_owned(),
-            Some("the file is cut off, or a quote is never closed".to_owned()),
+        ProblemKind::Syntax(message) => format!("malformed JSON: {message}"),
+        ProblemKind::Archive(reason) => format!("the archive is broken or cut off: {reason}"),
+        ProblemKind::NoDocument => plain("--records points into a JSON document, and this is none"),
+        ProblemKind::Truncated => plain("the document ends inside a value or an open quote"),
+        ProblemKind::TooLong => {
+            format!("the record is longer than {} MiB", LARGEST_RECORD >> 20)
+        }
+        ProblemKind::NotList { found } => {
+            format!("{} where a list of records belongs", json_kind(*found))
+        }
+        ProblemKind::NoList { keys, lists: 0 } => format!(
+            "the document has neither a list nor both fields of a record; its keys: {}",
+            list(keys)
         ),
-        ProblemKind::TooLong => (
-            format!("the record is longer than {} MiB", LARGEST_RECORD >> 20),
-            Some("a quote or bracket may never be closed".to_owned()),
-        ),
-        ProblemKind::NoList { found, keys, lists } => no_list(*found, keys, *lists),
-        ProblemKind::NoPointer => (
-            "--records leads nowhere in this document".to_owned(),
-            Some("it is a JSON Pointer, such as /data/licenses".to_owned()),
-        ),
-        ProblemKind::SecondDocument => (
-            "more JSON follows behind the document".to_owned(),
-            Some("--input-format ndjson reads one object a line".to_owned()),
-        ),
+        ProblemKind::NoList { keys, lists } => {
+            format!("the document has {lists} lists; its keys: {}", list(keys))
+        }
+        ProblemKind::NoPointer => plain("--records leads nowhere in this document"),
+        ProblemKind::SecondDocument => plain("more JSON follows behind the document"),
         ProblemKind::MissingField {
             field,
             wanted,
             found,
-            nearest,
-        } => missing_field(*field, wanted, found, nearest.as_ref()),
-        ProblemKind::NoHeader => (
-            "the first row looks like a record, not like the names of columns".to_owned(),
-            Some("--no-header reads a file without names".to_owned()),
+            ..
+        } => format!(
+            "no {} ({}); found: {}",
+            field_name(*field),
+            wanted.join(", "),
+            list(found)
         ),
+        ProblemKind::NoHeader => {
+            plain("the first row looks like a record, not like the names of columns")
+        }
         ProblemKind::NoColumn {
             field,
             number,
             width,
-        } => (
-            format!(
-                "no column {number} for the {}: there are {width}",
-                field_name(*field)
-            ),
-            Some("columns are counted from 1".to_owned()),
+        } => format!(
+            "no column {number} for the {}: there are {width}",
+            field_name(*field)
         ),
-        ProblemKind::Spellings { first, second } => (
-            format!("{first} and {second} are names of one field"),
-            Some(format!(
-                "name the one that counts with {}",
-                "--token-field or --time-field"
-            )),
+        ProblemKind::Spellings { first, second } => {
+            format!("{first} and {second} are names of one field")
+        }
+        ProblemKind::Ragged { expected, found } => format!(
+            "{} where the first row has {expected}",
+            count(*found as u64, "column")
         ),
-        ProblemKind::Ragged { expected, found } => (
-            format!(
-                "{} where the first row has {expected}",
-                count(*found as u64, "column")
-            ),
-            None,
-        ),
-        ProblemKind::LoneCarriageReturn => (
-            "a carriage return without a line feed".to_owned(),
-            Some("save the file with line ends of LF or CRLF".to_owned()),
-        ),
-        ProblemKind::BareQuote => (
-            "a quote that neither starts nor ends a field".to_owned(),
-            Some("quote the whole field and double the quotes in it".to_owned()),
-        ),
+        ProblemKind::LoneCarriageReturn => plain("a carriage return without a line feed"),
+        ProblemKind::BareQuote => plain("a quote that neither starts nor ends a field"),
         ProblemKind::Nul => plain("a NUL byte"),
-        ProblemKind::NotUtf8 { name } => (
-            format!("{name}: not UTF-8"),
-            Some("save the file as UTF-8, or write such tokens in hex or base64".to_owned()),
+        ProblemKind::NotUtf8 { name } => format!("{name}: not UTF-8"),
+        ProblemKind::NotObject { found } => {
+            format!("{} where an object belongs", json_kind(*found))
+        }
+        ProblemKind::WrongType { field, name, found } => {
+            let wanted = match field {
+                Field::Token => "a string",
+                Field::Time => "a number or a string",
+            };
+            format!("{name}: {} where {wanted} belongs", json_kind(*found))
+        }
+        ProblemKind::DuplicateKey(name) => format!("the key {} comes twice", quoted(name)),
+        ProblemKind::Token { name, error, value } => format!("{name}: {}", token(*error, value)),
+        ProblemKind::Time { name, error, value } => format!("{name}: {}", time(*error, value)),
+        ProblemKind::Past(time) => format!(
+            "the expire time {} has passed",
+            date(i64::from(time.as_unix()))
         ),
-        ProblemKind::NotObject { found } => (
-            format!("{} where an object belongs", json_kind(*found)),
-            None,
-        ),
-        ProblemKind::WrongType { field, name, found } => wrong_type(*field, name, *found),
-        ProblemKind::DuplicateKey(name) => (format!("the key {} comes twice", quoted(name)), None),
-        ProblemKind::Token { name, error, value } => token(name, *error, value),
-        ProblemKind::Time { name, error, value } => time(name, *error, value),
         ProblemKind::Conflict {
             token,
             first_file,
             first,
-        } => (
-            format!(
-                "the token {token} came before with another time, in {first_file}, {}",
-                place(*first)
-            ),
-            None,
+        } => format!(
+            "the token {token} came before with another time, in {first_file}, {}",
+            place(*first)
         ),
-        ProblemKind::TooLarge { bytes, limit } => (
-            format!("the record takes {bytes} bytes of a request, --batch-bytes allows {limit}"),
-            None,
-        ),
+        ProblemKind::TooLarge { bytes, limit } => {
+            format!("the record takes {bytes} bytes of a request, --batch-bytes allows {limit}")
+        }
     }
 }
 
-fn looks_like(lookalike: Lookalike) -> Words {
-    let (what, hint) = match lookalike {
+/// What to do about it, where that is known.
+fn hint(kind: &ProblemKind) -> Option<String> {
+    Some(match kind {
+        ProblemKind::Lookalike(lookalike) => looks_like(*lookalike).1.to_owned(),
+        ProblemKind::MissingField { field, nearest, .. } => {
+            let flag = match field {
+                Field::Token => "--token-field",
+                Field::Time => "--time-field",
+            };
+            match nearest {
+                Some(name) => format!("{flag} {}", quoted(name)),
+                None => format!("{flag} NAME names it"),
+            }
+        }
+        other => fixed_hint(other)?.to_owned(),
+    })
+}
+
+fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
+    Some(match kind {
+        ProblemKind::Truncated => "the file is cut off, or a quote is never closed",
+        ProblemKind::TooLong => "a quote or bracket may never be closed",
+        ProblemKind::NoList { lists: 2.., .. } => "--records /KEY says which",
+        ProblemKind::NoPointer => "it is a JSON Pointer, such as /data/licenses",
+        ProblemKind::SecondDocument => "--input-format ndjson reads one object a line",
+        ProblemKind::NoHeader => "--no-header reads a file without names",
+        ProblemKind::NoColumn { .. } => "columns are counted from 1",
+        ProblemKind::Spellings { .. } => {
+            "name the one that counts with --token-field or --time-field"
+        }
+        ProblemKind::LoneCarriageReturn => "save the file with line ends of LF or CRLF",
+        ProblemKind::BareQuote => "quote the whole field and double the quotes in it",
+        ProblemKind::NotUtf8 { .. } => {
+            "save the file as UTF-8, or write such tokens in hex or base64"
+        }
+        ProblemKind::WrongType {
+            field: Field::Token,
+            found: JsonKind::Number,
+            ..
+        } => "put the token in quotes",
+        ProblemKind::Past(_) => "without --refuse-past this is a warning",
+        ProblemKind::Conflict { .. } => "--on-duplicate first, last or latest settles it",
+        ProblemKind::Token { error, .. } => match error {
+            TokenError::NotHex(_) | TokenError::NotBase64(_) => {
+                "--token-encoding says how tokens are written"
+            }
+            TokenError::Empty | TokenError::Surrounded | TokenError::OddHex => return None,
+        },
+        ProblemKind::Time { error, .. } => match error {
+            TimeError::IntegerRange { milliseconds: true } => {
+                "--time-unit ms, if these are milliseconds"
+            }
+            TimeError::NotTime => "such as 1798675200, 2026-12-31 or 2026-12-31T00:00:00Z",
+            TimeError::LocalGap | TimeError::LocalFold => {
+                "write it with its offset, such as +01:00"
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// What it is, and what to do about it.
+fn looks_like(lookalike: Lookalike) -> (&'static str, &'static str) {
+    match lookalike {
         Lookalike::Utf16 => ("UTF-16 text", "save it as UTF-8"),
         Lookalike::Zip => (
             "a zip archive, as spreadsheets (XLSX, ODS) are",
@@ -233,134 +301,36 @@ fn looks_like(lookalike: Lookalike) -> Words {
             "save the sheet as CSV in UTF-8",
         ),
         Lookalike::Pdf => ("a PDF", "export the records as CSV or JSON"),
-        Lookalike::Gzip => ("a gzip archive", "decompress it first"),
-        Lookalike::Zstd => ("a zstd archive", "decompress it first"),
         Lookalike::Binary => ("a binary file", "export the records as CSV or JSON"),
-    };
-    (format!("looks like {what}"), Some(hint.to_owned()))
-}
-
-fn no_list(found: JsonKind, keys: &[Excerpt], lists: usize) -> Words {
-    if found != JsonKind::Object {
-        return (
-            format!("{} where a list of records belongs", json_kind(found)),
-            None,
-        );
-    }
-    let keys = list(keys);
-    match lists {
-        0 => (
-            format!(
-                "the document has neither a list nor both fields of a record; its keys: {keys}"
-            ),
-            None,
-        ),
-        _ => (
-            format!("the document has {lists} lists; its keys: {keys}"),
-            None,
-        ),
     }
 }
 
-fn missing_field(
-    field: Field,
-    wanted: &[String],
-    found: &[Excerpt],
-    nearest: Option<&Excerpt>,
-) -> Words {
-    let flag = match field {
-        Field::Token => "--token-field",
-        Field::Time => "--time-field",
-    };
-    let what = format!(
-        "no {} ({}); found: {}",
-        field_name(field),
-        wanted.join(", "),
-        list(found)
-    );
-    let hint = match nearest {
-        Some(name) => format!("{flag} {}", quoted(name)),
-        None => format!("{flag} NAME names it"),
-    };
-    (what, Some(hint))
-}
-
-fn wrong_type(field: Field, name: &str, found: JsonKind) -> Words {
-    let (wanted, hint) = match field {
-        Field::Token => (
-            "a string",
-            (found == JsonKind::Number).then(|| "put the token in quotes".to_owned()),
-        ),
-        Field::Time => ("a number or a string", None),
-    };
-    (
-        format!("{name}: {} where {wanted} belongs", json_kind(found)),
-        hint,
-    )
-}
-
-fn token(name: &str, error: TokenError, value: &Excerpt) -> Words {
+fn token(error: TokenError, value: &Excerpt) -> String {
     let value = quoted(value);
     match error {
-        TokenError::Empty => (format!("{name}: empty"), None),
-        TokenError::Surrounded => (
-            format!("{name}: white space around the token: {value}"),
-            None,
-        ),
-        TokenError::OddHex => (
-            format!("{name}: an odd number of hexadecimal digits: {value}"),
-            None,
-        ),
-        TokenError::NotHex(at) => (
-            format!("{name}: no hexadecimal digit at byte {}: {value}", at + 1),
-            Some("--token-encoding says how tokens are written".to_owned()),
-        ),
-        TokenError::NotBase64(at) => (
-            format!("{name}: no base64 from byte {} on: {value}", at + 1),
-            Some("--token-encoding says how tokens are written".to_owned()),
-        ),
+        TokenError::Empty => "empty".to_owned(),
+        TokenError::Surrounded => format!("white space around the token: {value}"),
+        TokenError::OddHex => format!("an odd number of hexadecimal digits: {value}"),
+        TokenError::NotHex(at) => format!("no hexadecimal digit at byte {}: {value}", at + 1),
+        TokenError::NotBase64(at) => format!("no base64 from byte {} on: {value}", at + 1),
     }
 }
 
-fn time(name: &str, error: TimeError, value: &Excerpt) -> Words {
-    let (what, hint) = match error {
-        TimeError::Empty => return (format!("{name}: empty"), None),
-        TimeError::NotInteger => (
-            "not a whole number of seconds without sign, point or exponent",
-            None,
-        ),
-        TimeError::IntegerRange { milliseconds: true } => (
-            "not in 0 to 4294967295",
-            Some("--time-unit ms, if these are milliseconds"),
-        ),
-        TimeError::IntegerRange {
-            milliseconds: false,
-        } => ("not in 0 to 4294967295", None),
-        TimeError::PartSecond => ("milliseconds that are no whole second", None),
-        TimeError::NotTime => (
-            "neither Unix seconds nor an RFC 3339 date or time",
-            Some("such as 1798675200, 2026-12-31 or 2026-12-31T00:00:00Z"),
-        ),
-        TimeError::NoSuchDate => ("no such date or time of day", None),
-        TimeError::LeapSecond => ("a leap second, which Unix time does not count", None),
-        TimeError::Fraction => ("a fraction of a second", None),
-        TimeError::DateRange => (
-            "not from 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z",
-            None,
-        ),
-        TimeError::LocalGap => (
-            "a local time that its zone's clocks skip",
-            Some("write it with its offset, such as +01:00"),
-        ),
-        TimeError::LocalFold => (
-            "a local time that its zone's clocks show twice",
-            Some("write it with its offset, such as +01:00"),
-        ),
+fn time(error: TimeError, value: &Excerpt) -> String {
+    let what = match error {
+        TimeError::Empty => return "empty".to_owned(),
+        TimeError::NotInteger => "not a whole number of seconds without sign, point or exponent",
+        TimeError::IntegerRange { .. } => "not in 0 to 4294967295",
+        TimeError::PartSecond => "milliseconds that are no whole second",
+        TimeError::NotTime => "neither Unix seconds nor an RFC 3339 date or time",
+        TimeError::NoSuchDate => "no such date or time of day",
+        TimeError::LeapSecond => "a leap second, which Unix time does not count",
+        TimeError::Fraction => "a fraction of a second",
+        TimeError::DateRange => "not from 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z",
+        TimeError::LocalGap => "a local time that its zone's clocks skip",
+        TimeError::LocalFold => "a local time that its zone's clocks show twice",
     };
-    (
-        format!("{name}: {what}: {}", quoted(value)),
-        hint.map(ToOwned::to_owned),
-    )
+    format!("{what}: {}", quoted(value))
 }
 
 fn field_name(field: Field) -> &'static str {

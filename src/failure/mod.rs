@@ -8,6 +8,7 @@ mod tls;
 
 use std::{fmt, io, path::Path};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tonic::Code;
 
@@ -210,6 +211,11 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+/// Unix seconds as RFC 3339 in UTC.
+pub(crate) fn date(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }
 
 /// A number with its noun, `s` for all but one.

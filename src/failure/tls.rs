@@ -1,9 +1,8 @@
 //! Certificates and PEM files that were refused, in words.
 
-use jiff::Timestamp;
 use rustls::{AlertDescription, Error, PeerIncompatible};
 
-use super::{Failure, Kind, OTHER, TLS};
+use super::{Failure, Kind, OTHER, TLS, date};
 use crate::tls::{Expected, Inspected, PemError, PemProblem, Reason, Refusal, TlsError};
 
 impl Failure {
@@ -266,10 +265,6 @@ fn subject(name: &str) -> &str {
     } else {
         name
     }
-}
-
-fn date(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }
 
 fn pem(error: &PemError) -> Failure {

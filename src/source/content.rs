@@ -16,6 +16,8 @@ use super::problem::{ProblemKind, StreamError};
 pub(crate) enum Origin {
     Stdin,
     File(PathBuf),
+    /// Bytes that are there already.
+    Memory(Arc<[u8]>),
 }
 
 /// An input's bytes. A regular file stays where it is; what can be read only once (a pipe, a
@@ -43,6 +45,7 @@ impl Origin {
     pub(crate) fn name(&self) -> Arc<str> {
         match self {
             Self::Stdin => "standard input".into(),
+            Self::Memory(_) => "memory".into(),
             Self::File(path) => path.to_string_lossy().into(),
         }
     }
@@ -52,6 +55,7 @@ impl Content {
     pub(super) fn open(origin: &Origin) -> Result<Self, ProblemKind> {
         let bytes = match origin {
             Origin::Stdin => Bytes::Held(hold(io::stdin().lock())?),
+            Origin::Memory(bytes) => Bytes::Held(Arc::clone(bytes)),
             Origin::File(path) => {
                 let file = File::open(path)?;
                 let kind = file.metadata()?;

@@ -8,15 +8,28 @@
 //! more often.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 
-use super::problem::Position;
+use super::problem::{Located, Position};
 use crate::record::{ExpireTime, Record};
 
-/// Hashes of one reading after the first.
+/// Which record counts when one token comes with different times. The very same record twice is
+/// always one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OnDuplicate {
+    /// None: that is an error.
+    #[default]
+    Error,
+    First,
+    Last,
+    /// The one with the latest time.
+    Latest,
+}
+
+/// Different hashes that one further reading looks for.
 const SUSPECTS_A_READING: usize = 1 << 18;
 
 /// The hashes of all tokens, in the first reading.
@@ -57,12 +70,13 @@ impl Hashes {
 
 impl Suspects {
     /// What each further reading has to look for.
-    pub(super) fn readings(&self) -> impl Iterator<Item = Comparison<'_>> {
+    pub(super) fn readings(&self, rule: OnDuplicate) -> impl Iterator<Item = Comparison<'_>> {
         self.hashes
             .chunks(SUSPECTS_A_READING)
-            .map(|hashes| Comparison {
+            .map(move |hashes| Comparison {
                 key: &self.key,
                 hashes,
+                rule,
                 seen: HashMap::new(),
             })
     }
@@ -72,58 +86,100 @@ impl Suspects {
 pub(super) struct Comparison<'s> {
     key: &'s RandomState,
     hashes: &'s [u64],
-    seen: HashMap<Box<[u8]>, First>,
+    rule: OnDuplicate,
+    seen: HashMap<Box<[u8]>, Seen>,
 }
 
-/// Where a token came first, and with which time.
+/// The record of a token that counts so far.
 #[derive(Clone, Debug)]
-pub(super) struct First {
+pub(super) struct Seen {
     pub(super) file: Arc<str>,
     pub(super) at: Position,
-    pub(super) expires: ExpireTime,
+    expires: ExpireTime,
+    place: usize,
+}
+
+/// What a record's token means for it and for those before.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It is the only one so far.
+    Keep,
+    /// The record at this place among the valid ones does not count.
+    Drop(usize),
+    /// The token came before with another time.
+    Conflict(Seen),
 }
 
 impl Comparison<'_> {
-    /// The record before this one with the same token, if there is one.
-    pub(super) fn earlier(
+    /// Judges a record, which stands at `place` among the valid ones.
+    pub(super) fn judge(
         &mut self,
-        record: &Record<'_>,
+        record: &Located<Record<'_>>,
         file: &Arc<str>,
-        at: Position,
-    ) -> Option<&First> {
+        place: usize,
+    ) -> Verdict {
+        let Located { at, value: record } = record;
         let token = record.token.as_bytes();
-        let hash = self.key.hash_one(token);
-        self.hashes.binary_search(&hash).ok()?;
-        if !self.seen.contains_key(token) {
-            let first = First {
-                file: Arc::clone(file),
-                at,
-                expires: record.expires,
-            };
-            self.seen.insert(token.into(), first);
-            return None;
+        if self
+            .hashes
+            .binary_search(&self.key.hash_one(token))
+            .is_err()
+        {
+            return Verdict::Keep;
         }
-        self.seen.get(token)
+        let this = || Seen {
+            file: Arc::clone(file),
+            at: *at,
+            expires: record.expires,
+            place,
+        };
+        let mut seen = match self.seen.entry(token.into()) {
+            Entry::Vacant(entry) => {
+                entry.insert(this());
+                return Verdict::Keep;
+            }
+            Entry::Occupied(seen) => seen,
+        };
+        let before = seen.get().expires;
+        let this_counts = match self.rule {
+            OnDuplicate::Error if before != record.expires => {
+                return Verdict::Conflict(seen.get().clone());
+            }
+            OnDuplicate::Error | OnDuplicate::First => false,
+            OnDuplicate::Last => true,
+            OnDuplicate::Latest => record.expires > before,
+        };
+        if this_counts {
+            Verdict::Drop(seen.insert(this()).place)
+        } else {
+            Verdict::Drop(place)
+        }
     }
 }
 
 /// A set of records by their place among the valid ones.
 #[derive(Debug, Default)]
-pub(super) struct RecordSet(Vec<u64>);
+pub(super) struct RecordSet {
+    words: Vec<u64>,
+}
 
 impl RecordSet {
     pub(super) fn insert(&mut self, place: usize) {
         let word = place / 64;
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
         }
-        self.0[word] |= 1 << (place % 64);
+        self.words[word] |= 1 << (place % 64);
     }
 
     pub(super) fn contains(&self, place: usize) -> bool {
-        self.0
+        self.words
             .get(place / 64)
             .is_some_and(|word| word & (1 << (place % 64)) != 0)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
     }
 }
 
@@ -134,10 +190,17 @@ mod tests {
     use super::*;
     use crate::record::{Token, TokenEncoding};
 
-    fn record(token: &str) -> Record<'_> {
-        Record {
-            token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
-            expires: ExpireTime::from_unix(1),
+    fn record(token: &str, time: u32) -> Located<Record<'_>> {
+        Located {
+            at: Position {
+                record: 1,
+                line: 2,
+                column: None,
+            },
+            value: Record {
+                token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
+                expires: ExpireTime::from_unix(time),
+            },
         }
     }
 
@@ -145,7 +208,7 @@ mod tests {
     fn each_hash_that_came_more_than_once_is_one_suspect() {
         let mut hashes = Hashes::default();
         for token in ["a", "b", "a", "c", "c", "c", "d"] {
-            hashes.add(&record(token));
+            hashes.add(&record(token, 1).value);
         }
         let expected = {
             let mut expected = [&b"a"[..], b"c"].map(|token| hashes.key.hash_one(token));
@@ -155,23 +218,54 @@ mod tests {
         assert_eq!(hashes.suspects().hashes, expected);
     }
 
+    /// All tokens as suspects, as if all their hashes had collided.
+    fn suspects(tokens: &[&str]) -> Suspects {
+        let key = RandomState::new();
+        let mut hashes: Vec<u64> = tokens
+            .iter()
+            .map(|one| key.hash_one(one.as_bytes()))
+            .collect();
+        hashes.sort_unstable();
+        Suspects { key, hashes }
+    }
+
     #[test]
     fn equal_hashes_of_different_tokens_are_no_duplicates() {
-        let key = RandomState::new();
-        // Every token is a suspect here, as if all had collided.
-        let mut hashes: Vec<u64> = [&b"a"[..], b"b"].map(|token| key.hash_one(token)).into();
-        hashes.sort_unstable();
-        let suspects = Suspects { key, hashes };
-        let mut comparison = suspects.readings().next().expect("one reading");
-        let at = Position {
-            record: 1,
-            line: 2,
-            column: None,
-        };
+        let suspects = suspects(&["a", "b"]);
+        let mut comparison = suspects
+            .readings(OnDuplicate::Error)
+            .next()
+            .expect("one reading");
         let file = Arc::from("a.csv");
-        assert!(comparison.earlier(&record("a"), &file, at).is_none());
-        assert!(comparison.earlier(&record("b"), &file, at).is_none());
-        assert!(comparison.earlier(&record("c"), &file, at).is_none());
-        assert!(comparison.earlier(&record("a"), &file, at).is_some());
+        for token in ["a", "b", "c", "c"] {
+            let verdict = comparison.judge(&record(token, 1), &file, 0);
+            assert!(matches!(verdict, Verdict::Keep), "{token}");
+        }
+        let again = comparison.judge(&record("a", 1), &file, 4);
+        assert!(matches!(again, Verdict::Drop(4)));
+    }
+
+    #[test]
+    fn each_rule_drops_its_own() {
+        let times = [5, 3, 9, 9, 3];
+        for (rule, kept) in [
+            (OnDuplicate::First, 0),
+            (OnDuplicate::Last, 4),
+            (OnDuplicate::Latest, 2),
+        ] {
+            let suspects = suspects(&["a"]);
+            let mut comparison = suspects.readings(rule).next().expect("one reading");
+            let mut dropped = RecordSet::default();
+            for (place, time) in times.into_iter().enumerate() {
+                let file = Arc::from("a.csv");
+                if let Verdict::Drop(place) = comparison.judge(&record("a", time), &file, place) {
+                    dropped.insert(place);
+                }
+            }
+            let left: Vec<_> = (0..times.len())
+                .filter(|place| !dropped.contains(*place))
+                .collect();
+            assert_eq!(left, [kept], "{rule:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::record::{TimeRules, TokenEncoding};
 
 /// A format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
     /// RFC 4180.
     Csv,
     /// The same with tabs.
@@ -42,7 +42,12 @@ pub(crate) struct Options {
     pub(crate) delimiter: Option<u8>,
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) time_rules: TimeRules,
+    /// Where a JSON document has its list of records.
+    pub(crate) records: Option<Pointer>,
 }
+
+/// The steps of a JSON Pointer (RFC 6901) from the root.
+pub(crate) type Pointer = Vec<String>;
 
 const TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
 const TIME_NAMES: [&str; 3] = ["expire_time", "expireTime", "ExpireTime"];

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, sync::Arc};
 
-use crate::record::{TimeError, TokenError};
+use crate::record::{ExpireTime, TimeError, TokenError};
 
 /// Where a record stands in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +50,6 @@ pub(crate) enum Lookalike {
     /// A spreadsheet of the old binary kind.
     Xls,
     Pdf,
-    Gzip,
-    Zstd,
     Binary,
 }
 
@@ -101,10 +99,12 @@ impl Fault {
 }
 
 /// What a stream of this module can end with, inside an [`io::Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StreamError {
     TooLong,
     Changed,
+    /// The decoder's words.
+    Archive(String),
 }
 
 impl fmt::Display for StreamError {
@@ -127,6 +127,7 @@ impl From<io::Error> for ProblemKind {
         match own {
             Some(StreamError::TooLong) => Self::TooLong,
             Some(StreamError::Changed) => Self::Changed,
+            Some(StreamError::Archive(reason)) => Self::Archive(reason.clone()),
             None if error.kind() == io::ErrorKind::IsADirectory => Self::Directory,
             None => Self::Unreadable(error),
         }
@@ -143,13 +144,20 @@ pub(crate) enum ProblemKind {
     Changed,
     /// Malformed JSON, in the parser's words, which quote nothing of the input.
     Syntax(String),
+    /// A broken archive, in the decoder's words.
+    Archive(String),
+    /// `--records` for something that is no JSON document.
+    NoDocument,
     /// The document ends inside a value or a quoted field.
     Truncated,
     /// A record longer than [`super::LARGEST_RECORD`].
     TooLong,
-    /// A JSON document without a list of records.
-    NoList {
+    /// Something else where the list of records belongs.
+    NotList {
         found: JsonKind,
+    },
+    /// A JSON object whose direct members are no list, or more than one.
+    NoList {
         keys: Vec<Excerpt>,
         lists: usize,
     },
@@ -213,6 +221,8 @@ pub(crate) enum ProblemKind {
         first_file: Arc<str>,
         first: Position,
     },
+    /// A time before now, where that is refused.
+    Past(ExpireTime),
     /// One record encodes to more than a request may hold.
     TooLarge {
         bytes: usize,
@@ -239,7 +249,10 @@ impl ProblemKind {
             | Self::Lookalike(_)
             | Self::Changed
             | Self::Truncated
+            | Self::Archive(_)
+            | Self::NoDocument
             | Self::TooLong
+            | Self::NotList { .. }
             | Self::NoList { .. }
             | Self::SecondDocument
             | Self::NoPointer
@@ -260,7 +273,7 @@ impl ProblemKind {
                 Field::Time => Class::Time,
             },
             Self::Token { .. } => Class::Token,
-            Self::Time { .. } => Class::Time,
+            Self::Time { .. } | Self::Past(_) => Class::Time,
             Self::Conflict { .. } => Class::Duplicate,
             Self::TooLarge { .. } => Class::Size,
         }

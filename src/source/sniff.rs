@@ -42,8 +42,6 @@ impl Start {
             [b'P', b'K', 3 | 5, ..] => Lookalike::Zip,
             [0xd0, 0xcf, 0x11, 0xe0, ..] => Lookalike::Xls,
             [b'%', b'P', b'D', b'F', ..] => Lookalike::Pdf,
-            [0x1f, 0x8b, ..] => Lookalike::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Lookalike::Zstd,
             // ASCII in UTF-16 has every other byte zero.
             [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
                 Lookalike::Utf16
@@ -151,8 +149,6 @@ mod tests {
             (b"PK\x03\x04", Some(Lookalike::Zip)),
             (b"\xd0\xcf\x11\xe0\xa1", Some(Lookalike::Xls)),
             (b"%PDF-1.7", Some(Lookalike::Pdf)),
-            (b"\x1f\x8b\x08", Some(Lookalike::Gzip)),
-            (b"\x28\xb5\x2f\xfd", Some(Lookalike::Zstd)),
             (b"\x7fELF\x02\x01", Some(Lookalike::Binary)),
             (&[0; 64], Some(Lookalike::Binary)),
             (b"device_token,expire_time\na,1\0\n", None),

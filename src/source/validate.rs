@@ -3,8 +3,11 @@
 use std::{collections::BTreeMap, ops::RangeFrom, slice, sync::Arc};
 
 use super::{
-    Input, Options, Origin, Reader,
-    duplicates::{Comparison, Hashes, RecordSet},
+    content::Origin,
+    duplicates::{Comparison, Hashes, OnDuplicate, RecordSet, Verdict},
+    expiry::Expiry,
+    input::{Input, Reader},
+    options::Options,
     problem::{Class, Located, Position, Problem, ProblemKind},
 };
 use crate::record::Record;
@@ -13,6 +16,9 @@ use crate::record::Record;
 pub(crate) struct Rules<'r> {
     /// Unix seconds.
     pub(crate) now: u64,
+    /// Whether a time before now is an error.
+    pub(crate) refuse_past: bool,
+    pub(crate) on_duplicate: OnDuplicate,
     /// How many problems are kept; all are counted.
     pub(crate) max_shown: usize,
     pub(crate) request_limit: Option<RequestLimit<'r>>,
@@ -26,23 +32,17 @@ pub(crate) type RequestLimit<'r> = (usize, &'r dyn Fn(&Record<'_>) -> usize);
 pub(crate) struct Counts {
     pub(crate) read: u64,
     pub(crate) invalid: u64,
-    /// Records left out because the very same came before.
+    /// Records left out because the same token came before or came again.
     pub(crate) duplicate: u64,
     /// Problems that are the document's and no record's.
     pub(crate) documents: u64,
     pub(crate) by_class: BTreeMap<Class, u64>,
-    /// Records, duplicates left out, whose time has passed.
-    pub(crate) past: u64,
 }
 
 impl Counts {
     /// The records that can be sent.
     pub(crate) fn valid(&self) -> u64 {
         self.read - self.invalid - self.duplicate
-    }
-
-    fn count(&mut self, class: Class) {
-        *self.by_class.entry(class).or_default() += 1;
     }
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct Validated {
     pub(crate) counts: Counts,
     /// The first problems, in the order of the input.
     pub(crate) problems: Vec<Problem>,
+    /// Of the valid records, duplicates left out.
+    pub(crate) expiry: Expiry,
     inputs: Vec<Input>,
     options: Options,
     skipped: RecordSet,
@@ -60,9 +62,12 @@ pub(crate) struct Validated {
 /// Reads all inputs.
 pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) -> Validated {
     let mut validation = Validation {
+        rules,
         counts: Counts::default(),
         problems: Vec::new(),
-        max_shown: rules.max_shown,
+        expiry: Expiry::at(rules.now),
+        hashes: Hashes::default(),
+        skipped: RecordSet::default(),
     };
     let mut inputs = Vec::new();
     for origin in origins {
@@ -71,62 +76,53 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
             Err(kind) => validation.document(&origin.name(), None, kind, inputs.len()),
         }
     }
-    let mut hashes = Hashes::default();
     for (place, input) in inputs.iter_mut().enumerate() {
-        validation.first_reading(place, input, &options, rules, &mut hashes);
+        validation.first_reading(place, input, &options);
     }
-    let mut skipped = RecordSet::default();
-    for mut comparison in hashes.suspects().readings() {
+    let suspects = std::mem::take(&mut validation.hashes).suspects();
+    for mut comparison in suspects.readings(rules.on_duplicate) {
         let mut places = 0..;
         for (place, input) in inputs.iter_mut().enumerate() {
-            let mut again = Again {
-                comparison: &mut comparison,
-                places: &mut places,
-                skipped: &mut skipped,
-            };
-            validation.further_reading(place, input, &options, rules, &mut again);
+            validation.further_reading(place, input, &options, &mut comparison, &mut places);
         }
     }
-    validation.finish(inputs, options, skipped)
+    if !validation.skipped.is_empty() {
+        // What was left out may have been the first or the last to run out.
+        validation.expiry = Expiry::at(rules.now);
+        let mut places = 0..;
+        for input in &mut inputs {
+            validation.last_reading(input, &options, &mut places);
+        }
+    }
+    validation.finish(inputs, options)
 }
 
 impl Rules<'_> {
-    fn is_past(&self, record: &Record<'_>) -> bool {
-        u64::from(record.expires.as_unix()) < self.now
-    }
-
-    fn too_large(&self, record: &Record<'_>) -> Option<ProblemKind> {
+    /// What is wrong with a record that is well-formed.
+    fn refusal(&self, record: &Record<'_>) -> Option<ProblemKind> {
+        if self.refuse_past && u64::from(record.expires.as_unix()) < self.now {
+            return Some(ProblemKind::Past(record.expires));
+        }
         let (limit, length) = self.request_limit?;
         let bytes = length(record);
         (bytes > limit).then_some(ProblemKind::TooLarge { bytes, limit })
     }
 }
 
-/// What a further reading works on.
-struct Again<'a, 'c> {
-    comparison: &'a mut Comparison<'c>,
-    /// The places of the records among the valid ones.
-    places: &'a mut RangeFrom<usize>,
-    skipped: &'a mut RecordSet,
-}
-
 /// The reading so far.
-struct Validation {
+struct Validation<'r> {
+    rules: &'r Rules<'r>,
     counts: Counts,
     /// With the place of the input among all.
     problems: Vec<(usize, Problem)>,
-    max_shown: usize,
+    expiry: Expiry,
+    hashes: Hashes,
+    /// Valid records that are left out after all.
+    skipped: RecordSet,
 }
 
-impl Validation {
-    fn first_reading(
-        &mut self,
-        place: usize,
-        input: &mut Input,
-        options: &Options,
-        rules: &Rules<'_>,
-        hashes: &mut Hashes,
-    ) {
+impl Validation<'_> {
+    fn first_reading(&mut self, place: usize, input: &mut Input, options: &Options) {
         let name = Arc::clone(&input.name);
         let mut reader = match input.read(options) {
             Ok(reader) => reader,
@@ -136,21 +132,20 @@ impl Validation {
             match read {
                 Ok(Located { at, value: record }) => {
                     self.counts.read += 1;
-                    if let Some(kind) = rules.too_large(&record) {
+                    if let Some(kind) = self.rules.refusal(&record) {
                         self.record(&name, at, kind, place);
                         continue;
                     }
-                    self.counts.past += u64::from(rules.is_past(&record));
-                    hashes.add(&record);
+                    self.expiry.add(record.expires);
+                    self.hashes.add(&record);
                 }
-                Err(fault) if fault.fatal => self.document(&name, fault.at, fault.kind, place),
-                Err(fault) => {
-                    self.counts.read += 1;
-                    match fault.at {
-                        Some(at) => self.record(&name, at, fault.kind, place),
-                        None => self.document(&name, None, fault.kind, place),
+                Err(fault) => match fault.at {
+                    Some(at) if !fault.fatal => {
+                        self.counts.read += 1;
+                        self.record(&name, at, fault.kind, place);
                     }
-                }
+                    at => self.document(&name, at, fault.kind, place),
+                },
             }
         }
     }
@@ -161,16 +156,16 @@ impl Validation {
         input_place: usize,
         input: &mut Input,
         options: &Options,
-        rules: &Rules<'_>,
-        again: &mut Again<'_, '_>,
+        comparison: &mut Comparison<'_>,
+        places: &mut RangeFrom<usize>,
     ) {
         let name = Arc::clone(&input.name);
         let Ok(mut reader) = input.read(options) else {
             return;
         };
         while let Some(read) = reader.next() {
-            let (at, record) = match read {
-                Ok(Located { at, value }) => (at, value),
+            let record = match read {
+                Ok(record) => record,
                 Err(fault) => {
                     if matches!(fault.kind, ProblemKind::Changed) {
                         self.document(&name, fault.at, fault.kind, input_place);
@@ -178,24 +173,51 @@ impl Validation {
                     continue;
                 }
             };
-            if rules.too_large(&record).is_some() {
+            if self.rules.refusal(&record.value).is_some() {
                 continue;
             }
-            let place = again.places.next().unwrap_or(usize::MAX);
-            let Some(first) = again.comparison.earlier(&record, &name, at) else {
+            let Some(place) = places.next() else { return };
+            match comparison.judge(&record, &name, place) {
+                Verdict::Keep => {}
+                Verdict::Drop(place) => {
+                    self.counts.duplicate += 1;
+                    self.skipped.insert(place);
+                }
+                Verdict::Conflict(first) => {
+                    self.skipped.insert(place);
+                    let kind = ProblemKind::Conflict {
+                        token: record.value.token.to_string(),
+                        first_file: first.file,
+                        first: first.at,
+                    };
+                    self.record(&name, record.at, kind, input_place);
+                }
+            }
+        }
+    }
+
+    /// Looks at the times of what is left.
+    fn last_reading(
+        &mut self,
+        input: &mut Input,
+        options: &Options,
+        places: &mut RangeFrom<usize>,
+    ) {
+        let Ok(mut reader) = input.read(options) else {
+            return;
+        };
+        while let Some(read) = reader.next() {
+            let Ok(Located { value: record, .. }) = read else {
                 continue;
             };
-            if first.expires == record.expires {
-                self.counts.duplicate += 1;
-                again.skipped.insert(place);
-                self.counts.past -= u64::from(rules.is_past(&record));
-            } else {
-                let kind = ProblemKind::Conflict {
-                    token: record.token.to_string(),
-                    first_file: Arc::clone(&first.file),
-                    first: first.at,
-                };
-                self.record(&name, at, kind, input_place);
+            if self.rules.refusal(&record).is_some() {
+                continue;
+            }
+            if places
+                .next()
+                .is_some_and(|place| !self.skipped.contains(place))
+            {
+                self.expiry.add(record.expires);
             }
         }
     }
@@ -211,23 +233,24 @@ impl Validation {
     }
 
     fn add(&mut self, file: &Arc<str>, at: Option<Position>, kind: ProblemKind, place: usize) {
-        self.counts.count(kind.class());
-        if self.problems.len() < self.max_shown {
+        *self.counts.by_class.entry(kind.class()).or_default() += 1;
+        if self.problems.len() < self.rules.max_shown {
             let file = Arc::clone(file);
             self.problems.push((place, Problem { file, at, kind }));
         }
     }
 
-    fn finish(mut self, inputs: Vec<Input>, options: Options, skipped: RecordSet) -> Validated {
+    fn finish(mut self, inputs: Vec<Input>, options: Options) -> Validated {
         // Duplicates are found last, wherever they stand.
         self.problems
             .sort_by_key(|(place, problem)| (*place, problem.at.map(|at| at.record)));
         Validated {
             counts: self.counts,
             problems: self.problems.into_iter().map(|(_, one)| one).collect(),
+            expiry: self.expiry,
             inputs,
             options,
-            skipped,
+            skipped: self.skipped,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 use rcgen::{
@@ -195,6 +196,23 @@ impl Receiver {
             args.extend(["--cacert".into(), self.cacert().into()]);
         }
         args
+    }
+
+    /// Waits until somebody is connected to it.
+    pub(crate) fn wait_for_connection(&self) {
+        let port = self.address.rsplit_once(':').expect("a port").1;
+        let port: u16 = port.parse().expect("a number");
+        // Remote port and state ESTABLISHED, as Linux writes them.
+        let wanted = format!(":{port:04X} 01");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
+            if table.lines().any(|line| line.contains(&wanted)) {
+                return;
+            }
+            thread::yield_now();
+        }
+        panic!("nobody connected");
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

@@ -190,10 +190,8 @@ impl<'o, R: Read> JsonReader<'o, R> {
                 self.window.pass(1);
                 Ok(())
             }
-            Some(byte) => Err(ProblemKind::NoList {
+            Some(byte) => Err(ProblemKind::NotList {
                 found: record::kind(byte),
-                keys: Vec::new(),
-                lists: 0,
             }),
             None => Err(ProblemKind::Truncated),
         }

@@ -20,7 +20,7 @@ pub(in crate::source) struct Outline {
 }
 
 impl Outline {
-    /// Reads a whole document whose root is an object.
+    /// Reads a whole document whose root is an object or a list.
     pub(in crate::source) fn read<R: Read>(input: R) -> Result<Self, Fault> {
         let mut documents =
             serde_json::Deserializer::from_reader(io::BufReader::with_capacity(64 << 10, input))
@@ -33,6 +33,15 @@ impl Outline {
         // A second document that is malformed is one more all the same.
         let more = documents.next().is_some();
         Ok(Self { members, more })
+    }
+
+    /// A key that comes twice.
+    pub(in crate::source) fn duplicate_key(&self) -> Option<&str> {
+        let mut keys: Vec<_> = self.members.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        keys.windows(2)
+            .find(|pair| pair[0] == pair[1])
+            .map(|pair| pair[0])
     }
 
     pub(in crate::source) fn has(&self, names: &[String]) -> bool {
@@ -84,7 +93,13 @@ impl<'de> Deserialize<'de> for Members {
             type Value = Members;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+                f.write_str("an object or a list")
+            }
+
+            // A list has none, but is looked through all the same.
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Members, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Members(Vec::new()))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
@@ -96,7 +111,7 @@ impl<'de> Deserialize<'de> for Members {
             }
         }
 
-        deserializer.deserialize_map(MembersVisitor)
+        deserializer.deserialize_any(MembersVisitor)
     }
 }
 

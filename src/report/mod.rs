@@ -1,10 +1,18 @@
 //! What a run came to: counts that add up, as a line or as JSON.
 
+mod expiry;
+
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use crate::{delivery::Delivery, failure::Failure, source::Counts};
+pub(crate) use expiry::ExpiryReport;
+
+use crate::{
+    delivery::Delivery,
+    failure::{Failure, escape},
+    source::Validated,
+};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,6 +68,9 @@ pub(crate) struct Summary {
     pub(crate) server: Option<String>,
     pub(crate) elapsed_seconds: f64,
     pub(crate) error: Option<Failure>,
+    /// When the licences run out, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expiry: Option<ExpiryReport>,
     #[serde(skip)]
     contacts: bool,
 }
@@ -78,11 +89,13 @@ impl Summary {
             server,
             elapsed_seconds: 0.0,
             error: None,
+            expiry: None,
         }
     }
 
     /// Takes the counts of the input; its valid records are unsent so far.
-    pub(crate) fn input(&mut self, counts: &Counts) {
+    pub(crate) fn input(&mut self, validated: &Validated) {
+        let counts = &validated.counts;
         self.records = RecordCounts {
             read: counts.read,
             invalid: counts.invalid,
@@ -91,9 +104,11 @@ impl Summary {
             ..RecordCounts::default()
         };
         self.warnings = WarningCounts {
-            past: counts.past,
+            past: validated.expiry.past,
             duplicate: counts.duplicate,
         };
+        // What contacts nobody is there to look at the input.
+        self.expiry = (!self.contacts).then(|| (&validated.expiry).into());
     }
 
     /// Takes what became of the valid records.
@@ -138,8 +153,18 @@ impl Summary {
                 + records.unsent
     }
 
-    /// One line.
-    pub(crate) fn line(&self) -> String {
+    /// One line, and for a look at the input alone when its licences run out.
+    pub(crate) fn text(&self) -> String {
+        let line = self.line();
+        match self.expiry.as_ref().map(ExpiryReport::picture) {
+            Some(picture) if self.error.is_none() && !picture.is_empty() => {
+                format!("{line}\n{picture}")
+            }
+            _ => line,
+        }
+    }
+
+    fn line(&self) -> String {
         let status = match self.status {
             Status::Ok => "ok",
             Status::Partial => "partial",
@@ -170,7 +195,7 @@ impl Summary {
         if let Some(server) = &self.server {
             let requests = self.requests.sent;
             let noun = if requests == 1 { "request" } else { "requests" };
-            let _ = write!(line, "; {requests} {noun} to {server}");
+            let _ = write!(line, "; {requests} {noun} to {}", escape(server));
         }
         let _ = write!(line, " in {:.3} s", self.elapsed_seconds);
         line

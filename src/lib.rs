@@ -1,0 +1,40 @@
+//! Pushes sensor licence expirations to a licence server over gRPC.
+//!
+//! This is a program, `sensor-license`, and its library is the program's: [`run`]. What else is
+//! public is for the project's own benchmarks and fuzz targets.
+
+mod args;
+mod batch;
+mod client;
+mod command;
+mod delivery;
+mod endpoint;
+mod failure;
+#[doc(hidden)]
+pub mod inspect;
+mod output;
+mod receiver;
+mod record;
+mod report;
+mod signal;
+mod source;
+mod tls;
+mod wire;
+
+use std::process::ExitCode;
+
+use args::Plan;
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let plan = match Plan::from_command_line() {
+        Ok(plan) => plan,
+        Err(code) => return ExitCode::from(code),
+    };
+    ExitCode::from(match &plan {
+        Plan::Push(plan) => command::push::run(plan),
+        Plan::Check(plan) => command::check::run(plan),
+        Plan::Serve(plan) => command::serve::run(plan),
+    })
+}

@@ -1,0 +1,189 @@
+//! One file of records, which can be read more than once.
+
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
+
+use super::{
+    compression,
+    content::{Content, Origin},
+    csv::CsvReader,
+    json::{JsonReader, Layout, Outline},
+    options::{Format, Names, Options},
+    problem::{Excerpt, Fault, Field, Located, ProblemKind},
+    sniff::{self, Start},
+};
+use crate::record::Record;
+
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) name: Arc<str>,
+    content: Content,
+    format: Option<Format>,
+    /// Found out at the first reading.
+    shape: Option<Shape>,
+}
+
+/// How an input's bytes hold records.
+#[derive(Clone, Debug)]
+pub(super) enum Shape {
+    Blank,
+    Csv { delimiter: u8 },
+    Json { layout: Layout, protobuf: bool },
+}
+
+/// A reader of one input's records.
+pub(super) enum Reader<'i> {
+    Empty,
+    Csv(Box<CsvReader<'i, Box<dyn Read + 'i>>>),
+    Json(JsonReader<'i, Box<dyn Read + 'i>>),
+}
+
+/// The request message's list in protobuf's JSON mapping.
+const PROTOJSON_LIST: &str = "sensorExpire";
+
+impl<'i> Reader<'i> {
+    /// Reads a stream of this shape from its start, which is no byte order mark.
+    pub(super) fn open(
+        shape: Shape,
+        stream: Box<dyn Read + 'i>,
+        options: &'i Options,
+    ) -> Result<Self, Fault> {
+        Ok(match shape {
+            Shape::Blank => Self::Empty,
+            Shape::Csv { delimiter } => CsvReader::open(stream, options, delimiter)?
+                .map_or(Self::Empty, |reader| Self::Csv(Box::new(reader))),
+            Shape::Json { layout, protobuf } => {
+                Self::Json(JsonReader::new(stream, layout, protobuf, options))
+            }
+        })
+    }
+
+    /// The next record, or what is wrong with it. After a fatal fault there is none.
+    pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
+        match self {
+            Self::Empty => None,
+            Self::Csv(reader) => reader.next(),
+            Self::Json(reader) => reader.next(),
+        }
+    }
+}
+
+impl Input {
+    pub(super) fn open(origin: &Origin, options: &Options) -> Result<Self, ProblemKind> {
+        let name = origin.name();
+        Ok(Self {
+            content: Content::open(origin)?,
+            format: options.format.or_else(|| match origin {
+                Origin::File(_) => sniff::format_of_name(&name),
+                Origin::Stdin | Origin::Memory(_) => None,
+            }),
+            name,
+            shape: None,
+        })
+    }
+
+    pub(super) fn read<'i>(&'i mut self, options: &'i Options) -> Result<Reader<'i>, Fault> {
+        if self.shape.is_none() {
+            self.shape = Some(self.find_shape(options)?);
+        }
+        let shape = self.shape.clone().unwrap_or(Shape::Blank);
+        Reader::open(shape, self.stream()?, options)
+    }
+
+    fn find_shape(&mut self, options: &Options) -> Result<Shape, Fault> {
+        let fatal = |kind| Err(Fault::fatal(None, kind));
+        let mut stream = self.decoded()?;
+        let start = Start::read(&mut stream).map_err(unreadable)?;
+        drop(stream);
+        if let Some(lookalike) = start.lookalike() {
+            return fatal(ProblemKind::Lookalike(lookalike));
+        }
+        if start.is_blank() {
+            return Ok(Shape::Blank);
+        }
+        let format = self.format.unwrap_or_else(|| start.format());
+        if options.records.is_some() && format != Format::Json {
+            return fatal(ProblemKind::NoDocument);
+        }
+        let json = |layout, protobuf| Shape::Json { layout, protobuf };
+        Ok(match format {
+            Format::Csv => Shape::Csv {
+                delimiter: options.delimiter.unwrap_or(b','),
+            },
+            Format::Tsv => Shape::Csv {
+                delimiter: options.delimiter.unwrap_or(b'\t'),
+            },
+            Format::Ndjson => json(Layout::Lines, false),
+            Format::ProtoJson => json(list(PROTOJSON_LIST), true),
+            // The list of records is the document: what is wrong in it is found record by record.
+            Format::Json if start.first() != Some(b'{') && options.records.is_none() => {
+                json(Layout::List(Vec::new()), false)
+            }
+            // Neither a list nor an object: there is nothing to point into.
+            Format::Json if !matches!(start.first(), Some(b'[' | b'{')) => {
+                return fatal(ProblemKind::NoPointer);
+            }
+            Format::Json => {
+                let outline = Outline::read(self.stream()?)?;
+                self.layout(&outline, options)?
+            }
+        })
+    }
+
+    /// How a document holds its records whose root is an object, or that is pointed into.
+    fn layout(&self, outline: &Outline, options: &Options) -> Result<Shape, Fault> {
+        let fatal = |kind| Err(Fault::fatal(None, kind));
+        let json = |layout, protobuf| Ok(Shape::Json { layout, protobuf });
+        let names = Names::new(options);
+        let protobuf = outline.has(&[PROTOJSON_LIST.to_owned()]);
+        if outline.more {
+            return match self.format {
+                None if options.records.is_none() => json(Layout::Lines, false),
+                _ => fatal(ProblemKind::SecondDocument),
+            };
+        }
+        let is_record = outline.has(names.of(Field::Token)) && outline.has(names.of(Field::Time));
+        if is_record && !protobuf && options.records.is_none() {
+            return json(Layout::One, false);
+        }
+        if let Some(key) = outline.duplicate_key() {
+            return fatal(ProblemKind::DuplicateKey(Excerpt::of_name(key)));
+        }
+        if let Some(path) = &options.records {
+            return json(Layout::List(path.clone()), protobuf);
+        }
+        if protobuf {
+            return json(list(PROTOJSON_LIST), true);
+        }
+        match outline.lists().as_slice() {
+            [only] => json(list(only), false),
+            lists => fatal(ProblemKind::NoList {
+                keys: outline.keys(),
+                lists: lists.len(),
+            }),
+        }
+    }
+
+    /// The bytes from the start, decompressed.
+    fn decoded(&mut self) -> Result<Box<dyn Read + '_>, Fault> {
+        let raw = self.content.reader().map_err(unreadable)?;
+        compression::decode(raw).map_err(unreadable)
+    }
+
+    /// The same, less a byte order mark.
+    fn stream(&mut self) -> Result<Box<dyn Read + '_>, Fault> {
+        let mut stream = self.decoded()?;
+        let start = Start::read(&mut stream).map_err(unreadable)?;
+        Ok(Box::new(io::Cursor::new(start.into_head()).chain(stream)))
+    }
+}
+
+fn list(key: &str) -> Layout {
+    Layout::List(vec![key.to_owned()])
+}
+
+fn unreadable(error: io::Error) -> Fault {
+    Fault::fatal(None, error.into())
+}
