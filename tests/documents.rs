@@ -52,6 +52,10 @@ fn every_command_of_the_readme_works() {
     };
     fs::copy(receiver.cacert(), folder.path().join("server.crt")).expect("copied");
     write("licenses.csv", "device_token,expire_time\na,4070908800\n");
+    let mut export = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut export, b"until;id\n4070908800000;a\n").expect("written");
+    let export = export.finish().expect("compressed");
+    fs::write(folder.path().join("export.csv.gz"), export).expect("written");
     write("north.csv", "device_token,expire_time\nb,4070908800\n");
     write(
         "south.json",
