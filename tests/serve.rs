@@ -333,3 +333,28 @@ fn a_client_that_stalls_in_the_handshake_holds_up_nobody() {
     receiver.push_input(["-"], INPUT).exits(0);
     assert_eq!(receiver.stop().records, 2);
 }
+
+#[test]
+fn a_client_that_says_nothing_does_not_hold_up_its_end() {
+    let receiver = Receiver::with(["--plaintext"]);
+    let _silent = std::net::TcpStream::connect(&receiver.address).expect("connected");
+    receiver.push_input(["-"], INPUT).exits(0);
+    assert_eq!(receiver.stop().records, 2);
+}
+
+#[test]
+fn open_requests_are_finished_at_its_end() {
+    let receiver = Receiver::with(["--delay=2s"]);
+    let mut args = receiver.connection();
+    let (_folder, input) = support::file("a.csv", INPUT);
+    args.push(input.into());
+    let child = command(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    receiver.wait_for_request();
+    assert_eq!(receiver.stop().records, 2);
+    let run: Run = child.wait_with_output().expect("it ends").into();
+    run.exits(0);
+}

@@ -83,7 +83,7 @@ fn send(
         .build()
         .map_err(|error| Failure::internal("no runtime", &error))?;
     let valid = input.counts.valid();
-    runtime.block_on(async {
+    let delivery = runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
         let client = tokio::select! {
             connected = Client::connect(target, Arc::clone(contract)) => {
@@ -93,7 +93,10 @@ fn send(
         };
         let mut batches = Batches::new(input.records(), contract, plan.limits);
         Ok(deliver(&mut batches, &client, &plan.ok_codes, &signals).await)
-    })
+    });
+    // A look-up of a name that nobody answers must not hold up the end.
+    runtime.shutdown_background();
+    delivery
 }
 
 /// What the outcomes come to: nothing but every record acknowledged is a success.

@@ -1,6 +1,7 @@
 //! The reference receiver: the contract's server, for rehearsals and tests.
 
 mod accept;
+mod open;
 mod store;
 
 use std::{
@@ -14,9 +15,11 @@ use std::{
 };
 
 use rustls::ServerConfig;
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, codec::CompressionEncoding, transport::Server};
 
 pub(crate) use accept::Listener;
+use open::Open;
 pub(crate) use store::Store;
 
 use crate::wire::proto::{
@@ -52,6 +55,9 @@ pub(crate) struct Totals {
 /// Windows wide enough that a client with several requests in flight does not wait for updates.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// How long the last response may take to get out when the receiver ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Service {
@@ -120,17 +126,33 @@ pub(crate) async fn run(
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Server::builder()
+    let open = Open::new();
+    let (stopping, stopped) = oneshot::channel();
+    let shutdown = async {
+        shutdown.await;
+        // Told too late when the server has ended by itself.
+        let _ = stopping.send(());
+    };
+    let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_service(service)
+        .add_service(open.count(service))
         .add_service(health)
         .add_service(reflection().build_v1().map_err(io::Error::other)?)
         // What older clients ask for.
         .add_service(reflection().build_v1alpha().map_err(io::Error::other)?)
-        .serve_with_incoming_shutdown(accept::incoming(listener, tls), shutdown)
-        .await
-        .map_err(io::Error::other)?;
+        .serve_with_incoming_shutdown(accept::incoming(listener, tls), shutdown);
+    // The server waits for its connections, and a client that says nothing never ends its own.
+    let quiet = async {
+        match stopped.await {
+            Ok(()) => open.quiet_for(LAST_WORDS).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = server => served.map_err(io::Error::other)?,
+        () = quiet => {}
+    }
     Ok(Totals {
         requests: requests.load(Ordering::Relaxed),
         records: records.load(Ordering::Relaxed),
