@@ -40,6 +40,8 @@ pub(crate) struct Delivery {
     pub(crate) refusal: Option<CallError>,
     /// Why no more was sent.
     pub(crate) end: Option<End>,
+    /// The signal that came meanwhile, if one did.
+    pub(crate) signal: Option<Signal>,
 }
 
 /// What ends a push before its last record.
@@ -47,11 +49,11 @@ pub(crate) struct Delivery {
 pub(crate) enum End {
     Call(CallError),
     Input(Problem),
-    Signal(Signal),
+    Signal,
 }
 
 /// Sends every request in turn. A failure that concerns its own request only is counted, any other
-/// ends the push.
+/// ends the push, and so does a signal when the open request has ended.
 pub(crate) async fn deliver(
     batches: &mut Batches<'_>,
     server: &impl Exchange,
@@ -59,37 +61,44 @@ pub(crate) async fn deliver(
     signals: &Signals,
 ) -> Delivery {
     let mut delivery = Delivery::default();
-    loop {
-        if let Some(signal) = signals.arrived() {
-            delivery.end = Some(End::Signal(signal));
-            return delivery;
+    while delivery.end.is_none() {
+        if signals.arrived().is_some() {
+            delivery.end = Some(End::Signal);
+            break;
         }
-        let batch = match batches.next() {
-            Ok(Some(batch)) => batch,
-            Ok(None) => return delivery,
-            Err(problem) => {
-                delivery.end = Some(End::Input(problem));
-                return delivery;
+        match batches.next() {
+            Ok(Some(batch)) => {
+                delivery.sent += 1;
+                let answer = server.exchange(batch.message).await;
+                delivery.take(answer, batch.records, ok_codes);
             }
-        };
-        delivery.sent += 1;
-        match server.exchange(batch.message).await {
+            Ok(None) => break,
+            Err(problem) => delivery.end = Some(End::Input(problem)),
+        }
+    }
+    delivery.signal = signals.arrived();
+    delivery
+}
+
+impl Delivery {
+    /// Takes one request's outcome.
+    fn take(&mut self, answer: Result<i32, CallError>, records: u64, ok_codes: &[i32]) {
+        match answer {
             Ok(code) => {
-                *delivery.codes.entry(code).or_default() += 1;
+                *self.codes.entry(code).or_default() += 1;
                 if ok_codes.contains(&code) {
-                    delivery.acknowledged += batch.records;
+                    self.acknowledged += records;
                 } else {
-                    delivery.rejected += batch.records;
-                    delivery.failed += 1;
+                    self.rejected += records;
+                    self.failed += 1;
                 }
             }
             Err(error) => {
-                delivery.failed += 1;
+                self.failed += 1;
                 if error.is_of_its_request() {
-                    delivery.refusal.get_or_insert(error);
+                    self.refusal.get_or_insert(error);
                 } else {
-                    delivery.end = Some(End::Call(error));
-                    return delivery;
+                    self.end = Some(End::Call(error));
                 }
             }
         }

@@ -34,14 +34,19 @@ impl Signals {
     /// Takes the signals over from the system: the first is told here, a second ends the process
     /// at once. Needs a runtime.
     pub(crate) fn listen() -> io::Result<Self> {
-        let mut hangup = signal(SignalKind::hangup())?;
+        // `nohup` has a program ignore the end of its terminal, and that is to hold.
+        let mut hangup = if hangup_is_ignored() {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        };
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (tell, told) = watch::channel(None);
         tokio::spawn(async move {
             loop {
                 let signal = tokio::select! {
-                    _ = hangup.recv() => Signal::Hangup,
+                    () = arrival(&mut hangup) => Signal::Hangup,
                     _ = interrupt.recv() => Signal::Interrupt,
                     _ = terminate.recv() => Signal::Terminate,
                 };
@@ -69,6 +74,26 @@ impl Signals {
             None => std::future::pending().await,
         }
     }
+}
+
+async fn arrival(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the process was started with SIGHUP ignored, where the system tells (proc(5), `SigIgn`).
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The first signal, the lowest bit.
+    ignored.is_some_and(|mask| mask & 1 != 0)
 }
 
 #[allow(

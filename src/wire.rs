@@ -86,14 +86,6 @@ impl Contract {
     }
 }
 
-/// The tokens in a request that [`Contract::append`] made.
-pub(crate) fn tokens(request: Bytes) -> Vec<Bytes> {
-    // What this program encoded decodes; if it did not, there would be nothing to say of it.
-    let request = proto::SensorExpireTimeRequest::decode(request).unwrap_or_default();
-    let records = request.sensor_expire.into_iter();
-    records.map(|record| record.device_token).collect()
-}
-
 /// A response message that can't be decoded, in the decoder's words.
 #[derive(Debug)]
 pub(crate) struct Malformed(pub(crate) String);

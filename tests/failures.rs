@@ -238,6 +238,50 @@ fn a_signal_while_a_request_is_open_lets_it_finish() {
 }
 
 #[test]
+fn a_signal_while_a_request_fails_is_not_forgotten() {
+    let receiver = Receiver::with(["--delay=30s"]);
+    let mut child = command(receiver.connection())
+        .args(["--timeout=2s", "--output=json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(RECORD).expect("written");
+    drop(stdin);
+    receiver.wait_for_connection();
+    signal_child(&child, Signal::INT);
+    let run: Run = child.wait_with_output().expect("it ends").into();
+    let run = run
+        .exits(130)
+        .says("SIGINT ended the push, 1 record unsent");
+    assert_eq!(run.json()["status"], "interrupted");
+}
+
+#[test]
+fn a_server_that_hangs_up_on_plaintext_is_asked_for_tls() {
+    // As servers on OpenSSL do: no alert, no word.
+    let receiver = Receiver::start();
+    let tls = receiver.address.clone();
+    let server = raw_server(move |mut stream| {
+        let mut first = [0; 1];
+        if stream.peek(&mut first).is_ok() && first == *b"P" {
+            return;
+        }
+        let mut upstream = std::net::TcpStream::connect(&tls).expect("connected");
+        let mut back = upstream.try_clone().expect("cloned");
+        let mut out = stream.try_clone().expect("cloned");
+        std::thread::spawn(move || std::io::copy(&mut back, &mut out));
+        let _ = std::io::copy(&mut stream, &mut upstream);
+    });
+    push(&server, &["--plaintext"])
+        .exits(6)
+        .says("speaks TLS")
+        .says("hint: leave --plaintext out");
+}
+
+#[test]
 fn a_signal_while_connecting_ends_the_wait() {
     let (connected, connections) = std::sync::mpsc::channel();
     let silent = raw_server(move |mut stream| {

@@ -111,7 +111,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     (
         "milliseconds.csv",
         "token,expire_time\na,1580962440000\n",
-        &["1580962440000", "--time-unit ms"],
+        &["1580…", "--time-unit ms"],
     ),
     (
         "too-late.csv",
@@ -667,4 +667,107 @@ fn a_file_that_changes_while_it_is_pushed_stops_the_push() {
     let rows = receiver.stop().rows;
     let rows = String::from_utf8(rows).expect("UTF-8");
     assert!(rows.lines().all(|row| row.ends_with(",4070908800")));
+}
+
+#[test]
+fn what_one_reading_would_pass_over_is_refused() {
+    for (flags, content, said) in [
+        (
+            &["-"][..],
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}],"sensorExpire":[]}"#,
+            "comes twice",
+        ),
+        (
+            &["--input-format=protojson"],
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]"#,
+            "ends inside",
+        ),
+        (
+            &["--input-format=protojson"],
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]} x"#,
+            "more JSON follows",
+        ),
+        (&["--input-format=protojson"], "{}", "no list sensorExpire"),
+        (&["--input-format=protojson"], "[]", "no list sensorExpire"),
+        (
+            &["--token-field=2"],
+            "token,expire_time\na,1\n",
+            "both token and expire time",
+        ),
+        (
+            &["--token-field=expire_time"],
+            "token,expire_time\na,1\n",
+            "both token and expire time",
+        ),
+        (
+            &["--no-header", "--token-field=2"],
+            "a,1\n",
+            "both token and expire time",
+        ),
+        (
+            &["--token-field=expire_time"],
+            r#"[{"token":"a","expire_time":"1"}]"#,
+            "column 29: \"expire_time\" would be both",
+        ),
+        (
+            &["-"],
+            "token,expire_time,x,x\na,1,,\n",
+            "the key \"x\" comes twice",
+        ),
+        (
+            &["-"],
+            "{\"token\":\"a\",\"expire_time\":}\n{\"token\":\"\",\"expire_time\":1}\n",
+            "2 of 2 records invalid",
+        ),
+        (
+            &["-"],
+            "[{\"token\":\"a\",\"expire_time\":1}\n]]",
+            "line 2, column 2: more JSON",
+        ),
+        (&["-"], "\u{7f}ELF", "a binary file"),
+        (&["-"], "BZh9", "an archive of another kind"),
+    ] {
+        let receiver = Receiver::start();
+        receiver
+            .push_input(flags, content.as_bytes())
+            .exits(4)
+            .says(said);
+        assert_eq!(receiver.stop().requests, 0, "{content}");
+    }
+}
+
+#[test]
+fn a_token_in_the_place_of_a_name_or_time_is_not_shown() {
+    for content in [
+        "fadfadftetwtwtwt,1798761600000\n",
+        "fadfadftetwtwtwt,31/12/2026\n",
+        "fadfadftetwtwtwt,tomorrow\n",
+        "{\"fadfadftetwtwtwt\":\"2026-12-31\"}",
+        "{\"fadfadftetwtwtwt\":{\"expire_time\":1}}",
+        "[{\"fadfadftetwtwtwt\":\"2026-12-31\"}]",
+        "{\"fadfadftetwtwtwt\":1}\n{\"x\":1}\n",
+        "[{\"fadfadftetwtwtwt\":1,\"fadfadftetwtwtwt\":2,\"token\":\"a\",\"expire_time\":1}]",
+        "expire_time,token\nfadfadftetwtwtwt,1\n",
+    ] {
+        let run = support::run_with_input(["check", "--output=json"], content.as_bytes()).exits(4);
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert!(!text.contains("fadfadftetwtwtwt"), "{text}");
+    }
+    let near = b"[{\"token-98f3ab\":1798761600}]";
+    let run = support::run_with_input(["check"], near).exits(4);
+    assert!(!run.stderr.contains("token-98f3ab"), "{run:?}");
+}
+
+#[test]
+fn blank_lines_are_skipped_however_many() {
+    let blank = "\n".repeat(3 << 20);
+    let (_folder, path) = file("blank", &blank);
+    run(["check".as_ref(), path.as_os_str()]).exits(0);
+    let (_folder, path) = file(
+        "late.csv",
+        format!("{blank}token,expire_time\n{blank}a,4070908800\n{blank}b,x\n"),
+    );
+    run(["check".as_ref(), path.as_os_str()])
+        .exits(4)
+        .says(&format!("record 2, line {}:", 3 * (3 << 20) + 3));
 }

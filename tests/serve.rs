@@ -183,6 +183,28 @@ fn the_store_survives_a_kill_with_all_that_was_acknowledged() {
 }
 
 #[test]
+fn a_dump_is_kept_until_there_is_a_new_one_and_made_private() {
+    let (_folder, dump) = support::file("dump.csv", "old");
+    fs::set_permissions(&dump, fs::Permissions::from_mode(0o644)).expect("set");
+    let receiver = Receiver::with(["--dump", path(&dump)]);
+    run([
+        "serve",
+        "--listen",
+        &receiver.address,
+        "--dump",
+        path(&dump),
+    ])
+    .exits(1);
+    assert_eq!(fs::read(&dump).expect("read"), b"old");
+    receiver.push_input(["-"], INPUT).exits(0);
+    receiver.stop();
+    let metadata = fs::metadata(&dump).expect("a dump");
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    assert!(fs::read(&dump).expect("read").starts_with(b"device_token"));
+    run(["serve", "--store", path(&dump), "--dump", path(&dump)]).exits(2);
+}
+
+#[test]
 fn a_file_that_is_no_store_is_left_as_it_is() {
     let (_folder, file) = support::file("store", INPUT);
     run(["serve", "--listen=127.0.0.1:0", "--store", path(&file)])
@@ -344,17 +366,25 @@ fn a_client_that_says_nothing_does_not_hold_up_its_end() {
 
 #[test]
 fn open_requests_are_finished_at_its_end() {
-    let receiver = Receiver::with(["--delay=2s"]);
-    let mut args = receiver.connection();
-    let (_folder, input) = support::file("a.csv", INPUT);
-    args.push(input.into());
-    let child = command(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    receiver.wait_for_request();
-    assert_eq!(receiver.stop().records, 2);
-    let run: Run = child.wait_with_output().expect("it ends").into();
-    run.exits(0);
+    let receiver = Receiver::with(["--plaintext", "--delay=2s"]);
+    let received = block_on(async {
+        let channel = connect(&receiver).await;
+        let mut grpc = Grpc::new(channel.clone());
+        grpc.ready().await.expect("ready");
+        // One record: token "a", time 7.
+        let request = Request::new(Bytes::from_static(b"\x0a\x05\x0a\x01a\x10\x07"));
+        let path = "/Internal/UpdateSensorExpireTime".parse().expect("a path");
+        let call = tokio::spawn(async move { grpc.unary(request, path, Raw).await });
+        // Let the call be sent; what is answered behind it on the same connection came behind it.
+        tokio::task::yield_now().await;
+        let question = HealthCheckRequest {
+            service: String::new(),
+        };
+        let health = HealthClient::new(channel).check(question).await;
+        health.expect("an answer");
+        let stopped = tokio::task::spawn_blocking(move || receiver.stop());
+        call.await.expect("ended").expect("answered");
+        stopped.await.expect("stopped")
+    });
+    assert_eq!(received.rows, b"a,7\n");
 }

@@ -410,6 +410,11 @@ fn pem_files_that_hold_something_else_are_named() {
             "CERTIFICATE REQUEST",
         ),
         (
+            "a key that lost its line ends",
+            key.replace('\n', "").into(),
+            "does not stand alone in its line",
+        ),
+        (
             "half a block",
             good[..good.len() / 2].into(),
             "-----END line is missing",
@@ -433,6 +438,8 @@ fn pem_files_that_hold_something_else_are_named() {
         .exits(2);
         assert!(run.stderr.contains(path(&file)), "{what}: {run:?}");
         assert!(run.stderr.contains(said), "{what}: no {said:?} in {run:?}");
+        let secret = key.lines().nth(1).expect("its base64");
+        assert!(!run.stderr.contains(secret), "{what}");
     }
     push(&receiver, &["--cacert", "/nowhere.pem"])
         .exits(2)

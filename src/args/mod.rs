@@ -39,9 +39,12 @@ impl Plan {
 
 /// Prints help, the version or what is wrong with the arguments, as clap words it.
 fn print(error: &clap::Error) -> u8 {
-    // With the stream closed there is nobody left to tell.
-    let _ = error.print();
-    u8::try_from(error.exit_code()).unwrap_or(2)
+    match error.print() {
+        Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {
+            Failure::stdout(&failure).exit_code
+        }
+        _ => u8::try_from(error.exit_code()).unwrap_or(2),
+    }
 }
 
 fn resolve(cli: Cli) -> Result<Plan, Failure> {
@@ -51,7 +54,7 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
             input: input(args.input)?,
             output: output(&args.output),
         })),
-        Command::Serve(args) => Ok(Plan::Serve(serve(*args))),
+        Command::Serve(args) => serve(*args).map(Plan::Serve),
     }
 }
 
@@ -183,8 +186,11 @@ fn origins(files: Vec<PathBuf>) -> Result<Vec<Origin>, Failure> {
     Ok(origins)
 }
 
-fn serve(args: ServeArgs) -> serve::Plan {
-    serve::Plan {
+fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
+    if args.store.is_some() && args.store == args.dump {
+        return Err(Failure::usage("--store and --dump name the same file"));
+    }
+    Ok(serve::Plan {
         listen: args.listen,
         security: if args.plaintext {
             serve::Security::Plaintext
@@ -208,7 +214,7 @@ fn serve(args: ServeArgs) -> serve::Plan {
             max_message_size: args.max_message_size,
         },
         output: output(&args.output),
-    }
+    })
 }
 
 fn output(args: &OutputArgs) -> Output {

@@ -28,7 +28,7 @@ pub(crate) enum CallError {
     /// An HTTP status other than 200, and no gRPC status with it.
     Http(u16),
     /// HTTP 200 with another content type than gRPC's.
-    NotGrpc { content_type: String },
+    NotGrpc { content_type: &'static str },
     /// A message that can't be decoded, or is cut off.
     Malformed(String),
     /// OK without a message.
@@ -51,11 +51,43 @@ pub(super) struct Seen(Mutex<Parts>);
 struct Parts {
     http_status: Option<u16>,
     content_type: String,
-    grpc_status: Option<HeaderValue>,
+    grpc_status: Vec<HeaderValue>,
+    /// The response's body as far as it came.
+    body: Received,
+    /// Whether the body came to its end.
+    ended: bool,
+}
+
+/// The start of a body, which is a message's frame, and its length.
+#[derive(Clone, Debug, Default)]
+struct Received {
+    prefix: Vec<u8>,
+    length: u64,
 }
 
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_DETAILS: &str = "grpc-status-details-bin";
+
+/// The flag and the length before each message (gRPC over HTTP/2, "Length-Prefixed-Message").
+const PREFIX: usize = 5;
+
+impl Received {
+    fn add(&mut self, data: &[u8]) {
+        let room = PREFIX - self.prefix.len();
+        self.prefix.extend(data.iter().take(room));
+        self.length += data.len() as u64;
+    }
+
+    /// Whether it is one message, whole, and nothing else.
+    fn is_one_message(&self) -> bool {
+        match *self.prefix.as_slice() {
+            [_, a, b, c, d] => {
+                self.length == PREFIX as u64 + u64::from(u32::from_be_bytes([a, b, c, d]))
+            }
+            _ => false,
+        }
+    }
+}
 
 impl Seen {
     fn parts(&self) -> Parts {
@@ -71,10 +103,8 @@ impl Seen {
 
     /// Headers or trailers, made safe for the library, which panics on details that are no base64.
     fn look(&self, headers: &mut HeaderMap) {
-        if let Some(status) = headers.get(GRPC_STATUS) {
-            let status = status.clone();
-            self.update(|parts| parts.grpc_status = Some(status));
-        }
+        let statuses: Vec<_> = headers.get_all(GRPC_STATUS).iter().cloned().collect();
+        self.update(|parts| parts.grpc_status.extend(statuses));
         let decodes = |value: &HeaderValue| {
             let value = value.as_bytes();
             BASE64.decode(value).is_ok() || BASE64_NOPAD.decode(value).is_ok()
@@ -87,28 +117,39 @@ impl Seen {
         }
     }
 
-    /// A response that the library takes for a success.
+    /// A response that the library takes for a success: it must be one to the letter.
     pub(super) fn success(&self, code: i32) -> Result<i32, CallError> {
-        match self.status() {
-            Ok(Some(Code::Ok)) => Ok(code),
-            Ok(Some(code)) => Err(CallError::Status {
-                code,
-                message: String::new(),
-            }),
-            Ok(None) => Err(CallError::NoStatus),
-            Err(error) => Err(error),
+        let parts = self.parts();
+        match parts.status()? {
+            Some(Code::Ok) => {}
+            Some(code) => {
+                return Err(CallError::Status {
+                    code,
+                    message: String::new(),
+                });
+            }
+            None => return Err(CallError::NoStatus),
         }
+        if let Some(error) = parts.not_grpc() {
+            return Err(error);
+        }
+        if !parts.body.is_one_message() {
+            return Err(CallError::Malformed(
+                "more than one message, or a part of one".to_owned(),
+            ));
+        }
+        Ok(code)
     }
 
     /// A call that the library takes for a failure.
     pub(super) fn failure(&self, status: &Status) -> CallError {
         let parts = self.parts();
-        match self.status() {
+        match parts.status() {
             Ok(Some(Code::Ok) | None) => {}
             Ok(Some(code)) => {
                 return CallError::Status {
                     code,
-                    message: status.message().to_owned(),
+                    message: cut(status.message()),
                 };
             }
             Err(error) => return error,
@@ -116,24 +157,22 @@ impl Seen {
         if let Some(error) = broken(status.source()) {
             return error;
         }
-        if let Some(http_status) = parts.http_status.filter(|status| *status != 200) {
-            return CallError::Http(http_status);
+        if parts.http_status.is_none() {
+            return CallError::Lost(chain(status));
         }
-        if parts.http_status.is_some() && !is_grpc(&parts.content_type) {
-            return CallError::NotGrpc {
-                content_type: parts.content_type,
-            };
+        if let Some(error) = parts.not_grpc() {
+            return error;
         }
         if let Some(malformed) = find::<Malformed>(status.source()) {
             return CallError::Malformed(malformed.0.clone());
         }
-        match (parts.http_status, &parts.grpc_status) {
-            (None, _) => CallError::Lost(chain(status)),
-            (Some(_), None) => CallError::NoStatus,
-            (Some(_), Some(_)) if status.message().contains("Missing response message") => {
-                CallError::NoMessage
-            }
-            (Some(_), Some(_)) => CallError::Malformed(status.message().to_owned()),
+        let no_status = parts.grpc_status.is_empty();
+        match parts.body.length {
+            0 if parts.ended && no_status => CallError::NoStatus,
+            0 if parts.ended => CallError::NoMessage,
+            _ if parts.ended && no_status && parts.body.is_one_message() => CallError::NoStatus,
+            // The library gave the body up, or got no message out of it.
+            _ => CallError::Malformed(cut(status.message())),
         }
     }
 
@@ -141,20 +180,55 @@ impl Seen {
     pub(super) fn lost(error: &(dyn Error + 'static)) -> CallError {
         broken(Some(error)).unwrap_or_else(|| CallError::Lost(chain(error)))
     }
+}
 
+impl Parts {
+    /// The server's own status. The library takes whatever it does not know for UNKNOWN.
     fn status(&self) -> Result<Option<Code>, CallError> {
-        let Some(value) = self.parts().grpc_status else {
-            return Ok(None);
+        let value = match self.grpc_status.as_slice() {
+            [] => return Ok(None),
+            [only] => only,
+            [first, ..] if self.grpc_status.iter().all(|one| one == first) => first,
+            _ => return Err(CallError::UnknownStatus("several".to_owned())),
         };
         let text = String::from_utf8_lossy(value.as_bytes());
-        // The library takes whatever it does not know for UNKNOWN.
         match text.parse::<u8>() {
             Ok(number @ 0..=16) if number.to_string() == text => {
                 Ok(Some(Code::from_i32(i32::from(number))))
             }
-            _ => Err(CallError::UnknownStatus(text.into_owned())),
+            // A number says something; what else stands there may be anything.
+            Ok(number) => Err(CallError::UnknownStatus(number.to_string())),
+            Err(_) => Err(CallError::UnknownStatus("no number".to_owned())),
         }
     }
+
+    /// What says that the response is none of gRPC.
+    fn not_grpc(&self) -> Option<CallError> {
+        if let Some(status) = self.http_status.filter(|status| *status != 200) {
+            return Some(CallError::Http(status));
+        }
+        (!is_grpc(&self.content_type)).then(|| CallError::NotGrpc {
+            content_type: known_type(&self.content_type),
+        })
+    }
+}
+
+/// No more of a server's message than a person reads.
+fn cut(message: &str) -> String {
+    const LONGEST: usize = 500;
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+/// The name of a common content type; any other text there may be anything.
+fn known_type(content_type: &str) -> &'static str {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    ["text/html", "text/plain", "application/json"]
+        .into_iter()
+        .find(|known| essence.eq_ignore_ascii_case(known))
+        .unwrap_or("unknown")
 }
 
 /// The content types of gRPC over HTTP/2: `application/grpc`, with `+` a format or `;` parameters.
@@ -251,10 +325,17 @@ impl HttpBody for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let mut poll = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &mut poll
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            self.seen.look(trailers);
+        match &mut poll {
+            Poll::Ready(None) => self.seen.update(|parts| parts.ended = true),
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    self.seen.look(trailers);
+                    self.seen.update(|parts| parts.ended = true);
+                } else if let Some(data) = frame.data_ref() {
+                    self.seen.update(|parts| parts.body.add(data));
+                }
+            }
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
         poll
     }

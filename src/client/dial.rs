@@ -6,7 +6,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::Uri;
@@ -66,6 +66,8 @@ pub(crate) enum Cause {
     Closed,
     /// The server asked for a client certificate and hung up.
     ClientCertificate,
+    /// The server hung up on plaintext, and speaks TLS when it is spoken to in TLS.
+    WantsTls,
     Http2(Box<dyn Error + Send + Sync>),
 }
 
@@ -93,19 +95,53 @@ pub(super) fn origin(target: &Target) -> Uri {
 /// Connects, as far as the server's first HTTP/2 frame.
 pub(super) async fn dial(target: &Target) -> Result<(Sender, JoinHandle<()>), ConnectError> {
     let stage = Cell::new(Stage::Dns);
-    let connected = tokio::time::timeout(target.connect_timeout, stages(target, &stage)).await;
-    connected
-        .unwrap_or(Err(Cause::TimedOut(target.connect_timeout)))
-        .map_err(|cause| ConnectError {
-            endpoint: target.endpoint.clone(),
-            stage: stage.get(),
-            cause: match cause {
-                Cause::Closed | Cause::Io(_) if asked_for_certificate(target) => {
-                    Cause::ClientCertificate
-                }
-                cause => cause,
-            },
-        })
+    let started = Instant::now();
+    let limit = target.connect_timeout;
+    let connected = tokio::time::timeout(limit, stages(target, &stage)).await;
+    let cause = match connected.unwrap_or(Err(Cause::TimedOut(limit))) {
+        Ok(connected) => return Ok(connected),
+        Err(Cause::Closed | Cause::Io(_)) if asked_for_certificate(target) => {
+            Cause::ClientCertificate
+        }
+        Err(cause @ (Cause::Closed | Cause::Io(_)))
+            if target.tls.is_none() && stage.get() == Stage::Http2 =>
+        {
+            let left = limit.saturating_sub(started.elapsed());
+            match tokio::time::timeout(left, speaks_tls(target)).await {
+                Ok(true) => Cause::WantsTls,
+                Ok(false) | Err(_) => cause,
+            }
+        }
+        Err(cause) => cause,
+    };
+    Err(ConnectError {
+        endpoint: target.endpoint.clone(),
+        stage: stage.get(),
+        cause,
+    })
+}
+
+/// Whether the server answers in TLS. Many hang up on plaintext without a word.
+async fn speaks_tls(target: &Target) -> bool {
+    let Endpoint::Tcp { host, port } = &target.endpoint else {
+        return false;
+    };
+    let name = tls::PeerName::new(host);
+    let Ok(tls) = tls::client(tls::Trust::Unverified, None, name) else {
+        return false;
+    };
+    let Ok(addresses) = look_up(host, *port).await else {
+        return false;
+    };
+    let Ok(stream) = connect_any(addresses).await else {
+        return false;
+    };
+    match handshake(&tls, stream).await {
+        Ok(_) | Err(Cause::Alpn(_)) => true,
+        // An alert is TLS too; what can't be read as TLS is not.
+        Err(Cause::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
+        Err(_) => false,
+    }
 }
 
 /// The server's alert may be lost when it hangs up while this side still writes.

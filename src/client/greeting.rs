@@ -19,12 +19,14 @@ pub(crate) enum Greeting {
     Other(Vec<u8>),
 }
 
-/// A frame's header: 24 bits of length, then its type.
-const HEADER: usize = 4;
+/// A frame's header: 24 bits of length, its type, its flags and 32 bits of a stream's number.
+const HEADER: usize = 9;
 const SETTINGS: u8 = 4;
 
-/// Without the greeting a reader may not know how long to wait; more is never needed to tell what
-/// else it is.
+/// No server has so many settings; what else says so speaks something else.
+const LONGEST: usize = 1024;
+
+/// How much of something else is kept to tell what it is.
 const SHOWN: usize = 64;
 
 /// Passes bytes through and reports what the first of them are.
@@ -46,20 +48,28 @@ impl<S> Greeted<S> {
     }
 
     fn look(&mut self, bytes: &[u8], ended: bool) {
-        let room = SHOWN - self.first.len();
+        let room = HEADER + LONGEST - self.first.len();
         self.first.extend(bytes.iter().take(room));
-        let greeting = match self.first.get(HEADER - 1) {
-            Some(&SETTINGS) if self.first[0] == 0 => Greeting::Settings,
-            Some(_) => Greeting::Other(std::mem::take(&mut self.first)),
-            None if ended && !self.first.is_empty() => {
-                Greeting::Other(std::mem::take(&mut self.first))
+        let greeting = match *self.first.as_slice() {
+            [0, high, low, SETTINGS, ..]
+                if usize::from(high) << 8 | usize::from(low) <= LONGEST =>
+            {
+                let length = HEADER + (usize::from(high) << 8 | usize::from(low));
+                (self.first.len() >= length).then_some(Greeting::Settings)
             }
-            None => return,
+            [_, _, _, _, ..] => Some(self.other()),
+            [_, ..] if ended => Some(self.other()),
+            _ => None,
         };
+        let Some(greeting) = greeting else { return };
         if let Some(report) = self.report.take() {
             // Nobody waits any more when the time to connect has passed.
             let _ = report.send(greeting);
         }
+    }
+
+    fn other(&self) -> Greeting {
+        Greeting::Other(self.first.iter().take(SHOWN).copied().collect())
     }
 }
 

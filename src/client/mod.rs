@@ -18,9 +18,8 @@ pub(crate) use dial::{Cause, ConnectError, Stage};
 
 use crate::{
     endpoint::Endpoint,
-    record::mask_tokens,
     tls::ClientTls,
-    wire::{self, Contract, PushCodec},
+    wire::{Contract, PushCodec},
 };
 
 /// How to reach a server.
@@ -77,7 +76,7 @@ impl Client {
     /// How the call ended. The deadline is the server's to keep (`grpc-timeout`) and is kept here
     /// too.
     pub(crate) async fn send(&self, message: Bytes) -> Result<i32, CallError> {
-        let mut request = tonic::Request::new(message.clone());
+        let mut request = tonic::Request::new(message);
         request.set_timeout(self.timeout);
         let seen = Arc::<Seen>::default();
         let transport = Transport {
@@ -93,7 +92,7 @@ impl Client {
                 .await;
             match answer {
                 Ok(response) => seen.success(response.into_inner()),
-                Err(status) => Err(masked(seen.failure(&status), message)),
+                Err(status) => Err(seen.failure(&status)),
             }
         };
         match tokio::time::timeout(self.timeout, call).await {
@@ -101,16 +100,6 @@ impl Client {
             Err(_) => Err(CallError::TimedOut(self.timeout)),
         }
     }
-}
-
-/// Servers quote what they complain about, and what they got was tokens.
-fn masked(mut error: CallError, request: Bytes) -> CallError {
-    if let CallError::Status { message, .. } = &mut error
-        && !message.is_empty()
-    {
-        *message = mask_tokens(message, &wire::tokens(request));
-    }
-    error
 }
 
 impl Drop for Client {

@@ -11,7 +11,7 @@ use crate::{
     delivery::{Delivery, End, deliver},
     failure::Failure,
     output::Output,
-    record::Record,
+    record::{Mask, Record},
     report::Summary,
     signal::Signals,
     source::{RequestLimit, Validated},
@@ -64,7 +64,16 @@ fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
     }
     let delivery = send(plan, &target, &contract, &mut input)?;
     summary.delivery(&delivery);
-    verdict(delivery, &input, plan, &target)?;
+    let server = target.endpoint.to_string();
+    let changed = matches!(delivery.end, Some(End::Input(_)));
+    verdict(delivery, input.counts.valid(), &plan.ok_codes, &server).map_err(|failure| {
+        // What is wrong with the input is in this program's words.
+        if changed {
+            failure
+        } else {
+            without_tokens(failure, &mut input)
+        }
+    })?;
     match rehearsal {
         Some(rehearsal) => rehearsal.verify(&mut input),
         None => Ok(()),
@@ -89,7 +98,7 @@ fn send(
             connected = Client::connect(target, Arc::clone(contract)) => {
                 connected.map_err(Failure::connect)?
             }
-            signal = signals.wait() => return Err(Failure::interrupted(signal, valid)),
+            signal = signals.wait() => return Err(Failure::interrupted(signal, valid, None)),
         };
         let mut batches = Batches::new(input.records(), contract, plan.limits);
         Ok(deliver(&mut batches, &client, &plan.ok_codes, &signals).await)
@@ -100,38 +109,45 @@ fn send(
 }
 
 /// What the outcomes come to: nothing but every record acknowledged is a success.
-fn verdict(
-    delivery: Delivery,
-    input: &Validated,
-    plan: &Plan,
-    target: &Target,
-) -> Result<(), Failure> {
-    let valid = input.counts.valid();
-    if delivery.acknowledged == valid {
-        return Ok(());
+fn verdict(delivery: Delivery, valid: u64, ok_codes: &[i32], server: &str) -> Result<(), Failure> {
+    let acknowledged = delivery.acknowledged;
+    let unsent = valid - acknowledged - delivery.rejected;
+    let refused: Vec<i32> = delivery.codes.into_keys().collect();
+    let refused: Vec<i32> = refused
+        .into_iter()
+        .filter(|code| !ok_codes.contains(code))
+        .collect();
+    let by_code = (!refused.is_empty()).then(|| Failure::code(server, &refused, ok_codes));
+    let refusal = delivery.refusal.map(|error| Failure::call(server, &error));
+    let end = match delivery.end {
+        Some(End::Call(error)) => Some(Failure::call(server, &error)),
+        Some(End::Input(problem)) => Some(Failure::changed(&problem)),
+        Some(End::Signal) | None => None,
+    };
+    // The last word first; the others stand under it.
+    let mut reasons = [end, by_code, refusal].into_iter().flatten();
+    let first = reasons.next();
+    let why = first.map(|first| reasons.fold(first, Failure::and));
+    match (delivery.signal, why) {
+        (Some(signal), why) if unsent > 0 => Err(Failure::interrupted(signal, unsent, why)),
+        (_, Some(why)) if acknowledged > 0 => Err(Failure::partial(acknowledged, valid, why)),
+        (_, Some(why)) => Err(why),
+        (_, None) => Ok(()),
     }
-    let server = target.endpoint.to_string();
-    let why = match (delivery.end, delivery.refusal) {
-        (Some(End::Signal(signal)), _) => {
-            let unsent = valid - delivery.acknowledged - delivery.rejected;
-            return Err(Failure::interrupted(signal, unsent));
-        }
-        (Some(End::Call(error)), _) => Failure::call(&server, &error),
-        (Some(End::Input(problem)), _) => Failure::changed(&problem),
-        (None, refusal) => {
-            let refused: Vec<i32> = delivery.codes.into_keys().collect();
-            let refused: Vec<i32> = refused
-                .into_iter()
-                .filter(|code| !plan.ok_codes.contains(code))
-                .collect();
-            match refusal {
-                Some(error) if refused.is_empty() => Failure::call(&server, &error),
-                _ => Failure::code(&server, &refused, &plan.ok_codes),
+}
+
+/// Servers quote what they complain about, and what they got was tokens.
+fn without_tokens(failure: Failure, input: &mut Validated) -> Failure {
+    failure.masked(|text| {
+        let mut mask = Mask::new(text);
+        let mut records = input.records();
+        loop {
+            match records.next(|record| mask.look_for(&record.token)) {
+                Ok(Some(())) => {}
+                Ok(None) => return mask.masked(),
+                // The tokens that were sent are not known any more.
+                Err(_) => return "(not shown: it may hold tokens)".to_owned(),
             }
         }
-    };
-    Err(match delivery.acknowledged {
-        0 => why,
-        acknowledged => Failure::partial(acknowledged, valid, why),
     })
 }

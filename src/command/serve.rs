@@ -1,10 +1,10 @@
 //! `serve`: the reference receiver.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs::{self, File, OpenOptions, Permissions},
+    io,
     net::SocketAddr,
-    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -75,17 +75,15 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
         None => Store::in_memory(),
         Some(path) => open_store(path)?,
     });
-    let dump = open_dump(plan.dump.as_ref())?;
+    let dump = plan.dump.as_ref().map(DumpFile::open).transpose()?;
     let tls = security(&plan.security)?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal("no runtime", &error))?;
     let totals = runtime.block_on(listen(plan, tls, Arc::clone(&store)))?;
-    if let Some((name, out)) = dump {
-        store
-            .dump(out, plan.token_encoding)
-            .map_err(|error| Failure::output(&name, &error))?;
+    if let Some(dump) = dump {
+        dump.write(&store, plan.token_encoding)?;
     }
     report(plan.output, totals)
 }
@@ -168,35 +166,63 @@ fn security(security: &Security) -> Result<Option<Arc<ServerConfig>>, Failure> {
 
 fn open_store(path: &Path) -> Result<Store, Failure> {
     // SQLite would make the file readable for all, and tokens are credentials.
-    private()
-        .truncate(false)
-        .open(path)
-        .map_err(|error| Failure::output(path, &error))?;
+    private(path)?;
     Store::open(path).map_err(|error| Failure::store(path, &error))
 }
 
-/// A file that is made for its owner alone.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).mode(0o600);
-    options
+/// Opens a file for its owner alone, made where it is not there. What it holds stays.
+fn private(path: &Path) -> Result<File, Failure> {
+    let open = || {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    };
+    open().map_err(|error| Failure::output(path, &error))
 }
 
-/// An output, and what errors call it.
-type Named = (PathBuf, Box<dyn Write>);
+/// Where the dump goes, and what errors call it.
+struct DumpFile {
+    name: PathBuf,
+    file: Option<File>,
+}
 
-fn open_dump(dump: Option<&Dump>) -> Result<Option<Named>, Failure> {
-    Ok(match dump {
-        None => None,
-        Some(Dump::Stdout) => Some(("standard output".into(), Box::new(io::stdout()))),
-        Some(Dump::File(path)) => {
-            let file: File = private()
-                .truncate(true)
-                .open(path)
-                .map_err(|error| Failure::output(path, &error))?;
-            Some((path.clone(), Box::new(file)))
-        }
-    })
+impl DumpFile {
+    fn open(dump: &Dump) -> Result<Self, Failure> {
+        Ok(match dump {
+            Dump::Stdout => Self {
+                name: "standard output".into(),
+                file: None,
+            },
+            Dump::File(path) => Self {
+                name: path.clone(),
+                file: Some(private(path)?),
+            },
+        })
+    }
+
+    fn write(self, store: &Store, encoding: TokenEncoding) -> Result<(), Failure> {
+        let written = match self.file {
+            None => store.dump(io::stdout(), encoding),
+            // The dump before is kept until there is a new one.
+            Some(file) => empty(&file).and_then(|()| store.dump(file, encoding)),
+        };
+        written.map_err(|error| Failure::output(&self.name, &error))
+    }
+}
+
+/// Only a regular file can be emptied, and only it needs to be.
+fn empty(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(())
 }
 
 fn report(output: Output, totals: Totals) -> Result<(), Failure> {

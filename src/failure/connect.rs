@@ -63,6 +63,9 @@ impl Failure {
             )
             .cause("it demands one, or does not trust the one it got")
             .hint("--cert PEM --key PEM with a certificate that the server trusts"),
+            Cause::WantsTls => Self::new(Kind::Tls, TLS, format!("{server} speaks TLS"))
+                .cause("it hung up on plaintext")
+                .hint("leave --plaintext out"),
             Cause::Alpn(protocol) => Self::no_http2(&server, protocol.as_deref()),
             Cause::NotHttp2(first) => not_http2(&server, &first),
             Cause::Http2(error) => unreachable().cause(error.to_string()),
@@ -82,12 +85,7 @@ impl Failure {
                 .hint("a proxy or another server may answer at this address"),
             CallError::NotGrpc { content_type } => failed(Code::Unknown)
                 .cause(format!(
-                    "an HTTP response of type {} instead of a gRPC response",
-                    if content_type.is_empty() {
-                        "unknown"
-                    } else {
-                        content_type
-                    }
+                    "an HTTP response of type {content_type} instead of a gRPC response"
                 ))
                 .hint("a proxy or another server may answer at this address"),
             CallError::Malformed(reason) => failed(Code::Internal)
@@ -95,8 +93,8 @@ impl Failure {
                 .hint("the server's contract may differ from proto/sensor.proto"),
             CallError::NoMessage => failed(Code::Unknown).cause("OK without a response message"),
             CallError::NoStatus => failed(Code::Unknown).cause("the response has no grpc-status"),
-            CallError::UnknownStatus(status) => {
-                failed(Code::Unknown).cause(format!("{status:?} is no grpc-status"))
+            CallError::UnknownStatus(found) => {
+                failed(Code::Unknown).cause(format!("the response's grpc-status is none: {found}"))
             }
             CallError::Reset(reason) => failed(code_of_reset(*reason)).cause(format!(
                 "the server reset the request: {}",

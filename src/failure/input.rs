@@ -82,14 +82,14 @@ impl Failure {
 
 fn by_class(counts: &Counts) -> String {
     let words = counts.by_class.iter().map(|(class, number)| match class {
-        Class::Document => None,
-        Class::Shape => Some(format!("{number} malformed")),
-        Class::Token => Some(count(*number, "bad token")),
-        Class::Time => Some(count(*number, "bad time")),
-        Class::Duplicate => Some(count(*number, "conflicting duplicate")),
-        Class::Size => Some(format!("{number} too large")),
+        Class::Document => format!("{number} unreadable"),
+        Class::Shape => format!("{number} malformed"),
+        Class::Token => count(*number, "bad token"),
+        Class::Time => count(*number, "bad time"),
+        Class::Duplicate => count(*number, "conflicting duplicate"),
+        Class::Size => format!("{number} too large"),
     });
-    words.flatten().collect::<Vec<_>>().join(", ")
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// What is odd about an input that was taken all the same.
@@ -159,6 +159,12 @@ fn what(kind: &ProblemKind) -> String {
         ),
         ProblemKind::NoList { keys, lists } => {
             format!("the document has {lists} lists; its keys: {}", list(keys))
+        }
+        ProblemKind::NoRequest => {
+            plain("no list sensorExpire, as the request in protobuf's JSON has")
+        }
+        ProblemKind::SameField(name) => {
+            format!("{} would be both token and expire time", quoted(name))
         }
         ProblemKind::NoPointer => plain("--records leads nowhere in this document"),
         ProblemKind::SecondDocument => plain("more JSON follows behind the document"),
@@ -299,6 +305,10 @@ fn looks_like(lookalike: Lookalike) -> (&'static str, &'static str) {
         Lookalike::Xls => (
             "a spreadsheet of the old XLS kind",
             "save the sheet as CSV in UTF-8",
+        ),
+        Lookalike::OtherArchive => (
+            "an archive of another kind than gzip and zstd",
+            "decompress it first",
         ),
         Lookalike::Pdf => ("a PDF", "export the records as CSV or JSON"),
         Lookalike::Binary => ("a binary file", "export the records as CSV or JSON"),

@@ -77,6 +77,14 @@ impl Failure {
         self
     }
 
+    /// The same, with each text as `mask` leaves it.
+    pub(crate) fn masked(mut self, mut mask: impl FnMut(&str) -> String) -> Self {
+        for cause in &mut self.causes {
+            *cause = mask(cause);
+        }
+        self
+    }
+
     fn rpc(code: Code, message: impl Into<String>) -> Self {
         // The codes of gRPC end at 16.
         let number = u8::try_from(i32::from(code)).unwrap_or_default();
@@ -129,18 +137,30 @@ impl Failure {
             .hint("--listen 127.0.0.1:0 takes a free port")
     }
 
-    pub(crate) fn interrupted(signal: Signal, unsent: u64) -> Self {
+    /// A signal that came before everything was acknowledged, and what else was in the way.
+    pub(crate) fn interrupted(signal: Signal, unsent: u64, why: Option<Self>) -> Self {
         let name = match signal {
             Signal::Hangup => "SIGHUP",
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
         };
-        Self::new(
+        let failure = Self::new(
             Kind::Interrupted,
             signal.exit_code(),
             format!("{name} ended the push, {} unsent", count(unsent, "record")),
         )
-        .hint("run it again: what was acknowledged can be sent twice without harm")
+        .hint("run it again: what was acknowledged can be sent twice without harm");
+        match why {
+            Some(why) => failure.and(why),
+            None => failure,
+        }
+    }
+
+    /// The same with another failure among its causes.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.causes.push(other.message);
+        self.causes.extend(other.causes);
+        self
     }
 
     /// Response codes that are not OK, nothing acknowledged.

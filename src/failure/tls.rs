@@ -170,6 +170,7 @@ fn why(reason: &Reason, name: &str, certificate: &Inspected) -> String {
         ),
         Reason::NoName => "it has no name to compare".to_owned(),
         Reason::Purpose => "its key may not be used to serve TLS".to_owned(),
+        Reason::Version1 => "it is of X.509 version 1, and the server speaks TLS 1.2".to_owned(),
         Reason::NotTheGivenOne => {
             "it is self-signed, and another one than the certificate given".to_owned()
         }
@@ -203,10 +204,16 @@ fn hint(reason: &Reason, certificate: &Inspected, anchors: &[String]) -> Option<
             "check this machine's clock; else the server needs a new certificate".to_owned()
         }
         Reason::WrongName => match usable_name(certificate) {
+            Some(name) if name.contains('*') => {
+                format!("--servername with a name that {name} stands for")
+            }
             Some(name) => format!("--servername {name}"),
             None => "the server needs a certificate with its name".to_owned(),
         },
         Reason::CommonNameOnly => "--allow-common-name accepts it".to_owned(),
+        Reason::Version1 => {
+            "the server needs TLS 1.3, or a certificate of X.509 version 3".to_owned()
+        }
         Reason::NoName | Reason::Purpose => {
             "the server needs a certificate made for a server with its name".to_owned()
         }
@@ -295,6 +302,10 @@ fn pem(error: &PemError) -> Failure {
         PemProblem::Indented { line } => (
             format!("white space stands before -----BEGIN in line {line}"),
             Some("remove the indentation"),
+        ),
+        PemProblem::BadBegin { line } => (
+            format!("its -----BEGIN in line {line} does not stand alone in its line"),
+            Some("the file may have lost its line ends: write it as it was made"),
         ),
         PemProblem::Label(label) => (
             format!("it holds {label}, which is not the same as CERTIFICATE"),

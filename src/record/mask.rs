@@ -1,91 +1,182 @@
 //! Takes tokens out of texts that others wrote.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Reverse, fmt::Write};
 
-use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 
-use super::token::Masked;
+use super::token::{Masked, Token};
 
-/// Shorter tokens are looked for as whole words only: their letters stand in every text.
+/// Shorter tokens of letters alone are looked for as whole words: they stand in every text.
 const SHORT: usize = 6;
 
-/// The text with each of these tokens masked, written out or as hex or base64.
-pub(crate) fn mask_tokens<T: AsRef<[u8]>>(text: &str, tokens: &[T]) -> String {
-    let mut found: Vec<(Cow<'_, str>, String)> = Vec::new();
-    for token in tokens {
-        let token = token.as_ref();
-        let forms = [
-            String::from_utf8_lossy(token),
-            HEXLOWER.encode(token).into(),
-            HEXUPPER.encode(token).into(),
-            BASE64_NOPAD.encode(token).into(),
-            BASE64URL_NOPAD.encode(token).into(),
-        ];
-        for form in forms {
-            if !form.is_empty() && text.contains(&*form) {
-                found.push((form, Masked(token).to_string()));
+/// A text in which tokens are looked for, whatever their case and however they are written out.
+#[derive(Debug)]
+pub(crate) struct Mask<'t> {
+    text: &'t str,
+    /// Of the same length.
+    lower: String,
+    has_escapes: bool,
+    has_lists: bool,
+    found: Vec<(String, String)>,
+}
+
+impl<'t> Mask<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            lower: text.to_ascii_lowercase(),
+            has_escapes: text.contains('\\'),
+            has_lists: text.contains('['),
+            found: Vec::new(),
+        }
+    }
+
+    /// Looks for one token.
+    pub(crate) fn look_for(&mut self, token: &Token<'_>) {
+        let token = token.as_bytes();
+        let plain = String::from_utf8_lossy(token);
+        self.look_for_form(token, &plain);
+        for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
+            // Only a text as long as the form can hold it.
+            if encoding.encode_len(token.len()) <= self.text.len() {
+                self.look_for_form(token, &encoding.encode(token));
+            }
+        }
+        if self.has_escapes {
+            self.look_for_form(token, &token.escape_ascii().to_string());
+            self.look_for_form(token, &plain.escape_default().to_string());
+        }
+        if self.has_lists {
+            for separator in [" ", ", ", ","] {
+                let numbers: Vec<_> = token.iter().map(ToString::to_string).collect();
+                self.look_for_form(token, &numbers.join(separator));
             }
         }
     }
-    // A token may be part of another.
-    found.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
-    let mut masked = text.to_owned();
-    for (form, mask) in &found {
-        masked = replace(&masked, form, mask);
+
+    fn look_for_form(&mut self, token: &[u8], form: &str) {
+        if form.is_empty() || form.len() > self.lower.len() {
+            return;
+        }
+        let form: Cow<'_, str> = if form.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            form.to_ascii_lowercase().into()
+        } else {
+            form.into()
+        };
+        if memchr::memmem::find(self.lower.as_bytes(), form.as_bytes()).is_some() {
+            self.found
+                .push((form.into_owned(), Masked(token).to_string()));
+        }
     }
-    masked
+
+    /// The text without the tokens that were found, and without what looks like one all the same.
+    pub(crate) fn masked(mut self) -> String {
+        // A token may be part of another.
+        self.found.sort_by_key(|(form, _)| Reverse(form.len()));
+        let mut spans: Vec<(usize, usize, String)> = Vec::new();
+        for (form, mask) in &self.found {
+            for (start, _) in self.lower.match_indices(form.as_str()) {
+                let end = start + form.len();
+                let taken = spans.iter().any(|(from, to, _)| start < *to && *from < end);
+                if !taken && !self.is_inside_word(form, start, end) {
+                    spans.push((start, end, mask.clone()));
+                }
+            }
+        }
+        spans.sort_unstable();
+        let mut masked = String::with_capacity(self.text.len());
+        let mut done = 0;
+        for (start, end, mask) in spans {
+            masked += &cut_runs(&self.text[done..start]);
+            masked += &mask;
+            done = end;
+        }
+        masked + &cut_runs(&self.text[done..])
+    }
+
+    /// Whether a short form is a part of some word by chance.
+    fn is_inside_word(&self, form: &str, start: usize, end: usize) -> bool {
+        form.len() < SHORT
+            && form.chars().all(char::is_alphabetic)
+            && (self.text[..start].ends_with(char::is_alphanumeric)
+                || self.text[end..].starts_with(char::is_alphanumeric))
+    }
 }
 
-fn replace(text: &str, form: &str, mask: &str) -> String {
-    let mut replaced = String::with_capacity(text.len());
-    let mut done = 0;
-    for (start, _) in text.match_indices(form) {
-        let end = start + form.len();
-        let inside_word = text[..start].ends_with(char::is_alphanumeric)
-            || text[end..].starts_with(char::is_alphanumeric);
-        if form.len() < SHORT && inside_word {
-            continue;
+/// Cuts what stands in a text like a token: a long run of letters and digits.
+fn cut_runs(text: &str) -> String {
+    const LONG: usize = 20;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
+    let mut cut = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        cut += &rest[..start];
+        let run = &rest[start..];
+        let end = run.find(|c| !is_part(c)).unwrap_or(run.len());
+        let (run, behind) = run.split_at(end);
+        if run.len() >= LONG && run.bytes().any(|byte| byte.is_ascii_digit()) {
+            let _ = write!(cut, "{}… ({} characters)", &run[..4], run.len());
+        } else {
+            cut += run;
         }
-        replaced.push_str(&text[done..start]);
-        replaced.push_str(mask);
-        done = end;
+        rest = behind;
     }
-    replaced.push_str(&text[done..]);
-    replaced
+    cut + rest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::TokenEncoding;
+
+    fn mask(text: &str) -> String {
+        let mut mask = Mask::new(text);
+        for token in [
+            "fadfadftetwtwtwt",
+            "fadfadftetwtwtwt-x",
+            "a",
+            "ab12c",
+            "se\"cr\"et",
+        ] {
+            let token = Token::parse(token.into(), TokenEncoding::Utf8).expect("a token");
+            mask.look_for(&token);
+        }
+        let binary = Token::parse("fbff00".into(), TokenEncoding::Hex).expect("a token");
+        mask.look_for(&binary);
+        mask.masked()
+    }
 
     #[test]
     fn tokens_are_masked_however_they_are_written() {
-        let tokens: [&[u8]; 4] = [
-            b"fadfadftetwtwtwt",
-            b"fadfadftetwtwtwt-2",
-            b"a",
-            b"\xfb\xff\x00",
-        ];
         for (text, masked) in [
             ("no fadfadftetwtwtwt!", "no fadf… (16 bytes)!"),
+            ("no FADFadftetwtwtwt!", "no fadf… (16 bytes)!"),
             ("xfadfadftetwtwtwtx", "xfadf… (16 bytes)x"),
-            ("fadfadftetwtwtwt-2", "fadf… (18 bytes)"),
-            (
-                "6661646661646674657477747774777 4",
-                "6661646661646674657477747774777 4",
-            ),
+            ("fadfadftetwtwtwt-x", "fadf… (18 bytes)"),
             (
                 "hex 66616466616466746574777477747774",
                 "hex fadf… (16 bytes)",
             ),
             (
-                "FBFF00, fbff00, +/8A, -_8A",
-                "\\xfb… (3 bytes), \\xfb… (3 bytes), \\xfb… (3 bytes), \\xfb… (3 bytes)",
+                "FBFF00, fbff00, +/8A",
+                "\\xfb… (3 bytes), \\xfb… (3 bytes), \\xfb… (3 bytes)",
             ),
+            ("b'\\xfb\\xff\\x00'", "b'\\xfb… (3 bytes)'"),
+            ("[251 255 0]", "[\\xfb… (3 bytes)]"),
+            ("\"se\\\"cr\\\"et\"", "\"se… (8 bytes)\""),
             ("a bad token 'a'", "… (1 byte) bad token '… (1 byte)'"),
+            ("id5ab12c", "id5a… (5 bytes)"),
+            (
+                "record CiEKEWZhZGZhZGZ0ZXR3dHd0d3QQ",
+                "record CiEK… (28 characters)",
+            ),
+            (
+                "method UpdateSensorExpireTime",
+                "method UpdateSensorExpireTime",
+            ),
             ("nothing", "nothing"),
         ] {
-            assert_eq!(mask_tokens(text, &tokens), masked);
+            assert_eq!(mask(text), masked);
         }
     }
 }

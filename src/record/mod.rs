@@ -7,7 +7,7 @@ mod mask;
 mod time;
 mod token;
 
-pub(crate) use mask::mask_tokens;
+pub(crate) use mask::Mask;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{Token, TokenEncoding, TokenError};
 

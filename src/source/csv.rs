@@ -11,10 +11,10 @@ use super::{
     LARGEST_RECORD,
     fields::Fields,
     options::{FieldRef, Names, Options},
-    problem::{Fault, Field, Located, Position, ProblemKind, StreamError},
+    problem::{Excerpt, Fault, Field, Located, Position, ProblemKind, StreamError},
     window::CHUNK,
 };
-use crate::record::{ExpireTime, Record};
+use crate::record::Record;
 
 /// Reads rows; each is checked against the bytes that it was read from.
 pub(super) struct CsvReader<'o, R> {
@@ -146,10 +146,16 @@ impl Columns {
         let names = Names::new(options);
         let column = |field, wanted: &FieldRef| match wanted {
             FieldRef::Column(number) => index(*number, cells.len(), field),
-            FieldRef::Usual | FieldRef::Name(_) => find(&cells, field, &names, options),
+            FieldRef::Usual | FieldRef::Name(_) => find(&cells, field, &names),
         };
         let token = column(Field::Token, &options.token)?;
         let time = column(Field::Time, &options.time)?;
+        distinct(token, time, cells[token])?;
+        let mut names: Vec<_> = cells.iter().filter(|cell| !cell.is_empty()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ProblemKind::DuplicateKey(Excerpt::of_name(pair[0])));
+        }
         Ok(Self {
             token,
             time,
@@ -167,6 +173,7 @@ impl Columns {
         };
         let width = rows.row.len();
         let (token, time) = (number(&options.token, 1), number(&options.time, 2));
+        distinct(token, time, &token.to_string())?;
         Ok(Self {
             token: index(token, width, Field::Token)?,
             time: index(time, width, Field::Time)?,
@@ -175,6 +182,14 @@ impl Columns {
             width,
         })
     }
+}
+
+/// One column can't be both.
+fn distinct(token: usize, time: usize, name: &str) -> Result<(), ProblemKind> {
+    if token == time {
+        return Err(ProblemKind::SameField(Excerpt::of_name(name)));
+    }
+    Ok(())
 }
 
 fn index(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind> {
@@ -188,12 +203,13 @@ fn index(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind
         })
 }
 
-fn find(
-    cells: &[&str],
-    field: Field,
-    names: &Names,
-    options: &Options,
-) -> Result<usize, ProblemKind> {
+/// Whether a cell of the first row is a number, a date or another value rather than a name.
+fn is_like_value(cell: &str) -> bool {
+    let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+    cell.starts_with(|first: char| first.is_ascii_digit()) || digits >= 4
+}
+
+fn find(cells: &[&str], field: Field, names: &Names) -> Result<usize, ProblemKind> {
     let wanted = names.of(field);
     let mut matching = (0..)
         .zip(cells)
@@ -205,13 +221,7 @@ fn find(
             second: (*second).to_owned(),
         }),
         // Without a header the first row holds a token, which must not be shown.
-        (None, _)
-            if cells
-                .iter()
-                .any(|cell| ExpireTime::parse(cell, &options.time_rules).is_ok()) =>
-        {
-            Err(ProblemKind::NoHeader)
-        }
+        (None, _) if cells.iter().any(|cell| is_like_value(cell)) => Err(ProblemKind::NoHeader),
         (None, _) => Err(names.missing(field, cells)),
     }
 }
@@ -244,6 +254,7 @@ impl<R: Read> Rows<R> {
                     kept: Vec::new(),
                     base: 0,
                     needed: 0,
+                    blank: 0,
                 }),
             row: ByteRecord::new(),
             delimiter,
@@ -265,6 +276,10 @@ impl<R: Read> Rows<R> {
                 Err(error) => return Err(fault(error, line)),
             }
             self.end = self.csv.position().byte();
+            let let_go = std::mem::take(&mut self.csv.get_mut().blank);
+            self.start += let_go;
+            self.line += let_go;
+            let line = line + let_go;
             let raw = self.raw();
             let blank = raw.iter().take_while(|byte| **byte == b'\n').count() as u64;
             let lines = memchr::memchr_iter(b'\n', raw).count() as u64;
@@ -347,6 +362,8 @@ struct Tape<R> {
     base: u64,
     /// What stands before this in the stream may be let go.
     needed: u64,
+    /// Blank lines that were let go of behind `needed`.
+    blank: u64,
 }
 
 impl<R> Tape<R> {
@@ -359,12 +376,14 @@ impl<R> Tape<R> {
 
 impl<R: Read> Read for Tape<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let done = self.kept.len()
-            - self
-                .slice(self.needed, self.base + self.kept.len() as u64)
-                .len();
+        let end = self.base + self.kept.len() as u64;
+        let needed = self.slice(self.needed.max(self.base), end);
+        // Blank lines before a row are no part of it, however many there are.
+        let blank = needed.iter().take_while(|byte| **byte == b'\n').count();
+        let done = self.kept.len() - needed.len() + blank;
+        self.blank += blank as u64;
         self.kept.drain(..done);
-        self.base = self.needed;
+        self.base += done as u64;
         if self.kept.len() > LARGEST_RECORD + CHUNK {
             return Err(StreamError::TooLong.into());
         }

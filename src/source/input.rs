@@ -116,18 +116,27 @@ impl Input {
                 delimiter: options.delimiter.unwrap_or(b'\t'),
             },
             Format::Ndjson => json(Layout::Lines, false),
-            Format::ProtoJson => json(list(PROTOJSON_LIST), true),
             // The list of records is the document: what is wrong in it is found record by record.
             Format::Json if start.first() != Some(b'{') && options.records.is_none() => {
                 json(Layout::List(Vec::new()), false)
             }
             // Neither a list nor an object: there is nothing to point into.
-            Format::Json if !matches!(start.first(), Some(b'[' | b'{')) => {
-                return fatal(ProblemKind::NoPointer);
+            Format::Json | Format::ProtoJson if !matches!(start.first(), Some(b'[' | b'{')) => {
+                return fatal(match format {
+                    Format::ProtoJson => ProblemKind::NoRequest,
+                    _ => ProblemKind::NoPointer,
+                });
             }
-            Format::Json => {
-                let outline = Outline::read(self.stream()?)?;
-                self.layout(&outline, options)?
+            Format::Json | Format::ProtoJson => {
+                let outline = self.stream().and_then(Outline::read);
+                match outline {
+                    Ok(outline) => self.layout(&outline, options)?,
+                    // The first of many lines may be the malformed one.
+                    Err(_) if self.format.is_none() && start.is_lines_of_objects() => {
+                        json(Layout::Lines, false)
+                    }
+                    Err(fault) => return Err(fault),
+                }
             }
         })
     }
@@ -144,7 +153,9 @@ impl Input {
                 _ => fatal(ProblemKind::SecondDocument),
             };
         }
-        let is_record = outline.has(names.of(Field::Token)) && outline.has(names.of(Field::Time));
+        let is_record = self.format != Some(Format::ProtoJson)
+            && outline.has(names.of(Field::Token))
+            && outline.has(names.of(Field::Time));
         if is_record && !protobuf && options.records.is_none() {
             return json(Layout::One, false);
         }
@@ -153,6 +164,9 @@ impl Input {
         }
         if let Some(path) = &options.records {
             return json(Layout::List(path.clone()), protobuf);
+        }
+        if self.format == Some(Format::ProtoJson) && !protobuf {
+            return fatal(ProblemKind::NoRequest);
         }
         if protobuf {
             return json(list(PROTOJSON_LIST), true);

@@ -91,7 +91,10 @@ impl Names {
             field,
             wanted: self.of(field).to_vec(),
             found: found.iter().map(|name| Excerpt::of_name(name)).collect(),
-            nearest: self.nearest(field, found).map(Excerpt::of_name),
+            nearest: self
+                .nearest(field, found)
+                .map(Excerpt::of_name)
+                .filter(Excerpt::is_whole),
         }
     }
 

@@ -50,6 +50,8 @@ pub(crate) enum Lookalike {
     /// A spreadsheet of the old binary kind.
     Xls,
     Pdf,
+    /// An archive of a kind that is not read: xz, bzip2, 7z.
+    OtherArchive,
     Binary,
 }
 
@@ -163,6 +165,10 @@ pub(crate) enum ProblemKind {
     },
     /// `--records` leads nowhere.
     NoPointer,
+    /// Protobuf JSON without the request's list.
+    NoRequest,
+    /// One column or key for both fields.
+    SameField(Excerpt),
     /// More JSON behind the document's end.
     SecondDocument,
     /// No column or key of this field.
@@ -251,11 +257,11 @@ impl ProblemKind {
             | Self::Truncated
             | Self::Archive(_)
             | Self::NoDocument
-            | Self::TooLong
             | Self::NotList { .. }
             | Self::NoList { .. }
             | Self::SecondDocument
             | Self::NoPointer
+            | Self::NoRequest
             | Self::NoHeader
             | Self::NoColumn { .. } => Class::Document,
             Self::Syntax(_)
@@ -267,7 +273,8 @@ impl ProblemKind {
             | Self::Nul
             | Self::NotUtf8 { .. }
             | Self::NotObject { .. }
-            | Self::DuplicateKey(_) => Class::Shape,
+            | Self::DuplicateKey(_)
+            | Self::SameField(_) => Class::Shape,
             Self::WrongType { field, .. } => match field {
                 Field::Token => Class::Token,
                 Field::Time => Class::Time,
@@ -275,13 +282,65 @@ impl ProblemKind {
             Self::Token { .. } => Class::Token,
             Self::Time { .. } | Self::Past(_) => Class::Time,
             Self::Conflict { .. } => Class::Duplicate,
-            Self::TooLarge { .. } => Class::Size,
+            Self::TooLarge { .. } | Self::TooLong => Class::Size,
         }
     }
 }
 
-/// The most characters of a value that are shown.
-const SHOWN: usize = 24;
+/// Names of one word are no longer than this ("devicetoken"), and neither are the words of others.
+const LONGEST_WORD: usize = 11;
+
+/// The most words of a name.
+const MOST_WORDS: usize = 4;
+
+/// Whether a text is a few words, as `device_token`, `Expire Time` or `col2` are.
+fn is_like_name(text: &str) -> bool {
+    let mut words = 0;
+    let mut letters = 0;
+    let mut digits = 0;
+    let mut before = ' ';
+    for c in text.chars() {
+        if c.is_alphabetic() {
+            // A capital starts a word, unless it stands in a row of them.
+            if !before.is_alphabetic() || (c.is_uppercase() && before.is_lowercase()) {
+                words += 1;
+                letters = 0;
+            }
+            letters += 1;
+            if letters > LONGEST_WORD || before.is_numeric() {
+                return false;
+            }
+        } else if c.is_numeric() {
+            digits += 1;
+        } else if !" _-.:/()#".contains(c) {
+            return false;
+        }
+        before = c;
+    }
+    words <= MOST_WORDS && digits <= 2
+}
+
+/// Whether a text is numbers in the order of a date, and then perhaps of a time of day.
+fn is_like_date(text: &str) -> bool {
+    let (day, clock) = match text.split_once(['T', 't', ' ']) {
+        Some((day, clock)) => (day, clock),
+        None => (text, ""),
+    };
+    let groups: Vec<&str> = day.split(['-', '/', '.']).collect();
+    let [first, second, third] = groups.as_slice() else {
+        return false;
+    };
+    let number = |group: &str, most: usize| {
+        (1..=most).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    number(first, 4)
+        && number(second, 2)
+        && number(third, 4)
+        && clock.len() <= 20
+        && clock
+            .bytes()
+            .all(|byte| b"0123456789:.+-Zz".contains(&byte))
+}
 
 impl Excerpt {
     /// A token's text: its first characters at most.
@@ -291,27 +350,29 @@ impl Excerpt {
     }
 
     /// A time's text. It is shown whole only where it can't be a token that stands in the wrong
-    /// column: short, and made of what dates and numbers are made of.
+    /// column: a short number, or a date with its numbers where a date has them.
     pub(super) fn of_time(text: &str) -> Self {
         let length = text.chars().count();
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || b" +-.:/,TtZzeE".contains(&byte));
-        // Milliseconds have 13 digits; longer numbers are serial numbers of something.
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        if plain && length <= SHOWN + 2 && (digits <= 13 || text.contains([':', '-'])) {
+        let number = length <= 10 && text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte));
+        if number || is_like_date(text) {
             return Self(text.to_owned());
         }
         Self::cut(text, length, (length / 3).min(8))
     }
 
-    /// The name of a column or key.
+    /// The name of a column or key. Where there is no header, or a document maps tokens to times,
+    /// it may be a token: what has no likeness to a name is cut.
     pub(super) fn of_name(text: &str) -> Self {
         let length = text.chars().count();
-        if length <= SHOWN {
+        if is_like_name(text) {
             return Self(text.to_owned());
         }
-        Self::cut(text, length, SHOWN / 2)
+        Self::cut(text, length, (length / 3).min(8))
+    }
+
+    /// Whether it is shown whole.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.0.contains('…')
     }
 
     fn cut(text: &str, length: usize, shown: usize) -> Self {
@@ -343,7 +404,11 @@ mod tests {
     fn a_time_is_shown_unless_it_could_be_a_token() {
         for (text, shown) in [
             ("31/12/2026", "31/12/2026"),
-            ("1580962440000", "1580962440000"),
+            ("4294967296", "4294967296"),
+            ("1580962440000", "1580… (13 characters)"),
+            ("00:11:22:33:44:55", "00:11… (17 characters)"),
+            ("1234-5678-9012-3456", "1234-5… (19 characters)"),
+            ("99-11-22-33-44-55", "99-11… (17 characters)"),
             ("1e9", "1e9"),
             ("2026-02-30T00:00:00+01:00", "2026-02-30T00:00:00+01:00"),
             ("tomorrow", "to… (8 characters)"),
@@ -351,6 +416,30 @@ mod tests {
             ("356938035643809", "35693… (15 characters)"),
         ] {
             assert_eq!(Excerpt::of_time(text).as_str(), shown);
+        }
+    }
+
+    #[test]
+    fn a_name_is_shown_unless_it_could_be_a_token() {
+        for name in [
+            "id",
+            "devicetoken",
+            "device_token",
+            "expireTime",
+            "Expire Time (UTC)",
+            "col2",
+            "",
+        ] {
+            assert_eq!(Excerpt::of_name(name).as_str(), name);
+        }
+        for (name, shown) in [
+            ("fadfadftetwtwtwt", "fadfa… (16 characters)"),
+            ("token-98f3ab", "toke… (12 characters)"),
+            ("abcdefghijkl", "abcd… (12 characters)"),
+            ("a1b2c3", "a1… (6 characters)"),
+            ("356938035643809", "35693… (15 characters)"),
+        ] {
+            assert_eq!(Excerpt::of_name(name).as_str(), shown);
         }
     }
 }

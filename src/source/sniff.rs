@@ -21,11 +21,12 @@ impl Start {
         let mut head = Vec::new();
         loop {
             let before = head.len();
-            input.take(LOOK as u64).read_to_end(&mut head)?;
+            let read = input.take(LOOK as u64).read_to_end(&mut head)?;
             if before == 0 && head.starts_with(BYTE_ORDER_MARK) {
                 head.drain(..BYTE_ORDER_MARK.len());
             }
-            if head.len() == before || !head.iter().all(u8::is_ascii_whitespace) {
+            let new = head.get(before..).unwrap_or_default();
+            if read == 0 || !new.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Self { head });
             }
         }
@@ -42,6 +43,11 @@ impl Start {
             [b'P', b'K', 3 | 5, ..] => Lookalike::Zip,
             [0xd0, 0xcf, 0x11, 0xe0, ..] => Lookalike::Xls,
             [b'%', b'P', b'D', b'F', ..] => Lookalike::Pdf,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', ..]
+            | [b'7', b'z', 0xbc, 0xaf, ..] => Lookalike::OtherArchive,
+            [0x89, b'P', b'N', b'G', ..] | [0x7f, b'E', b'L', b'F', ..] => Lookalike::Binary,
+            head if head.starts_with(b"SQLite format 3\0") => Lookalike::Binary,
             // ASCII in UTF-16 has every other byte zero.
             [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
                 Lookalike::Utf16
@@ -49,7 +55,6 @@ impl Start {
             head if head.iter().take(512).filter(|byte| **byte == 0).count() > 8 => {
                 Lookalike::Binary
             }
-            head if head.starts_with(b"\x7fELF") => Lookalike::Binary,
             _ => return None,
         })
     }
@@ -76,6 +81,20 @@ impl Start {
             Format::Tsv
         } else {
             Format::Csv
+        }
+    }
+
+    /// Whether this looks like NDJSON: two lines, each with an object of its own.
+    pub(super) fn is_lines_of_objects(&self) -> bool {
+        let mut lines = self
+            .head
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty());
+        let whole = |line: &[u8]| line.starts_with(b"{") && line.ends_with(b"}");
+        match (lines.next(), lines.next()) {
+            (Some(first), Some(second)) => whole(first) && second.starts_with(b"{"),
+            _ => false,
         }
     }
 

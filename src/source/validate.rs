@@ -36,6 +36,7 @@ pub(crate) struct Counts {
     pub(crate) duplicate: u64,
     /// Problems that are the document's and no record's.
     pub(crate) documents: u64,
+    /// Invalid records by kind.
     pub(crate) by_class: BTreeMap<Class, u64>,
 }
 
@@ -224,6 +225,7 @@ impl Validation<'_> {
 
     fn record(&mut self, file: &Arc<str>, at: Position, kind: ProblemKind, place: usize) {
         self.counts.invalid += 1;
+        *self.counts.by_class.entry(kind.class()).or_default() += 1;
         self.add(file, Some(at), kind, place);
     }
 
@@ -233,7 +235,6 @@ impl Validation<'_> {
     }
 
     fn add(&mut self, file: &Arc<str>, at: Option<Position>, kind: ProblemKind, place: usize) {
-        *self.counts.by_class.entry(kind.class()).or_default() += 1;
         if self.problems.len() < self.rules.max_shown {
             let file = Arc::clone(file);
             self.problems.push((place, Problem { file, at, kind }));

@@ -43,6 +43,10 @@ pub(crate) enum PemProblem {
     Indented {
         line: usize,
     },
+    /// A `-----BEGIN` line that is more than that, as in a file that lost its line ends.
+    BadBegin {
+        line: usize,
+    },
     /// Another word where `CERTIFICATE` belongs, such as `TRUSTED CERTIFICATE`.
     Label(String),
     /// None of the blocks asked for; the labels of those that are there.
@@ -162,6 +166,10 @@ fn blocks(file: &Path) -> Result<Vec<Block>, PemProblem> {
             .strip_prefix("-----BEGIN ")
             .and_then(|rest| rest.strip_suffix("-----"));
         if let Some(label) = label {
+            // More between the dashes than a label may be the key itself, which is not shown.
+            if !is_label(label) {
+                return Err(PemProblem::BadBegin { line: number });
+            }
             if text.starts_with(char::is_whitespace) {
                 return Err(PemProblem::Indented { line: number });
             }
@@ -176,6 +184,15 @@ fn blocks(file: &Path) -> Result<Vec<Block>, PemProblem> {
         .zip(ends)
         .map(|((start, line, label), end)| block(&bytes[start..end], line, label))
         .collect()
+}
+
+/// RFC 7468 section 3, less lower case, which no known label has.
+fn is_label(text: &str) -> bool {
+    const LONGEST: usize = 40;
+    text.len() <= LONGEST
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ')
 }
 
 fn block(text: &[u8], line: usize, label: String) -> Result<Block, PemProblem> {

@@ -56,6 +56,8 @@ pub(crate) enum Reason {
     NoName,
     /// Its key may not be used for this.
     Purpose,
+    /// X.509 v1 on TLS 1.2, whose signature the TLS stack can't verify with such a certificate.
+    Version1,
     /// The server presented a self-signed certificate that is not the one given.
     NotTheGivenOne,
     /// A trust anchor has the issuer's name and another key, or the signature is forged.
@@ -123,19 +125,7 @@ impl ServerCertVerifier for Verifier {
         };
         verdict
             .map(|()| ServerCertVerified::assertion())
-            .map_err(|reason| {
-                CertificateError::Other(OtherError(Arc::new(Refusal {
-                    reason,
-                    name: self.name.as_str().to_owned(),
-                    certificate: certificate.ok().map(Box::new),
-                    anchors: self
-                        .given()
-                        .iter()
-                        .map(|(_, a)| a.subject.clone())
-                        .collect(),
-                })))
-                .into()
-            })
+            .map_err(|reason| self.refuse(reason, certificate.ok()))
     }
 
     fn verify_tls12_signature(
@@ -145,6 +135,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, cert, dss, &self.algorithms)
+            .map_err(|error| self.explain_signature(cert, error))
     }
 
     fn verify_tls13_signature(
@@ -165,7 +156,8 @@ impl ServerCertVerifier for Verifier {
                 dss,
                 &self.algorithms,
             ),
-            _ => verify_tls13_signature(message, cert, dss, &self.algorithms),
+            _ => verify_tls13_signature(message, cert, dss, &self.algorithms)
+                .map_err(|error| self.explain_signature(cert, error)),
         }
     }
 
@@ -284,6 +276,32 @@ impl Verifier {
     fn judge_alternative_names(&self, parsed: &ParsedCertificate<'_>) -> Result<(), Reason> {
         let name = self.name.parsed().ok_or(Reason::WrongName)?;
         verify_server_name(parsed, name).map_err(reason)
+    }
+
+    fn refuse(&self, reason: Reason, certificate: Option<Inspected>) -> Error {
+        let anchors = self.given().iter();
+        CertificateError::Other(OtherError(Arc::new(Refusal {
+            reason,
+            name: self.name.as_str().to_owned(),
+            certificate: certificate.map(Box::new),
+            anchors: anchors.map(|(_, anchor)| anchor.subject.clone()).collect(),
+        })))
+        .into()
+    }
+
+    /// A signature that was not verified, which may be the certificate's kind and not its key.
+    fn explain_signature(&self, cert: &CertificateDer<'_>, error: Error) -> Error {
+        let reason = match inspect(cert) {
+            Ok(Inspected {
+                rsa_bits: Some(bits),
+                ..
+            }) if bits < SMALLEST_RSA_KEY => Reason::WeakKey { bits },
+            Ok(Inspected {
+                version_1: true, ..
+            }) => Reason::Version1,
+            _ => return error,
+        };
+        self.refuse(reason, inspect(cert).ok())
     }
 
     /// A self-signed certificate that was not given.

@@ -81,7 +81,12 @@ impl<'o, R: Read> JsonReader<'o, R> {
             }
             Err(kind) => {
                 self.state = State::Finished;
-                let at = position(&self.window, self.record + 1, 0);
+                // What follows behind the document is no record's.
+                let record = match kind {
+                    ProblemKind::SecondDocument => 0,
+                    _ => self.record + 1,
+                };
+                let at = position(&self.window, record, 0);
                 Some(Err(Fault::fatal(Some(at), kind)))
             }
         }

@@ -62,7 +62,7 @@ impl Outline {
         self.members
             .iter()
             .map(|(key, kind)| match kind {
-                JsonKind::Number => Excerpt::of_token(key),
+                JsonKind::Number | JsonKind::Object => Excerpt::of_token(key),
                 _ => Excerpt::of_name(key),
             })
             .collect()

@@ -34,6 +34,10 @@ pub(super) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>
         serde_json::from_slice(text).map_err(|error| malformed(text, &error))?;
     let token = object.find(text, Field::Token, fields)?;
     let time = object.find(text, Field::Time, fields)?;
+    if std::ptr::eq(token, time) {
+        let name = Excerpt::of_name(&token.key);
+        return Err((offset(text, token.value), ProblemKind::SameField(name)));
+    }
     if let Some(twice) = object.twice {
         return Err((
             offset(text, twice.value),

@@ -1,0 +1,341 @@
+//! What servers answer, well and badly, and what is sent to them.
+
+mod support;
+
+use std::{
+    net::SocketAddr,
+    sync::mpsc::{self, Receiver},
+    thread,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use support::{Run, run_with_input};
+
+/// One answer to every request.
+#[derive(Clone, Debug)]
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, Vec<u8>)>,
+    body: Vec<u8>,
+    /// `None` ends the stream with the body.
+    trailers: Option<Vec<(&'static str, Vec<u8>)>>,
+}
+
+/// An OK with this body.
+fn ok(body: &[u8]) -> Answer {
+    Answer {
+        status: 200,
+        headers: vec![("content-type", b"application/grpc".to_vec())],
+        body: body.to_vec(),
+        trailers: Some(vec![("grpc-status", b"0".to_vec())]),
+    }
+}
+
+/// A status in the headers alone.
+fn status(code: &[u8], message: &[u8]) -> Answer {
+    let mut answer = ok(b"");
+    answer.headers.push(("grpc-status", code.to_vec()));
+    answer.headers.push(("grpc-message", message.to_vec()));
+    answer.trailers = None;
+    answer
+}
+
+fn headers(fields: &[(&'static str, Vec<u8>)]) -> HeaderMap {
+    fields
+        .iter()
+        .map(|(name, value)| {
+            let value = HeaderValue::from_bytes(value).expect("a value");
+            (HeaderName::from_static(name), value)
+        })
+        .collect()
+}
+
+/// A server without TLS that gives this answer, and the heads of the requests it got.
+fn server(answer: Answer) -> (SocketAddr, Receiver<Request<()>>) {
+    let (seen, requests) = mpsc::channel();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    listener.set_nonblocking(true).expect("set");
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                let answer = answer.clone();
+                let seen = seen.clone();
+                tokio::spawn(async move {
+                    let mut connection = h2::server::handshake(stream).await?;
+                    while let Some(request) = connection.accept().await {
+                        let (request, respond) = request?;
+                        give(request, respond, &answer, &seen);
+                    }
+                    Ok::<_, h2::Error>(())
+                });
+            }
+        });
+    });
+    (address, requests)
+}
+
+fn give(
+    request: Request<h2::RecvStream>,
+    mut respond: h2::server::SendResponse<Bytes>,
+    answer: &Answer,
+    seen: &mpsc::Sender<Request<()>>,
+) {
+    let answer = answer.clone();
+    let seen = seen.clone();
+    tokio::spawn(async move {
+        let (head, mut body) = request.into_parts();
+        while let Some(data) = body.data().await {
+            let length = data?.len();
+            body.flow_control().release_capacity(length)?;
+        }
+        // The test may be over.
+        let _ = seen.send(Request::from_parts(head, ()));
+        let mut response = Response::new(());
+        *response.status_mut() = answer.status.try_into().expect("a status");
+        *response.headers_mut() = headers(&answer.headers);
+        let only_headers = answer.body.is_empty() && answer.trailers.is_none();
+        let mut stream = respond.send_response(response, only_headers)?;
+        if only_headers {
+            return Ok(());
+        }
+        stream.send_data(answer.body.into(), answer.trailers.is_none())?;
+        if let Some(trailers) = answer.trailers {
+            stream.send_trailers(headers(&trailers))?;
+        }
+        Ok::<_, h2::Error>(())
+    });
+}
+
+const INPUT: &[u8] = b"token,expire_time\nabcdefghijkl,4070908800\n";
+
+fn push(address: SocketAddr, flags: &[&str]) -> Run {
+    let address = address.to_string();
+    let args = ["push", "--plaintext", "--output=json", "--server", &address];
+    run_with_input([&args, flags].concat(), INPUT)
+}
+
+/// A frame with this message.
+fn frame(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("short").to_be_bytes();
+    [&[0], &length[..], message].concat()
+}
+
+#[test]
+fn only_a_success_to_the_letter_is_one() {
+    let code_5 = frame(b"\x08\x05");
+    for (answer, exit, said) in [
+        (ok(&frame(b"")), 0, ""),
+        (ok(&frame(b"\x08\x00")), 0, ""),
+        (ok(&code_5), 7, "code 5"),
+        (ok(b""), 66, "OK without a response message"),
+        (ok(&frame(b"\xff")), 77, "can't be decoded"),
+        (ok(&code_5[..3]), 77, "can't be decoded"),
+        (
+            ok(&[&frame(b"")[..], &[0, 0]].concat()),
+            77,
+            "more than one message",
+        ),
+        (
+            ok(&[frame(b""), frame(b"")].concat()),
+            77,
+            "more than one message",
+        ),
+        (ok(b"\x01\0\0\0\0"), 77, "can't be decoded"),
+        (ok(b"\x07\0\0\0\0"), 77, "can't be decoded"),
+        (ok(b"\x00\x7f\xff\xff\xffab"), 77, "can't be decoded"),
+        (
+            Answer {
+                trailers: None,
+                ..ok(&frame(b""))
+            },
+            66,
+            "no grpc-status",
+        ),
+        (
+            Answer {
+                trailers: Some(vec![("grpc-status", b"99".to_vec())]),
+                ..ok(&frame(b""))
+            },
+            66,
+            "99",
+        ),
+        (
+            Answer {
+                trailers: Some(vec![("grpc-status", b"abc".to_vec())]),
+                ..ok(&frame(b""))
+            },
+            66,
+            "grpc-status is none",
+        ),
+        (
+            Answer {
+                trailers: Some(vec![
+                    ("grpc-status", b"0".to_vec()),
+                    ("grpc-status", b"13".to_vec()),
+                ]),
+                ..ok(&frame(b""))
+            },
+            66,
+            "several",
+        ),
+        (
+            Answer {
+                headers: vec![("content-type", b"text/html".to_vec())],
+                ..ok(b"<html>")
+            },
+            66,
+            "type text/html",
+        ),
+        (
+            Answer {
+                headers: vec![],
+                ..ok(&frame(b""))
+            },
+            66,
+            "type unknown",
+        ),
+        (
+            Answer {
+                status: 503,
+                ..ok(&frame(b""))
+            },
+            78,
+            "HTTP status 503",
+        ),
+    ] {
+        let (address, _requests) = server(answer.clone());
+        let run = push(address, &[]);
+        assert_eq!(run.code, exit, "{answer:?}: {run:?}");
+        assert!(run.stderr.contains(said), "{answer:?}: {run:?}");
+        let acknowledged = u64::from(exit == 0);
+        assert_eq!(run.records()["acknowledged"], acknowledged, "{answer:?}");
+    }
+}
+
+#[test]
+fn http_statuses_have_the_grpc_status_they_stand_for() {
+    for (http, exit) in [
+        (400, 77),
+        (401, 80),
+        (403, 71),
+        (404, 76),
+        (429, 78),
+        (502, 78),
+        (503, 78),
+        (418, 66),
+    ] {
+        let answer = Answer {
+            status: http,
+            headers: vec![("content-type", b"text/html".to_vec())],
+            ..ok(b"<html>")
+        };
+        let (address, _requests) = server(answer);
+        push(address, &[])
+            .exits(exit)
+            .says(&format!("HTTP status {http}"));
+    }
+    // A proxy's own gRPC status counts for more.
+    let answer = Answer {
+        status: 503,
+        ..status(b"8", b"quota")
+    };
+    push(server(answer).0, &[]).exits(72).says("quota");
+}
+
+#[test]
+fn statuses_are_told_with_the_server_s_words_made_safe() {
+    for (code, name) in [
+        (3, "INVALID_ARGUMENT"),
+        (5, "NOT_FOUND"),
+        (7, "PERMISSION_DENIED"),
+        (16, "UNAUTHENTICATED"),
+    ] {
+        let (address, _requests) = server(status(code.to_string().as_bytes(), b"so%20it%20is"));
+        push(address, &[])
+            .exits(64 + code)
+            .says(name)
+            .says("so it is");
+    }
+    let (address, _requests) = server(status(b"7", b"%1b[31mred%0a%e2%80%aeworse"));
+    let run = push(address, &[])
+        .exits(71)
+        .says("\\u{1b}[31mred\\n\\u{202e}worse");
+    assert!(!run.stderr.contains('\u{1b}'));
+    let (address, _requests) = server(status(b"7", &b"long ".repeat(2000)));
+    assert!(push(address, &[]).exits(71).stderr.len() < 1000);
+    let mut details = status(b"13", b"details");
+    details
+        .headers
+        .push(("grpc-status-details-bin", b"!!!".to_vec()));
+    push(server(details).0, &[]).exits(77).says("details");
+}
+
+#[test]
+fn tokens_that_a_server_sends_back_are_masked() {
+    for message in [
+        "bad token abcdefghijkl",
+        "bad token ABCDEFGHIJKL",
+        "YWJjZGVmZ2hpamts is no sensor",
+        "6162636465666768696a6b6c",
+    ] {
+        let run = push(server(status(b"3", message.as_bytes())).0, &[]).exits(67);
+        let text = format!("{}{}", run.stdout, run.stderr).to_lowercase();
+        assert!(
+            !text.contains("abcdefghijkl") && text.contains("abcd… (12 bytes)"),
+            "{text}"
+        );
+    }
+    // Where no message belongs.
+    let mut typed = ok(b"x");
+    typed.headers = vec![("content-type", b"text/abcdefghijkl".to_vec())];
+    for answer in [typed, status(b"abcdefghijkl", b"")] {
+        let run = push(server(answer).0, &[]).exits(66);
+        assert!(!format!("{run:?}").contains("abcdefghijkl"), "{run:?}");
+    }
+}
+
+#[test]
+fn a_request_carries_what_the_flags_promise() {
+    for (flags, authority, timeout) in [
+        (&[][..], None, "10000000u"),
+        (
+            &["--servername=license.test"],
+            Some("license.test"),
+            "10000000u",
+        ),
+        (
+            &["--authority=other.test:1"],
+            Some("other.test:1"),
+            "10000000u",
+        ),
+        (
+            &["--servername=license.test", "--authority=other.test"],
+            Some("other.test"),
+            "10000000u",
+        ),
+        // No legal authority, so that the address is used.
+        (&["--servername=Licence Server"], None, "10000000u"),
+        (&["--timeout=1500ms"], None, "1500000u"),
+    ] {
+        let (address, requests) = server(ok(&frame(b"")));
+        push(address, flags).exits(0);
+        let request = requests.recv().expect("a request");
+        let own = address.to_string();
+        let found = request.uri().authority().expect("an authority").as_str();
+        assert_eq!(found, authority.unwrap_or(&own), "{flags:?}");
+        assert_eq!(request.uri().path(), "/Internal/UpdateSensorExpireTime");
+        assert_eq!(request.uri().scheme_str(), Some("http"));
+        let header = |name: &str| request.headers()[name].to_str().expect("text");
+        assert_eq!(header("grpc-timeout"), timeout, "{flags:?}");
+        assert_eq!(header("te"), "trailers");
+        assert_eq!(header("content-type"), "application/grpc");
+        assert!(header("user-agent").starts_with("sensor-license/"));
+    }
+}
