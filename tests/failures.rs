@@ -5,12 +5,11 @@ mod support;
 use std::{
     io::{Read, Write},
     net::TcpListener,
-    process::Stdio,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
-use support::{Receiver, Run, command, raw_server, run, run_with_input, signal_child};
+use support::{Receiver, Run, raw_server, run, run_with_input, signal_child, start};
 
 const RECORD: &[u8] = b"token,expire_time\nabcdefghijkl,4070908800\n";
 
@@ -213,18 +212,9 @@ fn every_summary_fits_the_schema_and_adds_up() {
 #[test]
 fn a_signal_while_a_request_is_open_lets_it_finish() {
     let receiver = Receiver::with(["--delay=1s"]);
-    let mut child = command(receiver.connection())
-        .args(["--batch-records=1", "--output=json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin
-        .write_all(b"token,expire_time\na,4070908800\nb,4070908801\n")
-        .expect("written");
-    drop(stdin);
+    let mut args = receiver.connection();
+    args.extend(["--batch-records=1", "--output=json"].map(Into::into));
+    let child = start(args, b"token,expire_time\na,4070908800\nb,4070908801\n");
     // The receiver's answer takes a second: when it is this far, the first request is under way.
     receiver.wait_for_connection();
     signal_child(&child, Signal::TERM);
@@ -240,16 +230,9 @@ fn a_signal_while_a_request_is_open_lets_it_finish() {
 #[test]
 fn a_signal_while_a_request_fails_is_not_forgotten() {
     let receiver = Receiver::with(["--delay=30s"]);
-    let mut child = command(receiver.connection())
-        .args(["--timeout=2s", "--output=json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(RECORD).expect("written");
-    drop(stdin);
+    let mut args = receiver.connection();
+    args.extend(["--timeout=2s", "--output=json"].map(Into::into));
+    let child = start(args, RECORD);
     receiver.wait_for_connection();
     signal_child(&child, Signal::INT);
     let run: Run = child.wait_with_output().expect("it ends").into();
@@ -288,18 +271,8 @@ fn a_signal_while_connecting_ends_the_wait() {
         let _ = connected.send(());
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
-    let mut child = command(["push", "-k", "--server", &silent, "--connect-timeout=1h"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    child
-        .stdin
-        .take()
-        .expect("a pipe")
-        .write_all(RECORD)
-        .expect("written");
+    let args = ["push", "-k", "--server", &silent, "--connect-timeout=1h"];
+    let child = start(args, RECORD);
     connections.recv().expect("a connection");
     signal_child(&child, Signal::INT);
     let run: Run = child.wait_with_output().expect("it ends").into();

@@ -359,6 +359,21 @@ fn a_client_certificate_is_shown_where_it_is_demanded() {
         .exits(2)
         .says("--cert and --key must belong to each other");
     assert_eq!(receiver.stop().requests, 1);
+
+    // A self-signed certificate may be given itself.
+    let own = self_signed(folder.path(), "own", &authority(params(Some("cron"), &[])));
+    let receiver = Receiver::with(["--client-ca", path(&own.cert)]);
+    receiver
+        .push_input(["--cert", path(&own.cert), "--key", path(&own.key)], RECORD)
+        .exits(0);
+    // Its key is still to be proved.
+    let namesake = self_signed(folder.path(), "x", &authority(params(Some("cron"), &[])));
+    receiver
+        .push_input(
+            ["--cert", path(&namesake.cert), "--key", path(&namesake.key)],
+            RECORD,
+        )
+        .exits(6);
 }
 
 #[test]

@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::{
-    RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer},
-    server::WebPkiClientVerifier,
+    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+    client::danger::HandshakeSignatureValid,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
+    server::{
+        WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
 };
 
-use super::{HTTP2, Identity, TlsError, provider};
+use super::{HTTP2, Identity, Inspected, TlsError, provider, verify::dates};
 
 /// The names a made certificate is good for.
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -65,22 +70,80 @@ pub(crate) fn server_config(
         .map_err(TlsError::Unsupported)?;
     let builder = match client_anchors {
         None => builder.with_no_client_auth(),
-        Some(anchors) => {
-            let mut roots = RootCertStore::empty();
-            for anchor in anchors {
-                roots
-                    .add(anchor)
-                    .map_err(|error| TlsError::Anchors(error.to_string()))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .map_err(|error| TlsError::Anchors(error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+        Some(anchors) => builder.with_client_cert_verifier(client_verifier(anchors, provider)?),
     };
     let mut config = builder
         .with_single_cert(identity.chain, identity.key)
         .map_err(TlsError::Identity)?;
     config.alpn_protocols = vec![HTTP2.to_vec()];
     Ok(Arc::new(config))
+}
+
+fn client_verifier(
+    anchors: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for anchor in &anchors {
+        roots
+            .add(anchor.clone())
+            .map_err(|error| TlsError::Anchors(error.to_string()))?;
+    }
+    let issued = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| TlsError::Anchors(error.to_string()))?;
+    Ok(Arc::new(PinnedOrIssued {
+        pinned: super::inspected(anchors)?,
+        issued,
+    }))
+}
+
+/// Takes the certificates that were given themselves, self-signed and CA:TRUE as they may be, and
+/// those that they issued.
+#[derive(Debug)]
+struct PinnedOrIssued {
+    pinned: Vec<(CertificateDer<'static>, Inspected)>,
+    issued: Arc<dyn ClientCertVerifier>,
+}
+
+impl ClientCertVerifier for PinnedOrIssued {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.issued.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        match self.pinned.iter().find(|(der, _)| der == end_entity) {
+            Some((_, pinned)) if dates(pinned, now).is_ok() => Ok(ClientCertVerified::assertion()),
+            _ => self
+                .issued
+                .verify_client_cert(end_entity, intermediates, now),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.issued.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.issued.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.issued.supported_verify_schemes()
+    }
 }

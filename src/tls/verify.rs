@@ -377,7 +377,8 @@ fn seconds(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn dates(certificate: &Inspected, now: UnixTime) -> Result<(), Reason> {
+/// Whether the certificate is valid at this time (RFC 5280 section 4.1.2.5).
+pub(super) fn dates(certificate: &Inspected, now: UnixTime) -> Result<(), Reason> {
     let now = seconds(now);
     if now < certificate.not_before {
         Err(Reason::NotYetValid { now })

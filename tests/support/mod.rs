@@ -82,6 +82,14 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(
     args: impl IntoIterator<Item = S>,
     input: &[u8],
 ) -> Run {
+    start(args, input)
+        .wait_with_output()
+        .expect("it ends")
+        .into()
+}
+
+/// The same, not waited for.
+pub(crate) fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> Child {
     let mut child = command(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -90,11 +98,9 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(
         .expect("the binary runs");
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
-    // A run that refuses its flags reads nothing.
-    let writer = thread::spawn(move || drop(stdin.write_all(&input)));
-    let run = child.wait_with_output().expect("it ends").into();
-    writer.join().expect("written");
-    run
+    // A run that refuses its flags reads nothing, and one may wait for its output to be read.
+    thread::spawn(move || stdin.write_all(&input));
+    child
 }
 
 /// `serve` on a free port; ended with the value.
