@@ -81,6 +81,35 @@ fn a_server_that_speaks_something_else() {
 }
 
 #[test]
+fn a_connection_that_ends_in_mid_request_is_told_by_its_end() {
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let closing = raw_server(move |mut stream| {
+        let _ = stream.write_all(&settings);
+        let mut buffer = [0; 4096];
+        // The request's token comes with the end of what the client has to say.
+        let mut seen = Vec::new();
+        while !seen.windows(12).any(|window| window == b"abcdefghijkl") {
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(length) => seen.extend_from_slice(&buffer[..length]),
+            }
+        }
+    });
+    push(&closing, &["--plaintext"])
+        .exits(78)
+        .says("the connection was lost")
+        .says("run it again");
+    // A frame of a type that must not come here ends the connection from this side.
+    let garbage = raw_server(move |mut stream| {
+        let _ = stream.write_all(&settings);
+        let _ = stream.write_all(&[0, 0, 1, 0, 0, 0, 0, 0, 0, b'x']);
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let run = push(&garbage, &["--plaintext"]).exits(78);
+    assert!(!run.stderr.contains("channel closed"), "{run:?}");
+}
+
+#[test]
 fn codes_that_are_not_ok() {
     let receiver = Receiver::with(["--code=42"]);
     let run = receiver

@@ -259,7 +259,8 @@ fn find<'e, E: Error + 'static>(mut error: Option<&'e (dyn Error + 'static)>) ->
     None
 }
 
-fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
+/// An error's words and those of its causes.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut causes = vec![error.to_string()];
     let mut source = error.source();
     while let Some(error) = source {

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
+    sync::{oneshot, watch},
     task::{JoinHandle, JoinSet},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -22,6 +23,7 @@ use tonic::body::Body;
 
 use super::{
     Target,
+    call::chain,
     greeting::{Greeted, Greeting},
 };
 use crate::{
@@ -77,7 +79,15 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// Windows and frames for requests of about a mebibyte; what a server sends is a few bytes.
 const RECEIVE_WINDOW: u32 = 256 << 10;
 
-type Sender = http2::SendRequest<Body>;
+/// A connection on which the server has said that it speaks HTTP/2.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub(super) sender: http2::SendRequest<Body>,
+    /// What moves its bytes.
+    pub(super) driver: JoinHandle<()>,
+    /// What ended it, when something has.
+    pub(super) end: watch::Receiver<Option<Vec<String>>>,
+}
 
 /// The URI that requests are made for: scheme and `:authority`.
 pub(super) fn origin(target: &Target) -> Uri {
@@ -93,7 +103,7 @@ pub(super) fn origin(target: &Target) -> Uri {
 }
 
 /// Connects, as far as the server's first HTTP/2 frame.
-pub(super) async fn dial(target: &Target) -> Result<(Sender, JoinHandle<()>), ConnectError> {
+pub(super) async fn dial(target: &Target) -> Result<Connected, ConnectError> {
     let stage = Cell::new(Stage::Dns);
     let started = Instant::now();
     let limit = target.connect_timeout;
@@ -152,7 +162,7 @@ fn asked_for_certificate(target: &Target) -> bool {
         .is_some_and(ClientTls::client_certificate_was_asked_for)
 }
 
-async fn stages(target: &Target, stage: &Cell<Stage>) -> Result<(Sender, JoinHandle<()>), Cause> {
+async fn stages(target: &Target, stage: &Cell<Stage>) -> Result<Connected, Cause> {
     match &target.endpoint {
         Endpoint::Tcp { host, port } => {
             let addresses = look_up(host, *port).await?;
@@ -212,11 +222,7 @@ async fn connect_unix(path: &Path) -> Result<UnixStream, Cause> {
     UnixStream::connect(path).await.map_err(Cause::Io)
 }
 
-async fn secure<S>(
-    target: &Target,
-    stream: S,
-    stage: &Cell<Stage>,
-) -> Result<(Sender, JoinHandle<()>), Cause>
+async fn secure<S>(target: &Target, stream: S, stage: &Cell<Stage>) -> Result<Connected, Cause>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -246,7 +252,7 @@ where
     Ok(stream)
 }
 
-async fn http2<S>(stream: S, stage: &Cell<Stage>) -> Result<(Sender, JoinHandle<()>), Cause>
+async fn http2<S>(stream: S, stage: &Cell<Stage>) -> Result<Connected, Cause>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -258,13 +264,21 @@ where
         .handshake(TokioIo::new(stream))
         .await
         .map_err(hyper_cause)?;
-    let (ended, end) = tokio::sync::oneshot::channel();
+    let (ended, end) = oneshot::channel();
+    let (tell, told) = watch::channel(None);
     let driver = tokio::spawn(async move {
-        // Once the greeting has come, what ends the connection is told to the calls on it.
-        let _ = ended.send(connection.await);
+        let result = connection.await;
+        let causes = result.as_ref().err().map(|error| chain(error));
+        tell.send_replace(Some(causes.unwrap_or_default()));
+        // Before the greeting somebody waits for this; later the calls are told.
+        let _ = ended.send(result);
     });
     match greeting.await {
-        Ok(Greeting::Settings) => Ok((sender, driver)),
+        Ok(Greeting::Settings) => Ok(Connected {
+            sender,
+            driver,
+            end: told,
+        }),
         Ok(Greeting::Other(first)) => Err(Cause::NotHttp2(first)),
         Err(_) => Err(match end.await {
             Ok(Err(error)) => hyper_cause(error),

@@ -8,12 +8,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
-use hyper::client::conn::http2;
-use tokio::task::JoinHandle;
-use tonic::{body::Body, client::Grpc};
+use tonic::client::Grpc;
 
 pub(crate) use call::CallError;
 use call::{Seen, Transport};
+use dial::Connected;
 pub(crate) use dial::{Cause, ConnectError, Stage};
 
 use crate::{
@@ -37,11 +36,13 @@ pub(crate) struct Target {
     pub(crate) user_agent: HeaderValue,
 }
 
+/// How long the end of a connection may take to be known once a call has failed by it.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// A connection on which the server speaks HTTP/2.
 #[derive(Debug)]
 pub(crate) struct Client {
-    sender: http2::SendRequest<Body>,
-    driver: JoinHandle<()>,
+    connected: Connected,
     origin: Uri,
     timeout: Duration,
     user_agent: HeaderValue,
@@ -58,10 +59,8 @@ impl Client {
         target: &Target,
         contract: Arc<Contract>,
     ) -> Result<Self, ConnectError> {
-        let (sender, driver) = dial::dial(target).await?;
         Ok(Self {
-            sender,
-            driver,
+            connected: dial::dial(target).await?,
             origin: dial::origin(target),
             timeout: target.timeout,
             user_agent: target.user_agent.clone(),
@@ -80,7 +79,7 @@ impl Client {
         request.set_timeout(self.timeout);
         let seen = Arc::<Seen>::default();
         let transport = Transport {
-            sender: self.sender.clone(),
+            sender: self.connected.sender.clone(),
             seen: Arc::clone(&seen),
             user_agent: self.user_agent.clone(),
         };
@@ -96,14 +95,27 @@ impl Client {
             }
         };
         match tokio::time::timeout(self.timeout, call).await {
+            Ok(Err(CallError::Lost(causes))) => Err(CallError::Lost(self.why_lost(causes).await)),
             Ok(answer) => answer,
             Err(_) => Err(CallError::TimedOut(self.timeout)),
         }
+    }
+
+    /// What ended the connection, which a call on it learns no more of than that it is closed.
+    async fn why_lost(&self, causes: Vec<String>) -> Vec<String> {
+        let mut end = self.connected.end.clone();
+        let told = tokio::time::timeout(LAST_WORDS, end.wait_for(Option::is_some)).await;
+        let why = told
+            .ok()
+            .and_then(Result::ok)
+            .and_then(|why| why.clone())
+            .unwrap_or_default();
+        if why.is_empty() { causes } else { why }
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.driver.abort();
+        self.connected.driver.abort();
     }
 }
