@@ -12,6 +12,7 @@ mod endpoint;
 mod failure;
 #[doc(hidden)]
 pub mod inspect;
+mod metadata;
 mod output;
 mod receiver;
 mod record;

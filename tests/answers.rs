@@ -339,3 +339,90 @@ fn a_request_carries_what_the_flags_promise() {
         assert!(header("user-agent").starts_with("sensor-license/"));
     }
 }
+
+#[test]
+fn metadata_is_carried_as_it_was_given() {
+    let (_headers, headers_file) = support::file("headers", "x-one: 1\n\nX-Two-Bin: AP8=\r\n");
+    let (_bearer, bearer_file) = support::file("bearer", "s3cret-t0ken\n");
+    let from_file = format!("@{}", headers_file.display());
+    let bearer = bearer_file.to_str().expect("UTF-8");
+    let (address, requests) = server(ok(&frame(b"")));
+    push(
+        address,
+        &[
+            "-H",
+            "x-tenant: north",
+            "--header=x-tenant:south",
+            "-H",
+            &from_file,
+            "--bearer-token-file",
+            bearer,
+            "-A",
+            "sync/2.1",
+            "--method=/licence.v1.Internal/Update",
+        ],
+    )
+    .exits(0);
+    let request = requests.recv().expect("a request");
+    let all = |name: &str| -> Vec<_> {
+        let values = request.headers().get_all(name).iter();
+        values
+            .map(|value| value.to_str().expect("text").to_owned())
+            .collect()
+    };
+    assert_eq!(all("x-tenant"), ["north", "south"]);
+    assert_eq!(all("x-one"), ["1"]);
+    assert_eq!(all("x-two-bin"), ["AP8"]);
+    assert_eq!(all("authorization"), ["Bearer s3cret-t0ken"]);
+    let own = format!("sync/2.1 sensor-license/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(all("user-agent"), [own]);
+    assert_eq!(request.uri().path(), "/licence.v1.Internal/Update");
+}
+
+#[test]
+fn metadata_that_is_none_is_refused_and_never_shown() {
+    let (_bad, bad_file) = support::file("headers", "x-one: 1\ns3cret\n");
+    let (_empty, empty_file) = support::file("bearer", "\n");
+    let (_good, good_file) = support::file("bearer", "s3cret");
+    let at = |file: &std::path::Path| format!("@{}", file.display());
+    let path = |file: &std::path::Path| file.to_str().expect("UTF-8").to_owned();
+    for flags in [
+        vec!["-H".to_owned(), "s3cret".to_owned()],
+        vec!["-H".to_owned(), "x: s3cret\u{7f}".to_owned()],
+        vec!["-H".to_owned(), "x-bin: s3cret!".to_owned()],
+        vec!["-H".to_owned(), "grpc-timeout: s3cret".to_owned()],
+        vec!["-H".to_owned(), ":path: s3cret".to_owned()],
+        vec!["-H".to_owned(), "te: s3cret".to_owned()],
+        vec!["-H".to_owned(), "content-type: s3cret".to_owned()],
+        vec!["-H".to_owned(), at(&bad_file)],
+        vec!["-H".to_owned(), "@/nowhere".to_owned()],
+        vec!["--bearer-token-file".to_owned(), path(&empty_file)],
+        vec!["--bearer-token-file".to_owned(), "/nowhere".to_owned()],
+        vec![
+            "--bearer-token-file".to_owned(),
+            path(&good_file),
+            "-H".to_owned(),
+            "authorization: s3cret".to_owned(),
+        ],
+        vec!["--method=Update".to_owned()],
+        vec!["--method=/Internal/Up date".to_owned()],
+        vec!["--compress=br".to_owned()],
+        vec!["-A".to_owned(), "\u{1b}".to_owned()],
+    ] {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let run = push(SocketAddr::from(([127, 0, 0, 1], 1)), &flags);
+        assert_eq!(run.code, 2, "{flags:?}: {run:?}");
+        assert!(!format!("{run:?}").contains("s3cret"), "{run:?}");
+    }
+}
+
+#[test]
+fn messages_are_compressed_when_asked_for() {
+    let receiver = support::Receiver::with(["--plaintext"]);
+    receiver.push_input(["--compress=gzip"], INPUT).exits(0);
+    assert_eq!(receiver.stop().rows, b"abcdefghijkl,4070908800\n");
+    let (address, requests) = server(ok(&frame(b"")));
+    push(address, &["--compress=gzip"]).exits(0);
+    let request = requests.recv().expect("a request");
+    assert_eq!(request.headers()["grpc-encoding"], "gzip");
+}

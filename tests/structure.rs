@@ -7,7 +7,7 @@ use std::{
 
 /// The modules from the bottom up, as CONTRIBUTING.md has them.
 const LEVELS: &[&[&str]] = &[
-    &["record", "endpoint", "signal", "tls"],
+    &["record", "endpoint", "metadata", "signal", "tls"],
     &["wire", "source"],
     &["batch"],
     &["client", "receiver"],

@@ -236,7 +236,16 @@ fn an_issued_certificate_takes_the_usual_path() {
     let receiver = receiver_with(&common_name);
     push(&receiver, &["--cacert", path(&ca_file), name])
         .exits(6)
-        .says("no subject alternative name");
+        .says("no subject alternative name")
+        .says("hint: --allow-common-name");
+    let allowed = ["--cacert", path(&ca_file), "--allow-common-name"];
+    push(&receiver, &[&allowed[..], &[name]].concat()).exits(0);
+    push(
+        &receiver,
+        &[&allowed[..], &["--servername=other.test"]].concat(),
+    )
+    .exits(6)
+    .says("not for other.test");
     // Given itself, it is as good as any pinned one.
     push(&receiver, &["--cacert", path(&common_name.cert), name]).exits(0);
 

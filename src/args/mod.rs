@@ -9,7 +9,10 @@ use clap::Parser;
 
 use crate::{
     batch::Limits,
-    command::{self, Connection, Guards, InputPlan, Security, Timeouts, push::Destination, serve},
+    command::{
+        self, Connection, Guards, InputPlan, MetadataPlan, Security, Timeouts, push::Destination,
+        serve,
+    },
     failure::Failure,
     output::Output,
     receiver::Behaviour,
@@ -64,6 +67,7 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
         request: args.connection.timeout,
     };
     let output = output(&args.output);
+    let method = args.connection.method.clone();
     let destination = if args.delivery.rehearse {
         if args.connection.names_a_server() {
             output.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
@@ -76,6 +80,7 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
         input: input(args.input)?,
         destination,
         timeouts,
+        method,
         limits: Limits {
             records: args.delivery.batch_records,
             bytes: args.delivery.batch_bytes,
@@ -102,10 +107,17 @@ fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
                 anchors: args.cacert,
                 identity: args.cert.zip(args.key),
                 insecure: args.insecure,
+                allow_common_name: args.allow_common_name,
             }
         },
         server_name: args.servername,
         authority: args.authority,
+        metadata: MetadataPlan {
+            headers: args.header,
+            bearer_token_file: args.bearer_token_file,
+        },
+        user_agent: args.user_agent,
+        gzip: args.compress.is_some(),
     })
 }
 
@@ -117,7 +129,13 @@ impl ConnectionArgs {
             || self.servername.is_some()
             || self.authority.is_some()
             || self.insecure
+            || self.allow_common_name
             || self.plaintext
+            || !self.header.is_empty()
+            || self.bearer_token_file.is_some()
+            || self.user_agent.is_some()
+            || self.compress.is_some()
+            || self.method.is_some()
     }
 }
 

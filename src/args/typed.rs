@@ -88,13 +88,38 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "NAME", value_parser = values::authority)]
     pub(super) authority: Option<http::uri::Authority>,
 
+    /// Accept a CA-issued certificate without a subject alternative name by its common name
+    #[arg(long)]
+    pub(super) allow_common_name: bool,
+
     /// TLS without verifying the server
     #[arg(short = 'k', long)]
     pub(super) insecure: bool,
 
     /// No TLS
-    #[arg(long, conflicts_with_all = ["cacert", "cert", "key", "insecure"])]
+    #[arg(long, conflicts_with_all = ["cacert", "cert", "key", "allow_common_name", "insecure"])]
     pub(super) plaintext: bool,
+
+    /// Request metadata 'name: value', or @FILE with one a line; values of -bin names are base64
+    /// [repeatable]
+    #[arg(short = 'H', long, value_name = "HEADER")]
+    pub(super) header: Vec<String>,
+
+    /// Send the file's text as 'authorization: Bearer ...'
+    #[arg(long, value_name = "FILE")]
+    pub(super) bearer_token_file: Option<PathBuf>,
+
+    /// Put before the program's own user agent
+    #[arg(short = 'A', long, value_name = "TEXT")]
+    pub(super) user_agent: Option<String>,
+
+    /// Compress request messages
+    #[arg(long, value_name = "ENCODING")]
+    pub(super) compress: Option<Compression>,
+
+    /// The path of the call [default: /Internal/UpdateSensorExpireTime]
+    #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::method)]
+    pub(super) method: Option<http::uri::PathAndQuery>,
 
     /// For DNS, TCP and TLS, until the server's HTTP/2 SETTINGS
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::timeout)]
@@ -280,6 +305,11 @@ pub(super) struct OutputArgs {
 pub(super) enum OutputFormat {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Compression {
+    Gzip,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

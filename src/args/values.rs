@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -32,6 +32,23 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
 
 pub(super) fn authority(text: &str) -> Result<Authority, String> {
     legal_authority(text).ok_or_else(|| "no legal :authority; a right one is localhost:9102".into())
+}
+
+/// `/PKG.SERVICE/METHOD`, the path of a gRPC call.
+pub(super) fn method(text: &str) -> Result<PathAndQuery, String> {
+    let wrong = || "no path of a call; a right one is /Internal/UpdateSensorExpireTime".to_owned();
+    let is_name = |name: &str| {
+        let known = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        !name.is_empty() && name.chars().all(known)
+    };
+    let (service, method) = text
+        .strip_prefix('/')
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or_else(wrong)?;
+    if !is_name(service) || !is_name(method) {
+        return Err(wrong());
+    }
+    text.parse().map_err(|_| wrong())
 }
 
 /// `ADDRESS:PORT` or `unix:PATH`.

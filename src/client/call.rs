@@ -16,7 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, client::conn::http2};
 use tonic::{Code, Status, body::Body};
 
-use crate::wire::Malformed;
+use crate::{metadata::Metadata, wire::Malformed};
 
 /// Why a call brought no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,6 +276,7 @@ pub(super) struct Transport {
     pub(super) sender: http2::SendRequest<Body>,
     pub(super) seen: Arc<Seen>,
     pub(super) user_agent: HeaderValue,
+    pub(super) metadata: Metadata,
 }
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -290,9 +291,11 @@ impl tower_service::Service<Request<Body>> for Transport {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        request
-            .headers_mut()
-            .insert(header::USER_AGENT, self.user_agent.clone());
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, self.user_agent.clone());
+        for (name, value) in self.metadata.headers() {
+            headers.append(name, value.clone());
+        }
         let answer = self.sender.send_request(request);
         let seen = Arc::clone(&self.seen);
         Box::pin(async move {

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
-use tonic::client::Grpc;
+use tonic::{client::Grpc, codec::CompressionEncoding};
 
 pub(crate) use call::CallError;
 use call::{Seen, Transport};
@@ -17,6 +17,7 @@ pub(crate) use dial::{Cause, ConnectError, Stage};
 
 use crate::{
     endpoint::Endpoint,
+    metadata::Metadata,
     tls::ClientTls,
     wire::{Contract, PushCodec},
 };
@@ -34,6 +35,9 @@ pub(crate) struct Target {
     /// From the start of a call to its end.
     pub(crate) timeout: Duration,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) metadata: Metadata,
+    /// Whether request messages are sent in gzip.
+    pub(crate) gzip: bool,
 }
 
 /// How long the end of a connection may take to be known once a call has failed by it.
@@ -46,6 +50,8 @@ pub(crate) struct Client {
     origin: Uri,
     timeout: Duration,
     user_agent: HeaderValue,
+    metadata: Metadata,
+    gzip: bool,
     contract: Arc<Contract>,
 }
 
@@ -64,6 +70,8 @@ impl Client {
             origin: dial::origin(target),
             timeout: target.timeout,
             user_agent: target.user_agent.clone(),
+            metadata: target.metadata.clone(),
+            gzip: target.gzip,
             contract,
         })
     }
@@ -82,8 +90,12 @@ impl Client {
             sender: self.connected.sender.clone(),
             seen: Arc::clone(&seen),
             user_agent: self.user_agent.clone(),
+            metadata: self.metadata.clone(),
         };
         let mut grpc = Grpc::with_origin(transport, self.origin.clone());
+        if self.gzip {
+            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+        }
         let call = async {
             grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
             let answer = grpc

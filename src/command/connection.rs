@@ -1,6 +1,10 @@
 //! Connection options to a target.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http::{HeaderValue, uri::Authority};
 
@@ -8,18 +12,70 @@ use crate::{
     client::Target,
     endpoint::Endpoint,
     failure::Failure,
+    metadata::Metadata,
     output::Output,
     tls::{self, ClientTls, Identity, PeerName, Trust},
 };
 
 /// How to reach the server, as it was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Connection {
     pub(crate) endpoint: Endpoint,
     pub(crate) security: Security,
     /// The name to verify and to send; the host by default.
     pub(crate) server_name: Option<String>,
     pub(crate) authority: Option<Authority>,
+    pub(crate) metadata: MetadataPlan,
+    /// Before the program's own name.
+    pub(crate) user_agent: Option<String>,
+    pub(crate) gzip: bool,
+}
+
+/// Where request metadata comes from. It is not shown, and so has no `Debug`.
+#[derive(Clone, Default)]
+pub(crate) struct MetadataPlan {
+    /// `name: value`, or `@FILE` with one a line.
+    pub(crate) headers: Vec<String>,
+    pub(crate) bearer_token_file: Option<PathBuf>,
+}
+
+impl MetadataPlan {
+    fn read(&self) -> Result<Metadata, Failure> {
+        let mut metadata = Metadata::default();
+        for header in &self.headers {
+            match header.strip_prefix('@') {
+                None => metadata
+                    .add_line(header)
+                    .map_err(|error| Failure::metadata("--header", &error))?,
+                Some(file) => {
+                    let text = read_text(Path::new(file))?;
+                    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                        metadata
+                            .add_line(line)
+                            .map_err(|error| Failure::metadata(file, &error))?;
+                    }
+                }
+            }
+        }
+        if let Some(file) = &self.bearer_token_file {
+            if metadata.has("authorization") {
+                return Err(Failure::usage(
+                    "--bearer-token-file and a header authorization contradict each other",
+                ));
+            }
+            let text = read_text(file)?;
+            let token = text.strip_suffix('\n').unwrap_or(&text);
+            let token = token.strip_suffix('\r').unwrap_or(token);
+            metadata
+                .add_bearer(token)
+                .map_err(|error| Failure::metadata(&file.to_string_lossy(), &error))?;
+        }
+        Ok(metadata)
+    }
+}
+
+fn read_text(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::configuration(file, &error))
 }
 
 /// How long things may take.
@@ -41,6 +97,7 @@ pub(crate) enum Security {
         /// A client certificate and its key.
         identity: Option<(PathBuf, PathBuf)>,
         insecure: bool,
+        allow_common_name: bool,
     },
 }
 
@@ -56,8 +113,20 @@ impl Connection {
             tls: self.tls()?,
             connect_timeout: timeouts.connect,
             timeout: timeouts.request,
-            user_agent: HeaderValue::from_static(USER_AGENT),
+            user_agent: self.user_agent()?,
+            metadata: self.metadata.read()?,
+            gzip: self.gzip,
         })
+    }
+
+    fn user_agent(&self) -> Result<HeaderValue, Failure> {
+        let Some(text) = &self.user_agent else {
+            return Ok(HeaderValue::from_static(USER_AGENT));
+        };
+        HeaderValue::from_str(&format!("{text} {USER_AGENT}"))
+            .ok()
+            .filter(|value| value.to_str().is_ok())
+            .ok_or_else(|| Failure::usage("--user-agent takes printable ASCII alone"))
     }
 
     fn authority(&self) -> Result<Authority, Failure> {
@@ -80,6 +149,7 @@ impl Connection {
             anchors,
             identity,
             insecure,
+            allow_common_name,
         } = &self.security
         else {
             return Ok(None);
@@ -101,7 +171,8 @@ impl Connection {
             None => None,
         };
         let name = self.server_name.as_deref();
-        let name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()));
+        let name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()))
+            .allowing_common_name(*allow_common_name);
         tls::client(trust, identity, name)
             .map(Some)
             .map_err(Failure::tls_setup)

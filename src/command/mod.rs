@@ -7,5 +7,5 @@ pub(crate) mod push;
 mod rehearsal;
 pub(crate) mod serve;
 
-pub(crate) use connection::{Connection, Security, Timeouts, legal_authority};
+pub(crate) use connection::{Connection, MetadataPlan, Security, Timeouts, legal_authority};
 pub(crate) use input::{Guards, InputPlan};

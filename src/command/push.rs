@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use http::uri::PathAndQuery;
 use tokio::runtime;
 
 use super::{Connection, InputPlan, Timeouts, input, rehearsal::Rehearsal};
@@ -22,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) input: InputPlan,
     pub(crate) destination: Destination,
     pub(crate) timeouts: Timeouts,
+    /// The path of the call; the contract's own when `None`.
+    pub(crate) method: Option<PathAndQuery>,
     pub(crate) limits: Limits,
     /// Response codes that mean success.
     pub(crate) ok_codes: Vec<i32>,
@@ -47,7 +50,11 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
-    let contract = Arc::new(Contract::built_in());
+    let mut contract = Contract::built_in();
+    if let (Destination::Server(_), Some(method)) = (&plan.destination, &plan.method) {
+        contract.path = method.clone();
+    }
+    let contract = Arc::new(contract);
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
         Destination::Rehearsal => {

@@ -10,6 +10,7 @@ use crate::{
     client::Target,
     endpoint::Endpoint,
     failure::Failure,
+    metadata::Metadata,
     receiver::{self, Behaviour, Listener, Store},
     source::Validated,
     tls::{self, ClientTls, Identity, PeerName, Trust},
@@ -83,6 +84,8 @@ impl Rehearsal {
             connect_timeout: timeouts.connect,
             timeout: timeouts.request,
             user_agent: HeaderValue::from_static(USER_AGENT),
+            metadata: Metadata::default(),
+            gzip: false,
         }
     }
 

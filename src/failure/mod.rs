@@ -13,7 +13,7 @@ use serde::Serialize;
 use tonic::Code;
 
 pub(crate) use self::input::warnings;
-use crate::signal::Signal;
+use crate::{metadata::MetadataError, signal::Signal};
 
 /// A failure, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -98,6 +98,27 @@ impl Failure {
 
     pub(crate) fn usage_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::usage(message).hint(hint)
+    }
+
+    /// A file that flags name and that can't be read.
+    pub(crate) fn configuration(file: &Path, error: &io::Error) -> Self {
+        Self::usage(format!("{} can't be read", file.display())).cause(error.to_string())
+    }
+
+    /// Request metadata that is none, without its value.
+    pub(crate) fn metadata(place: &str, error: &MetadataError) -> Self {
+        let what = match error {
+            MetadataError::NoColon => "no colon between a name and a value".to_owned(),
+            MetadataError::BadName => "the name is no name of a header".to_owned(),
+            MetadataError::Reserved(name) => {
+                format!("{name} is set by gRPC or HTTP/2 and can't be given")
+            }
+            MetadataError::BadValue(name) => {
+                format!("the value of {name} is not printable ASCII")
+            }
+            MetadataError::NotBase64(name) => format!("the value of {name} is not base64"),
+        };
+        Self::usage(format!("{place}: {what}")).hint("a right one is 'x-tenant: north'")
     }
 
     /// An output that can't be opened or written.

@@ -10,6 +10,7 @@ use rustls::pki_types::{DnsName, ServerName};
 pub(crate) struct PeerName {
     text: String,
     parsed: Option<ServerName<'static>>,
+    allows_common_name: bool,
 }
 
 impl PeerName {
@@ -23,7 +24,19 @@ impl PeerName {
         Self {
             text: text.to_owned(),
             parsed,
+            allows_common_name: false,
         }
+    }
+
+    /// Whether an authority's certificate may prove the name by its common name, where it has no
+    /// subject alternative name.
+    pub(crate) fn allowing_common_name(mut self, allows: bool) -> Self {
+        self.allows_common_name = allows;
+        self
+    }
+
+    pub(super) fn allows_common_name(&self) -> bool {
+        self.allows_common_name
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -205,6 +205,11 @@ impl Verifier {
             let parsed = ParsedCertificate::try_from(der).map_err(reason)?;
             return self.judge_alternative_names(&parsed);
         }
+        self.judge_common_name(inspected)
+    }
+
+    /// The name of a certificate without a subject alternative name: its only common name.
+    fn judge_common_name(&self, inspected: &Inspected) -> Result<(), Reason> {
         match inspected.common_names.as_slice() {
             [only] if self.name.is_common_name(only) => Ok(()),
             [_] => Err(Reason::WrongName),
@@ -258,17 +263,12 @@ impl Verifier {
         };
         verdict.map_err(|error| self.explain(error, inspected, intermediates, now))?;
         if inspected.alternative_names.is_none() {
-            let matching = inspected
-                .common_names
-                .iter()
-                .any(|name| self.name.is_common_name(name));
-            return Err(if matching {
-                Reason::CommonNameOnly
-            } else if inspected.common_names.is_empty() {
-                Reason::NoName
+            self.judge_common_name(inspected)?;
+            return if self.name.allows_common_name() {
+                Ok(())
             } else {
-                Reason::WrongName
-            });
+                Err(Reason::CommonNameOnly)
+            };
         }
         self.judge_alternative_names(&parsed)
     }
