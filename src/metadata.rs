@@ -55,6 +55,16 @@ impl Metadata {
         self.0.contains_key(name)
     }
 
+    /// What a server must not be quoted with: each value, and a bearer token without its scheme.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let values = self.0.values().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| {
+            [Some(value), value.strip_prefix("Bearer ")]
+                .into_iter()
+                .flatten()
+        })
+    }
+
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.0
     }

@@ -292,6 +292,13 @@ fn tokens_that_a_server_sends_back_are_masked() {
             "{text}"
         );
     }
+    let flags = ["-H", "authorization: Bearer s3cret-t0ken"];
+    let (address, _requests) = server(status(b"16", b"unknown: S3cret-t0ken"));
+    let run = push(address, &flags).exits(80).says("unknown: (hidden)");
+    assert!(
+        !format!("{run:?}").to_lowercase().contains("s3cret"),
+        "{run:?}"
+    );
     // Where no message belongs.
     let mut typed = ok(b"x");
     typed.headers = vec![("content-type", b"text/abcdefghijkl".to_vec())];

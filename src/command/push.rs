@@ -78,7 +78,7 @@ fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
         if changed {
             failure
         } else {
-            without_tokens(failure, &mut input)
+            without_secrets(failure, &mut input, &target)
         }
     })?;
     match rehearsal {
@@ -143,10 +143,13 @@ fn verdict(delivery: Delivery, valid: u64, ok_codes: &[i32], server: &str) -> Re
     }
 }
 
-/// Servers quote what they complain about, and what they got was tokens.
-fn without_tokens(failure: Failure, input: &mut Validated) -> Failure {
+/// Servers quote what they complain about, and what they got was tokens and credentials.
+fn without_secrets(failure: Failure, input: &mut Validated, target: &Target) -> Failure {
     failure.masked(|text| {
         let mut mask = Mask::new(text);
+        for secret in target.metadata.secrets() {
+            mask.hide(secret);
+        }
         let mut records = input.records();
         loop {
             match records.next(|record| mask.look_for(&record.token)) {

@@ -9,6 +9,9 @@ use super::token::{Masked, Token};
 /// Shorter tokens of letters alone are looked for as whole words: they stand in every text.
 const SHORT: usize = 6;
 
+/// And so are all that are shorter than this.
+const SHORTEST: usize = 4;
+
 /// A text in which tokens are looked for, whatever their case and however they are written out.
 #[derive(Debug)]
 pub(crate) struct Mask<'t> {
@@ -54,6 +57,14 @@ impl<'t> Mask<'t> {
         }
     }
 
+    /// Looks for a text that must not be shown at all.
+    pub(crate) fn hide(&mut self, secret: &str) {
+        let form = secret.to_ascii_lowercase();
+        if !form.is_empty() && self.lower.contains(&form) {
+            self.found.push((form, "(hidden)".to_owned()));
+        }
+    }
+
     fn look_for_form(&mut self, token: &[u8], form: &str) {
         if form.is_empty() || form.len() > self.lower.len() {
             return;
@@ -96,8 +107,9 @@ impl<'t> Mask<'t> {
 
     /// Whether a short form is a part of some word by chance.
     fn is_inside_word(&self, form: &str, start: usize, end: usize) -> bool {
-        form.len() < SHORT
-            && form.chars().all(char::is_alphabetic)
+        let by_chance =
+            form.len() < SHORTEST || (form.len() < SHORT && form.chars().all(char::is_alphabetic));
+        by_chance
             && (self.text[..start].ends_with(char::is_alphanumeric)
                 || self.text[end..].starts_with(char::is_alphanumeric))
     }
@@ -143,6 +155,7 @@ mod tests {
         }
         let binary = Token::parse("fbff00".into(), TokenEncoding::Hex).expect("a token");
         mask.look_for(&binary);
+        mask.hide("S3cret-value");
         mask.masked()
     }
 
@@ -170,6 +183,7 @@ mod tests {
                 "record CiEKEWZhZGZhZGZ0ZXR3dHd0d3QQ",
                 "record CiEK… (28 characters)",
             ),
+            ("who is s3cret-VALUE?", "who is (hidden)?"),
             (
                 "method UpdateSensorExpireTime",
                 "method UpdateSensorExpireTime",
