@@ -32,7 +32,8 @@ pub(super) struct Content {
 
 #[derive(Debug)]
 enum Bytes {
-    Held(Arc<[u8]>),
+    Held(Vec<u8>),
+    Shared(Arc<[u8]>),
     File(PathBuf),
 }
 
@@ -55,7 +56,7 @@ impl Content {
     pub(super) fn open(origin: &Origin) -> Result<Self, ProblemKind> {
         let bytes = match origin {
             Origin::Stdin => Bytes::Held(hold(io::stdin().lock())?),
-            Origin::Memory(bytes) => Bytes::Held(Arc::clone(bytes)),
+            Origin::Memory(bytes) => Bytes::Shared(Arc::clone(bytes)),
             Origin::File(path) => {
                 let file = File::open(path)?;
                 let kind = file.metadata()?;
@@ -79,7 +80,8 @@ impl Content {
     /// ends in [`StreamError::Changed`].
     pub(super) fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
         Ok(match &self.bytes {
-            Bytes::Held(bytes) => Box::new(bytes.as_ref()),
+            Bytes::Held(bytes) => Box::new(bytes.as_slice()),
+            Bytes::Shared(bytes) => Box::new(bytes.as_ref()),
             Bytes::File(path) => {
                 Box::new(Checked::open(path, &mut self.blocks, &mut self.complete)?)
             }
@@ -87,10 +89,10 @@ impl Content {
     }
 }
 
-fn hold(mut input: impl Read) -> io::Result<Arc<[u8]>> {
+fn hold(mut input: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
 /// A file, hashed block by block as it is read.

@@ -156,11 +156,15 @@ impl Columns {
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(ProblemKind::DuplicateKey(Excerpt::of_name(pair[0])));
         }
+        // By number the first row was not looked at so far.
+        if is_like_value(cells[time]) {
+            return Err(ProblemKind::NoHeader);
+        }
         Ok(Self {
             token,
             time,
-            token_name: cells[token].to_owned(),
-            time_name: cells[time].to_owned(),
+            token_name: name(&options.token, cells[token], token),
+            time_name: name(&options.time, cells[time], time),
             width: cells.len(),
         })
     }
@@ -184,6 +188,14 @@ impl Columns {
     }
 }
 
+/// What errors call a column: a cell that was not asked for by its text may hold anything.
+fn name(wanted: &FieldRef, cell: &str, index: usize) -> String {
+    match wanted {
+        FieldRef::Column(_) => format!("column {}", index + 1),
+        FieldRef::Usual | FieldRef::Name(_) => cell.to_owned(),
+    }
+}
+
 /// One column can't be both.
 fn distinct(token: usize, time: usize, name: &str) -> Result<(), ProblemKind> {
     if token == time {
@@ -203,10 +215,9 @@ fn index(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind
         })
 }
 
-/// Whether a cell of the first row is a number, a date or another value rather than a name.
+/// Whether a cell of the first row is a number or a date rather than a name.
 fn is_like_value(cell: &str) -> bool {
-    let digits = cell.bytes().filter(u8::is_ascii_digit).count();
-    cell.starts_with(|first: char| first.is_ascii_digit()) || digits >= 4
+    cell.starts_with(|first: char| first.is_ascii_digit())
 }
 
 fn find(cells: &[&str], field: Field, names: &Names) -> Result<usize, ProblemKind> {
@@ -216,6 +227,9 @@ fn find(cells: &[&str], field: Field, names: &Names) -> Result<usize, ProblemKin
         .filter(|(_, cell)| wanted.iter().any(|name| name == *cell));
     match (matching.next(), matching.next()) {
         (Some((index, _)), None) => Ok(index),
+        (Some((_, first)), Some((_, second))) if first == second => {
+            Err(ProblemKind::DuplicateKey(Excerpt::of_name(first)))
+        }
         (Some((_, first)), Some((_, second))) => Err(ProblemKind::Spellings {
             first: (*first).to_owned(),
             second: (*second).to_owned(),
@@ -307,13 +321,13 @@ impl<R: Read> Rows<R> {
     /// What a lenient reader would have let pass in the row.
     fn flaw(&self) -> Option<ProblemKind> {
         let raw = self.raw();
-        if raw.len() > LARGEST_RECORD {
-            return Some(ProblemKind::TooLong);
-        }
         let body = match raw.strip_suffix(b"\n") {
             Some(body) => body.strip_suffix(b"\r").unwrap_or(body),
             None => raw,
         };
+        if body.len() > LARGEST_RECORD {
+            return Some(ProblemKind::TooLong);
+        }
         memchr::memchr3(b'"', b'\r', 0, body)?;
         if let Some(flaw) = quoting(body, self.delimiter) {
             return Some(flaw);

@@ -30,7 +30,7 @@ pub(crate) enum OnDuplicate {
 }
 
 /// Different hashes that one further reading looks for.
-const SUSPECTS_A_READING: usize = 1 << 18;
+const SUSPECTS_A_READING: usize = 1 << 17;
 
 /// The hashes of all tokens, in the first reading.
 #[derive(Debug, Default)]

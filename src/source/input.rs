@@ -9,9 +9,9 @@ use super::{
     compression,
     content::{Content, Origin},
     csv::CsvReader,
-    json::{JsonReader, Layout, Outline},
+    json::{self, JsonReader, Layout, Outline},
     options::{Format, Names, Options},
-    problem::{Excerpt, Fault, Field, Located, ProblemKind},
+    problem::{Fault, Field, Located, ProblemKind},
     sniff::{self, Start},
 };
 use crate::record::Record;
@@ -23,6 +23,8 @@ pub(super) struct Input {
     format: Option<Format>,
     /// Found out at the first reading.
     shape: Option<Shape>,
+    /// Whether the first reading did not come to the end, for which it is refused.
+    pub(super) broken: bool,
 }
 
 /// How an input's bytes hold records.
@@ -81,6 +83,7 @@ impl Input {
             }),
             name,
             shape: None,
+            broken: false,
         })
     }
 
@@ -104,10 +107,10 @@ impl Input {
             return Ok(Shape::Blank);
         }
         let format = self.format.unwrap_or_else(|| start.format());
-        if options.records.is_some() && format != Format::Json {
+        if options.records.is_some() && !matches!(format, Format::Json | Format::ProtoJson) {
             return fatal(ProblemKind::NoDocument);
         }
-        let json = |layout, protobuf| Shape::Json { layout, protobuf };
+        let shape = |layout, protobuf| Shape::Json { layout, protobuf };
         Ok(match format {
             Format::Csv => Shape::Csv {
                 delimiter: options.delimiter.unwrap_or(b','),
@@ -115,10 +118,10 @@ impl Input {
             Format::Tsv => Shape::Csv {
                 delimiter: options.delimiter.unwrap_or(b'\t'),
             },
-            Format::Ndjson => json(Layout::Lines, false),
+            Format::Ndjson => shape(Layout::Lines, false),
             // The list of records is the document: what is wrong in it is found record by record.
             Format::Json if start.first() != Some(b'{') && options.records.is_none() => {
-                json(Layout::List(Vec::new()), false)
+                shape(Layout::List(Vec::new()), false)
             }
             // Neither a list nor an object: there is nothing to point into.
             Format::Json | Format::ProtoJson if !matches!(start.first(), Some(b'[' | b'{')) => {
@@ -127,52 +130,51 @@ impl Input {
                     _ => ProblemKind::NoPointer,
                 });
             }
-            Format::Json | Format::ProtoJson => {
-                let outline = self.stream().and_then(Outline::read);
-                match outline {
-                    Ok(outline) => self.layout(&outline, options)?,
-                    // The first of many lines may be the malformed one.
-                    Err(_) if self.format.is_none() && start.is_lines_of_objects() => {
-                        json(Layout::Lines, false)
-                    }
-                    Err(fault) => return Err(fault),
+            Format::Json | Format::ProtoJson => match self.stream().and_then(json::check) {
+                Ok(more) => self.layout(more, options)?,
+                // The first of many lines may be the malformed one.
+                Err(_) if self.format.is_none() && start.is_lines_of_objects() => {
+                    shape(Layout::Lines, false)
                 }
-            }
+                Err(fault) => return Err(fault),
+            },
         })
     }
 
     /// How a document holds its records whose root is an object, or that is pointed into.
-    fn layout(&self, outline: &Outline, options: &Options) -> Result<Shape, Fault> {
+    fn layout(&mut self, more: bool, options: &Options) -> Result<Shape, Fault> {
         let fatal = |kind| Err(Fault::fatal(None, kind));
-        let json = |layout, protobuf| Ok(Shape::Json { layout, protobuf });
-        let names = Names::new(options);
-        let protobuf = outline.has(&[PROTOJSON_LIST.to_owned()]);
-        if outline.more {
+        let shape = |layout, protobuf| Ok(Shape::Json { layout, protobuf });
+        if more {
             return match self.format {
-                None if options.records.is_none() => json(Layout::Lines, false),
+                None if options.records.is_none() => shape(Layout::Lines, false),
                 _ => fatal(ProblemKind::SecondDocument),
             };
         }
-        let is_record = self.format != Some(Format::ProtoJson)
-            && outline.has(names.of(Field::Token))
-            && outline.has(names.of(Field::Time));
-        if is_record && !protobuf && options.records.is_none() {
-            return json(Layout::One, false);
+        let outline = Outline::read(self.stream()?)?;
+        let names = Names::new(options);
+        let has = |field| outline.has(names.of(field));
+        let lists = outline.lists();
+        let is_request = outline.has(&[PROTOJSON_LIST.to_owned()]);
+        let protobuf = is_request || self.format == Some(Format::ProtoJson);
+        if !protobuf && options.records.is_none() {
+            let whole = has(Field::Token) && has(Field::Time);
+            // With no list either, half a record is one that lacks a field.
+            let half = lists.is_empty() && (has(Field::Token) || has(Field::Time));
+            if whole || half {
+                return shape(Layout::One, false);
+            }
         }
         if let Some(key) = outline.duplicate_key() {
-            return fatal(ProblemKind::DuplicateKey(Excerpt::of_name(key)));
+            return fatal(ProblemKind::DuplicateKey(key));
         }
         if let Some(path) = &options.records {
-            return json(Layout::List(path.clone()), protobuf);
+            return shape(Layout::List(path.clone()), protobuf);
         }
-        if self.format == Some(Format::ProtoJson) && !protobuf {
-            return fatal(ProblemKind::NoRequest);
-        }
-        if protobuf {
-            return json(list(PROTOJSON_LIST), true);
-        }
-        match outline.lists().as_slice() {
-            [only] => json(list(only), false),
+        match lists.as_slice() {
+            _ if is_request => shape(list(PROTOJSON_LIST), true),
+            _ if protobuf => fatal(ProblemKind::NoRequest),
+            [only] => shape(list(only), false),
             lists => fatal(ProblemKind::NoList {
                 keys: outline.keys(),
                 lists: lists.len(),
@@ -189,8 +191,8 @@ impl Input {
     /// The same, less a byte order mark.
     fn stream(&mut self) -> Result<Box<dyn Read + '_>, Fault> {
         let mut stream = self.decoded()?;
-        let start = Start::read(&mut stream).map_err(unreadable)?;
-        Ok(Box::new(io::Cursor::new(start.into_head()).chain(stream)))
+        let head = sniff::read_head(&mut stream).map_err(unreadable)?;
+        Ok(Box::new(io::Cursor::new(head).chain(stream)))
     }
 }
 

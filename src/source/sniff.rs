@@ -9,26 +9,34 @@ const LOOK: usize = 4096;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The start of an input, read ahead and put back.
+/// The start of an input.
 pub(super) struct Start {
     head: Vec<u8>,
 }
 
+/// Reads the first bytes of a stream, which are to be put back, less a UTF-8 byte order mark.
+pub(super) fn read_head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    input
+        .take(BYTE_ORDER_MARK.len() as u64)
+        .read_to_end(&mut head)?;
+    if head == BYTE_ORDER_MARK {
+        head.clear();
+    }
+    Ok(head)
+}
+
 impl Start {
-    /// Reads the start of a stream, without a UTF-8 byte order mark. White space alone is read as
+    /// Reads the start of a stream, without a byte order mark. White space alone is passed over as
     /// far as it goes, so that it can be told from an input with something in it.
     pub(super) fn read(input: &mut dyn Read) -> io::Result<Self> {
-        let mut head = Vec::new();
+        let mut head = read_head(input)?;
         loop {
-            let before = head.len();
             let read = input.take(LOOK as u64).read_to_end(&mut head)?;
-            if before == 0 && head.starts_with(BYTE_ORDER_MARK) {
-                head.drain(..BYTE_ORDER_MARK.len());
-            }
-            let new = head.get(before..).unwrap_or_default();
-            if read == 0 || !new.iter().all(u8::is_ascii_whitespace) {
+            if read == 0 || !head.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Self { head });
             }
+            head.clear();
         }
     }
 
@@ -42,9 +50,9 @@ impl Start {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Lookalike::Utf16,
             [b'P', b'K', 3 | 5, ..] => Lookalike::Zip,
             [0xd0, 0xcf, 0x11, 0xe0, ..] => Lookalike::Xls,
-            [b'%', b'P', b'D', b'F', ..] => Lookalike::Pdf,
+            [b'%', b'P', b'D', b'F', b'-', ..] => Lookalike::Pdf,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..]
-            | [b'B', b'Z', b'h', b'1'..=b'9', ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', ..]
             | [b'7', b'z', 0xbc, 0xaf, ..] => Lookalike::OtherArchive,
             [0x89, b'P', b'N', b'G', ..] | [0x7f, b'E', b'L', b'F', ..] => Lookalike::Binary,
             head if head.starts_with(b"SQLite format 3\0") => Lookalike::Binary,
@@ -67,8 +75,8 @@ impl Start {
             .find(|byte| !byte.is_ascii_whitespace())
     }
 
-    /// The format by content: JSON by its bracket, else CSV, or TSV where the first line has tabs
-    /// and no comma outside quotes. An object may still turn out to be the first line of NDJSON.
+    /// The format by content: JSON by its bracket, else CSV, or TSV where the first line has more
+    /// tabs than commas outside quotes. An object may still turn out to be the first line of NDJSON.
     pub(super) fn format(&self) -> Format {
         if let Some(b'[' | b'{') = self.first() {
             return Format::Json;
@@ -77,29 +85,23 @@ impl Start {
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         // What stands between quotes says nothing about the delimiter.
         let outside = || line.split(|byte| *byte == b'"').step_by(2).flatten();
-        if outside().any(|byte| *byte == b'\t') && !outside().any(|byte| *byte == b',') {
+        let count = |wanted: u8| outside().filter(|byte| **byte == wanted).count();
+        if count(b'\t') > count(b',') {
             Format::Tsv
         } else {
             Format::Csv
         }
     }
 
-    /// Whether this looks like NDJSON: two lines, each with an object of its own.
+    /// Whether this looks like NDJSON: the first two lines each start an object.
     pub(super) fn is_lines_of_objects(&self) -> bool {
         let mut lines = self
             .head
             .split(|byte| *byte == b'\n')
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty());
-        let whole = |line: &[u8]| line.starts_with(b"{") && line.ends_with(b"}");
-        match (lines.next(), lines.next()) {
-            (Some(first), Some(second)) => whole(first) && second.starts_with(b"{"),
-            _ => false,
-        }
-    }
-
-    pub(super) fn into_head(self) -> Vec<u8> {
-        self.head
+        let is_object = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"{"));
+        is_object(lines.next()) && is_object(lines.next())
     }
 }
 
@@ -138,6 +140,7 @@ mod tests {
             ("device_token\texpire_time\n", Format::Tsv),
             ("\"a\tb\",expire_time\n", Format::Csv),
             ("\"a,b\"\texpire_time\n", Format::Tsv),
+            ("device_token\texpire_time\ta, b\n", Format::Tsv),
             ("token\n", Format::Csv),
         ] {
             assert_eq!(start(text.as_bytes()).format(), format, "{text:?}");

@@ -91,8 +91,8 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
         // What was left out may have been the first or the last to run out.
         validation.expiry = Expiry::at(rules.now);
         let mut places = 0..;
-        for input in &mut inputs {
-            validation.last_reading(input, &options, &mut places);
+        for (place, input) in inputs.iter_mut().enumerate() {
+            validation.last_reading(place, input, &options, &mut places);
         }
     }
     validation.finish(inputs, options)
@@ -125,16 +125,24 @@ struct Validation<'r> {
 impl Validation<'_> {
     fn first_reading(&mut self, place: usize, input: &mut Input, options: &Options) {
         let name = Arc::clone(&input.name);
-        let mut reader = match input.read(options) {
-            Ok(reader) => reader,
-            Err(fault) => return self.document(&name, fault.at, fault.kind, place),
+        let broken = match input.read(options) {
+            Ok(reader) => self.read_first(place, &name, reader),
+            Err(fault) => {
+                self.document(&name, fault.at, fault.kind, place);
+                true
+            }
         };
+        input.broken = broken;
+    }
+
+    /// Reads to the end, or as far as it goes: whether there was a fault in the way.
+    fn read_first(&mut self, place: usize, name: &Arc<str>, mut reader: Reader<'_>) -> bool {
         while let Some(read) = reader.next() {
             match read {
                 Ok(Located { at, value: record }) => {
                     self.counts.read += 1;
                     if let Some(kind) = self.rules.refusal(&record) {
-                        self.record(&name, at, kind, place);
+                        self.record(name, at, kind, place);
                         continue;
                     }
                     self.expiry.add(record.expires);
@@ -143,12 +151,16 @@ impl Validation<'_> {
                 Err(fault) => match fault.at {
                     Some(at) if !fault.fatal => {
                         self.counts.read += 1;
-                        self.record(&name, at, fault.kind, place);
+                        self.record(name, at, fault.kind, place);
                     }
-                    at => self.document(&name, at, fault.kind, place),
+                    at => {
+                        self.document(name, at, fault.kind, place);
+                        return true;
+                    }
                 },
             }
         }
+        false
     }
 
     /// Looks for duplicates among the suspects. What is wrong otherwise was reported before.
@@ -160,19 +172,23 @@ impl Validation<'_> {
         comparison: &mut Comparison<'_>,
         places: &mut RangeFrom<usize>,
     ) {
-        let name = Arc::clone(&input.name);
-        let Ok(mut reader) = input.read(options) else {
+        if input.broken {
             return;
+        }
+        let name = Arc::clone(&input.name);
+        let mut reader = match input.read(options) {
+            Ok(reader) => reader,
+            Err(fault) => return self.document(&name, fault.at, fault.kind, input_place),
         };
         while let Some(read) = reader.next() {
             let record = match read {
                 Ok(record) => record,
-                Err(fault) => {
-                    if matches!(fault.kind, ProblemKind::Changed) {
-                        self.document(&name, fault.at, fault.kind, input_place);
-                    }
+                // It was read to its end before.
+                Err(fault) if fault.fatal => {
+                    self.document(&name, fault.at, fault.kind, input_place);
                     continue;
                 }
+                Err(_) => continue,
             };
             if self.rules.refusal(&record.value).is_some() {
                 continue;
@@ -200,25 +216,34 @@ impl Validation<'_> {
     /// Looks at the times of what is left.
     fn last_reading(
         &mut self,
+        input_place: usize,
         input: &mut Input,
         options: &Options,
         places: &mut RangeFrom<usize>,
     ) {
-        let Ok(mut reader) = input.read(options) else {
+        if input.broken {
             return;
+        }
+        let name = Arc::clone(&input.name);
+        let mut reader = match input.read(options) {
+            Ok(reader) => reader,
+            Err(fault) => return self.document(&name, fault.at, fault.kind, input_place),
         };
         while let Some(read) = reader.next() {
-            let Ok(Located { value: record, .. }) = read else {
-                continue;
-            };
-            if self.rules.refusal(&record).is_some() {
-                continue;
-            }
-            if places
-                .next()
-                .is_some_and(|place| !self.skipped.contains(place))
-            {
-                self.expiry.add(record.expires);
+            match read {
+                Ok(Located { value: record, .. }) => {
+                    if self.rules.refusal(&record).is_none()
+                        && places
+                            .next()
+                            .is_some_and(|place| !self.skipped.contains(place))
+                    {
+                        self.expiry.add(record.expires);
+                    }
+                }
+                Err(fault) if fault.fatal => {
+                    self.document(&name, fault.at, fault.kind, input_place);
+                }
+                Err(_) => {}
             }
         }
     }

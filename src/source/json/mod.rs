@@ -16,7 +16,7 @@ use super::{
     problem::{Fault, Located, Position, ProblemKind},
     window::Window,
 };
-pub(super) use outline::Outline;
+pub(super) use outline::{Outline, check};
 use scan::{enter, measure, skip_space};
 
 use crate::record::Record;
@@ -195,6 +195,7 @@ impl<'o, R: Read> JsonReader<'o, R> {
                 self.window.pass(1);
                 Ok(())
             }
+            Some(byte) if !record::starts_value(byte) => Err(syntax("expected value")),
             Some(byte) => Err(ProblemKind::NotList {
                 found: record::kind(byte),
             }),

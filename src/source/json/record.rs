@@ -41,7 +41,7 @@ pub(super) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>
     if let Some(twice) = object.twice {
         return Err((
             offset(text, twice.value),
-            ProblemKind::DuplicateKey(Excerpt::of_name(&twice.key)),
+            ProblemKind::DuplicateKey(shown(&twice.key, fields)),
         ));
     }
     Ok(Record {
@@ -77,7 +77,7 @@ impl<'t> Object<'t> {
             (Some(first), Some(second)) => {
                 let at = offset(text, second.value);
                 Err(if first.key == second.key {
-                    (at, ProblemKind::DuplicateKey(Excerpt::of_name(&first.key)))
+                    (at, ProblemKind::DuplicateKey(shown(&first.key, fields)))
                 } else {
                     (
                         at,
@@ -97,8 +97,11 @@ impl<'t> Object<'t> {
         let mut problem = fields.names.missing(field, &keys);
         if let ProblemKind::MissingField { found, .. } = &mut problem {
             for (member, excerpt) in self.members.iter().zip(found) {
-                // A key that maps to a number may be a token: some write a map of them to times.
-                if kind_of(member.value) == JsonKind::Number {
+                // A key may be a token: some write a map of them to times, or to more.
+                let text = member.value.get();
+                let is_text =
+                    text.starts_with('"') && !text[1..].starts_with(|c: char| c.is_ascii_digit());
+                if !is_text && fields.names.field(&member.key).is_none() {
                     *excerpt = Excerpt::of_token(&member.key);
                 }
             }
@@ -140,6 +143,22 @@ fn wrong_type(field: Field, member: &Member<'_>, found: JsonKind) -> ProblemKind
 /// Reads a JSON string, borrowed where nothing in it is escaped.
 pub(super) fn string(text: &[u8]) -> Result<Cow<'_, str>, serde_json::Error> {
     serde_json::from_slice::<Text<'_>>(text).map(|text| text.0)
+}
+
+/// A key as it may be shown: one that is no known name may be a token.
+fn shown(key: &str, fields: &Fields<'_>) -> Excerpt {
+    match fields.names.field(key) {
+        Some(_) => Excerpt::of_name(key),
+        None => Excerpt::of_token(key),
+    }
+}
+
+/// Whether a JSON value can start with this byte.
+pub(super) fn starts_value(first: u8) -> bool {
+    matches!(
+        first,
+        b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9'
+    )
 }
 
 /// The kind of JSON value that starts with this byte.

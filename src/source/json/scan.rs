@@ -89,7 +89,7 @@ pub(super) fn measure<R: Read>(window: &mut Window<R>) -> Result<usize, ProblemK
 }
 
 /// Passes the value that the window stands on, of any length.
-fn skip<R: Read>(window: &mut Window<R>) -> Result<(), ProblemKind> {
+pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), ProblemKind> {
     let mut scan = Scan::default();
     loop {
         let unread = window.unread();
