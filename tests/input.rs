@@ -428,6 +428,20 @@ fn a_record_is_at_most_a_mebibyte() {
 }
 
 #[test]
+fn lines_behind_one_that_is_too_long_are_read() {
+    let long = "x".repeat(3 << 20);
+    let good = "{\"token\":\"a\",\"expire_time\":4070908800}";
+    let input = format!("{good}\n{{\"token\":\"{long}\"}}\n{{bad\n{good}");
+    let (_folder, path) = file("a.ndjson", input);
+    let run = run(["check".as_ref(), path.as_os_str(), "--output=json".as_ref()])
+        .exits(4)
+        .says("record 2, line 2, column 1: the record is longer than 1 MiB")
+        .says("record 3, line 3, column 2: malformed JSON");
+    assert_eq!(run.records()["read"], 4);
+    assert_eq!(run.records()["invalid"], 2);
+}
+
+#[test]
 fn deep_nesting_is_refused_or_passed_over_without_harm() {
     let deep = format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000));
     let (_folder, path) = file("deep.json", &deep);

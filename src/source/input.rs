@@ -39,7 +39,7 @@ pub(super) enum Shape {
 pub(super) enum Reader<'i> {
     Empty,
     Csv(Box<CsvReader<'i, Box<dyn Read + 'i>>>),
-    Json(JsonReader<'i, Box<dyn Read + 'i>>),
+    Json(Box<JsonReader<'i, Box<dyn Read + 'i>>>),
 }
 
 /// The request message's list in protobuf's JSON mapping.
@@ -57,7 +57,8 @@ impl<'i> Reader<'i> {
             Shape::Csv { delimiter } => CsvReader::open(stream, options, delimiter)?
                 .map_or(Self::Empty, |reader| Self::Csv(Box::new(reader))),
             Shape::Json { layout, protobuf } => {
-                Self::Json(JsonReader::new(stream, layout, protobuf, options))
+                let reader = JsonReader::new(stream, layout, protobuf, options);
+                Self::Json(Box::new(reader))
             }
         })
     }

@@ -39,6 +39,8 @@ pub(super) struct JsonReader<'o, R> {
     record: u64,
     /// The length of the record that the caller looks at, still to be passed.
     shown: usize,
+    /// Where a line stood that was too long to be read, and was passed.
+    overlong: Option<Position>,
     state: State,
 }
 
@@ -62,6 +64,7 @@ impl<'o, R: Read> JsonReader<'o, R> {
             layout,
             record: 0,
             shown: 0,
+            overlong: None,
             state: State::Start,
         }
     }
@@ -80,6 +83,10 @@ impl<'o, R: Read> JsonReader<'o, R> {
                 None
             }
             Err(kind) => {
+                if let Some(at) = self.overlong.take() {
+                    self.record += 1;
+                    return Some(Err(Fault::record(at, kind)));
+                }
                 self.state = State::Finished;
                 // What follows behind the document is no record's.
                 let record = match kind {
@@ -140,14 +147,14 @@ impl<'o, R: Read> JsonReader<'o, R> {
             searched = unread.len();
             let end = match end {
                 Some(end) => end,
-                None if searched > LARGEST_RECORD => return Err(ProblemKind::TooLong),
+                None if searched > LARGEST_RECORD => return self.pass_overlong(),
                 None if self.window.more()? => continue,
                 None => searched,
             };
             let line = &self.window.unread()[..end];
             let text = line.trim_ascii();
             if text.len() > LARGEST_RECORD {
-                return Err(ProblemKind::TooLong);
+                return self.pass_overlong();
             }
             let length = text.len();
             let before = line.len() - line.trim_ascii_start().len();
@@ -160,6 +167,22 @@ impl<'o, R: Read> JsonReader<'o, R> {
             }
             self.window.pass(end + 1);
             searched = 0;
+        }
+    }
+
+    /// Passes the line that the window stands on; what follows it can be read.
+    fn pass_overlong(&mut self) -> Result<Option<usize>, ProblemKind> {
+        self.overlong = Some(position(&self.window, self.record + 1, 0));
+        loop {
+            let unread = self.window.unread();
+            if let Some(end) = memchr::memchr(b'\n', unread) {
+                self.window.pass(end);
+                return Err(ProblemKind::TooLong);
+            }
+            self.window.pass(unread.len());
+            if !self.window.more()? {
+                return Err(ProblemKind::TooLong);
+            }
         }
     }
 
