@@ -163,7 +163,7 @@ impl Validation<'_> {
         false
     }
 
-    /// Looks for duplicates among the suspects. What is wrong otherwise was reported before.
+    /// Looks for duplicates among the suspects.
     fn further_reading(
         &mut self,
         input_place: usize,
@@ -172,45 +172,26 @@ impl Validation<'_> {
         comparison: &mut Comparison<'_>,
         places: &mut RangeFrom<usize>,
     ) {
-        if input.broken {
-            return;
-        }
         let name = Arc::clone(&input.name);
-        let mut reader = match input.read(options) {
-            Ok(reader) => reader,
-            Err(fault) => return self.document(&name, fault.at, fault.kind, input_place),
-        };
-        while let Some(read) = reader.next() {
-            let record = match read {
-                Ok(record) => record,
-                // It was read to its end before.
-                Err(fault) if fault.fatal => {
-                    self.document(&name, fault.at, fault.kind, input_place);
-                    continue;
-                }
-                Err(_) => continue,
-            };
-            if self.rules.refusal(&record.value).is_some() {
-                continue;
-            }
+        self.read_again(input_place, input, options, |validation, record| {
             let Some(place) = places.next() else { return };
-            match comparison.judge(&record, &name, place) {
+            match comparison.judge(record, &name, place) {
                 Verdict::Keep => {}
                 Verdict::Drop(place) => {
-                    self.counts.duplicate += 1;
-                    self.skipped.insert(place);
+                    validation.counts.duplicate += 1;
+                    validation.skipped.insert(place);
                 }
                 Verdict::Conflict(first) => {
-                    self.skipped.insert(place);
+                    validation.skipped.insert(place);
                     let kind = ProblemKind::Conflict {
                         token: record.value.token.to_string(),
                         first_file: first.file,
                         first: first.at,
                     };
-                    self.record(&name, record.at, kind, input_place);
+                    validation.record(&name, record.at, kind, input_place);
                 }
             }
-        }
+        });
     }
 
     /// Looks at the times of what is left.
@@ -221,29 +202,36 @@ impl Validation<'_> {
         options: &Options,
         places: &mut RangeFrom<usize>,
     ) {
+        self.read_again(input_place, input, options, |validation, record| {
+            let place = places.next();
+            if place.is_some_and(|place| !validation.skipped.contains(place)) {
+                validation.expiry.add(record.value.expires);
+            }
+        });
+    }
+
+    /// Hands on every record that was valid in the first reading. What was wrong otherwise was
+    /// reported then; that an input can't be read to its end any more is new.
+    fn read_again(
+        &mut self,
+        place: usize,
+        input: &mut Input,
+        options: &Options,
+        mut each: impl FnMut(&mut Self, &Located<Record<'_>>),
+    ) {
         if input.broken {
             return;
         }
         let name = Arc::clone(&input.name);
         let mut reader = match input.read(options) {
             Ok(reader) => reader,
-            Err(fault) => return self.document(&name, fault.at, fault.kind, input_place),
+            Err(fault) => return self.document(&name, fault.at, fault.kind, place),
         };
         while let Some(read) = reader.next() {
             match read {
-                Ok(Located { value: record, .. }) => {
-                    if self.rules.refusal(&record).is_none()
-                        && places
-                            .next()
-                            .is_some_and(|place| !self.skipped.contains(place))
-                    {
-                        self.expiry.add(record.expires);
-                    }
-                }
-                Err(fault) if fault.fatal => {
-                    self.document(&name, fault.at, fault.kind, input_place);
-                }
-                Err(_) => {}
+                Ok(record) if self.rules.refusal(&record.value).is_none() => each(self, &record),
+                Err(fault) if fault.fatal => self.document(&name, fault.at, fault.kind, place),
+                Ok(_) | Err(_) => {}
             }
         }
     }
