@@ -14,6 +14,8 @@ mod failure;
 pub mod inspect;
 mod metadata;
 mod output;
+mod probe;
+mod proxy;
 mod receiver;
 mod record;
 mod report;
@@ -36,6 +38,7 @@ pub fn run() -> ExitCode {
     ExitCode::from(match &plan {
         Plan::Push(plan) => command::push::run(plan),
         Plan::Check(plan) => command::check::run(plan),
+        Plan::Probe(plan) => command::probe::run(plan),
         Plan::Serve(plan) => command::serve::run(plan),
     })
 }

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use crate::{
     failure::{Failure, escape},
-    report::Summary,
+    report::{ProbeReport, Summary},
 };
 
 /// What is written, and how.
@@ -54,18 +56,34 @@ impl Output {
         if let Some(failure) = &summary.error {
             Self::error(failure);
         }
+        self.report(summary, summary.exit_code, || summary.text())
+    }
+
+    /// What a probe found, and its error. Returns the exit code.
+    pub(crate) fn probe(self, report: &ProbeReport) -> u8 {
+        for warning in &report.warnings {
+            self.warning(warning);
+        }
+        if let Some(failure) = &report.error {
+            Self::error(failure);
+        }
+        self.report(report, report.exit_code, || report.text())
+    }
+
+    /// Data in the form that was asked for. Returns the exit code.
+    fn report(self, data: &impl Serialize, code: u8, text: impl FnOnce() -> String) -> u8 {
         let written = if self.json {
-            match serde_json::to_string(summary) {
+            match serde_json::to_string(data) {
                 Ok(text) => Self::data(&text),
-                Err(error) => Err(Failure::internal("the summary can't be written", &error)),
+                Err(error) => Err(Failure::internal("the report can't be written", &error)),
             }
         } else if self.quiet {
             Ok(())
         } else {
-            Self::data(&summary.text())
+            Self::data(&text())
         };
         match written {
-            Ok(()) => summary.exit_code,
+            Ok(()) => code,
             Err(failure) => {
                 Self::error(&failure);
                 failure.exit_code

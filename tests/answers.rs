@@ -433,3 +433,15 @@ fn messages_are_compressed_when_asked_for() {
     let request = requests.recv().expect("a request");
     assert_eq!(request.headers()["grpc-encoding"], "gzip");
 }
+
+#[test]
+fn probe_asks_for_the_call_without_a_message() {
+    let refused = status(b"16", b"unknown: S3cret-t0ken");
+    let (address, _requests) = server(refused);
+    let address = address.to_string();
+    let args = ["probe", "--plaintext", "--output=json", "-s", &address];
+    let secret = ["-H", "authorization: Bearer s3cret-t0ken"];
+    let run = support::run([&args[..], &secret].concat());
+    // The server reads to the end of the request before it answers, and there is none.
+    assert_eq!(run.exits(0).json()["verdict"], "push would work");
+}

@@ -198,7 +198,7 @@ fn invalid_samples_are_refused_with_these_words() {
 
 #[test]
 fn helps_say_this() {
-    for command in ["", "push", "check", "serve"] {
+    for command in ["", "push", "check", "probe", "serve"] {
         for flag in ["--help", "-h"] {
             let mut args = vec![flag];
             if !command.is_empty() {

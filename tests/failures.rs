@@ -55,6 +55,70 @@ fn a_server_that_stalls_ends_with_the_connect_timeout_and_its_stage() {
 }
 
 #[test]
+fn a_full_backlog_is_a_tcp_connection_that_times_out() {
+    use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+    let socket = || {
+        net::socket_with(
+            AddressFamily::INET,
+            SocketType::STREAM,
+            SocketFlags::NONBLOCK,
+            None,
+        )
+        .expect("a socket")
+    };
+    let listener = socket();
+    let local = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    net::bind(&listener, &local).expect("bound");
+    net::listen(&listener, 0).expect("listening");
+    let address: std::net::SocketAddr = net::getsockname(&listener)
+        .expect("an address")
+        .try_into()
+        .expect("of IP");
+    // Nobody takes these; further ones are not even answered.
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let client = socket();
+            let _ = net::connect(&client, &address);
+            client
+        })
+        .collect();
+    push(&address.to_string(), &["-k", "--connect-timeout=300ms"])
+        .exits(5)
+        .says("the TCP connection timed out after 300ms");
+    drop(waiting);
+}
+
+#[test]
+fn a_connection_is_asked_for_a_sign_of_life_while_a_request_is_open() {
+    let (pinged, pings) = std::sync::mpsc::channel();
+    let server = raw_server(move |mut stream| {
+        let _ = stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        let mut preface = [0; 24];
+        let _ = stream.read_exact(&mut preface);
+        let mut header = [0; 9];
+        while stream.read_exact(&mut header).is_ok() {
+            let length = usize::from(header[1]) << 8 | usize::from(header[2]);
+            let mut payload = vec![0; length];
+            let _ = stream.read_exact(&mut payload);
+            if header[3] == 6 {
+                let _ = pinged.send(Instant::now());
+            }
+        }
+    });
+    let started = Instant::now();
+    push(
+        &server,
+        &["--plaintext", "--keepalive-time=10s", "--timeout=11s"],
+    )
+    .exits(68);
+    let pinged = pings.try_recv().expect("a PING");
+    assert!(pinged - started >= Duration::from_secs(9));
+    push(&server, &["--plaintext", "--keepalive-time=9s"])
+        .exits(2)
+        .says("at least 10s");
+}
+
+#[test]
 fn a_server_that_speaks_something_else() {
     let http1 = raw_server(|mut stream| {
         let mut buffer = [0; 1024];

@@ -7,11 +7,11 @@ use std::{
 
 /// The modules from the bottom up, as CONTRIBUTING.md has them.
 const LEVELS: &[&[&str]] = &[
-    &["record", "endpoint", "metadata", "signal", "tls"],
+    &["record", "endpoint", "metadata", "proxy", "signal", "tls"],
     &["wire", "source"],
     &["batch"],
     &["client", "receiver"],
-    &["delivery"],
+    &["delivery", "probe"],
     &["failure", "report", "output"],
     &["command"],
     &["args", "inspect"],

@@ -15,6 +15,7 @@ use crate::{
     },
     failure::Failure,
     output::Output,
+    proxy::Proxies,
     receiver::Behaviour,
     record::{TimeRules, TimeUnit, TokenEncoding},
     source::{FieldRef, Format, OnDuplicate, Options, Origin},
@@ -25,6 +26,7 @@ use typed::{Cli, Command, ConnectionArgs, InputArgs, OutputArgs, PushArgs, Serve
 pub(crate) enum Plan {
     Push(Box<command::push::Plan>),
     Check(command::check::Plan),
+    Probe(Box<command::probe::Plan>),
     Serve(serve::Plan),
 }
 
@@ -57,17 +59,19 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
             input: input(args.input)?,
             output: output(&args.output),
         })),
+        Command::Probe(args) => Ok(Plan::Probe(Box::new(command::probe::Plan {
+            timeouts: timeouts(&args.connection),
+            connection: connection(args.connection)?,
+            warn_days: args.warn_days,
+            output: output(&args.output),
+        }))),
         Command::Serve(args) => serve(*args).map(Plan::Serve),
     }
 }
 
 fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
-    let timeouts = Timeouts {
-        connect: args.connection.connect_timeout,
-        request: args.connection.timeout,
-    };
+    let timeouts = timeouts(&args.connection);
     let output = output(&args.output);
-    let method = args.connection.method.clone();
     let destination = if args.delivery.rehearse {
         if args.connection.names_a_server() {
             output.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
@@ -80,7 +84,6 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
         input: input(args.input)?,
         destination,
         timeouts,
-        method,
         limits: Limits {
             records: args.delivery.batch_records,
             bytes: args.delivery.batch_bytes,
@@ -118,7 +121,31 @@ fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
         },
         user_agent: args.user_agent,
         gzip: args.compress.is_some(),
+        proxies: Proxies {
+            flag: args.proxy,
+            environment: variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            exceptions: variable(&["NO_PROXY", "no_proxy"])
+                .map(|(_, value)| value)
+                .unwrap_or_default(),
+        },
+        keepalive: args.keepalive_time,
+        method: args.method,
     })
+}
+
+/// The first of these that is set to anything.
+fn variable(names: &[&'static str]) -> Option<(&'static str, String)> {
+    names.iter().find_map(|name| {
+        let value = std::env::var(name).ok()?;
+        (!value.is_empty()).then_some((*name, value))
+    })
+}
+
+fn timeouts(args: &ConnectionArgs) -> Timeouts {
+    Timeouts {
+        connect: args.connect_timeout,
+        request: args.timeout,
+    }
 }
 
 impl ConnectionArgs {
@@ -135,6 +162,8 @@ impl ConnectionArgs {
             || self.bearer_token_file.is_some()
             || self.user_agent.is_some()
             || self.compress.is_some()
+            || self.proxy.is_some()
+            || self.keepalive_time.is_some()
             || self.method.is_some()
     }
 }

@@ -27,9 +27,13 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Validate everything, then send it and account for every record
+    #[command(mut_arg("server", |server| server.required_unless_present("rehearse")))]
     Push(Box<PushArgs>),
     /// Read and validate as push does, contact nothing
     Check(CheckArgs),
+    /// Diagnose the way to the server stage by stage, send no record
+    #[command(mut_arg("server", |server| server.required(true)))]
+    Probe(Box<ProbeArgs>),
     /// Run a reference receiver, for rehearsals and tests
     Serve(Box<ServeArgs>),
 }
@@ -47,6 +51,19 @@ pub(super) struct PushArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ProbeArgs {
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    /// Warn of a server certificate that ends within so many days
+    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Probe")]
+    pub(super) warn_days: u32,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
@@ -59,8 +76,7 @@ pub(super) struct CheckArgs {
 pub(super) struct ConnectionArgs {
     /// The server: HOST:PORT, [IPV6]:PORT, https://HOST[:PORT] or unix:PATH
     #[arg(
-        short, long, value_name = "HOST:PORT", value_parser = values::endpoint,
-        required_unless_present = "rehearse"
+        short, long, value_name = "HOST:PORT", value_parser = values::endpoint
     )]
     pub(super) server: Option<Endpoint>,
 
@@ -121,7 +137,17 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::method)]
     pub(super) method: Option<http::uri::PathAndQuery>,
 
-    /// For DNS, TCP and TLS, until the server's HTTP/2 SETTINGS
+    /// Go through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT [default: HTTPS_PROXY or
+    /// ALL_PROXY of the environment, but never to this machine itself; NO_PROXY limits both]
+    #[arg(long, value_name = "URL")]
+    pub(super) proxy: Option<String>,
+
+    /// Ask the connection for a sign of life this often while requests are open; at least 10s
+    /// [default: off]
+    #[arg(long, value_name = "DUR", value_parser = values::keepalive)]
+    pub(super) keepalive_time: Option<Duration>,
+
+    /// For DNS, TCP, the proxy and TLS, until the server's HTTP/2 SETTINGS
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::timeout)]
     pub(super) connect_timeout: Duration,
 

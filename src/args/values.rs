@@ -152,6 +152,16 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Servers take shorter intervals for an attack and hang up (gRFC A8).
+pub(super) fn keepalive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        interval if interval < Duration::from_secs(10) => {
+            Err("at least 10s: servers hang up on clients that ask more often".into())
+        }
+        interval => Ok(interval),
+    }
+}
+
 /// Bytes, `KiB` or `MiB`; at least one byte.
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let bytes = split(text).and_then(|(number, unit)| {

@@ -4,19 +4,18 @@ use std::{
     cell::Cell,
     error::Error,
     io,
-    net::{IpAddr, SocketAddr},
-    path::Path,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use http::Uri;
+use http::{StatusCode, Uri};
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, UnixStream},
+    net::UnixStream,
     sync::{oneshot, watch},
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::body::Body;
@@ -25,9 +24,12 @@ use super::{
     Target,
     call::chain,
     greeting::{Greeted, Greeting},
+    tcp::{connect_any, look_up},
+    tunnel::tunnel,
 };
 use crate::{
     endpoint::Endpoint,
+    proxy::Proxy,
     tls::{self, ClientTls},
 };
 
@@ -36,14 +38,58 @@ use crate::{
 pub(crate) enum Stage {
     Dns,
     Tcp,
+    Proxy,
     Tls,
     Http2,
+}
+
+/// What a stage came to, for whoever looks on.
+#[derive(Debug)]
+pub(crate) enum Finding {
+    /// The name's addresses; the proxy's name where there is one.
+    Names(Vec<SocketAddr>),
+    /// The address that took the connection, and those that did not.
+    Tcp {
+        address: SocketAddr,
+        failures: Vec<(SocketAddr, io::Error)>,
+    },
+    /// The Unix domain socket took the connection.
+    Unix,
+    /// The proxy leads to the server.
+    Tunnel,
+    Tls(Session),
+    /// The server has said that it speaks HTTP/2.
+    Settings,
+}
+
+/// What a TLS handshake agreed on, in the names that IANA has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) version: String,
+    pub(crate) cipher_suite: String,
+    pub(crate) key_exchange: String,
+}
+
+/// How far a dial has come.
+struct Progress<'p> {
+    stage: Cell<Stage>,
+    watch: &'p dyn Fn(Finding),
+}
+
+impl Progress<'_> {
+    /// Ends a stage and begins the next.
+    fn found(&self, finding: Finding, next: Stage) {
+        (self.watch)(finding);
+        self.stage.set(next);
+    }
 }
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) struct ConnectError {
     pub(crate) endpoint: Endpoint,
+    /// The proxy that was to lead there.
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) stage: Stage,
     pub(crate) cause: Cause,
 }
@@ -64,6 +110,10 @@ pub(crate) enum Cause {
     Alpn(Option<Vec<u8>>),
     /// The server's first bytes are no HTTP/2.
     NotHttp2(Vec<u8>),
+    /// The proxy's answer, which is no success.
+    Proxy(StatusCode),
+    /// The proxy answers in something else than HTTP.
+    NoProxy,
     /// The server closed the connection.
     Closed,
     /// The server asked for a client certificate and hung up.
@@ -73,11 +123,12 @@ pub(crate) enum Cause {
     Http2(Box<dyn Error + Send + Sync>),
 }
 
-/// How long one address is tried alone before the next joins in (RFC 8305 section 5).
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
-
 /// Windows and frames for requests of about a mebibyte; what a server sends is a few bytes.
 const RECEIVE_WINDOW: u32 = 256 << 10;
+
+/// How long a PING may stay unanswered before the connection counts as lost, as gRPC has it
+/// (doc/keepalive.md, `GRPC_ARG_KEEPALIVE_TIMEOUT_MS`).
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
 /// A connection on which the server has said that it speaks HTTP/2.
 #[derive(Debug)]
@@ -102,19 +153,25 @@ pub(super) fn origin(target: &Target) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// Connects, as far as the server's first HTTP/2 frame.
-pub(super) async fn dial(target: &Target) -> Result<Connected, ConnectError> {
-    let stage = Cell::new(Stage::Dns);
+/// Connects, as far as the server's first HTTP/2 frame. Each stage's finding is handed to `watch`.
+pub(super) async fn dial(
+    target: &Target,
+    watch: &dyn Fn(Finding),
+) -> Result<Connected, ConnectError> {
+    let progress = Progress {
+        stage: Cell::new(Stage::Dns),
+        watch,
+    };
     let started = Instant::now();
     let limit = target.connect_timeout;
-    let connected = tokio::time::timeout(limit, stages(target, &stage)).await;
+    let connected = tokio::time::timeout(limit, stages(target, &progress)).await;
     let cause = match connected.unwrap_or(Err(Cause::TimedOut(limit))) {
         Ok(connected) => return Ok(connected),
         Err(Cause::Closed | Cause::Io(_)) if asked_for_certificate(target) => {
             Cause::ClientCertificate
         }
         Err(cause @ (Cause::Closed | Cause::Io(_)))
-            if target.tls.is_none() && stage.get() == Stage::Http2 =>
+            if target.tls.is_none() && progress.stage.get() == Stage::Http2 =>
         {
             let left = limit.saturating_sub(started.elapsed());
             match tokio::time::timeout(left, speaks_tls(target)).await {
@@ -126,30 +183,29 @@ pub(super) async fn dial(target: &Target) -> Result<Connected, ConnectError> {
     };
     Err(ConnectError {
         endpoint: target.endpoint.clone(),
-        stage: stage.get(),
+        proxy: target.proxy.clone(),
+        stage: progress.stage.get(),
         cause,
     })
 }
 
 /// Whether the server answers in TLS. Many hang up on plaintext without a word.
 async fn speaks_tls(target: &Target) -> bool {
-    let Endpoint::Tcp { host, port } = &target.endpoint else {
-        return false;
-    };
-    let name = tls::PeerName::new(host);
+    let name = tls::PeerName::new(target.endpoint.host());
     let Ok(tls) = tls::client(tls::Trust::Unverified, None, name) else {
         return false;
     };
-    let Ok(addresses) = look_up(host, *port).await else {
-        return false;
+    let silent = Progress {
+        stage: Cell::new(Stage::Dns),
+        watch: &|_| {},
     };
-    let Ok(stream) = connect_any(addresses).await else {
-        return false;
-    };
-    match handshake(&tls, stream).await {
-        Ok(_) | Err(Cause::Alpn(_)) => true,
-        // An alert is TLS too; what can't be read as TLS is not.
-        Err(Cause::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
+    match open(target, &silent).await {
+        Ok(stream) => match handshake(&tls, stream).await {
+            Ok(_) | Err(Cause::Alpn(_)) => true,
+            // An alert is TLS too; what can't be read as TLS is not.
+            Err(Cause::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
+            Err(_) => false,
+        },
         Err(_) => false,
     }
 }
@@ -162,77 +218,71 @@ fn asked_for_certificate(target: &Target) -> bool {
         .is_some_and(ClientTls::client_certificate_was_asked_for)
 }
 
-async fn stages(target: &Target, stage: &Cell<Stage>) -> Result<Connected, Cause> {
-    match &target.endpoint {
-        Endpoint::Tcp { host, port } => {
-            let addresses = look_up(host, *port).await?;
-            stage.set(Stage::Tcp);
-            let stream = connect_any(addresses).await?;
-            // Requests are written whole; waiting to fill a segment would only delay their ends.
-            stream.set_nodelay(true).map_err(Cause::Io)?;
-            secure(target, stream, stage).await
-        }
-        Endpoint::Unix(path) => {
-            stage.set(Stage::Tcp);
-            secure(target, connect_unix(path).await?, stage).await
-        }
-    }
-}
+/// A stream of bytes, whatever carries it.
+type Stream = Box<dyn Io>;
 
-async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Cause> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    let addresses: Vec<_> = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(Cause::Io)?
-        .collect();
-    if addresses.is_empty() {
-        return Err(Cause::NoAddress);
-    }
-    Ok(addresses)
-}
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
-/// Tries the addresses in their order; each next one as soon as the one before it failed, or has
-/// not answered for a while.
-async fn connect_any(addresses: Vec<SocketAddr>) -> Result<TcpStream, Cause> {
-    let mut failures = Vec::new();
-    let mut waiting = addresses.into_iter();
-    let mut attempts = JoinSet::new();
-    loop {
-        if let Some(address) = waiting.next() {
-            attempts.spawn(async move { (address, TcpStream::connect(address).await) });
-        }
-        let last = waiting.len() == 0;
-        let ended = tokio::select! {
-            ended = attempts.join_next() => ended,
-            () = tokio::time::sleep(NEXT_ADDRESS), if !last => continue,
-        };
-        match ended {
-            Some(Ok((_, Ok(stream)))) => return Ok(stream),
-            Some(Ok((address, Err(error)))) => failures.push((address, error)),
-            Some(Err(error)) => return Err(Cause::Io(error.into())),
-            None => return Err(Cause::Refused(failures)),
-        }
-    }
-}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
 
-#[cfg(unix)]
-async fn connect_unix(path: &Path) -> Result<UnixStream, Cause> {
-    UnixStream::connect(path).await.map_err(Cause::Io)
-}
-
-async fn secure<S>(target: &Target, stream: S, stage: &Cell<Stage>) -> Result<Connected, Cause>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+async fn stages(target: &Target, progress: &Progress<'_>) -> Result<Connected, Cause> {
+    let stream = open(target, progress).await?;
     match &target.tls {
-        None => http2(stream, stage).await,
-        Some(tls) => {
-            stage.set(Stage::Tls);
-            let stream = handshake(tls, stream).await?;
-            http2(stream, stage).await
+        None => {
+            progress.stage.set(Stage::Http2);
+            http2(target, stream, progress).await
         }
+        Some(tls) => {
+            progress.stage.set(Stage::Tls);
+            let stream = handshake(tls, stream).await?;
+            let session = session(stream.get_ref().1);
+            progress.found(Finding::Tls(session), Stage::Http2);
+            http2(target, stream, progress).await
+        }
+    }
+}
+
+/// A connection to the server, through the proxy where there is one.
+async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, Cause> {
+    let (host, port) = match (&target.endpoint, &target.proxy) {
+        (Endpoint::Unix(path), _) => {
+            progress.stage.set(Stage::Tcp);
+            let stream = UnixStream::connect(path).await.map_err(Cause::Io)?;
+            (progress.watch)(Finding::Unix);
+            return Ok(Box::new(stream));
+        }
+        (_, Some(proxy)) => (&proxy.host, proxy.port),
+        (Endpoint::Tcp { host, port }, None) => (host, *port),
+    };
+    let addresses = look_up(host, port).await?;
+    progress.found(Finding::Names(addresses.clone()), Stage::Tcp);
+    let opened = connect_any(addresses).await?;
+    (progress.watch)(Finding::Tcp {
+        address: opened.address,
+        failures: opened.failures,
+    });
+    let Some(proxy) = &target.proxy else {
+        return Ok(Box::new(opened.stream));
+    };
+    progress.stage.set(Stage::Proxy);
+    let stream = tunnel(opened.stream, proxy, &target.endpoint, &target.user_agent).await?;
+    (progress.watch)(Finding::Tunnel);
+    Ok(Box::new(stream))
+}
+
+fn session(connection: &rustls::ClientConnection) -> Session {
+    let unknown = || "unknown".to_owned();
+    let known = |name: Option<&str>| name.map_or_else(unknown, ToOwned::to_owned);
+    let suite = connection.negotiated_cipher_suite();
+    let group = connection.negotiated_key_exchange_group();
+    Session {
+        version: known(match connection.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_2) => Some("TLS 1.2"),
+            Some(rustls::ProtocolVersion::TLSv1_3) => Some("TLS 1.3"),
+            _ => None,
+        }),
+        cipher_suite: known(suite.and_then(|suite| suite.suite().as_str())),
+        key_exchange: known(group.and_then(|group| group.name().as_str())),
     }
 }
 
@@ -252,15 +302,17 @@ where
     Ok(stream)
 }
 
-async fn http2<S>(stream: S, stage: &Cell<Stage>) -> Result<Connected, Cause>
+async fn http2<S>(target: &Target, stream: S, progress: &Progress<'_>) -> Result<Connected, Cause>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    stage.set(Stage::Http2);
     let (stream, greeting) = Greeted::new(stream);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
         .initial_stream_window_size(RECEIVE_WINDOW)
         .initial_connection_window_size(RECEIVE_WINDOW)
+        .keep_alive_interval(target.keepalive)
+        .keep_alive_timeout(KEEPALIVE_ANSWER)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(hyper_cause)?;
@@ -274,11 +326,14 @@ where
         let _ = ended.send(result);
     });
     match greeting.await {
-        Ok(Greeting::Settings) => Ok(Connected {
-            sender,
-            driver,
-            end: told,
-        }),
+        Ok(Greeting::Settings) => {
+            (progress.watch)(Finding::Settings);
+            Ok(Connected {
+                sender,
+                driver,
+                end: told,
+            })
+        }
         Ok(Greeting::Other(first)) => Err(Cause::NotHttp2(first)),
         Err(_) => Err(match end.await {
             Ok(Err(error)) => hyper_cause(error),
@@ -287,7 +342,7 @@ where
     }
 }
 
-fn hyper_cause(error: hyper::Error) -> Cause {
+pub(super) fn hyper_cause(error: hyper::Error) -> Cause {
     let mut source = error.source();
     while let Some(inner) = source {
         let io = inner.downcast_ref::<io::Error>().or_else(|| {

@@ -1,23 +1,28 @@
 //! One connection to one server, and one call on it. No retry and no policy.
 
+mod ask;
 mod call;
 mod dial;
 mod greeting;
+mod tcp;
+mod tunnel;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
+use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
 pub(crate) use call::CallError;
 use call::{Seen, Transport};
 use dial::Connected;
-pub(crate) use dial::{Cause, ConnectError, Stage};
+pub(crate) use dial::{Cause, ConnectError, Finding, Session, Stage};
 
 use crate::{
     endpoint::Endpoint,
     metadata::Metadata,
+    proxy::Proxy,
     tls::ClientTls,
     wire::{Contract, PushCodec},
 };
@@ -28,6 +33,7 @@ pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     /// The HTTP/2 `:authority`.
     pub(crate) authority: http::uri::Authority,
+    pub(crate) proxy: Option<Proxy>,
     /// `None` for plaintext.
     pub(crate) tls: Option<ClientTls>,
     /// From the look-up of the name to the server's HTTP/2 SETTINGS.
@@ -38,6 +44,8 @@ pub(crate) struct Target {
     pub(crate) metadata: Metadata,
     /// Whether request messages are sent in gzip.
     pub(crate) gzip: bool,
+    /// How often an open request's connection is asked for a sign of life.
+    pub(crate) keepalive: Option<Duration>,
 }
 
 /// How long the end of a connection may take to be known once a call has failed by it.
@@ -65,8 +73,21 @@ impl Client {
         target: &Target,
         contract: Arc<Contract>,
     ) -> Result<Self, ConnectError> {
+        Self::connect_watched(target, contract, &|_| {}).await
+    }
+
+    /// The same, with each stage's finding handed to `watch`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub(crate) async fn connect_watched(
+        target: &Target,
+        contract: Arc<Contract>,
+        watch: &dyn Fn(Finding),
+    ) -> Result<Self, ConnectError> {
         Ok(Self {
-            connected: dial::dial(target).await?,
+            connected: dial::dial(target, watch).await?,
             origin: dial::origin(target),
             timeout: target.timeout,
             user_agent: target.user_agent.clone(),
@@ -83,33 +104,57 @@ impl Client {
     /// How the call ended. The deadline is the server's to keep (`grpc-timeout`) and is kept here
     /// too.
     pub(crate) async fn send(&self, message: Bytes) -> Result<i32, CallError> {
-        let mut request = tonic::Request::new(message);
-        request.set_timeout(self.timeout);
-        let seen = Arc::<Seen>::default();
-        let transport = Transport {
-            sender: self.connected.sender.clone(),
-            seen: Arc::clone(&seen),
-            user_agent: self.user_agent.clone(),
-            metadata: self.metadata.clone(),
-        };
-        let mut grpc = Grpc::with_origin(transport, self.origin.clone());
-        if self.gzip {
-            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
-        }
-        let call = async {
-            grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
-            let answer = grpc
-                .unary(request, self.contract.path.clone(), PushCodec)
-                .await;
-            match answer {
-                Ok(response) => seen.success(response.into_inner()),
-                Err(status) => Err(seen.failure(&status)),
-            }
-        };
+        let call = self.call(tokio_stream::once(message));
         match tokio::time::timeout(self.timeout, call).await {
             Ok(Err(CallError::Lost(causes))) => Err(CallError::Lost(self.why_lost(causes).await)),
             Ok(answer) => answer,
             Err(_) => Err(CallError::TimedOut(self.timeout)),
+        }
+    }
+
+    /// Opens the call and sends no message, so that nothing can be applied. A server that does not
+    /// know the call, or would not take it from this client, says so; one that does waits.
+    ///
+    /// # Errors
+    ///
+    /// How the call ended within `patience`.
+    pub(crate) async fn knock(&self, patience: Duration) -> Result<(), CallError> {
+        match tokio::time::timeout(patience, self.call(tokio_stream::pending())).await {
+            Ok(Err(CallError::Lost(causes))) => Err(CallError::Lost(self.why_lost(causes).await)),
+            Ok(Err(error)) => Err(error),
+            // It did not even wait for a message, or it still waits.
+            Ok(Ok(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn call<S>(&self, messages: S) -> Result<i32, CallError>
+    where
+        S: Stream<Item = Bytes> + Send + 'static,
+    {
+        let mut request = tonic::Request::new(messages);
+        request.set_timeout(self.timeout);
+        let transport = self.transport();
+        let seen = Arc::clone(&transport.seen);
+        let mut grpc = Grpc::with_origin(transport, self.origin.clone());
+        if self.gzip {
+            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+        }
+        grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
+        let answer = grpc
+            .client_streaming(request, self.contract.path.clone(), PushCodec)
+            .await;
+        match answer {
+            Ok(response) => seen.success(response.into_inner()),
+            Err(status) => Err(seen.failure(&status)),
+        }
+    }
+
+    fn transport(&self) -> Transport {
+        Transport {
+            sender: self.connected.sender.clone(),
+            seen: Arc::default(),
+            user_agent: self.user_agent.clone(),
+            metadata: self.metadata.clone(),
         }
     }
 

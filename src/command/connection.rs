@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, uri::Authority};
+use http::{
+    HeaderValue,
+    uri::{Authority, PathAndQuery},
+};
 
 use crate::{
     client::Target,
@@ -14,11 +17,13 @@ use crate::{
     failure::Failure,
     metadata::Metadata,
     output::Output,
+    proxy::{Proxies, Proxy},
     tls::{self, ClientTls, Identity, PeerName, Trust},
+    wire::Contract,
 };
 
 /// How to reach the server, as it was asked for.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Connection {
     pub(crate) endpoint: Endpoint,
     pub(crate) security: Security,
@@ -29,10 +34,14 @@ pub(crate) struct Connection {
     /// Before the program's own name.
     pub(crate) user_agent: Option<String>,
     pub(crate) gzip: bool,
+    pub(crate) proxies: Proxies,
+    pub(crate) keepalive: Option<Duration>,
+    /// The path of the call; the contract's own when `None`.
+    pub(crate) method: Option<PathAndQuery>,
 }
 
 /// Where request metadata comes from. It is not shown, and so has no `Debug`.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct MetadataPlan {
     /// `name: value`, or `@FILE` with one a line.
     pub(crate) headers: Vec<String>,
@@ -88,7 +97,7 @@ pub(crate) struct Timeouts {
 }
 
 /// What protects the connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Security {
     Plaintext,
     Tls {
@@ -116,7 +125,23 @@ impl Connection {
             user_agent: self.user_agent()?,
             metadata: self.metadata.read()?,
             gzip: self.gzip,
+            proxy: self.proxy()?,
+            keepalive: self.keepalive,
         })
+    }
+
+    /// What requests look like to this server.
+    pub(super) fn contract(&self) -> Contract {
+        let mut contract = Contract::built_in();
+        if let Some(method) = &self.method {
+            contract.path = method.clone();
+        }
+        contract
+    }
+
+    fn proxy(&self) -> Result<Option<Proxy>, Failure> {
+        let proxy = self.proxies.toward(&self.endpoint);
+        proxy.map_err(|(variable, error)| Failure::proxy(variable.unwrap_or("--proxy"), error))
     }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {
@@ -144,7 +169,7 @@ impl Connection {
         })
     }
 
-    fn tls(&self) -> Result<Option<ClientTls>, Failure> {
+    pub(super) fn tls(&self) -> Result<Option<ClientTls>, Failure> {
         let Security::Tls {
             anchors,
             identity,

@@ -2,7 +2,9 @@
 
 pub(crate) mod check;
 mod connection;
+mod flags;
 mod input;
+pub(crate) mod probe;
 pub(crate) mod push;
 mod rehearsal;
 pub(crate) mod serve;

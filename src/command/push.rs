@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use http::uri::PathAndQuery;
 use tokio::runtime;
 
 use super::{Connection, InputPlan, Timeouts, input, rehearsal::Rehearsal};
@@ -23,8 +22,6 @@ pub(crate) struct Plan {
     pub(crate) input: InputPlan,
     pub(crate) destination: Destination,
     pub(crate) timeouts: Timeouts,
-    /// The path of the call; the contract's own when `None`.
-    pub(crate) method: Option<PathAndQuery>,
     pub(crate) limits: Limits,
     /// Response codes that mean success.
     pub(crate) ok_codes: Vec<i32>,
@@ -50,11 +47,10 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
-    let mut contract = Contract::built_in();
-    if let (Destination::Server(_), Some(method)) = (&plan.destination, &plan.method) {
-        contract.path = method.clone();
-    }
-    let contract = Arc::new(contract);
+    let contract = Arc::new(match &plan.destination {
+        Destination::Server(connection) => connection.contract(),
+        Destination::Rehearsal => Contract::built_in(),
+    });
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
         Destination::Rehearsal => {
@@ -103,7 +99,7 @@ fn send(
         let signals = Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
         let client = tokio::select! {
             connected = Client::connect(target, Arc::clone(contract)) => {
-                connected.map_err(Failure::connect)?
+                connected.map_err(|error| Failure::connect(&error))?
             }
             signal = signals.wait() => return Err(Failure::interrupted(signal, valid, None)),
         };

@@ -86,6 +86,8 @@ impl Rehearsal {
             user_agent: HeaderValue::from_static(USER_AGENT),
             metadata: Metadata::default(),
             gzip: false,
+            proxy: None,
+            keepalive: None,
         }
     }
 

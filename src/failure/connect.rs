@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use tonic::Code;
 
 use super::{Failure, Kind, TLS, UNREACHABLE};
@@ -9,25 +10,30 @@ use crate::client::{CallError, Cause, ConnectError, Stage};
 
 impl Failure {
     /// No connection.
-    pub(crate) fn connect(error: ConnectError) -> Self {
+    pub(crate) fn connect(error: &ConnectError) -> Self {
         let server = error.endpoint.to_string();
+        let way = match &error.proxy {
+            Some(proxy) => format!(" through the proxy {proxy}"),
+            None => String::new(),
+        };
         let unreachable = || {
             Self::new(
                 Kind::Unreachable,
                 UNREACHABLE,
-                format!("{server} could not be reached"),
+                format!("{server} could not be reached{way}"),
             )
         };
-        match error.cause {
+        match &error.cause {
             Cause::TimedOut(limit) => unreachable()
                 .cause(format!(
                     "{} timed out after {}",
                     doing(error.stage),
-                    seconds(limit)
+                    seconds(*limit)
                 ))
                 .hint(match error.stage {
                     Stage::Dns => "check the name and the resolver",
                     Stage::Tcp => "check the address, the port and firewalls; --connect-timeout waits longer",
+                    Stage::Proxy => "the proxy takes connections but does not answer: check it; --connect-timeout waits longer",
                     Stage::Tls | Stage::Http2 => {
                         "the server takes connections but does not answer: check it; --connect-timeout waits longer"
                     }
@@ -49,13 +55,25 @@ impl Failure {
             Cause::Io(error_) => unreachable()
                 .cause(format!("{} failed: {error_}", doing(error.stage)))
                 .hint("check that the server runs, and its address and port"),
+            Cause::Proxy(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => unreachable()
+                .cause("the proxy demands other credentials: HTTP status 407")
+                .hint("--proxy http://USER:PASSWORD@HOST:PORT"),
+            Cause::Proxy(status) => unreachable()
+                .cause(format!("the proxy refused: HTTP status {status}"))
+                .hint("ask whoever runs the proxy whether it lets this server through; NO_PROXY goes without it"),
+            Cause::NoProxy => unreachable()
+                .cause("the proxy does not speak HTTP")
+                .hint("check the proxy's address: it must take HTTP CONNECT"),
+            Cause::Closed if error.stage == Stage::Proxy => unreachable()
+                .cause("the proxy closed the connection without an answer")
+                .hint("check the proxy's address, and that it takes HTTP CONNECT"),
             Cause::Closed => unreachable()
                 .cause(format!(
                     "the server closed the connection during {}",
                     doing(error.stage)
                 ))
                 .hint("check the server's log, and that the port is the one for gRPC"),
-            Cause::Tls(error) => Self::handshake(&server, &error),
+            Cause::Tls(error) => Self::handshake(&server, error),
             Cause::ClientCertificate => Self::new(
                 Kind::Tls,
                 TLS,
@@ -67,7 +85,7 @@ impl Failure {
                 .cause("it hung up on plaintext")
                 .hint("leave --plaintext out"),
             Cause::Alpn(protocol) => Self::no_http2(&server, protocol.as_deref()),
-            Cause::NotHttp2(first) => not_http2(&server, &first),
+            Cause::NotHttp2(first) => not_http2(&server, first),
             Cause::Http2(error) => unreachable().cause(error.to_string()),
         }
     }
@@ -211,6 +229,7 @@ fn doing(stage: Stage) -> &'static str {
     match stage {
         Stage::Dns => "the look-up of the name",
         Stage::Tcp => "the TCP connection",
+        Stage::Proxy => "the proxy's answer to CONNECT",
         Stage::Tls => "TLS handshake",
         Stage::Http2 => "waiting for the server's HTTP/2 SETTINGS",
     }

@@ -4,6 +4,7 @@
 
 mod connect;
 mod input;
+mod mend;
 mod tls;
 
 use std::{fmt, io, path::Path};
@@ -12,8 +13,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tonic::Code;
 
-pub(crate) use self::input::warnings;
-use crate::{metadata::MetadataError, signal::Signal};
+pub(crate) use self::{input::warnings, mend::Mend};
+use crate::{
+    metadata::{Metadata, MetadataError},
+    proxy::ProxyError,
+    record::Mask,
+    signal::Signal,
+};
 
 /// A failure, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -85,6 +91,15 @@ impl Failure {
         self
     }
 
+    /// The same, with nothing of the metadata in what a server had to say.
+    pub(crate) fn hiding(self, metadata: &Metadata) -> Self {
+        self.masked(|text| {
+            let mut mask = Mask::new(text);
+            metadata.secrets().for_each(|secret| mask.hide(secret));
+            mask.masked()
+        })
+    }
+
     fn rpc(code: Code, message: impl Into<String>) -> Self {
         // The codes of gRPC end at 16.
         let number = u8::try_from(i32::from(code)).unwrap_or_default();
@@ -103,6 +118,17 @@ impl Failure {
     /// A file that flags name and that can't be read.
     pub(crate) fn configuration(file: &Path, error: &io::Error) -> Self {
         Self::usage(format!("{} can't be read", file.display())).cause(error.to_string())
+    }
+
+    /// A proxy that is named and is none; `place` is the flag or the variable.
+    pub(crate) fn proxy(place: &str, error: ProxyError) -> Self {
+        let what = match error {
+            ProxyError::NoUrl => "no URL of a proxy",
+            ProxyError::Scheme => "only proxies that take HTTP CONNECT in plain HTTP are known",
+        };
+        Self::usage(format!("{place}: {what}")).hint(
+            "a right one is http://proxy.example.com:3128; NO_PROXY names servers that need none",
+        )
     }
 
     /// Request metadata that is none, without its value.
@@ -160,21 +186,26 @@ impl Failure {
 
     /// A signal that came before everything was acknowledged, and what else was in the way.
     pub(crate) fn interrupted(signal: Signal, unsent: u64, why: Option<Self>) -> Self {
-        let name = match signal {
-            Signal::Hangup => "SIGHUP",
-            Signal::Interrupt => "SIGINT",
-            Signal::Terminate => "SIGTERM",
-        };
         let failure = Self::new(
             Kind::Interrupted,
             signal.exit_code(),
-            format!("{name} ended the push, {} unsent", count(unsent, "record")),
+            format!(
+                "{} ended the push, {} unsent",
+                signal_name(signal),
+                count(unsent, "record")
+            ),
         )
         .hint("run it again: what was acknowledged can be sent twice without harm");
         match why {
             Some(why) => failure.and(why),
             None => failure,
         }
+    }
+
+    /// A signal that came before there was anything to say.
+    pub(crate) fn stopped(signal: Signal) -> Self {
+        let message = format!("{} came before the end", signal_name(signal));
+        Self::new(Kind::Interrupted, signal.exit_code(), message)
     }
 
     /// The same with another failure among its causes.
@@ -251,6 +282,14 @@ impl fmt::Display for Failure {
             writeln!(f, "hint: {}", escape(hint))?;
         }
         Ok(())
+    }
+}
+
+fn signal_name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Hangup => "SIGHUP",
+        Signal::Interrupt => "SIGINT",
+        Signal::Terminate => "SIGTERM",
     }
 }
 

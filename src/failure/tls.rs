@@ -175,7 +175,8 @@ fn why(reason: &Reason, name: &str, certificate: &Inspected) -> String {
             "it is self-signed, and another one than the certificate given".to_owned()
         }
         Reason::BadSignature => {
-            "its signature is not by the certificate given: same name, another key".to_owned()
+            "its signature is not by the authority that is trusted: same name, another key"
+                .to_owned()
         }
         Reason::UnknownIssuer { missing } => format!(
             "nothing that is trusted leads to it: the certificate of {} is missing",
@@ -250,7 +251,7 @@ fn hint(reason: &Reason, certificate: &Inspected, anchors: &[String]) -> Option<
 }
 
 /// A name of the certificate that can be asked for: no wildcard if there is another.
-fn usable_name(certificate: &Inspected) -> Option<&str> {
+pub(super) fn usable_name(certificate: &Inspected) -> Option<&str> {
     let names = certificate.names();
     names
         .iter()

@@ -1,12 +1,14 @@
 //! What a run came to: counts that add up, as a line or as JSON.
 
 mod expiry;
+mod probe;
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
 pub(crate) use expiry::ExpiryReport;
+pub(crate) use probe::ProbeReport;
 
 use crate::{
     delivery::Delivery,

@@ -83,6 +83,12 @@ pub(crate) fn inspect(der: &CertificateDer<'_>) -> Result<Inspected, String> {
     })
 }
 
+/// The SHA-256 of a certificate's DER, in lower-case hexadecimal.
+pub(crate) fn fingerprint(der: &CertificateDer<'_>) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+    data_encoding::HEXLOWER.encode(digest.as_ref())
+}
+
 fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Option<Vec<String>>, String> {
     let extension = certificate
         .subject_alternative_name()

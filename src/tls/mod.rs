@@ -9,20 +9,20 @@ mod verify;
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme,
-    client::ResolvesClientCert,
+    client::{ResolvesClientCert, danger::ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     sign::CertifiedKey,
 };
 
-pub(crate) use certificate::Inspected;
+pub(crate) use certificate::{Inspected, fingerprint, inspect};
 pub(crate) use name::PeerName;
 pub(crate) use pem::{Expected, PemError, PemProblem};
 pub(crate) use server::server_config;
@@ -73,6 +73,29 @@ pub(crate) struct ClientTls {
     pub(crate) config: Arc<ClientConfig>,
     pub(crate) handshake_name: ServerName<'static>,
     asked: Arc<AtomicBool>,
+    verifier: Arc<Verifier>,
+}
+
+/// What a server presented, trusted or not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Presented {
+    /// Its certificate, then those that lead from it to an authority.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// What the certificate is trusted for; `None` where it is not.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// Why a certificate is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It was given itself.
+    Pinned,
+    /// A certificate that was given leads to it.
+    Issued,
+    /// The operating system's trust store leads to it.
+    System,
+    /// No reason was asked for.
+    Unverified,
 }
 
 impl ClientTls {
@@ -80,6 +103,31 @@ impl ClientTls {
     /// getting none, by hanging up.
     pub(crate) fn client_certificate_was_asked_for(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// What the server of the last handshake presented.
+    pub(crate) fn presented(&self) -> Presented {
+        self.verifier.presented()
+    }
+
+    /// Whether these options would trust what another handshake's server presented.
+    ///
+    /// # Errors
+    ///
+    /// As in a handshake.
+    pub(crate) fn would_trust(&self, presented: &Presented) -> Result<(), rustls::Error> {
+        let Some((end_entity, intermediates)) = presented.chain.split_first() else {
+            return Err(rustls::Error::NoCertificatesPresented);
+        };
+        self.verifier
+            .verify_server_cert(
+                end_entity,
+                intermediates,
+                &self.handshake_name,
+                &[],
+                UnixTime::now(),
+            )
+            .map(|_| ())
     }
 }
 
@@ -146,20 +194,21 @@ pub(crate) fn client(
 ) -> Result<ClientTls, TlsError> {
     let provider = provider();
     let handshake_name = name.for_handshake();
-    let verifier = Verifier {
+    let verifier = Arc::new(Verifier {
         name,
+        presented: Mutex::default(),
         anchors: match trust {
             Trust::System => Anchors::System(system_roots()?),
             Trust::Given(certificates) => Anchors::Given(inspected(certificates)?),
             Trust::Unverified => Anchors::Unverified,
         },
         algorithms: provider.signature_verification_algorithms,
-    };
+    });
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Unsupported)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+        .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier));
     let mut config = match identity {
         Some(Identity { chain, key }) => builder
             .with_client_auth_cert(chain, key)
@@ -176,6 +225,7 @@ pub(crate) fn client(
         config: Arc::new(config),
         handshake_name,
         asked,
+        verifier,
     })
 }
 

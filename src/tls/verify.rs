@@ -4,7 +4,10 @@
 //! it, so its dates, its name and its key decide. Any other certificate takes the usual path
 //! (RFC 5280, RFC 9525) with nothing loosened. The handshake's signature is verified always.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
@@ -21,6 +24,7 @@ use rustls::{
 };
 
 use super::{
+    Presented, Proof,
     certificate::{Inspected, inspect},
     name::PeerName,
 };
@@ -102,6 +106,8 @@ const SMALLEST_RSA_KEY: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) name: PeerName,
+    /// Where what is judged is left for whoever explains it.
+    pub(super) presented: Mutex<Presented>,
     pub(super) anchors: Anchors,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
@@ -115,16 +121,22 @@ impl ServerCertVerifier for Verifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if matches!(self.anchors, Anchors::Unverified) {
-            return Ok(ServerCertVerified::assertion());
-        }
         let certificate = inspect(end_entity);
         let verdict = match &certificate {
+            _ if matches!(self.anchors, Anchors::Unverified) => Ok(Proof::Unverified),
             Ok(inspected) => self.judge(end_entity, inspected, intermediates, now),
             Err(reason) => Err(Reason::Unreadable(reason.clone())),
         };
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        *self
+            .presented
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Presented {
+            chain: chain.map(|der| der.clone().into_owned()).collect(),
+            proof: verdict.as_ref().ok().copied(),
+        };
         verdict
-            .map(|()| ServerCertVerified::assertion())
+            .map(|_| ServerCertVerified::assertion())
             .map_err(|reason| self.refuse(reason, certificate.ok()))
     }
 
@@ -167,6 +179,12 @@ impl ServerCertVerifier for Verifier {
 }
 
 impl Verifier {
+    /// What was judged last.
+    pub(super) fn presented(&self) -> Presented {
+        let presented = self.presented.lock();
+        presented.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn given(&self) -> &[(CertificateDer<'static>, Inspected)] {
         match &self.anchors {
             Anchors::Given(anchors) => anchors,
@@ -180,14 +198,19 @@ impl Verifier {
         inspected: &Inspected,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<(), Reason> {
+    ) -> Result<Proof, Reason> {
         if let Some(bits) = inspected.rsa_bits.filter(|bits| *bits < SMALLEST_RSA_KEY) {
             return Err(Reason::WeakKey { bits });
         }
         if self.given().iter().any(|(anchor, _)| anchor == end_entity) {
             self.judge_pinned(end_entity, inspected, now)
+                .map(|()| Proof::Pinned)
         } else {
             self.judge_issued(end_entity, inspected, intermediates, now)
+                .map(|()| match self.anchors {
+                    Anchors::System(_) => Proof::System,
+                    Anchors::Given(_) | Anchors::Unverified => Proof::Issued,
+                })
         }
     }
 
@@ -336,7 +359,8 @@ impl Verifier {
                         }),
                 }
             }
-            Reason::AuthorityAsServer | Reason::UnknownIssuer { .. }
+            // An anchor of the same name may be there, with another key.
+            Reason::AuthorityAsServer | Reason::UnknownIssuer { .. } | Reason::BadSignature
                 if inspected.is_self_issued() =>
             {
                 self.stranger(inspected)
@@ -411,7 +435,11 @@ fn reason(error: Error) -> Reason {
         CertificateError::UnknownIssuer => Reason::UnknownIssuer {
             missing: String::new(),
         },
-        CertificateError::BadSignature => Reason::BadSignature,
+        // A key of another kind than the signature's can't have made it.
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            Reason::BadSignature
+        }
         CertificateError::Other(OtherError(error))
             if error.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
         {

@@ -24,11 +24,13 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_sensor-license");
 /// A run of the binary, without what the caller's environment would add to it.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(BINARY);
-    command
-        .args(args)
-        .env_remove("SSL_CERT_FILE")
-        .env_remove("SSL_CERT_DIR")
-        .stdin(Stdio::null());
+    command.args(args).stdin(Stdio::null());
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        command.env_remove(name);
+    }
+    for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
     command
 }
 
@@ -195,7 +197,12 @@ impl Receiver {
 
     /// `push` and the flags that lead here.
     pub(crate) fn connection(&self) -> Vec<std::ffi::OsString> {
-        let mut args = vec!["push".into(), "--server".into(), (&self.address).into()];
+        self.connection_of("push")
+    }
+
+    /// A command and the flags that lead here.
+    pub(crate) fn connection_of(&self, command: &str) -> Vec<std::ffi::OsString> {
+        let mut args = vec![command.into(), "--server".into(), (&self.address).into()];
         if self.url.starts_with("http:") {
             args.push("--plaintext".into());
         } else {

@@ -1,0 +1,67 @@
+//! A name to addresses, addresses to a stream.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, task::JoinSet};
+
+use super::dial::Cause;
+
+/// How long one address is tried alone before the next joins in (RFC 8305 section 5).
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// A stream, its address, and the addresses that failed before.
+pub(super) struct Opened {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
+    pub(super) failures: Vec<(SocketAddr, io::Error)>,
+}
+
+pub(super) async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Cause> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let addresses: Vec<_> = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(Cause::Io)?
+        .collect();
+    if addresses.is_empty() {
+        return Err(Cause::NoAddress);
+    }
+    Ok(addresses)
+}
+
+/// Tries the addresses in their order; each next one as soon as the one before it failed, or has
+/// not answered for a while.
+pub(super) async fn connect_any(addresses: Vec<SocketAddr>) -> Result<Opened, Cause> {
+    let mut failures = Vec::new();
+    let mut waiting = addresses.into_iter();
+    let mut attempts = JoinSet::new();
+    loop {
+        if let Some(address) = waiting.next() {
+            attempts.spawn(async move { (address, TcpStream::connect(address).await) });
+        }
+        let last = waiting.len() == 0;
+        let ended = tokio::select! {
+            ended = attempts.join_next() => ended,
+            () = tokio::time::sleep(NEXT_ADDRESS), if !last => continue,
+        };
+        match ended {
+            Some(Ok((address, Ok(stream)))) => {
+                // Requests are written whole; waiting to fill a segment would only delay their ends.
+                stream.set_nodelay(true).map_err(Cause::Io)?;
+                return Ok(Opened {
+                    stream,
+                    address,
+                    failures,
+                });
+            }
+            Some(Ok((address, Err(error)))) => failures.push((address, error)),
+            Some(Err(error)) => return Err(Cause::Io(error.into())),
+            None => return Err(Cause::Refused(failures)),
+        }
+    }
+}

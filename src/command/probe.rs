@@ -1,0 +1,125 @@
+//! `probe`: goes the way to the server stage by stage and says where it ends.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use http::uri::PathAndQuery;
+use tokio::runtime;
+
+use super::{Connection, Timeouts};
+use crate::{
+    client::Target,
+    failure::{Failure, Mend},
+    output::Output,
+    probe::{self, End, Probe},
+    report::ProbeReport,
+    signal::Signals,
+    tls::ClientTls,
+    wire::Contract,
+};
+
+pub(crate) struct Plan {
+    pub(crate) connection: Connection,
+    pub(crate) timeouts: Timeouts,
+    /// A certificate that ends within so many days is warned of.
+    pub(crate) warn_days: u32,
+    pub(crate) output: Output,
+}
+
+pub(crate) fn run(plan: &Plan) -> u8 {
+    match probe(plan) {
+        Ok(report) => plan.output.probe(&report),
+        Err(failure) => {
+            Output::error(&failure);
+            failure.exit_code
+        }
+    }
+}
+
+fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
+    let contract = Arc::new(plan.connection.contract());
+    let target = plan.connection.target(plan.timeouts)?;
+    let found = go(&target, &contract)?;
+    let failure = failure(&found, &target);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let path = &contract.path;
+    let mut report = ProbeReport::new(&found, &target, path, failure, now, plan.warn_days);
+    report.flags = flags(plan, &found, &target, path);
+    Ok(report)
+}
+
+fn go(target: &Target, contract: &Arc<Contract>) -> Result<Probe, Failure> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal("no runtime", &error))?;
+    let found = runtime.block_on(async {
+        let signals = Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
+        tokio::select! {
+            found = probe::probe(target, Arc::clone(contract)) => Ok(found),
+            signal = signals.wait() => Err(Failure::stopped(signal)),
+        }
+    });
+    runtime.shutdown_background();
+    found
+}
+
+/// What a push would fail with.
+fn failure(found: &Probe, target: &Target) -> Option<Failure> {
+    match &found.end {
+        End::NotConnected(error) => Some(Failure::connect(error)),
+        End::Called { refusal, .. } => {
+            let server = target.endpoint.to_string();
+            let failure = refusal.as_ref().map(|error| Failure::call(&server, error));
+            failure.map(|failure| failure.hiding(&target.metadata))
+        }
+    }
+}
+
+/// The flags that make `push` work: those that were given, or a change of them. Empty where no
+/// flag is known to help.
+fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Vec<String> {
+    let given = &plan.connection;
+    let mended = match &found.end {
+        End::Called { refusal: None, .. } => Some(given.clone()),
+        End::Called {
+            refusal: Some(error),
+            answers,
+        } => {
+            let services = answers.services.as_deref().unwrap_or_default();
+            Mend::of_call(error, services, path.as_str()).map(|mend| given.mended(&mend))
+        }
+        End::NotConnected(error) => {
+            let mend = Mend::of_connect(error);
+            mend.and_then(|mend| mended(given, mend, target.tls.as_ref()))
+        }
+    };
+    mended.map_or_else(Vec::new, |connection| connection.flags())
+}
+
+/// Changes flags until what the server presented is trusted; `None` where they don't help.
+fn mended(given: &Connection, first: Mend, tls: Option<&ClientTls>) -> Option<Connection> {
+    let presented = tls.map(ClientTls::presented).unwrap_or_default();
+    let mut connection = given.clone();
+    let mut mend = first;
+    loop {
+        let mended = connection.mended(&mend);
+        if !matches!(mend, Mend::ServerName(_) | Mend::AllowCommonName) {
+            return Some(mended);
+        }
+        // The same again means that it did not help.
+        if mended == connection {
+            return None;
+        }
+        match mended.tls().ok()??.would_trust(&presented) {
+            Ok(()) => return Some(mended),
+            Err(error) => mend = Mend::of_handshake(&error)?,
+        }
+        connection = mended;
+    }
+}
