@@ -22,6 +22,24 @@ pub(crate) struct Batch {
     pub(crate) records: u64,
 }
 
+impl Batch {
+    /// The same records in two requests; `None` where there is only one.
+    pub(crate) fn halves(&self, contract: &Contract) -> Option<(Self, Self)> {
+        let first = self.records / 2;
+        if first == 0 {
+            return None;
+        }
+        let records = contract.split(&self.message);
+        let count = usize::try_from(first).ok()?;
+        let length: usize = records.take(count).map(|record| record.len()).sum();
+        let part = |message, records| Self { message, records };
+        Some((
+            part(self.message.slice(..length), first),
+            part(self.message.slice(length..), self.records - first),
+        ))
+    }
+}
+
 /// The requests of a push, in the order of its records.
 pub(crate) struct Batches<'a> {
     records: Records<'a>,

@@ -12,13 +12,17 @@ mod endpoint;
 mod failure;
 #[doc(hidden)]
 pub mod inspect;
+mod ledger;
 mod metadata;
 mod output;
 mod probe;
 mod proxy;
 mod receiver;
 mod record;
+mod rejects;
+mod replacement;
 mod report;
+mod shard;
 mod signal;
 mod source;
 mod tls;
@@ -27,10 +31,12 @@ mod wire;
 use std::process::ExitCode;
 
 use args::Plan;
+use output::Output;
 
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| Output::defect(panic.location())));
     let plan = match Plan::from_command_line() {
         Ok(plan) => plan,
         Err(code) => return ExitCode::from(code),
@@ -40,5 +46,6 @@ pub fn run() -> ExitCode {
         Plan::Check(plan) => command::check::run(plan),
         Plan::Probe(plan) => command::probe::run(plan),
         Plan::Serve(plan) => command::serve::run(plan),
+        Plan::Ledger(plan) => command::ledger::run(plan),
     })
 }

@@ -1,7 +1,7 @@
 //! What requests carry beside their message (gRPC over HTTP/2, "Custom-Metadata").
 
 use data_encoding::{BASE64, BASE64_NOPAD};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 /// Request metadata. Its values may be secrets: they are never shown.
 #[derive(Clone, Debug, Default)]
@@ -55,14 +55,31 @@ impl Metadata {
         self.0.contains_key(name)
     }
 
-    /// What a server must not be quoted with: each value, and a bearer token without its scheme.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let values = self.0.values().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| {
-            [Some(value), value.strip_prefix("Bearer ")]
-                .into_iter()
-                .flatten()
-        })
+    /// What a server must not be quoted with: each value, the parts of it, such as a token behind
+    /// its scheme, and what they are in base64.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        /// Shorter parts stand in every text.
+        const SHORTEST: usize = 4;
+        let mut secrets = Vec::new();
+        for (name, value) in &self.0 {
+            let Ok(value) = value.to_str() else { continue };
+            secrets.push(value.to_owned());
+            let parts = value
+                .split_whitespace()
+                .skip(usize::from(name == AUTHORIZATION));
+            for part in parts {
+                let bare = part.trim_end_matches('=');
+                secrets.push(bare.to_owned());
+                let decoded = BASE64_NOPAD.decode(bare.as_bytes()).ok();
+                if let Some(Ok(text)) = decoded.map(String::from_utf8) {
+                    // RFC 7617: a user and a password.
+                    secrets.extend(text.split_once(':').map(|(_, word)| word.to_owned()));
+                    secrets.push(text);
+                }
+            }
+        }
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {

@@ -1,7 +1,11 @@
 //! Standard output and standard error: the one place that writes to them.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    panic::Location,
+};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
@@ -47,6 +51,15 @@ impl Output {
         Self::talk(&format!("warning: {}\n", escape(text)));
     }
 
+    /// A panic, by its place alone: its message may quote a token.
+    pub(crate) fn defect(place: Option<&Location<'_>>) {
+        let place = place.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        Self::talk(&format!(
+            "error: a defect of this program at {}; please report it\n",
+            escape(&place)
+        ));
+    }
+
     pub(crate) fn error(failure: &Failure) {
         Self::talk(&failure.to_string());
     }
@@ -71,7 +84,12 @@ impl Output {
     }
 
     /// Data in the form that was asked for. Returns the exit code.
-    fn report(self, data: &impl Serialize, code: u8, text: impl FnOnce() -> String) -> u8 {
+    pub(crate) fn report(
+        self,
+        data: &impl Serialize,
+        code: u8,
+        text: impl FnOnce() -> String,
+    ) -> u8 {
         let written = if self.json {
             match serde_json::to_string(data) {
                 Ok(text) => Self::data(&text),
@@ -91,8 +109,46 @@ impl Output {
         }
     }
 
+    /// Shows on a terminal how many of so many records are done.
+    pub(crate) fn progress(self, total: u64) -> Progress {
+        if self.quiet || !io::stderr().is_terminal() {
+            return Progress::none();
+        }
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        // Its own words are right, should this template ever not be.
+        if let Ok(style) = ProgressStyle::with_template(
+            "{wide_bar} {human_pos} of {human_len} records, {eta} left",
+        ) {
+            bar.set_style(style);
+        }
+        Progress(Some(bar))
+    }
+
     fn talk(text: &str) {
         // With standard error gone there is nobody left to tell.
         let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// How far a push is, on a terminal.
+pub(crate) struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    /// One that is not shown.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn advance(&self, records: u64) {
+        if let Some(bar) = &self.0 {
+            bar.inc(records);
+        }
+    }
+
+    /// Takes it off the terminal.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
     }
 }

@@ -4,16 +4,15 @@
 
 use std::{
     cell::RefCell,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
+use http::uri::PathAndQuery;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     client::{CallError, Client, ConnectError, Finding, Target},
     tls::{self, Inspected, Proof},
-    wire::Contract,
 };
 
 /// What was found on the way.
@@ -72,11 +71,11 @@ pub(crate) struct Answers {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Goes the way.
-pub(crate) async fn probe(target: &Target, contract: Arc<Contract>) -> Probe {
+pub(crate) async fn probe(target: &Target, path: &PathAndQuery) -> Probe {
     let clock = RefCell::new(Instant::now());
     let passed = RefCell::new(Vec::new());
     let lap = || clock.replace(Instant::now()).elapsed();
-    let connected = Client::connect_watched(target, contract, &|finding| {
+    let connected = Client::connect_watched(target, path, &|finding| {
         let took = lap();
         passed.borrow_mut().push(Passed { finding, took });
     })
@@ -102,11 +101,9 @@ pub(crate) async fn probe(target: &Target, contract: Arc<Contract>) -> Probe {
 }
 
 async fn call(client: &Client) -> End {
-    let (knocked, health, services) = tokio::join!(
-        client.knock(PATIENCE),
-        client.health(PATIENCE),
-        client.services(PATIENCE),
-    );
+    let knocked = client.knock(PATIENCE).await;
+    // Only then: a server may hang up on calls that it does not know.
+    let (health, services) = tokio::join!(client.health(PATIENCE), client.services(PATIENCE));
     End::Called {
         refusal: knocked.err(),
         answers: Answers { health, services },

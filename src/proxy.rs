@@ -59,12 +59,20 @@ impl Proxy {
         }
         let host = proxy.uri().host().filter(|host| !host.is_empty());
         let host = host.ok_or(ProxyError::NoUrl)?;
+        let authority = proxy.uri().authority().map_or("", |one| one.as_str());
+        let port = match authority.rsplit_once(':') {
+            // The last colon of a bare IPv6 address is inside its brackets.
+            Some((_, port)) if !port.contains(']') => {
+                port.parse().map_err(|_| ProxyError::NoUrl)?
+            }
+            _ => HTTP_PORT,
+        };
         let bare = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
         Ok(Self {
             host: bare.unwrap_or(host).to_owned(),
-            port: proxy.uri().port_u16().unwrap_or(HTTP_PORT),
+            port,
             authorization: proxy.basic_auth().cloned(),
         })
     }
@@ -149,6 +157,9 @@ mod tests {
             ("", ProxyError::NoUrl),
             ("http://", ProxyError::NoUrl),
             ("http://a b", ProxyError::NoUrl),
+            ("http://proxy.test:abc", ProxyError::NoUrl),
+            ("http://proxy.test:99999", ProxyError::NoUrl),
+            ("http://proxy.test:", ProxyError::NoUrl),
             ("https://proxy.test", ProxyError::Scheme),
             ("socks5://proxy.test:1", ProxyError::Scheme),
             ("ftp://proxy.test", ProxyError::Scheme),

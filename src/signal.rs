@@ -59,6 +59,12 @@ impl Signals {
         Ok(Self(told))
     }
 
+    /// Signals that are sent here.
+    #[cfg(test)]
+    pub(crate) fn from_channel(told: watch::Receiver<Option<Signal>>) -> Self {
+        Self(told)
+    }
+
     /// The signal that has come, if one has.
     pub(crate) fn arrived(&self) -> Option<Signal> {
         *self.0.borrow()

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::uri::PathAndQuery;
 use prost::{
     Message,
-    encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
+    encoding::{WireType, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len},
 };
 use tonic::{
     Status,
@@ -42,6 +42,10 @@ pub(crate) struct Contract {
     time: u32,
 }
 
+/// The most bytes around a token: three keys of at most 5, two lengths of at most 10, a time of at
+/// most 5.
+const FRAMING: usize = 3 * 5 + 2 * 10 + 5;
+
 impl Contract {
     /// The contract of `proto/sensor.proto`.
     pub(crate) fn built_in() -> Self {
@@ -64,16 +68,53 @@ impl Contract {
     pub(crate) fn append(&self, record: &Record<'_>, request: &mut BytesMut) {
         let token = record.token.as_bytes();
         let time = record.expires.as_unix();
-        encode_key(self.list, WireType::LengthDelimited, request);
-        encode_varint(self.message_len(record) as u64, request);
-        encode_key(self.token, WireType::LengthDelimited, request);
-        encode_varint(token.len() as u64, request);
-        request.put_slice(token);
+        // Together on the stack first: a growing buffer is asked for room at each single byte.
+        let mut framing = [0; FRAMING];
+        let mut rest = &mut framing[..];
+        encode_key(self.list, WireType::LengthDelimited, &mut rest);
+        encode_varint(self.message_len(record) as u64, &mut rest);
+        encode_key(self.token, WireType::LengthDelimited, &mut rest);
+        encode_varint(token.len() as u64, &mut rest);
+        let before = FRAMING - rest.len();
         // Proto3 leaves a field of its default value out.
         if time != 0 {
-            encode_key(self.time, WireType::Varint, request);
-            encode_varint(u64::from(time), request);
+            encode_key(self.time, WireType::Varint, &mut rest);
+            encode_varint(u64::from(time), &mut rest);
         }
+        let framing_len = FRAMING - rest.len();
+        request.put_slice(&framing[..before]);
+        request.put_slice(token);
+        request.put_slice(&framing[before..framing_len]);
+    }
+
+    /// The records of a request, each as the bytes that [`Contract::append`] added.
+    pub(crate) fn split<'m>(&self, message: &'m Bytes) -> impl Iterator<Item = Bytes> + use<'m> {
+        let key = key_len(self.list);
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            let mut rest = message.get(start + key..)?;
+            let before = rest.len();
+            let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
+            let end = start + key + (before - rest.len()) + length;
+            let record = (end <= message.len()).then(|| message.slice(start..end));
+            start = end;
+            record
+        })
+    }
+
+    /// The token and the expire time of one such record.
+    pub(crate) fn read<'r>(&self, record: &'r [u8]) -> Option<(&'r [u8], u32)> {
+        let mut rest = record.get(key_len(self.list)..)?;
+        decode_varint(&mut rest).ok()?;
+        rest = rest.get(key_len(self.token)..)?;
+        let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
+        let (token, mut rest) = rest.split_at_checked(length)?;
+        if rest.is_empty() {
+            return Some((token, 0));
+        }
+        rest = rest.get(key_len(self.time)..)?;
+        let time = decode_varint(&mut rest).ok()?;
+        Some((token, u32::try_from(time).ok()?))
     }
 
     fn message_len(&self, record: &Record<'_>) -> usize {
@@ -174,6 +215,18 @@ mod tests {
                 expire_time: time,
             });
         }
-        assert_eq!(request.freeze(), Bytes::from(expected.encode_to_vec()));
+        let request = request.freeze();
+        assert_eq!(request, Bytes::from(expected.encode_to_vec()));
+        let records: Vec<Bytes> = contract.split(&request).collect();
+        assert_eq!(records.concat(), request);
+        let read: Vec<_> = records
+            .iter()
+            .map(|record| contract.read(record).expect("a record"))
+            .collect();
+        let sent = expected.sensor_expire.iter();
+        let sent: Vec<_> = sent
+            .map(|record| (&record.device_token[..], record.expire_time))
+            .collect();
+        assert_eq!(read, sent);
     }
 }

@@ -118,7 +118,9 @@ const INPUT: &[u8] = b"token,expire_time\nabcdefghijkl,4070908800\n";
 fn push(address: SocketAddr, flags: &[&str]) -> Run {
     let address = address.to_string();
     let args = ["push", "--plaintext", "--output=json", "--server", &address];
-    run_with_input([&args, flags].concat(), INPUT)
+    // What is tried again is not waited for.
+    let quick = ["--retry-delay=1ms", "--retry-max-delay=5ms"];
+    run_with_input([&args, &quick[..], flags].concat(), INPUT)
 }
 
 /// A frame with this message.
@@ -220,6 +222,70 @@ fn only_a_success_to_the_letter_is_one() {
 }
 
 #[test]
+fn headers_alone_are_a_whole_answer() {
+    let mut nothing = status(b"0", b"");
+    for (what, said) in [
+        ("OK", "OK without a response message"),
+        ("", "no grpc-status"),
+    ] {
+        if what.is_empty() {
+            nothing.headers.retain(|(name, _)| *name != "grpc-status");
+        }
+        let run = push(server(nothing.clone()).0, &[]).exits(66).says(said);
+        assert_eq!(run.records()["acknowledged"], 0);
+    }
+    // Some servers put all that went wrong into their message.
+    let long = status(b"3", &b"so it is. ".repeat(10_000));
+    let run = push(server(long).0, &[]).exits(67).says("INVALID_ARGUMENT");
+    assert!(run.stderr.len() < 1000, "{run:?}");
+}
+
+#[test]
+fn a_server_that_wants_to_be_left_alone_for_ever_is_not_asked_again() {
+    for millis in ["-1", "soon", "4294967296", "18446744073709551615"] {
+        let mut answer = status(b"14", b"");
+        let pushback = ("grpc-retry-pushback-ms", millis.as_bytes().to_vec());
+        answer.headers.push(pushback);
+        let run = push(server(answer).0, &[]).exits(78);
+        assert_eq!(run.json()["requests"]["sent"], 1, "{millis}");
+    }
+}
+
+#[test]
+fn a_server_that_takes_one_request_at_a_time_is_not_out_of_time() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    listener.set_nonblocking(true).expect("set");
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let mut connection = h2::server::Builder::new()
+                .max_concurrent_streams(1)
+                .handshake::<_, Bytes>(stream)
+                .await
+                .expect("HTTP/2");
+            while let Some(Ok((request, respond))) = connection.accept().await {
+                tokio::spawn(async move {
+                    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+                    give(request, respond, &ok(&frame(b"")), &mpsc::channel().0);
+                });
+            }
+        });
+    });
+    let address = address.to_string();
+    let input = "token,expire_time\na,1\nb,1\nc,1\nd,1\ne,1\nf,1\n";
+    let flags = ["--batch-records=1", "--timeout=1s", "--retry=0"];
+    let args = ["push", "--plaintext", "--output=json", "--server", &address];
+    let run = run_with_input([&args, &flags[..]].concat(), input.as_bytes()).exits(0);
+    assert_eq!(run.json()["requests"]["sent"], 6);
+}
+
+#[test]
 fn http_statuses_have_the_grpc_status_they_stand_for() {
     for (http, exit) in [
         (400, 77),
@@ -291,6 +357,23 @@ fn tokens_that_a_server_sends_back_are_masked() {
             !text.contains("abcdefghijkl") && text.contains("abcd… (12 bytes)"),
             "{text}"
         );
+    }
+    // Cut only when nothing is left to be recognised.
+    let message = format!("{}abcdefghijkl", "x ".repeat(245));
+    let run = push(server(status(b"3", message.as_bytes())).0, &[]).exits(67);
+    assert!(!format!("{run:?}").contains("abcdefgh"), "{run:?}");
+    for (header, said) in [
+        (
+            "authorization: Basic dXNlcjpwYXNzd29yZA==",
+            "dXNlcjpwYXNzd29yZA",
+        ),
+        ("authorization: Basic dXNlcjpwYXNzd29yZA==", "password"),
+        ("authorization: bearer opensesame", "opensesame"),
+        ("x-key-bin: c2VzYW1lLXJhdw==", "sesame-raw"),
+    ] {
+        let message = format!("who is {said}?");
+        let run = push(server(status(b"16", message.as_bytes())).0, &["-H", header]).exits(80);
+        assert!(!format!("{run:?}").contains(said), "{run:?}");
     }
     let flags = ["-H", "authorization: Bearer s3cret-t0ken"];
     let (address, _requests) = server(status(b"16", b"unknown: S3cret-t0ken"));

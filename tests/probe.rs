@@ -25,6 +25,9 @@ fn probe(server: &str, flags: &[&str]) -> Run {
 
 /// The names of the stages that went well, and of the one that did not.
 fn stages(report: &Value) -> (Vec<String>, Option<String>) {
+    let schema = include_str!("../docs/probe.schema.json");
+    let schema = serde_json::from_str(schema).expect("JSON");
+    assert!(jsonschema::is_valid(&schema, report), "{report}");
     let mut passed = Vec::new();
     let mut failed = None;
     for stage in report["stages"].as_array().expect("stages") {

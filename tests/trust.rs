@@ -386,6 +386,75 @@ fn a_client_certificate_is_shown_where_it_is_demanded() {
 }
 
 #[test]
+fn a_server_that_asked_once_may_be_lost_for_other_reasons() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pair = self_signed(folder.path(), "server", &params(None, &["localhost"]));
+    let client = self_signed(
+        folder.path(),
+        "client",
+        &authority(params(Some("cron"), &[])),
+    );
+    let serve = |delay: &str| {
+        let (cert, key) = (path(&pair.cert), path(&pair.key));
+        let ca = path(&client.cert);
+        Receiver::with([
+            "--cert",
+            cert,
+            "--key",
+            key,
+            "--client-ca",
+            ca,
+            "--delay",
+            delay,
+        ])
+    };
+    let (silent, good) = (serve("1h"), serve("0s"));
+    let (to_silent, to_good) = (silent.address.clone(), good.address.clone());
+    let connections = std::sync::atomic::AtomicUsize::new(0);
+    let server = support::raw_server(move |mut stream| {
+        let to = match connections.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => &to_silent,
+            // Closed before TLS.
+            1 => return,
+            _ => &to_good,
+        };
+        let mut server = std::net::TcpStream::connect(to).expect("connected");
+        let (mut back, mut out) = (
+            server.try_clone().expect("cloned"),
+            stream.try_clone().expect("cloned"),
+        );
+        std::thread::spawn(move || {
+            // The first is cut when the server has asked for the certificate and answered in HTTP/2.
+            let _ = std::io::copy(&mut back, &mut out);
+        });
+        if to == &to_silent {
+            let mut request = std::io::Read::take(&mut stream, 20_000);
+            let _ = std::io::copy(&mut request, &mut server);
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+            let _ = server.shutdown(std::net::Shutdown::Both);
+        } else {
+            let _ = std::io::copy(&mut stream, &mut server);
+        }
+    });
+    let input = format!("token,expire_time\n{},4070908800\n", "x".repeat(30_000));
+    let args = [
+        "push",
+        "-s",
+        &server,
+        "--cacert",
+        path(&pair.cert),
+        "--servername=localhost",
+        "--cert",
+        path(&client.cert),
+        "--key",
+        path(&client.key),
+        "--retry-delay=1ms",
+    ];
+    run_with_input(args, input.as_bytes()).exits(0);
+    assert_eq!(good.stop().records, 1);
+}
+
+#[test]
 fn pem_files_that_hold_something_else_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let pair = self_signed(

@@ -10,9 +10,11 @@ use clap::Parser;
 use crate::{
     batch::Limits,
     command::{
-        self, Connection, Guards, InputPlan, MetadataPlan, Security, Timeouts, push::Destination,
+        self, Connection, Guards, InputPlan, MetadataPlan, Security, Timeouts,
+        push::{Destination, DryRun, LedgerPlan},
         serve,
     },
+    delivery::Policy,
     failure::Failure,
     output::Output,
     proxy::Proxies,
@@ -20,7 +22,10 @@ use crate::{
     record::{TimeRules, TimeUnit, TokenEncoding},
     source::{FieldRef, Format, OnDuplicate, Options, Origin},
 };
-use typed::{Cli, Command, ConnectionArgs, InputArgs, OutputArgs, PushArgs, ServeArgs};
+use typed::{
+    Cli, Command, ConnectionArgs, InputArgs, LedgerCommand, OutputArgs, PushArgs, ServeArgs,
+    ShapeArgs,
+};
 
 /// What to do.
 pub(crate) enum Plan {
@@ -28,6 +33,7 @@ pub(crate) enum Plan {
     Check(command::check::Plan),
     Probe(Box<command::probe::Plan>),
     Serve(serve::Plan),
+    Ledger(command::ledger::Plan),
 }
 
 impl Plan {
@@ -66,6 +72,7 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
             output: output(&args.output),
         }))),
         Command::Serve(args) => serve(*args).map(Plan::Serve),
+        Command::Ledger(command) => ledger(command).map(Plan::Ledger),
     }
 }
 
@@ -80,18 +87,48 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
     } else {
         Destination::Server(Box::new(connection(args.connection)?))
     };
+    let delivery = args.delivery;
+    let rate = delivery.rate.map(|rate| rate as u64);
     Ok(command::push::Plan {
         input: input(args.input)?,
         destination,
         timeouts,
+        max_time: delivery.max_time,
         limits: Limits {
-            records: args.delivery.batch_records,
-            bytes: args.delivery.batch_bytes,
+            // No request may have more than a second's records.
+            records: delivery
+                .batch_records
+                .min(delivery.rate.unwrap_or(usize::MAX)),
+            bytes: delivery.batch_bytes,
         },
-        ok_codes: match args.delivery.ok_code {
-            codes if codes.is_empty() => vec![0],
-            codes => codes,
+        policy: Policy {
+            concurrency: delivery.concurrency,
+            retries: delivery.retry,
+            delay: delivery.retry_delay,
+            max_delay: delivery.retry_max_delay,
+            ok_codes: match delivery.ok_code {
+                codes if codes.is_empty() => vec![0],
+                codes => codes,
+            },
+            isolate: delivery.isolate,
+            rate,
+            deadline: None,
+            jitter: |longest| longest.mul_f64(fastrand::f64()),
         },
+        shard: delivery.shard,
+        ledger: delivery.ledger.map(|path| LedgerPlan {
+            path,
+            full: delivery.full,
+            max_changes: delivery.max_changes,
+            refuse_shortened: delivery.refuse_shortened,
+            lock_timeout: delivery.lock_timeout,
+        }),
+        rejects: delivery.rejects,
+        metrics: args.metrics_file,
+        dry_run: delivery.dry_run.then_some(DryRun {
+            detailed_exit_code: delivery.detailed_exitcode,
+        }),
+        progress: args.progress == typed::ShowProgress::Auto,
         output,
     })
 }
@@ -170,35 +207,28 @@ impl ConnectionArgs {
 
 fn input(args: InputArgs) -> Result<InputPlan, Failure> {
     let names_column = |field: &Option<FieldRef>| matches!(field, Some(FieldRef::Name(_)));
-    if args.no_header && (names_column(&args.token_field) || names_column(&args.time_field)) {
-        return Err(Failure::usage_hint(
-            "--no-header leaves no names to find a column by",
-            "give the column's number, counted from 1",
-        ));
+    if args.shape.no_header && names_column(&args.time_field) {
+        return Err(no_names());
     }
-    if args.token_field.is_some() && args.token_field == args.time_field {
+    if args.shape.token_field.is_some() && args.shape.token_field == args.time_field {
         return Err(Failure::usage(
             "--token-field and --time-field name the same field",
         ));
     }
+    let rules = TimeRules {
+        unit: match args.time_unit {
+            typed::TimeUnit::S => TimeUnit::Seconds,
+            typed::TimeUnit::Ms => TimeUnit::Milliseconds,
+        },
+        zone: args.timezone,
+    };
     Ok(InputPlan {
         origins: origins(args.files)?,
-        options: Options {
-            format: args.input_format.format(),
-            token: args.token_field.unwrap_or(FieldRef::Usual),
-            time: args.time_field.unwrap_or(FieldRef::Usual),
-            header: !args.no_header,
-            delimiter: args.delimiter,
-            token_encoding: args.token_encoding.encoding(),
-            time_rules: TimeRules {
-                unit: match args.time_unit {
-                    typed::TimeUnit::S => TimeUnit::Seconds,
-                    typed::TimeUnit::Ms => TimeUnit::Milliseconds,
-                },
-                zone: args.timezone,
-            },
-            records: args.records,
-        },
+        options: options(
+            args.shape,
+            args.time_field.unwrap_or(FieldRef::Usual),
+            rules,
+        )?,
         max_errors: args.max_errors,
         guards: Guards {
             on_duplicate: match args.on_duplicate {
@@ -212,6 +242,62 @@ fn input(args: InputArgs) -> Result<InputPlan, Failure> {
             max_records: args.max_records,
             fail_on_empty: args.fail_on_empty,
         },
+    })
+}
+
+fn options(args: ShapeArgs, time: FieldRef, time_rules: TimeRules) -> Result<Options, Failure> {
+    if args.no_header && matches!(args.token_field, Some(FieldRef::Name(_))) {
+        return Err(no_names());
+    }
+    Ok(Options {
+        format: args.input_format.format(),
+        token: args.token_field.unwrap_or(FieldRef::Usual),
+        time,
+        header: !args.no_header,
+        delimiter: args.delimiter,
+        token_encoding: args.token_encoding.encoding(),
+        time_rules,
+        records: args.records,
+    })
+}
+
+fn no_names() -> Failure {
+    Failure::usage_hint(
+        "--no-header leaves no names to find a column by",
+        "give the column's number, counted from 1",
+    )
+}
+
+fn ledger(command: LedgerCommand) -> Result<command::ledger::Plan, Failure> {
+    use command::ledger::{Action, Plan, What};
+    Ok(match command {
+        LedgerCommand::Show(args) => Plan {
+            path: args.ledger,
+            action: Action::Show,
+            output: output(&args.output),
+        },
+        LedgerCommand::Forget(args) => {
+            let rules = TimeRules {
+                unit: TimeUnit::Seconds,
+                zone: jiff::tz::TimeZone::UTC,
+            };
+            let options = options(args.shape, FieldRef::Unused, rules)?;
+            Plan {
+                path: args.ledger,
+                action: Action::Forget {
+                    what: match (args.target, args.tokens) {
+                        (Some(target), _) => What::Target(target),
+                        (None, Some(file)) => What::Tokens {
+                            origins: origins(vec![file])?,
+                            options,
+                        },
+                        (None, None) => What::All,
+                    },
+                    patience: args.lock_timeout,
+                },
+                output: output(&args.output),
+            }
+        }
     })
 }
 

@@ -6,8 +6,9 @@ use http::uri::{Authority, PathAndQuery};
 use jiff::tz::TimeZone;
 
 use crate::{
-    command::{legal_authority, serve::Listen},
+    command::{legal_authority, push::MaxChanges, serve::Listen},
     endpoint::{Endpoint, EndpointError},
+    shard::Shard,
     source::{FieldRef, Pointer},
 };
 
@@ -116,6 +117,14 @@ pub(super) fn positive(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Each request in flight is held in memory, and servers take a few hundred at most.
+pub(super) fn concurrency(text: &str) -> Result<usize, String> {
+    match positive(text)? {
+        number @ ..=1000 => Ok(number),
+        _ => Err("at most 1000".into()),
+    }
+}
+
 /// Splits a number from its unit.
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text
@@ -150,6 +159,32 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("at least 1ms".into()),
         duration => Ok(duration),
     }
+}
+
+/// A number of tokens, or `P%` of the records.
+pub(super) fn max_changes(text: &str) -> Result<MaxChanges, String> {
+    let wrong = || "a number, or a share such as 5%".to_owned();
+    let Some(percent) = text.strip_suffix('%') else {
+        return text.parse().map(MaxChanges::Number).map_err(|_| wrong());
+    };
+    let is_plain = percent
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match percent.parse() {
+        Ok(percent) if is_plain && percent <= 100.0 => Ok(MaxChanges::Percent(percent)),
+        _ => Err(wrong()),
+    }
+}
+
+/// `I/N`, counted from 0.
+pub(super) fn shard(text: &str) -> Result<Shard, String> {
+    let number = |text: &str| {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| is_plain)
+    };
+    text.split_once('/')
+        .and_then(|(index, count)| Shard::new(number(index)?, number(count)?))
+        .ok_or_else(|| "no part I/N with I from 0 to N-1; right ones are 0/3, 1/3 and 2/3".into())
 }
 
 /// Servers take shorter intervals for an attack and hang up (gRFC A8).
@@ -213,6 +248,19 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(timeout("0ms").is_err());
+    }
+
+    #[test]
+    fn shares_and_shards() {
+        assert_eq!(max_changes("7"), Ok(MaxChanges::Number(7)));
+        assert_eq!(max_changes("2.5%"), Ok(MaxChanges::Percent(2.5)));
+        for text in ["", "%", "-1", "101%", "1e1%", "inf%", "nan%", "5 %"] {
+            assert!(max_changes(text).is_err(), "{text}");
+        }
+        assert_eq!(shard("2/3").ok(), Shard::new(2, 3));
+        for text in ["", "0", "3/3", "0/0", "-1/3", "+0/3", "0/3/4", "a/b"] {
+            assert!(shard(text).is_err(), "{text}");
+        }
     }
 
     #[test]

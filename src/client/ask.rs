@@ -22,7 +22,7 @@ macro_rules! list_services {
             ..ServerReflectionRequest::default()
         };
         let mut client =
-            ServerReflectionClient::with_origin($client.transport(), $client.origin.clone());
+            ServerReflectionClient::with_origin($client.transport(), $client.call.origin.clone());
         let request = tokio_stream::once(request);
         match client.server_reflection_info(request).await {
             Ok(answers) => answers.into_inner().message().await.map(|answer| {
@@ -42,7 +42,7 @@ impl Client {
     /// Whether the server as a whole says that it serves (gRPC doc/health-checking.md); `None`
     /// where it does not say.
     pub(crate) async fn health(&self, patience: Duration) -> Option<ServingStatus> {
-        let mut client = HealthClient::with_origin(self.transport(), self.origin.clone());
+        let mut client = HealthClient::with_origin(self.transport(), self.call.origin.clone());
         let check = client.check(HealthCheckRequest::default());
         let answer = tokio::time::timeout(patience, check).await.ok()?.ok()?;
         Some(answer.into_inner().status())

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, client::conn::http2};
 use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt;
 
 use crate::{metadata::Metadata, wire::Malformed};
 
@@ -24,7 +25,11 @@ pub(crate) enum CallError {
     /// The deadline passed here.
     TimedOut(Duration),
     /// The server's own status.
-    Status { code: Code, message: String },
+    Status {
+        code: Code,
+        message: String,
+        advice: Advice,
+    },
     /// An HTTP status other than 200, and no gRPC status with it.
     Http(u16),
     /// HTTP 200 with another content type than gRPC's.
@@ -39,8 +44,26 @@ pub(crate) enum CallError {
     UnknownStatus(String),
     /// The server reset the stream.
     Reset(h2::Reason),
+    /// The server announced the connection's end (GOAWAY) and did not process the request.
+    GoneAway(h2::Reason),
+    /// The connection had ended before the request was sent on it.
+    NotSent(Vec<String>),
     /// The server or the network ended the connection.
     Lost(Vec<String>),
+    /// What the server sent is not HTTP/2.
+    Garbled(Vec<String>),
+    /// A defect in this program or below it, contained.
+    Panicked,
+}
+
+/// What a server says of another try.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Advice {
+    #[default]
+    None,
+    /// After this time, and no other (gRFC A6 "pushback", or `google.rpc.RetryInfo`).
+    After(Duration),
+    Never,
 }
 
 /// What a server sent in one call.
@@ -52,6 +75,7 @@ struct Parts {
     http_status: Option<u16>,
     content_type: String,
     grpc_status: Vec<HeaderValue>,
+    pushback: Option<HeaderValue>,
     /// The response's body as far as it came.
     body: Received,
     /// Whether the body came to its end.
@@ -67,6 +91,7 @@ struct Received {
 
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_DETAILS: &str = "grpc-status-details-bin";
+const GRPC_PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// The flag and the length before each message (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
@@ -104,7 +129,11 @@ impl Seen {
     /// Headers or trailers, made safe for the library, which panics on details that are no base64.
     fn look(&self, headers: &mut HeaderMap) {
         let statuses: Vec<_> = headers.get_all(GRPC_STATUS).iter().cloned().collect();
-        self.update(|parts| parts.grpc_status.extend(statuses));
+        let pushback = headers.get(GRPC_PUSHBACK).cloned();
+        self.update(|parts| {
+            parts.grpc_status.extend(statuses);
+            parts.pushback = parts.pushback.take().or(pushback);
+        });
         let decodes = |value: &HeaderValue| {
             let value = value.as_bytes();
             BASE64.decode(value).is_ok() || BASE64_NOPAD.decode(value).is_ok()
@@ -126,6 +155,7 @@ impl Seen {
                 return Err(CallError::Status {
                     code,
                     message: String::new(),
+                    advice: parts.advice(None),
                 });
             }
             None => return Err(CallError::NoStatus),
@@ -149,7 +179,8 @@ impl Seen {
             Ok(Some(code)) => {
                 return CallError::Status {
                     code,
-                    message: cut(status.message()),
+                    message: status.message().to_owned(),
+                    advice: parts.advice(Some(status)),
                 };
             }
             Err(error) => return error,
@@ -202,6 +233,26 @@ impl Parts {
         }
     }
 
+    /// What the server says of another try; its pushback counts for more than its `RetryInfo`.
+    fn advice(&self, status: Option<&Status>) -> Advice {
+        if let Some(pushback) = &self.pushback {
+            // gRFC A6: what is negative, or no number at all, asks for no further try.
+            let millis = pushback.to_str().ok().and_then(|text| text.parse().ok());
+            return millis.map_or(Advice::Never, |millis: u32| {
+                Advice::After(Duration::from_millis(millis.into()))
+            });
+        }
+        let delay = status
+            .and_then(StatusExt::get_details_retry_info)
+            .and_then(|info| info.retry_delay);
+        match delay {
+            None => Advice::None,
+            // As far as pushback goes: who asks for more asks for no further try.
+            Some(delay) if delay.as_millis() > u128::from(u32::MAX) => Advice::Never,
+            Some(delay) => Advice::After(delay),
+        }
+    }
+
     /// What says that the response is none of gRPC.
     fn not_grpc(&self) -> Option<CallError> {
         if let Some(status) = self.http_status.filter(|status| *status != 200) {
@@ -243,13 +294,37 @@ fn broken(error: Option<&(dyn Error + 'static)>) -> Option<CallError> {
     if let Some(h2) = find::<h2::Error>(error) {
         return Some(match h2.reason() {
             Some(reason) if h2.is_reset() && h2.is_remote() => CallError::Reset(reason),
+            Some(reason) if h2.is_go_away() && h2.is_remote() => CallError::GoneAway(reason),
+            _ if is_garbled(h2) => CallError::Garbled(chain(h2)),
             _ => CallError::Lost(chain(h2)),
         });
     }
-    find::<hyper::Error>(error).map(|error| CallError::Lost(chain(error)))
+    find::<hyper::Error>(error).map(|error| {
+        if error.is_canceled() || error.is_closed() {
+            CallError::NotSent(chain(error))
+        } else {
+            CallError::Lost(chain(error))
+        }
+    })
 }
 
-fn find<'e, E: Error + 'static>(mut error: Option<&'e (dyn Error + 'static)>) -> Option<&'e E> {
+/// Whether this side ended the connection because what it read is not HTTP/2.
+pub(super) fn is_garbled(error: &h2::Error) -> bool {
+    error.is_library()
+        && matches!(
+            error.reason(),
+            Some(
+                h2::Reason::PROTOCOL_ERROR
+                    | h2::Reason::FRAME_SIZE_ERROR
+                    | h2::Reason::FLOW_CONTROL_ERROR
+                    | h2::Reason::COMPRESSION_ERROR
+            )
+        )
+}
+
+pub(super) fn find<'e, E: Error + 'static>(
+    mut error: Option<&'e (dyn Error + 'static)>,
+) -> Option<&'e E> {
     while let Some(here) = error {
         if let Some(found) = here.downcast_ref() {
             return Some(found);
@@ -276,7 +351,7 @@ pub(super) struct Transport {
     pub(super) sender: http2::SendRequest<Body>,
     pub(super) seen: Arc<Seen>,
     pub(super) user_agent: HeaderValue,
-    pub(super) metadata: Metadata,
+    pub(super) metadata: Arc<Metadata>,
 }
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -302,6 +377,8 @@ impl tower_service::Service<Request<Body>> for Transport {
             let mut response = answer.await?;
             seen.update(|parts| {
                 parts.http_status = Some(response.status().as_u16());
+                // With the headers alone ("Trailers-Only") nobody asks for the body's end.
+                parts.ended = response.body().is_end_stream();
                 parts.content_type = response
                     .headers()
                     .get(header::CONTENT_TYPE)

@@ -22,7 +22,7 @@ use tonic::body::Body;
 
 use super::{
     Target,
-    call::chain,
+    call::{chain, find, is_garbled},
     greeting::{Greeted, Greeting},
     tcp::{connect_any, look_up},
     tunnel::tunnel,
@@ -126,6 +126,9 @@ pub(crate) enum Cause {
 /// Windows and frames for requests of about a mebibyte; what a server sends is a few bytes.
 const RECEIVE_WINDOW: u32 = 256 << 10;
 
+/// Some servers put all that went wrong into `grpc-message`.
+const LARGEST_HEADERS: u32 = 2 << 20;
+
 /// How long a PING may stay unanswered before the connection counts as lost, as gRPC has it
 /// (doc/keepalive.md, `GRPC_ARG_KEEPALIVE_TIMEOUT_MS`).
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
@@ -136,8 +139,31 @@ pub(super) struct Connected {
     pub(super) sender: http2::SendRequest<Body>,
     /// What moves its bytes.
     pub(super) driver: JoinHandle<()>,
+    /// How many requests may be open at a time.
+    pub(super) max_streams: Option<u32>,
     /// What ended it, when something has.
-    pub(super) end: watch::Receiver<Option<Vec<String>>>,
+    pub(super) end: watch::Receiver<Option<Ended>>,
+}
+
+/// What ended a connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ended {
+    pub(super) causes: Vec<String>,
+    /// Whether what the server sent was not HTTP/2.
+    pub(super) garbled: bool,
+    /// The reason that the server gave.
+    pub(super) reason: Option<h2::Reason>,
+}
+
+impl Ended {
+    fn by(error: &hyper::Error) -> Self {
+        let h2 = find::<h2::Error>(Some(error));
+        Self {
+            causes: chain(error),
+            garbled: h2.is_some_and(is_garbled),
+            reason: h2.filter(|h2| h2.is_remote()).and_then(h2::Error::reason),
+        }
+    }
 }
 
 /// The URI that requests are made for: scheme and `:authority`.
@@ -162,6 +188,9 @@ pub(super) async fn dial(
         stage: Cell::new(Stage::Dns),
         watch,
     };
+    if let Some(tls) = &target.tls {
+        tls.begin();
+    }
     let started = Instant::now();
     let limit = target.connect_timeout;
     let connected = tokio::time::timeout(limit, stages(target, &progress)).await;
@@ -311,6 +340,7 @@ where
         .timer(TokioTimer::new())
         .initial_stream_window_size(RECEIVE_WINDOW)
         .initial_connection_window_size(RECEIVE_WINDOW)
+        .max_header_list_size(LARGEST_HEADERS)
         .keep_alive_interval(target.keepalive)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .handshake(TokioIo::new(stream))
@@ -320,17 +350,18 @@ where
     let (tell, told) = watch::channel(None);
     let driver = tokio::spawn(async move {
         let result = connection.await;
-        let causes = result.as_ref().err().map(|error| chain(error));
-        tell.send_replace(Some(causes.unwrap_or_default()));
+        let how = result.as_ref().err().map(Ended::by);
+        tell.send_replace(Some(how.unwrap_or_default()));
         // Before the greeting somebody waits for this; later the calls are told.
         let _ = ended.send(result);
     });
     match greeting.await {
-        Ok(Greeting::Settings) => {
+        Ok(Greeting::Settings { max_streams }) => {
             (progress.watch)(Finding::Settings);
             Ok(Connected {
                 sender,
                 driver,
+                max_streams,
                 end: told,
             })
         }

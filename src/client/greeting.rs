@@ -14,7 +14,10 @@ use tokio::{
 /// What a server's first bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Greeting {
-    Settings,
+    Settings {
+        /// How many requests may be open at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`).
+        max_streams: Option<u32>,
+    },
     /// The first bytes of something else.
     Other(Vec<u8>),
 }
@@ -55,7 +58,9 @@ impl<S> Greeted<S> {
                 if usize::from(high) << 8 | usize::from(low) <= LONGEST =>
             {
                 let length = HEADER + (usize::from(high) << 8 | usize::from(low));
-                (self.first.len() >= length).then_some(Greeting::Settings)
+                (self.first.len() >= length).then(|| Greeting::Settings {
+                    max_streams: max_streams(&self.first[HEADER..length]),
+                })
             }
             [_, _, _, _, ..] => Some(self.other()),
             [_, ..] if ended => Some(self.other()),
@@ -71,6 +76,14 @@ impl<S> Greeted<S> {
     fn other(&self) -> Greeting {
         Greeting::Other(self.first.iter().take(SHOWN).copied().collect())
     }
+}
+
+/// RFC 9113 section 6.5.1: settings of 6 bytes, 2 of which say which it is.
+fn max_streams(settings: &[u8]) -> Option<u32> {
+    const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
+    let mut values = settings.chunks_exact(6).rev();
+    let found = values.find(|setting| setting.starts_with(&MAX_CONCURRENT_STREAMS))?;
+    found[2..].try_into().ok().map(u32::from_be_bytes)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {

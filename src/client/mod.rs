@@ -10,21 +10,18 @@ mod tunnel;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Uri, uri::PathAndQuery};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
-pub(crate) use call::CallError;
+pub(crate) use call::{Advice, CallError};
 use call::{Seen, Transport};
-use dial::Connected;
 pub(crate) use dial::{Cause, ConnectError, Finding, Session, Stage};
+use dial::{Connected, Ended};
 
 use crate::{
-    endpoint::Endpoint,
-    metadata::Metadata,
-    proxy::Proxy,
-    tls::ClientTls,
-    wire::{Contract, PushCodec},
+    endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls, wire::PushCodec,
 };
 
 /// How to reach a server.
@@ -55,12 +52,20 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Client {
     connected: Connected,
+    /// Room for open requests: what waits for it in the stack below would wait on its deadline.
+    room: Arc<Semaphore>,
+    call: Arc<Call>,
+}
+
+/// What all calls on a connection have in common.
+#[derive(Debug)]
+struct Call {
     origin: Uri,
     timeout: Duration,
     user_agent: HeaderValue,
-    metadata: Metadata,
+    metadata: Arc<Metadata>,
     gzip: bool,
-    contract: Arc<Contract>,
+    path: PathAndQuery,
 }
 
 impl Client {
@@ -71,9 +76,9 @@ impl Client {
     /// The stage that failed, or that was under way when `connect_timeout` had passed.
     pub(crate) async fn connect(
         target: &Target,
-        contract: Arc<Contract>,
+        path: &PathAndQuery,
     ) -> Result<Self, ConnectError> {
-        Self::connect_watched(target, contract, &|_| {}).await
+        Self::connect_watched(target, path, &|_| {}).await
     }
 
     /// The same, with each stage's finding handed to `watch`.
@@ -83,17 +88,24 @@ impl Client {
     /// As [`Client::connect`].
     pub(crate) async fn connect_watched(
         target: &Target,
-        contract: Arc<Contract>,
+        path: &PathAndQuery,
         watch: &dyn Fn(Finding),
     ) -> Result<Self, ConnectError> {
+        let connected = dial::dial(target, watch).await?;
+        // With none it would wait for ever for the server to change its mind.
+        let room = connected.max_streams.map_or(u32::MAX, |most| most.max(1));
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
         Ok(Self {
-            connected: dial::dial(target, watch).await?,
-            origin: dial::origin(target),
-            timeout: target.timeout,
-            user_agent: target.user_agent.clone(),
-            metadata: target.metadata.clone(),
-            gzip: target.gzip,
-            contract,
+            connected,
+            room: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))),
+            call: Arc::new(Call {
+                origin: dial::origin(target),
+                timeout: target.timeout,
+                user_agent: target.user_agent.clone(),
+                metadata: Arc::new(target.metadata.clone()),
+                gzip: target.gzip,
+                path: path.clone(),
+            }),
         })
     }
 
@@ -103,13 +115,19 @@ impl Client {
     ///
     /// How the call ended. The deadline is the server's to keep (`grpc-timeout`) and is kept here
     /// too.
-    pub(crate) async fn send(&self, message: Bytes) -> Result<i32, CallError> {
-        let call = self.call(tokio_stream::once(message));
-        match tokio::time::timeout(self.timeout, call).await {
-            Ok(Err(CallError::Lost(causes))) => Err(CallError::Lost(self.why_lost(causes).await)),
-            Ok(answer) => answer,
-            Err(_) => Err(CallError::TimedOut(self.timeout)),
-        }
+    pub(crate) fn send(
+        &self,
+        message: Bytes,
+    ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
+        let timeout = self.call.timeout;
+        self.call_within(tokio_stream::once(message), timeout)
+    }
+
+    /// Waits until another request may be open; what is held as long as it is.
+    pub(crate) fn room(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
+        let room = Arc::clone(&self.room);
+        // It is never closed.
+        async { room.acquire_owned().await.ok() }
     }
 
     /// Opens the call and sends no message, so that nothing can be applied. A server that does not
@@ -119,33 +137,30 @@ impl Client {
     ///
     /// How the call ended within `patience`.
     pub(crate) async fn knock(&self, patience: Duration) -> Result<(), CallError> {
-        match tokio::time::timeout(patience, self.call(tokio_stream::pending())).await {
-            Ok(Err(CallError::Lost(causes))) => Err(CallError::Lost(self.why_lost(causes).await)),
-            Ok(Err(error)) => Err(error),
+        match self.call_within(tokio_stream::pending(), patience).await {
             // It did not even wait for a message, or it still waits.
-            Ok(Ok(_)) | Err(_) => Ok(()),
+            Ok(_) | Err(CallError::TimedOut(_)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
-    async fn call<S>(&self, messages: S) -> Result<i32, CallError>
+    fn call_within<S>(
+        &self,
+        messages: S,
+        limit: Duration,
+    ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static
     where
         S: Stream<Item = Bytes> + Send + 'static,
     {
-        let mut request = tonic::Request::new(messages);
-        request.set_timeout(self.timeout);
         let transport = self.transport();
-        let seen = Arc::clone(&transport.seen);
-        let mut grpc = Grpc::with_origin(transport, self.origin.clone());
-        if self.gzip {
-            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
-        }
-        grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
-        let answer = grpc
-            .client_streaming(request, self.contract.path.clone(), PushCodec)
-            .await;
-        match answer {
-            Ok(response) => seen.success(response.into_inner()),
-            Err(status) => Err(seen.failure(&status)),
+        let call = Arc::clone(&self.call);
+        let end = self.connected.end.clone();
+        async move {
+            match tokio::time::timeout(limit, call.make(transport, messages)).await {
+                Ok(Err(error)) => Err(explain(error, end).await),
+                Ok(answer) => answer,
+                Err(_) => Err(CallError::TimedOut(limit)),
+            }
         }
     }
 
@@ -153,21 +168,59 @@ impl Client {
         Transport {
             sender: self.connected.sender.clone(),
             seen: Arc::default(),
-            user_agent: self.user_agent.clone(),
-            metadata: self.metadata.clone(),
+            user_agent: self.call.user_agent.clone(),
+            metadata: Arc::clone(&self.call.metadata),
         }
     }
+}
 
-    /// What ended the connection, which a call on it learns no more of than that it is closed.
-    async fn why_lost(&self, causes: Vec<String>) -> Vec<String> {
-        let mut end = self.connected.end.clone();
-        let told = tokio::time::timeout(LAST_WORDS, end.wait_for(Option::is_some)).await;
-        let why = told
-            .ok()
-            .and_then(Result::ok)
-            .and_then(|why| why.clone())
-            .unwrap_or_default();
-        if why.is_empty() { causes } else { why }
+impl Call {
+    async fn make<S>(&self, transport: Transport, messages: S) -> Result<i32, CallError>
+    where
+        S: Stream<Item = Bytes> + Send + 'static,
+    {
+        let mut request = tonic::Request::new(messages);
+        request.set_timeout(self.timeout);
+        let seen = Arc::clone(&transport.seen);
+        let mut grpc = Grpc::with_origin(transport, self.origin.clone());
+        if self.gzip {
+            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+        }
+        grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
+        let answer = grpc
+            .client_streaming(request, self.path.clone(), PushCodec)
+            .await;
+        match answer {
+            Ok(response) => seen.success(response.into_inner()),
+            Err(status) => Err(seen.failure(&status)),
+        }
+    }
+}
+
+/// What ended a connection, which a call on it learns no more of than that it is closed.
+async fn explain(error: CallError, mut end: watch::Receiver<Option<Ended>>) -> CallError {
+    let ended = match &error {
+        CallError::Lost(_) => {
+            let told = tokio::time::timeout(LAST_WORDS, end.wait_for(Option::is_some)).await;
+            told.ok().and_then(Result::ok).and_then(|told| told.clone())
+        }
+        // Others may be open on the connection still, so that its end may be far.
+        CallError::NotSent(_) => end.borrow().clone(),
+        _ => None,
+    };
+    match (error, ended) {
+        (_, Some(ended)) if ended.garbled => CallError::Garbled(ended.causes),
+        (
+            _,
+            Some(Ended {
+                reason: Some(reason),
+                ..
+            }),
+        ) if reason != h2::Reason::NO_ERROR => CallError::GoneAway(reason),
+        (CallError::Lost(_), Some(ended)) if !ended.causes.is_empty() => {
+            CallError::Lost(ended.causes)
+        }
+        (error, _) => error,
     }
 }
 

@@ -65,3 +65,43 @@ pub(super) async fn connect_any(addresses: Vec<SocketAddr>) -> Result<Opened, Ca
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn every_address_of_a_name_is_tried() {
+        let (closed, refuses) = listener();
+        drop(closed);
+        let (_open, takes) = listener();
+        let Ok(opened) = connect_any(vec![refuses, takes]).await else {
+            panic!("somebody is there");
+        };
+        assert_eq!(opened.address, takes);
+        let failed: Vec<_> = opened
+            .failures
+            .iter()
+            .map(|(address, _)| *address)
+            .collect();
+        assert_eq!(failed, [refuses]);
+        let Err(Cause::Refused(failures)) = connect_any(vec![refuses, refuses]).await else {
+            panic!("nobody is there");
+        };
+        assert_eq!(failures.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_address_is_itself() {
+        let found = look_up("::1", 7).await.expect("an address");
+        assert_eq!(found, ["[::1]:7".parse().expect("an address")]);
+    }
+}

@@ -96,6 +96,15 @@ pub(crate) struct Timeouts {
     pub(crate) request: Duration,
 }
 
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+        }
+    }
+}
+
 /// What protects the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Security {

@@ -1,8 +1,11 @@
 //! Connection options back to the flags that ask for them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use super::{Connection, MetadataPlan, Security};
+use super::{Connection, MetadataPlan, Security, Timeouts};
 use crate::{
     failure::Mend,
     proxy::{Proxies, Proxy},
@@ -51,7 +54,7 @@ impl Connection {
         mended
     }
 
-    /// The flags, less what only bounds how long things take. Secrets are not shown.
+    /// The flags. Secrets are not shown.
     pub(super) fn flags(&self) -> Vec<String> {
         let mut flags = vec!["--server".to_owned(), self.endpoint.to_string()];
         let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
@@ -72,9 +75,31 @@ impl Connection {
         if let Some(method) = &self.method {
             add("--method", method.as_str());
         }
+        if let Some(interval) = self.keepalive {
+            add("--keepalive-time", &millis(interval));
+        }
         self.security.flags(&mut flags);
         flags
     }
+}
+
+impl Timeouts {
+    /// Those that are not the usual ones.
+    pub(super) fn flags(&self) -> Vec<String> {
+        let usual = Self::default();
+        [
+            ("--connect-timeout", self.connect, usual.connect),
+            ("--timeout", self.request, usual.request),
+        ]
+        .into_iter()
+        .filter(|(_, given, usual)| given != usual)
+        .flat_map(|(flag, given, _)| [flag.to_owned(), millis(given)])
+        .collect()
+    }
+}
+
+fn millis(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
 }
 
 impl Security {

@@ -52,7 +52,11 @@ pub(super) fn read(
         output.warning(&warning);
     }
     if validated.is_refused() {
-        return Err(Failure::refused(&validated.counts, &validated.problems));
+        return Err(Failure::refused(
+            &validated.counts,
+            &validated.problems,
+            "sent",
+        ));
     }
     plan.guards.check(&validated)?;
     if validated.counts.read == 0 {

@@ -4,6 +4,7 @@ pub(crate) mod check;
 mod connection;
 mod flags;
 mod input;
+pub(crate) mod ledger;
 pub(crate) mod probe;
 pub(crate) mod push;
 mod rehearsal;

@@ -1,9 +1,6 @@
 //! `probe`: goes the way to the server stage by stage and says where it ends.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::uri::PathAndQuery;
 use tokio::runtime;
@@ -17,7 +14,6 @@ use crate::{
     report::ProbeReport,
     signal::Signals,
     tls::ClientTls,
-    wire::Contract,
 };
 
 pub(crate) struct Plan {
@@ -39,9 +35,9 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
-    let contract = Arc::new(plan.connection.contract());
+    let contract = plan.connection.contract();
     let target = plan.connection.target(plan.timeouts)?;
-    let found = go(&target, &contract)?;
+    let found = go(&target, &contract.path)?;
     let failure = failure(&found, &target);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -53,7 +49,7 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     Ok(report)
 }
 
-fn go(target: &Target, contract: &Arc<Contract>) -> Result<Probe, Failure> {
+fn go(target: &Target, path: &PathAndQuery) -> Result<Probe, Failure> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -61,7 +57,7 @@ fn go(target: &Target, contract: &Arc<Contract>) -> Result<Probe, Failure> {
     let found = runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
         tokio::select! {
-            found = probe::probe(target, Arc::clone(contract)) => Ok(found),
+            found = probe::probe(target, path) => Ok(found),
             signal = signals.wait() => Err(Failure::stopped(signal)),
         }
     });
@@ -99,7 +95,11 @@ fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Ve
             mend.and_then(|mend| mended(given, mend, target.tls.as_ref()))
         }
     };
-    mended.map_or_else(Vec::new, |connection| connection.flags())
+    mended.map_or_else(Vec::new, |connection| {
+        let mut flags = connection.flags();
+        flags.extend(plan.timeouts.flags());
+        flags
+    })
 }
 
 /// Changes flags until what the server presented is trusted; `None` where they don't help.

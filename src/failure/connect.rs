@@ -1,12 +1,17 @@
 //! Connections and calls that failed, in words.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use tonic::Code;
 
-use super::{Failure, Kind, TLS, UNREACHABLE};
-use crate::client::{CallError, Cause, ConnectError, Stage};
+use super::{Failure, Kind, OTHER, TLS, UNREACHABLE};
+use crate::{
+    client::{CallError, Cause, ConnectError, Stage},
+    delivery::Why,
+    record::MaskedToken,
+    source::Position,
+};
 
 impl Failure {
     /// No connection.
@@ -97,7 +102,7 @@ impl Failure {
             CallError::TimedOut(limit) => failed(Code::DeadlineExceeded)
                 .cause(format!("no answer within {}", seconds(*limit)))
                 .hint("--timeout waits longer; a smaller --batch-records asks for less at once"),
-            CallError::Status { code, message } => status(server, *code, message),
+            CallError::Status { code, message, .. } => status(server, *code, message),
             CallError::Http(status) => failed(code_of_http(*status))
                 .cause(format!("HTTP status {status} instead of a gRPC response"))
                 .hint("a proxy or another server may answer at this address"),
@@ -118,12 +123,117 @@ impl Failure {
                 "the server reset the request: {}",
                 reason.description()
             )),
-            CallError::Lost(causes) => {
+            CallError::GoneAway(reason) => failed(Code::Unavailable)
+                .cause(format!(
+                    "the server ended the connection: {}",
+                    reason.description()
+                ))
+                .hint("check the server's log, or run it again later"),
+            CallError::Garbled(causes) => {
+                let mut failure =
+                    failed(Code::Unavailable).cause("what the server sent is not HTTP/2");
+                failure.causes.extend(causes.iter().cloned());
+                failure.hint("check the port, and what stands between here and the server")
+            }
+            CallError::Panicked => Self::new(
+                Kind::Internal,
+                OTHER,
+                format!("{server}: the request failed by a defect of this program"),
+            )
+            .hint("please report it with what stands above; the other requests went on"),
+            CallError::NotSent(causes) | CallError::Lost(causes) => {
                 let mut failure = failed(Code::Unavailable).cause("the connection was lost");
                 failure.causes.extend(causes.iter().cloned());
                 failure.hint("check the server's log; run it again: an update that did arrive does no harm twice")
             }
         }
+    }
+}
+
+impl Failure {
+    /// The same after so many tries.
+    pub(crate) fn after(self, tries: u32) -> Self {
+        match tries {
+            0 | 1 => self,
+            tries => self.cause(format!("tried {tries} times")),
+        }
+    }
+
+    /// The time for the whole run was over: in a request, or after what failed last.
+    pub(crate) fn max_time(
+        server: &str,
+        limit: Duration,
+        in_request: bool,
+        last: Option<Self>,
+    ) -> Self {
+        let passed = format!("--max-time {} passed", seconds(limit));
+        let failure = match last {
+            _ if in_request => {
+                let message = format!("{server}: {passed} before all was answered");
+                let failure = Self::rpc(Code::DeadlineExceeded, message);
+                match last {
+                    Some(last) => failure.and(last),
+                    None => failure,
+                }
+            }
+            Some(last) => {
+                let failure = Self::new(last.kind, last.exit_code, format!("{server}: {passed}"));
+                failure.and(last)
+            }
+            None => Self::new(
+                Kind::Unreachable,
+                UNREACHABLE,
+                format!("{server} could not be reached: {passed}"),
+            ),
+        };
+        failure.hint("--max-time gives the run longer")
+    }
+
+    /// The same with a record that the server refused, by its masked token and its place.
+    pub(crate) fn naming(
+        self,
+        token: &[u8],
+        place: Option<(Arc<str>, Position)>,
+        error: &CallError,
+    ) -> Self {
+        let why = reason(&Why::Rejected(error.clone()));
+        let token = MaskedToken(token);
+        let failure = self.cause(match place {
+            Some((file, at)) => format!("{file}: {}: {token}: {why}", super::input::place(at)),
+            None => format!("{token}: {why}"),
+        });
+        if error.is_about_size() {
+            return failure
+                .hint("the server takes no message as large as that record: ask whoever runs it");
+        }
+        failure
+    }
+}
+
+/// Why a record was not acknowledged, in few words.
+pub(crate) fn reason(why: &Why) -> String {
+    let short = |error: &CallError| match error {
+        CallError::Status { .. } if error.is_about_size() => "too large for the server".to_owned(),
+        CallError::Status { code, .. } => name(*code).to_owned(),
+        CallError::TimedOut(_) => "no answer in time".to_owned(),
+        CallError::Http(status) => format!("HTTP status {status}"),
+        CallError::Reset(_) => "the server reset the request".to_owned(),
+        CallError::GoneAway(_) | CallError::NotSent(_) | CallError::Lost(_) => {
+            "the connection was lost".to_owned()
+        }
+        CallError::Panicked => "a defect of this program".to_owned(),
+        CallError::NotGrpc { .. }
+        | CallError::Malformed(_)
+        | CallError::NoMessage
+        | CallError::NoStatus
+        | CallError::UnknownStatus(_)
+        | CallError::Garbled(_) => "no answer that can be understood".to_owned(),
+    };
+    match why {
+        Why::Code(code) => format!("rejected: code {code}"),
+        Why::Rejected(error) => format!("rejected: {}", short(error)),
+        Why::Failed(error) => format!("unsent: {}", short(error)),
+        Why::Ended => "unsent: the push ended before".to_owned(),
     }
 }
 

@@ -12,8 +12,9 @@ use crate::{
 };
 
 impl Failure {
-    /// Input that was refused: every problem that is shown is a cause.
-    pub(crate) fn refused(counts: &Counts, problems: &[Problem]) -> Self {
+    /// Input that was refused: every problem that is shown is a cause. `done` is what was therefore
+    /// not done with it.
+    pub(crate) fn refused(counts: &Counts, problems: &[Problem], done: &str) -> Self {
         let inputs = format!(
             "{} can't be read to the end",
             count(counts.documents, "input")
@@ -29,7 +30,7 @@ impl Failure {
             (_, 0) => records,
             (_, _) => format!("{inputs}, {records}"),
         };
-        let message = format!("{message}; nothing was sent");
+        let message = format!("{message}; nothing was {done}");
         let mut failure = Self::new(Kind::Input, INPUT, message);
         failure.causes = problems.iter().map(sentence).collect();
         let all = counts.invalid + counts.documents;
@@ -66,6 +67,34 @@ impl Failure {
             ),
         )
         .hint("check that the input is the one that was meant")
+    }
+
+    /// More known tokens with another time than there may be.
+    pub(crate) fn too_many_changes(changed: u64, allowed: u64, rail: &str) -> Self {
+        Self::new(
+            Kind::Input,
+            INPUT,
+            format!(
+                "{} of tokens in the ledger would change, --max-changes {rail} allows {allowed}; nothing was sent",
+                count(changed, "time")
+            ),
+        )
+        .hint("check that the input is the one that was meant; a larger --max-changes lets it through")
+    }
+
+    /// Times that are earlier than those that the server acknowledged before.
+    pub(crate) fn shortened(shortened: u64, examples: Vec<String>) -> Self {
+        let mut failure = Self::new(
+            Kind::Input,
+            INPUT,
+            format!(
+                "{} earlier than in the ledger, --refuse-shortened does not allow it; nothing was sent",
+                count(shortened, "expire time")
+            ),
+        )
+        .hint("check that the input is the one that was meant; without --refuse-shortened it is sent");
+        failure.causes = examples;
+        failure
     }
 
     /// An input that is no longer what was validated.
@@ -123,7 +152,7 @@ fn sentence(problem: &Problem) -> String {
     text
 }
 
-fn place(at: Position) -> String {
+pub(super) fn place(at: Position) -> String {
     let mut text = String::new();
     if at.record > 0 {
         let _ = write!(text, "record {}, ", at.record);

@@ -4,6 +4,7 @@
 
 mod connect;
 mod input;
+mod ledger;
 mod mend;
 mod tls;
 
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tonic::Code;
 
-pub(crate) use self::{input::warnings, mend::Mend};
+pub(crate) use self::{connect::reason, input::warnings, mend::Mend};
 use crate::{
     metadata::{Metadata, MetadataError},
     proxy::ProxyError,
@@ -59,6 +60,8 @@ const INPUT: u8 = 4;
 const UNREACHABLE: u8 = 5;
 const TLS: u8 = 6;
 const CODE: u8 = 7;
+/// A dry run that would send something, where it was asked to say so.
+pub(crate) const WOULD_SEND: u8 = 20;
 /// Added to a gRPC status.
 const RPC: u8 = 64;
 
@@ -86,8 +89,15 @@ impl Failure {
     /// The same, with each text as `mask` leaves it.
     pub(crate) fn masked(mut self, mut mask: impl FnMut(&str) -> String) -> Self {
         for cause in &mut self.causes {
-            *cause = mask(cause);
+            // Cut only now: a half of a token is not recognised.
+            *cause = cut(&mask(cause));
         }
+        self
+    }
+
+    /// The same without what others had to say.
+    pub(crate) fn without_causes(mut self) -> Self {
+        self.causes.clear();
         self
     }
 
@@ -95,7 +105,9 @@ impl Failure {
     pub(crate) fn hiding(self, metadata: &Metadata) -> Self {
         self.masked(|text| {
             let mut mask = Mask::new(text);
-            metadata.secrets().for_each(|secret| mask.hide(secret));
+            for secret in metadata.secrets() {
+                mask.hide(&secret);
+            }
             mask.masked()
         })
     }
@@ -155,6 +167,26 @@ impl Failure {
             format!("{} can't be written", what.display()),
         )
         .cause(error.to_string())
+    }
+
+    /// An output that could not be written while records were sent; what it was is told with it.
+    pub(crate) fn output_failed(acknowledged: u64) -> Self {
+        Self::new(
+            Kind::Internal,
+            OTHER,
+            "an output can't be written any more, and so no more was sent",
+        )
+        .cause(format!("{} acknowledged", count(acknowledged, "record")))
+    }
+
+    /// Rejects that would lack some of the records that were not acknowledged.
+    pub(crate) fn incomplete(rejects: &Path) -> Self {
+        let rejects = rejects.display();
+        Self::new(
+            Kind::Internal,
+            OTHER,
+            format!("{rejects} stays as it was: not all that is unsent could be read again"),
+        )
     }
 
     pub(crate) fn stdout(error: &io::Error) -> Self {
@@ -285,6 +317,15 @@ impl fmt::Display for Failure {
     }
 }
 
+/// No more of somebody else's message than a person reads.
+fn cut(message: &str) -> String {
+    const LONGEST: usize = 500;
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
 fn signal_name(signal: Signal) -> &'static str {
     match signal {
         Signal::Hangup => "SIGHUP",
@@ -299,7 +340,7 @@ pub(crate) fn date(seconds: i64) -> String {
 }
 
 /// A number with its noun, `s` for all but one.
-fn count(number: impl Into<u64>, noun: &str) -> String {
+pub(crate) fn count(number: impl Into<u64>, noun: &str) -> String {
     match number.into() {
         1 => format!("1 {noun}"),
         number => format!("{number} {noun}s"),

@@ -171,6 +171,9 @@ fn why(reason: &Reason, name: &str, certificate: &Inspected) -> String {
         Reason::NoName => "it has no name to compare".to_owned(),
         Reason::Purpose => "its key may not be used to serve TLS".to_owned(),
         Reason::Version1 => "it is of X.509 version 1, and the server speaks TLS 1.2".to_owned(),
+        Reason::Version1Issued => {
+            "it is of X.509 version 1, which serves TLS only where it is itself trusted".to_owned()
+        }
         Reason::NotTheGivenOne => {
             "it is self-signed, and another one than the certificate given".to_owned()
         }
@@ -194,6 +197,14 @@ fn why(reason: &Reason, name: &str, certificate: &Inspected) -> String {
         }
         Reason::WeakSignature => "it is signed over SHA-1 or MD5, which can be forged".to_owned(),
         Reason::WeakKey { bits } => format!("its RSA key has {bits} bits, which can be broken"),
+        Reason::WeakIssuerSignature { issuer } => format!(
+            "its authority {} is signed over SHA-1 or MD5, which can be forged",
+            subject(issuer)
+        ),
+        Reason::WeakIssuerKey { issuer, bits } => format!(
+            "its authority {} has an RSA key of {bits} bits, which can be broken",
+            subject(issuer)
+        ),
         Reason::Other(error) => error.to_string(),
     }
 }
@@ -238,13 +249,18 @@ fn hint(reason: &Reason, certificate: &Inspected, anchors: &[String]) -> Option<
         Reason::AnchorDates(_) => {
             "a new certificate of that authority is needed, here and in --cacert".to_owned()
         }
-        Reason::AuthorityAsServer => "--cacert with this very certificate".to_owned(),
+        Reason::AuthorityAsServer | Reason::Version1Issued => {
+            "--cacert with this very certificate".to_owned()
+        }
         Reason::WeakSignature => {
             "the server needs a certificate signed over SHA-256 or better".to_owned()
         }
         Reason::WeakKey { .. } => {
             "the server needs a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more"
                 .to_owned()
+        }
+        Reason::WeakIssuerSignature { .. } | Reason::WeakIssuerKey { .. } => {
+            "the server needs a certificate of an authority that is not outdated".to_owned()
         }
         Reason::Unreadable(_) | Reason::Other(_) => return None,
     })

@@ -20,6 +20,13 @@ pub(crate) struct Mask<'t> {
     lower: String,
     has_escapes: bool,
     has_lists: bool,
+    /// What the text is once what is written out in it is read, in lower case.
+    readings: Vec<String>,
+    /// Whether a token is in one of these, where its place in the text is not known.
+    is_quoted: bool,
+    /// How often the secret that is looked for is in the text, and in a reading of it.
+    plain: usize,
+    read: usize,
     found: Vec<(String, String)>,
 }
 
@@ -30,6 +37,10 @@ impl<'t> Mask<'t> {
             lower: text.to_ascii_lowercase(),
             has_escapes: text.contains('\\'),
             has_lists: text.contains('['),
+            readings: readings(text),
+            is_quoted: false,
+            plain: 0,
+            read: 0,
             found: Vec::new(),
         }
     }
@@ -55,14 +66,36 @@ impl<'t> Mask<'t> {
                 self.look_for_form(token, &numbers.join(separator));
             }
         }
+        self.looked();
     }
 
     /// Looks for a text that must not be shown at all.
     pub(crate) fn hide(&mut self, secret: &str) {
         let form = secret.to_ascii_lowercase();
-        if !form.is_empty() && self.lower.contains(&form) {
+        if !form.is_empty() && self.finds(&form) {
             self.found.push((form, "(hidden)".to_owned()));
         }
+        self.looked();
+    }
+
+    /// Whether a form, in lower case, is in the text as it stands.
+    fn finds(&mut self, form: &str) -> bool {
+        let count = |text: &String| memchr::memmem::find_iter(text.as_bytes(), form).count();
+        let plain = count(&self.lower);
+        self.plain += plain;
+        // By chance a short one is in any text.
+        if form.len() >= SHORT {
+            let most = self.readings.iter().map(count).max();
+            self.read += most.unwrap_or_default();
+        }
+        plain > 0
+    }
+
+    /// Ends the search for one secret. More of it in what the text is once it is read than in the
+    /// text as it stands can't be taken out of it.
+    fn looked(&mut self) {
+        self.is_quoted |= self.read > self.plain;
+        (self.plain, self.read) = (0, 0);
     }
 
     fn look_for_form(&mut self, token: &[u8], form: &str) {
@@ -74,7 +107,7 @@ impl<'t> Mask<'t> {
         } else {
             form.into()
         };
-        if memchr::memmem::find(self.lower.as_bytes(), form.as_bytes()).is_some() {
+        if self.finds(&form) {
             self.found
                 .push((form.into_owned(), Masked(token).to_string()));
         }
@@ -82,6 +115,9 @@ impl<'t> Mask<'t> {
 
     /// The text without the tokens that were found, and without what looks like one all the same.
     pub(crate) fn masked(mut self) -> String {
+        if self.is_quoted {
+            return "(not shown: it quotes a token or a secret)".to_owned();
+        }
         // A token may be part of another.
         self.found.sort_by_key(|(form, _)| Reverse(form.len()));
         let mut spans: Vec<(usize, usize, String)> = Vec::new();
@@ -112,6 +148,75 @@ impl<'t> Mask<'t> {
         by_chance
             && (self.text[..start].ends_with(char::is_alphanumeric)
                 || self.text[end..].starts_with(char::is_alphanumeric))
+    }
+}
+
+/// What a text is with its escapes read, once and twice, and with the separators taken out of runs
+/// of hexadecimal pairs; nothing where there is none of these.
+fn readings(text: &str) -> Vec<String> {
+    let mut readings = Vec::new();
+    let mut last = text.to_owned();
+    for _ in 0..3 {
+        let read = unescaped(&last);
+        if read == last {
+            break;
+        }
+        readings.push(read.to_ascii_lowercase());
+        last = read;
+    }
+    let joined: String = last.split([':', '-', ' ', ',']).collect();
+    if longest_hex(&joined) > longest_hex(&last) {
+        readings.push(joined.to_ascii_lowercase());
+    }
+    readings
+}
+
+/// The length of a text's longest run of hexadecimal digits.
+fn longest_hex(text: &str) -> usize {
+    let runs = text.split(|c: char| !c.is_ascii_hexdigit());
+    runs.map(str::len).max().unwrap_or_default()
+}
+
+/// Reads `%41`, `\\x41`, `\\u0041`, `\\u{41}`, `\\101`, `\\/` and `&#65;`, `&#x41;`.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let (value, length) = escape(rest).unwrap_or((c, c.len_utf8()));
+        match u8::try_from(u32::from(value)) {
+            // Bytes of UTF-8 are written out one by one too.
+            Ok(byte) if length > c.len_utf8() => bytes.push(byte),
+            _ => bytes.extend(value.encode_utf8(&mut [0; 4]).bytes()),
+        }
+        rest = &rest[length..];
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The character that an escape at a text's start stands for, and the escape's length.
+fn escape(text: &str) -> Option<(char, usize)> {
+    let number = |start: usize, digits: usize, radix, end: &str| {
+        let value = text.get(start..start + digits)?;
+        let value = char::from_u32(u32::from_str_radix(value, radix).ok()?)?;
+        let behind = text.get(start + digits..)?;
+        behind
+            .starts_with(end)
+            .then_some((value, start + digits + end.len()))
+    };
+    let delimited = |start: usize, radix, end: char| {
+        let digits = text.get(start..)?.find(end)?;
+        number(start, digits, radix, end.encode_utf8(&mut [0; 4]))
+    };
+    match text.as_bytes() {
+        [b'%', ..] => number(1, 2, 16, ""),
+        [b'\\', b'x', ..] => number(2, 2, 16, ""),
+        [b'\\', b'u', b'{', ..] => delimited(3, 16, '}'),
+        [b'\\', b'u', ..] => number(2, 4, 16, ""),
+        [b'\\', b'0'..=b'7', ..] => number(1, 3, 8, ""),
+        [b'\\', b'/' | b'\\' | b'"' | b'\'', ..] => Some((char::from(text.as_bytes()[1]), 2)),
+        [b'&', b'#', b'x' | b'X', ..] => delimited(3, 16, ';'),
+        [b'&', b'#', ..] => delimited(2, 10, ';'),
+        _ => None,
     }
 }
 
@@ -189,8 +294,32 @@ mod tests {
                 "method UpdateSensorExpireTime",
             ),
             ("nothing", "nothing"),
+            ("100%, \\d and & so", "100%, \\d and & so"),
         ] {
             assert_eq!(mask(text), masked);
+        }
+    }
+
+    #[test]
+    fn a_text_that_quotes_a_token_written_out_is_not_shown() {
+        for text in [
+            "%66adfadftetwtwtwt",
+            "%2566adfadftetwtwtwt",
+            "\\u0066adfadftetwtwtwt",
+            "\\u{66}adfadftetwtwtwt",
+            "\\x66adfadftetwtwtwt",
+            "\\146adfadftetwtwtwt",
+            "&#102;adfadftetwtwtwt",
+            "&#x66;adfadftetwtwtwt",
+            "66:61:64:66:61:64:66:74:65:74:77:74:77:74:77:74",
+            "66 61 64 66 61 64 66 74 65 74 77 74 77 74 77 74",
+            "who is s3cret%2dvalue?",
+        ] {
+            assert!(
+                mask(text).starts_with("(not shown"),
+                "{text}: {}",
+                mask(text)
+            );
         }
     }
 }

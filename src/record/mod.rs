@@ -9,7 +9,7 @@ mod token;
 
 pub(crate) use mask::Mask;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
-pub(crate) use token::{Token, TokenEncoding, TokenError};
+pub(crate) use token::{Masked as MaskedToken, Token, TokenEncoding, TokenError};
 
 /// One sensor's licence expiration.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,6 +58,9 @@ pub(crate) enum TimeError {
 const SURELY_MILLISECONDS: u64 = 100_000_000_000;
 
 impl ExpireTime {
+    /// What stands where no time is wanted.
+    pub(crate) const EPOCH: Self = Self(0);
+
     #[cfg(test)]
     pub(crate) const fn from_unix(seconds: u32) -> Self {
         Self(seconds)
@@ -81,6 +84,23 @@ impl ExpireTime {
         }
     }
 
+    /// Reads a text of digits alone and not too many, which most are; `None` is any other.
+    pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
+        const LONGEST: usize = 10;
+        if text.is_empty() || text.len() > LONGEST || rules.unit != TimeUnit::Seconds {
+            return None;
+        }
+        let mut value = 0_u64;
+        for byte in text {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            value = value * 10 + u64::from(digit);
+        }
+        u32::try_from(value).ok().map(Self)
+    }
+
     /// Reads a JSON number by its literal text, so that no float ever stands between.
     pub(crate) fn parse_number(literal: &str, rules: &TimeRules) -> Result<Self, TimeError> {
         if literal.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -91,11 +111,15 @@ impl ExpireTime {
     }
 
     fn from_digits(digits: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        let value = digits.iter().fold(0_u64, |value, digit| {
-            value
-                .saturating_mul(10)
-                .saturating_add(u64::from(digit - b'0'))
-        });
+        // 19 digits can't overflow; what has more is too large unless zeros lead it.
+        let leading = digits.len().saturating_sub(19);
+        let value = if digits[..leading].iter().all(|digit| *digit == b'0') {
+            digits[leading..]
+                .iter()
+                .fold(0_u64, |value, digit| value * 10 + u64::from(digit - b'0'))
+        } else {
+            u64::MAX
+        };
         let seconds = match rules.unit {
             TimeUnit::Seconds => value,
             TimeUnit::Milliseconds if value % 1000 == 0 => value / 1000,

@@ -67,6 +67,17 @@ impl<'a> Token<'a> {
         Ok(Self(bytes))
     }
 
+    /// Reads the text of a token that is plain ASCII and its own bytes, which most are; `None` is
+    /// any other, and what is no token.
+    pub(crate) fn parse_plain(text: &'a [u8], encoding: TokenEncoding) -> Option<Self> {
+        // The characters of ASCII that are white space to Unicode are not visible ones.
+        let is_plain = encoding == TokenEncoding::Utf8
+            && text.first().is_some_and(u8::is_ascii_graphic)
+            && text.last().is_some_and(u8::is_ascii_graphic)
+            && text.is_ascii();
+        is_plain.then_some(Self(Cow::Borrowed(text)))
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -117,7 +128,7 @@ impl fmt::Display for Token<'_> {
 }
 
 /// A token's bytes, shown as at most the first four and at most a third of them, and their number.
-pub(super) struct Masked<'a>(pub(super) &'a [u8]);
+pub(crate) struct Masked<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

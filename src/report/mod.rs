@@ -1,6 +1,8 @@
 //! What a run came to: counts that add up, as a line or as JSON.
 
 mod expiry;
+mod ledger;
+mod metrics;
 mod probe;
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
@@ -8,11 +10,14 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use serde::Serialize;
 
 pub(crate) use expiry::ExpiryReport;
+pub(crate) use ledger::{ForgottenReport, LedgerReport};
+pub(crate) use metrics::Metrics;
 pub(crate) use probe::ProbeReport;
 
 use crate::{
     delivery::Delivery,
-    failure::{Failure, escape},
+    failure::{Failure, WOULD_SEND, escape},
+    record::ExpireTime,
     source::Validated,
 };
 
@@ -73,8 +78,25 @@ pub(crate) struct Summary {
     /// When the licences run out, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expiry: Option<ExpiryReport>,
+    /// The first expire time of the valid records, in Unix seconds.
+    #[serde(skip)]
+    pub(crate) earliest: Option<u32>,
     #[serde(skip)]
     contacts: bool,
+    #[serde(skip)]
+    is_dry: bool,
+}
+
+impl Status {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 impl Summary {
@@ -87,7 +109,9 @@ impl Summary {
             requests: RequestCounts::default(),
             codes: BTreeMap::new(),
             warnings: WarningCounts::default(),
+            earliest: None,
             contacts: server.is_some(),
+            is_dry: false,
             server,
             elapsed_seconds: 0.0,
             error: None,
@@ -109,11 +133,35 @@ impl Summary {
             past: validated.expiry.past,
             duplicate: counts.duplicate,
         };
+        self.earliest = validated.expiry.earliest.map(ExpireTime::as_unix);
         // What contacts nobody is there to look at the input.
         self.expiry = (!self.contacts).then(|| (&validated.expiry).into());
     }
 
-    /// Takes what became of the valid records.
+    /// Takes how many of the valid records are not this push's to send.
+    pub(crate) fn selected(&mut self, unchanged: u64, other_shard: u64) {
+        self.records.unchanged = unchanged;
+        self.records.other_shard = other_shard;
+        self.records.unsent = self.records.unsent.saturating_sub(unchanged + other_shard);
+    }
+
+    /// Nothing was to be sent; whether the exit code says that something would be.
+    pub(crate) fn dry_run(&mut self, detailed_exit_code: bool) {
+        self.is_dry = true;
+        if detailed_exit_code && self.records.unsent > 0 {
+            self.exit_code = WOULD_SEND;
+        }
+    }
+
+    /// How a run with this result ended.
+    pub(crate) fn status_after(result: &Result<(), Failure>) -> Status {
+        match result {
+            Ok(()) => Status::Ok,
+            Err(failure) => failure.status(),
+        }
+    }
+
+    /// Takes what became of the records that were to be sent.
     pub(crate) fn delivery(&mut self, delivery: &Delivery) {
         let records = &mut self.records;
         records.acknowledged = delivery.acknowledged;
@@ -122,6 +170,7 @@ impl Summary {
             .unsent
             .saturating_sub(delivery.acknowledged + delivery.rejected);
         self.requests.sent = delivery.sent;
+        self.requests.retried = delivery.retried;
         self.requests.failed = delivery.failed;
         self.codes.clone_from(&delivery.codes);
     }
@@ -167,17 +216,12 @@ impl Summary {
     }
 
     fn line(&self) -> String {
-        let status = match self.status {
-            Status::Ok => "ok",
-            Status::Partial => "partial",
-            Status::Failed => "failed",
-            Status::Refused => "refused",
-            Status::Interrupted => "interrupted",
-        };
+        let status = self.status.as_str();
         let records = &self.records;
         let mut line = format!("{status}: {} read", records.read);
         let valid = (!self.contacts).then_some((records.unsent, "valid"));
-        let unsent = self.contacts.then_some((records.unsent, "unsent"));
+        let left = if self.is_dry { "to be sent" } else { "unsent" };
+        let unsent = self.contacts.then_some((records.unsent, left));
         let counts = [
             (records.invalid, "invalid"),
             (records.duplicate, "duplicate"),
@@ -189,7 +233,11 @@ impl Summary {
             (records.rejected, "rejected"),
         ];
         for (count, what) in counts.into_iter().chain(sent).chain(valid).chain(unsent) {
-            let always = matches!(what, "acknowledged" if self.contacts) || what == "valid";
+            let always = match what {
+                "acknowledged" => self.contacts && !self.is_dry,
+                "valid" | "to be sent" => true,
+                _ => false,
+            };
             if count > 0 || always {
                 let _ = write!(line, ", {count} {what}");
             }
@@ -198,6 +246,9 @@ impl Summary {
             let requests = self.requests.sent;
             let noun = if requests == 1 { "request" } else { "requests" };
             let _ = write!(line, "; {requests} {noun} to {}", escape(server));
+            if self.requests.retried > 0 {
+                let _ = write!(line, " ({} of them again)", self.requests.retried);
+            }
         }
         let _ = write!(line, " in {:.3} s", self.elapsed_seconds);
         line

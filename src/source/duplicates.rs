@@ -13,6 +13,8 @@ use std::{
     sync::Arc,
 };
 
+use twox_hash::XxHash3_64;
+
 use super::problem::{Located, Position};
 use crate::record::{ExpireTime, Record};
 
@@ -35,20 +37,37 @@ const SUSPECTS_A_READING: usize = 1 << 17;
 /// The hashes of all tokens, in the first reading.
 #[derive(Debug, Default)]
 pub(super) struct Hashes {
-    key: RandomState,
+    key: Key,
     hashes: Vec<u64>,
+}
+
+/// What hashes depend on beside tokens: new for each process, so that nobody can make tokens whose
+/// hashes are equal. Should somebody all the same, the input is read once more often.
+#[derive(Clone, Copy, Debug)]
+struct Key(u64);
+
+impl Default for Key {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0_u64))
+    }
+}
+
+impl Key {
+    fn hash(self, token: &[u8]) -> u64 {
+        XxHash3_64::oneshot_with_seed(self.0, token)
+    }
 }
 
 /// The hashes that came more than once, sorted.
 #[derive(Debug)]
 pub(super) struct Suspects {
-    key: RandomState,
+    key: Key,
     hashes: Vec<u64>,
 }
 
 impl Hashes {
     pub(super) fn add(&mut self, record: &Record<'_>) {
-        self.hashes.push(self.key.hash_one(record.token.as_bytes()));
+        self.hashes.push(self.key.hash(record.token.as_bytes()));
     }
 
     pub(super) fn suspects(self) -> Suspects {
@@ -74,7 +93,7 @@ impl Suspects {
         self.hashes
             .chunks(SUSPECTS_A_READING)
             .map(move |hashes| Comparison {
-                key: &self.key,
+                key: self.key,
                 hashes,
                 rule,
                 seen: HashMap::new(),
@@ -84,7 +103,7 @@ impl Suspects {
 
 /// One further reading's comparison of whole tokens.
 pub(super) struct Comparison<'s> {
-    key: &'s RandomState,
+    key: Key,
     hashes: &'s [u64],
     rule: OnDuplicate,
     seen: HashMap<Box<[u8]>, Seen>,
@@ -120,11 +139,7 @@ impl Comparison<'_> {
     ) -> Verdict {
         let Located { at, value: record } = record;
         let token = record.token.as_bytes();
-        if self
-            .hashes
-            .binary_search(&self.key.hash_one(token))
-            .is_err()
-        {
+        if self.hashes.binary_search(&self.key.hash(token)).is_err() {
             return Verdict::Keep;
         }
         let this = || Seen {
@@ -181,6 +196,16 @@ impl RecordSet {
     pub(super) fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
+
+    /// Adds another set's records.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +236,7 @@ mod tests {
             hashes.add(&record(token, 1).value);
         }
         let expected = {
-            let mut expected = [&b"a"[..], b"c"].map(|token| hashes.key.hash_one(token));
+            let mut expected = [&b"a"[..], b"c"].map(|token| hashes.key.hash(token));
             expected.sort_unstable();
             expected
         };
@@ -220,11 +245,8 @@ mod tests {
 
     /// All tokens as suspects, as if all their hashes had collided.
     fn suspects(tokens: &[&str]) -> Suspects {
-        let key = RandomState::new();
-        let mut hashes: Vec<u64> = tokens
-            .iter()
-            .map(|one| key.hash_one(one.as_bytes()))
-            .collect();
+        let key = Key::default();
+        let mut hashes: Vec<u64> = tokens.iter().map(|one| key.hash(one.as_bytes())).collect();
         hashes.sort_unstable();
         Suspects { key, hashes }
     }

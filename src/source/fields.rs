@@ -32,6 +32,26 @@ impl<'o> Fields<'o> {
         }
     }
 
+    /// A token in a cell.
+    pub(super) fn token_in<'t>(
+        &self,
+        cell: &'t [u8],
+        name: &str,
+    ) -> Result<Token<'t>, ProblemKind> {
+        match Token::parse_plain(cell, self.encoding) {
+            Some(token) => Ok(token),
+            None => self.token(Cow::Borrowed(utf8(cell, name)?), name),
+        }
+    }
+
+    /// A time in a cell.
+    pub(super) fn time_in(&self, cell: &[u8], name: &str) -> Result<ExpireTime, ProblemKind> {
+        match ExpireTime::parse_plain(cell, self.time_rules) {
+            Some(time) => Ok(time),
+            None => self.time(utf8(cell, name)?, name),
+        }
+    }
+
     pub(super) fn token<'t>(
         &self,
         text: Cow<'t, str>,
@@ -53,6 +73,12 @@ impl<'o> Fields<'o> {
         ExpireTime::parse_number(literal, self.time_rules)
             .map_err(|error| bad_time(literal, name, error))
     }
+}
+
+fn utf8<'t>(cell: &'t [u8], name: &str) -> Result<&'t str, ProblemKind> {
+    std::str::from_utf8(cell).map_err(|_| ProblemKind::NotUtf8 {
+        name: name.to_owned(),
+    })
 }
 
 fn bad_time(text: &str, name: &str, error: TimeError) -> ProblemKind {

@@ -154,14 +154,15 @@ impl Input {
         }
         let outline = Outline::read(self.stream()?)?;
         let names = Names::new(options);
-        let has = |field| outline.has(names.of(field));
+        let has = |field| !names.wants(field) || outline.has(names.of(field));
         let lists = outline.lists();
         let is_request = outline.has(&[PROTOJSON_LIST.to_owned()]);
         let protobuf = is_request || self.format == Some(Format::ProtoJson);
         if !protobuf && options.records.is_none() {
             let whole = has(Field::Token) && has(Field::Time);
             // With no list either, half a record is one that lacks a field.
-            let half = lists.is_empty() && (has(Field::Token) || has(Field::Time));
+            let any = [Field::Token, Field::Time].map(|field| outline.has(names.of(field)));
+            let half = lists.is_empty() && any.contains(&true);
             if whole || half {
                 return shape(Layout::One, false);
             }

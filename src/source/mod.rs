@@ -10,6 +10,7 @@ mod input;
 mod json;
 mod options;
 mod problem;
+mod rows;
 mod sniff;
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,8 @@ pub(crate) enum FieldRef {
     Name(String),
     /// In this column of a CSV file, counted from 1; in JSON, under this key.
     Column(usize),
+    /// Nowhere: only the other field is wanted. Of the expire time alone, which is 0 then.
+    Unused,
 }
 
 /// How an input is to be read.
@@ -65,11 +67,17 @@ impl Names {
             FieldRef::Usual => usual.iter().map(ToString::to_string).collect(),
             FieldRef::Name(name) => vec![name.clone()],
             FieldRef::Column(number) => vec![number.to_string()],
+            FieldRef::Unused => Vec::new(),
         };
         Self {
             token: names(&options.token, &TOKEN_NAMES),
             time: names(&options.time, &TIME_NAMES),
         }
+    }
+
+    /// Whether the field is to be found at all.
+    pub(super) fn wants(&self, field: Field) -> bool {
+        !self.of(field).is_empty()
     }
 
     pub(super) fn of(&self, field: Field) -> &[String] {

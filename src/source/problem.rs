@@ -70,7 +70,8 @@ pub(crate) struct Located<T> {
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) at: Option<Position>,
-    pub(super) kind: ProblemKind,
+    /// Apart, so that a record, which is what is read nearly always, is moved alone.
+    pub(super) kind: Box<ProblemKind>,
     /// Whether reading ends here: the fault is the document's, and counts as no record.
     pub(super) fatal: bool,
 }
@@ -79,7 +80,7 @@ impl Fault {
     pub(super) fn fatal(at: Option<Position>, kind: ProblemKind) -> Self {
         Self {
             at,
-            kind,
+            kind: Box::new(kind),
             fatal: true,
         }
     }
@@ -87,16 +88,9 @@ impl Fault {
     pub(super) fn record(at: Position, kind: ProblemKind) -> Self {
         Self {
             at: Some(at),
-            kind,
+            kind: Box::new(kind),
             fatal: false,
         }
-    }
-
-    pub(super) fn in_record(mut self, record: u64) -> Self {
-        if let Some(at) = &mut self.at {
-            at.record = record;
-        }
-        self
     }
 }
 

@@ -128,7 +128,7 @@ impl Validation<'_> {
         let broken = match input.read(options) {
             Ok(reader) => self.read_first(place, &name, reader),
             Err(fault) => {
-                self.document(&name, fault.at, fault.kind, place);
+                self.document(&name, fault.at, *fault.kind, place);
                 true
             }
         };
@@ -151,10 +151,10 @@ impl Validation<'_> {
                 Err(fault) => match fault.at {
                     Some(at) if !fault.fatal => {
                         self.counts.read += 1;
-                        self.record(name, at, fault.kind, place);
+                        self.record(name, at, *fault.kind, place);
                     }
                     at => {
-                        self.document(name, at, fault.kind, place);
+                        self.document(name, at, *fault.kind, place);
                         return true;
                     }
                 },
@@ -225,12 +225,12 @@ impl Validation<'_> {
         let name = Arc::clone(&input.name);
         let mut reader = match input.read(options) {
             Ok(reader) => reader,
-            Err(fault) => return self.document(&name, fault.at, fault.kind, place),
+            Err(fault) => return self.document(&name, fault.at, *fault.kind, place),
         };
         while let Some(read) = reader.next() {
             match read {
                 Ok(record) if self.rules.refusal(&record.value).is_none() => each(self, &record),
-                Err(fault) if fault.fatal => self.document(&name, fault.at, fault.kind, place),
+                Err(fault) if fault.fatal => self.document(&name, fault.at, *fault.kind, place),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -275,6 +275,52 @@ impl Validated {
         self.counts.invalid > 0 || self.counts.documents > 0
     }
 
+    /// Reads all inputs again, and from now on leaves out the records of which `stays` says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::next`].
+    pub(crate) fn retain(
+        &mut self,
+        mut stays: impl FnMut(&Record<'_>) -> bool,
+    ) -> Result<(), Problem> {
+        let mut left_out = RecordSet::default();
+        {
+            let mut records = self.records();
+            let mut next = || records.next_at(|at, record| (at.place, stays(record)));
+            while let Some((place, stays)) = next()? {
+                if !stays {
+                    left_out.insert(place);
+                }
+            }
+        }
+        self.skipped.add_all(&left_out);
+        Ok(())
+    }
+
+    /// Where the records with these tokens stand; `None` for one that is not found any more.
+    pub(crate) fn positions(&mut self, tokens: &[&[u8]]) -> Vec<Option<(Arc<str>, Position)>> {
+        let mut positions = vec![None; tokens.len()];
+        let mut records = self.records();
+        let mut missing = tokens.len();
+        while missing > 0 {
+            let found = records.next_at(|at, record| {
+                let token = record.token.as_bytes();
+                let index = tokens.iter().position(|wanted| *wanted == token)?;
+                Some((index, Arc::clone(at.file), at.position))
+            });
+            match found {
+                Ok(Some(Some((index, file, position)))) => {
+                    positions[index] = Some((file, position));
+                    missing -= 1;
+                }
+                Ok(Some(None)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        positions
+    }
+
     /// Reads all inputs again.
     pub(crate) fn records(&mut self) -> Records<'_> {
         Records {
@@ -296,6 +342,14 @@ pub(crate) struct Records<'v> {
     place: usize,
 }
 
+/// Where a record stands.
+struct At<'a> {
+    file: &'a Arc<str>,
+    position: Position,
+    /// Among all that are well-formed.
+    place: usize,
+}
+
 impl Records<'_> {
     /// Hands the next record to `use_it`; `None` behind the last.
     ///
@@ -306,6 +360,14 @@ impl Records<'_> {
         &mut self,
         use_it: impl FnOnce(&Record<'_>) -> T,
     ) -> Result<Option<T>, Problem> {
+        self.next_at(|_, record| use_it(record))
+    }
+
+    /// The same, with where the record stands.
+    fn next_at<T>(
+        &mut self,
+        use_it: impl FnOnce(At<'_>, &Record<'_>) -> T,
+    ) -> Result<Option<T>, Problem> {
         loop {
             let Some((name, reader)) = &mut self.current else {
                 let Some(input) = self.inputs.next() else {
@@ -315,7 +377,7 @@ impl Records<'_> {
                 let reader = input.read(self.options).map_err(|fault| Problem {
                     file: Arc::clone(&name),
                     at: fault.at,
-                    kind: fault.kind,
+                    kind: *fault.kind,
                 })?;
                 self.current = Some((name, reader));
                 continue;
@@ -326,14 +388,19 @@ impl Records<'_> {
                     let place = self.place;
                     self.place += 1;
                     if !self.skipped.contains(place) {
-                        return Ok(Some(use_it(&located.value)));
+                        let at = At {
+                            file: name,
+                            position: located.at,
+                            place,
+                        };
+                        return Ok(Some(use_it(at, &located.value)));
                     }
                 }
                 Some(Err(fault)) => {
                     return Err(Problem {
                         file: Arc::clone(name),
                         at: fault.at,
-                        kind: fault.kind,
+                        kind: *fault.kind,
                     });
                 }
             }

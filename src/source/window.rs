@@ -65,6 +65,18 @@ impl<R: Read> Window<R> {
         }
     }
 
+    /// The line that the unread part starts on.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Passes so many bytes that are so many whole lines.
+    pub(super) fn pass_lines(&mut self, length: usize, lines: u64) {
+        self.start += length;
+        self.line += lines;
+        self.column = 0;
+    }
+
     /// Passes the first `length` bytes of [`Self::unread`].
     pub(super) fn pass(&mut self, length: usize) {
         let (lines, last) = lines(&self.buffer[self.start..self.start + length]);

@@ -1,6 +1,7 @@
 //! TLS: from options to a `rustls` configuration, trust explained.
 
 mod certificate;
+mod issuers;
 mod name;
 mod pem;
 mod server;
@@ -99,7 +100,12 @@ pub(crate) enum Proof {
 }
 
 impl ClientTls {
-    /// Whether a server has asked for a client certificate. Some say no to the one they got, or to
+    /// Begins another handshake, of which nothing is known yet.
+    pub(crate) fn begin(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the server has asked for a client certificate. Some say no to the one they got, or to
     /// getting none, by hanging up.
     pub(crate) fn client_certificate_was_asked_for(&self) -> bool {
         self.asked.load(Ordering::Relaxed)

@@ -26,6 +26,7 @@ use rustls::{
 use super::{
     Presented, Proof,
     certificate::{Inspected, inspect},
+    issuers,
     name::PeerName,
 };
 
@@ -62,6 +63,8 @@ pub(crate) enum Reason {
     Purpose,
     /// X.509 v1 on TLS 1.2, whose signature the TLS stack can't verify with such a certificate.
     Version1,
+    /// X.509 v1, which serves TLS only when it is pinned.
+    Version1Issued,
     /// The server presented a self-signed certificate that is not the one given.
     NotTheGivenOne,
     /// A trust anchor has the issuer's name and another key, or the signature is forged.
@@ -76,6 +79,14 @@ pub(crate) enum Reason {
     AuthorityAsServer,
     WeakSignature,
     WeakKey {
+        bits: usize,
+    },
+    /// The same of an authority on the way to it.
+    WeakIssuerSignature {
+        issuer: String,
+    },
+    WeakIssuerKey {
+        issuer: String,
         bits: usize,
     },
     Other(CertificateError),
@@ -101,7 +112,7 @@ pub(super) enum Anchors {
 }
 
 /// RSA keys shorter than this are refused by the TLS stack itself, with less to say.
-const SMALLEST_RSA_KEY: usize = 2048;
+pub(super) const SMALLEST_RSA_KEY: usize = 2048;
 
 #[derive(Debug)]
 pub(super) struct Verifier {
@@ -253,6 +264,7 @@ impl Verifier {
         let parsed = ParsedCertificate::try_from(der).map_err(|error| match reason(error) {
             // No chain can lead to what it signed itself, readable as X.509 v3 or not.
             _ if inspected.is_self_issued() => self.stranger(inspected),
+            _ if inspected.version_1 => Reason::Version1Issued,
             other => other,
         })?;
         let chain = |roots: &RootCertStore| {
@@ -366,28 +378,14 @@ impl Verifier {
                 self.stranger(inspected)
             }
             Reason::UnknownIssuer { .. } => Reason::UnknownIssuer {
-                missing: missing_issuer(inspected, intermediates),
+                missing: issuers::missing(inspected, intermediates),
             },
+            other @ (Reason::BadSignature | Reason::Other(_)) => {
+                issuers::weak(inspected, intermediates, self.given()).unwrap_or(other)
+            }
             other => other,
         }
     }
-}
-
-/// The issuer at which the presented chain breaks off.
-fn missing_issuer(end_entity: &Inspected, intermediates: &[CertificateDer<'_>]) -> String {
-    let intermediates: Vec<_> = intermediates
-        .iter()
-        .filter_map(|der| inspect(der).ok())
-        .collect();
-    let mut issuer = &end_entity.issuer;
-    // Each certificate leads one step up at most, so that a loop in them ends too.
-    for _ in &intermediates {
-        match intermediates.iter().find(|one| one.subject == *issuer) {
-            Some(next) if next.issuer != *issuer => issuer = &next.issuer,
-            _ => break,
-        }
-    }
-    issuer.clone()
 }
 
 fn roots(anchors: &[&(CertificateDer<'static>, Inspected)]) -> RootCertStore {

@@ -41,10 +41,10 @@ def generate(folder):
     return sensor_pb2
 
 
-def make_certificate(folder):
-    key, certificate = folder / "server.key", folder / "server.crt"
+def make_certificate(folder, name="server", common_name=COMMON_NAME):
+    key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={COMMON_NAME}"]
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={common_name}"]
         + ["-keyout", key, "-out", certificate],
         check=True,
         stderr=subprocess.DEVNULL,
@@ -85,7 +85,7 @@ class Client:
 class Server:
     """A grpcio server that keeps what it gets."""
 
-    def __init__(self, pb, key, certificate):
+    def __init__(self, pb, key, certificate, clients=None):
         self.pb = pb
         self.requests = []
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=4))
@@ -96,7 +96,9 @@ class Server:
         )
         service = grpc.method_handlers_generic_handler("Internal", {"UpdateSensorExpireTime": method})
         self.server.add_generic_rpc_handlers((service,))
-        credentials = grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+        pair = (key.read_bytes(), certificate.read_bytes())
+        roots = clients.read_bytes() if clients else None
+        credentials = grpc.ssl_server_credentials([pair], roots, require_client_auth=clients is not None)
         self.port = self.server.add_secure_port("127.0.0.1:0", credentials)
         self.server.start()
 
@@ -136,7 +138,11 @@ def serving(binary, folder, *flags):
 
 
 def push(binary, *args, code=0):
-    done = subprocess.run([binary, "push", "--output", "json", *args], capture_output=True, text=True, timeout=60)
+    return run(binary, "push", *args, code=code)
+
+
+def run(binary, command, *args, code):
+    done = subprocess.run([binary, command, "--output", "json", *args], capture_output=True, text=True, timeout=60)
     assert done.returncode == code, (args, done)
     return json.loads(done.stdout)
 
@@ -185,7 +191,35 @@ def push_to_python(pb, binary, folder, key, certificate):
     summary = push(binary, *flags, "--token-encoding", "hex", "--batch-records", "1000", as_hex)
     assert summary["requests"]["sent"] == 3, summary
     received = [record for request in server.take() for record in request[0]]
-    assert received == records, "what arrived differs"
+    # Several requests are in flight, so that they arrive in any order.
+    assert sorted(received) == sorted(records), "what arrived differs"
+    server.server.stop(None)
+
+
+def probe_python(pb, binary, folder, key, certificate):
+    server = Server(pb, key, certificate)
+    flags = ["--server", f"127.0.0.1:{server.port}", "--cacert", certificate]
+    report = run(binary, "probe", *flags, "--servername", COMMON_NAME, code=0)
+    assert [stage["name"] for stage in report["stages"]] == ["DNS", "TCP", "proxy", "TLS", "HTTP/2", "RPC"], report
+    report = run(binary, "probe", *flags, code=6)
+    assert COMMON_NAME in report["flags"], report
+    run(binary, "probe", *report["flags"], "--method", "/Internal/Nothing", code=76)
+    assert not server.take(), "probe sent a message"
+    server.server.stop(None)
+
+
+def client_authentication(pb, binary, folder, key, certificate):
+    client_key, client = make_certificate(folder, "client", "cron")
+    stranger_key, stranger = make_certificate(folder, "stranger", "stranger")
+    server = Server(pb, key, certificate, clients=client)
+    flags = ["--server", f"127.0.0.1:{server.port}", "--cacert", certificate, "--servername", COMMON_NAME]
+    records = folder / "originals.csv"
+    for command, files in ("push", [records]), ("probe", []):
+        run(binary, command, *flags, "--cert", client, "--key", client_key, *files, code=0)
+        for identity in [], ["--cert", stranger, "--key", stranger_key]:
+            summary = run(binary, command, *flags, *identity, *files, code=6)
+            assert "--cert" in summary["error"]["hint"], summary
+    assert len(server.take()) == 1
     server.server.stop(None)
 
 
@@ -199,6 +233,10 @@ def main():
         print("grpcio's client to serve: every value arrived")
         push_to_python(pb, binary, folder, key, certificate)
         print("push to grpcio's server: every value arrived")
+        probe_python(pb, binary, folder, key, certificate)
+        print("probe of grpcio's server: nothing arrived")
+        client_authentication(pb, binary, folder, key, certificate)
+        print("grpcio's server with client authentication: told as it is")
 
 
 main()

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub(crate) mod faults;
+pub(crate) mod tls;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -50,6 +53,32 @@ impl Run {
 
     pub(crate) fn records(&self) -> Value {
         self.json()["records"].clone()
+    }
+
+    /// A count of records.
+    pub(crate) fn count(&self, key: &str) -> u64 {
+        self.records()[key].as_u64().expect("a count")
+    }
+
+    /// The same, which must be so much.
+    #[track_caller]
+    pub(crate) fn counts(self, key: &str, count: u64) -> Self {
+        assert_eq!(self.count(key), count, "{key} of {self:#?}");
+        self
+    }
+
+    /// What holds of every push, however it ended.
+    #[track_caller]
+    pub(crate) fn adds_up(self) -> Self {
+        let counts = self.records();
+        let counts = counts.as_object().expect("an object");
+        let others = counts.iter().filter(|(key, _)| *key != "read");
+        let sum: u64 = others
+            .map(|(_, count)| count.as_u64().expect("a count"))
+            .sum();
+        assert_eq!(counts["read"], sum, "{self:#?}");
+        assert_eq!(self.json()["exit_code"], self.code, "{self:#?}");
+        self
     }
 
     #[track_caller]
@@ -272,6 +301,7 @@ pub(crate) fn signal_child(child: &Child, signal: rustix::process::Signal) {
 }
 
 /// A certificate and its key in files.
+#[derive(Clone, Debug)]
 pub(crate) struct Pair {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
@@ -332,7 +362,7 @@ pub(crate) fn issuer(params: CertificateParams) -> CertifiedIssuer<'static, KeyP
     CertifiedIssuer::self_signed(authority(params), key).expect("an authority")
 }
 
-fn write_pair(folder: &Path, name: &str, pem: &str, key: &KeyPair) -> Pair {
+pub(crate) fn write_pair(folder: &Path, name: &str, pem: &str, key: &KeyPair) -> Pair {
     let pair = Pair {
         cert: folder.join(format!("{name}.crt")),
         key: folder.join(format!("{name}.key")),

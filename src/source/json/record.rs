@@ -33,8 +33,12 @@ pub(super) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>
     let object: Object<'t> =
         serde_json::from_slice(text).map_err(|error| malformed(text, &error))?;
     let token = object.find(text, Field::Token, fields)?;
-    let time = object.find(text, Field::Time, fields)?;
-    if std::ptr::eq(token, time) {
+    let time = fields
+        .names
+        .wants(Field::Time)
+        .then(|| object.find(text, Field::Time, fields))
+        .transpose()?;
+    if time.is_some_and(|time| std::ptr::eq(token, time)) {
         let name = Excerpt::of_name(&token.key);
         return Err((offset(text, token.value), ProblemKind::SameField(name)));
     }
@@ -46,7 +50,10 @@ pub(super) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>
     }
     Ok(Record {
         token: token_of(token, fields).map_err(|kind| (offset(text, token.value), kind))?,
-        expires: time_of(time, fields).map_err(|kind| (offset(text, time.value), kind))?,
+        expires: match time {
+            Some(time) => time_of(time, fields).map_err(|kind| (offset(text, time.value), kind))?,
+            None => ExpireTime::EPOCH,
+        },
     })
 }
 

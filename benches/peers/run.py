@@ -1,0 +1,182 @@
+"""Times `push` against the same job in Python's grpcio and, where Go is installed, in Go; prints medians and ratios.
+
+Usage: run.py [--records N] [--runs N]. Needs what the README's build needs, python3-venv, and for Go its toolchain with the
+packages google.golang.org/grpc and google.golang.org/protobuf where GOPATH or /usr/share/gocode has them (Debian:
+golang-go, golang-google-grpc-dev, protobuf-compiler, protoc-gen-go).
+
+All clients run in turn against one receiver that costs next to nothing (sink.rs), over TLS on loopback, with requests of 10,000
+records of 32-byte tokens. Figures are of whole processes: wall time, the client's own CPU time, and its peak memory.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+INTEROP = ROOT / "tests/interop/requirements.txt"
+
+
+def build():
+    """The program and the receiver, optimised."""
+    command = ["cargo", "build", "--quiet", "--locked", "--release", "--bins", "--examples"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    metadata = subprocess.run(
+        ["cargo", "metadata", "--format-version=1", "--no-deps"], cwd=ROOT, check=True, capture_output=True
+    )
+    return pathlib.Path(json.loads(metadata.stdout)["target_directory"])
+
+
+def python_client(target):
+    venv = target / "peers-venv"
+    python = venv / "bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", INTEROP]
+    subprocess.run(pip, check=True)
+    generated = target / "peers-python"
+    generated.mkdir(exist_ok=True)
+    protoc = [python, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"--python_out={generated}", "sensor.proto"]
+    subprocess.run(protoc, check=True)
+    return [python, HERE / "client.py"], {"PYTHONPATH": str(generated)}
+
+
+def go_client(target):
+    """`None` where Go, its protobuf compiler or its gRPC is not there."""
+    if not all(shutil.which(tool) for tool in ("go", "protoc", "protoc-gen-go")):
+        return None
+    path = target / "peers-go"
+    package = path / "src/peers"
+    (package / "sensor").mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "go/main.go", package)
+    generate = ["protoc", f"-I{ROOT / 'proto'}", f"--go_out={package / 'sensor'}"]
+    generate += ["--go_opt=Msensor.proto=peers/sensor", "--go_opt=paths=source_relative", "sensor.proto"]
+    subprocess.run(generate, check=True)
+    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": f"{path}:/usr/share/gocode"}
+    binary = path / "client"
+    done = subprocess.run(["go", "build", "-o", binary, "."], cwd=package, env=environment)
+    return [binary] if done.returncode == 0 else None
+
+
+@contextlib.contextmanager
+def receiver(target, folder):
+    cacert = folder / "cacert.pem"
+    process = subprocess.Popen([target / "release/examples/sink", cacert], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip(), cacert
+    finally:
+        process.kill()
+        process.wait()
+
+
+def write_records(path, count, form):
+    with open(path, "w") as file:
+        if form == "csv":
+            file.write("device_token,expire_time\n")
+        for number in range(count):
+            # Spread like hashes, the same in each run.
+            token = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:016x}"
+            expires = 4_000_000_000 + number % 1000
+            if form == "csv":
+                file.write(f"{token},{expires}\n")
+            else:
+                file.write(f'{{"device_token":"{token}","expire_time":{expires}}}\n')
+
+
+class Job:
+    """A command to time; `before` is run before each run, untimed."""
+
+    def __init__(self, name, command, environment=None, before=None, says=None):
+        self.name, self.command, self.before, self.says = name, command, before, says
+        self.environment = {**os.environ, **(environment or {})}
+        self.runs = []
+
+    def run(self):
+        if self.before:
+            self.before()
+        with tempfile.TemporaryFile() as output:
+            started = time.perf_counter()
+            process = subprocess.Popen(self.command, stdout=output, env=self.environment)
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - started
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0, (self.name, process.returncode)
+            output.seek(0)
+            text = output.read().decode()
+        assert self.says is None or self.says in text, (self.name, text)
+        self.runs.append((wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
+
+    def median(self, figure):
+        return statistics.median(run[figure] for run in self.runs)
+
+
+def report(title, jobs, runs):
+    for _ in range(runs):
+        for job in jobs:
+            job.run()
+    print(f"\n{title}, medians of {runs} runs in turn")
+    print(f"{'':34}{'wall s':>9}{'CPU s':>9}{'MiB':>8}{'wall ratio':>12}{'CPU ratio':>11}")
+    base = jobs[0]
+    for job in jobs:
+        wall, cpu, memory = (job.median(figure) for figure in range(3))
+        ratios = f"{wall / base.median(0):12.2f}{cpu / base.median(1):11.2f}"
+        print(f"{job.name:34}{wall:9.4f}{cpu:9.4f}{memory:8.1f}{ratios}")
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--records", type=int, default=1_000_000)
+    arguments.add_argument("--runs", type=int, default=5)
+    arguments = arguments.parse_args()
+    target = build()
+    binary = target / "release/sensor-license"
+    python, python_environment = python_client(target)
+    go = go_client(target)
+    with tempfile.TemporaryDirectory() as name, receiver(target, pathlib.Path(name)) as (address, cacert):
+        folder = pathlib.Path(name)
+        one, many, lines = folder / "one.csv", folder / "many.csv", folder / "many.ndjson"
+        write_records(one, 1, "csv")
+        write_records(many, arguments.records, "csv")
+        write_records(lines, arguments.records, "ndjson")
+        ledger = folder / "ledger"
+
+        def forget():
+            for path in folder.glob("ledger*"):
+                path.unlink()
+
+        def push(*flags, count=None):
+            command = [binary, "push", "--server", address, "--cacert", cacert, *flags]
+            return command, (f"{count} acknowledged" if count is not None else None)
+
+        def peers(file):
+            jobs = [Job("Go", [*go, address, cacert, file])] if go else []
+            return jobs + [Job("Python", [*python, address, cacert, file], python_environment)]
+
+        def ours(name, *flags, count, before=None):
+            command, says = push(*flags, count=count)
+            return Job(f"sensor-license{name}", command, before=before, says=says)
+
+        count = arguments.records
+        report("One record", peers(one) + [ours("", one, count=1)], max(arguments.runs * 4, 1))
+        report(
+            f"{count} records",
+            peers(many)
+            + [
+                ours("", many, count=count),
+                ours(", NDJSON", lines, count=count),
+                ours(", new ledger", "--ledger", ledger, many, count=count, before=forget),
+                ours(", nothing changed", "--ledger", ledger, many, count=0),
+            ],
+            arguments.runs,
+        )
+
+
+main()

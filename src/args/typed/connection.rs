@@ -1,0 +1,98 @@
+//! How the server is reached.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use super::super::values;
+use crate::endpoint::Endpoint;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(in crate::args) struct ConnectionArgs {
+    /// The server: HOST:PORT, [IPV6]:PORT, https://HOST[:PORT] or unix:PATH
+    #[arg(
+        short, long, value_name = "HOST:PORT", value_parser = values::endpoint
+    )]
+    pub(in crate::args) server: Option<Endpoint>,
+
+    /// Trust these certificates and only these: a CA, or the server's own [repeatable; default:
+    /// the operating system's trust store]
+    #[arg(long, value_name = "PEM")]
+    pub(in crate::args) cacert: Vec<PathBuf>,
+
+    /// Client certificate, with its chain
+    #[arg(long, value_name = "PEM", requires = "key")]
+    pub(in crate::args) cert: Option<PathBuf>,
+
+    /// The client certificate's private key
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub(in crate::args) key: Option<PathBuf>,
+
+    /// The name to send as SNI, to verify and to use as :authority [default: the server's host]
+    #[arg(
+        long, value_name = "NAME", visible_alias = "ssl-target-name-override",
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
+    pub(in crate::args) servername: Option<String>,
+
+    /// The :authority alone [default: --servername, else HOST:PORT]
+    #[arg(long, value_name = "NAME", value_parser = values::authority)]
+    pub(in crate::args) authority: Option<http::uri::Authority>,
+
+    /// Accept a CA-issued certificate without a subject alternative name by its common name
+    #[arg(long)]
+    pub(in crate::args) allow_common_name: bool,
+
+    /// TLS without verifying the server
+    #[arg(short = 'k', long)]
+    pub(in crate::args) insecure: bool,
+
+    /// No TLS
+    #[arg(long, conflicts_with_all = ["cacert", "cert", "key", "allow_common_name", "insecure"])]
+    pub(in crate::args) plaintext: bool,
+
+    /// Request metadata 'name: value', or @FILE with one a line; values of -bin names are base64
+    /// [repeatable]
+    #[arg(short = 'H', long, value_name = "HEADER")]
+    pub(in crate::args) header: Vec<String>,
+
+    /// Send the file's text as 'authorization: Bearer ...'
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::args) bearer_token_file: Option<PathBuf>,
+
+    /// Put before the program's own user agent
+    #[arg(short = 'A', long, value_name = "TEXT")]
+    pub(in crate::args) user_agent: Option<String>,
+
+    /// Compress request messages
+    #[arg(long, value_name = "ENCODING")]
+    pub(in crate::args) compress: Option<Compression>,
+
+    /// The path of the call [default: /Internal/UpdateSensorExpireTime]
+    #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::method)]
+    pub(in crate::args) method: Option<http::uri::PathAndQuery>,
+
+    /// Go through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT [default: HTTPS_PROXY or
+    /// ALL_PROXY of the environment, but never to this machine itself; NO_PROXY limits both]
+    #[arg(long, value_name = "URL")]
+    pub(in crate::args) proxy: Option<String>,
+
+    /// Ask the connection for a sign of life this often while requests are open; at least 10s
+    /// [default: off]
+    #[arg(long, value_name = "DUR", value_parser = values::keepalive)]
+    pub(in crate::args) keepalive_time: Option<Duration>,
+
+    /// For DNS, TCP, the proxy and TLS, until the server's HTTP/2 SETTINGS
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::timeout)]
+    pub(in crate::args) connect_timeout: Duration,
+
+    /// One request's deadline, sent to the server too
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::timeout)]
+    pub(in crate::args) timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::args) enum Compression {
+    Gzip,
+}

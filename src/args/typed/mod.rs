@@ -1,0 +1,117 @@
+//! The arguments as they are typed.
+
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::bare_urls,
+    reason = "these comments are help texts, printed as they are"
+)]
+
+mod connection;
+mod delivery;
+mod input;
+mod ledger;
+mod receiver;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(in crate::args) use self::{
+    connection::ConnectionArgs,
+    delivery::{DeliveryArgs, ShowProgress},
+    input::{InputArgs, InputFormat, OnDuplicate, ShapeArgs, TimeUnit, TokenEncoding},
+    ledger::LedgerCommand,
+    receiver::ServeArgs,
+};
+
+/// Pushes sensor licence expirations to a licence server over gRPC.
+///
+/// Everything is read and validated before anything is sent, and every record is accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "sensor-license", version, max_term_width = 100)]
+pub(in crate::args) struct Cli {
+    #[command(subcommand)]
+    pub(in crate::args) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::args) enum Command {
+    /// Validate everything, then send it and account for every record
+    #[command(mut_arg("server", |server| server.required_unless_present("rehearse")))]
+    Push(Box<PushArgs>),
+    /// Read and validate as push does, contact nothing
+    Check(CheckArgs),
+    /// Diagnose the way to the server stage by stage, send no record
+    #[command(mut_arg("server", |server| server.required(true)))]
+    Probe(Box<ProbeArgs>),
+    /// Run a reference receiver, for rehearsals and tests
+    Serve(Box<ServeArgs>),
+    /// Look into a ledger, or make it forget
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::args) struct PushArgs {
+    #[command(flatten)]
+    pub(in crate::args) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(in crate::args) input: InputArgs,
+    #[command(flatten)]
+    pub(in crate::args) delivery: DeliveryArgs,
+    #[command(flatten)]
+    pub(in crate::args) output: OutputArgs,
+
+    /// Show on a terminal how far the push is
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Output"
+    )]
+    pub(in crate::args) progress: ShowProgress,
+
+    /// Write metrics there for Prometheus' textfile collector
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(in crate::args) metrics_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::args) struct ProbeArgs {
+    #[command(flatten)]
+    pub(in crate::args) connection: ConnectionArgs,
+
+    /// Warn of a server certificate that ends within so many days
+    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Probe")]
+    pub(in crate::args) warn_days: u32,
+
+    #[command(flatten)]
+    pub(in crate::args) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::args) struct CheckArgs {
+    #[command(flatten)]
+    pub(in crate::args) input: InputArgs,
+    #[command(flatten)]
+    pub(in crate::args) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(in crate::args) struct OutputArgs {
+    /// One line, or one JSON object
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(in crate::args) output: OutputFormat,
+
+    /// Errors alone
+    #[arg(short, long)]
+    pub(in crate::args) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::args) enum OutputFormat {
+    Text,
+    Json,
+}

@@ -1,0 +1,180 @@
+//! `push`: validates everything, then sends it and accounts for every record.
+
+mod outputs;
+mod selection;
+mod verdict;
+
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime;
+
+use self::outputs::Outputs;
+pub(crate) use self::selection::{LedgerPlan, MaxChanges};
+use super::{Connection, InputPlan, Timeouts, input, rehearsal::Rehearsal};
+use crate::{
+    batch::{Batches, Limits},
+    client::Target,
+    delivery::{self, Delivery, Policy, Remote, deliver},
+    failure::Failure,
+    output::Output,
+    record::Record,
+    report::{Metrics, Summary},
+    shard::Shard,
+    signal::Signals,
+    source::{RequestLimit, Validated},
+    wire::Contract,
+};
+
+pub(crate) struct Plan {
+    pub(crate) input: InputPlan,
+    pub(crate) destination: Destination,
+    pub(crate) timeouts: Timeouts,
+    /// Of the whole run.
+    pub(crate) max_time: Option<Duration>,
+    pub(crate) limits: Limits,
+    /// Its deadline is [`Plan::max_time`]'s.
+    pub(crate) policy: Policy,
+    pub(crate) shard: Shard,
+    pub(crate) ledger: Option<LedgerPlan>,
+    pub(crate) rejects: Option<PathBuf>,
+    pub(crate) metrics: Option<PathBuf>,
+    pub(crate) dry_run: Option<DryRun>,
+    /// Whether a terminal is shown how far it is.
+    pub(crate) progress: bool,
+    pub(crate) output: Output,
+}
+
+/// Where a push goes.
+pub(crate) enum Destination {
+    Server(Box<Connection>),
+    /// To a receiver inside the process.
+    Rehearsal,
+}
+
+/// All but contacting the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DryRun {
+    /// Whether the exit code says that something would be sent.
+    pub(crate) detailed_exit_code: bool,
+}
+
+pub(crate) fn run(plan: &Plan) -> u8 {
+    let started = Instant::now();
+    let mut summary = Summary::new(match &plan.destination {
+        Destination::Server(connection) => Some(connection.endpoint.to_string()),
+        Destination::Rehearsal => Some("rehearsal".to_owned()),
+    });
+    let metrics = plan.metrics.as_deref().filter(|_| plan.dry_run.is_none());
+    let metrics = outputs::distinct(plan).and_then(|()| {
+        let open = |path| Metrics::open(path).map_err(|error| Failure::output(path, &error));
+        metrics.map(open).transpose()
+    });
+    let (metrics, failure) = match metrics {
+        Ok(metrics) => (metrics, push(plan, started, &mut summary).err()),
+        Err(failure) => (None, Some(failure)),
+    };
+    let mut summary = summary.finish(failure, started.elapsed());
+    if let (None, Some(dry_run)) = (&summary.error, plan.dry_run) {
+        summary.dry_run(dry_run.detailed_exit_code);
+    }
+    let written = metrics.map(|metrics| metrics.write(&summary));
+    if let (Some(Err(error)), Some(path)) = (written, &plan.metrics) {
+        let broken = Failure::output(path, &error);
+        let failure = match summary.error.take() {
+            Some(failure) => broken.and(failure),
+            None => broken,
+        };
+        summary = summary.finish(Some(failure), started.elapsed());
+    }
+    plan.output.summary(&summary)
+}
+
+fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
+    let contract = match &plan.destination {
+        Destination::Server(connection) => connection.contract(),
+        Destination::Rehearsal => Contract::built_in(),
+    };
+    let (target, rehearsal) = match &plan.destination {
+        Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
+        Destination::Rehearsal => {
+            let rehearsal = Rehearsal::start()?;
+            summary.server = Some(rehearsal.endpoint.to_string());
+            (rehearsal.target(plan.timeouts), Some(rehearsal))
+        }
+    };
+    let record_len = |record: &Record<'_>| contract.record_len(record);
+    let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
+    let mut input = input::read(&plan.input, Some(limit), summary, plan.output)?;
+    let mut outputs = Outputs::open(plan, started, &target, &contract)?;
+    let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
+    let result = selected.and_then(|selection| {
+        summary.selected(selection.unchanged, selection.other_shard);
+        outputs.start(plan, selection.sends);
+        if plan.dry_run.is_some() || selection.sends == 0 {
+            return Ok(());
+        }
+        let delivery = send(plan, started, &target, &contract, &mut input, &mut outputs)?;
+        summary.delivery(&delivery);
+        verdict::verdict(
+            delivery,
+            selection.sends,
+            plan,
+            &target,
+            &contract,
+            &mut input,
+        )
+    });
+    let result = outputs.finish(result, summary);
+    match rehearsal {
+        Some(rehearsal) if result.is_ok() && plan.dry_run.is_none() => rehearsal.verify(&mut input),
+        _ => result,
+    }
+}
+
+/// Connects and sends every record.
+fn send(
+    plan: &Plan,
+    started: Instant,
+    target: &Target,
+    contract: &Contract,
+    input: &mut Validated,
+    outputs: &mut Outputs,
+) -> Result<Delivery, Failure> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal("no runtime", &error))?;
+    let policy = Policy {
+        deadline: plan.max_time.map(|limit| (started + limit).into()),
+        ok_codes: plan.policy.ok_codes.clone(),
+        ..plan.policy
+    };
+    let server = Remote {
+        target,
+        path: &contract.path,
+    };
+    let (to, mut requests) = delivery::channel();
+    let delivery = thread::scope(|threads| {
+        // The input is read again beside the network.
+        threads.spawn(move || {
+            let batches = Batches::new(input.records(), contract, plan.limits);
+            delivery::read(batches, &to);
+        });
+        runtime.block_on(async {
+            let signals =
+                Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
+            let delivery = deliver(&mut requests, &server, &policy, contract, &signals, outputs);
+            let delivery = delivery.await;
+            // Whoever still reads has nobody left to read for.
+            drop(requests);
+            Ok(delivery)
+        })
+    });
+    // A look-up of a name that nobody answers must not hold up the end.
+    runtime.shutdown_background();
+    delivery
+}

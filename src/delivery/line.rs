@@ -1,0 +1,66 @@
+//! The connection of a push: one at a time, made anew where it is lost.
+
+use std::rc::Rc;
+
+use tokio::sync::Mutex;
+
+use super::{
+    End, Ending, Push, Server,
+    policy::{Policy, may_be_reached},
+};
+
+/// The way to the server, shared by all requests.
+pub(super) struct Line<'s, S: Server> {
+    server: &'s S,
+    current: Mutex<Option<Rc<S::Connection>>>,
+}
+
+impl<'s, S: Server> Line<'s, S> {
+    pub(super) fn new(server: &'s S) -> Self {
+        Self {
+            server,
+            current: Mutex::default(),
+        }
+    }
+
+    /// The connection, made where there is none. Whoever comes while it is being made waits for
+    /// the same one, so that a server which is down is not asked by each request for itself. One
+    /// that can't be had ends the push.
+    pub(super) async fn connection(&self, push: &Push<'_, S>) -> Result<Rc<S::Connection>, Ending> {
+        let mut current = self.current.lock().await;
+        if let Some(connection) = &*current {
+            return Ok(Rc::clone(connection));
+        }
+        let connection = Rc::new(self.dial(push, push.policy).await?);
+        *current = Some(Rc::clone(&connection));
+        Ok(connection)
+    }
+
+    async fn dial(&self, push: &Push<'_, S>, policy: &Policy) -> Result<S::Connection, Ending> {
+        let mut tries = 0;
+        loop {
+            let error = match self.server.connect().await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error,
+            };
+            tries += 1;
+            if tries > policy.retries || !may_be_reached(&error) {
+                push.end(End::Connect { error, tries });
+                return Err(Ending);
+            }
+            *push.last.borrow_mut() = Some(End::Connect { error, tries });
+            push.pause(policy.backoff(tries)).await?;
+        }
+    }
+
+    /// Leaves a connection on which nothing more can be sent.
+    pub(super) async fn leave(&self, connection: &Rc<S::Connection>) {
+        let mut current = self.current.lock().await;
+        if current
+            .as_ref()
+            .is_some_and(|one| Rc::ptr_eq(one, connection))
+        {
+            *current = None;
+        }
+    }
+}

@@ -1,0 +1,614 @@
+//! The policy alone: paused time, no sockets, waits without their randomness.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use tokio::{sync::watch, time::Instant};
+use tonic::Code;
+
+use super::*;
+use crate::{
+    batch::Limits,
+    client::{Advice, Cause, ConnectError, Stage},
+    endpoint::Endpoint,
+    record::{TimeRules, TimeUnit, TokenEncoding},
+    signal::Signal,
+    source::{FieldRef, OnDuplicate, Options, Origin, Rules, Validated, validate},
+};
+
+/// What the server does with a request.
+#[derive(Clone, Debug)]
+enum Reply {
+    Code(i32),
+    Fails(CallError),
+    Panics,
+    /// Takes this long for it.
+    After(Duration, Box<Reply>),
+    /// Refuses larger messages.
+    AtMost(usize),
+    /// Refuses messages with this token.
+    Not(&'static str),
+}
+
+/// A try, as the server saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    at: Duration,
+    connection: usize,
+    records: usize,
+}
+
+/// A server that does as it is told; the last it is told goes for all that follows.
+struct Script {
+    connects: Mutex<VecDeque<Result<(), Cause>>>,
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    started: Instant,
+    dials: Arc<Mutex<Vec<Duration>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+struct Wire {
+    number: usize,
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    started: Instant,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Script {
+    fn new(replies: impl Into<VecDeque<Reply>>) -> Self {
+        Self {
+            connects: Mutex::default(),
+            replies: Arc::new(Mutex::new(replies.into())),
+            started: Instant::now(),
+            dials: Arc::default(),
+            seen: Arc::default(),
+        }
+    }
+
+    fn connecting(self, results: impl Into<VecDeque<Result<(), Cause>>>) -> Self {
+        *self.connects.lock().expect("unbroken") = results.into();
+        self
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().expect("unbroken").clone()
+    }
+
+    /// When each try came, in milliseconds.
+    fn times(&self) -> Vec<u128> {
+        self.seen().iter().map(|seen| seen.at.as_millis()).collect()
+    }
+
+    fn dials(&self) -> Vec<u128> {
+        let dials = self.dials.lock().expect("unbroken");
+        dials.iter().map(Duration::as_millis).collect()
+    }
+}
+
+impl Server for Script {
+    type Connection = Wire;
+
+    async fn connect(&self) -> Result<Wire, ConnectError> {
+        let number = {
+            let mut dials = self.dials.lock().expect("unbroken");
+            dials.push(self.started.elapsed());
+            dials.len()
+        };
+        let result = self.connects.lock().expect("unbroken").pop_front();
+        match result {
+            Some(Err(cause)) => Err(ConnectError {
+                endpoint: Endpoint::parse("localhost:1").expect("an address"),
+                proxy: None,
+                stage: Stage::Tcp,
+                cause,
+            }),
+            Some(Ok(())) | None => Ok(Wire {
+                number,
+                replies: Arc::clone(&self.replies),
+                started: self.started,
+                seen: Arc::clone(&self.seen),
+            }),
+        }
+    }
+}
+
+impl Exchange for Wire {
+    async fn room(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        None
+    }
+
+    fn exchange(
+        &self,
+        message: Bytes,
+    ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
+        let reply = {
+            let mut replies = self.replies.lock().expect("unbroken");
+            match replies.len() {
+                1 => replies[0].clone(),
+                _ => replies.pop_front().expect("a reply"),
+            }
+        };
+        self.seen.lock().expect("unbroken").push(Seen {
+            at: self.started.elapsed(),
+            connection: self.number,
+            records: Contract::built_in().split(&message).count(),
+        });
+        async move { reply.give(&message).await }
+    }
+}
+
+impl Reply {
+    fn give<'r>(
+        &'r self,
+        message: &'r Bytes,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<i32, CallError>> + Send + 'r>> {
+        Box::pin(async move {
+            match self {
+                Self::Code(code) => Ok(*code),
+                Self::Fails(error) => Err(error.clone()),
+                Self::Panics => panic!("as it was told"),
+                Self::After(time, then) => {
+                    tokio::time::sleep(*time).await;
+                    then.give(message).await
+                }
+                Self::AtMost(size) if message.len() > *size => Err(too_large()),
+                Self::Not(token) if memchr::memmem::find(message, token.as_bytes()).is_some() => {
+                    Err(status(Code::InvalidArgument))
+                }
+                Self::AtMost(_) | Self::Not(_) => Ok(0),
+            }
+        })
+    }
+}
+
+fn status(code: Code) -> CallError {
+    advised(code, Advice::None)
+}
+
+fn advised(code: Code, advice: Advice) -> CallError {
+    CallError::Status {
+        code,
+        message: String::new(),
+        advice,
+    }
+}
+
+fn too_large() -> CallError {
+    CallError::Status {
+        code: Code::ResourceExhausted,
+        message: "received message larger than max".to_owned(),
+        advice: Advice::None,
+    }
+}
+
+fn refused() -> Cause {
+    Cause::Refused(Vec::new())
+}
+
+/// Writes down what it is told of.
+#[derive(Default)]
+struct Log {
+    acknowledged: u64,
+    kept_back: Vec<(u64, Why)>,
+    breaks: bool,
+}
+
+impl Witness for Log {
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed> {
+        self.acknowledged += batch.records;
+        if self.breaks {
+            Err(OutputFailed)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed> {
+        self.kept_back.push((batch.records, why.clone()));
+        Ok(())
+    }
+
+    fn wants_all(&self) -> bool {
+        true
+    }
+}
+
+fn input(count: usize) -> Validated {
+    let rows: String = (0..count).map(|n| format!("t{n:04},{n}\n")).collect();
+    let csv = format!("token,expire_time\n{rows}");
+    let options = Options {
+        format: None,
+        token: FieldRef::Usual,
+        time: FieldRef::Usual,
+        header: true,
+        delimiter: None,
+        token_encoding: TokenEncoding::Utf8,
+        time_rules: TimeRules {
+            unit: TimeUnit::Seconds,
+            zone: jiff::tz::TimeZone::UTC,
+        },
+        records: None,
+    };
+    let rules = Rules {
+        now: 0,
+        refuse_past: false,
+        on_duplicate: OnDuplicate::Error,
+        max_shown: 1,
+        request_limit: None,
+    };
+    validate(&[Origin::Memory(csv.into_bytes().into())], options, &rules)
+}
+
+/// Two further tries, 100 ms and then 200 ms later, one request at a time.
+fn policy() -> Policy {
+    Policy {
+        concurrency: 1,
+        retries: 2,
+        delay: Duration::from_millis(100),
+        max_delay: Duration::from_secs(10),
+        ok_codes: vec![0],
+        isolate: false,
+        rate: None,
+        deadline: None,
+        jitter: |longest| longest,
+    }
+}
+
+/// Sends so many records, so many a request; whatever happens, each is accounted for once.
+async fn push(
+    script: &Script,
+    policy: &Policy,
+    (count, per_request): (usize, usize),
+    signals: &Signals,
+    log: &mut Log,
+) -> Delivery {
+    let contract = Contract::built_in();
+    let mut input = input(count);
+    let limits = Limits {
+        records: per_request,
+        bytes: usize::MAX,
+    };
+    let mut batches = Batches::new(input.records(), &contract, limits);
+    let (to, mut incoming) = mpsc::channel(count + 1);
+    while let Some(batch) = batches.next().expect("valid") {
+        to.try_send(Ok(batch)).expect("there is room");
+    }
+    drop(to);
+    let delivery = deliver(&mut incoming, script, policy, &contract, signals, log).await;
+    let kept_back: u64 = log.kept_back.iter().map(|(records, _)| records).sum();
+    assert_eq!(log.acknowledged, delivery.acknowledged);
+    assert_eq!(log.acknowledged + kept_back, count as u64, "{delivery:?}");
+    delivery
+}
+
+async fn push_quietly(script: &Script, policy: &Policy, sizes: (usize, usize)) -> Delivery {
+    let (_tell, told) = watch::channel(None);
+    let signals = Signals::from_channel(told);
+    push(script, policy, sizes, &signals, &mut Log::default()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_is_tried_again_when_and_as_often_as_it_is_worth() {
+    let unavailable = || Reply::Fails(status(Code::Unavailable));
+    let lost = || Reply::Fails(CallError::Lost(Vec::new()));
+    let reset = |reason| Reply::Fails(CallError::Reset(reason));
+    let pushback = |advice| Reply::Fails(advised(Code::Unavailable, advice));
+    let ok = || Reply::Code(0);
+    let refused = h2::Reason::REFUSED_STREAM;
+    for (what, replies, acknowledged, times) in [
+        ("a success", vec![ok()], true, vec![0]),
+        (
+            "two failures and a success",
+            vec![unavailable(), unavailable(), ok()],
+            true,
+            vec![0, 100, 300],
+        ),
+        (
+            "failures alone",
+            vec![unavailable()],
+            false,
+            vec![0, 100, 300],
+        ),
+        ("lost connections", vec![lost()], false, vec![0, 100, 300]),
+        (
+            "the server's own time",
+            vec![pushback(Advice::After(Duration::from_millis(1500))), ok()],
+            true,
+            vec![0, 1500],
+        ),
+        (
+            "at once, as the server says",
+            vec![pushback(Advice::After(Duration::ZERO)), ok()],
+            true,
+            vec![0, 0],
+        ),
+        (
+            "never, as the server says",
+            vec![pushback(Advice::Never), ok()],
+            false,
+            vec![0],
+        ),
+        (
+            "a server that asks for calm",
+            vec![reset(h2::Reason::ENHANCE_YOUR_CALM), ok()],
+            true,
+            vec![0, 500],
+        ),
+        (
+            "what does not count",
+            vec![reset(refused), reset(refused), unavailable(), ok()],
+            true,
+            vec![0, 0, 0, 100],
+        ),
+        (
+            "too much of what does not count",
+            vec![reset(refused)],
+            false,
+            [vec![0; 11], vec![100, 300]].concat(),
+        ),
+        (
+            "what is final",
+            vec![Reply::Fails(status(Code::Internal)), ok()],
+            false,
+            vec![0],
+        ),
+        (
+            "what can't be understood",
+            vec![Reply::Fails(CallError::NoStatus), ok()],
+            false,
+            vec![0],
+        ),
+    ] {
+        let script = Script::new(replies);
+        let delivery = push_quietly(&script, &policy(), (3, 10)).await;
+        assert_eq!(script.times(), times, "{what}");
+        assert_eq!(delivery.acknowledged, u64::from(acknowledged) * 3, "{what}");
+        assert_eq!(delivery.sent, times.len() as u64, "{what}");
+        assert_eq!(delivery.retried, times.len() as u64 - 1, "{what}");
+        assert_eq!(delivery.failed, u64::from(!acknowledged), "{what}");
+        assert_eq!(delivery.end.is_some(), !acknowledged, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_has_its_tries_however_many_others_failed() {
+    let unavailable = || Reply::Fails(status(Code::Unavailable));
+    let one = [unavailable(), unavailable(), Reply::Code(0)];
+    let mut replies: VecDeque<_> = std::iter::repeat_n(one, 99).flatten().collect();
+    replies.push_back(Reply::Code(0));
+    let script = Script::new(replies);
+    let delivery = push_quietly(&script, &policy(), (99, 1)).await;
+    assert_eq!((delivery.acknowledged, delivery.sent), (99, 3 * 99));
+    // What fails most of what it gets is asked as rarely as ever.
+    let times = script.times();
+    assert_eq!(times[2] - times[1], 200);
+    assert_eq!(times[times.len() - 1] - times[times.len() - 2], 10_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_has_tries_of_its_own() {
+    let script = Script::new([Reply::Code(0)]).connecting([Err(refused()), Err(refused())]);
+    let delivery = push_quietly(&script, &policy(), (1, 1)).await;
+    assert_eq!((delivery.acknowledged, delivery.sent), (1, 1));
+    assert_eq!(script.dials(), [0, 100, 300]);
+
+    let all = || [Err(refused()), Err(refused()), Err(refused())];
+    let script = Script::new([Reply::Code(0)]).connecting(all());
+    // Requests wait for one connection and don't ask for it one by one.
+    let several = Policy {
+        concurrency: 4,
+        ..policy()
+    };
+    let delivery = push_quietly(&script, &several, (8, 1)).await;
+    assert_eq!(script.dials(), [0, 100, 300]);
+    assert_eq!((delivery.acknowledged, delivery.sent), (0, 0));
+    assert!(matches!(delivery.end, Some(End::Connect { tries: 3, .. })));
+
+    // What no time mends.
+    let script = Script::new([Reply::Code(0)]).connecting([Err(Cause::Alpn(None))]);
+    let delivery = push_quietly(&script, &policy(), (1, 1)).await;
+    assert!(matches!(delivery.end, Some(End::Connect { tries: 1, .. })));
+
+    // A lost one is made anew; one that is not lost is used on.
+    let script = Script::new([
+        Reply::Fails(CallError::Lost(Vec::new())),
+        Reply::Fails(status(Code::Unavailable)),
+        Reply::Fails(CallError::NotSent(Vec::new())),
+        Reply::Code(0),
+    ]);
+    let delivery = push_quietly(&script, &policy(), (1, 1)).await;
+    let connections: Vec<_> = script.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [1, 2, 2, 3]);
+    // What was never sent is no try.
+    assert_eq!((delivery.acknowledged, delivery.sent), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_are_in_flight_and_no_more() {
+    let script = Script::new([Reply::After(
+        Duration::from_secs(1),
+        Box::new(Reply::Code(0)),
+    )]);
+    let policy = Policy {
+        concurrency: 3,
+        ..policy()
+    };
+    let delivery = push_quietly(&script, &policy, (7, 1)).await;
+    assert_eq!(delivery.acknowledged, 7);
+    assert_eq!(script.times(), [0, 0, 0, 1000, 1000, 1000, 2000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_for_good_lets_open_requests_finish_and_starts_none() {
+    let slow = Reply::After(Duration::from_secs(1), Box::new(Reply::Code(0)));
+    let fails = Reply::Fails(status(Code::PermissionDenied));
+    let script = Script::new([slow, fails, Reply::Fails(status(Code::Unavailable))]);
+    let policy = Policy {
+        concurrency: 3,
+        ..policy()
+    };
+    let delivery = push_quietly(&script, &policy, (9, 1)).await;
+    assert_eq!(delivery.acknowledged, 1);
+    // The third waits for its next try no longer.
+    assert_eq!(script.times(), [0, 0, 0]);
+    assert!(matches!(
+        delivery.end,
+        Some(End::Call {
+            error: CallError::Status {
+                code: Code::PermissionDenied,
+                ..
+            },
+            ..
+        })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_concerns_one_request_alone_lets_the_others_go_on() {
+    for (reply, rejected, refusal) in [
+        (Reply::Code(5), 2, None),
+        (Reply::Fails(status(Code::InvalidArgument)), 0, Some(0)),
+        (Reply::Panics, 0, Some(0)),
+    ] {
+        let script = Script::new([Reply::Code(0), reply.clone(), Reply::Code(0)]);
+        let delivery = push_quietly(&script, &policy(), (6, 2)).await;
+        assert_eq!(delivery.acknowledged, 4, "{reply:?}");
+        assert_eq!(delivery.rejected, rejected, "{reply:?}");
+        assert_eq!(delivery.refusal.is_some(), refusal.is_some(), "{reply:?}");
+        assert_eq!((delivery.sent, delivery.failed), (3, 1), "{reply:?}");
+        assert!(delivery.end.is_none(), "{reply:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_large_a_request_is_halved_until_it_fits() {
+    // A record: 5 bytes of token, 2 of time (none for time 0), 4 around them.
+    let script = Script::new([Reply::AtMost(22)]);
+    let delivery = push_quietly(&script, &policy(), (8, 8)).await;
+    assert_eq!((delivery.acknowledged, delivery.rejected), (8, 0));
+    assert_eq!(delivery.failed, 0);
+    let sizes =
+        |script: &Script| -> Vec<_> { script.seen().iter().map(|seen| seen.records).collect() };
+    // What is as large as what was refused is not tried.
+    assert_eq!(sizes(&script), [8, 4, 2, 2, 2, 2]);
+
+    let script = Script::new([Reply::AtMost(3)]);
+    let mut log = Log::default();
+    let (_tell, told) = watch::channel(None);
+    let signals = Signals::from_channel(told);
+    let delivery = push(&script, &policy(), (2, 2), &signals, &mut log).await;
+    assert_eq!((delivery.acknowledged, delivery.rejected), (0, 2));
+    assert_eq!(delivery.refused.len(), 2);
+    assert!(delivery.end.is_none());
+    let is_rejected = |(_, why): &(u64, Why)| matches!(why, Why::Rejected(_));
+    assert!(log.kept_back.iter().all(is_rejected), "{:?}", log.kept_back);
+}
+
+#[tokio::test(start_paused = true)]
+async fn isolation_bisects() {
+    let isolating = Policy {
+        isolate: true,
+        ..policy()
+    };
+    let script = Script::new([Reply::Not("t0005")]);
+    let delivery = push_quietly(&script, &isolating, (8, 8)).await;
+    assert_eq!((delivery.acknowledged, delivery.rejected), (7, 1));
+    assert_eq!(delivery.sent, 7);
+    let (record, _) = &delivery.refused[0];
+    let contract = Contract::built_in();
+    assert_eq!(contract.read(record), Some((&b"t0005"[..], 5)));
+    let script = Script::new([Reply::Not("t0005")]);
+    let delivery = push_quietly(&script, &policy(), (8, 4)).await;
+    assert_eq!((delivery.acknowledged, delivery.rejected), (4, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_run_ends_in_time() {
+    let limited = |millis| Policy {
+        deadline: Some(Instant::now() + Duration::from_millis(millis)),
+        ..policy()
+    };
+    let hour = Duration::from_secs(3600);
+    let slow = Reply::After(hour, Box::new(Reply::Code(0)));
+    let script = Script::new([Reply::Code(0), slow]);
+    let delivery = push_quietly(&script, &limited(50), (3, 1)).await;
+    assert_eq!(script.started.elapsed().as_millis(), 50);
+    assert_eq!(delivery.acknowledged, 1);
+    let in_request = |end: &Option<End>| match end {
+        Some(End::MaxTime { in_request, last }) => Some((*in_request, last.is_some())),
+        _ => None,
+    };
+    assert_eq!(in_request(&delivery.end), Some((true, false)));
+
+    let script = Script::new([Reply::Fails(status(Code::Unavailable))]);
+    let delivery = push_quietly(&script, &limited(250), (1, 1)).await;
+    assert_eq!(script.times(), [0, 100]);
+    assert_eq!(in_request(&delivery.end), Some((false, true)));
+
+    let script = Script::new([Reply::Code(0)]).connecting([Err(refused()), Err(refused())]);
+    let delivery = push_quietly(&script, &limited(250), (1, 1)).await;
+    assert_eq!(in_request(&delivery.end), Some((false, true)));
+    assert_eq!(script.started.elapsed().as_millis(), 250);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_ends_waits_and_not_requests() {
+    let slow = Reply::After(Duration::from_secs(1), Box::new(Reply::Code(0)));
+    for (reply, acknowledged, ends_at) in [
+        (slow, 1, 1000),
+        (Reply::Fails(status(Code::Unavailable)), 0, 50),
+    ] {
+        let script = Script::new([reply]);
+        let (tell, told) = watch::channel(None);
+        let signals = Signals::from_channel(told);
+        let mut log = Log::default();
+        let policy = policy();
+        let (delivery, ()) =
+            tokio::join!(push(&script, &policy, (3, 1), &signals, &mut log), async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                tell.send_replace(Some(Signal::Terminate));
+            });
+        assert_eq!(script.started.elapsed().as_millis(), ends_at);
+        assert_eq!(delivery.acknowledged, acknowledged);
+        assert_eq!(delivery.signal, Some(Signal::Terminate));
+        assert_eq!(delivery.sent, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_that_breaks_stops_the_push() {
+    let script = Script::new([Reply::Code(0)]);
+    let (_tell, told) = watch::channel(None);
+    let signals = Signals::from_channel(told);
+    let mut log = Log {
+        breaks: true,
+        ..Log::default()
+    };
+    let delivery = push(&script, &policy(), (3, 1), &signals, &mut log).await;
+    assert_eq!((delivery.acknowledged, delivery.sent), (1, 1));
+    assert!(matches!(delivery.end, Some(End::Output)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_holds_for_further_tries_too() {
+    let script = Script::new([
+        Reply::Code(0),
+        Reply::Fails(status(Code::Unavailable)),
+        Reply::Code(0),
+    ]);
+    let paced = Policy {
+        rate: Some(10),
+        concurrency: 4,
+        ..policy()
+    };
+    let delivery = push_quietly(&script, &paced, (15, 5)).await;
+    assert_eq!(delivery.acknowledged, 15);
+    // Two fit into the first second; the failed one's records count like any others.
+    let times = script.times();
+    assert_eq!(times.len(), 4);
+    assert_eq!(times[..2], [0, 0]);
+    assert!(times[2..].iter().all(|time| *time >= 1000), "{times:?}");
+}

@@ -1,0 +1,118 @@
+//! Files that are replaced whole: whoever reads one finds the old content or the new, never a part.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+
+/// The new content of a file, which takes its place with [`Replacement::commit`].
+#[derive(Debug)]
+pub(crate) struct Replacement(Content);
+
+#[derive(Debug)]
+enum Content {
+    /// Beside the file, so that it can be renamed to it.
+    Beside { new: NamedTempFile, path: PathBuf },
+    /// What is no regular file (a pipe, a terminal) has nothing to be replaced.
+    Direct(File),
+}
+
+impl Replacement {
+    /// Opens a file's new content. The file itself stays as it is.
+    pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
+        // Names of what is open already, such as /dev/stdout, may lead to a file that others write.
+        if path.starts_with("/dev") || path.starts_with("/proc") {
+            let file = OpenOptions::new().append(true).open(path)?;
+            return Ok(Self(Content::Direct(file)));
+        }
+        // A link stays one: what it leads to is replaced.
+        let path = match fs::canonicalize(path) {
+            Ok(path) => path,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            Err(error) => return Err(error),
+        };
+        match fs::metadata(&path) {
+            Ok(file) if file.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(file) if !file.is_file() => {
+                let file = OpenOptions::new().write(true).open(&path)?;
+                return Ok(Self(Content::Direct(file)));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let new = NamedTempFile::new_in(folder)?;
+        new.as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
+        Ok(Self(Content::Beside { new, path }))
+    }
+
+    /// Puts the new content in place.
+    pub(crate) fn commit(mut self) -> io::Result<()> {
+        self.flush()?;
+        match self.0 {
+            // After a crash of the machine too it is the old content or the new.
+            Content::Beside { new, path } => {
+                new.as_file().sync_all()?;
+                new.persist(path).map(drop).map_err(|error| error.error)
+            }
+            Content::Direct(_) => Ok(()),
+        }
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Content::Beside { new, .. } => new.write(bytes),
+            Content::Direct(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Content::Beside { new, .. } => new.flush(),
+            Content::Direct(file) => file.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_old_content_stays_until_the_new_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).expect("linked");
+        fs::write(&path, "old").expect("written");
+        for (name, mode) in [(&path, 0o600), (&link, 0o644)] {
+            let mut replacement = Replacement::open(name, mode).expect("opened");
+            replacement.write_all(b"new").expect("written");
+            assert_eq!(fs::read(&path).expect("read"), b"old");
+            drop(replacement);
+            assert_eq!(fs::read(&path).expect("read"), b"old");
+            let mut replacement = Replacement::open(name, mode).expect("opened");
+            replacement.write_all(b"new").expect("written");
+            replacement.commit().expect("in place");
+            assert_eq!(fs::read(&path).expect("read"), b"new");
+            let permissions = fs::metadata(&path).expect("there").permissions();
+            assert_eq!(permissions.mode() & 0o777, mode);
+            fs::write(&path, "old").expect("written");
+        }
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 2);
+        assert!(Replacement::open(folder.path(), 0o600).is_err());
+        assert!(Replacement::open(&folder.path().join("no/file"), 0o600).is_err());
+    }
+}

@@ -1,0 +1,152 @@
+//! What a ledger holds, as lines or as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::{
+    failure::{count, date, escape},
+    ledger::{RunView, TargetView},
+};
+
+/// All targets of a ledger. Times are Unix seconds.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LedgerReport {
+    targets: Vec<TargetReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct TargetReport {
+    /// The `:authority`.
+    target: String,
+    method: String,
+    tokens: u64,
+    last_success: Option<i64>,
+    soonest: Vec<SoonestReport>,
+    runs: Vec<RunReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct SoonestReport {
+    expire_time: i64,
+    tokens: u64,
+}
+
+/// A push; all that is known of one that was killed, or is under way, is how it began.
+#[derive(Clone, Debug, Serialize)]
+struct RunReport {
+    started: i64,
+    ended: Option<i64>,
+    input: String,
+    status: Option<String>,
+    exit_code: Option<u8>,
+    read: Option<u64>,
+    unchanged: Option<u64>,
+    acknowledged: Option<u64>,
+    rejected: Option<u64>,
+    unsent: Option<u64>,
+}
+
+/// How many tokens were forgotten.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct ForgottenReport {
+    pub(crate) forgotten: u64,
+}
+
+impl ForgottenReport {
+    pub(crate) fn text(self) -> String {
+        format!("{} forgotten", count(self.forgotten, "token"))
+    }
+}
+
+impl LedgerReport {
+    pub(crate) fn new(targets: &[TargetView]) -> Self {
+        Self {
+            targets: targets.iter().map(TargetReport::new).collect(),
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let texts: Vec<_> = self.targets.iter().map(TargetReport::text).collect();
+        match texts.as_slice() {
+            [] => "the ledger holds nothing".to_owned(),
+            texts => texts.join("\n"),
+        }
+    }
+}
+
+impl TargetReport {
+    fn new(target: &TargetView) -> Self {
+        Self {
+            target: target.authority.clone(),
+            method: target.method.clone(),
+            tokens: target.tokens,
+            last_success: target.last_success,
+            soonest: target
+                .soonest
+                .iter()
+                .map(|soonest| SoonestReport {
+                    expire_time: soonest.expire_time,
+                    tokens: soonest.tokens,
+                })
+                .collect(),
+            runs: target.runs.iter().map(RunReport::new).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{} {}: {}, last success {}",
+            escape(&self.target),
+            escape(&self.method),
+            count(self.tokens, "token"),
+            self.last_success.map_or_else(|| "never".to_owned(), date)
+        );
+        for soonest in &self.soonest {
+            let (time, tokens) = (date(soonest.expire_time), count(soonest.tokens, "token"));
+            let _ = write!(text, "\n  expires {time}: {tokens}");
+        }
+        for run in &self.runs {
+            let _ = write!(text, "\n  {}", run.text());
+        }
+        text
+    }
+}
+
+impl RunReport {
+    fn new(run: &RunView) -> Self {
+        Self {
+            started: run.started,
+            ended: run.ended,
+            input: run.input.clone(),
+            status: run.status.clone(),
+            exit_code: run.exit_code,
+            read: run.read,
+            unchanged: run.unchanged,
+            acknowledged: run.acknowledged,
+            rejected: run.rejected,
+            unsent: run.unsent,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("push of {} at {}", escape(&self.input), date(self.started));
+        let (Some(status), Some(code)) = (&self.status, self.exit_code) else {
+            text.push_str(": no end (killed, or under way)");
+            return text;
+        };
+        let _ = write!(text, ": {} ({code})", escape(status));
+        for (count, what) in [
+            (self.read, "read"),
+            (self.unchanged, "unchanged"),
+            (self.acknowledged, "acknowledged"),
+            (self.rejected, "rejected"),
+            (self.unsent, "unsent"),
+        ] {
+            if let Some(count) = count.filter(|count| *count > 0) {
+                let _ = write!(text, ", {count} {what}");
+            }
+        }
+        text
+    }
+}

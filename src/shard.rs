@@ -1,0 +1,62 @@
+//! Parts of a push for several machines.
+
+use twox_hash::XxHash3_64;
+
+use crate::record::Token;
+
+/// One of several parts, each of which has its own tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    index: u64,
+    count: u64,
+}
+
+impl Shard {
+    /// The part `index` of `count`; `None` unless `index` is less.
+    pub(crate) fn new(index: u64, count: u64) -> Option<Self> {
+        (index < count).then_some(Self { index, count })
+    }
+
+    /// All of it.
+    pub(crate) fn is_whole(self) -> bool {
+        self.count == 1
+    }
+
+    /// Whether a token belongs to it. This must never change, or machines of different versions
+    /// would leave tokens out: XXH3-64 (seed 0) of the token's bytes, modulo the number of parts.
+    pub(crate) fn has(self, token: &Token<'_>) -> bool {
+        XxHash3_64::oneshot(token.as_bytes()) % self.count == self.index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::record::TokenEncoding;
+
+    fn token(text: &str) -> Token<'_> {
+        Token::parse(Cow::Borrowed(text), TokenEncoding::Utf8).expect("a token")
+    }
+
+    #[test]
+    fn the_parts_of_tokens_never_change() {
+        for (text, of_2, of_3, of_1000) in [
+            ("fadfadftetwtwtwt", 1, 2, 999),
+            ("fadsfadfadfasfdtest", 0, 2, 244),
+            ("a", 1, 1, 719),
+            ("sensor-0001", 0, 0, 670),
+        ] {
+            for (count, index) in [(2, of_2), (3, of_3), (1000, of_1000)] {
+                let found: Vec<_> = (0..count)
+                    .filter(|index| Shard::new(*index, count).expect("a part").has(&token(text)))
+                    .collect();
+                assert_eq!(found, [index], "{text} of {count}");
+            }
+        }
+        assert!(Shard::new(0, 1).expect("the whole").has(&token("b")));
+        assert_eq!(Shard::new(2, 2), None);
+        assert_eq!(Shard::new(0, 0), None);
+    }
+}

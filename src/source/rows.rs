@@ -1,0 +1,289 @@
+//! The rows of CSV text, with the bytes that each was read from.
+//!
+//! Most rows have no quote. Those end at the next line feed and are split at the delimiters; the
+//! CSV parser reads the others. That takes a quarter of the instructions, and reading is most of
+//! what a push costs.
+
+use std::io::Read;
+
+use csv_core::{ReadRecordResult, Terminator};
+
+use super::{
+    LARGEST_RECORD,
+    problem::{ProblemKind, StreamError},
+    window::{CHUNK, Window},
+};
+
+pub(super) struct Rows<R> {
+    window: Window<R>,
+    parser: csv_core::Reader,
+    delimiter: u8,
+    /// The row's length in the window.
+    length: usize,
+    /// Line feeds in the row.
+    lines: u64,
+    /// Whether the parser read it: then its cells are in `unquoted`, else in the window.
+    is_quoted: bool,
+    unquoted: Vec<u8>,
+    /// Where each cell ends; the next starts behind it, in the window behind a delimiter.
+    ends: Vec<usize>,
+}
+
+impl<R: Read> Rows<R> {
+    pub(super) fn new(input: R, delimiter: u8) -> Self {
+        Self {
+            window: Window::new(input),
+            parser: csv_core::ReaderBuilder::new()
+                .delimiter(delimiter)
+                // A carriage return alone would end a row too. Left in the data it can be refused,
+                // and taken off before a line feed.
+                .terminator(Terminator::Any(b'\n'))
+                .build(),
+            delimiter,
+            length: 0,
+            lines: 0,
+            is_quoted: false,
+            unquoted: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// The physical line of the row, or of what comes next.
+    pub(super) fn line(&self) -> u64 {
+        self.window.line()
+    }
+
+    /// Reads the next row that is not blank; whether there is one.
+    pub(super) fn advance(&mut self) -> Result<bool, ProblemKind> {
+        self.window.pass_lines(self.length, self.lines);
+        (self.length, self.lines) = (0, 0);
+        loop {
+            match self.window.unread() {
+                [b'\n', ..] => self.window.pass_lines(1, 1),
+                [b'\r', b'\n', ..] => self.window.pass_lines(2, 1),
+                [] | [b'\r'] => {
+                    if !self.more()? {
+                        if self.window.unread().is_empty() {
+                            return Ok(false);
+                        }
+                        break;
+                    }
+                }
+                _ => break,
+            }
+        }
+        let mut searched = 0;
+        loop {
+            let unread = self.window.unread();
+            match memchr::memchr2(b'"', b'\n', &unread[searched..]) {
+                Some(index) if unread[searched + index] == b'\n' => {
+                    self.length = searched + index + 1;
+                    self.lines = 1;
+                    break;
+                }
+                Some(_) => return self.parse().map(|()| true),
+                None => searched = unread.len(),
+            }
+            if !self.more()? {
+                self.length = searched;
+                break;
+            }
+        }
+        self.is_quoted = false;
+        self.ends.clear();
+        let body = body(&self.window.unread()[..self.length]);
+        self.ends.extend(memchr::memchr_iter(self.delimiter, body));
+        self.ends.push(body.len());
+        Ok(true)
+    }
+
+    /// Reads on; `false` at the end.
+    fn more(&mut self) -> Result<bool, ProblemKind> {
+        if self.window.unread().len() > LARGEST_RECORD + CHUNK {
+            return Err(ProblemKind::from(std::io::Error::from(
+                StreamError::TooLong,
+            )));
+        }
+        self.window.more().map_err(ProblemKind::from)
+    }
+
+    /// Reads a row with quotes.
+    fn parse(&mut self) -> Result<(), ProblemKind> {
+        self.parser.reset();
+        self.is_quoted = true;
+        let (mut read, mut written, mut cells) = (0, 0, 0);
+        let mut at_end = false;
+        loop {
+            let unread = &self.window.unread()[read..];
+            let (result, taken, out, ends) = self.parser.read_record(
+                unread,
+                &mut self.unquoted[written..],
+                &mut self.ends[cells..],
+            );
+            read += taken;
+            written += out;
+            cells += ends;
+            match result {
+                // With nothing given, the parser takes the input for ended.
+                ReadRecordResult::InputEmpty if !at_end => at_end = !self.more()?,
+                ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + CHUNK, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * cells + 16, 0),
+                ReadRecordResult::InputEmpty | ReadRecordResult::Record | ReadRecordResult::End => {
+                    break;
+                }
+            }
+        }
+        self.length = read;
+        self.lines = memchr::memchr_iter(b'\n', &self.window.unread()[..read]).count() as u64;
+        self.ends.truncate(cells);
+        Ok(())
+    }
+
+    /// The number of cells.
+    pub(super) fn width(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn cell(&self, index: usize) -> &[u8] {
+        let end = self.ends[index];
+        let before = index.checked_sub(1).map(|index| self.ends[index]);
+        if !self.is_quoted {
+            let start = before.map_or(0, |end| end + 1);
+            return &self.window.unread()[start..end];
+        }
+        let cell = &self.unquoted[before.unwrap_or(0)..end];
+        if index + 1 == self.width() {
+            cell.strip_suffix(b"\r").unwrap_or(cell)
+        } else {
+            cell
+        }
+    }
+
+    /// What a lenient reader would have let pass in the row.
+    pub(super) fn flaw(&self) -> Option<ProblemKind> {
+        let body = body(&self.window.unread()[..self.length]);
+        if body.len() > LARGEST_RECORD {
+            return Some(ProblemKind::TooLong);
+        }
+        if self.is_quoted
+            && let Some(flaw) = quoting(body, self.delimiter)
+        {
+            return Some(flaw);
+        }
+        memchr::memchr2(b'\r', 0, body)?;
+        if body.contains(&0) {
+            return Some(ProblemKind::Nul);
+        }
+        memchr::memchr_iter(b'\r', body)
+            .any(|index| body.get(index + 1) != Some(&b'\n'))
+            .then_some(ProblemKind::LoneCarriageReturn)
+    }
+}
+
+/// A row without its line's end.
+fn body(row: &[u8]) -> &[u8] {
+    match row.strip_suffix(b"\n") {
+        Some(body) => body.strip_suffix(b"\r").unwrap_or(body),
+        None => row,
+    }
+}
+
+/// RFC 4180 section 2: a quote stands around a whole field, or doubled inside one.
+fn quoting(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
+    let mut rest = row;
+    loop {
+        if let Some(quoted) = rest.strip_prefix(b"\"") {
+            let mut inside = quoted;
+            rest = loop {
+                let Some(index) = memchr::memchr(b'"', inside) else {
+                    return Some(ProblemKind::Truncated);
+                };
+                match inside.get(index + 1) {
+                    Some(b'"') => inside = &inside[index + 2..],
+                    _ => break &inside[index + 1..],
+                }
+            };
+        } else {
+            let end = memchr::memchr2(b'"', delimiter, rest).unwrap_or(rest.len());
+            rest = &rest[end..];
+        }
+        match rest.split_first() {
+            None => return None,
+            Some((byte, behind)) if *byte == delimiter => rest = behind,
+            Some(_) => return Some(ProblemKind::BareQuote),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The cells of all rows, and the line that each row starts on.
+    fn read(text: &[u8]) -> Vec<(u64, Vec<Vec<u8>>)> {
+        let mut rows = Rows::new(text, b',');
+        let mut read = Vec::new();
+        while rows.advance().expect("short rows") {
+            let cells = (0..rows.width()).map(|index| rows.cell(index).to_vec());
+            read.push((rows.line(), cells.collect()));
+        }
+        read
+    }
+
+    /// The same by the CSV parser alone, which does not count lines as people do.
+    fn parse(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
+        let mut parser = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(text);
+        let rows = parser.byte_records().map(|row| {
+            let row = row.expect("bytes are never wrong");
+            let mut cells: Vec<_> = row.iter().map(<[u8]>::to_vec).collect();
+            if let Some(last) = cells.last_mut()
+                && last.ends_with(b"\r")
+            {
+                last.pop();
+            }
+            cells
+        });
+        // Blank lines that end in CRLF are rows to it.
+        rows.filter(|cells| *cells != [Vec::<u8>::new()]).collect()
+    }
+
+    #[test]
+    fn lines_are_counted_where_rows_start() {
+        let rows = read(b"\n\r\na,b\n\"x\n\"\"y\",c\r\n\r\nd\n\"e\"");
+        let cell = |text: &str| text.as_bytes().to_vec();
+        assert_eq!(
+            rows,
+            [
+                (3, vec![cell("a"), cell("b")]),
+                (4, vec![cell("x\n\"y"), cell("c")]),
+                (7, vec![cell("d")]),
+                (8, vec![cell("e")]),
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn rows_without_quotes_are_read_as_the_parser_reads_them(
+            text in proptest::collection::vec(prop::sample::select(b"ab,,\"\n\r ".to_vec()), 0..60)
+        ) {
+            let cells: Vec<_> = read(&text).into_iter().map(|(_, cells)| cells).collect();
+            // What is refused may be read in any way.
+            let mut rows = Rows::new(&text[..], b',');
+            let mut is_sound = true;
+            while rows.advance().expect("short rows") {
+                is_sound &= rows.flaw().is_none();
+            }
+            let cells = cells.into_iter().filter(|cells| *cells != [Vec::<u8>::new()]).collect::<Vec<_>>();
+            if is_sound {
+                prop_assert_eq!(cells, parse(&text));
+            }
+        }
+    }
+}
