@@ -49,7 +49,11 @@ impl Replacement {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let new = NamedTempFile::new_in(folder)?;
+        // A process that is killed leaves it behind: its name says whose it is.
+        let new = tempfile::Builder::new()
+            .prefix(".sensor-license-")
+            .suffix(".tmp")
+            .tempfile_in(folder)?;
         new.as_file()
             .set_permissions(Permissions::from_mode(mode))?;
         Ok(Self(Content::Beside { new, path }))

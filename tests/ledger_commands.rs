@@ -175,7 +175,30 @@ fn what_can_t_be_forgotten_leaves_the_ledger_as_it_is() {
     ] {
         filled.ledger("forget", flags).exits(exit).says(said);
     }
+    // Without a header the first row may be a token, whatever it looks like.
+    let (_folder, bare) = file("bare.csv", "sensor_abc\nsensor_def\n");
+    let flags = ["--tokens", bare.to_str().expect("UTF-8")];
+    let run = filled.ledger("forget", &flags).exits(4).says("--no-header");
+    assert!(!run.stderr.contains("sensor_abc"), "{run:?}");
     assert_eq!(filled.unchanged(), [3, 3]);
+}
+
+#[test]
+fn a_ledger_is_a_file_whatever_it_is_called() {
+    let receiver = Receiver::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_other, input) = file("a.csv", RECORDS);
+    for name in [":memory:", "file:x?mode=memory", "-", "a b%20c"] {
+        for unchanged in [0, 3] {
+            let mut args = receiver.connection();
+            args.extend(["--output=json", "--ledger", name].map(Into::into));
+            args.push((&input).into());
+            let run = support::command(args).current_dir(folder.path()).output();
+            let run: Run = run.expect("it runs").into();
+            assert_eq!(run.exits(0).records()["unchanged"], unchanged, "{name}");
+        }
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
 }
 
 #[test]

@@ -306,6 +306,11 @@ fn each_stage_that_fails_is_named() {
         });
     }
     run(["probe"]).exits(2).says("--server");
+    let report = probe("localhost:1", &["--cacert=/nowhere.pem"])
+        .exits(2)
+        .json();
+    assert_eq!(stages(&report), (Vec::new(), None));
+    assert_eq!(report["error"]["kind"], "usage");
 }
 
 #[test]

@@ -25,13 +25,8 @@ pub(crate) struct Plan {
 }
 
 pub(crate) fn run(plan: &Plan) -> u8 {
-    match probe(plan) {
-        Ok(report) => plan.output.probe(&report),
-        Err(failure) => {
-            Output::error(&failure);
-            failure.exit_code
-        }
-    }
+    let report = probe(plan).unwrap_or_else(ProbeReport::not_begun);
+    plan.output.probe(&report)
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {

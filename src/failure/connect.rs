@@ -91,7 +91,9 @@ impl Failure {
                 .hint("leave --plaintext out"),
             Cause::Alpn(protocol) => Self::no_http2(&server, protocol.as_deref()),
             Cause::NotHttp2(first) => not_http2(&server, first),
-            Cause::Http2(error) => unreachable().cause(error.to_string()),
+            Cause::Http2(error) => unreachable()
+                .cause(error.to_string())
+                .hint("check the server's log, and that the port is the one for gRPC"),
         }
     }
 

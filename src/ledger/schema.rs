@@ -66,14 +66,15 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 
 pub(super) fn connect_to_write(path: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    // To SQLite `:memory:` and `file:` have a meaning that no absolute path has.
+    let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)?;
     connection.busy_timeout(BUSY)?;
     Ok(connection)
 }
 
 pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)?;
     connection.busy_timeout(BUSY)?;
     Ok(connection)
 }

@@ -23,6 +23,7 @@ pub(crate) enum Store {
 #[derive(Debug)]
 pub(crate) enum StoreError {
     Sqlite(rusqlite::Error),
+    Io(io::Error),
     /// The file is a database of something else.
     Foreign,
     /// The file is from a later version of this program.
@@ -40,6 +41,8 @@ impl Store {
 
     /// Opens or creates a store in a file.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        // To SQLite `:memory:` and `file:` have a meaning that no absolute path has.
+        let path = std::path::absolute(path).map_err(StoreError::Io)?;
         let connection = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -184,6 +187,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(error) => error.fmt(f),
+            Self::Io(error) => error.fmt(f),
             Self::Foreign => f.write_str("the file holds something else"),
             Self::Newer(version) => write!(
                 f,

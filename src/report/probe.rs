@@ -78,6 +78,20 @@ impl ProbeReport {
         }
     }
 
+    /// A way that can't even be begun.
+    pub(crate) fn not_begun(failure: Failure) -> Self {
+        Self {
+            stages: Vec::new(),
+            certificate: None,
+            warnings: Vec::new(),
+            verdict: format!("push would fail: {}", failure.message),
+            flags: Vec::new(),
+            exit_code: failure.exit_code,
+            error: Some(failure),
+            chain: Vec::new(),
+        }
+    }
+
     /// A line a stage, the certificates under that of TLS, and the verdict.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();

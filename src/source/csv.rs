@@ -232,8 +232,11 @@ fn find(cells: &[&str], field: Field, names: &Names) -> Result<usize, ProblemKin
             first: (*first).to_owned(),
             second: (*second).to_owned(),
         }),
-        // Without a header the first row holds a token, which must not be shown.
-        (None, _) if cells.iter().any(|cell| is_like_value(cell)) => Err(ProblemKind::NoHeader),
+        // Without a header the first row holds a token, which must not be shown. Where tokens alone
+        // are wanted nothing tells that it is one.
+        (None, _) if !names.wants(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
+            Err(ProblemKind::NoHeader)
+        }
         (None, _) => Err(names.missing(field, cells)),
     }
 }
