@@ -54,7 +54,8 @@ pub(crate) enum End {
     NotConnected(ConnectError),
     /// At the call, which the server refused or, without a refusal, waits for a message of.
     Called {
-        refusal: Option<CallError>,
+        /// The response's code, where it did not wait.
+        knocked: Result<Option<i32>, CallError>,
         answers: Answers,
     },
 }
@@ -105,7 +106,7 @@ async fn call(client: &Client) -> End {
     // Only then: a server may hang up on calls that it does not know.
     let (health, services) = tokio::join!(client.health(PATIENCE), client.services(PATIENCE));
     End::Called {
-        refusal: knocked.err(),
+        knocked,
         answers: Answers { health, services },
     }
 }

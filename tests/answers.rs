@@ -20,6 +20,8 @@ struct Answer {
     body: Vec<u8>,
     /// `None` ends the stream with the body.
     trailers: Option<Vec<(&'static str, Vec<u8>)>>,
+    /// Whether the request is read first.
+    reads: bool,
 }
 
 /// An OK with this body.
@@ -29,6 +31,7 @@ fn ok(body: &[u8]) -> Answer {
         headers: vec![("content-type", b"application/grpc".to_vec())],
         body: body.to_vec(),
         trailers: Some(vec![("grpc-status", b"0".to_vec())]),
+        reads: true,
     }
 }
 
@@ -91,7 +94,9 @@ fn give(
     let seen = seen.clone();
     tokio::spawn(async move {
         let (head, mut body) = request.into_parts();
-        while let Some(data) = body.data().await {
+        while answer.reads
+            && let Some(data) = body.data().await
+        {
             let length = data?.len();
             body.flow_control().release_capacity(length)?;
         }
@@ -527,4 +532,23 @@ fn probe_asks_for_the_call_without_a_message() {
     let run = support::run([&args[..], &secret].concat());
     // The server reads to the end of the request before it answers, and there is none.
     assert_eq!(run.exits(0).json()["verdict"], "push would work");
+}
+
+#[test]
+fn probe_tells_a_code_that_does_not_wait_for_a_message() {
+    for (code, exit) in [(&b"\x08\x05"[..], 7), (b"", 0)] {
+        let at_once = Answer {
+            reads: false,
+            ..ok(&frame(code))
+        };
+        let (address, _requests) = server(at_once);
+        let address = address.to_string();
+        let args = ["probe", "--plaintext", "--output=json", "-s", &address];
+        let report = support::run(args).exits(exit).json();
+        assert_eq!(
+            report["flags"] == serde_json::json!([]),
+            exit != 0,
+            "{report}"
+        );
+    }
 }

@@ -133,13 +133,15 @@ impl Client {
     /// Opens the call and sends no message, so that nothing can be applied. A server that does not
     /// know the call, or would not take it from this client, says so; one that does waits.
     ///
+    /// The response's code, if it did not even wait for the message.
+    ///
     /// # Errors
     ///
     /// How the call ended within `patience`.
-    pub(crate) async fn knock(&self, patience: Duration) -> Result<(), CallError> {
+    pub(crate) async fn knock(&self, patience: Duration) -> Result<Option<i32>, CallError> {
         match self.call_within(tokio_stream::pending(), patience).await {
-            // It did not even wait for a message, or it still waits.
-            Ok(_) | Err(CallError::TimedOut(_)) => Ok(()),
+            Ok(code) => Ok(Some(code)),
+            Err(CallError::TimedOut(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -64,10 +64,13 @@ fn go(target: &Target, path: &PathAndQuery) -> Result<Probe, Failure> {
 fn failure(found: &Probe, target: &Target) -> Option<Failure> {
     match &found.end {
         End::NotConnected(error) => Some(Failure::connect(error)),
-        End::Called { refusal, .. } => {
+        End::Called { knocked, .. } => {
             let server = target.endpoint.to_string();
-            let failure = refusal.as_ref().map(|error| Failure::call(&server, error));
-            failure.map(|failure| failure.hiding(&target.metadata))
+            match knocked {
+                Ok(None | Some(0)) => None,
+                Ok(Some(code)) => Some(Failure::code(&server, &[*code], &[0])),
+                Err(error) => Some(Failure::call(&server, error).hiding(&target.metadata)),
+            }
         }
     }
 }
@@ -77,9 +80,11 @@ fn failure(found: &Probe, target: &Target) -> Option<Failure> {
 fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Vec<String> {
     let given = &plan.connection;
     let mended = match &found.end {
-        End::Called { refusal: None, .. } => Some(given.clone()),
         End::Called {
-            refusal: Some(error),
+            knocked: Ok(code), ..
+        } => code.is_none_or(|code| code == 0).then(|| given.clone()),
+        End::Called {
+            knocked: Err(error),
             answers,
         } => {
             let services = answers.services.as_deref().unwrap_or_default();

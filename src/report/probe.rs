@@ -181,9 +181,9 @@ fn stages(
             fill(&mut stages, error.stage);
             stages.push(failed(name(error.stage), failure));
         }
-        (End::Called { answers, refusal }, _) => stages.push(StageReport {
+        (End::Called { answers, .. }, _) => stages.push(StageReport {
             name: CALL,
-            ok: refusal.is_none(),
+            ok: failure.is_none(),
             seconds: probe.took.as_secs_f64(),
             detail: call_detail(path, failure, answers),
         }),
