@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
 pub use crate::source::Format;
-use crate::{
-    record::{TimeRules, TimeUnit, TokenEncoding},
-    source::{FieldRef, OnDuplicate, Options, Origin, Rules, Validated, validate},
-};
+use crate::source::{OnDuplicate, Options, Origin, Rules, Validated, validate};
 
 /// What one reading found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,16 +63,7 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<Format>) -> Result<Reading, 
 fn validated(input: &Arc<[u8]>, format: Option<Format>) -> Validated {
     let options = Options {
         format,
-        token: FieldRef::Usual,
-        time: FieldRef::Usual,
-        header: true,
-        delimiter: None,
-        token_encoding: TokenEncoding::Utf8,
-        time_rules: TimeRules {
-            unit: TimeUnit::Seconds,
-            zone: TimeZone::UTC,
-        },
-        records: None,
+        ..Options::default()
     };
     let rules = Rules {
         now: 0,

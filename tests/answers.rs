@@ -5,12 +5,11 @@ mod support;
 use std::{
     net::SocketAddr,
     sync::mpsc::{self, Receiver},
-    thread,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use support::{Run, run_with_input};
+use support::{Run, run_with_input, tls::serve};
 
 /// One answer to every request.
 #[derive(Clone, Debug)]
@@ -57,31 +56,18 @@ fn headers(fields: &[(&'static str, Vec<u8>)]) -> HeaderMap {
 /// A server without TLS that gives this answer, and the heads of the requests it got.
 fn server(answer: Answer) -> (SocketAddr, Receiver<Request<()>>) {
     let (seen, requests) = mpsc::channel();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    listener.set_nonblocking(true).expect("set");
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            while let Ok((stream, _)) = listener.accept().await {
-                let answer = answer.clone();
-                let seen = seen.clone();
-                tokio::spawn(async move {
-                    let mut connection = h2::server::handshake(stream).await?;
-                    while let Some(request) = connection.accept().await {
-                        let (request, respond) = request?;
-                        give(request, respond, &answer, &seen);
-                    }
-                    Ok::<_, h2::Error>(())
-                });
+    let address = serve(move |stream| {
+        let (answer, seen) = (answer.clone(), seen.clone());
+        async move {
+            let Ok(mut connection) = h2::server::handshake(stream).await else {
+                return;
+            };
+            while let Some(Ok((request, respond))) = connection.accept().await {
+                give(request, respond, &answer, &seen);
             }
-        });
+        }
     });
-    (address, requests)
+    (address.parse().expect("an address"), requests)
 }
 
 fn give(
@@ -258,31 +244,20 @@ fn a_server_that_wants_to_be_left_alone_for_ever_is_not_asked_again() {
 
 #[test]
 fn a_server_that_takes_one_request_at_a_time_is_not_out_of_time() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    listener.set_nonblocking(true).expect("set");
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            let (stream, _) = listener.accept().await.expect("a connection");
-            let mut connection = h2::server::Builder::new()
-                .max_concurrent_streams(1)
-                .handshake::<_, Bytes>(stream)
-                .await
-                .expect("HTTP/2");
-            while let Some(Ok((request, respond))) = connection.accept().await {
-                tokio::spawn(async move {
-                    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-                    give(request, respond, &ok(&frame(b"")), &mpsc::channel().0);
-                });
-            }
-        });
+    let address = serve(|stream| async {
+        let mut connection = h2::server::Builder::new()
+            .max_concurrent_streams(1)
+            .handshake::<_, Bytes>(stream)
+            .await
+            .expect("HTTP/2");
+        while let Some(Ok((request, respond))) = connection.accept().await {
+            tokio::spawn(async move {
+                // All of them together take longer than one of them may.
+                tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+                give(request, respond, &ok(&frame(b"")), &mpsc::channel().0);
+            });
+        }
     });
-    let address = address.to_string();
     let input = "token,expire_time\na,1\nb,1\nc,1\nd,1\ne,1\nf,1\n";
     let flags = ["--batch-records=1", "--timeout=1s", "--retry=0"];
     let args = ["push", "--plaintext", "--output=json", "--server", &address];

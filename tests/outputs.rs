@@ -1386,3 +1386,52 @@ fn rejects_count_in_the_unit_of_the_push() {
     receiver.push(unit).exits(0);
     assert_eq!(receiver.stop().rows, b"abcdefghijkl,1900000000\n");
 }
+
+/// What a push writes to a terminal that its standard error is.
+fn on_a_terminal(receiver: &support::Receiver, flags: &[&str]) -> String {
+    use std::io::Read;
+
+    use rustix::{
+        fs::{Mode, OFlags},
+        pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    };
+    let flags_of_terminal = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    let master = openpt(flags_of_terminal).expect("a terminal");
+    grantpt(&master).expect("granted");
+    unlockpt(&master).expect("unlocked");
+    let name = ptsname(&master, Vec::new()).expect("its name");
+    let terminal = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+    let (_folder, input) = support::file("a.csv", "token,expire_time\na,1\nb,1\nc,1\n");
+    let mut args = receiver.connection();
+    args.extend(flags.iter().map(Into::into));
+    args.push(input.into());
+    let mut command = support::command(args);
+    command.stderr(terminal.expect("opened"));
+    let reader = std::thread::spawn(move || {
+        let mut shown = Vec::new();
+        // Its end is an error, once nobody has the terminal open.
+        let _ = std::fs::File::from(master).read_to_end(&mut shown);
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    let output = command.output().expect("it runs");
+    drop(command);
+    assert!(output.status.success(), "{output:?}");
+    reader.join().expect("read")
+}
+
+#[test]
+fn a_terminal_is_shown_how_far_the_push_is() {
+    let receiver = support::Receiver::with(["--delay=200ms"]);
+    let singly = ["--batch-records=1", "--concurrency=1"];
+    let shown = on_a_terminal(&receiver, &singly);
+    assert!(shown.contains("of 3 records"), "{shown:?}");
+    for flag in ["--progress=never", "--quiet"] {
+        let shown = on_a_terminal(&receiver, &[&singly[..], &[flag]].concat());
+        assert!(!shown.contains("of 3 records"), "{flag}: {shown:?}");
+    }
+    // Anything else than a terminal is for programs to read.
+    let run = receiver
+        .push_input(singly, b"token,expire_time\na,4070908800\n")
+        .exits(0);
+    assert_eq!(run.stderr, "");
+}

@@ -1,7 +1,9 @@
 //! How an input is to be read.
 
+use jiff::tz::TimeZone;
+
 use super::problem::{Excerpt, Field, ProblemKind};
-use crate::record::{TimeRules, TokenEncoding};
+use crate::record::{TimeRules, TimeUnit, TokenEncoding};
 
 /// A format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,25 @@ pub(crate) struct Options {
     pub(crate) time_rules: TimeRules,
     /// Where a JSON document has its list of records.
     pub(crate) records: Option<Pointer>,
+}
+
+impl Default for Options {
+    /// What is read without any flag.
+    fn default() -> Self {
+        Self {
+            format: None,
+            token: FieldRef::Usual,
+            time: FieldRef::Usual,
+            header: true,
+            delimiter: None,
+            token_encoding: TokenEncoding::Utf8,
+            time_rules: TimeRules {
+                unit: TimeUnit::Seconds,
+                zone: TimeZone::UTC,
+            },
+            records: None,
+        }
+    }
 }
 
 /// The steps of a JSON Pointer (RFC 6901) from the root.

@@ -3,32 +3,22 @@
 use std::io::{self, Read};
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
-use jiff::tz::TimeZone;
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::{
     input::{Reader, Shape},
     json::Layout,
-    options::{FieldRef, Options},
+    options::Options,
 };
-use crate::record::{TimeRules, TimeUnit, TokenEncoding};
+use crate::record::TokenEncoding;
 
 type Plain = (Vec<u8>, u32);
 
 fn options(token_encoding: TokenEncoding) -> Options {
     Options {
-        format: None,
-        token: FieldRef::Usual,
-        time: FieldRef::Usual,
-        header: true,
-        delimiter: None,
         token_encoding,
-        time_rules: TimeRules {
-            unit: TimeUnit::Seconds,
-            zone: TimeZone::UTC,
-        },
-        records: None,
+        ..Options::default()
     }
 }
 
