@@ -48,6 +48,7 @@ pub(crate) struct Batches<'a> {
     /// Encoded records of the next request.
     encoded: BytesMut,
     count: usize,
+    finished: bool,
 }
 
 impl<'a> Batches<'a> {
@@ -58,7 +59,13 @@ impl<'a> Batches<'a> {
             limits,
             encoded: BytesMut::new(),
             count: 0,
+            finished: false,
         }
+    }
+
+    /// Whether [`Batches::next`] is known to have no more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished
     }
 
     /// The next request; `None` behind the last.
@@ -77,6 +84,7 @@ impl<'a> Batches<'a> {
             } = self;
             let more = records.next(|record| contract.append(record, encoded))?;
             if more.is_none() {
+                self.finished = true;
                 return Ok((self.count > 0).then(|| self.take(before, 0)));
             }
             if self.count == self.limits.records

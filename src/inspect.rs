@@ -1,9 +1,17 @@
-//! Reading alone, without a command around it: for benchmarks and fuzz targets.
+//! Reading, encoding and the ledger alone, without a command around them: for benchmarks and fuzz
+//! targets.
 
-use std::sync::Arc;
+use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
 
 pub use crate::source::Format;
-use crate::source::{OnDuplicate, Options, Origin, Rules, Validated, validate};
+use crate::{
+    ledger::{Compared, Ledger, Target},
+    record::{ExpireTime, Record, Token, TokenEncoding},
+    source::{OnDuplicate, Options, Origin, Rules, Validated, validate},
+    wire::Contract,
+};
 
 /// What one reading found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +66,58 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<Format>) -> Result<Reading, 
             Err(problem) => return Err(format!("{problem:?} in the second reading alone")),
         }
     }
+}
+
+/// Encodes a record for each token; the bytes of them all.
+///
+/// # Errors
+///
+/// A text that is no token.
+pub fn encode(tokens: &[String]) -> Result<usize, String> {
+    let contract = Contract::built_in();
+    let mut request = BytesMut::new();
+    for token in tokens {
+        let token = Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8);
+        let record = Record {
+            token: token.map_err(|error| format!("{error:?}"))?,
+            expires: ExpireTime::EPOCH,
+        };
+        contract.append(&record, &mut request);
+    }
+    Ok(request.len())
+}
+
+/// Writes a record for each token into a ledger, which is made where there is none.
+///
+/// # Errors
+///
+/// The ledger's.
+pub fn acknowledge(ledger: &Path, tokens: &[String]) -> Result<(), String> {
+    let mut ledger = open(ledger)?;
+    let records = tokens.iter().map(|token| (token.as_bytes(), 0));
+    ledger
+        .acknowledge(records)
+        .map_err(|error| format!("{error:?}"))
+}
+
+/// How many of these records a ledger holds.
+///
+/// # Errors
+///
+/// The ledger's.
+pub fn unchanged(ledger: &Path, tokens: &[String]) -> Result<usize, String> {
+    let known = open(ledger)?.known();
+    let mut known = known.map_err(|error| format!("{error:?}"))?;
+    let is_same = |token: &&String| known.compare(token.as_bytes(), 0) == Compared::Unchanged;
+    Ok(tokens.iter().filter(is_same).count())
+}
+
+fn open(ledger: &Path) -> Result<Ledger, String> {
+    let target = Target {
+        authority: "localhost".to_owned(),
+        method: "/Internal/UpdateSensorExpireTime".to_owned(),
+    };
+    Ledger::open(ledger, &target, Duration::ZERO).map_err(|error| format!("{error:?}"))
 }
 
 fn validated(input: &Arc<[u8]>, format: Option<Format>) -> Validated {

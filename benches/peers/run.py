@@ -71,7 +71,7 @@ def receiver(target, folder):
     cacert = folder / "cacert.pem"
     process = subprocess.Popen([target / "release/examples/sink", cacert], stdout=subprocess.PIPE, text=True)
     try:
-        yield process.stdout.readline().strip(), cacert
+        yield process.stdout.readline().strip(), process.stdout.readline().strip(), cacert
     finally:
         process.kill()
         process.wait()
@@ -140,7 +140,7 @@ def main():
     binary = target / "release/sensor-license"
     python, python_environment = python_client(target)
     go = go_client(target)
-    with tempfile.TemporaryDirectory() as name, receiver(target, pathlib.Path(name)) as (address, cacert):
+    with tempfile.TemporaryDirectory() as name, receiver(target, pathlib.Path(name)) as (address, slow, cacert):
         folder = pathlib.Path(name)
         one, many, lines = folder / "one.csv", folder / "many.csv", folder / "many.ndjson"
         write_records(one, 1, "csv")
@@ -152,16 +152,16 @@ def main():
             for path in folder.glob("ledger*"):
                 path.unlink()
 
-        def push(*flags, count=None):
-            command = [binary, "push", "--server", address, "--cacert", cacert, *flags]
+        def push(*flags, count=None, server=address):
+            command = [binary, "push", "--server", server, "--cacert", cacert, *flags]
             return command, (f"{count} acknowledged" if count is not None else None)
 
         def peers(file):
             jobs = [Job("Go", [*go, address, cacert, file])] if go else []
             return jobs + [Job("Python", [*python, address, cacert, file], python_environment)]
 
-        def ours(name, *flags, count, before=None):
-            command, says = push(*flags, count=count)
+        def ours(name, *flags, count, before=None, server=address):
+            command, says = push(*flags, count=count, server=server)
             return Job(f"sensor-license{name}", command, before=before, says=says)
 
         count = arguments.records
@@ -174,6 +174,8 @@ def main():
                 ours(", NDJSON", lines, count=count),
                 ours(", new ledger", "--ledger", ledger, many, count=count, before=forget),
                 ours(", nothing changed", "--ledger", ledger, many, count=0),
+                ours(", 50 ms away", many, count=count, server=slow),
+                ours(", the same, 32 in flight", "--concurrency", "32", many, count=count, server=slow),
             ],
             arguments.runs,
         )

@@ -1,21 +1,30 @@
 //! A receiver that costs next to nothing, to measure clients against: it takes every request,
 //! looks at nothing and answers with code 0.
 //!
-//! Usage: sink CACERT. It writes the certificate to trust there, then prints its address.
+//! Usage: sink CACERT. It writes the certificate to trust there, then prints its address, and
+//! another that leads to the same over a link with a round trip of 50 ms.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tokio_rustls::TlsAcceptor;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a request and a connection may have under way.
 const WINDOW: u32 = 16 << 20;
+
+/// What each way of the slow link takes.
+const DELAY: Duration = Duration::from_millis(25);
 
 fn main() -> Result<(), Error> {
     let cacert = std::env::args().nth(1).ok_or("usage: sink CACERT")?;
@@ -33,10 +42,12 @@ fn main() -> Result<(), Error> {
         .build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let slow = TcpListener::bind("127.0.0.1:0").await?;
         #[allow(clippy::print_stdout, reason = "the script waits for it")]
         {
-            println!("{}", listener.local_addr()?);
+            println!("{}\n{}", listener.local_addr()?, slow.local_addr()?);
         }
+        tokio::spawn(delay(slow, listener.local_addr()?));
         loop {
             let (stream, _) = listener.accept().await?;
             let acceptor = acceptor.clone();
@@ -79,4 +90,43 @@ async fn answer(
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     stream.send_trailers(trailers)
+}
+
+/// Leads connections to a server, with a delay both ways and no limit of its own.
+async fn delay(listener: TcpListener, to: SocketAddr) -> std::io::Result<()> {
+    loop {
+        let (client, _) = listener.accept().await?;
+        let server = TcpStream::connect(to).await?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        tokio::spawn(carry(from_client, to_server));
+        tokio::spawn(carry(from_server, to_client));
+    }
+}
+
+async fn carry(mut from: impl AsyncRead + Unpin, to: impl AsyncWrite + Unpin + Send + 'static) {
+    let (late, under_way) = mpsc::unbounded_channel();
+    tokio::spawn(arrive(under_way, to));
+    let mut buffer = vec![0; 256 << 10];
+    // Whichever side ends, the other learns of it by the end of its own stream.
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let bytes = Bytes::copy_from_slice(&buffer[..length]);
+        if late.send((Instant::now() + DELAY, bytes)).is_err() {
+            return;
+        }
+    }
+}
+
+async fn arrive(
+    mut under_way: mpsc::UnboundedReceiver<(Instant, Bytes)>,
+    mut to: impl AsyncWrite + Unpin,
+) {
+    while let Some((due, bytes)) = under_way.recv().await {
+        sleep_until(due).await;
+        if to.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
 }

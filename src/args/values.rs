@@ -106,6 +106,10 @@ pub(super) fn pointer(text: &str) -> Result<Pointer, String> {
 }
 
 pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
+    // The default. Any other has the system's database looked through, file by file.
+    if name.eq_ignore_ascii_case("UTC") {
+        return Ok(TimeZone::UTC);
+    }
     TimeZone::get(name).map_err(|_| "no such time zone; a right one is Europe/Berlin".into())
 }
 

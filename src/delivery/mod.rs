@@ -47,19 +47,18 @@ pub(crate) type Incoming = mpsc::Receiver<Result<Batch, Problem>>;
 /// Requests that wait to be taken.
 const WAITING: usize = 4;
 
-/// Hands on all requests, until somebody takes no more.
-pub(crate) fn read(mut batches: Batches<'_>, to: &mpsc::Sender<Result<Batch, Problem>>) {
-    loop {
-        let batch = match batches.next() {
-            Ok(Some(batch)) => Ok(batch),
-            Ok(None) => return,
-            Err(problem) => Err(problem),
-        };
-        let is_last = batch.is_err();
-        if to.blocking_send(batch).is_err() || is_last {
-            return;
-        }
-    }
+/// Hands on the next request, unless nobody takes it; whether there may be another.
+pub(crate) fn read_one(
+    batches: &mut Batches<'_>,
+    to: &mpsc::Sender<Result<Batch, Problem>>,
+) -> bool {
+    let batch = match batches.next() {
+        Ok(Some(batch)) => Ok(batch),
+        Ok(None) => return false,
+        Err(problem) => Err(problem),
+    };
+    let is_last = batch.is_err() || batches.is_finished();
+    to.blocking_send(batch).is_ok() && !is_last
 }
 
 /// Where requests are handed on.

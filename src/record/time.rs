@@ -86,8 +86,8 @@ impl ExpireTime {
 
     /// Reads a text of digits alone and not too many, which most are; `None` is any other.
     pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
-        const LONGEST: usize = 10;
-        if text.is_empty() || text.len() > LONGEST || rules.unit != TimeUnit::Seconds {
+        const LONGEST: usize = 13;
+        if text.is_empty() || text.len() > LONGEST {
             return None;
         }
         let mut value = 0_u64;
@@ -98,7 +98,17 @@ impl ExpireTime {
             }
             value = value * 10 + u64::from(digit);
         }
-        u32::try_from(value).ok().map(Self)
+        Self::from_integer(value, rules)
+    }
+
+    /// An integer, if it is a time.
+    pub(crate) fn from_integer(value: u64, rules: &TimeRules) -> Option<Self> {
+        let seconds = match rules.unit {
+            TimeUnit::Seconds => value,
+            TimeUnit::Milliseconds if value.is_multiple_of(1000) => value / 1000,
+            TimeUnit::Milliseconds => return None,
+        };
+        u32::try_from(seconds).ok().map(Self)
     }
 
     /// Reads a JSON number by its literal text, so that no float ever stands between.

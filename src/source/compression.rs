@@ -15,19 +15,29 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Decompresses a stream, if it is compressed.
-pub(super) fn decode<'r>(mut raw: Box<dyn Read + 'r>) -> io::Result<Box<dyn Read + 'r>> {
+pub(super) fn decode<'r>(
+    mut raw: Box<dyn Read + Send + 'r>,
+) -> io::Result<Box<dyn Read + Send + 'r>> {
     let mut head = Vec::new();
     (&mut raw).take(ZSTD.len() as u64).read_to_end(&mut head)?;
     let is_gzip = head.starts_with(GZIP);
     let is_zstd = head.starts_with(ZSTD);
     let whole = io::Cursor::new(head).chain(raw);
-    Ok(if is_gzip {
-        Box::new(Archive(MultiGzDecoder::new(BufReader::new(whole))))
+    if is_gzip {
+        Ok(gunzip(whole))
     } else if is_zstd {
-        Box::new(Archive(zstd::stream::read::Decoder::new(whole)?))
+        let decoder = zstd::stream::read::Decoder::new(whole)?;
+        Ok(Box::new(Archive(decoder)))
     } else {
-        Box::new(whole)
-    })
+        Ok(Box::new(whole))
+    }
+}
+
+/// On its own, so that a stream that is not compressed does not pay for a decoder's 30 KiB on the
+/// stack.
+#[inline(never)]
+fn gunzip<'r>(packed: impl Read + Send + 'r) -> Box<dyn Read + Send + 'r> {
+    Box::new(Archive(MultiGzDecoder::new(BufReader::new(packed))))
 }
 
 /// A decoder, whose own errors say that the archive is broken and not the disk.

@@ -78,7 +78,7 @@ impl Content {
 
     /// Reads from the start. A file that is no longer what it was at the first complete reading
     /// ends in [`StreamError::Changed`].
-    pub(super) fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
+    pub(super) fn reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(match &self.bytes {
             Bytes::Held(bytes) => Box::new(bytes.as_slice()),
             Bytes::Shared(bytes) => Box::new(bytes.as_ref()),

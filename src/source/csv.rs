@@ -21,7 +21,9 @@ pub(super) struct CsvReader<'o, R> {
     finished: bool,
 }
 
-struct Columns {
+/// Where a file has the fields.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
     token: usize,
     token_name: String,
     /// `None` where no time is wanted.
@@ -63,6 +65,22 @@ impl<'o, R: Read> CsvReader<'o, R> {
             pending: !options.header,
             finished: false,
         }))
+    }
+
+    /// Reads on behind the header, or behind rows without one.
+    pub(super) fn inside(input: R, options: &'o Options, delimiter: u8, columns: Columns) -> Self {
+        Self {
+            rows: Rows::new(input, delimiter),
+            fields: Fields::new(options),
+            columns,
+            record: 0,
+            pending: false,
+            finished: false,
+        }
+    }
+
+    pub(super) fn into_columns(self) -> Columns {
+        self.columns
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {

@@ -1,7 +1,7 @@
 //! Exact duplicates of tokens over a whole push, in bounded memory.
 //!
 //! The first reading keeps 8 bytes a record: a keyed hash of its token. Sorted, equal hashes stand
-//! beside each other. Where there are none, no token came twice, because equal tokens have equal
+//! beside each other; they are sorted in buckets by their first byte, which stay in the cache. Where there are none, no token came twice, because equal tokens have equal
 //! hashes. Where there are some, they are suspects, by chance or in truth, and the input is read
 //! again: this time the suspects' tokens are compared whole, a bounded number of different hashes
 //! in each reading. So the verdict is exact, and only an input with very many duplicates is read
@@ -10,7 +10,9 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::{BuildHasher, RandomState},
+    panic,
     sync::Arc,
+    thread,
 };
 
 use twox_hash::XxHash3_64;
@@ -31,14 +33,26 @@ pub(crate) enum OnDuplicate {
     Latest,
 }
 
+/// From this many hashes in a bucket on, another thread sorts a half of the buckets.
+const WORTH_A_THREAD: usize = 256;
+
 /// Different hashes that one further reading looks for.
 const SUSPECTS_A_READING: usize = 1 << 17;
 
 /// The hashes of all tokens, in the first reading.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Hashes {
     key: Key,
-    hashes: Vec<u64>,
+    buckets: [Vec<u64>; 256],
+}
+
+impl Default for Hashes {
+    fn default() -> Self {
+        Self {
+            key: Key::default(),
+            buckets: [const { Vec::new() }; 256],
+        }
+    }
 }
 
 /// What hashes depend on beside tokens: new for each process, so that nobody can make tokens whose
@@ -67,23 +81,60 @@ pub(super) struct Suspects {
 
 impl Hashes {
     pub(super) fn add(&mut self, record: &Record<'_>) {
-        self.hashes.push(self.key.hash(record.token.as_bytes()));
+        let hash = self.key.hash(record.token.as_bytes());
+        self.buckets[usize::from(hash.to_be_bytes()[0])].push(hash);
     }
 
-    pub(super) fn suspects(self) -> Suspects {
-        let Self { key, mut hashes } = self;
-        hashes.sort_unstable();
-        let mut kept = 0;
-        for index in 1..hashes.len() {
-            let hash = hashes[index];
-            if hash == hashes[index - 1] && (kept == 0 || hashes[kept - 1] != hash) {
-                hashes[kept] = hash;
-                kept += 1;
+    /// None yet, to be added to these.
+    pub(super) fn more(&self) -> Self {
+        Self {
+            key: self.key,
+            buckets: [const { Vec::new() }; 256],
+        }
+    }
+
+    pub(super) fn add_all(&mut self, others: Self) {
+        for (bucket, mut other) in self.buckets.iter_mut().zip(others.buckets) {
+            if bucket.is_empty() {
+                *bucket = other;
+            } else {
+                bucket.append(&mut other);
             }
         }
-        hashes.truncate(kept);
-        hashes.shrink_to_fit();
-        Suspects { key, hashes }
+    }
+
+    pub(super) fn suspects(mut self) -> Suspects {
+        let twice = |buckets: &mut [Vec<u64>]| {
+            let mut twice = Vec::new();
+            for bucket in buckets {
+                bucket.sort_unstable();
+                let pairs = bucket.windows(2).filter(|pair| pair[0] == pair[1]);
+                twice.extend(pairs.map(|pair| pair[0]));
+                *bucket = Vec::new();
+            }
+            twice
+        };
+        let (low, high) = self.buckets.split_at_mut(128);
+        let mut hashes = if low[0].len() < WORTH_A_THREAD {
+            [twice(low), twice(high)].concat()
+        } else {
+            thread::scope(|threads| {
+                let high = threads.spawn(|| twice(high));
+                let low = twice(low);
+                let high = high.join();
+                [
+                    low,
+                    high.unwrap_or_else(|panic| panic::resume_unwind(panic)),
+                ]
+                .concat()
+            })
+        };
+        // What came three times is a pair twice.
+        hashes.dedup();
+        Suspects {
+            key: self.key,
+            hashes,
+        }
     }
 }
 

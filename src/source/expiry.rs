@@ -41,6 +41,20 @@ impl Expiry {
         self.earliest = Some(self.earliest.map_or(time, |other| other.min(time)));
         self.latest = self.latest.max(Some(time));
     }
+
+    /// Adds what was counted elsewhere, as seen at the same time.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        self.past += other.past;
+        for (count, other) in self.within.iter_mut().zip(other.within) {
+            *count += other;
+        }
+        self.later += other.later;
+        self.earliest = match (self.earliest, other.earliest) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        self.latest = self.latest.max(other.latest);
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use std::{
 use super::{
     compression,
     content::{Content, Origin},
-    csv::CsvReader,
+    csv::{Columns, CsvReader},
     json::{self, JsonReader, Layout, Outline},
     options::{Format, Names, Options},
+    pieces::Pieces,
     problem::{Fault, Field, Located, ProblemKind},
     sniff::{self, Start},
 };
@@ -31,15 +32,22 @@ pub(super) struct Input {
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
     Blank,
-    Csv { delimiter: u8 },
-    Json { layout: Layout, protobuf: bool },
+    Csv {
+        delimiter: u8,
+        /// `None`: the stream starts with what tells.
+        columns: Option<Columns>,
+    },
+    Json {
+        layout: Layout,
+        protobuf: bool,
+    },
 }
 
 /// A reader of one input's records.
 pub(super) enum Reader<'i> {
     Empty,
-    Csv(Box<CsvReader<'i, Box<dyn Read + 'i>>>),
-    Json(Box<JsonReader<'i, Box<dyn Read + 'i>>>),
+    Csv(Box<CsvReader<'i, Box<dyn Read + Send + 'i>>>),
+    Json(Box<JsonReader<'i, Box<dyn Read + Send + 'i>>>),
 }
 
 /// The request message's list in protobuf's JSON mapping.
@@ -49,13 +57,18 @@ impl<'i> Reader<'i> {
     /// Reads a stream of this shape from its start, which is no byte order mark.
     pub(super) fn open(
         shape: Shape,
-        stream: Box<dyn Read + 'i>,
+        stream: Box<dyn Read + Send + 'i>,
         options: &'i Options,
     ) -> Result<Self, Fault> {
         Ok(match shape {
             Shape::Blank => Self::Empty,
-            Shape::Csv { delimiter } => CsvReader::open(stream, options, delimiter)?
-                .map_or(Self::Empty, |reader| Self::Csv(Box::new(reader))),
+            Shape::Csv { delimiter, columns } => {
+                let reader = match columns {
+                    None => CsvReader::open(stream, options, delimiter)?,
+                    Some(columns) => Some(CsvReader::inside(stream, options, delimiter, columns)),
+                };
+                reader.map_or(Self::Empty, |reader| Self::Csv(Box::new(reader)))
+            }
             Shape::Json { layout, protobuf } => {
                 let reader = JsonReader::new(stream, layout, protobuf, options);
                 Self::Json(Box::new(reader))
@@ -89,11 +102,16 @@ impl Input {
     }
 
     pub(super) fn read<'i>(&'i mut self, options: &'i Options) -> Result<Reader<'i>, Fault> {
+        self.pieces(options)?.rest()
+    }
+
+    /// The same for several threads.
+    pub(super) fn pieces<'i>(&'i mut self, options: &'i Options) -> Result<Pieces<'i>, Fault> {
         if self.shape.is_none() {
             self.shape = Some(self.find_shape(options)?);
         }
         let shape = self.shape.clone().unwrap_or(Shape::Blank);
-        Reader::open(shape, self.stream()?, options)
+        Ok(Pieces::new(shape, self.stream()?, options))
     }
 
     fn find_shape(&mut self, options: &Options) -> Result<Shape, Fault> {
@@ -115,9 +133,11 @@ impl Input {
         Ok(match format {
             Format::Csv => Shape::Csv {
                 delimiter: options.delimiter.unwrap_or(b','),
+                columns: None,
             },
             Format::Tsv => Shape::Csv {
                 delimiter: options.delimiter.unwrap_or(b'\t'),
+                columns: None,
             },
             Format::Ndjson => shape(Layout::Lines, false),
             // The list of records is the document: what is wrong in it is found record by record.
@@ -185,13 +205,13 @@ impl Input {
     }
 
     /// The bytes from the start, decompressed.
-    fn decoded(&mut self) -> Result<Box<dyn Read + '_>, Fault> {
+    fn decoded(&mut self) -> Result<Box<dyn Read + Send + '_>, Fault> {
         let raw = self.content.reader().map_err(unreadable)?;
         compression::decode(raw).map_err(unreadable)
     }
 
     /// The same, less a byte order mark.
-    fn stream(&mut self) -> Result<Box<dyn Read + '_>, Fault> {
+    fn stream(&mut self) -> Result<Box<dyn Read + Send + '_>, Fault> {
         let mut stream = self.decoded()?;
         let head = sniff::read_head(&mut stream).map_err(unreadable)?;
         Ok(Box::new(io::Cursor::new(head).chain(stream)))

@@ -9,7 +9,9 @@ mod fields;
 mod input;
 mod json;
 mod options;
+mod pieces;
 mod problem;
+mod records;
 mod rows;
 mod sniff;
 #[cfg(test)]
@@ -25,7 +27,8 @@ pub(crate) use options::{FieldRef, Options, Pointer};
 pub(crate) use problem::{
     Class, Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind,
 };
-pub(crate) use validate::{Counts, Records, RequestLimit, Rules, Validated, validate};
+pub(crate) use records::Records;
+pub(crate) use validate::{Counts, RequestLimit, Rules, Validated, validate};
 
 /// The longest record that is read, in bytes of its text.
 pub(crate) const LARGEST_RECORD: usize = 1 << 20;

@@ -109,9 +109,16 @@ impl Names {
     }
 
     pub(super) fn field(&self, name: &str) -> Option<Field> {
-        [Field::Token, Field::Time]
-            .into_iter()
-            .find(|field| self.of(*field).iter().any(|known| known == name))
+        self.field_of(name.as_bytes()).map(|(field, _)| field)
+    }
+
+    /// The field with this name, and the name as text.
+    pub(super) fn field_of(&self, name: &[u8]) -> Option<(Field, &str)> {
+        [Field::Token, Field::Time].into_iter().find_map(|field| {
+            let mut names = self.of(field).iter();
+            let known = names.find(|known| known.as_bytes() == name)?;
+            Some((field, known.as_str()))
+        })
     }
 
     /// That `field` has no column or key, with those there are.

@@ -23,6 +23,16 @@ pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
 }
 
+impl Problem {
+    /// Moves it behind so many records and lines.
+    pub(super) fn move_by(&mut self, records: u64, lines: u64) {
+        if let Some(at) = &mut self.at {
+            at.record += records;
+            at.line += lines;
+        }
+    }
+}
+
 /// Which of a record's two fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {

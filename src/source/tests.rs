@@ -126,12 +126,18 @@ fn forms(
         (
             "CSV",
             csv(records, b',', variant, &token),
-            Shape::Csv { delimiter: b',' },
+            Shape::Csv {
+                delimiter: b',',
+                columns: None,
+            },
         ),
         (
             "TSV",
             csv(records, b'\t', !variant, &token),
-            Shape::Csv { delimiter: b'\t' },
+            Shape::Csv {
+                delimiter: b'\t',
+                columns: None,
+            },
         ),
         ("JSON", pretty(&json!(objects)), list(&[], false)),
         (

@@ -1,6 +1,6 @@
-//! Reads every input to its end before anything is used of it, and then again to use it.
+//! Reads every input to its end before anything is used of it.
 
-use std::{collections::BTreeMap, ops::RangeFrom, slice, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc};
 
 use super::{
     content::Origin,
@@ -8,7 +8,9 @@ use super::{
     expiry::Expiry,
     input::{Input, Reader},
     options::Options,
-    problem::{Class, Located, Position, Problem, ProblemKind},
+    pieces::Share,
+    problem::{Class, Fault, Located, Position, Problem, ProblemKind},
+    records::Records,
 };
 use crate::record::Record;
 
@@ -25,7 +27,7 @@ pub(crate) struct Rules<'r> {
 }
 
 /// The most bytes that a record may add to a request, and how many it does add.
-pub(crate) type RequestLimit<'r> = (usize, &'r dyn Fn(&Record<'_>) -> usize);
+pub(crate) type RequestLimit<'r> = (usize, &'r (dyn Fn(&Record<'_>) -> usize + Sync));
 
 /// What was found in all inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,16 @@ impl Counts {
     pub(crate) fn valid(&self) -> u64 {
         self.read - self.invalid - self.duplicate
     }
+
+    fn add_all(&mut self, others: Self) {
+        self.read += others.read;
+        self.invalid += others.invalid;
+        self.duplicate += others.duplicate;
+        self.documents += others.documents;
+        for (class, count) in others.by_class {
+            *self.by_class.entry(class).or_default() += count;
+        }
+    }
 }
 
 /// Inputs that were read to their end.
@@ -62,14 +74,7 @@ pub(crate) struct Validated {
 
 /// Reads all inputs.
 pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) -> Validated {
-    let mut validation = Validation {
-        rules,
-        counts: Counts::default(),
-        problems: Vec::new(),
-        expiry: Expiry::at(rules.now),
-        hashes: Hashes::default(),
-        skipped: RecordSet::default(),
-    };
+    let mut validation = Validation::new(rules, Hashes::default());
     let mut inputs = Vec::new();
     for origin in origins {
         match Input::open(origin, &options) {
@@ -122,21 +127,95 @@ struct Validation<'r> {
     skipped: RecordSet,
 }
 
-impl Validation<'_> {
-    fn first_reading(&mut self, place: usize, input: &mut Input, options: &Options) {
-        let name = Arc::clone(&input.name);
-        let broken = match input.read(options) {
-            Ok(reader) => self.read_first(place, &name, reader),
-            Err(fault) => {
-                self.document(&name, fault.at, *fault.kind, place);
-                true
-            }
-        };
-        input.broken = broken;
+/// What one of several threads found in its share of an input.
+struct Part<'r> {
+    validation: Validation<'r>,
+    /// For each of its pieces, its number, its records and its lines.
+    pieces: Vec<(usize, u64, u64)>,
+}
+
+impl<'r> Validation<'r> {
+    fn new(rules: &'r Rules<'r>, hashes: Hashes) -> Self {
+        Self {
+            rules,
+            counts: Counts::default(),
+            problems: Vec::new(),
+            expiry: Expiry::at(rules.now),
+            hashes,
+            skipped: RecordSet::default(),
+        }
     }
 
-    /// Reads to the end, or as far as it goes: whether there was a fault in the way.
-    fn read_first(&mut self, place: usize, name: &Arc<str>, mut reader: Reader<'_>) -> bool {
+    fn first_reading(&mut self, place: usize, input: &mut Input, options: &Options) {
+        let name = Arc::clone(&input.name);
+        let documents = self.counts.documents;
+        match input.pieces(options) {
+            Ok(mut pieces) => {
+                let parts = pieces.share_out(|share| self.read_share(share, &name, options));
+                let (records, lines) = self.add_parts(parts, place);
+                let before = self.problems.len();
+                self.read_first(place, &name, pieces.rest());
+                for (_, problem) in &mut self.problems[before..] {
+                    problem.move_by(records, lines);
+                }
+            }
+            Err(fault) => self.document(&name, fault.at, *fault.kind, place),
+        }
+        input.broken = self.counts.documents > documents;
+    }
+
+    /// Reads some of an input's pieces, apart from this reading. A problem's place is its piece's.
+    fn read_share(&self, share: Share, name: &Arc<str>, options: &Options) -> Part<'r> {
+        let mut part = Part {
+            validation: Validation::new(self.rules, self.hashes.more()),
+            pieces: Vec::new(),
+        };
+        share.each(|piece| {
+            let validation = &mut part.validation;
+            let before = validation.counts.read;
+            validation.read_first(piece.number, name, piece.reader(options));
+            let records = validation.counts.read - before;
+            part.pieces.push((piece.number, records, piece.lines()));
+        });
+        part
+    }
+
+    /// Adds what was found in an input's pieces; how many records and lines there are in them.
+    fn add_parts(&mut self, parts: Vec<Part<'r>>, place: usize) -> (u64, u64) {
+        let mut pieces: Vec<_> = parts.iter().flat_map(|part| &part.pieces).collect();
+        pieces.sort_unstable();
+        // Before each piece.
+        let mut starts = Vec::with_capacity(pieces.len());
+        let mut end = (0, 0);
+        for (_, records, lines) in pieces {
+            starts.push(end);
+            end = (end.0 + records, end.1 + lines);
+        }
+        let mut problems = Vec::new();
+        for Part { validation, .. } in parts {
+            self.counts.add_all(validation.counts);
+            self.expiry.add_all(&validation.expiry);
+            self.hashes.add_all(validation.hashes);
+            problems.extend(validation.problems);
+        }
+        for (piece, problem) in &mut problems {
+            let (records, lines) = starts[*piece];
+            problem.move_by(records, lines);
+        }
+        problems.sort_by_key(|(_, problem)| problem.at.map(|at| at.record));
+        let room = self.rules.max_shown.saturating_sub(self.problems.len());
+        let problems = problems.into_iter().take(room);
+        self.problems
+            .extend(problems.map(|(_, problem)| (place, problem)));
+        end
+    }
+
+    /// Reads to the end, or as far as it goes.
+    fn read_first(&mut self, place: usize, name: &Arc<str>, reader: Result<Reader<'_>, Fault>) {
+        let mut reader = match reader {
+            Ok(reader) => reader,
+            Err(fault) => return self.document(name, fault.at, *fault.kind, place),
+        };
         while let Some(read) = reader.next() {
             match read {
                 Ok(Located { at, value: record }) => {
@@ -153,14 +232,10 @@ impl Validation<'_> {
                         self.counts.read += 1;
                         self.record(name, at, *fault.kind, place);
                     }
-                    at => {
-                        self.document(name, at, *fault.kind, place);
-                        return true;
-                    }
+                    at => return self.document(name, at, *fault.kind, place),
                 },
             }
         }
-        false
     }
 
     /// Looks for duplicates among the suspects.
@@ -323,87 +398,6 @@ impl Validated {
 
     /// Reads all inputs again.
     pub(crate) fn records(&mut self) -> Records<'_> {
-        Records {
-            inputs: self.inputs.iter_mut(),
-            options: &self.options,
-            skipped: &self.skipped,
-            current: None,
-            place: 0,
-        }
-    }
-}
-
-/// The records of all inputs, duplicates left out.
-pub(crate) struct Records<'v> {
-    inputs: slice::IterMut<'v, Input>,
-    options: &'v Options,
-    skipped: &'v RecordSet,
-    current: Option<(Arc<str>, Reader<'v>)>,
-    place: usize,
-}
-
-/// Where a record stands.
-struct At<'a> {
-    file: &'a Arc<str>,
-    position: Position,
-    /// Among all that are well-formed.
-    place: usize,
-}
-
-impl Records<'_> {
-    /// Hands the next record to `use_it`; `None` behind the last.
-    ///
-    /// # Errors
-    ///
-    /// The input is not what it was when it was validated.
-    pub(crate) fn next<T>(
-        &mut self,
-        use_it: impl FnOnce(&Record<'_>) -> T,
-    ) -> Result<Option<T>, Problem> {
-        self.next_at(|_, record| use_it(record))
-    }
-
-    /// The same, with where the record stands.
-    fn next_at<T>(
-        &mut self,
-        use_it: impl FnOnce(At<'_>, &Record<'_>) -> T,
-    ) -> Result<Option<T>, Problem> {
-        loop {
-            let Some((name, reader)) = &mut self.current else {
-                let Some(input) = self.inputs.next() else {
-                    return Ok(None);
-                };
-                let name = Arc::clone(&input.name);
-                let reader = input.read(self.options).map_err(|fault| Problem {
-                    file: Arc::clone(&name),
-                    at: fault.at,
-                    kind: *fault.kind,
-                })?;
-                self.current = Some((name, reader));
-                continue;
-            };
-            match reader.next() {
-                None => self.current = None,
-                Some(Ok(located)) => {
-                    let place = self.place;
-                    self.place += 1;
-                    if !self.skipped.contains(place) {
-                        let at = At {
-                            file: name,
-                            position: located.at,
-                            place,
-                        };
-                        return Ok(Some(use_it(at, &located.value)));
-                    }
-                }
-                Some(Err(fault)) => {
-                    return Err(Problem {
-                        file: Arc::clone(name),
-                        at: fault.at,
-                        kind: *fault.kind,
-                    });
-                }
-            }
-        }
+        Records::new(&mut self.inputs, &self.options, &self.skipped)
     }
 }

@@ -2,8 +2,11 @@
 
 use std::io::{self, Read};
 
-/// How much is read at a time.
+/// How much is read at a time, at most.
 pub(super) const CHUNK: usize = 64 << 10;
+
+/// How much is read first. Memory that is never touched costs nothing.
+const FIRST: usize = 8 << 10;
 
 pub(super) struct Window<R> {
     input: R,
@@ -40,8 +43,9 @@ impl<R: Read> Window<R> {
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() - self.end < CHUNK {
-            self.buffer.resize(self.end + CHUNK, 0);
+        let room = (2 * self.buffer.len()).clamp(FIRST, CHUNK);
+        if self.buffer.len() - self.end < room {
+            self.buffer.resize(self.end + room, 0);
         }
         loop {
             match self.input.read(&mut self.buffer[self.end..]) {
@@ -58,6 +62,9 @@ impl<R: Read> Window<R> {
 
     /// The line and column, both counted from 1, of a byte of [`Self::unread`].
     pub(super) fn position(&self, index: usize) -> (u64, u64) {
+        if index == 0 {
+            return (self.line, self.column + 1);
+        }
         let (lines, last) = lines(&self.unread()[..index]);
         match last {
             None => (self.line, self.column + index as u64 + 1),

@@ -159,11 +159,14 @@ fn send(
     };
     let (to, mut requests) = delivery::channel();
     let delivery = thread::scope(|threads| {
-        // The input is read again beside the network.
-        threads.spawn(move || {
-            let batches = Batches::new(input.records(), contract, plan.limits);
-            delivery::read(batches, &to);
-        });
+        let mut batches = Batches::new(input.records(), contract, plan.limits);
+        // What is more than one request is read beside the network.
+        if delivery::read_one(&mut batches, &to) {
+            threads.spawn(move || while delivery::read_one(&mut batches, &to) {});
+        } else {
+            // As long as it is held, the delivery waits for more.
+            drop(to);
+        }
         runtime.block_on(async {
             let signals =
                 Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;

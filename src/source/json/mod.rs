@@ -4,6 +4,7 @@
 //! a reader of whole documents neither streams a list's elements nor goes on behind a bad one.
 
 mod outline;
+mod plain;
 mod record;
 mod scan;
 
@@ -39,6 +40,8 @@ pub(super) struct JsonReader<'o, R> {
     record: u64,
     /// The length of the record that the caller looks at, still to be passed.
     shown: usize,
+    /// The same of its whole line, which ends in a line feed, where one line is one record.
+    shown_line: Option<usize>,
     /// Where a line stood that was too long to be read, and was passed.
     overlong: Option<Position>,
     state: State,
@@ -64,13 +67,17 @@ impl<'o, R: Read> JsonReader<'o, R> {
             layout,
             record: 0,
             shown: 0,
+            shown_line: None,
             overlong: None,
             state: State::Start,
         }
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
-        self.window.pass(self.shown);
+        match self.shown_line.take() {
+            Some(length) => self.window.pass_lines(length, 1),
+            None => self.window.pass(self.shown),
+        }
         self.shown = 0;
         let found = match self.state {
             State::Finished => return None,
@@ -158,11 +165,15 @@ impl<'o, R: Read> JsonReader<'o, R> {
             }
             let length = text.len();
             let before = line.len() - line.trim_ascii_start().len();
+            let has_end = end < self.window.unread().len();
             if length > 0 {
-                self.window.pass(before);
+                if before > 0 {
+                    self.window.pass(before);
+                }
+                self.shown_line = has_end.then_some(end - before + 1);
                 return Ok(Some(length));
             }
-            if end == self.window.unread().len() {
+            if !has_end {
                 return Ok(None);
             }
             self.window.pass(end + 1);

@@ -5,9 +5,12 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::{
-    fields::Fields,
-    problem::{Excerpt, Field, JsonKind, ProblemKind},
+use super::{
+    super::{
+        fields::Fields,
+        problem::{Excerpt, Field, JsonKind, ProblemKind},
+    },
+    plain,
 };
 use crate::record::{ExpireTime, Record, Token};
 
@@ -16,6 +19,14 @@ type Wrong = (usize, ProblemKind);
 
 /// Reads a record's text, which is one JSON value.
 pub(super) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>, Wrong> {
+    match plain::read(text, fields) {
+        Some(record) => Ok(record),
+        None => read_any(text, fields),
+    }
+}
+
+/// The same, for records of any kind.
+pub(super) fn read_any<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>, Wrong> {
     match text.first() {
         Some(b'{') => {}
         Some(first) => {

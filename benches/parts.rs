@@ -1,4 +1,4 @@
-//! Reading and validating, by format: records and bytes a second.
+//! What costs in a push beside the network, each alone: records a second.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use divan::{
     Bencher,
     counter::{BytesCount, ItemsCount},
 };
-use sensor_license::inspect::{Format, read};
+use sensor_license::inspect::{Format, acknowledge, encode, read, unchanged};
 
 fn main() {
     divan::main();
@@ -67,4 +67,54 @@ fn validate(bencher: Bencher<'_, '_>, format: Format) {
                 (RECORDS as u64, RECORDS as u64)
             );
         });
+}
+
+/// Every record twice, each time as it was: what is left out takes two further readings.
+#[divan::bench]
+fn validate_duplicates(bencher: Bencher<'_, '_>) {
+    let rows: String = (0..RECORDS)
+        .map(|number| format!("{},4070908800\n", token(number / 2)))
+        .collect();
+    let input: Arc<[u8]> = format!("device_token,expire_time\n{rows}")
+        .into_bytes()
+        .into();
+    bencher.counter(ItemsCount::new(RECORDS)).bench(|| {
+        let reading = read(&input, Some(Format::Csv));
+        assert_eq!(reading.valid, RECORDS as u64 / 2);
+    });
+}
+
+fn tokens() -> Vec<String> {
+    (0..RECORDS).map(token).collect()
+}
+
+#[divan::bench]
+fn encode_requests(bencher: Bencher<'_, '_>) {
+    let tokens = tokens();
+    bencher.counter(ItemsCount::new(RECORDS)).bench(|| {
+        // Two keys and lengths around a token of 32 bytes; a time of 0 is left out.
+        assert_eq!(encode(&tokens), Ok(RECORDS * 36));
+    });
+}
+
+#[divan::bench]
+fn ledger_acknowledge(bencher: Bencher<'_, '_>) {
+    let tokens = tokens();
+    bencher
+        .counter(ItemsCount::new(RECORDS))
+        .with_inputs(|| tempfile::tempdir().expect("a folder"))
+        .bench_local_refs(|folder| {
+            assert_eq!(acknowledge(&folder.path().join("ledger"), &tokens), Ok(()));
+        });
+}
+
+#[divan::bench]
+fn ledger_compare(bencher: Bencher<'_, '_>) {
+    let tokens = tokens();
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = folder.path().join("ledger");
+    assert_eq!(acknowledge(&ledger, &tokens), Ok(()));
+    bencher.counter(ItemsCount::new(RECORDS)).bench_local(|| {
+        assert_eq!(unchanged(&ledger, &tokens), Ok(RECORDS));
+    });
 }

@@ -1,0 +1,345 @@
+//! A stream cut between its records, so that several threads can read it at once.
+//!
+//! Only where that is simple: at the line feeds of NDJSON, and of CSV as long as no quote comes.
+//! From there on, and whatever else it is, the stream is read as one.
+
+use std::{
+    io::{self, Read},
+    panic,
+    sync::mpsc,
+    thread,
+};
+
+use super::{
+    csv::CsvReader,
+    input::{Reader, Shape},
+    json::Layout,
+    options::Options,
+    problem::Fault,
+};
+
+/// How much is read at a time. What is shorter is not worth a thread.
+const PIECE: usize = 256 << 10;
+
+/// Pieces that wait for a thread.
+const WAITING: usize = 2;
+
+/// A stream of records.
+pub(super) struct Pieces<'i> {
+    shape: Shape,
+    options: &'i Options,
+    stream: Box<dyn Read + Send + 'i>,
+    /// What has been read and is in no piece.
+    rest: Vec<u8>,
+    /// What comes behind `rest`, if not more of the stream.
+    error: Option<io::Error>,
+}
+
+/// Whole records, with their number among the pieces of their stream.
+pub(super) struct Piece {
+    pub(super) number: usize,
+    bytes: Vec<u8>,
+    shape: Shape,
+}
+
+/// The pieces that one thread reads, in the order of the stream.
+pub(super) struct Share {
+    pieces: mpsc::Receiver<Piece>,
+    empty: mpsc::Sender<Vec<u8>>,
+}
+
+impl<'i> Pieces<'i> {
+    /// Of a stream of this shape from its start, which is no byte order mark.
+    pub(super) fn new(
+        shape: Shape,
+        stream: Box<dyn Read + Send + 'i>,
+        options: &'i Options,
+    ) -> Self {
+        Self {
+            shape,
+            options,
+            stream,
+            rest: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Has threads read what can be read piece by piece; what each of them came to. No piece, no
+    /// thread.
+    pub(super) fn share_out<T: Send>(&mut self, read: impl Fn(Share) -> T + Sync) -> Vec<T> {
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        if count == 1 {
+            return Vec::new();
+        }
+        let Some(mut piece) = self.cut(0, Vec::new()) else {
+            return Vec::new();
+        };
+        let (empty, emptied) = mpsc::channel();
+        thread::scope(|threads| {
+            let threads: Vec<_> = (0..count)
+                .map(|_| {
+                    let (to, pieces) = mpsc::sync_channel(WAITING);
+                    let empty = empty.clone();
+                    let read = &read;
+                    (to, threads.spawn(move || read(Share { pieces, empty })))
+                })
+                .collect();
+            for number in 1.. {
+                // A thread that takes no more has panicked, which is told below.
+                if threads[piece.number % count].0.send(piece).is_err() {
+                    break;
+                }
+                let buffer = emptied.try_recv().unwrap_or_default();
+                match self.cut(number, buffer) {
+                    Some(next) => piece = next,
+                    None => break,
+                }
+            }
+            let joined = threads.into_iter().map(|(to, thread)| {
+                drop(to);
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| panic::resume_unwind(panic))
+            });
+            joined.collect()
+        })
+    }
+
+    /// A reader of what is in no piece.
+    pub(super) fn rest(self) -> Result<Reader<'i>, Fault> {
+        let error = Failed(self.error);
+        let stream = Box::new(io::Cursor::new(self.rest).chain(error).chain(self.stream));
+        Reader::open(self.shape, stream, self.options)
+    }
+
+    /// Cuts the next piece off; `None` where what follows is to be read as one.
+    fn cut(&mut self, number: usize, mut bytes: Vec<u8>) -> Option<Piece> {
+        bytes.clear();
+        bytes.append(&mut self.rest);
+        let length = self.fill(&mut bytes);
+        let shape = length.and_then(|length| self.shape_of(&bytes[..length]));
+        let (Some(length), Some(shape)) = (length, shape) else {
+            self.rest = bytes;
+            return None;
+        };
+        self.rest.extend_from_slice(&bytes[length..]);
+        bytes.truncate(length);
+        Some(Piece {
+            number,
+            bytes,
+            shape,
+        })
+    }
+
+    /// Reads so much that it is worth a piece; the length of the whole lines in it.
+    fn fill(&mut self, bytes: &mut Vec<u8>) -> Option<usize> {
+        let room = PIECE.saturating_sub(bytes.len()) as u64;
+        match (&mut self.stream).take(room).read_to_end(bytes) {
+            Ok(_) if bytes.len() < PIECE => None,
+            Ok(_) => memchr::memrchr(b'\n', bytes).map(|index| index + 1),
+            Err(error) => {
+                self.error = Some(error);
+                None
+            }
+        }
+    }
+
+    /// How to read a piece of these lines, if it can be one.
+    fn shape_of(&mut self, lines: &[u8]) -> Option<Shape> {
+        let shape = self.shape.clone();
+        match &mut self.shape {
+            Shape::Json {
+                layout: Layout::Lines,
+                ..
+            } => Some(shape),
+            Shape::Csv { delimiter, columns } if memchr::memchr(b'"', lines).is_none() => {
+                if columns.is_none() {
+                    // What is wrong with a header is told by who reads the rest.
+                    let opened = CsvReader::open(lines, self.options, *delimiter);
+                    *columns = Some(opened.ok()??.into_columns());
+                }
+                Some(shape)
+            }
+            Shape::Csv { .. } | Shape::Json { .. } | Shape::Blank => None,
+        }
+    }
+}
+
+impl Piece {
+    /// A reader of these records, which counts them and their lines from 1.
+    pub(super) fn reader<'p>(&'p self, options: &'p Options) -> Result<Reader<'p>, Fault> {
+        Reader::open(self.shape.clone(), Box::new(self.bytes.as_slice()), options)
+    }
+
+    pub(super) fn lines(&self) -> u64 {
+        memchr::memchr_iter(b'\n', &self.bytes).count() as u64
+    }
+}
+
+impl Share {
+    /// Reads each piece.
+    pub(super) fn each(self, mut read: impl FnMut(&Piece)) {
+        for piece in self.pieces {
+            read(&piece);
+            // Nobody takes it any more when the last piece has been cut off.
+            let _ = self.empty.send(piece.bytes);
+        }
+    }
+}
+
+/// A stream that fails once, if at all.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::source::{OnDuplicate, Origin, Rules, Validated, validate};
+
+    const RECORDS: u64 = 60_000;
+
+    /// Some megabytes of lines, some of them wrong, some blank.
+    fn text(header: &str, line: &dyn Fn(&str, &str) -> String) -> String {
+        let mut text = header.to_owned();
+        for number in 0..RECORDS {
+            let time = match number % 9_973 {
+                77 => "soon".to_owned(),
+                _ => (2_000_000_000 + number).to_string(),
+            };
+            text += &line(&format!("{number:032x}"), &time);
+            if number % 5 == 0 {
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn csv() -> String {
+        text("device_token,expire_time\n", &|token, time| {
+            format!("{token},{time}\n")
+        })
+    }
+
+    fn validated(text: &str) -> Validated {
+        let rules = Rules {
+            now: 0,
+            refuse_past: false,
+            on_duplicate: OnDuplicate::Error,
+            max_shown: 20,
+            request_limit: None,
+        };
+        let bytes = text.as_bytes().into();
+        validate(&[Origin::Memory(bytes)], Options::default(), &rules)
+    }
+
+    fn problems(validated: &Validated) -> Vec<String> {
+        let problems = validated.problems.iter();
+        problems
+            .map(|problem| format!("{:?} {:?}", problem.at, problem.kind))
+            .collect()
+    }
+
+    /// What one reader finds wrong, and how many records it reads.
+    fn in_one(text: &str, shape: Shape) -> (Vec<String>, u64) {
+        let options = Options::default();
+        let mut reader =
+            Reader::open(shape, Box::new(text.as_bytes()), &options).expect("a header");
+        let (mut problems, mut read) = (Vec::new(), 0);
+        while let Some(record) = reader.next() {
+            read += 1;
+            if let Err(fault) = record {
+                problems.push(format!("{:?} {:?}", fault.at, fault.kind));
+            }
+        }
+        (problems, read)
+    }
+
+    #[test]
+    fn what_several_threads_read_is_what_one_reads() {
+        let json = |token: &str, time: &str| {
+            format!("{{\"token\":\"{token}\",\"expire_time\":\"{time}\"}}\n")
+        };
+        let csv_shape = Shape::Csv {
+            delimiter: b',',
+            columns: None,
+        };
+        let lines = Shape::Json {
+            layout: Layout::Lines,
+            protobuf: false,
+        };
+        let quoted_late = csv() + "\"late\",1\n\"later\",later\n";
+        for (text, shape) in [
+            (csv(), csv_shape.clone()),
+            (csv().replace('\n', "\r\n"), csv_shape.clone()),
+            (csv().trim_end().to_owned(), csv_shape.clone()),
+            (quoted_late, csv_shape),
+            (text("", &json), lines),
+        ] {
+            let options = Options::default();
+            let mut pieces = Pieces::new(shape.clone(), Box::new(text.as_bytes()), &options);
+            let cut = pieces.cut(0, Vec::new()).is_some() && pieces.cut(1, Vec::new()).is_some();
+            assert!(cut, "it is large enough");
+            let validated = validated(&text);
+            let (expected, read) = in_one(&text, shape);
+            assert_eq!(problems(&validated), expected);
+            assert_eq!(validated.counts.read, read);
+            assert_eq!(validated.counts.invalid, expected.len() as u64);
+        }
+    }
+
+    #[test]
+    fn duplicates_in_different_pieces_are_found() {
+        let mut text = csv().replace("soon", "1");
+        let first = text.lines().nth(1).expect("a record").to_owned();
+        let (token, _) = first.split_once(',').expect("two cells");
+        write!(text, "{first}\n{token},7\n").expect("written");
+        let validated = validated(&text);
+        assert_eq!(validated.counts.duplicate, 1);
+        let problems = problems(&validated);
+        let line = text.lines().count();
+        let [conflict] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        assert!(conflict.contains(&format!("line: {line},")), "{conflict}");
+        assert!(conflict.contains("Conflict"), "{conflict}");
+    }
+
+    #[test]
+    fn a_stream_that_fails_does_so_behind_what_was_read() {
+        let lines = "{\"token\":\"a\",\"expire_time\":1}\n".repeat(30_000);
+        let broken = Failed(Some(io::Error::other("broken")));
+        let stream = Box::new(io::Cursor::new(lines).chain(broken));
+        let options = Options::default();
+        let shape = Shape::Json {
+            layout: Layout::Lines,
+            protobuf: false,
+        };
+        let mut pieces = Pieces::new(shape, stream, &options);
+        let mut read = 0;
+        let shares = pieces.share_out(|share| {
+            let mut read = 0;
+            share.each(|piece| read += piece.lines());
+            read
+        });
+        read += shares.iter().sum::<u64>();
+        let mut reader = pieces.rest().expect("no header");
+        loop {
+            match reader.next() {
+                Some(Ok(_)) => read += 1,
+                Some(Err(fault)) => {
+                    assert!(fault.fatal, "{fault:?}");
+                    break;
+                }
+                None => panic!("no failure"),
+            }
+        }
+        assert_eq!(read, 30_000);
+    }
+}
