@@ -9,7 +9,7 @@ pub use crate::source::Format;
 use crate::{
     ledger::{Compared, Ledger, Target},
     record::{ExpireTime, Record, Token, TokenEncoding},
-    source::{OnDuplicate, Options, Origin, Rules, Validated, validate},
+    source::{Options, Origin, Rules, Validated, validate},
     wire::Contract,
 };
 
@@ -125,14 +125,11 @@ fn validated(input: &Arc<[u8]>, format: Option<Format>) -> Validated {
         format,
         ..Options::default()
     };
-    let rules = Rules {
-        now: 0,
-        refuse_past: false,
-        on_duplicate: OnDuplicate::Error,
-        max_shown: 20,
-        request_limit: None,
-    };
-    validate(&[Origin::Memory(Arc::clone(input))], options, &rules)
+    validate(
+        &[Origin::Memory(Arc::clone(input))],
+        options,
+        &Rules::default(),
+    )
 }
 
 fn reading(validated: &Validated) -> Reading {

@@ -1,9 +1,6 @@
 //! The signals that end a run.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-};
+use std::io;
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -96,12 +93,7 @@ async fn arrival(signal: &mut Option<tokio::signal::unix::Signal>) {
 
 /// Whether the process was started with SIGHUP ignored, where the system tells (proc(5), `SigIgn`).
 fn hangup_is_ignored() -> bool {
-    // With room from the start it comes in one piece.
-    let mut status = String::with_capacity(4096);
-    if let Ok(mut file) = File::open("/proc/self/status") {
-        // What can't be read says nothing.
-        let _ = file.read_to_string(&mut status);
-    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))

@@ -80,14 +80,10 @@ fn forget(path: &Path, what: &What, patience: Duration, output: Output) -> Resul
 
 /// Reads everything before anything is forgotten.
 fn tokens(origins: &[Origin], options: &Options) -> Result<Vec<Box<[u8]>>, Failure> {
-    const SHOWN: usize = 20;
     let rules = Rules {
-        now: 0,
-        refuse_past: false,
         // They differ in nothing that is looked at.
         on_duplicate: OnDuplicate::First,
-        max_shown: SHOWN,
-        request_limit: None,
+        ..Rules::default()
     };
     let mut input = validate(origins, options.clone(), &rules);
     if input.is_refused() {

@@ -1,11 +1,11 @@
 //! Exact duplicates of tokens over a whole push, in bounded memory.
 //!
 //! The first reading keeps 8 bytes a record: a keyed hash of its token. Sorted, equal hashes stand
-//! beside each other; they are sorted in buckets by their first byte, which stay in the cache. Where there are none, no token came twice, because equal tokens have equal
-//! hashes. Where there are some, they are suspects, by chance or in truth, and the input is read
-//! again: this time the suspects' tokens are compared whole, a bounded number of different hashes
-//! in each reading. So the verdict is exact, and only an input with very many duplicates is read
-//! more often.
+//! beside each other; they lie in buckets by their first byte, so that two threads can sort them.
+//! Where there are none, no token came twice, because equal tokens have equal hashes. Where there
+//! are some, they are suspects, by chance or in truth, and the input is read again: this time the
+//! suspects' tokens are compared whole, a bounded number of different hashes in each reading. So
+//! the verdict is exact, and only an input with very many duplicates is read more often.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -122,11 +122,8 @@ impl Hashes {
                 let high = threads.spawn(|| twice(high));
                 let low = twice(low);
                 let high = high.join();
-                [
-                    low,
-                    high.unwrap_or_else(|panic| panic::resume_unwind(panic)),
-                ]
-                .concat()
+                let high = high.unwrap_or_else(|panic| panic::resume_unwind(panic));
+                [low, high].concat()
             })
         };
         // What came three times is a pair twice.

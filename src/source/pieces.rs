@@ -201,7 +201,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::source::{OnDuplicate, Origin, Rules, Validated, validate};
+    use crate::source::{Origin, Rules, Validated, validate};
 
     const RECORDS: u64 = 60_000;
 
@@ -228,15 +228,12 @@ mod tests {
     }
 
     fn validated(text: &str) -> Validated {
-        let rules = Rules {
-            now: 0,
-            refuse_past: false,
-            on_duplicate: OnDuplicate::Error,
-            max_shown: 20,
-            request_limit: None,
-        };
         let bytes = text.as_bytes().into();
-        validate(&[Origin::Memory(bytes)], Options::default(), &rules)
+        validate(
+            &[Origin::Memory(bytes)],
+            Options::default(),
+            &Rules::default(),
+        )
     }
 
     fn problems(validated: &Validated) -> Vec<String> {

@@ -26,6 +26,19 @@ pub(crate) struct Rules<'r> {
     pub(crate) request_limit: Option<RequestLimit<'r>>,
 }
 
+impl Default for Rules<'_> {
+    /// What is asked of records without any flag, and of no server.
+    fn default() -> Self {
+        Self {
+            now: 0,
+            refuse_past: false,
+            on_duplicate: OnDuplicate::Error,
+            max_shown: 20,
+            request_limit: None,
+        }
+    }
+}
+
 /// The most bytes that a record may add to a request, and how many it does add.
 pub(crate) type RequestLimit<'r> = (usize, &'r (dyn Fn(&Record<'_>) -> usize + Sync));
 

@@ -14,7 +14,7 @@ use crate::{
     batch::Limits,
     client::{Advice, Cause, ConnectError, Stage},
     endpoint::Endpoint,
-    source::{OnDuplicate, Options, Origin, Rules, Validated, validate},
+    source::{Options, Origin, Rules, Validated, validate},
 };
 
 /// What the server does with a request.
@@ -217,17 +217,10 @@ impl Witness for Log {
 pub(super) fn input(count: usize) -> Validated {
     let rows: String = (0..count).map(|n| format!("t{n:04},{n}\n")).collect();
     let csv = format!("token,expire_time\n{rows}");
-    let rules = Rules {
-        now: 0,
-        refuse_past: false,
-        on_duplicate: OnDuplicate::Error,
-        max_shown: 1,
-        request_limit: None,
-    };
     validate(
         &[Origin::Memory(csv.into_bytes().into())],
         Options::default(),
-        &rules,
+        &Rules::default(),
     )
 }
 
