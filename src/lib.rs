@@ -28,7 +28,10 @@ mod source;
 mod tls;
 mod wire;
 
-use std::process::ExitCode;
+use std::{
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+};
 
 use args::Plan;
 use output::Output;
@@ -36,16 +39,18 @@ use output::Output;
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| Output::defect(panic.location())));
+    panic::set_hook(Box::new(|panic| Output::defect(panic.location())));
     let plan = match Plan::from_command_line() {
         Ok(plan) => plan,
         Err(code) => return ExitCode::from(code),
     };
-    ExitCode::from(match &plan {
+    let run = || match &plan {
         Plan::Push(plan) => command::push::run(plan),
         Plan::Check(plan) => command::check::run(plan),
         Plan::Probe(plan) => command::probe::run(plan),
         Plan::Serve(plan) => command::serve::run(plan),
         Plan::Ledger(plan) => command::ledger::run(plan),
-    })
+    };
+    // A defect has been told, and is to end as one.
+    ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(failure::OTHER))
 }

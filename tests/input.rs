@@ -220,6 +220,16 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         "{\"token\":\"a\",\"expire_time\":1}\n{\n",
         &["record 2, line 2", "malformed"],
     ),
+    (
+        "unclosed.ndjson",
+        "{\"token\":\"a\",\"expire_time\":\"2000000000}\n",
+        &["record 1, line 1", "malformed"],
+    ),
+    (
+        "form-feed.ndjson",
+        "\u{c}{\"token\":\"a\",\"expire_time\":1}\u{c}\n",
+        &["record 1, line 1", "malformed"],
+    ),
     ("list.ndjson", "[]\n", &["a list where an object belongs"]),
     (
         "request.json",

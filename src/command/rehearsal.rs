@@ -54,7 +54,7 @@ impl Rehearsal {
         let address = listener.local_addr().map_err(failed)?;
         let store = Arc::new(Store::in_memory());
         let (stop, stopped) = oneshot::channel();
-        let thread = thread::spawn({
+        let thread = thread::Builder::new().spawn({
             let store = Arc::clone(&store);
             move || {
                 let end = async { stopped.await.unwrap_or(()) };
@@ -71,7 +71,7 @@ impl Rehearsal {
             tls: client,
             store,
             stop: Some(stop),
-            thread: Some(thread),
+            thread: Some(thread.map_err(failed)?),
         })
     }
 

@@ -53,7 +53,8 @@ pub(crate) enum Kind {
 }
 
 /// The exit codes by meaning.
-const OTHER: u8 = 1;
+/// A defect, or what no other code is for.
+pub(crate) const OTHER: u8 = 1;
 const USAGE: u8 = 2;
 const PARTIAL: u8 = 3;
 const INPUT: u8 = 4;

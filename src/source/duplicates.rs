@@ -33,8 +33,10 @@ pub(crate) enum OnDuplicate {
     Latest,
 }
 
-/// From this many hashes in a bucket on, another thread sorts a half of the buckets.
-const WORTH_A_THREAD: usize = 256;
+/// As many as a byte has values.
+const BUCKETS: usize = 256;
+
+type Buckets = Box<[Vec<u64>; BUCKETS]>;
 
 /// Different hashes that one further reading looks for.
 const SUSPECTS_A_READING: usize = 1 << 17;
@@ -43,14 +45,17 @@ const SUSPECTS_A_READING: usize = 1 << 17;
 #[derive(Debug)]
 pub(super) struct Hashes {
     key: Key,
-    buckets: [Vec<u64>; 256],
+    buckets: Buckets,
+    /// Those of other threads.
+    others: Vec<Buckets>,
 }
 
 impl Default for Hashes {
     fn default() -> Self {
         Self {
             key: Key::default(),
-            buckets: [const { Vec::new() }; 256],
+            buckets: Box::new([const { Vec::new() }; BUCKETS]),
+            others: Vec::new(),
         }
     }
 }
@@ -89,43 +94,50 @@ impl Hashes {
     pub(super) fn more(&self) -> Self {
         Self {
             key: self.key,
-            buckets: [const { Vec::new() }; 256],
+            ..Self::default()
         }
     }
 
     pub(super) fn add_all(&mut self, others: Self) {
-        for (bucket, mut other) in self.buckets.iter_mut().zip(others.buckets) {
-            if bucket.is_empty() {
-                *bucket = other;
-            } else {
-                bucket.append(&mut other);
-            }
-        }
+        self.others.push(others.buckets);
+        self.others.extend(others.others);
     }
 
     pub(super) fn suspects(mut self) -> Suspects {
-        let twice = |buckets: &mut [Vec<u64>]| {
+        // Bucket by bucket, so that all hashes are never there twice.
+        let twice = |buckets: &mut [Vec<u64>], others: &[Buckets], first: usize| {
             let mut twice = Vec::new();
-            for bucket in buckets {
+            for (index, bucket) in buckets.iter_mut().enumerate() {
+                let mut bucket = std::mem::take(bucket);
+                for other in others {
+                    bucket.extend_from_slice(&other[first + index]);
+                }
                 bucket.sort_unstable();
                 let pairs = bucket.windows(2).filter(|pair| pair[0] == pair[1]);
                 twice.extend(pairs.map(|pair| pair[0]));
-                *bucket = Vec::new();
             }
             twice
         };
-        let (low, high) = self.buckets.split_at_mut(128);
-        let mut hashes = if low[0].len() < WORTH_A_THREAD {
-            [twice(low), twice(high)].concat()
-        } else {
-            thread::scope(|threads| {
-                let high = threads.spawn(|| twice(high));
-                let low = twice(low);
-                let high = high.join();
-                let high = high.unwrap_or_else(|panic| panic::resume_unwind(panic));
-                [low, high].concat()
-            })
+        let others = &self.others;
+        let (low, high) = self.buckets.split_at_mut(BUCKETS / 2);
+        // What one thread has read is not worth another.
+        let is_worth_it = !others.is_empty();
+        let (low, sorted) = thread::scope(|threads| {
+            let high = is_worth_it.then(|| {
+                thread::Builder::new().spawn_scoped(threads, || twice(high, others, BUCKETS / 2))
+            });
+            let low = twice(low, others, 0);
+            let high = high
+                .and_then(Result::ok)
+                .map(thread::ScopedJoinHandle::join);
+            (low, high)
+        });
+        let high = match sorted {
+            Some(high) => high.unwrap_or_else(|panic| panic::resume_unwind(panic)),
+            // A thread that there was none for.
+            None => twice(high, others, BUCKETS / 2),
         };
+        let mut hashes = [low, high].concat();
         // What came three times is a pair twice.
         hashes.dedup();
         Suspects {

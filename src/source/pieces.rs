@@ -65,7 +65,7 @@ impl<'i> Pieces<'i> {
     }
 
     /// Has threads read what can be read piece by piece; what each of them came to. No piece, no
-    /// thread.
+    /// thread, and where no thread can be had, no piece.
     pub(super) fn share_out<T: Send>(&mut self, read: impl Fn(Share) -> T + Sync) -> Vec<T> {
         let count = thread::available_parallelism().map_or(1, usize::from);
         if count == 1 {
@@ -77,16 +77,22 @@ impl<'i> Pieces<'i> {
         let (empty, emptied) = mpsc::channel();
         thread::scope(|threads| {
             let threads: Vec<_> = (0..count)
-                .map(|_| {
+                .map_while(|_| {
                     let (to, pieces) = mpsc::sync_channel(WAITING);
                     let empty = empty.clone();
                     let read = &read;
-                    (to, threads.spawn(move || read(Share { pieces, empty })))
+                    let thread = thread::Builder::new()
+                        .spawn_scoped(threads, move || read(Share { pieces, empty }));
+                    Some((to, thread.ok()?))
                 })
                 .collect();
+            if threads.is_empty() {
+                self.put_back(piece);
+                return Vec::new();
+            }
             for number in 1.. {
                 // A thread that takes no more has panicked, which is told below.
-                if threads[piece.number % count].0.send(piece).is_err() {
+                if threads[piece.number % threads.len()].0.send(piece).is_err() {
                     break;
                 }
                 let buffer = emptied.try_recv().unwrap_or_default();
@@ -129,6 +135,12 @@ impl<'i> Pieces<'i> {
             bytes,
             shape,
         })
+    }
+
+    /// Undoes the first cut.
+    fn put_back(&mut self, piece: Piece) {
+        self.shape = piece.shape;
+        self.rest.splice(..0, piece.bytes);
     }
 
     /// Reads so much that it is worth a piece; the length of the whole lines in it.
@@ -289,6 +301,22 @@ mod tests {
             assert_eq!(validated.counts.read, read);
             assert_eq!(validated.counts.invalid, expected.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_piece_that_is_put_back_is_read_with_the_rest() {
+        let text = csv();
+        let options = Options::default();
+        let shape = Shape::Csv {
+            delimiter: b',',
+            columns: None,
+        };
+        let mut pieces = Pieces::new(shape.clone(), Box::new(text.as_bytes()), &options);
+        let piece = pieces.cut(0, Vec::new()).expect("it is large enough");
+        pieces.put_back(piece);
+        let mut reader = pieces.rest().expect("a header");
+        let read = std::iter::from_fn(|| reader.next().map(|_| ())).count();
+        assert_eq!(read as u64, RECORDS);
     }
 
     #[test]

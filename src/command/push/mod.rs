@@ -162,7 +162,12 @@ fn send(
         let mut batches = Batches::new(input.records(), contract, plan.limits);
         // What is more than one request is read beside the network.
         if delivery::read_one(&mut batches, &to) {
-            threads.spawn(move || while delivery::read_one(&mut batches, &to) {});
+            thread::Builder::new()
+                .spawn_scoped(
+                    threads,
+                    move || while delivery::read_one(&mut batches, &to) {},
+                )
+                .map_err(|error| Failure::internal("no thread can be started", &error))?;
         } else {
             // As long as it is held, the delivery waits for more.
             drop(to);

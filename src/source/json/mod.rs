@@ -159,12 +159,13 @@ impl<'o, R: Read> JsonReader<'o, R> {
                 None => searched,
             };
             let line = &self.window.unread()[..end];
-            let text = line.trim_ascii();
-            if text.len() > LARGEST_RECORD {
+            let is_space = |byte: &&u8| scan::SPACE.contains(*byte);
+            let before = line.iter().take_while(is_space).count();
+            let behind = line[before..].iter().rev().take_while(is_space).count();
+            let length = line.len() - before - behind;
+            if length > LARGEST_RECORD {
                 return self.pass_overlong();
             }
-            let length = text.len();
-            let before = line.len() - line.trim_ascii_start().len();
             let has_end = end < self.window.unread().len();
             if length > 0 {
                 if before > 0 {

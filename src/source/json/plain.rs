@@ -84,6 +84,11 @@ impl<'t> Rest<'t> {
 
     fn string(&mut self) -> Option<&'t [u8]> {
         self.take(b'"')?;
+        self.behind_quote()
+    }
+
+    /// The rest of a string.
+    fn behind_quote(&mut self) -> Option<&'t [u8]> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);
         self.0 = rest;
@@ -93,8 +98,8 @@ impl<'t> Rest<'t> {
     }
 
     fn value(&mut self) -> Option<Value<'t>> {
-        if let Some(text) = self.string() {
-            return Some(Value::Text(text));
+        if self.take(b'"').is_some() {
+            return self.behind_quote().map(Value::Text);
         }
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit());
         let (digits, rest) = self.0.split_at(digits.count());
@@ -140,6 +145,8 @@ mod tests {
             (r#"{"token":"a","expire_time":1,}"#, false),
             (r#"{"token":1,"expire_time":1}"#, false),
             (r#"{"token":"a"}"#, false),
+            (r#"{"token":"a","expire_time":"1}"#, false),
+            (r#"{"token":"a","expire_time":1,"x":"1 }"#, false),
             ("{\"token\":\"a\tb\",\"expire_time\":1}", false),
         ] {
             assert_eq!(read(text.as_bytes(), &fields).is_some(), is_plain, "{text}");
@@ -160,7 +167,7 @@ mod tests {
                     select(vec![
                         "\"a\"", "\"a\"", "1", "1", "0", "01", "-0", "1.0", "1e3", "4294967296",
                         "99999999999999999999", "\"2030-01-01\"", "\"7\"", "\"\"", "\" a\"",
-                        "\"\\n\"", "\"a", "\"é\"", "\"\t\"", "null", "[1]", "{}", "",
+                        "\"\\n\"", "\"a", "\"7", "\"é\"", "\"\t\"", "null", "[1]", "{}", "",
                     ]),
                 ),
                 0..5,

@@ -7,13 +7,16 @@ use super::{
     record, syntax,
 };
 
-/// Passes white space (RFC 8259 section 2) and looks at what comes behind it.
+/// White space (RFC 8259 section 2).
+pub(super) const SPACE: &[u8] = b" \t\r\n";
+
+/// Passes white space and looks at what comes behind it.
 pub(super) fn skip_space<R: Read>(window: &mut Window<R>) -> io::Result<Option<u8>> {
     loop {
         let unread = window.unread();
         let space = unread
             .iter()
-            .take_while(|byte| b" \t\r\n".contains(byte))
+            .take_while(|byte| SPACE.contains(byte))
             .count();
         let next = unread.get(space).copied();
         window.pass(space);
