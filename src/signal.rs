@@ -1,6 +1,9 @@
 //! The signals that end a run.
 
-use std::io;
+use std::{
+    fs::File,
+    io::{self, Read},
+};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -93,7 +96,13 @@ async fn arrival(signal: &mut Option<tokio::signal::unix::Signal>) {
 
 /// Whether the process was started with SIGHUP ignored, where the system tells (proc(5), `SigIgn`).
 fn hangup_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // With room for all of it, it comes in one read.
+    let mut status = String::with_capacity(4096);
+    let read =
+        File::open("/proc/self/status").and_then(|mut file| file.read_to_string(&mut status));
+    if read.is_err() {
+        return false;
+    }
     let ignored = status
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))

@@ -39,7 +39,7 @@ enum Bytes {
 
 /// A file is compared with its first reading in blocks of this size, each before any of it is
 /// used.
-const BLOCK: usize = 256 << 10;
+pub(super) const BLOCK: usize = 256 << 10;
 
 impl Origin {
     /// What errors call this input.
@@ -95,6 +95,20 @@ fn hold(mut input: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads as much as there is room for, or as there is; how much, and what ended it early.
+pub(super) fn fill(input: &mut dyn Read, room: &mut [u8]) -> (usize, io::Result<()>) {
+    let mut filled = 0;
+    while filled < room.len() {
+        match input.read(&mut room[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(()))
+}
+
 /// A file, hashed block by block as it is read.
 struct Checked<'c> {
     file: File,
@@ -122,14 +136,22 @@ impl<'c> Checked<'c> {
     }
 
     fn next_block(&mut self) -> io::Result<()> {
-        self.block.clear();
+        let mut block = std::mem::take(&mut self.block);
+        block.clear();
         self.used = 0;
         (&mut self.file)
             .take(BLOCK as u64)
-            .read_to_end(&mut self.block)?;
-        self.ended = self.block.len() < BLOCK;
+            .read_to_end(&mut block)?;
+        self.check(&block)?;
+        self.block = block;
+        Ok(())
+    }
+
+    /// Takes note of a block, or compares it.
+    fn check(&mut self, block: &[u8]) -> io::Result<()> {
+        self.ended = block.len() < BLOCK;
         // The last block counts when it is empty too, so that a file that has grown is noticed.
-        let hash = XxHash3_64::oneshot(&self.block);
+        let hash = XxHash3_64::oneshot(block);
         match self.known.get(self.count) {
             Some(known) if *known == hash => {}
             None if !*self.complete => self.known.push(hash),
@@ -151,6 +173,13 @@ impl Read for Checked<'_> {
         if self.used == self.block.len() {
             if self.ended {
                 return Ok(0);
+            }
+            if let Some(block) = out.get_mut(..BLOCK) {
+                // Straight to where it is wanted.
+                let (length, result) = fill(&mut self.file, block);
+                result?;
+                self.check(&block[..length])?;
+                return Ok(length);
             }
             self.next_block()?;
         }

@@ -1,19 +1,20 @@
 //! CSV and TSV (RFC 4180), stricter than most readers: where they guess, this refuses.
 
-use std::{borrow::Cow, io::Read};
+use std::borrow::Cow;
 
 use super::{
     fields::Fields,
     options::{FieldRef, Names, Options},
     problem::{Excerpt, Fault, Field, Located, Position, ProblemKind},
     rows::Rows,
+    window::Window,
 };
 use crate::record::{ExpireTime, Record};
 
 /// Reads rows; each is checked against the bytes that it was read from.
-pub(super) struct CsvReader<'o, R> {
-    rows: Rows<R>,
-    fields: Fields<'o>,
+pub(super) struct CsvReader<'i> {
+    rows: Rows<'i>,
+    fields: Fields<'i>,
     columns: Columns,
     record: u64,
     /// Without a header the first row has been read already, for its width.
@@ -31,15 +32,15 @@ pub(super) struct Columns {
     width: usize,
 }
 
-impl<'o, R: Read> CsvReader<'o, R> {
+impl<'i> CsvReader<'i> {
     /// Reads as far as the header, or the first row where there is no header. `None` is an input
     /// without any row.
     pub(super) fn open(
-        input: R,
-        options: &'o Options,
+        window: Window<'i>,
+        options: &'i Options,
         delimiter: u8,
     ) -> Result<Option<Self>, Fault> {
-        let mut rows = Rows::new(input, delimiter);
+        let mut rows = Rows::new(window, delimiter);
         let more = rows.advance();
         let at = Position {
             record: 0,
@@ -68,9 +69,14 @@ impl<'o, R: Read> CsvReader<'o, R> {
     }
 
     /// Reads on behind the header, or behind rows without one.
-    pub(super) fn inside(input: R, options: &'o Options, delimiter: u8, columns: Columns) -> Self {
+    pub(super) fn inside(
+        window: Window<'i>,
+        options: &'i Options,
+        delimiter: u8,
+        columns: Columns,
+    ) -> Self {
         Self {
-            rows: Rows::new(input, delimiter),
+            rows: Rows::new(window, delimiter),
             fields: Fields::new(options),
             columns,
             record: 0,
@@ -81,6 +87,10 @@ impl<'o, R: Read> CsvReader<'o, R> {
 
     pub(super) fn into_columns(self) -> Columns {
         self.columns
+    }
+
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.rows.into_buffer()
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
@@ -148,7 +158,7 @@ impl<'o, R: Read> CsvReader<'o, R> {
 
 impl Columns {
     /// Finds the columns by the names in the first row.
-    fn named<R: Read>(rows: &Rows<R>, options: &Options) -> Result<Self, ProblemKind> {
+    fn named(rows: &Rows<'_>, options: &Options) -> Result<Self, ProblemKind> {
         let cells: Vec<Cow<'_, str>> = (0..rows.width())
             .map(|index| String::from_utf8_lossy(rows.cell(index)))
             .collect();
@@ -182,7 +192,7 @@ impl Columns {
     }
 
     /// Takes the columns by number: the first two unless others are asked for.
-    fn numbered<R: Read>(rows: &Rows<R>, options: &Options) -> Result<Self, ProblemKind> {
+    fn numbered(rows: &Rows<'_>, options: &Options) -> Result<Self, ProblemKind> {
         let number = |field: &FieldRef, usual| match field {
             FieldRef::Column(number) => Some(*number),
             FieldRef::Usual | FieldRef::Name(_) => Some(usual),

@@ -14,6 +14,7 @@ use super::{
     pieces::Pieces,
     problem::{Fault, Field, Located, ProblemKind},
     sniff::{self, Start},
+    window::Window,
 };
 use crate::record::Record;
 
@@ -46,8 +47,8 @@ pub(super) enum Shape {
 /// A reader of one input's records.
 pub(super) enum Reader<'i> {
     Empty,
-    Csv(Box<CsvReader<'i, Box<dyn Read + Send + 'i>>>),
-    Json(Box<JsonReader<'i, Box<dyn Read + Send + 'i>>>),
+    Csv(Box<CsvReader<'i>>),
+    Json(Box<JsonReader<'i>>),
 }
 
 /// The request message's list in protobuf's JSON mapping.
@@ -57,20 +58,20 @@ impl<'i> Reader<'i> {
     /// Reads a stream of this shape from its start, which is no byte order mark.
     pub(super) fn open(
         shape: Shape,
-        stream: Box<dyn Read + Send + 'i>,
+        window: Window<'i>,
         options: &'i Options,
     ) -> Result<Self, Fault> {
         Ok(match shape {
             Shape::Blank => Self::Empty,
             Shape::Csv { delimiter, columns } => {
                 let reader = match columns {
-                    None => CsvReader::open(stream, options, delimiter)?,
-                    Some(columns) => Some(CsvReader::inside(stream, options, delimiter, columns)),
+                    None => CsvReader::open(window, options, delimiter)?,
+                    Some(columns) => Some(CsvReader::inside(window, options, delimiter, columns)),
                 };
                 reader.map_or(Self::Empty, |reader| Self::Csv(Box::new(reader)))
             }
             Shape::Json { layout, protobuf } => {
-                let reader = JsonReader::new(stream, layout, protobuf, options);
+                let reader = JsonReader::new(window, layout, protobuf, options);
                 Self::Json(Box::new(reader))
             }
         })
@@ -82,6 +83,15 @@ impl<'i> Reader<'i> {
             Self::Empty => None,
             Self::Csv(reader) => reader.next(),
             Self::Json(reader) => reader.next(),
+        }
+    }
+
+    /// The buffer that it read from, to be used again.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        match self {
+            Self::Empty => Vec::new(),
+            Self::Csv(reader) => reader.into_buffer(),
+            Self::Json(reader) => reader.into_buffer(),
         }
     }
 }
@@ -172,7 +182,7 @@ impl Input {
                 _ => fatal(ProblemKind::SecondDocument),
             };
         }
-        let outline = Outline::read(self.stream()?)?;
+        let outline = Outline::read(Window::new(self.stream()?))?;
         let names = Names::new(options);
         let has = |field| !names.wants(field) || outline.has(names.of(field));
         let lists = outline.lists();

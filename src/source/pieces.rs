@@ -11,15 +11,20 @@ use std::{
 };
 
 use super::{
+    content::{self, fill},
     csv::CsvReader,
     input::{Reader, Shape},
     json::Layout,
     options::Options,
     problem::Fault,
+    window::Window,
 };
 
 /// How much is read at a time. What is shorter is not worth a thread.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = content::BLOCK;
+
+/// How much is read before room for a piece is made.
+const SMALL: usize = 8 << 10;
 
 /// Pieces that wait for a thread.
 const WAITING: usize = 2;
@@ -30,7 +35,7 @@ pub(super) struct Pieces<'i> {
     options: &'i Options,
     stream: Box<dyn Read + Send + 'i>,
     /// What has been read and is in no piece.
-    rest: Vec<u8>,
+    rest: Ahead,
     /// What comes behind `rest`, if not more of the stream.
     error: Option<io::Error>,
 }
@@ -38,8 +43,15 @@ pub(super) struct Pieces<'i> {
 /// Whole records, with their number among the pieces of their stream.
 pub(super) struct Piece {
     pub(super) number: usize,
-    bytes: Vec<u8>,
+    lines: Ahead,
     shape: Shape,
+}
+
+/// What has been read: the first bytes of a buffer, so many.
+#[derive(Default)]
+struct Ahead {
+    buffer: Vec<u8>,
+    length: usize,
 }
 
 /// The pieces that one thread reads, in the order of the stream.
@@ -59,7 +71,7 @@ impl<'i> Pieces<'i> {
             shape,
             options,
             stream,
-            rest: Vec::new(),
+            rest: Ahead::default(),
             error: None,
         }
     }
@@ -67,13 +79,14 @@ impl<'i> Pieces<'i> {
     /// Has threads read what can be read piece by piece; what each of them came to. No piece, no
     /// thread, and where no thread can be had, no piece.
     pub(super) fn share_out<T: Send>(&mut self, read: impl Fn(Share) -> T + Sync) -> Vec<T> {
-        let count = thread::available_parallelism().map_or(1, usize::from);
-        if count == 1 {
-            return Vec::new();
-        }
         let Some(mut piece) = self.cut(0, Vec::new()) else {
             return Vec::new();
         };
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        if count == 1 {
+            self.put_back(piece);
+            return Vec::new();
+        }
         let (empty, emptied) = mpsc::channel();
         thread::scope(|threads| {
             let threads: Vec<_> = (0..count)
@@ -113,26 +126,27 @@ impl<'i> Pieces<'i> {
 
     /// A reader of what is in no piece.
     pub(super) fn rest(self) -> Result<Reader<'i>, Fault> {
-        let error = Failed(self.error);
-        let stream = Box::new(io::Cursor::new(self.rest).chain(error).chain(self.stream));
-        Reader::open(self.shape, stream, self.options)
+        let Ahead { buffer, length } = self.rest;
+        let stream = Box::new(Failed(self.error).chain(self.stream));
+        let window = Window::behind(buffer, length, stream);
+        Reader::open(self.shape, window, self.options)
     }
 
-    /// Cuts the next piece off; `None` where what follows is to be read as one.
-    fn cut(&mut self, number: usize, mut bytes: Vec<u8>) -> Option<Piece> {
-        bytes.clear();
-        bytes.append(&mut self.rest);
-        let length = self.fill(&mut bytes);
-        let shape = length.and_then(|length| self.shape_of(&bytes[..length]));
+    /// Cuts the next piece off, into a buffer to be used again; `None` where what follows is to be
+    /// read as one.
+    fn cut(&mut self, number: usize, buffer: Vec<u8>) -> Option<Piece> {
+        let mut lines = std::mem::replace(&mut self.rest, Ahead { buffer, length: 0 });
+        let length = self.read_on(&mut lines);
+        let shape = length.and_then(|length| self.shape_of(&lines.buffer[..length]));
         let (Some(length), Some(shape)) = (length, shape) else {
-            self.rest = bytes;
+            self.rest = lines;
             return None;
         };
-        self.rest.extend_from_slice(&bytes[length..]);
-        bytes.truncate(length);
+        self.rest.add(&lines.buffer[length..lines.length]);
+        lines.length = length;
         Some(Piece {
             number,
-            bytes,
+            lines,
             shape,
         })
     }
@@ -140,20 +154,25 @@ impl<'i> Pieces<'i> {
     /// Undoes the first cut.
     fn put_back(&mut self, piece: Piece) {
         self.shape = piece.shape;
-        self.rest.splice(..0, piece.bytes);
+        let rest = std::mem::replace(&mut self.rest, piece.lines);
+        self.rest.add(&rest.buffer[..rest.length]);
     }
 
     /// Reads so much that it is worth a piece; the length of the whole lines in it.
-    fn fill(&mut self, bytes: &mut Vec<u8>) -> Option<usize> {
-        let room = PIECE.saturating_sub(bytes.len()) as u64;
-        match (&mut self.stream).take(room).read_to_end(bytes) {
-            Ok(_) if bytes.len() < PIECE => None,
-            Ok(_) => memchr::memrchr(b'\n', bytes).map(|index| index + 1),
-            Err(error) => {
-                self.error = Some(error);
-                None
-            }
-        }
+    fn read_on(&mut self, lines: &mut Ahead) -> Option<usize> {
+        let is_first = lines.buffer.is_empty();
+        let more =
+            (!is_first || self.read_as_much(lines, SMALL)) && self.read_as_much(lines, PIECE);
+        let whole = memchr::memrchr(b'\n', &lines.buffer[..lines.length])?;
+        more.then_some(whole + 1)
+    }
+
+    /// Whether there was as much.
+    fn read_as_much(&mut self, lines: &mut Ahead, size: usize) -> bool {
+        let (read, result) = fill(&mut self.stream, lines.room(size));
+        lines.length += read;
+        self.error = result.err();
+        read == size
     }
 
     /// How to read a piece of these lines, if it can be one.
@@ -167,7 +186,8 @@ impl<'i> Pieces<'i> {
             Shape::Csv { delimiter, columns } if memchr::memchr(b'"', lines).is_none() => {
                 if columns.is_none() {
                     // What is wrong with a header is told by who reads the rest.
-                    let opened = CsvReader::open(lines, self.options, *delimiter);
+                    let window = Window::new(Box::new(lines));
+                    let opened = CsvReader::open(window, self.options, *delimiter);
                     *columns = Some(opened.ok()??.into_columns());
                 }
                 Some(shape)
@@ -179,22 +199,39 @@ impl<'i> Pieces<'i> {
 
 impl Piece {
     /// A reader of these records, which counts them and their lines from 1.
-    pub(super) fn reader<'p>(&'p self, options: &'p Options) -> Result<Reader<'p>, Fault> {
-        Reader::open(self.shape.clone(), Box::new(self.bytes.as_slice()), options)
+    pub(super) fn reader(self, options: &Options) -> Result<Reader<'_>, Fault> {
+        let Ahead { buffer, length } = self.lines;
+        let window = Window::behind(buffer, length, Box::new(io::empty()));
+        Reader::open(self.shape, window, options)
     }
 
     pub(super) fn lines(&self) -> u64 {
-        memchr::memchr_iter(b'\n', &self.bytes).count() as u64
+        memchr::memchr_iter(b'\n', &self.lines.buffer[..self.lines.length]).count() as u64
+    }
+}
+
+impl Ahead {
+    /// Room behind what has been read.
+    fn room(&mut self, size: usize) -> &mut [u8] {
+        let end = self.length + size;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        &mut self.buffer[self.length..end]
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.room(bytes.len()).copy_from_slice(bytes);
+        self.length += bytes.len();
     }
 }
 
 impl Share {
-    /// Reads each piece.
-    pub(super) fn each(self, mut read: impl FnMut(&Piece)) {
+    /// Reads each piece; what that leaves is a buffer to be used again.
+    pub(super) fn each(self, mut read: impl FnMut(Piece) -> Vec<u8>) {
         for piece in self.pieces {
-            read(&piece);
             // Nobody takes it any more when the last piece has been cut off.
-            let _ = self.empty.send(piece.bytes);
+            let _ = self.empty.send(read(piece));
         }
     }
 }
@@ -258,8 +295,8 @@ mod tests {
     /// What one reader finds wrong, and how many records it reads.
     fn in_one(text: &str, shape: Shape) -> (Vec<String>, u64) {
         let options = Options::default();
-        let mut reader =
-            Reader::open(shape, Box::new(text.as_bytes()), &options).expect("a header");
+        let mut reader = Reader::open(shape, Window::new(Box::new(text.as_bytes())), &options)
+            .expect("a header");
         let (mut problems, mut read) = (Vec::new(), 0);
         while let Some(record) = reader.next() {
             read += 1;
@@ -350,7 +387,10 @@ mod tests {
         let mut read = 0;
         let shares = pieces.share_out(|share| {
             let mut read = 0;
-            share.each(|piece| read += piece.lines());
+            share.each(|piece| {
+                read += piece.lines();
+                Vec::new()
+            });
             read
         });
         read += shares.iter().sum::<u64>();

@@ -5,18 +5,16 @@
 //! found out for all its rows at once. Together that takes a seventh of the parser's instructions,
 //! and reading is most of what a push costs.
 
-use std::io::Read;
-
 use csv_core::{ReadRecordResult, Terminator};
 
 use super::{
     LARGEST_RECORD,
     problem::{ProblemKind, StreamError},
-    window::{CHUNK, Window},
+    window::Window,
 };
 
-pub(super) struct Rows<R> {
-    window: Window<R>,
+pub(super) struct Rows<'i> {
+    window: Window<'i>,
     /// Made for the first row with quotes: its tables take a quarter of a million instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
@@ -44,10 +42,10 @@ enum Kind {
     Quoted,
 }
 
-impl<R: Read> Rows<R> {
-    pub(super) fn new(input: R, delimiter: u8) -> Self {
+impl<'i> Rows<'i> {
+    pub(super) fn new(window: Window<'i>, delimiter: u8) -> Self {
         Self {
-            window: Window::new(input),
+            window,
             parser: None,
             delimiter,
             plain: 0,
@@ -58,6 +56,11 @@ impl<R: Read> Rows<R> {
             unquoted: Vec::new(),
             ends: Vec::new(),
         }
+    }
+
+    /// The window's buffer, to be used again.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.window.into_buffer()
     }
 
     /// The physical line of the row, or of what comes next.
@@ -147,7 +150,7 @@ impl<R: Read> Rows<R> {
 
     /// Reads on; `false` at the end.
     fn more(&mut self) -> Result<bool, ProblemKind> {
-        if self.window.unread().len() > LARGEST_RECORD + CHUNK {
+        if self.window.unread().len() > 2 * LARGEST_RECORD {
             return Err(ProblemKind::from(std::io::Error::from(
                 StreamError::TooLong,
             )));
@@ -181,7 +184,7 @@ impl<R: Read> Rows<R> {
             match result {
                 // With nothing given, the parser takes the input for ended.
                 ReadRecordResult::InputEmpty if !at_end => at_end = !self.more()?,
-                ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + CHUNK, 0),
+                ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + 1024, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(2 * cells + 16, 0),
                 ReadRecordResult::InputEmpty | ReadRecordResult::Record | ReadRecordResult::End => {
                     break;
@@ -280,9 +283,13 @@ mod tests {
 
     use super::*;
 
+    fn rows_of(text: &[u8]) -> Rows<'_> {
+        Rows::new(Window::new(Box::new(text)), b',')
+    }
+
     /// The cells of all rows, and the line that each row starts on.
     fn read(text: &[u8]) -> Vec<(u64, Vec<Vec<u8>>)> {
-        let mut rows = Rows::new(text, b',');
+        let mut rows = rows_of(text);
         let mut read = Vec::new();
         while rows.advance().expect("short rows") {
             let cells = (0..rows.width()).map(|index| rows.cell(index).to_vec());
@@ -334,7 +341,7 @@ mod tests {
         ) {
             let cells: Vec<_> = read(&text).into_iter().map(|(_, cells)| cells).collect();
             // What is refused may be read in any way.
-            let mut rows = Rows::new(&text[..], b',');
+            let mut rows = rows_of(&text);
             let mut is_sound = true;
             while rows.advance().expect("short rows") {
                 is_sound &= rows.flaw().is_none();

@@ -10,6 +10,7 @@ use super::{
     input::{Reader, Shape},
     json::Layout,
     options::Options,
+    window::Window,
 };
 use crate::record::TokenEncoding;
 
@@ -52,7 +53,7 @@ fn read(
     });
     let mut records = Vec::new();
     let mut faults = Vec::new();
-    let mut reader = match Reader::open(shape.clone(), stream, options) {
+    let mut reader = match Reader::open(shape.clone(), Window::new(stream), options) {
         Ok(reader) => reader,
         Err(fault) => return (records, vec![format!("{fault:?}")]),
     };

@@ -9,7 +9,7 @@ use super::{
     input::{Input, Reader},
     options::Options,
     pieces::Share,
-    problem::{Class, Fault, Located, Position, Problem, ProblemKind},
+    problem::{Class, Located, Position, Problem, ProblemKind},
     records::Records,
 };
 use crate::record::Record;
@@ -167,7 +167,10 @@ impl<'r> Validation<'r> {
                 let parts = pieces.share_out(|share| self.read_share(share, &name, options));
                 let (records, lines) = self.add_parts(parts, place);
                 let before = self.problems.len();
-                self.read_first(place, &name, pieces.rest());
+                match pieces.rest() {
+                    Ok(mut reader) => self.read_first(place, &name, &mut reader),
+                    Err(fault) => self.document(&name, fault.at, *fault.kind, place),
+                }
                 for (_, problem) in &mut self.problems[before..] {
                     problem.move_by(records, lines);
                 }
@@ -186,9 +189,20 @@ impl<'r> Validation<'r> {
         share.each(|piece| {
             let validation = &mut part.validation;
             let before = validation.counts.read;
-            validation.read_first(piece.number, name, piece.reader(options));
+            let (number, lines) = (piece.number, piece.lines());
+            let buffer = match piece.reader(options) {
+                Ok(mut reader) => {
+                    validation.read_first(number, name, &mut reader);
+                    reader.into_buffer()
+                }
+                Err(fault) => {
+                    validation.document(name, fault.at, *fault.kind, number);
+                    Vec::new()
+                }
+            };
             let records = validation.counts.read - before;
-            part.pieces.push((piece.number, records, piece.lines()));
+            part.pieces.push((number, records, lines));
+            buffer
         });
         part
     }
@@ -224,11 +238,7 @@ impl<'r> Validation<'r> {
     }
 
     /// Reads to the end, or as far as it goes.
-    fn read_first(&mut self, place: usize, name: &Arc<str>, reader: Result<Reader<'_>, Fault>) {
-        let mut reader = match reader {
-            Ok(reader) => reader,
-            Err(fault) => return self.document(name, fault.at, *fault.kind, place),
-        };
+    fn read_first(&mut self, place: usize, name: &Arc<str>, reader: &mut Reader<'_>) {
         while let Some(read) = reader.next() {
             match read {
                 Ok(Located { at, value: record }) => {

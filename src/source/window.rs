@@ -2,14 +2,16 @@
 
 use std::io::{self, Read};
 
-/// How much is read at a time, at most.
-pub(super) const CHUNK: usize = 64 << 10;
+use super::content;
+
+/// How much is read at a time, at most: so much that a file is read straight into the buffer.
+const CHUNK: usize = content::BLOCK;
 
 /// How much is read first. Memory that is never touched costs nothing.
 const FIRST: usize = 8 << 10;
 
-pub(super) struct Window<R> {
-    input: R,
+pub(super) struct Window<'i> {
+    input: Box<dyn Read + Send + 'i>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -19,16 +21,26 @@ pub(super) struct Window<R> {
     column: u64,
 }
 
-impl<R: Read> Window<R> {
-    pub(super) fn new(input: R) -> Self {
+impl<'i> Window<'i> {
+    pub(super) fn new(input: Box<dyn Read + Send + 'i>) -> Self {
+        Self::behind(Vec::new(), 0, input)
+    }
+
+    /// Of a stream whose first bytes have been read already: so many of the buffer's.
+    pub(super) fn behind(buffer: Vec<u8>, length: usize, input: Box<dyn Read + Send + 'i>) -> Self {
         Self {
             input,
-            buffer: Vec::new(),
+            buffer,
             start: 0,
-            end: 0,
+            end: length,
             line: 1,
             column: 0,
         }
+    }
+
+    /// The buffer, to be used again.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
     }
 
     /// What has been read and not been passed yet.

@@ -230,7 +230,8 @@ fn bad_block(error: &rustls_pemfile::Error) -> String {
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // One certificate comes in one read.
+    let mut bytes = Vec::with_capacity(4096);
     File::open(file)?
         .take(LARGEST_FILE + 1)
         .read_to_end(&mut bytes)?;

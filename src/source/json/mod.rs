@@ -8,8 +8,6 @@ mod plain;
 mod record;
 mod scan;
 
-use std::io::Read;
-
 use super::{
     LARGEST_RECORD,
     fields::Fields,
@@ -33,9 +31,9 @@ pub(super) enum Layout {
     One,
 }
 
-pub(super) struct JsonReader<'o, R> {
-    window: Window<R>,
-    fields: Fields<'o>,
+pub(super) struct JsonReader<'i> {
+    window: Window<'i>,
+    fields: Fields<'i>,
     layout: Layout,
     record: u64,
     /// The length of the record that the caller looks at, still to be passed.
@@ -55,10 +53,15 @@ enum State {
     Finished,
 }
 
-impl<'o, R: Read> JsonReader<'o, R> {
-    pub(super) fn new(input: R, layout: Layout, protobuf: bool, options: &'o Options) -> Self {
+impl<'i> JsonReader<'i> {
+    pub(super) fn new(
+        window: Window<'i>,
+        layout: Layout,
+        protobuf: bool,
+        options: &'i Options,
+    ) -> Self {
         Self {
-            window: Window::new(input),
+            window,
             fields: if protobuf {
                 Fields::of_protobuf(options)
             } else {
@@ -71,6 +74,10 @@ impl<'o, R: Read> JsonReader<'o, R> {
             overlong: None,
             state: State::Start,
         }
+    }
+
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.window.into_buffer()
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
@@ -269,7 +276,7 @@ impl<'o, R: Read> JsonReader<'o, R> {
     }
 }
 
-fn position<R: Read>(window: &Window<R>, record: u64, index: usize) -> Position {
+fn position(window: &Window<'_>, record: u64, index: usize) -> Position {
     let (line, column) = window.position(index);
     Position {
         record,

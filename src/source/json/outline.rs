@@ -50,8 +50,7 @@ pub(in crate::source) struct Outline {
 
 impl Outline {
     /// Reads a document that was checked.
-    pub(in crate::source) fn read<R: Read>(input: R) -> Result<Self, Fault> {
-        let mut window = Window::new(input);
+    pub(in crate::source) fn read(mut window: Window<'_>) -> Result<Self, Fault> {
         members(&mut window)
             .map(|members| Self { members })
             .map_err(|kind| Fault::fatal(Some(position(&window, 0, 0)), kind))
@@ -90,7 +89,7 @@ impl Outline {
     }
 }
 
-fn members<R: Read>(window: &mut Window<R>) -> Result<Vec<(String, JsonKind)>, ProblemKind> {
+fn members(window: &mut Window<'_>) -> Result<Vec<(String, JsonKind)>, ProblemKind> {
     let mut members = Vec::new();
     if skip_space(window)? != Some(b'{') {
         return Ok(members);

@@ -1,6 +1,6 @@
 //! Where a JSON value starts and ends.
 
-use std::io::{self, Read};
+use std::io;
 
 use super::{
     super::{LARGEST_RECORD, problem::ProblemKind, window::Window},
@@ -11,7 +11,7 @@ use super::{
 pub(super) const SPACE: &[u8] = b" \t\r\n";
 
 /// Passes white space and looks at what comes behind it.
-pub(super) fn skip_space<R: Read>(window: &mut Window<R>) -> io::Result<Option<u8>> {
+pub(super) fn skip_space(window: &mut Window<'_>) -> io::Result<Option<u8>> {
     loop {
         let unread = window.unread();
         let space = unread
@@ -27,7 +27,7 @@ pub(super) fn skip_space<R: Read>(window: &mut Window<R>) -> io::Result<Option<u
 }
 
 /// Moves behind the key or index `step` of the object or list that comes next.
-pub(super) fn enter<R: Read>(window: &mut Window<R>, step: &str) -> Result<(), ProblemKind> {
+pub(super) fn enter(window: &mut Window<'_>, step: &str) -> Result<(), ProblemKind> {
     let object = match skip_space(window)? {
         Some(b'{') => true,
         Some(b'[') => false,
@@ -65,7 +65,7 @@ pub(super) fn enter<R: Read>(window: &mut Window<R>, step: &str) -> Result<(), P
 }
 
 /// The length of the value that the window stands on, which is read whole.
-pub(super) fn measure<R: Read>(window: &mut Window<R>) -> Result<usize, ProblemKind> {
+pub(super) fn measure(window: &mut Window<'_>) -> Result<usize, ProblemKind> {
     let mut scan = Scan::default();
     let mut scanned = 0;
     let length = loop {
@@ -92,7 +92,7 @@ pub(super) fn measure<R: Read>(window: &mut Window<R>) -> Result<usize, ProblemK
 }
 
 /// Passes the value that the window stands on, of any length.
-pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), ProblemKind> {
+pub(super) fn skip(window: &mut Window<'_>) -> Result<(), ProblemKind> {
     let mut scan = Scan::default();
     loop {
         let unread = window.unread();
