@@ -99,8 +99,13 @@ impl<'a> Batches<'a> {
     /// Takes the first `length` bytes for a request and leaves `rest` records.
     fn take(&mut self, length: usize, rest: usize) -> Batch {
         let records = std::mem::replace(&mut self.count, rest) as u64;
+        // The next request is about as long: with room for it, it need not be moved as it grows.
+        let room = if rest > 0 { length + length / 8 } else { 0 };
+        let mut message = std::mem::replace(&mut self.encoded, BytesMut::with_capacity(room));
+        self.encoded.extend_from_slice(&message[length..]);
+        message.truncate(length);
         Batch {
-            message: self.encoded.split_to(length).freeze(),
+            message: message.freeze(),
             records,
         }
     }

@@ -42,9 +42,11 @@ pub(crate) struct Contract {
     time: u32,
 }
 
-/// The most bytes around a token: three keys of at most 5, two lengths of at most 10, a time of at
-/// most 5.
-const FRAMING: usize = 3 * 5 + 2 * 10 + 5;
+/// Room for what stands before a token: two keys of at most 5 bytes, two lengths of at most 10.
+const BEFORE: usize = 32;
+
+/// Room for what stands behind it: a key, and a time of at most 5.
+const BEHIND: usize = 16;
 
 impl Contract {
     /// The contract of `proto/sensor.proto`.
@@ -68,23 +70,24 @@ impl Contract {
     pub(crate) fn append(&self, record: &Record<'_>, request: &mut BytesMut) {
         let token = record.token.as_bytes();
         let time = record.expires.as_unix();
-        // Together on the stack first: a growing buffer is asked for room at each single byte.
-        let mut framing = [0; FRAMING];
-        let mut rest = &mut framing[..];
+        let mut before = [0; BEFORE];
+        let mut rest = &mut before[..];
         encode_key(self.list, WireType::LengthDelimited, &mut rest);
         encode_varint(self.message_len(record) as u64, &mut rest);
         encode_key(self.token, WireType::LengthDelimited, &mut rest);
         encode_varint(token.len() as u64, &mut rest);
-        let before = FRAMING - rest.len();
+        let unused = rest.len();
+        put(request, before, unused);
+        request.put_slice(token);
         // Proto3 leaves a field of its default value out.
         if time != 0 {
+            let mut behind = [0; BEHIND];
+            let mut rest = &mut behind[..];
             encode_key(self.time, WireType::Varint, &mut rest);
             encode_varint(u64::from(time), &mut rest);
+            let unused = rest.len();
+            put(request, behind, unused);
         }
-        let framing_len = FRAMING - rest.len();
-        request.put_slice(&framing[..before]);
-        request.put_slice(token);
-        request.put_slice(&framing[before..framing_len]);
     }
 
     /// The records of a request, each as the bytes that [`Contract::append`] added.
@@ -125,6 +128,13 @@ impl Contract {
         };
         key_len(self.token) + encoded_len_varint(token as u64) + token + time
     }
+}
+
+/// Appends all but the last bytes, so many. To append them all and take those back costs less: bytes
+/// of a number known beforehand are copied without a call.
+fn put<const LENGTH: usize>(request: &mut BytesMut, bytes: [u8; LENGTH], unused: usize) {
+    request.put_slice(&bytes);
+    request.truncate(request.len() - unused);
 }
 
 /// A response message that can't be decoded, in the decoder's words.

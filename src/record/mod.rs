@@ -3,6 +3,7 @@
 //! A value of these types is valid; whatever is not is refused where it is parsed, with an error
 //! that carries data only.
 
+mod digits;
 mod mask;
 mod time;
 mod token;

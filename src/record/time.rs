@@ -6,6 +6,8 @@ use jiff::{
     tz::{AmbiguousOffset, Offset, TimeZone},
 };
 
+use super::digits;
+
 /// Unix seconds, 0 (1970-01-01T00:00:00Z) to 4294967295 (2106-02-07T06:28:15Z).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ExpireTime(u32);
@@ -87,18 +89,10 @@ impl ExpireTime {
     /// Reads a text of digits alone and not too many, which most are; `None` is any other.
     pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
         const LONGEST: usize = 13;
-        if text.is_empty() || text.len() > LONGEST {
+        if text.len() > LONGEST {
             return None;
         }
-        let mut value = 0_u64;
-        for byte in text {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            value = value * 10 + u64::from(digit);
-        }
-        Self::from_integer(value, rules)
+        Self::from_integer(digits::value(text)?, rules)
     }
 
     /// An integer, if it is a time.

@@ -220,12 +220,12 @@ impl<'i> Rows<'i> {
 
     /// What a lenient reader would have let pass in the row.
     pub(super) fn flaw(&self) -> Option<ProblemKind> {
+        if self.kind == Kind::Plain && self.length <= LARGEST_RECORD {
+            return None;
+        }
         let body = body(&self.window.unread()[..self.length]);
         if body.len() > LARGEST_RECORD {
             return Some(ProblemKind::TooLong);
-        }
-        if self.kind == Kind::Plain {
-            return None;
         }
         if self.kind == Kind::Quoted
             && let Some(flaw) = quoting(body, self.delimiter)
