@@ -1,6 +1,13 @@
-//! Compiles `proto/sensor.proto` with protox, so that no `protoc` is needed to build.
+//! Compiles `proto/sensor.proto` with protox, so that no `protoc` is needed to build, and says how
+//! to link.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use prost::Message;
 
@@ -14,5 +21,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_client(false)
         .bytes(".")
         .compile_fds(descriptors)?;
+    link_unwinder();
     Ok(())
+}
+
+/// Links the unwinder into the program where the compiler has it as an archive. As the shared
+/// library `libgcc_s` it costs every start a tenth of a millisecond and more.
+fn link_unwinder() {
+    let variable = |name| env::var(name).unwrap_or_default();
+    let is_native = variable("HOST") == variable("TARGET");
+    let is_gnu_linux =
+        variable("CARGO_CFG_TARGET_OS") == "linux" && variable("CARGO_CFG_TARGET_ENV") == "gnu";
+    if !is_native || !is_gnu_linux {
+        return;
+    }
+    let linker = env::var("RUSTC_LINKER").unwrap_or_else(|_| "cc".to_owned());
+    let found = Command::new(linker)
+        .arg("-print-file-name=libgcc_eh.a")
+        .output();
+    // The name alone is the answer where there is no such file.
+    let is_there = found.is_ok_and(|output| {
+        String::from_utf8(output.stdout).is_ok_and(|path| Path::new(path.trim()).is_absolute())
+    });
+    if is_there {
+        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    }
 }

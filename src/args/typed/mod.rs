@@ -35,15 +35,16 @@ pub(in crate::args) struct Cli {
     pub(in crate::args) command: Command,
 }
 
+// Deferred: only the command that is run has its flags made, which takes a twentieth of a push of one
+// record.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(in crate::args) enum Command {
     /// Validate everything, then send it and account for every record
-    #[command(mut_arg("server", |server| server.required_unless_present("rehearse")))]
     Push(Box<PushArgs>),
     /// Read and validate as push does, contact nothing
     Check(CheckArgs),
     /// Diagnose the way to the server stage by stage, send no record
-    #[command(mut_arg("server", |server| server.required(true)))]
     Probe(Box<ProbeArgs>),
     /// Run a reference receiver, for rehearsals and tests
     Serve(Box<ServeArgs>),
@@ -53,6 +54,7 @@ pub(in crate::args) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("server", |server| server.required_unless_present("rehearse")))]
 pub(in crate::args) struct PushArgs {
     #[command(flatten)]
     pub(in crate::args) connection: ConnectionArgs,
@@ -78,6 +80,7 @@ pub(in crate::args) struct PushArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("server", |server| server.required(true)))]
 pub(in crate::args) struct ProbeArgs {
     #[command(flatten)]
     pub(in crate::args) connection: ConnectionArgs,
