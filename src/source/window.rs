@@ -15,6 +15,8 @@ pub(super) struct Window<'i> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// How much is read next: more and more as long as there is as much.
+    room: usize,
     /// Lines are counted from 1.
     line: u64,
     /// Bytes of the current line before `start`.
@@ -33,6 +35,7 @@ impl<'i> Window<'i> {
             buffer,
             start: 0,
             end: length,
+            room: FIRST,
             line: 1,
             column: 0,
         }
@@ -55,15 +58,17 @@ impl<'i> Window<'i> {
             self.end -= self.start;
             self.start = 0;
         }
-        let room = (2 * self.buffer.len()).clamp(FIRST, CHUNK);
-        if self.buffer.len() - self.end < room {
-            self.buffer.resize(self.end + room, 0);
+        if self.buffer.len() - self.end < self.room {
+            self.buffer.resize(self.end + self.room, 0);
         }
         loop {
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => return Ok(false),
                 Ok(read) => {
                     self.end += read;
+                    if read >= self.room {
+                        self.room = CHUNK.min(2 * self.room);
+                    }
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
