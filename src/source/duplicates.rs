@@ -8,7 +8,6 @@
 //! the verdict is exact, and only an input with very many duplicates is read more often.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
     hash::{BuildHasher, RandomState},
     panic,
     sync::Arc,
@@ -38,8 +37,10 @@ const BUCKETS: usize = 256;
 
 type Buckets = Box<[Vec<u64>; BUCKETS]>;
 
-/// Different hashes that one further reading looks for.
+/// Different hashes that one further reading looks for: so many at least, and one for so many
+/// records. Each takes about 140 bytes and its token, and readings stay few however many records there are.
 const SUSPECTS_A_READING: usize = 1 << 17;
+const RECORDS_A_SUSPECT: usize = 10;
 
 /// The hashes of all tokens, in the first reading.
 #[derive(Debug)]
@@ -82,6 +83,7 @@ impl Key {
 pub(super) struct Suspects {
     key: Key,
     hashes: Vec<u64>,
+    a_reading: usize,
 }
 
 impl Hashes {
@@ -104,6 +106,10 @@ impl Hashes {
     }
 
     pub(super) fn suspects(mut self) -> Suspects {
+        let buckets = std::iter::once(&self.buckets).chain(&self.others);
+        let records: usize = buckets
+            .flat_map(|buckets| buckets.iter().map(Vec::len))
+            .sum();
         // Bucket by bucket, so that all hashes are never there twice.
         let twice = |buckets: &mut [Vec<u64>], others: &[Buckets], first: usize| {
             let mut twice = Vec::new();
@@ -143,6 +149,7 @@ impl Hashes {
         Suspects {
             key: self.key,
             hashes,
+            a_reading: SUSPECTS_A_READING.max(records / RECORDS_A_SUSPECT),
         }
     }
 }
@@ -151,12 +158,14 @@ impl Suspects {
     /// What each further reading has to look for.
     pub(super) fn readings(&self, rule: OnDuplicate) -> impl Iterator<Item = Comparison<'_>> {
         self.hashes
-            .chunks(SUSPECTS_A_READING)
+            .chunks(self.a_reading)
             .map(move |hashes| Comparison {
                 key: self.key,
                 hashes,
                 rule,
-                seen: HashMap::new(),
+                seen: std::iter::repeat_with(Vec::new)
+                    .take(hashes.len())
+                    .collect(),
             })
     }
 }
@@ -166,7 +175,14 @@ pub(super) struct Comparison<'s> {
     key: Key,
     hashes: &'s [u64],
     rule: OnDuplicate,
-    seen: HashMap<Box<[u8]>, Seen>,
+    /// The tokens of each hash.
+    seen: Box<[Vec<Suspect>]>,
+}
+
+/// A token that may come again.
+struct Suspect {
+    token: Box<[u8]>,
+    seen: Seen,
 }
 
 /// The record of a token that counts so far.
@@ -199,33 +215,43 @@ impl Comparison<'_> {
     ) -> Verdict {
         let Located { at, value: record } = record;
         let token = record.token.as_bytes();
-        if self.hashes.binary_search(&self.key.hash(token)).is_err() {
+        let hash = self.key.hash(token);
+        // A reading looks for a range of hashes. Most records are of the others'.
+        let is_in_range = self.hashes.first() <= Some(&hash) && Some(&hash) <= self.hashes.last();
+        let Some(index) = is_in_range
+            .then(|| self.hashes.binary_search(&hash).ok())
+            .flatten()
+        else {
             return Verdict::Keep;
-        }
+        };
         let this = || Seen {
             file: Arc::clone(file),
             at: *at,
             expires: record.expires,
             place,
         };
-        let mut seen = match self.seen.entry(token.into()) {
-            Entry::Vacant(entry) => {
-                entry.insert(this());
-                return Verdict::Keep;
-            }
-            Entry::Occupied(seen) => seen,
+        let alike = &mut self.seen[index];
+        let Some(suspect) = alike.iter_mut().find(|one| *one.token == *token) else {
+            // There is hardly ever a second.
+            alike.reserve_exact(1);
+            alike.push(Suspect {
+                token: token.into(),
+                seen: this(),
+            });
+            return Verdict::Keep;
         };
-        let before = seen.get().expires;
+        let seen = &mut suspect.seen;
+        let before = seen.expires;
         let this_counts = match self.rule {
             OnDuplicate::Error if before != record.expires => {
-                return Verdict::Conflict(seen.get().clone());
+                return Verdict::Conflict(seen.clone());
             }
             OnDuplicate::Error | OnDuplicate::First => false,
             OnDuplicate::Last => true,
             OnDuplicate::Latest => record.expires > before,
         };
         if this_counts {
-            Verdict::Drop(seen.insert(this()).place)
+            Verdict::Drop(std::mem::replace(seen, this()).place)
         } else {
             Verdict::Drop(place)
         }
@@ -308,7 +334,11 @@ mod tests {
         let key = Key::default();
         let mut hashes: Vec<u64> = tokens.iter().map(|one| key.hash(one.as_bytes())).collect();
         hashes.sort_unstable();
-        Suspects { key, hashes }
+        Suspects {
+            key,
+            hashes,
+            a_reading: SUSPECTS_A_READING,
+        }
     }
 
     #[test]
