@@ -13,12 +13,12 @@ use std::{
 
 use rustix::process::Signal;
 use support::{
-    Receiver, Run,
+    Receiver, Run, command_under_nohup,
     faults::{
         Connection, FaultServer, Seen,
         answer::{Answer, How, Reply, code, framed, http, ok, status, times},
     },
-    run_with_input, signal_child, start,
+    run_with_input, signal_child, start, start_command,
 };
 use tonic::Code;
 
@@ -793,6 +793,16 @@ fn a_signal_lets_open_requests_end_and_starts_none() {
             .counts("unsent", 9 - open as u64);
         assert_eq!(pushed.run.json()["status"], "interrupted");
     }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_from_the_start_ends_nothing() {
+    let server = FaultServer::answering([Answer::After(Duration::from_secs(1), ok().into())]);
+    let child = start_command(&mut command_under_nohup(server.args(&[])), ONE);
+    server.wait_for(|seen| seen.tries.len() == 1);
+    signal_child(&child, Signal::HUP);
+    let run: Run = child.wait_with_output().expect("it ends").into();
+    run.exits(0).counts("acknowledged", 1);
 }
 
 #[test]

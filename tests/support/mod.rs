@@ -12,6 +12,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
+    sync::Once,
     thread,
     time::{Duration, Instant},
 };
@@ -21,13 +22,28 @@ use rcgen::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::signal::unix::SignalKind;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_sensor-license");
 
 /// A run of the binary, without what the caller's environment would add to it.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(args).stdin(Stdio::null());
+    command.args(args);
+    without_environment(command)
+}
+
+/// A run that has SIGHUP ignored from its start, as under `nohup`.
+pub(crate) fn command_under_nohup<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh", BINARY]);
+    command.args(args);
+    without_environment(command)
+}
+
+fn without_environment(mut command: Command) -> Command {
+    HANGUP.call_once(handle_hangup);
+    command.stdin(Stdio::null());
     for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         command.env_remove(name);
     }
@@ -35,6 +51,20 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Com
         command.env_remove(name).env_remove(name.to_lowercase());
     }
     command
+}
+
+static HANGUP: Once = Once::new();
+
+/// A program that is started has the signals ignored that this one ignores, as all do under
+/// `nohup`, but not those that this one handles.
+fn handle_hangup() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .expect("a runtime");
+    let _inside = runtime.enter();
+    // The handler stays when this is gone.
+    let _ = tokio::signal::unix::signal(SignalKind::hangup()).expect("a handler");
 }
 
 /// What a run printed, and its exit code.
@@ -121,7 +151,11 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(
 
 /// The same, not waited for.
 pub(crate) fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> Child {
-    let mut child = command(args)
+    start_command(&mut command(args), input)
+}
+
+pub(crate) fn start_command(command: &mut Command, input: &[u8]) -> Child {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
