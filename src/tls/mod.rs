@@ -17,7 +17,7 @@ use std::{
 
 use rustls::{
     CipherSuite, ClientConfig, RootCertStore, SignatureScheme,
-    client::{ResolvesClientCert, danger::ServerCertVerifier},
+    client::{ResolvesClientCert, Resumption, danger::ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     sign::CertifiedKey,
@@ -222,6 +222,9 @@ pub(crate) fn client(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![HTTP2.to_vec()];
+    // A push needs one connection, and another is to be verified anew. Servers are not even asked
+    // for tickets.
+    config.resumption = Resumption::disabled();
     let asked = Arc::<AtomicBool>::default();
     config.client_auth_cert_resolver = Arc::new(Asked {
         resolver: config.client_auth_cert_resolver,
