@@ -38,7 +38,7 @@ const BUCKETS: usize = 256;
 type Buckets = Box<[Vec<u64>; BUCKETS]>;
 
 /// Different hashes that one further reading looks for: so many at least, and one for so many
-/// records. Each takes about 140 bytes and its token, and readings stay few however many records there are.
+/// records, so that readings stay few. Each takes about 140 bytes and its token.
 const SUSPECTS_A_READING: usize = 1 << 17;
 const RECORDS_A_SUSPECT: usize = 10;
 
@@ -217,11 +217,10 @@ impl Comparison<'_> {
         let token = record.token.as_bytes();
         let hash = self.key.hash(token);
         // A reading looks for a range of hashes. Most records are of the others'.
-        let is_in_range = self.hashes.first() <= Some(&hash) && Some(&hash) <= self.hashes.last();
-        let Some(index) = is_in_range
-            .then(|| self.hashes.binary_search(&hash).ok())
-            .flatten()
-        else {
+        if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
+            return Verdict::Keep;
+        }
+        let Ok(index) = self.hashes.binary_search(&hash) else {
             return Verdict::Keep;
         };
         let this = || Seen {
