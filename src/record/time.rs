@@ -96,7 +96,7 @@ impl ExpireTime {
     }
 
     /// An integer, if it is a time.
-    pub(crate) fn from_integer(value: u64, rules: &TimeRules) -> Option<Self> {
+    fn from_integer(value: u64, rules: &TimeRules) -> Option<Self> {
         let seconds = match rules.unit {
             TimeUnit::Seconds => value,
             TimeUnit::Milliseconds if value.is_multiple_of(1000) => value / 1000,

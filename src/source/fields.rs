@@ -69,11 +69,6 @@ impl<'o> Fields<'o> {
         ExpireTime::parse(text, self.time_rules).map_err(|error| bad_time(text, name, error))
     }
 
-    /// A number without sign, point or exponent, if it is a time.
-    pub(super) fn integer(&self, value: u64) -> Option<ExpireTime> {
-        ExpireTime::from_integer(value, self.time_rules)
-    }
-
     pub(super) fn number(&self, literal: &str, name: &str) -> Result<ExpireTime, ProblemKind> {
         ExpireTime::parse_number(literal, self.time_rules)
             .map_err(|error| bad_time(literal, name, error))

@@ -9,9 +9,6 @@ use crate::record::{ExpireTime, Record};
 /// How many members besides the two fields a plain record may have.
 const OTHERS: usize = 8;
 
-/// More digits could overflow.
-const DIGITS: usize = 19;
-
 /// Reads an object of printable ASCII whose members are strings without escapes and integers, all
 /// under different keys; `None` is any other, and whatever is wrong. [`super::record::read_any`]
 /// reads those, and knows where things stand in them.
@@ -34,11 +31,10 @@ pub(super) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t>
             (Some((Field::Token, name)), Value::Text(text)) if token.is_none() => {
                 token = Some(fields.token_in(text, name).ok()?);
             }
-            (Some((Field::Time, name)), Value::Text(text)) if time.is_none() => {
+            (Some((Field::Time, name)), Value::Text(text) | Value::Integer(text))
+                if time.is_none() =>
+            {
                 time = Some(fields.time_in(text, name).ok()?);
-            }
-            (Some((Field::Time, _)), Value::Integer(value)) if time.is_none() => {
-                time = Some(fields.integer(value)?);
             }
             (None, _) if count < OTHERS && !others[..count].contains(&key) => {
                 others[count] = key;
@@ -62,7 +58,8 @@ pub(super) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t>
 
 enum Value<'t> {
     Text(&'t [u8]),
-    Integer(u64),
+    /// Its digits.
+    Integer(&'t [u8]),
 }
 
 /// What is still to be read, which is printable.
@@ -104,13 +101,12 @@ impl<'t> Rest<'t> {
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit());
         let (digits, rest) = self.0.split_at(digits.count());
         // A number of JSON does not start with a zero unless it is one (RFC 8259 section 6).
-        if matches!(digits, [] | [b'0', _, ..]) || digits.len() > DIGITS {
+        if matches!(digits, [] | [b'0', _, ..]) {
             return None;
         }
         // A point or an exponent would be no byte that comes behind a value.
         self.0 = rest;
-        let add = |value, digit: &u8| value * 10 + u64::from(digit - b'0');
-        Some(Value::Integer(digits.iter().fold(0, add)))
+        Some(Value::Integer(digits))
     }
 }
 
