@@ -4,7 +4,7 @@ mod support;
 
 use std::{fs, io::Write};
 
-use support::{Receiver, file, run};
+use support::{Receiver, file, run, run_with_input};
 
 /// Content, and what the refusal says of it.
 const REFUSED: &[(&str, &str, &[&str])] = &[
@@ -449,6 +449,48 @@ fn lines_behind_one_that_is_too_long_are_read() {
         .says("record 3, line 3, column 2: malformed JSON");
     assert_eq!(run.records()["read"], 4);
     assert_eq!(run.records()["invalid"], 2);
+
+    for end in ["\n", "\r\n"] {
+        let input = format!("token,expire_time{end}a,1{end}{long},2{end}b,soon{end}c,3{end}{long}");
+        let (_folder, path) = file("a.csv", input);
+        let run = self::run(["check".as_ref(), path.as_os_str(), "--output=json".as_ref()])
+            .exits(4)
+            .says("record 2, line 3: the record is longer than 1 MiB")
+            .says("record 3, line 4: ")
+            .says("record 5, line 6: the record is longer than 1 MiB");
+        assert_eq!(run.records()["read"], 5);
+        assert_eq!(run.records()["invalid"], 3);
+    }
+    let (_folder, path) = file("a.csv", format!("{long}\na,1\n"));
+    for flags in [&["--no-header"][..], &[]] {
+        let args = [
+            &["check".as_ref(), path.as_os_str()],
+            flags
+                .iter()
+                .map(AsRef::as_ref)
+                .collect::<Vec<_>>()
+                .as_slice(),
+        ]
+        .concat();
+        self::run(args).exits(4).says("longer than 1 MiB");
+    }
+}
+
+#[test]
+fn the_first_problems_are_shown_whatever_finds_them() {
+    let bad = (0..200).map(|number| format!("t{number},soon\nt{number},{number}\n"));
+    let input = format!(
+        "token,expire_time\na,1\na,2\n{}{}",
+        bad.collect::<String>(),
+        "a,3\n".repeat(3)
+    );
+    let flags = ["check", "--max-errors=2", "--output=json"];
+    let run = run_with_input(flags, input.as_bytes())
+        .exits(4)
+        .says("record 2, line 3")
+        .says("record 3, line 4");
+    assert!(!run.stderr.contains("record 5"), "{}", run.stderr);
+    assert_eq!(run.records()["invalid"], 204);
 }
 
 #[test]

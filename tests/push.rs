@@ -231,6 +231,23 @@ fn a_rehearsal_needs_no_server_and_leaves_the_real_one_alone() {
 }
 
 #[test]
+fn a_rehearsal_of_a_shard_is_of_its_records_alone() {
+    let input = format!("device_token,expire_time\n{}", rows(1000));
+    let mut acknowledged = 0;
+    for shard in ["0/3", "1/3", "2/3"] {
+        let run = run_with_input(
+            ["push", "--rehearse", "--shard", shard, "--output=json"],
+            input.as_bytes(),
+        )
+        .exits(0)
+        .adds_up();
+        assert!(run.count("other_shard") > 0);
+        acknowledged += run.count("acknowledged");
+    }
+    assert_eq!(acknowledged, 1000);
+}
+
+#[test]
 fn a_fifo_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let fifo = folder.path().join("fifo");

@@ -17,54 +17,8 @@ use hyper::{body::Incoming, client::conn::http2};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 
+use super::error::{Advice, CallError};
 use crate::{metadata::Metadata, wire::Malformed};
-
-/// Why a call brought no response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CallError {
-    /// The deadline passed here.
-    TimedOut(Duration),
-    /// The server's own status.
-    Status {
-        code: Code,
-        message: String,
-        advice: Advice,
-    },
-    /// An HTTP status other than 200, and no gRPC status with it.
-    Http(u16),
-    /// HTTP 200 with another content type than gRPC's.
-    NotGrpc { content_type: &'static str },
-    /// A message that can't be decoded, or is cut off.
-    Malformed(String),
-    /// OK without a message.
-    NoMessage,
-    /// No `grpc-status`.
-    NoStatus,
-    /// A `grpc-status` that is none.
-    UnknownStatus(String),
-    /// The server reset the stream.
-    Reset(h2::Reason),
-    /// The server announced the connection's end (GOAWAY) and did not process the request.
-    GoneAway(h2::Reason),
-    /// The connection had ended before the request was sent on it.
-    NotSent(Vec<String>),
-    /// The server or the network ended the connection.
-    Lost(Vec<String>),
-    /// What the server sent is not HTTP/2.
-    Garbled(Vec<String>),
-    /// A defect in this program or below it, contained.
-    Panicked,
-}
-
-/// What a server says of another try.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Advice {
-    #[default]
-    None,
-    /// After this time, and no other (gRFC A6 "pushback", or `google.rpc.RetryInfo`).
-    After(Duration),
-    Never,
-}
 
 /// What a server sent in one call.
 #[derive(Debug, Default)]

@@ -3,11 +3,15 @@
 mod ask;
 mod call;
 mod dial;
+mod error;
 mod greeting;
 mod tcp;
 mod tunnel;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri, uri::PathAndQuery};
@@ -15,10 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
-pub(crate) use call::{Advice, CallError};
 use call::{Seen, Transport};
 pub(crate) use dial::{Cause, ConnectError, Finding, Session, Stage};
 use dial::{Connected, Ended};
+pub(crate) use error::{Advice, CallError};
 
 use crate::{
     endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls, wire::PushCodec,
@@ -158,8 +162,9 @@ impl Client {
         let call = Arc::clone(&self.call);
         let end = self.connected.end.clone();
         async move {
+            let started = Instant::now();
             match tokio::time::timeout(limit, call.make(transport, messages)).await {
-                Ok(Err(error)) => Err(explain(error, end).await),
+                Ok(Err(error)) => Err(explain(error, end).await.after(started.elapsed(), limit)),
                 Ok(answer) => answer,
                 Err(_) => Err(CallError::TimedOut(limit)),
             }

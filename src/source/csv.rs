@@ -55,6 +55,8 @@ impl<'i> CsvReader<'i> {
                 Some(kind) => Err(kind),
                 None => Columns::named(&rows, options),
             }
+        } else if rows.width() == 0 {
+            Err(ProblemKind::TooLong)
         } else {
             Columns::numbered(&rows, options)
         };

@@ -6,6 +6,7 @@ mod csv;
 mod duplicates;
 mod expiry;
 mod fields;
+mod first;
 mod input;
 mod json;
 mod options;

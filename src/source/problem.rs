@@ -25,11 +25,12 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// Moves it behind so many records and lines.
-    pub(super) fn move_by(&mut self, records: u64, lines: u64) {
+    pub(super) fn behind(mut self, (records, lines): (u64, u64)) -> Self {
         if let Some(at) = &mut self.at {
             at.record += records;
             at.line += lines;
         }
+        self
     }
 }
 

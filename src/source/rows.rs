@@ -40,6 +40,8 @@ enum Kind {
     Unquoted,
     /// By the parser: its cells are in [`Rows::unquoted`], those of the others in the window.
     Quoted,
+    /// Not at all: it is too long, and has been passed.
+    Overlong,
 }
 
 impl<'i> Rows<'i> {
@@ -100,6 +102,9 @@ impl<'i> Rows<'i> {
                     break;
                 }
                 Some(_) => return self.parse().map(|()| true),
+                None if unread.len() > LARGEST_RECORD => {
+                    return self.pass_overlong().map(|()| true);
+                }
                 None => searched = unread.len(),
             }
             if !self.more()? {
@@ -113,6 +118,23 @@ impl<'i> Rows<'i> {
         self.ends.extend(memchr::memchr_iter(self.delimiter, body));
         self.ends.push(body.len());
         Ok(true)
+    }
+
+    /// Passes a row without quotes as far as its end.
+    fn pass_overlong(&mut self) -> Result<(), ProblemKind> {
+        self.kind = Kind::Overlong;
+        self.ends.clear();
+        loop {
+            let unread = self.window.unread();
+            if let Some(index) = memchr::memchr(b'\n', unread) {
+                (self.length, self.lines) = (index + 1, 1);
+                return Ok(());
+            }
+            self.pass(unread.len(), 0);
+            if !self.more()? {
+                return Ok(());
+            }
+        }
     }
 
     /// Passes so many bytes that are so many whole lines.
@@ -220,6 +242,9 @@ impl<'i> Rows<'i> {
 
     /// What a lenient reader would have let pass in the row.
     pub(super) fn flaw(&self) -> Option<ProblemKind> {
+        if self.kind == Kind::Overlong {
+            return Some(ProblemKind::TooLong);
+        }
         if self.kind == Kind::Plain && self.length <= LARGEST_RECORD {
             return None;
         }

@@ -6,6 +6,7 @@ use super::{
     content::Origin,
     duplicates::{Comparison, Hashes, OnDuplicate, RecordSet, Verdict},
     expiry::Expiry,
+    first::First,
     input::{Input, Reader},
     options::Options,
     pieces::Share,
@@ -132,8 +133,9 @@ impl Rules<'_> {
 struct Validation<'r> {
     rules: &'r Rules<'r>,
     counts: Counts,
-    /// With the place of the input among all.
-    problems: Vec<(usize, Problem)>,
+    problems: First,
+    /// The records and lines before those that are being read.
+    before: (u64, u64),
     expiry: Expiry,
     hashes: Hashes,
     /// Valid records that are left out after all.
@@ -152,7 +154,8 @@ impl<'r> Validation<'r> {
         Self {
             rules,
             counts: Counts::default(),
-            problems: Vec::new(),
+            problems: First::new(rules.max_shown),
+            before: (0, 0),
             expiry: Expiry::at(rules.now),
             hashes,
             skipped: RecordSet::default(),
@@ -165,15 +168,12 @@ impl<'r> Validation<'r> {
         match input.pieces(options) {
             Ok(mut pieces) => {
                 let parts = pieces.share_out(|share| self.read_share(share, &name, options));
-                let (records, lines) = self.add_parts(parts, place);
-                let before = self.problems.len();
+                self.before = self.add_parts(parts, place);
                 match pieces.rest() {
                     Ok(mut reader) => self.read_first(place, &name, &mut reader),
                     Err(fault) => self.document(&name, fault.at, *fault.kind, place),
                 }
-                for (_, problem) in &mut self.problems[before..] {
-                    problem.move_by(records, lines);
-                }
+                self.before = (0, 0);
             }
             Err(fault) => self.document(&name, fault.at, *fault.kind, place),
         }
@@ -218,22 +218,14 @@ impl<'r> Validation<'r> {
             starts.push(end);
             end = (end.0 + records, end.1 + lines);
         }
-        let mut problems = Vec::new();
         for Part { validation, .. } in parts {
             self.counts.add_all(validation.counts);
             self.expiry.add_all(&validation.expiry);
             self.hashes.add_all(validation.hashes);
-            problems.extend(validation.problems);
+            for (piece, problem) in validation.problems.into_sorted() {
+                self.problems.add(place, problem.behind(starts[piece]));
+            }
         }
-        for (piece, problem) in &mut problems {
-            let (records, lines) = starts[*piece];
-            problem.move_by(records, lines);
-        }
-        problems.sort_by_key(|(_, problem)| problem.at.map(|at| at.record));
-        let room = self.rules.max_shown.saturating_sub(self.problems.len());
-        let problems = problems.into_iter().take(room);
-        self.problems
-            .extend(problems.map(|(_, problem)| (place, problem)));
         end
     }
 
@@ -346,19 +338,16 @@ impl<'r> Validation<'r> {
     }
 
     fn add(&mut self, file: &Arc<str>, at: Option<Position>, kind: ProblemKind, place: usize) {
-        if self.problems.len() < self.rules.max_shown {
-            let file = Arc::clone(file);
-            self.problems.push((place, Problem { file, at, kind }));
-        }
+        let file = Arc::clone(file);
+        let problem = Problem { file, at, kind };
+        self.problems.add(place, problem.behind(self.before));
     }
 
-    fn finish(mut self, inputs: Vec<Input>, options: Options) -> Validated {
-        // Duplicates are found last, wherever they stand.
-        self.problems
-            .sort_by_key(|(place, problem)| (*place, problem.at.map(|at| at.record)));
+    fn finish(self, inputs: Vec<Input>, options: Options) -> Validated {
+        let problems = self.problems.into_sorted().into_iter();
         Validated {
             counts: self.counts,
-            problems: self.problems.into_iter().map(|(_, one)| one).collect(),
+            problems: problems.map(|(_, one)| one).collect(),
             expiry: self.expiry,
             inputs,
             options,
