@@ -114,15 +114,12 @@ impl ExpireTime {
         }
     }
 
-    fn from_digits(digits: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
+    fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
         // 19 digits can't overflow; what has more is too large unless zeros lead it.
-        let leading = digits.len().saturating_sub(19);
-        let value = if digits[..leading].iter().all(|digit| *digit == b'0') {
-            digits[leading..]
-                .iter()
-                .fold(0_u64, |value, digit| value * 10 + u64::from(digit - b'0'))
-        } else {
-            u64::MAX
+        let (leading, last) = text.split_at(text.len().saturating_sub(19));
+        let value = match digits::value(last) {
+            Some(value) if leading.iter().all(|digit| *digit == b'0') => value,
+            _ => u64::MAX,
         };
         let seconds = match rules.unit {
             TimeUnit::Seconds => value,

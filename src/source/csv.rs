@@ -56,6 +56,7 @@ impl<'i> CsvReader<'i> {
                 None => Columns::named(&rows, options),
             }
         } else if rows.width() == 0 {
+            // Only a row that was too long to be read has no cells, and they can't be counted.
             Err(ProblemKind::TooLong)
         } else {
             Columns::numbered(&rows, options)
