@@ -2,9 +2,9 @@
 
 mod support;
 
-use std::{fs, io::Write};
+use std::{fs, io::Write, path::Path};
 
-use support::{Receiver, file, run, run_with_input};
+use support::{Receiver, Run, file, run, run_with_input};
 
 /// Content, and what the refusal says of it.
 const REFUSED: &[(&str, &str, &[&str])] = &[
@@ -462,18 +462,48 @@ fn lines_behind_one_that_is_too_long_are_read() {
         assert_eq!(run.records()["invalid"], 3);
     }
     let (_folder, path) = file("a.csv", format!("{long}\na,1\n"));
-    for flags in [&["--no-header"][..], &[]] {
-        let args = [
-            &["check".as_ref(), path.as_os_str()],
-            flags
-                .iter()
-                .map(AsRef::as_ref)
-                .collect::<Vec<_>>()
-                .as_slice(),
-        ]
-        .concat();
-        self::run(args).exits(4).says("longer than 1 MiB");
+    run_file("check", &path).exits(4).says("longer than 1 MiB");
+    // Its columns are counted all the same.
+    for length in [(1 << 20) + 1, 3 << 20] {
+        let long = "x".repeat(length);
+        let (_folder, path) = file("a.csv", format!("{long},1\na,soon\nb,2\n"));
+        let flags = ["check".as_ref(), path.as_os_str(), "--no-header".as_ref()];
+        self::run(flags)
+            .exits(4)
+            .says("record 1, line 1: the record is longer than 1 MiB")
+            .says("record 2, line 2: ")
+            .says("2 of 3 records invalid");
     }
+}
+
+#[test]
+fn a_record_of_a_mebibyte_is_read_wherever_it_stands() {
+    let (start, end) = ("{\"expire_time\":4070908800,\"token\":\"", "\"}");
+    let json = format!(
+        "{start}{}{end}",
+        "x".repeat((1 << 20) - start.len() - end.len())
+    );
+    let csv = format!("{},4070908800", "x".repeat((1 << 20) - 11));
+    for (name, header, record) in [("a.csv", "token,expire_time", csv), ("a.ndjson", "", json)] {
+        for before in [1_usize << 18, 2 << 18] {
+            // A read ends between the carriage return and the line feed, or close to it.
+            for before in before - 2..before + 3 {
+                let blank = "\r\n".repeat((before - header.len() - 2) / 2);
+                let odd = if (before - header.len()) % 2 == 1 {
+                    "\n"
+                } else {
+                    ""
+                };
+                let input = format!("{header}\r\n{odd}{blank}{record}\r\n");
+                let (_folder, path) = file(name, input);
+                run_file("check", &path).exits(0);
+            }
+        }
+    }
+}
+
+fn run_file(command: &str, path: &Path) -> Run {
+    self::run([command.as_ref(), path.as_os_str()])
 }
 
 #[test]

@@ -55,9 +55,6 @@ impl<'i> CsvReader<'i> {
                 Some(kind) => Err(kind),
                 None => Columns::named(&rows, options),
             }
-        } else if rows.width() == 0 {
-            // Only a row that was too long to be read has no cells, and they can't be counted.
-            Err(ProblemKind::TooLong)
         } else {
             Columns::numbered(&rows, options)
         };

@@ -33,3 +33,7 @@ pub(crate) use validate::{Counts, RequestLimit, Rules, Validated, validate};
 
 /// The longest record that is read, in bytes of its text.
 pub(crate) const LARGEST_RECORD: usize = 1 << 20;
+
+/// The longest line without its line feed: what was read may end between that and the carriage
+/// return.
+const LONGEST_LINE: usize = LARGEST_RECORD + 1;

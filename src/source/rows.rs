@@ -8,7 +8,7 @@
 use csv_core::{ReadRecordResult, Terminator};
 
 use super::{
-    LARGEST_RECORD,
+    LARGEST_RECORD, LONGEST_LINE,
     problem::{ProblemKind, StreamError},
     window::Window,
 };
@@ -40,8 +40,10 @@ enum Kind {
     Unquoted,
     /// By the parser: its cells are in [`Rows::unquoted`], those of the others in the window.
     Quoted,
-    /// Not at all: it is too long, and has been passed.
-    Overlong,
+    /// Not at all: it is too long, and has been passed. Its cells were counted.
+    Overlong {
+        width: usize,
+    },
 }
 
 impl<'i> Rows<'i> {
@@ -102,7 +104,7 @@ impl<'i> Rows<'i> {
                     break;
                 }
                 Some(_) => return self.parse().map(|()| true),
-                None if unread.len() > LARGEST_RECORD => {
+                None if unread.len() > LONGEST_LINE => {
                     return self.pass_overlong().map(|()| true);
                 }
                 None => searched = unread.len(),
@@ -122,19 +124,24 @@ impl<'i> Rows<'i> {
 
     /// Passes a row without quotes as far as its end.
     fn pass_overlong(&mut self) -> Result<(), ProblemKind> {
-        self.kind = Kind::Overlong;
-        self.ends.clear();
+        let mut width = 1;
         loop {
             let unread = self.window.unread();
-            if let Some(index) = memchr::memchr(b'\n', unread) {
-                (self.length, self.lines) = (index + 1, 1);
-                return Ok(());
+            let end = memchr::memchr(b'\n', unread);
+            let row = &unread[..end.unwrap_or(unread.len())];
+            width += memchr::memchr_iter(self.delimiter, row).count();
+            if let Some(end) = end {
+                (self.length, self.lines) = (end + 1, 1);
+                break;
             }
-            self.pass(unread.len(), 0);
+            let length = row.len();
+            self.pass(length, 0);
             if !self.more()? {
-                return Ok(());
+                break;
             }
         }
+        self.kind = Kind::Overlong { width };
+        Ok(())
     }
 
     /// Passes so many bytes that are so many whole lines.
@@ -222,7 +229,10 @@ impl<'i> Rows<'i> {
 
     /// The number of cells.
     pub(super) fn width(&self) -> usize {
-        self.ends.len()
+        match self.kind {
+            Kind::Overlong { width } => width,
+            Kind::Plain | Kind::Unquoted | Kind::Quoted => self.ends.len(),
+        }
     }
 
     pub(super) fn cell(&self, index: usize) -> &[u8] {
@@ -242,7 +252,7 @@ impl<'i> Rows<'i> {
 
     /// What a lenient reader would have let pass in the row.
     pub(super) fn flaw(&self) -> Option<ProblemKind> {
-        if self.kind == Kind::Overlong {
+        if matches!(self.kind, Kind::Overlong { .. }) {
             return Some(ProblemKind::TooLong);
         }
         if self.kind == Kind::Plain && self.length <= LARGEST_RECORD {

@@ -9,7 +9,7 @@ mod record;
 mod scan;
 
 use super::{
-    LARGEST_RECORD,
+    LARGEST_RECORD, LONGEST_LINE,
     fields::Fields,
     options::Options,
     problem::{Fault, Located, Position, ProblemKind},
@@ -161,7 +161,7 @@ impl<'i> JsonReader<'i> {
             searched = unread.len();
             let end = match end {
                 Some(end) => end,
-                None if searched > LARGEST_RECORD => return self.pass_overlong(),
+                None if searched > LONGEST_LINE => return self.pass_overlong(),
                 None if self.window.more()? => continue,
                 None => searched,
             };
