@@ -5,7 +5,7 @@ use std::{
     panic::Location,
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kdam::{Bar, BarExt};
 use serde::Serialize;
 
 use crate::{
@@ -114,13 +114,9 @@ impl Output {
         if self.quiet || !io::stderr().is_terminal() {
             return Progress::none();
         }
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        // Its own words are right, should this template ever not be.
-        if let Ok(style) = ProgressStyle::with_template(
-            "{wide_bar} {human_pos} of {human_len} records, {eta} left",
-        ) {
-            bar.set_style(style);
-        }
+        let mut bar = Bar::new(usize::try_from(total).unwrap_or(usize::MAX));
+        bar.dynamic_ncols = true;
+        " records".clone_into(&mut bar.unit);
         Progress(Some(bar))
     }
 
@@ -130,8 +126,11 @@ impl Output {
     }
 }
 
+/// To the line's start, and nothing behind it (ECMA-48, EL).
+const CLEAR_LINE: &str = "\r\x1b[K";
+
 /// How far a push is, on a terminal.
-pub(crate) struct Progress(Option<ProgressBar>);
+pub(crate) struct Progress(Option<Bar>);
 
 impl Progress {
     /// One that is not shown.
@@ -139,16 +138,17 @@ impl Progress {
         Self(None)
     }
 
-    pub(crate) fn advance(&self, records: u64) {
-        if let Some(bar) = &self.0 {
-            bar.inc(records);
+    pub(crate) fn advance(&mut self, records: u64) {
+        if let Some(bar) = &mut self.0 {
+            // A terminal that is gone stops no push.
+            let _ = bar.update(usize::try_from(records).unwrap_or(usize::MAX));
         }
     }
 
     /// Takes it off the terminal.
     pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
+        if self.0.is_some() {
+            Output::talk(CLEAR_LINE);
         }
     }
 }

@@ -1424,10 +1424,11 @@ fn a_terminal_is_shown_how_far_the_push_is() {
     let receiver = support::Receiver::with(["--delay=200ms"]);
     let singly = ["--batch-records=1", "--concurrency=1"];
     let shown = on_a_terminal(&receiver, &singly);
-    assert!(shown.contains("of 3 records"), "{shown:?}");
+    assert!(shown.contains(" 2/3 ["), "{shown:?}");
+    assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
     for flag in ["--progress=never", "--quiet"] {
         let shown = on_a_terminal(&receiver, &[&singly[..], &[flag]].concat());
-        assert!(!shown.contains("of 3 records"), "{flag}: {shown:?}");
+        assert!(!shown.contains("/3 ["), "{flag}: {shown:?}");
     }
     // Anything else than a terminal is for programs to read.
     let run = receiver

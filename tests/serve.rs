@@ -26,7 +26,9 @@ fn path(path: &Path) -> &str {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Runtime::new()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
         .expect("a runtime")
         .block_on(future)
 }

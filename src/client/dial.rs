@@ -12,7 +12,7 @@ use http::{StatusCode, Uri};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::UnixStream,
     sync::{oneshot, watch},
     task::JoinHandle,
@@ -24,6 +24,7 @@ use super::{
     Target,
     call::{chain, find, is_garbled},
     greeting::{Greeted, Greeting},
+    held::Held,
     tcp::{connect_any, look_up},
     tunnel::tunnel,
 };
@@ -248,7 +249,7 @@ fn asked_for_certificate(target: &Target) -> bool {
 }
 
 /// A stream of bytes, whatever carries it.
-type Stream = Box<dyn Io>;
+type Stream = Held<Box<dyn Io>>;
 
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -278,7 +279,7 @@ async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, Cause>
             progress.stage.set(Stage::Tcp);
             let stream = UnixStream::connect(path).await.map_err(Cause::Io)?;
             (progress.watch)(Finding::Unix);
-            return Ok(Box::new(stream));
+            return Ok(Held::new(Box::new(stream)));
         }
         (_, Some(proxy)) => (&proxy.host, proxy.port),
         (Endpoint::Tcp { host, port }, None) => (host, *port),
@@ -291,12 +292,12 @@ async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, Cause>
         failures: opened.failures,
     });
     let Some(proxy) = &target.proxy else {
-        return Ok(Box::new(opened.stream));
+        return Ok(Held::new(Box::new(opened.stream)));
     };
     progress.stage.set(Stage::Proxy);
     let stream = tunnel(opened.stream, proxy, &target.endpoint, &target.user_agent).await?;
     (progress.watch)(Finding::Tunnel);
-    Ok(Box::new(stream))
+    Ok(Held::new(Box::new(stream)))
 }
 
 fn session(connection: &rustls::ClientConnection) -> Session {
@@ -315,15 +316,20 @@ fn session(connection: &rustls::ClientConnection) -> Session {
     }
 }
 
-async fn handshake<S>(tls: &ClientTls, stream: S) -> Result<TlsStream<S>, Cause>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn handshake(tls: &ClientTls, mut stream: Stream) -> Result<TlsStream<Stream>, Cause> {
     let connector = TlsConnector::from(std::sync::Arc::clone(&tls.config));
-    let stream = connector
-        .connect(tls.handshake_name.clone(), stream)
-        .await
-        .map_err(handshake_cause)?;
+    stream.hold();
+    let connecting = connector.connect(tls.handshake_name.clone(), stream);
+    let mut stream = match connecting.into_fallible().await {
+        Ok(stream) => stream,
+        Err((error, mut stream)) => {
+            // An alert for the server is held still. What went wrong before counts for more.
+            stream.release();
+            let _ = stream.flush().await;
+            return Err(handshake_cause(error));
+        }
+    };
+    stream.get_mut().0.release();
     let alpn = stream.get_ref().1.alpn_protocol();
     if !tls::is_http2(alpn) {
         return Err(Cause::Alpn(alpn.map(<[u8]>::to_vec)));

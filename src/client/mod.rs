@@ -5,6 +5,7 @@ mod call;
 mod dial;
 mod error;
 mod greeting;
+mod held;
 mod tcp;
 mod tunnel;
 

@@ -77,7 +77,7 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
     });
     let dump = plan.dump.as_ref().map(DumpFile::open).transpose()?;
     let tls = security(&plan.security)?;
-    let runtime = runtime::Builder::new_multi_thread()
+    let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal("no runtime", &error))?;

@@ -3,7 +3,7 @@
 use rustls::{AlertDescription, Error, PeerIncompatible};
 
 use super::{Failure, Kind, OTHER, TLS, date};
-use crate::tls::{Expected, Inspected, PemError, PemProblem, Reason, Refusal, TlsError};
+use crate::tls::{Expected, Inspected, Name, PemError, PemProblem, Reason, Refusal, TlsError};
 
 impl Failure {
     /// There can be no TLS configuration.
@@ -209,7 +209,7 @@ fn why(reason: &Reason, name: &str, certificate: &Inspected) -> String {
     }
 }
 
-fn hint(reason: &Reason, certificate: &Inspected, anchors: &[String]) -> Option<String> {
+fn hint(reason: &Reason, certificate: &Inspected, anchors: &[Name]) -> Option<String> {
     Some(match reason {
         Reason::Expired { .. } => "the server needs a new certificate".to_owned(),
         Reason::NotYetValid { .. } => {
@@ -283,11 +283,12 @@ fn names(certificate: &Inspected) -> String {
     }
 }
 
-fn subject(name: &str) -> &str {
-    if name.is_empty() {
-        "(no subject)"
+fn subject(name: &Name) -> String {
+    let text = name.to_string();
+    if text.is_empty() {
+        "(no subject)".to_owned()
     } else {
-        name
+        text
     }
 }
 

@@ -270,9 +270,9 @@ fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, answers: &Answers
 fn certificate(certificate: &Certificate) -> Option<CertificateReport> {
     let inspected = certificate.inspected.as_ref().ok()?;
     Some(CertificateReport {
-        subject: inspected.subject.clone(),
+        subject: inspected.subject.to_string(),
         san: inspected.alternative_names.clone().unwrap_or_default(),
-        issuer: inspected.issuer.clone(),
+        issuer: inspected.issuer.to_string(),
         not_before: date(inspected.not_before),
         not_after: date(inspected.not_after),
         sha256: certificate.sha256.clone(),
@@ -292,9 +292,9 @@ fn chain_line(certificate: &Certificate, now: i64) -> String {
         ),
         Ok(inspected) => {
             let issuer = if inspected.is_self_issued() {
-                "itself"
+                "itself".to_owned()
             } else {
-                &inspected.issuer
+                inspected.issuer.to_string()
             };
             let names = match &inspected.alternative_names {
                 Some(names) => format!("for {}", names.join(", ")),

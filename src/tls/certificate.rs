@@ -1,5 +1,7 @@
 //! What a certificate says of itself (RFC 5280), for checks and for people.
 
+use std::fmt;
+
 use rustls::pki_types::CertificateDer;
 use x509_parser::{
     certificate::X509Certificate,
@@ -8,15 +10,15 @@ use x509_parser::{
     oid_registry,
     prelude::FromDer,
     public_key::PublicKey,
-    x509::X509Version,
+    x509::{X509Name, X509Version},
 };
 
 /// The parts of a certificate that decide whether it is trusted, and those that a person needs to
 /// recognise it. The texts are the certificate's own: they are not safe for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Inspected {
-    pub(crate) subject: String,
-    pub(crate) issuer: String,
+    pub(crate) subject: Name,
+    pub(crate) issuer: Name,
     pub(crate) common_names: Vec<String>,
     /// The DNS names and IP addresses of the subject alternative names; `None` without that
     /// extension.
@@ -35,6 +37,34 @@ pub(crate) struct Inspected {
     pub(crate) rsa_bits: Option<usize>,
     /// The subject public key info, DER.
     pub(crate) public_key: Vec<u8>,
+}
+
+/// A distinguished name (RFC 5280 section 4.1.2.4), as DER. Its text, which takes longer than all
+/// else that is read of a certificate, is made when it is shown.
+#[derive(Clone, Debug, Default, Eq)]
+pub(crate) struct Name(Vec<u8>);
+
+impl Name {
+    fn read(name: &X509Name<'_>) -> Self {
+        Self(name.as_raw().to_vec())
+    }
+}
+
+/// The same text in another string type is the same name.
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0 || self.to_string() == other.to_string()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match X509Name::from_der(&self.0) {
+            Ok((_, name)) => name.fmt(f),
+            // None was read.
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 impl Inspected {
@@ -63,8 +93,8 @@ pub(crate) fn inspect(der: &CertificateDer<'_>) -> Result<Inspected, String> {
     }
     let subject = certificate.subject();
     Ok(Inspected {
-        subject: subject.to_string(),
-        issuer: certificate.issuer().to_string(),
+        subject: Name::read(subject),
+        issuer: Name::read(certificate.issuer()),
         common_names: subject
             .iter_common_name()
             .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))

@@ -3,12 +3,12 @@
 use rustls::pki_types::CertificateDer;
 
 use super::{
-    certificate::{Inspected, inspect},
+    certificate::{Inspected, Name, inspect},
     verify::{Reason, SMALLEST_RSA_KEY},
 };
 
 /// The issuer at which the presented chain breaks off.
-pub(super) fn missing(end_entity: &Inspected, intermediates: &[CertificateDer<'_>]) -> String {
+pub(super) fn missing(end_entity: &Inspected, intermediates: &[CertificateDer<'_>]) -> Name {
     let intermediates = inspected(intermediates);
     let mut issuer = &end_entity.issuer;
     // Each certificate leads one step up at most, so that a loop in them ends too.

@@ -23,7 +23,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-pub(crate) use certificate::{Inspected, fingerprint, inspect};
+pub(crate) use certificate::{Inspected, Name, fingerprint, inspect};
 pub(crate) use name::PeerName;
 pub(crate) use pem::{Expected, PemError, PemProblem};
 pub(crate) use server::server_config;

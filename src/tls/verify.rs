@@ -25,7 +25,7 @@ use rustls::{
 
 use super::{
     Presented, Proof,
-    certificate::{Inspected, inspect},
+    certificate::{Inspected, Name, inspect},
     issuers,
     name::PeerName,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Refusal {
     /// `None` where the certificate can't even be read.
     pub(crate) certificate: Option<Box<Inspected>>,
     /// The subjects of the certificates given with `--cacert`; empty for the system's store.
-    pub(crate) anchors: Vec<String>,
+    pub(crate) anchors: Vec<Name>,
 }
 
 /// Why a certificate was refused.
@@ -71,7 +71,7 @@ pub(crate) enum Reason {
     BadSignature,
     /// No trust anchor leads to it; the name of the issuer that is missing.
     UnknownIssuer {
-        missing: String,
+        missing: Name,
     },
     /// The authority that it leads to is out of its dates.
     AnchorDates(Box<Inspected>),
@@ -83,10 +83,10 @@ pub(crate) enum Reason {
     },
     /// The same of an authority on the way to it.
     WeakIssuerSignature {
-        issuer: String,
+        issuer: Name,
     },
     WeakIssuerKey {
-        issuer: String,
+        issuer: Name,
         bits: usize,
     },
     Other(CertificateError),
@@ -167,7 +167,8 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match inspect(cert) {
+        let verified = verify_tls13_signature(message, cert, dss, &self.algorithms);
+        verified.or_else(|error| match inspect(cert) {
             // The TLS stack reads no X.509 v1; the key in it is a key all the same.
             Ok(Inspected {
                 version_1: true,
@@ -179,9 +180,8 @@ impl ServerCertVerifier for Verifier {
                 dss,
                 &self.algorithms,
             ),
-            _ => verify_tls13_signature(message, cert, dss, &self.algorithms)
-                .map_err(|error| self.explain_signature(cert, error)),
-        }
+            _ => Err(self.explain_signature(cert, error)),
+        })
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -431,7 +431,7 @@ fn reason(error: Error) -> Reason {
             Reason::Purpose
         }
         CertificateError::UnknownIssuer => Reason::UnknownIssuer {
-            missing: String::new(),
+            missing: Name::default(),
         },
         // A key of another kind than the signature's can't have made it.
         CertificateError::BadSignature
