@@ -39,7 +39,8 @@ impl<'s, S: Server> Line<'s, S> {
     async fn dial(&self, push: &Push<'_, S>, policy: &Policy) -> Result<S::Connection, Ending> {
         let mut tries = 0;
         loop {
-            let error = match self.server.connect().await {
+            // Within each request's future it would make up most of it, to be moved along with it.
+            let error = match Box::pin(self.server.connect()).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
