@@ -249,7 +249,7 @@ fn asked_for_certificate(target: &Target) -> bool {
 }
 
 /// A stream of bytes, whatever carries it.
-type Stream = Held<Box<dyn Io>>;
+type Stream = Box<dyn Io>;
 
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -257,19 +257,20 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
 
 async fn stages(target: &Target, progress: &Progress<'_>) -> Result<Connected, Cause> {
     let stream = open(target, progress).await?;
-    match &target.tls {
+    let stream: Stream = match &target.tls {
         None => {
             progress.stage.set(Stage::Http2);
-            http2(target, stream, progress).await
+            Box::new(Held::new(stream))
         }
         Some(tls) => {
             progress.stage.set(Stage::Tls);
             let stream = handshake(tls, stream).await?;
             let session = session(stream.get_ref().1);
             progress.found(Finding::Tls(session), Stage::Http2);
-            http2(target, stream, progress).await
+            Box::new(stream)
         }
-    }
+    };
+    http2(target, stream, progress).await
 }
 
 /// A connection to the server, through the proxy where there is one.
@@ -279,7 +280,7 @@ async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, Cause>
             progress.stage.set(Stage::Tcp);
             let stream = UnixStream::connect(path).await.map_err(Cause::Io)?;
             (progress.watch)(Finding::Unix);
-            return Ok(Held::new(Box::new(stream)));
+            return Ok(Box::new(stream));
         }
         (_, Some(proxy)) => (&proxy.host, proxy.port),
         (Endpoint::Tcp { host, port }, None) => (host, *port),
@@ -292,12 +293,12 @@ async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, Cause>
         failures: opened.failures,
     });
     let Some(proxy) = &target.proxy else {
-        return Ok(Held::new(Box::new(opened.stream)));
+        return Ok(Box::new(opened.stream));
     };
     progress.stage.set(Stage::Proxy);
     let stream = tunnel(opened.stream, proxy, &target.endpoint, &target.user_agent).await?;
     (progress.watch)(Finding::Tunnel);
-    Ok(Held::new(Box::new(stream)))
+    Ok(Box::new(stream))
 }
 
 fn session(connection: &rustls::ClientConnection) -> Session {
@@ -316,7 +317,8 @@ fn session(connection: &rustls::ClientConnection) -> Session {
     }
 }
 
-async fn handshake(tls: &ClientTls, mut stream: Stream) -> Result<TlsStream<Stream>, Cause> {
+async fn handshake(tls: &ClientTls, stream: Stream) -> Result<TlsStream<Held<Stream>>, Cause> {
+    let mut stream = Held::new(stream);
     let connector = TlsConnector::from(std::sync::Arc::clone(&tls.config));
     stream.hold();
     let connecting = connector.connect(tls.handshake_name.clone(), stream);
@@ -337,10 +339,11 @@ async fn handshake(tls: &ClientTls, mut stream: Stream) -> Result<TlsStream<Stre
     Ok(stream)
 }
 
-async fn http2<S>(target: &Target, stream: S, progress: &Progress<'_>) -> Result<Connected, Cause>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+async fn http2(
+    target: &Target,
+    stream: Stream,
+    progress: &Progress<'_>,
+) -> Result<Connected, Cause> {
     let (stream, greeting) = Greeted::new(stream);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
