@@ -50,6 +50,7 @@ pub fn run() -> ExitCode {
         Plan::Probe(plan) => command::probe::run(plan),
         Plan::Serve(plan) => command::serve::run(plan),
         Plan::Ledger(plan) => command::ledger::run(plan),
+        Plan::Print(text) => Output::print(text),
     };
     // A defect has been told, and is to end as one.
     ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(failure::OTHER))

@@ -32,6 +32,17 @@ impl Output {
         }
     }
 
+    /// Data and nothing else. Returns the exit code.
+    pub(crate) fn print(text: &str) -> u8 {
+        match Self::data(text) {
+            Ok(()) => 0,
+            Err(failure) => {
+                Self::error(&failure);
+                failure.exit_code
+            }
+        }
+    }
+
     /// Something to know.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
@@ -49,6 +60,11 @@ impl Output {
     /// Something dangerous that was asked for: said even when nothing else is.
     pub(crate) fn danger(text: &str) {
         Self::talk(&format!("warning: {}\n", escape(text)));
+    }
+
+    /// Where a flag came from that is wrong.
+    pub(crate) fn origin(text: &str) {
+        Self::talk(&format!("note: {}\n", escape(text)));
     }
 
     /// A panic, by its place alone: its message may quote a token.

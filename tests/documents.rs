@@ -39,6 +39,14 @@ fn readme_commands() -> Vec<(String, String)> {
     commands
 }
 
+/// What the README's one block of this kind holds.
+fn readme_block(kind: &str) -> String {
+    let text = fs::read_to_string(root().join("README.md")).expect("a README");
+    let (_, block) = text.split_once(&format!("```{kind}\n")).expect("a block");
+    let (block, _) = block.split_once("```").expect("its end");
+    block.to_owned()
+}
+
 /// Commands that run the tests or the compiler: `.ci/run` runs these.
 const OF_CI: [&str; 2] = ["cargo test", "cargo install --locked --path ."];
 
@@ -59,6 +67,8 @@ fn every_command_of_the_readme_works() {
     std::io::Write::write_all(&mut export, b"until;id\n4070908800000;a\n").expect("written");
     let export = export.finish().expect("compressed");
     fs::write(folder.path().join("export.csv.gz"), export).expect("written");
+    let config = readme_block("toml").replace("localhost:9102", &format!("localhost:{port}"));
+    write("licenses.toml", &config);
     write("north.csv", "device_token,expire_time\nb,4070908800\n");
     write(
         "south.json",
@@ -87,7 +97,7 @@ fn every_command_of_the_readme_works() {
             .replace("127.0.0.1:9102", &format!("127.0.0.1:{port}"));
         let mut shell = Command::new("sh");
         shell
-            .args(["-c", &format!("exec {line}")])
+            .args(["-c", &format!("exec env {line}")])
             .current_dir(folder.path())
             .env("PATH", &path)
             .stdin(Stdio::null());
@@ -133,7 +143,8 @@ fn every_command_of_the_readme_works() {
             continue;
         }
         let run = run.exits(0);
-        let sends = line.contains(" push ") && line.contains("--server");
+        let sends =
+            line.contains(" push ") && (line.contains("--server") || line.contains("--config"));
         pushes += u64::from(sends && !line.contains("--dry-run"));
         assert_eq!(run.stdout.is_empty(), line.contains("--quiet"), "{line}");
     }

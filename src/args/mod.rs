@@ -1,11 +1,13 @@
 //! The command line: text typed to a resolved plan for each command, and nothing else.
 
+mod configuration;
+mod generated;
 mod typed;
 mod values;
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
     batch::Limits,
@@ -34,18 +36,38 @@ pub(crate) enum Plan {
     Probe(Box<command::probe::Plan>),
     Serve(serve::Plan),
     Ledger(command::ledger::Plan),
+    /// To print this, and no more.
+    Print(String),
 }
 
 impl Plan {
     /// Reads this process's arguments. What can't be resolved is printed here, as is `--help`; the
     /// exit code is returned.
     pub(crate) fn from_command_line() -> Result<Self, u8> {
-        let cli = Cli::try_parse().map_err(|error| print(&error))?;
-        resolve(cli).map_err(|failure| {
+        let say = |failure: Failure| {
             Output::error(&failure);
             failure.exit_code
-        })
+        };
+        let command = command_line();
+        let typed = std::env::args_os().collect();
+        let completed = configuration::complete(&command, typed).map_err(say)?;
+        let parsed = command
+            .try_get_matches_from(&completed.arguments)
+            .and_then(|matches| Cli::from_arg_matches(&matches));
+        let cli = parsed.map_err(|error| {
+            let code = print(&error);
+            for origin in completed.origins(&error.to_string()) {
+                Output::origin(&origin);
+            }
+            code
+        })?;
+        resolve(cli).map_err(say)
     }
+}
+
+/// All that can be typed.
+fn command_line() -> clap::Command {
+    Cli::command().args(configuration::flags())
 }
 
 /// Prints help, the version or what is wrong with the arguments, as clap words it.
@@ -73,6 +95,10 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
         }))),
         Command::Serve(args) => serve(*args).map(Plan::Serve),
         Command::Ledger(command) => ledger(command).map(Plan::Ledger),
+        Command::Completions { shell } => Ok(Plan::Print(generated::completions(shell))),
+        Command::Man => generated::manual()
+            .map(Plan::Print)
+            .map_err(|error| Failure::internal("the manual can't be made", &error)),
     }
 }
 
@@ -382,12 +408,8 @@ impl typed::TokenEncoding {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::typed::Cli;
-
     #[test]
     fn the_arguments_are_consistent() {
-        Cli::command().debug_assert();
+        super::command_line().debug_assert();
     }
 }

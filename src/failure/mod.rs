@@ -133,6 +133,12 @@ impl Failure {
         Self::usage(format!("{} can't be read", file.display())).cause(error.to_string())
     }
 
+    /// A configuration file whose line, counted from 1, can't be read. It is not shown: it may hold
+    /// a secret.
+    pub(crate) fn no_toml(file: &Path, line: usize, reason: &str) -> Self {
+        Self::usage(format!("{}: line {line} is no TOML", file.display())).cause(reason)
+    }
+
     /// A proxy that is named and is none; `place` is the flag or the variable.
     pub(crate) fn proxy(place: &str, error: ProxyError) -> Self {
         let what = match error {

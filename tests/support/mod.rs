@@ -50,6 +50,13 @@ fn without_environment(mut command: Command) -> Command {
     for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_lowercase());
     }
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SENSOR_LICENSE_") {
+            command.env_remove(name);
+        }
+    }
+    // Where no configuration is.
+    command.env("XDG_CONFIG_HOME", "/dev/null");
     command
 }
 

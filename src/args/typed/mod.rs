@@ -51,6 +51,13 @@ pub(in crate::args) enum Command {
     /// Look into a ledger, or make it forget
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Print the completions of a shell
+    Completions {
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual, for man -l -
+    Man,
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,258 @@
+//! Flags from the environment and from configuration files.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use support::{Receiver, Run, command};
+
+const RECORDS: &[u8] = b"token,expire_time\na,4070908800\n";
+
+/// Runs with these variables, and something on standard input.
+fn run(args: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Run {
+    let mut command = command(args);
+    command.envs(variables.iter().copied());
+    let child = support::start_command(&mut command, input);
+    child.wait_with_output().expect("it ends").into()
+}
+
+/// A configuration file and its path.
+fn config(content: &str) -> (tempfile::TempDir, String) {
+    let (folder, path) = support::file("config.toml", content);
+    let path = path.to_str().expect("UTF-8").to_owned();
+    (folder, path)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn a_push_takes_all_its_flags_from_variables() {
+    let receiver = Receiver::start();
+    let cacert = receiver.cacert();
+    let variables = [
+        ("SENSOR_LICENSE_SERVER", receiver.address.as_str()),
+        ("SENSOR_LICENSE_CACERT", text(&cacert)),
+        ("SENSOR_LICENSE_HEADER", "x-one: 1\nx-two: 2\n"),
+        ("SENSOR_LICENSE_OUTPUT", "json"),
+        ("SENSOR_LICENSE_REFUSE_PAST", "true"),
+        ("SENSOR_LICENSE_INSECURE", "false"),
+        // As good as not set.
+        ("SENSOR_LICENSE_TIMEOUT", ""),
+    ];
+    let run = run(&["push"], &variables, RECORDS).exits(0).adds_up();
+    assert_eq!(run.count("acknowledged"), 1);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn what_is_typed_counts_most_then_a_variable_then_the_profile_then_the_file() {
+    let (_folder, file) = config(
+        "server = '127.0.0.1:1'\nretry = 0\nplaintext = true\n[profile.here]\nserver = '127.0.0.1:2'\n",
+    );
+    let file = file.as_str();
+    let variable = ("SENSOR_LICENSE_SERVER", "127.0.0.1:3");
+    let profile = ("SENSOR_LICENSE_PROFILE", "here");
+    let path = ("SENSOR_LICENSE_CONFIG", file);
+    type Row<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], &'r str);
+    let rows: [Row<'_>; 7] = [
+        (&["push", "--config", file], &[], "127.0.0.1:1"),
+        (&["--config", file, "push"], &[], "127.0.0.1:1"),
+        (&["push"], &[path], "127.0.0.1:1"),
+        (
+            &["push", "--config", file, "--profile=here"],
+            &[],
+            "127.0.0.1:2",
+        ),
+        (&["push"], &[path, profile], "127.0.0.1:2"),
+        (&["push"], &[path, profile, variable], "127.0.0.1:3"),
+        (
+            &["push", "-s127.0.0.1:4"],
+            &[path, profile, variable],
+            "127.0.0.1:4",
+        ),
+    ];
+    for (args, variables, server) in rows {
+        let run = run(args, variables, RECORDS).exits(5);
+        let said = format!("error: {server} could not be reached\n");
+        assert!(run.stderr.starts_with(&said), "{args:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_profile_turns_off_what_the_file_turns_on_and_names_a_list_anew() {
+    let receiver = Receiver::start();
+    let (_folder, file) = config(&format!(
+        "server = '{}'\nplaintext = true\nok-code = [7, 8]\nconcurrency = 1\n\
+         [profile.tls]\nplaintext = false\ncacert = ['{}']\nok-code = 0\n",
+        receiver.address,
+        receiver.cacert().display(),
+    ));
+    let args = ["push", "--config", &file, "--profile", "tls", "--", "-"];
+    let run = run(&args, &[], RECORDS).exits(0);
+    assert!(run.stdout.contains("1 acknowledged"), "{run:?}");
+}
+
+#[test]
+fn the_file_in_the_configuration_folder_is_read_unless_another_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("sensor-license");
+    fs::create_dir(&own).expect("a folder");
+    fs::write(own.join("config.toml"), "fail-on-empty = true\n").expect("written");
+    let xdg = [("XDG_CONFIG_HOME", text(folder.path()))];
+    run(&["check"], &xdg, b"").exits(4);
+    let (_folder, other) = config("# nothing\n");
+    run(&["check", "--config", &other], &xdg, b"").exits(0);
+    let home = folder.path().join("home");
+    fs::create_dir(&home).expect("a folder");
+    std::os::unix::fs::symlink(folder.path(), home.join(".config")).expect("linked");
+    let home = [("HOME", text(&home)), ("XDG_CONFIG_HOME", "")];
+    run(&["check"], &home, b"").exits(4);
+}
+
+#[test]
+fn keys_of_other_commands_are_left_to_them() {
+    let (_folder, file) =
+        config("server = 'localhost:1'\nledger = 'l'\nlisten = 'x'\nmax-errors = 3\n");
+    run(&["check", "--config", &file], &[], RECORDS).exits(0);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    let rows = [
+        (
+            "tmeout = '1s'",
+            "config.toml: tmeout is no flag's name\nhint: the nearest is timeout",
+        ),
+        (
+            "[profile.a]\nplain = true",
+            "config.toml: plain is no flag's name\nhint: the nearest is plaintext",
+        ),
+        ("config = 'x'", "config.toml: config is no flag's name"),
+        (
+            "profile = 3",
+            "profile holds something else than tables\nhint: [profile.NAME]",
+        ),
+        (
+            "quiet = 'yes'",
+            "config.toml: quiet is neither true nor false",
+        ),
+        (
+            "retry = true",
+            "config.toml: retry is neither a text nor a number",
+        ),
+        (
+            "server = ['a:1']",
+            "config.toml: server is neither a text nor a number",
+        ),
+        (
+            "header = [true]",
+            "header is a list of something else than texts and numbers",
+        ),
+        ("timeout = 'soon'", "config.toml"),
+        (
+            "retry = 1\nheader = ['authorization: s3cret'\n",
+            "config.toml: line 2 is no TOML\ncaused by: ",
+        ),
+        ("\u{0}", "line 1 is no TOML"),
+    ];
+    for (content, message) in rows {
+        let (_folder, file) = config(content);
+        let args = ["push", "--config", &file];
+        let run = run(&args, &[], RECORDS).exits(2);
+        assert!(run.stderr.contains(message), "{content}: {run:?}");
+        assert!(!run.stderr.contains("s3cret"), "{run:?}");
+        assert_eq!(run.stdout, "");
+    }
+    let (_folder, file) = config("[profile.north]\nretry = 1\n");
+    let rows: [(&[&str], &str); 4] = [
+        (
+            &["--config", &file, "--profile", "nroth"],
+            "has no profile nroth\nhint: --profile north",
+        ),
+        (
+            &["--profile", "north"],
+            "--profile without a configuration file\nhint: --config FILE",
+        ),
+        (
+            &["--config", "/nowhere/x.toml"],
+            "/nowhere/x.toml can't be read",
+        ),
+        (&["--config", "/dev/zero"], "/dev/zero can't be read"),
+    ];
+    for (flags, message) in rows {
+        let run = run(&[&["check"], flags].concat(), &[], RECORDS).exits(2);
+        assert!(run.stderr.contains(message), "{flags:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_told_with_its_origin() {
+    let variable = ("SENSOR_LICENSE_TIMEOUT", "soon");
+    let args = ["push", "--server=127.0.0.1:1"];
+    run(&args, &[variable], RECORDS)
+        .exits(2)
+        .says("note: --timeout comes from the variable SENSOR_LICENSE_TIMEOUT\n");
+    let run = run(&["check"], &[("SENSOR_LICENSE_QUIET", "maybe")], RECORDS).exits(2);
+    assert!(
+        run.stderr
+            .contains("the variable SENSOR_LICENSE_QUIET is neither true nor false")
+    );
+}
+
+#[test]
+fn a_variable_that_is_no_flags_is_warned_of() {
+    let variable = [("SENSOR_LICENSE_REFUSE_PATS", "true")];
+    let warned = run(&["check"], &variable, RECORDS).exits(0);
+    assert_eq!(
+        warned.stderr,
+        "warning: the variable SENSOR_LICENSE_REFUSE_PATS is no flag's; the nearest is \
+         SENSOR_LICENSE_REFUSE_PAST\n"
+    );
+    assert_eq!(
+        run(&["check", "-q"], &variable, RECORDS).exits(0).stderr,
+        ""
+    );
+}
+
+#[test]
+fn help_shows_no_variables_value() {
+    let variables = [("SENSOR_LICENSE_HEADER", "authorization: s3cret")];
+    let shown = run(&["push", "--help"], &variables, b"").exits(0);
+    assert!(!shown.stdout.contains("s3cret"));
+    // Nor does a push whose header is none.
+    let variables = [("SENSOR_LICENSE_HEADER", "s3cret")];
+    let args = ["push", "--plaintext", "--server=127.0.0.1:1"];
+    let shown = run(&args, &variables, RECORDS).exits(2);
+    assert!(!shown.stderr.contains("s3cret"), "{shown:?}");
+}
+
+#[test]
+fn completions_and_the_manual_name_every_flag_of_push() {
+    let help = run(&["push", "--help"], &[], b"").exits(0).stdout;
+    let flags: Vec<_> = help
+        .split_whitespace()
+        .filter(|word| word.starts_with("--") && word.len() > 4)
+        // Another name of --servername.
+        .filter(|word| !word.contains("ssl-target"))
+        .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
+        .collect();
+    assert!(flags.len() > 50, "{flags:?}");
+    for args in [
+        &["completions", "bash"][..],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+        &["completions", "elvish"],
+        &["completions", "powershell"],
+        &["man"],
+    ] {
+        let printed = run(args, &[], b"").exits(0);
+        assert_eq!(printed.stderr, "");
+        let printed = printed.stdout.replace("\\-", "-");
+        for flag in &flags {
+            assert!(printed.contains(flag), "{args:?}: {flag}");
+        }
+    }
+    run(&["completions", "tcsh"], &[], b"").exits(2);
+}
