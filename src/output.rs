@@ -1,10 +1,13 @@
 //! Standard output and standard error: the one place that writes to them.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal, Write},
     panic::Location,
 };
 
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
 use kdam::{Bar, BarExt};
 use serde::Serialize;
 
@@ -137,9 +140,33 @@ impl Output {
     }
 
     fn talk(text: &str) {
+        let mut standard_error = io::stderr().lock();
+        let text = match AutoStream::choice(&standard_error) {
+            ColorChoice::Never => Cow::Borrowed(text),
+            _ => Cow::Owned(coloured(text)),
+        };
         // With standard error gone there is nobody left to tell.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let _ = standard_error.write_all(text.as_bytes());
     }
+}
+
+/// The lines' first words in colours.
+fn coloured(text: &str) -> String {
+    const LABELS: [(&str, Style); 5] = [
+        ("error:", AnsiColor::Red.on_default().bold()),
+        ("warning:", AnsiColor::Yellow.on_default().bold()),
+        ("caused by:", Style::new().bold()),
+        ("hint:", AnsiColor::Cyan.on_default().bold()),
+        ("note:", Style::new().bold()),
+    ];
+    let lines = text.split_inclusive('\n').map(|line| {
+        let found = LABELS.iter().find_map(|(label, style)| {
+            let rest = line.strip_prefix(label)?;
+            Some(format!("{style}{label}{style:#}{rest}"))
+        });
+        found.unwrap_or_else(|| line.to_owned())
+    });
+    lines.collect()
 }
 
 /// To the line's start, and nothing behind it (ECMA-48, EL).

@@ -46,6 +46,9 @@ fn a_push_takes_all_its_flags_from_variables() {
     assert_eq!(run.stderr, "");
 }
 
+/// Arguments, variables, and the server that they come to.
+type Precedence<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], &'r str);
+
 #[test]
 fn what_is_typed_counts_most_then_a_variable_then_the_profile_then_the_file() {
     let (_folder, file) = config(
@@ -55,8 +58,7 @@ fn what_is_typed_counts_most_then_a_variable_then_the_profile_then_the_file() {
     let variable = ("SENSOR_LICENSE_SERVER", "127.0.0.1:3");
     let profile = ("SENSOR_LICENSE_PROFILE", "here");
     let path = ("SENSOR_LICENSE_CONFIG", file);
-    type Row<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], &'r str);
-    let rows: [Row<'_>; 7] = [
+    let rows: [Precedence<'_>; 7] = [
         (&["push", "--config", file], &[], "127.0.0.1:1"),
         (&["--config", file, "push"], &[], "127.0.0.1:1"),
         (&["push"], &[path], "127.0.0.1:1"),
@@ -255,4 +257,35 @@ fn completions_and_the_manual_name_every_flag_of_push() {
         }
     }
     run(&["completions", "tcsh"], &[], b"").exits(2);
+}
+
+/// Flags, variables, and whether there are colours.
+type Colours<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], bool);
+
+#[test]
+fn colours_are_where_they_are_wanted() {
+    let wrong: (&[&str], &str) = (&["check", "/nowhere.csv"], "error:\u{1b}[0m 1 input");
+    let mistyped: (&[&str], &str) = (&["check", "--nothing"], "error:\u{1b}[0m unexpected");
+    for (args, colored) in [wrong, mistyped] {
+        let rows: [Colours<'_>; 7] = [
+            // Standard error is no terminal here.
+            (&[], &[], false),
+            (&["--color", "always"], &[], true),
+            (&["--color=always"], &[("NO_COLOR", "1")], true),
+            (&["--color=never"], &[("CLICOLOR_FORCE", "1")], false),
+            (&[], &[("CLICOLOR_FORCE", "1")], true),
+            (&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+            (&[], &[("SENSOR_LICENSE_COLOR", "always")], true),
+        ];
+        for (flags, variables, is_colored) in rows {
+            let run = run(&[flags, args].concat(), variables, b"");
+            assert_eq!(
+                run.stderr.contains(colored),
+                is_colored,
+                "{flags:?} {variables:?}: {run:?}"
+            );
+            assert_eq!(run.stderr.contains('\u{1b}'), is_colored, "{run:?}");
+        }
+    }
+    run(&["check", "--color=red"], &[], RECORDS).exits(2);
 }
