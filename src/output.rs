@@ -22,6 +22,9 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     /// Errors alone.
     pub(crate) quiet: bool,
+    /// How much more than usual is said: 1 of the way to the server and of further tries, 2 of
+    /// each request too.
+    pub(crate) verbosity: u8,
 }
 
 impl Output {
@@ -50,6 +53,13 @@ impl Output {
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
             Self::talk(&format!("note: {}\n", escape(text)));
+        }
+    }
+
+    /// Something to know for whoever wants to know this much.
+    pub(crate) fn detail(self, verbosity: u8, text: impl FnOnce() -> String) {
+        if self.verbosity >= verbosity {
+            self.note(&text());
         }
     }
 

@@ -259,6 +259,9 @@ fn completions_and_the_manual_name_every_flag_of_push() {
     run(&["completions", "tcsh"], &[], b"").exits(2);
 }
 
+/// Flags and variables.
+type Given<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)]);
+
 /// Flags, variables, and whether there are colours.
 type Colours<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], bool);
 
@@ -288,4 +291,71 @@ fn colours_are_where_they_are_wanted() {
         }
     }
     run(&["check", "--color=red"], &[], RECORDS).exits(2);
+}
+
+#[test]
+fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_requests() {
+    let receiver = Receiver::with(["--fail-first=1"]);
+    let (_folder, file) = config(&format!(
+        "server = '{}'\ncacert = '{}'\nretry-delay = '1ms'\n[profile.much]\nverbose = 2\n",
+        receiver.address,
+        receiver.cacert().display(),
+    ));
+    let push = ["push", "--config", &file];
+    let once = run(&[&push[..], &["-v"]].concat(), &[], RECORDS).exits(0);
+    let said: Vec<_> = once.stderr.lines().collect();
+    let [address, connected, session, http2, again] = said[..] else {
+        panic!("{once:?}")
+    };
+    assert_eq!(address, "note: 127.0.0.1 is an address");
+    assert_eq!(
+        connected,
+        format!("note: connected to {}", receiver.address)
+    );
+    assert!(session.starts_with("note: TLS 1.3, "), "{session}");
+    assert_eq!(http2, "note: the server speaks HTTP/2");
+    assert!(
+        again.starts_with("note: a request: UNAVAILABLE; try 2 in 0.00"),
+        "{again}"
+    );
+    let more: [Given<'_>; 3] = [
+        (&["-vv"], &[]),
+        (&[], &[("SENSOR_LICENSE_VERBOSE", "2")]),
+        (&["--profile=much"], &[]),
+    ];
+    for (flags, variables) in more {
+        let twice = run(&[&push[..], flags].concat(), variables, RECORDS).exits(0);
+        assert_eq!(twice.stderr.lines().count(), 5, "{twice:?}");
+        assert!(
+            twice.stderr.ends_with("note: 1 record acknowledged\n"),
+            "{twice:?}"
+        );
+    }
+    for flags in [&[][..], &["-vvq"]] {
+        let run = run(&[&push[..], flags].concat(), &[], RECORDS).exits(0);
+        assert_eq!(run.stderr, "", "{flags:?}");
+    }
+    // A server's own words may quote a token, and are not shown before they are looked through.
+    let args = [
+        "push",
+        "-vv",
+        "--plaintext",
+        "--retry=1",
+        "--server=127.0.0.1:1",
+    ];
+    let failed = run(
+        &args,
+        &[],
+        b"token,expire_time\ns3cret-token-of-a-sensor,1\n",
+    )
+    .exits(5);
+    assert!(
+        failed
+            .stderr
+            .contains("note: 127.0.0.1:1 could not be reached; try 2 in ")
+    );
+    assert!(
+        !failed.stderr.contains("s3cret-token-of-a-sensor"),
+        "{failed:?}"
+    );
 }

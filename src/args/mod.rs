@@ -133,7 +133,10 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
 
 fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
     let timeouts = timeouts(&args.connection);
-    let output = output(&args.output);
+    let output = Output {
+        verbosity: args.verbose,
+        ..output(&args.output)
+    };
     let destination = if args.delivery.rehearse {
         if args.connection.names_a_server() {
             output.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
@@ -183,7 +186,8 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
         dry_run: delivery.dry_run.then_some(DryRun {
             detailed_exit_code: delivery.detailed_exitcode,
         }),
-        progress: args.progress == typed::ShowProgress::Auto,
+        // Lines and a bar don't go together.
+        progress: args.progress == typed::ShowProgress::Auto && args.verbose == 0,
         output,
     })
 }
@@ -409,6 +413,7 @@ fn output(args: &OutputArgs) -> Output {
     Output {
         json: args.output == typed::OutputFormat::Json,
         quiet: args.quiet,
+        verbosity: 0,
     }
 }
 

@@ -74,24 +74,12 @@ struct Call {
 }
 
 impl Client {
-    /// Connects.
+    /// Connects; each stage's finding is handed to `watch`.
     ///
     /// # Errors
     ///
     /// The stage that failed, or that was under way when `connect_timeout` had passed.
     pub(crate) async fn connect(
-        target: &Target,
-        path: &PathAndQuery,
-    ) -> Result<Self, ConnectError> {
-        Self::connect_watched(target, path, &|_| {}).await
-    }
-
-    /// The same, with each stage's finding handed to `watch`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Client::connect`].
-    pub(crate) async fn connect_watched(
         target: &Target,
         path: &PathAndQuery,
         watch: &dyn Fn(Finding),

@@ -49,8 +49,8 @@ impl<'s, S: Server> Line<'s, S> {
                 push.end(End::Connect { error, tries });
                 return Err(Ending);
             }
-            *push.last.borrow_mut() = Some(End::Connect { error, tries });
-            push.pause(policy.backoff(tries)).await?;
+            let failed = End::Connect { error, tries };
+            push.pause_after(failed, policy.backoff(tries)).await?;
         }
     }
 

@@ -231,15 +231,14 @@ impl<S: Server> Push<'_, S> {
             if again == Again::No || tries > self.policy.retries {
                 return Ok(Err((error, tries)));
             }
-            *self.last.borrow_mut() = Some(End::Call { error, tries });
-            self.pause(match again {
+            let wait = match again {
                 Again::After(time) => time,
                 Again::Calm => self.policy.calm(tries),
                 _ if self.throttle.allows() => self.policy.backoff(tries),
                 // As long as ever: most of what it gets fails.
                 _ => self.policy.backoff(u32::MAX),
-            })
-            .await?;
+            };
+            self.pause_after(End::Call { error, tries }, wait).await?;
         }
     }
 
@@ -368,8 +367,11 @@ impl<S: Server> Push<'_, S> {
         });
     }
 
-    async fn pause(&self, time: Duration) -> Result<(), Ending> {
-        self.unless(Phase::Ending, tokio::time::sleep(time)).await
+    /// Waits before what failed is tried again.
+    async fn pause_after(&self, failed: End, wait: Duration) -> Result<(), Ending> {
+        self.witness.borrow_mut().tried_again(&failed, wait);
+        *self.last.borrow_mut() = Some(failed);
+        self.unless(Phase::Ending, tokio::time::sleep(wait)).await
     }
 
     /// Waits, but not into this phase.

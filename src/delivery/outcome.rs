@@ -1,6 +1,6 @@
 //! What became of a push and of its records.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 
@@ -26,6 +26,9 @@ pub(crate) trait Witness {
     ///
     /// As above.
     fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed>;
+
+    /// Something failed and is tried again after this time.
+    fn tried_again(&mut self, failed: &End, wait: Duration);
 
     /// Whether it wants to be told of records that were not even tried.
     fn wants_all(&self) -> bool;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::client::{CallError, Client, ConnectError, Target};
+use crate::client::{CallError, Client, ConnectError, Finding, Target};
 
 /// Something that can be connected to.
 pub(crate) trait Server {
@@ -30,13 +30,15 @@ pub(crate) trait Exchange {
 pub(crate) struct Remote<'t> {
     pub(crate) target: &'t Target,
     pub(crate) path: &'t PathAndQuery,
+    /// Is told what each stage of the way comes to.
+    pub(crate) watch: &'t dyn Fn(Finding),
 }
 
 impl Server for Remote<'_> {
     type Connection = Client;
 
     async fn connect(&self) -> Result<Client, ConnectError> {
-        Client::connect(self.target, self.path).await
+        Client::connect(self.target, self.path, self.watch).await
     }
 }
 

@@ -212,9 +212,9 @@ impl Failure {
     }
 }
 
-/// Why a record was not acknowledged, in few words.
-pub(crate) fn reason(why: &Why) -> String {
-    let short = |error: &CallError| match error {
+/// How a call ended, in few words, none of them the server's.
+pub(crate) fn short(error: &CallError) -> String {
+    match error {
         CallError::Status { .. } if error.is_about_size() => "too large for the server".to_owned(),
         CallError::Status { code, .. } => name(*code).to_owned(),
         CallError::TimedOut(_) => "no answer in time".to_owned(),
@@ -230,7 +230,11 @@ pub(crate) fn reason(why: &Why) -> String {
         | CallError::NoStatus
         | CallError::UnknownStatus(_)
         | CallError::Garbled(_) => "no answer that can be understood".to_owned(),
-    };
+    }
+}
+
+/// Why a record was not acknowledged, in few words.
+pub(crate) fn reason(why: &Why) -> String {
     match why {
         Why::Code(code) => format!("rejected: code {code}"),
         Why::Rejected(error) => format!("rejected: {}", short(error)),

@@ -14,7 +14,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tonic::Code;
 
-pub(crate) use self::{connect::reason, input::warnings, mend::Mend};
+pub(crate) use self::{
+    connect::{reason, short},
+    input::warnings,
+    mend::Mend,
+};
 use crate::{
     metadata::{Metadata, MetadataError},
     proxy::ProxyError,

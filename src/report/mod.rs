@@ -12,7 +12,7 @@ use serde::Serialize;
 pub(crate) use expiry::ExpiryReport;
 pub(crate) use ledger::{ForgottenReport, LedgerReport};
 pub(crate) use metrics::Metrics;
-pub(crate) use probe::ProbeReport;
+pub(crate) use probe::{ProbeReport, way};
 
 use crate::{
     delivery::Delivery,

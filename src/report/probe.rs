@@ -203,6 +203,15 @@ fn stage_of(finding: &Finding) -> Stage {
 }
 
 fn detail(finding: &Finding, probe: &Probe, target: &Target) -> String {
+    let way = way(finding, target);
+    match finding {
+        Finding::Tls(_) => format!("{way}; {}", trust(probe)),
+        _ => way,
+    }
+}
+
+/// What a stage of the way to the server came to.
+pub(crate) fn way(finding: &Finding, target: &Target) -> String {
     let host = match &target.proxy {
         Some(proxy) => &proxy.host,
         None => target.endpoint.host(),
@@ -227,17 +236,16 @@ fn detail(finding: &Finding, probe: &Probe, target: &Target) -> String {
             Some(proxy) => format!("{proxy} leads to {}", target.endpoint),
             None => String::new(),
         },
-        Finding::Tls(session) => session_detail(session, probe),
+        Finding::Tls(Session {
+            version,
+            cipher_suite,
+            key_exchange,
+        }) => format!("{version}, {cipher_suite}, {key_exchange}, ALPN h2"),
         Finding::Settings => "the server speaks HTTP/2".to_owned(),
     }
 }
 
-fn session_detail(session: &Session, probe: &Probe) -> String {
-    let Session {
-        version,
-        cipher_suite,
-        key_exchange,
-    } = session;
+fn trust(probe: &Probe) -> String {
     let trusted = match probe.proof {
         Some(Proof::Pinned) => "trusted: it is the certificate given",
         Some(Proof::Issued) => "trusted: a certificate given leads to it",
@@ -250,7 +258,7 @@ fn session_detail(session: &Session, probe: &Probe) -> String {
     } else {
         ""
     };
-    format!("{version}, {cipher_suite}, {key_exchange}, ALPN h2; {trusted}{asked}")
+    format!("{trusted}{asked}")
 }
 
 fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, answers: &Answers) -> String {

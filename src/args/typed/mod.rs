@@ -81,6 +81,11 @@ pub(in crate::args) struct PushArgs {
     )]
     pub(in crate::args) progress: ShowProgress,
 
+    /// Say what each stage of the way to the server comes to and what is tried again; twice: each
+    /// request too
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(in crate::args) verbose: u8,
+
     /// Write metrics there for Prometheus' textfile collector
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(in crate::args) metrics_file: Option<PathBuf>,

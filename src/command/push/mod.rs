@@ -22,7 +22,7 @@ use crate::{
     failure::Failure,
     output::Output,
     record::Record,
-    report::{Metrics, Summary},
+    report::{self, Metrics, Summary},
     shard::Shard,
     signal::Signals,
     source::{RequestLimit, Validated},
@@ -156,6 +156,7 @@ fn send(
     let server = Remote {
         target,
         path: &contract.path,
+        watch: &|finding| plan.output.detail(1, || report::way(&finding, target)),
     };
     let (to, mut requests) = delivery::channel();
     let delivery = thread::scope(|threads| {

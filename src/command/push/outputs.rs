@@ -13,10 +13,10 @@ use super::{Destination, Plan};
 use crate::{
     batch::Batch,
     client::Target,
-    delivery::{OutputFailed, Why, Witness},
-    failure::{Failure, reason},
+    delivery::{End, OutputFailed, Why, Witness},
+    failure::{Failure, count, reason, short},
     ledger::{self, Known, Ledger, LedgerError, Run, RunEnd},
-    output::Progress,
+    output::{Output, Progress},
     rejects::Rejects,
     report::Summary,
     source::Origin,
@@ -28,6 +28,7 @@ pub(super) struct Outputs {
     contract: Contract,
     ledger: Option<(PathBuf, Writer)>,
     rejects: Option<(PathBuf, Rejects)>,
+    output: Output,
     progress: Progress,
     progress_is_wanted: bool,
     /// How many records were selected; `None` before that.
@@ -132,6 +133,7 @@ impl Outputs {
             contract: contract.clone(),
             rejects: rejects.transpose()?,
             ledger: ledger.transpose()?,
+            output: plan.output,
             progress: Progress::none(),
             progress_is_wanted: plan.progress,
             selected: None,
@@ -235,6 +237,9 @@ impl Outputs {
 
 impl Witness for Outputs {
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed> {
+        let records = batch.records;
+        self.output
+            .detail(2, || format!("{} acknowledged", count(records, "record")));
         self.progress.advance(batch.records);
         self.accounted += batch.records;
         match &self.ledger {
@@ -244,7 +249,22 @@ impl Witness for Outputs {
         }
     }
 
+    fn tried_again(&mut self, failed: &End, wait: Duration) {
+        let (what, tries) = match failed {
+            End::Call { error, tries } => (format!("a request: {}", short(error)), tries),
+            End::Connect { error, tries } => (Failure::connect(error).message, tries),
+            End::Input(_) | End::Signal | End::Output | End::MaxTime { .. } => return,
+        };
+        let (next, wait) = (tries + 1, wait.as_secs_f64());
+        self.output
+            .detail(1, || format!("{what}; try {next} in {wait:.3} s"));
+    }
+
     fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed> {
+        let records = batch.records;
+        self.output.detail(2, || {
+            format!("{} {}", count(records, "record"), reason(why))
+        });
         self.progress.advance(batch.records);
         let Some((path, rejects)) = &mut self.rejects else {
             return Ok(());

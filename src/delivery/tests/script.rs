@@ -209,6 +209,8 @@ impl Witness for Log {
         Ok(())
     }
 
+    fn tried_again(&mut self, _: &End, _: Duration) {}
+
     fn wants_all(&self) -> bool {
         true
     }

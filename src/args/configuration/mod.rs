@@ -4,16 +4,18 @@
 //! A flag that is typed counts for more than its variable, that for more than the profile, and that
 //! for more than the rest of the file.
 
+mod file;
+
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, parser::ValueSource};
 use toml::{Table, Value};
 
+use self::file::File;
 use crate::{failure::Failure, output::Output};
 
 /// What the variables' names begin with.
@@ -258,6 +260,7 @@ fn warn_of_unknown(variables: &[(String, OsString)], known: &[String], matches: 
     let output = Output {
         json: false,
         quiet: is_set("quiet"),
+        verbosity: 0,
     };
     let places = ["config", PROFILES].map(variable_of);
     for (name, _) in variables {
@@ -287,27 +290,30 @@ fn argument(name: &str, value: &OsStr) -> OsString {
     argument
 }
 
-fn switch(name: &str, is_on: bool) -> Vec<OsString> {
-    is_on
-        .then(|| format!("--{name}").into())
-        .into_iter()
-        .collect()
+/// A flag without a value so often as this says: `true`, `false` or, where that means something, a
+/// number.
+fn switch(flag: &Arg, name: &str, text: &str) -> Option<Vec<OsString>> {
+    let most = match flag.get_action() {
+        ArgAction::Count => 9,
+        _ => 1,
+    };
+    let times = match text {
+        "true" => 1,
+        "false" => 0,
+        number => number.parse().ok().filter(|number| *number <= most)?,
+    };
+    Some(vec![format!("--{name}").into(); times])
 }
 
 /// A variable of a repeatable flag holds a value a line.
 fn from_variable(flag: &Arg, name: &str, value: &OsStr) -> Result<Vec<OsString>, Failure> {
     if !takes_value(flag) {
-        return match value.to_str() {
-            Some("true" | "1") => Ok(switch(name, true)),
-            Some("false" | "0") => Ok(switch(name, false)),
-            _ => Err(Failure::usage_hint(
-                format!(
-                    "the variable {} is neither true nor false",
-                    variable_of(name)
-                ),
-                format!("{}=true", variable_of(name)),
-            )),
-        };
+        let times = value.to_str().and_then(|text| switch(flag, name, text));
+        return times.ok_or_else(|| {
+            let variable = variable_of(name);
+            let message = format!("the variable {variable} is neither true nor false");
+            Failure::usage_hint(message, format!("{variable}=true"))
+        });
     }
     Ok(match value.to_str() {
         Some(text) if is_repeatable(flag) => {
@@ -330,7 +336,13 @@ fn from_file(flag: &Arg, name: &str, value: &Value, file: &File) -> Result<Vec<O
         Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
     };
     match value {
-        Value::Boolean(is_on) if !takes_value(flag) => Ok(switch(name, *is_on)),
+        Value::Boolean(is_on) if !takes_value(flag) => {
+            Ok(switch(flag, name, &is_on.to_string()).unwrap_or_default())
+        }
+        Value::Integer(number) if !takes_value(flag) => {
+            let times = switch(flag, name, &number.to_string());
+            times.map_or_else(|| wrong("neither true nor false"), Ok)
+        }
         _ if !takes_value(flag) => wrong("neither true nor false"),
         Value::Array(values) if is_repeatable(flag) => {
             let texts: Option<Vec<_>> = values.iter().map(text).collect();
@@ -347,88 +359,4 @@ fn from_file(flag: &Arg, name: &str, value: &Value, file: &File) -> Result<Vec<O
             None => wrong("neither a text nor a number"),
         },
     }
-}
-
-/// A configuration file.
-struct File {
-    path: PathBuf,
-    table: Table,
-}
-
-impl File {
-    fn read(path: PathBuf) -> Result<Self, Failure> {
-        let text = read(&path).map_err(|error| Failure::configuration(&path, &error))?;
-        match text.parse::<Table>() {
-            Ok(table) => Ok(Self { path, table }),
-            // The line itself may hold a secret.
-            Err(error) => {
-                let start = error.span().map_or(0, |span| span.start.min(text.len()));
-                let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
-                Err(Failure::no_toml(&path, line, error.message()))
-            }
-        }
-    }
-
-    fn profiles(&self) -> Option<&Table> {
-        self.table.get(PROFILES)?.as_table()
-    }
-
-    fn profile(&self, name: &str) -> Result<&Table, Failure> {
-        let profiles = self.profiles();
-        let found = profiles.and_then(|profiles| profiles.get(name)?.as_table());
-        found.ok_or_else(|| {
-            let names = profiles.iter().flat_map(|profiles| profiles.keys());
-            let nearest = nearest(name, names);
-            Failure::usage_hint(
-                format!("{} has no profile {name}", self.path.display()),
-                nearest.map_or(format!("a table [{PROFILES}.{name}]"), |nearest| {
-                    format!("--profile {nearest}")
-                }),
-            )
-        })
-    }
-
-    /// Refuses what is no flag's name, in the file itself and in each profile.
-    fn check(&self, known: &[String]) -> Result<(), Failure> {
-        let mut keys: Vec<_> = self.table.keys().filter(|key| *key != PROFILES).collect();
-        if let Some(profiles) = self.table.get(PROFILES) {
-            let wrong = || {
-                let message = format!(
-                    "{}: {PROFILES} holds something else than tables",
-                    self.path.display()
-                );
-                Failure::usage_hint(message, format!("[{PROFILES}.NAME]"))
-            };
-            for profile in profiles.as_table().ok_or_else(wrong)?.values() {
-                keys.extend(profile.as_table().ok_or_else(wrong)?.keys());
-            }
-        }
-        let unknown = keys.into_iter().find(|key| !known.contains(key));
-        unknown.map_or(Ok(()), |key| {
-            Err(Failure::usage_hint(
-                format!("{}: {key} is no flag's name", self.path.display()),
-                format!(
-                    "the nearest is {}",
-                    nearest(key, known.iter()).unwrap_or_default()
-                ),
-            ))
-        })
-    }
-}
-
-/// No configuration is anywhere near this size; a device file is.
-fn read(path: &Path) -> io::Result<String> {
-    const LARGEST: u64 = 1 << 20;
-    let mut text = String::new();
-    io::Read::read_to_string(
-        &mut io::Read::take(fs::File::open(path)?, LARGEST + 1),
-        &mut text,
-    )?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "larger than 1 MiB",
-        ));
-    }
-    Ok(text)
 }
