@@ -179,8 +179,8 @@ fn coloured(text: &str) -> String {
     lines.collect()
 }
 
-/// To the line's start, and nothing behind it (ECMA-48, EL).
-const CLEAR_LINE: &str = "\r\x1b[K";
+/// Nothing from here to the line's end (ECMA-48, EL).
+const CLEAR_REST: &str = "\x1b[K";
 
 /// How far a push is, on a terminal.
 pub(crate) struct Progress(Option<Bar>);
@@ -193,15 +193,23 @@ impl Progress {
 
     pub(crate) fn advance(&mut self, records: u64) {
         if let Some(bar) = &mut self.0 {
-            // A terminal that is gone stops no push.
-            let _ = bar.update(usize::try_from(records).unwrap_or(usize::MAX));
+            bar.counter += usize::try_from(records).unwrap_or(usize::MAX);
+            if bar.should_refresh() {
+                bar.elapsed_time();
+                let text = bar.render();
+                // A line that a narrow terminal wraps could not be cleared.
+                let width = kdam::term::width().filter(|width| *width > 0);
+                let width = width.map_or(usize::MAX, usize::from);
+                let shown: String = text.chars().take(width).collect();
+                Output::talk(&format!("\r{shown}{CLEAR_REST}"));
+            }
         }
     }
 
     /// Takes it off the terminal.
     pub(crate) fn finish(&self) {
         if self.0.is_some() {
-            Output::talk(CLEAR_LINE);
+            Output::talk(&format!("\r{CLEAR_REST}"));
         }
     }
 }

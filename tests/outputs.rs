@@ -1387,19 +1387,27 @@ fn rejects_count_in_the_unit_of_the_push() {
     assert_eq!(receiver.stop().rows, b"abcdefghijkl,1900000000\n");
 }
 
-/// What a push writes to a terminal that its standard error is.
-fn on_a_terminal(receiver: &support::Receiver, flags: &[&str]) -> String {
+/// What a push writes to a terminal of so many columns that its standard error is.
+fn on_a_terminal(receiver: &support::Receiver, columns: u16, flags: &[&str]) -> String {
     use std::io::Read;
 
     use rustix::{
         fs::{Mode, OFlags},
         pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+        termios::{Winsize, tcsetwinsize},
     };
     let flags_of_terminal = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let master = openpt(flags_of_terminal).expect("a terminal");
     grantpt(&master).expect("granted");
     unlockpt(&master).expect("unlocked");
     let name = ptsname(&master, Vec::new()).expect("its name");
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&master, size).expect("sized");
     let terminal = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
     let (_folder, input) = support::file("a.csv", "token,expire_time\na,1\nb,1\nc,1\n");
     let mut args = receiver.connection();
@@ -1423,11 +1431,19 @@ fn on_a_terminal(receiver: &support::Receiver, flags: &[&str]) -> String {
 fn a_terminal_is_shown_how_far_the_push_is() {
     let receiver = support::Receiver::with(["--delay=200ms"]);
     let singly = ["--batch-records=1", "--concurrency=1"];
-    let shown = on_a_terminal(&receiver, &singly);
+    for columns in [1, 20, 40] {
+        let shown = on_a_terminal(&receiver, columns, &singly);
+        let (_, frames) = shown.split_once("\r\n\r").expect("a warning and frames");
+        for frame in frames.split('\r') {
+            let width = frame.trim_end_matches("\u{1b}[K").chars().count();
+            assert!(width <= columns.into(), "{columns}: {shown:?}");
+        }
+    }
+    let shown = on_a_terminal(&receiver, 80, &singly);
     assert!(shown.contains(" 2/3 ["), "{shown:?}");
     assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
     for flag in ["--progress=never", "--quiet"] {
-        let shown = on_a_terminal(&receiver, &[&singly[..], &[flag]].concat());
+        let shown = on_a_terminal(&receiver, 80, &[&singly[..], &[flag]].concat());
         assert!(!shown.contains("/3 ["), "{flag}: {shown:?}");
     }
     // Anything else than a terminal is for programs to read.

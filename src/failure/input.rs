@@ -97,15 +97,21 @@ impl Failure {
         failure
     }
 
-    /// An input that is no longer what was validated.
+    /// An input that is no longer what was validated, or that can't be read any more.
     pub(crate) fn changed(problem: &Problem) -> Self {
-        Self::new(
-            Kind::Input,
-            INPUT,
-            "the input changed after it was validated; nothing more was sent",
-        )
-        .cause(sentence(problem))
-        .hint("run it again when nobody writes the file any more")
+        let (message, hint) = match problem.kind {
+            ProblemKind::Unreadable(_) => (
+                "the input can't be read again after it was validated; nothing more was sent",
+                "run it again once it can be read",
+            ),
+            _ => (
+                "the input changed after it was validated; nothing more was sent",
+                "run it again when nobody writes the file any more",
+            ),
+        };
+        Self::new(Kind::Input, INPUT, message)
+            .cause(sentence(problem))
+            .hint(hint)
     }
 }
 
