@@ -42,6 +42,12 @@ const HTTP_PORT: u16 = 80;
 impl Proxy {
     /// Reads `[http://][user:password@]HOST[:PORT]`.
     pub(crate) fn parse(url: &str) -> Result<Self, ProxyError> {
+        let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let behind = authority.find(['/', '?', '#']).map(|at| &authority[at..]);
+        // A password with one of these in it would end there, and its start would be the host.
+        if !matches!(behind, None | Some("/")) {
+            return Err(ProxyError::NoUrl);
+        }
         let proxy = Matcher::builder()
             .all(url)
             .build()

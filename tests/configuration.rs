@@ -158,6 +158,11 @@ fn what_is_wrong_is_told_with_its_place() {
             "config.toml: line 2 is no TOML\ncaused by: ",
         ),
         ("\u{0}", "line 1 is no TOML"),
+        // Nor is a number shown, which may be a part of a secret.
+        (
+            "header = 4111111111111111111111111111111111",
+            "caused by: no value of TOML's\n",
+        ),
     ];
     for (content, message) in rows {
         let (_folder, file) = config(content);
@@ -196,6 +201,13 @@ fn a_wrong_value_is_told_with_its_origin() {
     run(&args, &[variable], RECORDS)
         .exits(2)
         .says("note: --timeout comes from the variable SENSOR_LICENSE_TIMEOUT\n");
+    let fields = [
+        ("SENSOR_LICENSE_TOKEN_FIELD", "a"),
+        ("SENSOR_LICENSE_TIME_FIELD", "a"),
+    ];
+    run(&args, &fields, RECORDS)
+        .exits(2)
+        .says("note: --time-field comes from the variable SENSOR_LICENSE_TIME_FIELD\n");
     let run = run(&["check"], &[("SENSOR_LICENSE_QUIET", "maybe")], RECORDS).exits(2);
     assert!(
         run.stderr
@@ -215,6 +227,20 @@ fn a_variable_that_is_no_flags_is_warned_of() {
     assert_eq!(
         run(&["check", "-q"], &variable, RECORDS).exits(0).stderr,
         ""
+    );
+    let quiet = [variable[0], ("SENSOR_LICENSE_QUIET", "true")];
+    assert_eq!(run(&["check"], &quiet, RECORDS).exits(0).stderr, "");
+    let alias = [("SENSOR_LICENSE_SSL_TARGET_NAME_OVERRIDE", "name.internal")];
+    let args = [
+        "push",
+        "-n",
+        "--server=localhost:1",
+        "--ledger=/dev/null/none",
+    ];
+    assert!(
+        !run(&args, &alias, RECORDS)
+            .stderr
+            .contains("warning: the variable")
     );
 }
 
@@ -257,6 +283,63 @@ fn completions_and_the_manual_name_every_flag_of_push() {
         }
     }
     run(&["completions", "tcsh"], &[], b"").exits(2);
+    // A shell's start is not to fail for a configuration.
+    let (_folder, broken) = config("nothing = ");
+    run(
+        &["completions", "bash"],
+        &[("SENSOR_LICENSE_CONFIG", &broken)],
+        b"",
+    )
+    .exits(0);
+}
+
+#[test]
+fn bash_completes_the_flags_of_a_command() {
+    let script = "source <(\"$0\" completions bash)
+        COMP_WORDS=(sensor-license ledger forget --lo); COMP_CWORD=3
+        _sensor__license sensor-license --lo forget; echo \"${COMPREPLY[@]}\"
+        COMP_WORDS=(sensor-license push --tim); COMP_CWORD=2
+        _sensor__license sensor-license --tim push; echo \"${COMPREPLY[@]}\"";
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", script, support::BINARY]).output();
+    let completed: Run = output.expect("bash runs").into();
+    assert_eq!(
+        completed.stdout,
+        "--lock-timeout\n--timeout --time-field --time-unit --timezone\n"
+    );
+}
+
+#[test]
+fn a_default_file_that_can_t_be_read_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("sensor-license");
+    fs::create_dir(&own).expect("a folder");
+    std::os::unix::fs::symlink("nowhere", own.join("config.toml")).expect("linked");
+    let xdg = [("XDG_CONFIG_HOME", text(folder.path()))];
+    run(&["check"], &xdg, RECORDS)
+        .exits(2)
+        .says("config.toml can't be read\n");
+}
+
+#[test]
+fn a_proxy_s_password_is_not_taken_for_its_host() {
+    for url in [
+        "http://usr:12345/PW@nosuch.invalid:1",
+        "http://usr:12345?PW@nosuch.invalid:1",
+        "usr:12345#PW@nosuch.invalid:1",
+        "http://usr:p@ss:99/word@nosuch.invalid:1",
+    ] {
+        let args = ["push", "-s127.0.0.1:1", "--plaintext", "--proxy", url];
+        let run = run(&args, &[], RECORDS).exits(2);
+        assert!(
+            run.stderr.starts_with("error: --proxy: no URL of a proxy"),
+            "{run:?}"
+        );
+        assert!(
+            !run.stderr.contains("usr") && !run.stderr.contains("99"),
+            "{run:?}"
+        );
+    }
 }
 
 /// Flags and variables.
@@ -270,7 +353,22 @@ fn colours_are_where_they_are_wanted() {
     let wrong: (&[&str], &str) = (&["check", "/nowhere.csv"], "error:\u{1b}[0m 1 input");
     let mistyped: (&[&str], &str) = (&["check", "--nothing"], "error:\u{1b}[0m unexpected");
     for (args, colored) in [wrong, mistyped] {
-        let rows: [Colours<'_>; 7] = [
+        let unknown = ("SENSOR_LICENSE_NOTHING", "1");
+        let rows: [Colours<'_>; 9] = [
+            (
+                &["--color=never"],
+                &[unknown, ("CLICOLOR_FORCE", "1")],
+                false,
+            ),
+            (
+                &[],
+                &[
+                    unknown,
+                    ("SENSOR_LICENSE_COLOR", "never"),
+                    ("CLICOLOR_FORCE", "1"),
+                ],
+                false,
+            ),
             // Standard error is no terminal here.
             (&[], &[], false),
             (&["--color", "always"], &[], true),

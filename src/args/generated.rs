@@ -13,7 +13,8 @@ pub(super) fn completions(shell: Shell) -> String {
     let name = command.get_name().to_owned();
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut text);
-    into_text(&text)
+    // The generator labels the commands of a name with a hyphen otherwise than it looks them up.
+    into_text(&text).replace("sensor__subcmd__license", "sensor__license")
 }
 
 /// A page of the program and one of each of its commands, in roff (man(7)).

@@ -1,14 +1,14 @@
 //! The command line: text typed to a resolved plan for each command, and nothing else.
 
+mod color;
 mod configuration;
 mod generated;
 mod typed;
 mod values;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
-use anstream::ColorChoice;
-use clap::{Arg, CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
     batch::Limits,
@@ -50,9 +50,10 @@ impl Plan {
             failure.exit_code
         };
         let command = command_line();
-        let typed = std::env::args_os().collect();
+        let typed: Vec<_> = std::env::args_os().collect();
+        color::choose(&typed);
         let completed = configuration::complete(&command, typed).map_err(say)?;
-        choose_colors(&completed.arguments);
+        color::choose(&completed.arguments);
         let parsed = command
             .try_get_matches_from(&completed.arguments)
             .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -63,40 +64,22 @@ impl Plan {
             }
             code
         })?;
-        resolve(cli).map_err(say)
+        resolve(cli).map_err(|failure| {
+            let origins = completed.origins(&failure.to_string());
+            let code = say(failure);
+            for origin in origins {
+                Output::origin(&origin);
+            }
+            code
+        })
     }
 }
 
 /// All that can be typed.
 fn command_line() -> clap::Command {
-    let color = Arg::new("color").long("color").value_name("WHEN");
-    let color = color
-        .help("Colours in what is said on standard error")
-        .value_parser(["auto", "always", "never"])
-        .default_value("auto")
-        .global(true)
-        .help_heading("Output");
-    Cli::command().args(configuration::flags()).arg(color)
-}
-
-/// Has colours as `--color` wants them before anything is said, of wrong arguments too.
-fn choose_colors(arguments: &[OsString]) {
-    let texts = arguments
-        .iter()
-        .map_while(|argument| match argument.to_str() {
-            Some("--") => None,
-            text => Some(text.unwrap_or_default()),
-        });
-    let values = texts.scan(false, |named, text| {
-        let value = text.strip_prefix("--color=").or(named.then_some(text));
-        *named = text == "--color";
-        Some(value)
-    });
-    match values.flatten().last() {
-        Some("always") => ColorChoice::Always.write_global(),
-        Some("never") => ColorChoice::Never.write_global(),
-        _ => {}
-    }
+    Cli::command()
+        .args(configuration::flags())
+        .arg(color::flag())
 }
 
 /// Prints help, the version or what is wrong with the arguments, as clap words it.

@@ -25,7 +25,14 @@ impl File {
             Err(error) => {
                 let start = error.span().map_or(0, |span| span.start.min(text.len()));
                 let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
-                Err(Failure::no_toml(&path, line, error.message()))
+                // A number that is too large is quoted.
+                let reason = error.message();
+                let reason = if reason.starts_with("invalid type") {
+                    "no value of TOML's"
+                } else {
+                    reason
+                };
+                Err(Failure::no_toml(&path, line, reason))
             }
         }
     }

@@ -9,6 +9,7 @@ mod file;
 use std::{
     env,
     ffi::{OsStr, OsString},
+    io::ErrorKind::{NotADirectory, NotFound},
     path::PathBuf,
 };
 
@@ -48,6 +49,11 @@ pub(super) fn flags() -> [Arg; 2] {
     ]
 }
 
+/// What the environment says of colours, which is to hold for whatever is wrong with the rest.
+pub(super) fn color() -> Option<String> {
+    env::var(variable_of("color")).ok()
+}
+
 /// The arguments, and where those come from that were not typed.
 pub(super) struct Completed {
     pub(super) arguments: Vec<OsString>,
@@ -83,11 +89,11 @@ pub(super) fn complete(command: &Command, typed: Vec<OsString>) -> Result<Comple
     };
     let variables = variables();
     let default = default_file();
-    let is_own = |typed: &OsString| {
+    let says_where = |typed: &OsString| {
         let typed = typed.to_string_lossy();
         typed.starts_with("--config") || typed.starts_with("--profile")
     };
-    if variables.is_empty() && default.is_none() && !completed.arguments.iter().any(is_own) {
+    if variables.is_empty() && default.is_none() && !completed.arguments.iter().any(says_where) {
         return Ok(completed);
     }
     // What is wrong with the arguments is found when they are complete.
@@ -100,15 +106,15 @@ pub(super) fn complete(command: &Command, typed: Vec<OsString>) -> Result<Comple
     let Some((command_run, matches)) = innermost(&command, &matches) else {
         return Ok(completed);
     };
+    // Whatever is wrong with a configuration, a shell's start is not to be.
+    if ["completions", "man"].contains(&command_run.get_name()) {
+        return Ok(completed);
+    }
     let known = known(&command);
-    warn_of_unknown(&variables, &known, matches);
     let layers = Layers::read(variables, default, &known, matches)?;
     let mut additions = Vec::new();
     for flag in command_run.get_arguments() {
-        let Some(name) = flag
-            .get_long()
-            .filter(|name| known.iter().any(|one| one == name))
-        else {
+        let Some(name) = flag.get_long().filter(|name| !is_own(name)) else {
             continue;
         };
         let source = matches.value_source(flag.get_id().as_str());
@@ -119,6 +125,10 @@ pub(super) fn complete(command: &Command, typed: Vec<OsString>) -> Result<Comple
             additions.extend(arguments);
             completed.added.push((format!("--{name}"), origin));
         }
+    }
+    let is_typed = matches.try_get_one::<bool>("quiet").ok().flatten() == Some(&true);
+    if !is_typed && !additions.iter().any(|addition| addition == "--quiet") {
+        layers.warn_of_unknown(&known);
     }
     // What stands behind `--` is no flag.
     let arguments = &mut completed.arguments;
@@ -172,20 +182,52 @@ impl Layers {
 
     /// The arguments that give this flag what is said of it, and where that is said.
     fn find(&self, flag: &Arg, name: &str) -> Result<Option<(Vec<OsString>, String)>, Failure> {
-        if let Some(value) = variable(&self.variables, name) {
-            let origin = format!("the variable {}", variable_of(name));
-            return Ok(Some((from_variable(flag, name, value)?, origin)));
+        let names = names(flag);
+        let mut variables = names
+            .iter()
+            .map(|name| (*name, variable(&self.variables, name)));
+        if let Some((said, Some(value))) = variables.find(|(_, value)| value.is_some()) {
+            let said = variable_of(said);
+            let arguments = from_variable(flag, name, &said, value)?;
+            return Ok(Some((arguments, format!("the variable {said}"))));
         }
         let Some(file) = &self.file else {
             return Ok(None);
         };
         let mut tables = self.profile.iter().chain([&file.table]);
-        let Some(value) = tables.find_map(|table| table.get(name)) else {
+        let found = tables.find_map(|table| names.iter().find_map(|name| table.get(*name)));
+        let Some(value) = found else {
             return Ok(None);
         };
         let origin = file.path.display().to_string();
         Ok(Some((from_file(flag, name, value, file)?, origin)))
     }
+
+    fn warn_of_unknown(&self, known: &[String]) {
+        let output = Output {
+            json: false,
+            quiet: false,
+            verbosity: 0,
+        };
+        let places = ["config", PROFILES].map(variable_of);
+        for (name, _) in &self.variables {
+            let is_known = known.iter().any(|flag| variable_of(flag) == *name);
+            if !is_known && !places.contains(name) {
+                let flag = name[PREFIX.len()..].to_lowercase().replace('_', "-");
+                let nearest = nearest(&flag, known.iter()).map(variable_of);
+                output.warning(&format!(
+                    "the variable {name} is no flag's; the nearest is {}",
+                    nearest.unwrap_or_default()
+                ));
+            }
+        }
+    }
+}
+
+/// A flag's own name and its others.
+fn names(flag: &Arg) -> Vec<&str> {
+    let aliases = flag.get_all_aliases().unwrap_or_default();
+    flag.get_long().into_iter().chain(aliases).collect()
 }
 
 /// The variables that are set to something and whose names begin as a flag's does.
@@ -213,7 +255,11 @@ fn default_file() -> Option<PathBuf> {
         .filter(|folder| folder.is_absolute())
         .or_else(|| folder("HOME").map(|home| home.join(".config")))?;
     let file = folder.join("sensor-license/config.toml");
-    file.exists().then_some(file)
+    match file.symlink_metadata() {
+        Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => None,
+        // Reading it says what is wrong.
+        _ => Some(file),
+    }
 }
 
 /// The command that is run, and what was typed for it.
@@ -239,13 +285,13 @@ fn is_own(flag: &str) -> bool {
 
 /// The names of all commands' flags.
 fn known(command: &Command) -> Vec<String> {
-    let flags = command.get_arguments().filter_map(Arg::get_long);
-    let mut names: Vec<_> = flags.map(ToOwned::to_owned).collect();
-    names.extend(command.get_subcommands().flat_map(known));
-    names.retain(|flag| !is_own(flag));
-    names.sort_unstable();
-    names.dedup();
-    names
+    let flags = command.get_arguments().flat_map(names);
+    let mut all: Vec<_> = flags.map(ToOwned::to_owned).collect();
+    all.extend(command.get_subcommands().flat_map(known));
+    all.retain(|flag| !is_own(flag));
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k String>) -> Option<&'k str> {
@@ -253,27 +299,6 @@ fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k String>) -> Option<&'
     known
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
         .map(String::as_str)
-}
-
-fn warn_of_unknown(variables: &[(String, OsString)], known: &[String], matches: &ArgMatches) {
-    let is_set = |flag| matches.try_get_one::<bool>(flag).ok().flatten() == Some(&true);
-    let output = Output {
-        json: false,
-        quiet: is_set("quiet"),
-        verbosity: 0,
-    };
-    let places = ["config", PROFILES].map(variable_of);
-    for (name, _) in variables {
-        let is_known = known.iter().any(|flag| variable_of(flag) == *name);
-        if !is_known && !places.contains(name) {
-            let flag = name[PREFIX.len()..].to_lowercase().replace('_', "-");
-            let nearest = nearest(&flag, known.iter()).map(variable_of);
-            output.warning(&format!(
-                "the variable {name} is no flag's; the nearest is {}",
-                nearest.unwrap_or_default()
-            ));
-        }
-    }
 }
 
 fn takes_value(flag: &Arg) -> bool {
@@ -306,11 +331,15 @@ fn switch(flag: &Arg, name: &str, text: &str) -> Option<Vec<OsString>> {
 }
 
 /// A variable of a repeatable flag holds a value a line.
-fn from_variable(flag: &Arg, name: &str, value: &OsStr) -> Result<Vec<OsString>, Failure> {
+fn from_variable(
+    flag: &Arg,
+    name: &str,
+    variable: &str,
+    value: &OsStr,
+) -> Result<Vec<OsString>, Failure> {
     if !takes_value(flag) {
         let times = value.to_str().and_then(|text| switch(flag, name, text));
         return times.ok_or_else(|| {
-            let variable = variable_of(name);
             let message = format!("the variable {variable} is neither true nor false");
             Failure::usage_hint(message, format!("{variable}=true"))
         });
