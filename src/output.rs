@@ -40,8 +40,13 @@ impl Output {
 
     /// Data and nothing else. Returns the exit code.
     pub(crate) fn print(text: &str) -> u8 {
-        match Self::data(text) {
-            Ok(()) => 0,
+        Self::ended(Self::data(text), 0)
+    }
+
+    /// The exit code, which is another where data could not be written.
+    fn ended(written: Result<(), Failure>, code: u8) -> u8 {
+        match written {
+            Ok(()) => code,
             Err(failure) => {
                 Self::error(&failure);
                 failure.exit_code
@@ -129,13 +134,7 @@ impl Output {
         } else {
             Self::data(&text())
         };
-        match written {
-            Ok(()) => code,
-            Err(failure) => {
-                Self::error(&failure);
-                failure.exit_code
-            }
-        }
+        Self::ended(written, code)
     }
 
     /// Shows on a terminal how many of so many records are done.

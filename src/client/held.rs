@@ -1,5 +1,5 @@
-//! Small writes are gathered, so that fewer packets go out: each costs this side, and the other, as
-//! much as the cryptography in it.
+//! Small writes are gathered, so that fewer packets go out: each is a system call here and may wake
+//! the other side.
 
 use std::{
     io,
