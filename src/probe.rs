@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::uri::PathAndQuery;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     client::{CallError, Client, ConnectError, Finding, Target},
     tls::{self, Inspected, Proof},
+    wire::Contract,
 };
 
 /// What was found on the way.
@@ -72,11 +72,11 @@ pub(crate) struct Answers {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Goes the way.
-pub(crate) async fn probe(target: &Target, path: &PathAndQuery) -> Probe {
+pub(crate) async fn probe(target: &Target, contract: &Contract) -> Probe {
     let clock = RefCell::new(Instant::now());
     let passed = RefCell::new(Vec::new());
     let lap = || clock.replace(Instant::now()).elapsed();
-    let connected = Client::connect(target, path, &|finding| {
+    let connected = Client::connect(target, contract, &|finding| {
         let took = lap();
         passed.borrow_mut().push(Passed { finding, took });
     })

@@ -62,6 +62,7 @@ fn every_command_of_the_readme_works() {
     let client = support::self_signed(folder.path(), "client", &support::params(Some("cron"), &[]));
     assert!(client.key.exists());
     write("token", "s3cret\n");
+    write("license.proto", include_str!("../proto/sensor.proto"));
     write("licenses.csv", "device_token,expire_time\na,4070908800\n");
     let mut export = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut export, b"until;id\n4070908800000;a\n").expect("written");

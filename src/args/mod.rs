@@ -2,6 +2,7 @@
 
 mod color;
 mod configuration;
+mod connection;
 mod generated;
 mod typed;
 mod values;
@@ -13,22 +14,19 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::{
     batch::Limits,
     command::{
-        self, Connection, Guards, InputPlan, MetadataPlan, Security, Timeouts,
+        self, Guards, InputPlan,
         push::{Destination, DryRun, LedgerPlan},
         serve,
     },
     delivery::Policy,
     failure::Failure,
     output::Output,
-    proxy::Proxies,
     receiver::Behaviour,
     record::{TimeRules, TimeUnit, TokenEncoding},
     source::{FieldRef, Format, OnDuplicate, Options, Origin},
 };
-use typed::{
-    Cli, Command, ConnectionArgs, InputArgs, LedgerCommand, OutputArgs, PushArgs, ServeArgs,
-    ShapeArgs,
-};
+use connection::{connection, timeouts};
+use typed::{Cli, Command, InputArgs, LedgerCommand, OutputArgs, PushArgs, ServeArgs, ShapeArgs};
 
 /// What to do.
 pub(crate) enum Plan {
@@ -126,6 +124,12 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
         }
         Destination::Rehearsal
     } else {
+        if args.connection.reflection && args.delivery.dry_run {
+            return Err(Failure::usage_hint(
+                "--dry-run contacts no server, and --reflection asks it for its contract",
+                "--proto FILE or --protoset FILE tells the contract without the server",
+            ));
+        }
         Destination::Server(Box::new(connection(args.connection)?))
     };
     let delivery = args.delivery;
@@ -173,78 +177,6 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
         progress: args.progress == typed::ShowProgress::Auto && args.verbose == 0,
         output,
     })
-}
-
-fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
-    let endpoint = args.server.ok_or_else(|| {
-        // Clap demands it before.
-        Failure::usage_hint("no server", "--server HOST:PORT")
-    })?;
-    Ok(Connection {
-        endpoint,
-        security: if args.plaintext {
-            Security::Plaintext
-        } else {
-            Security::Tls {
-                anchors: args.cacert,
-                identity: args.cert.zip(args.key),
-                insecure: args.insecure,
-                allow_common_name: args.allow_common_name,
-            }
-        },
-        server_name: args.servername,
-        authority: args.authority,
-        metadata: MetadataPlan {
-            headers: args.header,
-            bearer_token_file: args.bearer_token_file,
-        },
-        user_agent: args.user_agent,
-        gzip: args.compress.is_some(),
-        proxies: Proxies {
-            flag: args.proxy,
-            environment: variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
-            exceptions: variable(&["NO_PROXY", "no_proxy"])
-                .map(|(_, value)| value)
-                .unwrap_or_default(),
-        },
-        keepalive: args.keepalive_time,
-        method: args.method,
-    })
-}
-
-/// The first of these that is set to anything.
-fn variable(names: &[&'static str]) -> Option<(&'static str, String)> {
-    names.iter().find_map(|name| {
-        let value = std::env::var(name).ok()?;
-        (!value.is_empty()).then_some((*name, value))
-    })
-}
-
-fn timeouts(args: &ConnectionArgs) -> Timeouts {
-    Timeouts {
-        connect: args.connect_timeout,
-        request: args.timeout,
-    }
-}
-
-impl ConnectionArgs {
-    fn names_a_server(&self) -> bool {
-        self.server.is_some()
-            || !self.cacert.is_empty()
-            || self.cert.is_some()
-            || self.servername.is_some()
-            || self.authority.is_some()
-            || self.insecure
-            || self.allow_common_name
-            || self.plaintext
-            || !self.header.is_empty()
-            || self.bearer_token_file.is_some()
-            || self.user_agent.is_some()
-            || self.compress.is_some()
-            || self.proxy.is_some()
-            || self.keepalive_time.is_some()
-            || self.method.is_some()
-    }
 }
 
 fn input(args: InputArgs) -> Result<InputPlan, Failure> {

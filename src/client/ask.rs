@@ -8,32 +8,83 @@ use tonic_health::pb::{
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
-use super::Client;
+use super::{CallError, Client, explain};
+
+/// What server reflection is asked (gRPC doc/server-reflection.md).
+#[derive(Clone, Debug)]
+pub(super) enum Question {
+    Services,
+    /// The file that declares a service.
+    Symbol(String),
+    /// A file by its name.
+    File(String),
+}
+
+/// What it answers.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Services(Vec<String>),
+    /// Encoded `google.protobuf.FileDescriptorProto`s.
+    Files(Vec<prost::bytes::Bytes>),
+    /// It has no answer; a gRPC status and a text.
+    Refused(i32, String),
+    /// Something that was not asked.
+    Other,
+}
+
+/// A version of the reflection protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V1,
+    V1Alpha,
+}
+
+/// The largest answer, in bytes.
+pub(super) const LARGEST_ANSWER: usize = 16 << 20;
 
 /// Asks in one version of the protocol. The versions' messages differ in their types alone.
-macro_rules! list_services {
-    ($client:expr, $version:ident) => {{
+macro_rules! asked {
+    ($client:expr, $version:ident, $question:expr) => {{
         use $version::{
             ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
             server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
         };
-        let request = ServerReflectionRequest {
-            message_request: Some(MessageRequest::ListServices(String::new())),
+        let message_request = Some(match $question {
+            Question::Services => MessageRequest::ListServices(String::new()),
+            Question::Symbol(name) => MessageRequest::FileContainingSymbol(name),
+            Question::File(name) => MessageRequest::FileByFilename(name),
+        });
+        let messages = tokio_stream::once(ServerReflectionRequest {
+            message_request,
             ..ServerReflectionRequest::default()
-        };
+        });
+        let mut request = tonic::Request::new(messages);
+        request.set_timeout($client.call.timeout);
+        let transport = $client.transport();
+        let seen = std::sync::Arc::clone(&transport.seen);
         let mut client =
-            ServerReflectionClient::with_origin($client.transport(), $client.call.origin.clone());
-        let request = tokio_stream::once(request);
-        match client.server_reflection_info(request).await {
-            Ok(answers) => answers.into_inner().message().await.map(|answer| {
-                match answer.and_then(|answer| answer.message_response) {
-                    Some(MessageResponse::ListServicesResponse(list)) => {
-                        Some(list.service.into_iter().map(|one| one.name).collect())
-                    }
-                    _ => None,
-                }
-            }),
+            ServerReflectionClient::with_origin(transport, $client.call.origin.clone())
+                .max_decoding_message_size(LARGEST_ANSWER);
+        let answer = match client.server_reflection_info(request).await {
+            Ok(answers) => answers.into_inner().message().await,
             Err(status) => Err(status),
+        };
+        match answer.map(|answer| answer.and_then(|answer| answer.message_response)) {
+            Ok(Some(MessageResponse::ListServicesResponse(list))) => Ok(Answer::Services(
+                list.service.into_iter().map(|one| one.name).collect(),
+            )),
+            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => Ok(Answer::Files(
+                files
+                    .file_descriptor_proto
+                    .into_iter()
+                    .map(Into::into)
+                    .collect(),
+            )),
+            Ok(Some(MessageResponse::ErrorResponse(error))) => {
+                Ok(Answer::Refused(error.error_code, error.error_message))
+            }
+            Ok(_) => Ok(Answer::Other),
+            Err(status) => Err(seen.failure(&status)),
         }
     }};
 }
@@ -48,20 +99,51 @@ impl Client {
         Some(answer.into_inner().status())
     }
 
-    /// The services that server reflection lists (gRPC doc/server-reflection.md); `None` where the
-    /// server has no reflection.
+    /// The services that server reflection lists; `None` where the server has no reflection.
     pub(crate) async fn services(&self, patience: Duration) -> Option<Vec<String>> {
-        tokio::time::timeout(patience, async {
-            match list_services!(self, v1) {
-                // Many servers speak the version before alone.
-                Err(status) if status.code() == Code::Unimplemented => {
-                    list_services!(self, v1alpha)
-                }
-                listed => listed,
+        let mut version = Version::V1;
+        let asked = self.ask(&mut version, Question::Services);
+        match tokio::time::timeout(patience, asked).await.ok()?.ok()? {
+            Answer::Services(services) => Some(services),
+            _ => None,
+        }
+    }
+
+    /// Asks in this version, and in the one before where the server does not know it: many speak that
+    /// alone.
+    ///
+    /// # Errors
+    ///
+    /// How the call ended.
+    pub(super) async fn ask(
+        &self,
+        version: &mut Version,
+        question: Question,
+    ) -> Result<Answer, CallError> {
+        if *version == Version::V1 {
+            match self.ask_in(Version::V1, question.clone()).await {
+                Err(CallError::Status {
+                    code: Code::Unimplemented,
+                    ..
+                }) => *version = Version::V1Alpha,
+                answer => return answer,
             }
-        })
-        .await
-        .ok()?
-        .ok()?
+        }
+        self.ask_in(Version::V1Alpha, question).await
+    }
+
+    async fn ask_in(&self, version: Version, question: Question) -> Result<Answer, CallError> {
+        let limit = self.call.timeout;
+        let asked = async {
+            match version {
+                Version::V1 => asked!(self, v1, question),
+                Version::V1Alpha => asked!(self, v1alpha, question),
+            }
+        };
+        match tokio::time::timeout(limit, asked).await {
+            Ok(Err(error)) => Err(explain(error, self.connected.end.clone()).await),
+            Ok(answer) => answer,
+            Err(_) => Err(CallError::TimedOut(limit)),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod call;
+mod describe;
 mod dial;
 mod error;
 mod greeting;
@@ -15,19 +16,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Uri, uri::PathAndQuery};
+use http::{HeaderValue, Uri};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
 use call::{Seen, Transport};
+pub(crate) use describe::DescribeError;
 pub(crate) use dial::{Cause, ConnectError, Finding, Session, Stage};
 use dial::{Connected, Ended};
 pub(crate) use error::{Advice, CallError};
 
-use crate::{
-    endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls, wire::PushCodec,
-};
+use crate::{endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls, wire::Contract};
 
 /// How to reach a server.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ struct Call {
     user_agent: HeaderValue,
     metadata: Arc<Metadata>,
     gzip: bool,
-    path: PathAndQuery,
+    contract: Contract,
 }
 
 impl Client {
@@ -81,7 +81,7 @@ impl Client {
     /// The stage that failed, or that was under way when `connect_timeout` had passed.
     pub(crate) async fn connect(
         target: &Target,
-        path: &PathAndQuery,
+        contract: &Contract,
         watch: &dyn Fn(Finding),
     ) -> Result<Self, ConnectError> {
         let connected = dial::dial(target, watch).await?;
@@ -97,7 +97,7 @@ impl Client {
                 user_agent: target.user_agent.clone(),
                 metadata: Arc::new(target.metadata.clone()),
                 gzip: target.gzip,
-                path: path.clone(),
+                contract: contract.clone(),
             }),
         })
     }
@@ -184,7 +184,7 @@ impl Call {
         }
         grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
         let answer = grpc
-            .client_streaming(request, self.path.clone(), PushCodec)
+            .client_streaming(request, self.contract.path.clone(), self.contract.codec())
             .await;
         match answer {
             Ok(response) => seen.success(response.into_inner()),

@@ -11,6 +11,7 @@ use http::{
     uri::{Authority, PathAndQuery},
 };
 
+use super::contract::Schema;
 use crate::{
     client::Target,
     endpoint::Endpoint,
@@ -19,7 +20,6 @@ use crate::{
     output::Output,
     proxy::{Proxies, Proxy},
     tls::{self, ClientTls, Identity, PeerName, Trust},
-    wire::Contract,
 };
 
 /// How to reach the server, as it was asked for.
@@ -38,6 +38,7 @@ pub(crate) struct Connection {
     pub(crate) keepalive: Option<Duration>,
     /// The path of the call; the contract's own when `None`.
     pub(crate) method: Option<PathAndQuery>,
+    pub(crate) schema: Schema,
 }
 
 /// Where request metadata comes from. It is not shown, and so has no `Debug`.
@@ -137,15 +138,6 @@ impl Connection {
             proxy: self.proxy()?,
             keepalive: self.keepalive,
         })
-    }
-
-    /// What requests look like to this server.
-    pub(super) fn contract(&self) -> Contract {
-        let mut contract = Contract::built_in();
-        if let Some(method) = &self.method {
-            contract.path = method.clone();
-        }
-        contract
     }
 
     fn proxy(&self) -> Result<Option<Proxy>, Failure> {

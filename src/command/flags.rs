@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Connection, MetadataPlan, Security, Timeouts};
+use super::{Connection, MetadataPlan, Schema, Security, Timeouts};
 use crate::{
     failure::Mend,
     proxy::{Proxies, Proxy},
@@ -78,6 +78,7 @@ impl Connection {
         if let Some(interval) = self.keepalive {
             add("--keepalive-time", &millis(interval));
         }
+        self.schema.flags(&mut flags);
         self.security.flags(&mut flags);
         flags
     }
@@ -127,6 +128,25 @@ impl Security {
         }
         if *insecure {
             flags.push("--insecure".to_owned());
+        }
+    }
+}
+
+impl Schema {
+    fn flags(&self, flags: &mut Vec<String>) {
+        let mut add = |flag: &str, path: &Path| {
+            flags.extend([flag.to_owned(), path.to_string_lossy().into_owned()]);
+        };
+        match self {
+            Self::BuiltIn => {}
+            Self::Proto { file, import_paths } => {
+                add("--proto", file);
+                for folder in import_paths {
+                    add("--import-path", folder);
+                }
+            }
+            Self::Set(file) => add("--protoset", file),
+            Self::Reflection => flags.push("--reflection".to_owned()),
         }
     }
 }

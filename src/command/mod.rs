@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod connection;
+mod contract;
 mod flags;
 mod input;
 pub(crate) mod ledger;
@@ -11,4 +12,5 @@ mod rehearsal;
 pub(crate) mod serve;
 
 pub(crate) use connection::{Connection, MetadataPlan, Security, Timeouts, legal_authority};
+pub(crate) use contract::Schema;
 pub(crate) use input::{Guards, InputPlan};

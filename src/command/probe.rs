@@ -5,15 +5,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::uri::PathAndQuery;
 use tokio::runtime;
 
-use super::{Connection, Timeouts};
+use super::{
+    Connection, Timeouts,
+    contract::{Asking, Schema},
+};
 use crate::{
     client::Target,
-    failure::{Failure, Mend},
+    delivery::Policy,
+    failure::{Failure, Kind, Mend},
     output::Output,
     probe::{self, End, Probe},
     report::ProbeReport,
     signal::Signals,
     tls::ClientTls,
+    wire::Contract,
 };
 
 pub(crate) struct Plan {
@@ -30,21 +35,44 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
-    let contract = plan.connection.contract();
     let target = plan.connection.target(plan.timeouts)?;
-    let found = go(&target, &contract.path)?;
-    let failure = failure(&found, &target);
+    let asking = Asking {
+        target: &target,
+        policy: &Policy::ONCE,
+        end: None,
+        watch: &|_| {},
+    };
+    let contract = plan.connection.contract(&asking, plan.output);
+    let (contract, unknown) = match contract {
+        Ok(contract) => (contract, None),
+        // How far the way to a server goes that does not tell its contract is worth knowing.
+        Err(failure)
+            if plan.connection.schema == Schema::Reflection
+                && failure.kind != Kind::Interrupted =>
+        {
+            (Contract::built_in(), Some(failure))
+        }
+        Err(failure) => return Err(failure),
+    };
+    let found = go(&target, &contract)?;
+    let is_described = unknown.is_none();
+    let failure = match found.end {
+        End::NotConnected(_) => failure(&found, &target),
+        End::Called { .. } => unknown.or_else(|| failure(&found, &target)),
+    };
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let path = &contract.path;
     let mut report = ProbeReport::new(&found, &target, path, failure, now, plan.warn_days);
-    report.flags = flags(plan, &found, &target, path);
+    if is_described || matches!(found.end, End::NotConnected(_)) {
+        report.flags = flags(plan, &found, &target, path);
+    }
     Ok(report)
 }
 
-fn go(target: &Target, path: &PathAndQuery) -> Result<Probe, Failure> {
+fn go(target: &Target, contract: &Contract) -> Result<Probe, Failure> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -52,7 +80,7 @@ fn go(target: &Target, path: &PathAndQuery) -> Result<Probe, Failure> {
     let found = runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
         tokio::select! {
-            found = probe::probe(target, path) => Ok(found),
+            found = probe::probe(target, contract) => Ok(found),
             signal = signals.wait() => Err(Failure::stopped(signal)),
         }
     });

@@ -3,6 +3,7 @@
 //! Tokens are unique in a push, so that the order in which requests arrive does not matter: this
 //! is what lets several be in flight, and lets one be sent again behind later ones.
 
+mod describe;
 mod line;
 mod outcome;
 mod pace;
@@ -23,15 +24,16 @@ use tokio::{
     task::JoinSet,
 };
 
+pub(crate) use self::{
+    describe::{Undescribed, describe},
+    outcome::{Delivery, End, OutputFailed, Why, Witness},
+    policy::Policy,
+    server::{Exchange, Remote, Server},
+};
 use self::{
     line::Line,
     pace::{Pace, Pass},
     policy::{Again, FREE_TRIES, Throttle, again},
-};
-pub(crate) use self::{
-    outcome::{Delivery, End, OutputFailed, Why, Witness},
-    policy::Policy,
-    server::{Exchange, Remote, Server},
 };
 use crate::{
     batch::{Batch, Batches},

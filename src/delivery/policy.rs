@@ -29,6 +29,21 @@ pub(crate) struct Policy {
     pub(crate) jitter: fn(Duration) -> Duration,
 }
 
+impl Policy {
+    /// One try, for what is not a push.
+    pub(crate) const ONCE: Self = Self {
+        concurrency: 1,
+        retries: 0,
+        delay: Duration::ZERO,
+        max_delay: Duration::ZERO,
+        ok_codes: Vec::new(),
+        isolate: false,
+        rate: None,
+        deadline: None,
+        jitter: |longest| longest,
+    };
+}
+
 /// What a failed try means for its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {

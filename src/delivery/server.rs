@@ -3,10 +3,12 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use http::uri::PathAndQuery;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::client::{CallError, Client, ConnectError, Finding, Target};
+use crate::{
+    client::{CallError, Client, ConnectError, Finding, Target},
+    wire::Contract,
+};
 
 /// Something that can be connected to.
 pub(crate) trait Server {
@@ -29,7 +31,7 @@ pub(crate) trait Exchange {
 /// The server of a push.
 pub(crate) struct Remote<'t> {
     pub(crate) target: &'t Target,
-    pub(crate) path: &'t PathAndQuery,
+    pub(crate) contract: &'t Contract,
     /// Is told what each stage of the way comes to.
     pub(crate) watch: &'t dyn Fn(Finding),
 }
@@ -38,7 +40,7 @@ impl Server for Remote<'_> {
     type Connection = Client;
 
     async fn connect(&self) -> Result<Client, ConnectError> {
-        Client::connect(self.target, self.path, self.watch).await
+        Client::connect(self.target, self.contract, self.watch).await
     }
 }
 

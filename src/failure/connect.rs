@@ -115,7 +115,7 @@ impl Failure {
                 .hint("a proxy or another server may answer at this address"),
             CallError::Malformed(reason) => failed(Code::Internal)
                 .cause(format!("the response can't be decoded: {reason}"))
-                .hint("the server's contract may differ from proto/sensor.proto"),
+                .hint("the server's contract may be another: --proto, --protoset or --reflection takes it"),
             CallError::NoMessage => failed(Code::Unknown).cause("OK without a response message"),
             CallError::NoStatus => failed(Code::Unknown).cause("the response has no grpc-status"),
             CallError::UnknownStatus(found) => {
@@ -254,7 +254,7 @@ fn status(server: &str, code: Code, message: &str) -> Failure {
     match code {
         Code::Unavailable => failure.hint("run it again later"),
         Code::Unimplemented | Code::NotFound => {
-            failure.hint("the server does not know this call: check the address and the contract")
+            failure.hint("the server does not know this call: check the address; --proto, --protoset or --reflection takes its contract")
         }
         Code::DeadlineExceeded => failure.hint("--timeout gives the server longer"),
         Code::ResourceExhausted | Code::OutOfRange => {
@@ -265,7 +265,7 @@ fn status(server: &str, code: Code, message: &str) -> Failure {
 }
 
 /// The names of the gRPC specification (doc/statuscodes.md).
-fn name(code: Code) -> &'static str {
+pub(super) fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -9,6 +9,7 @@ use crate::{
         Class, Counts, Excerpt, Field, JsonKind, LARGEST_RECORD, Lookalike, Position, Problem,
         ProblemKind, Validated,
     },
+    wire::Unfit,
 };
 
 impl Failure {
@@ -264,6 +265,13 @@ fn what(kind: &ProblemKind) -> String {
         ProblemKind::TooLarge { bytes, limit } => {
             format!("the record takes {bytes} bytes of a request, --batch-bytes allows {limit}")
         }
+        ProblemKind::Unfit(Unfit::NotText) => {
+            plain("the token is not UTF-8, and the server's contract has a string for it")
+        }
+        ProblemKind::Unfit(Unfit::TooLate(latest)) => format!(
+            "the expire time is later than {}, the last one that the type in the server's contract holds",
+            date(i64::from(latest.as_unix()))
+        ),
     }
 }
 

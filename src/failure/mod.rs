@@ -6,6 +6,7 @@ mod connect;
 mod input;
 mod ledger;
 mod mend;
+mod schema;
 mod tls;
 
 use std::{fmt, io, path::Path};

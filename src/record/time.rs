@@ -63,7 +63,6 @@ impl ExpireTime {
     /// What stands where no time is wanted.
     pub(crate) const EPOCH: Self = Self(0);
 
-    #[cfg(test)]
     pub(crate) const fn from_unix(seconds: u32) -> Self {
         Self(seconds)
     }

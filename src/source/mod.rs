@@ -1,5 +1,6 @@
 //! Bytes to records, with a position on every error.
 
+mod class;
 mod compression;
 mod content;
 mod csv;
@@ -20,14 +21,13 @@ mod tests;
 mod validate;
 mod window;
 
+pub(crate) use class::Class;
 pub(crate) use content::Origin;
 pub(crate) use duplicates::OnDuplicate;
 pub(crate) use expiry::{Expiry, HORIZONS};
 pub use options::Format;
 pub(crate) use options::{FieldRef, Options, Pointer};
-pub(crate) use problem::{
-    Class, Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind,
-};
+pub(crate) use problem::{Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind};
 pub(crate) use records::Records;
 pub(crate) use validate::{Counts, RequestLimit, Rules, Validated, validate};
 

@@ -2,7 +2,10 @@
 
 use std::{fmt, io, sync::Arc};
 
-use crate::record::{ExpireTime, TimeError, TokenError};
+use crate::{
+    record::{ExpireTime, TimeError, TokenError},
+    wire::Unfit,
+};
 
 /// Where a record stands in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,57 +242,8 @@ pub(crate) enum ProblemKind {
         bytes: usize,
         limit: usize,
     },
-}
-
-/// Kinds of bad records, for counting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
-    Document,
-    Shape,
-    Token,
-    Time,
-    Duplicate,
-    Size,
-}
-
-impl ProblemKind {
-    pub(crate) fn class(&self) -> Class {
-        match self {
-            Self::Unreadable(_)
-            | Self::Directory
-            | Self::Lookalike(_)
-            | Self::Changed
-            | Self::Truncated
-            | Self::Archive(_)
-            | Self::NoDocument
-            | Self::NotList { .. }
-            | Self::NoList { .. }
-            | Self::SecondDocument
-            | Self::NoPointer
-            | Self::NoRequest
-            | Self::NoHeader
-            | Self::NoColumn { .. } => Class::Document,
-            Self::Syntax(_)
-            | Self::MissingField { .. }
-            | Self::Spellings { .. }
-            | Self::Ragged { .. }
-            | Self::LoneCarriageReturn
-            | Self::BareQuote
-            | Self::Nul
-            | Self::NotUtf8 { .. }
-            | Self::NotObject { .. }
-            | Self::DuplicateKey(_)
-            | Self::SameField(_) => Class::Shape,
-            Self::WrongType { field, .. } => match field {
-                Field::Token => Class::Token,
-                Field::Time => Class::Time,
-            },
-            Self::Token { .. } => Class::Token,
-            Self::Time { .. } | Self::Past(_) => Class::Time,
-            Self::Conflict { .. } => Class::Duplicate,
-            Self::TooLarge { .. } | Self::TooLong => Class::Size,
-        }
-    }
+    /// It can't be put into a request of this server's.
+    Unfit(Unfit),
 }
 
 /// Names of one word are no longer than this ("devicetoken"), and neither are the words of others.

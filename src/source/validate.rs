@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc};
 
 use super::{
+    class::Class,
     content::Origin,
     duplicates::{Comparison, Hashes, OnDuplicate, RecordSet, Verdict},
     expiry::Expiry,
@@ -10,10 +11,10 @@ use super::{
     input::{Input, Reader},
     options::Options,
     pieces::Share,
-    problem::{Class, Located, Position, Problem, ProblemKind},
+    problem::{Located, Position, Problem, ProblemKind},
     records::Records,
 };
-use crate::record::Record;
+use crate::{record::Record, wire::Unfit};
 
 /// What a record must be beyond being well-formed.
 pub(crate) struct Rules<'r> {
@@ -41,7 +42,10 @@ impl Default for Rules<'_> {
 }
 
 /// The most bytes that a record may add to a request, and how many it does add.
-pub(crate) type RequestLimit<'r> = (usize, &'r (dyn Fn(&Record<'_>) -> usize + Sync));
+pub(crate) type RequestLimit<'r> = (
+    usize,
+    &'r (dyn Fn(&Record<'_>) -> Result<usize, Unfit> + Sync),
+);
 
 /// What was found in all inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,8 +128,11 @@ impl Rules<'_> {
             return Some(ProblemKind::Past(record.expires));
         }
         let (limit, length) = self.request_limit?;
-        let bytes = length(record);
-        (bytes > limit).then_some(ProblemKind::TooLarge { bytes, limit })
+        match length(record) {
+            Ok(bytes) if bytes > limit => Some(ProblemKind::TooLarge { bytes, limit }),
+            Ok(_) => None,
+            Err(unfit) => Some(ProblemKind::Unfit(unfit)),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub(crate) mod described;
 pub(crate) mod faults;
 pub(crate) mod tls;
 

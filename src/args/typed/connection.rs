@@ -9,6 +9,7 @@ use crate::endpoint::Endpoint;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(in crate::args) struct ConnectionArgs {
     /// The server: HOST:PORT, [IPV6]:PORT, https://HOST[:PORT] or unix:PATH
     #[arg(
@@ -69,9 +70,26 @@ pub(in crate::args) struct ConnectionArgs {
     #[arg(long, value_name = "ENCODING")]
     pub(in crate::args) compress: Option<Compression>,
 
-    /// The path of the call [default: /Internal/UpdateSensorExpireTime]
+    /// The path of the call [default: /Internal/UpdateSensorExpireTime, or the contract's]
     #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::method)]
     pub(in crate::args) method: Option<http::uri::PathAndQuery>,
+
+    /// Take the contract from this .proto file: the call's path, and its messages' fields and types
+    /// [default: the built-in proto/sensor.proto]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["protoset", "reflection"])]
+    pub(in crate::args) proto: Option<PathBuf>,
+
+    /// Where to look for the .proto file's imports, before its own folder [repeatable]
+    #[arg(long, value_name = "DIR", requires = "proto")]
+    pub(in crate::args) import_path: Vec<PathBuf>,
+
+    /// Take the contract from this descriptor set, as protoc writes it, with its imports
+    #[arg(long, value_name = "FILE", conflicts_with = "reflection")]
+    pub(in crate::args) protoset: Option<PathBuf>,
+
+    /// Take the contract from the server, by gRPC server reflection
+    #[arg(long)]
+    pub(in crate::args) reflection: bool,
 
     /// Go through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT [default: HTTPS_PROXY or
     /// ALL_PROXY of the environment, but never to this machine itself; NO_PROXY limits both]

@@ -14,7 +14,7 @@ use tokio::runtime;
 
 use self::outputs::Outputs;
 pub(crate) use self::selection::{LedgerPlan, MaxChanges};
-use super::{Connection, InputPlan, Timeouts, input, rehearsal::Rehearsal};
+use super::{Connection, InputPlan, Timeouts, contract::Asking, input, rehearsal::Rehearsal};
 use crate::{
     batch::{Batches, Limits},
     client::Target,
@@ -94,10 +94,6 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
-    let contract = match &plan.destination {
-        Destination::Server(connection) => connection.contract(),
-        Destination::Rehearsal => Contract::built_in(),
-    };
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
         Destination::Rehearsal => {
@@ -105,6 +101,18 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
             summary.server = Some(rehearsal.endpoint.to_string());
             (rehearsal.target(plan.timeouts), Some(rehearsal))
         }
+    };
+    let contract = match &plan.destination {
+        Destination::Server(connection) => {
+            let asking = Asking {
+                target: &target,
+                policy: &plan.policy,
+                end: plan.max_time.map(|limit| (started + limit, limit)),
+                watch: &|finding| plan.output.detail(1, || report::way(&finding, &target)),
+            };
+            connection.contract(&asking, plan.output)?
+        }
+        Destination::Rehearsal => Contract::built_in(),
     };
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
@@ -155,7 +163,7 @@ fn send(
     };
     let server = Remote {
         target,
-        path: &contract.path,
+        contract,
         watch: &|finding| plan.output.detail(1, || report::way(&finding, target)),
     };
     let (to, mut requests) = delivery::channel();

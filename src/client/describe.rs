@@ -1,0 +1,127 @@
+//! A server's contract, in its own descriptors, by server reflection.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+use prost_types::FileDescriptorProto;
+
+use super::{
+    CallError, Client,
+    ask::{Answer, Question, Version},
+};
+use crate::wire;
+
+/// Why a server did not describe itself.
+#[derive(Clone, Debug)]
+pub(crate) enum DescribeError {
+    /// How the call ended.
+    Call(CallError),
+    /// The reflection has no answer; its gRPC status and its text.
+    Refused(i32, String),
+    /// What it answers is none.
+    Nonsense(String),
+}
+
+/// The most files that a server may describe itself in.
+const MOST_FILES: usize = 2000;
+
+/// The infrastructure of gRPC itself: reflection, health and the like.
+const OWN: &str = "grpc.";
+
+impl Client {
+    /// The files that declare a service, or all services where none is named, and those that they
+    /// import.
+    ///
+    /// # Errors
+    ///
+    /// Where the server does not say.
+    pub(crate) async fn describe(
+        &self,
+        service: Option<&str>,
+    ) -> Result<Vec<FileDescriptorProto>, DescribeError> {
+        let mut version = Version::V1;
+        let services = match service {
+            Some(service) => vec![service.to_owned()],
+            None => match self.answer(&mut version, Question::Services).await? {
+                Answer::Services(services) => services,
+                _ => return Err(nonsense("no list of services")),
+            },
+        };
+        let mut files = BTreeMap::new();
+        let mut refused = None;
+        for service in services.iter().filter(|name| !name.starts_with(OWN)) {
+            // A service that is listed need not be described.
+            match self
+                .take(&mut version, Question::Symbol(service.clone()), &mut files)
+                .await
+            {
+                Err(error @ DescribeError::Refused(..)) => refused = Some(error),
+                taken => taken?,
+            }
+        }
+        if let (true, Some(refused)) = (files.is_empty(), refused) {
+            return Err(refused);
+        }
+        self.take_imports(&mut version, &mut files).await?;
+        Ok(files.into_values().collect())
+    }
+
+    /// Servers may send what a file imports along with it, or wait to be asked.
+    async fn take_imports(
+        &self,
+        version: &mut Version,
+        files: &mut BTreeMap<String, FileDescriptorProto>,
+    ) -> Result<(), DescribeError> {
+        loop {
+            let missing = files
+                .values()
+                .flat_map(|file| &file.dependency)
+                .find(|name| !files.contains_key(*name) && !wire::is_well_known(name));
+            let Some(name) = missing.cloned() else {
+                return Ok(());
+            };
+            self.take(version, Question::File(name.clone()), files)
+                .await?;
+            if !files.contains_key(&name) {
+                return Err(nonsense(format!("another file in the place of {name}")));
+            }
+        }
+    }
+
+    /// Takes the files of an answer.
+    async fn take(
+        &self,
+        version: &mut Version,
+        question: Question,
+        files: &mut BTreeMap<String, FileDescriptorProto>,
+    ) -> Result<(), DescribeError> {
+        let Answer::Files(found) = self.answer(version, question).await? else {
+            return Err(nonsense("no descriptors"));
+        };
+        for encoded in found {
+            let file = FileDescriptorProto::decode(encoded)
+                .map_err(|error| nonsense(error.to_string()))?;
+            files.insert(file.name().to_owned(), file);
+            if files.len() > MOST_FILES {
+                return Err(nonsense(format!("more than {MOST_FILES} files")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(
+        &self,
+        version: &mut Version,
+        question: Question,
+    ) -> Result<Answer, DescribeError> {
+        match self.ask(version, question).await {
+            Ok(Answer::Refused(code, message)) => Err(DescribeError::Refused(code, message)),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(DescribeError::Call(error)),
+        }
+    }
+}
+
+fn nonsense(what: impl Into<String>) -> DescribeError {
+    DescribeError::Nonsense(what.into())
+}

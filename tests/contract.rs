@@ -1,0 +1,511 @@
+//! Servers whose contract differs from `proto/sensor.proto`.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use data_encoding::BASE64;
+use prost::Message;
+use serde_json::{Value, json};
+use support::{
+    Run,
+    described::{Described, Reflection, compile},
+    run, run_with_input,
+};
+use tempfile::TempDir;
+
+const INPUT: &[u8] = b"token,expire_time\nabc,1700000000\nd\xc3\xa9f,0\n";
+
+/// A contract, and what [`INPUT`] is in it.
+struct Case {
+    name: &'static str,
+    /// The file's, and of one that it imports.
+    proto: &'static str,
+    imported: &'static str,
+    /// The response that means success.
+    response: &'static [u8],
+    path: &'static str,
+    request: Value,
+}
+
+fn cases() -> Vec<Case> {
+    let bytes = |text: &str| BASE64.encode(text.as_bytes());
+    vec![
+        Case {
+            name: "a package, other numbers and types",
+            proto: r#"syntax = "proto3"; package acme.v1;
+                service Internal {
+                  rpc Other(Request) returns (Response);
+                  rpc UpdateSensorExpireTime(Request) returns (Response);
+                }
+                message Request { string tenant = 1; repeated Sensor sensor_expire = 300; }
+                message Sensor {
+                  string note = 1; int64 expire_time = 9; string device_token = 20; int64 size = 2;
+                }
+                message Response { string text = 1; sint32 code = 4; int32 count = 5; }"#,
+            imported: "",
+            response: b"\x0a\x02hi\x20\x00\x28\x02",
+            path: "/acme.v1.Internal/UpdateSensorExpireTime",
+            request: json!({"sensorExpire": [
+                {"deviceToken": "abc", "expireTime": "1700000000"},
+                {"deviceToken": "déf"},
+            ]}),
+        },
+        Case {
+            name: "a timestamp, and a record that is imported",
+            proto: r#"syntax = "proto3"; package acme;
+                import "other.proto"; import "google/protobuf/empty.proto";
+                service Licences { rpc UpdateSensorExpireTime(Push) returns (google.protobuf.Empty); }
+                message Push { repeated acme.common.Licence licences = 2; map<string, string> labels = 3; }"#,
+            imported: r#"syntax = "proto3"; package acme.common;
+                import "google/protobuf/timestamp.proto";
+                message Licence { bytes id = 16; google.protobuf.Timestamp until = 17; }"#,
+            response: b"",
+            path: "/acme.Licences/UpdateSensorExpireTime",
+            request: json!({"licences": [
+                {"id": bytes("abc"), "until": "2023-11-14T22:13:20Z"},
+                {"id": bytes("déf"), "until": "1970-01-01T00:00:00Z"},
+            ]}),
+        },
+        Case {
+            name: "proto2, where a zero is a value",
+            proto: r#"syntax = "proto2";
+                service Internal { rpc UpdateSensorExpireTime(R) returns (A); }
+                message R { repeated S sensorExpire = 1; }
+                message S { required bytes deviceToken = 1; required sfixed64 expireTime = 2; }
+                message A { required Result result = 1; }
+                enum Result { FINE = 0; BAD = 1; }"#,
+            imported: "",
+            response: b"\x08\x00",
+            path: "/Internal/UpdateSensorExpireTime",
+            request: json!({"sensorExpire": [
+                {"deviceToken": bytes("abc"), "expireTime": "1700000000"},
+                {"deviceToken": bytes("déf"), "expireTime": "0"},
+            ]}),
+        },
+        Case {
+            name: "no name in common",
+            proto: r#"syntax = "proto3"; package x;
+                service Reader { rpc List(Q) returns (stream Q); rpc Get(Q) returns (Q); }
+                service Writer { rpc Set(Many) returns (Q); }
+                message Q { uint64 n = 1; }
+                message Many { repeated One all = 1; }
+                message One { string who = 1; optional sint32 when = 2; }"#,
+            imported: "",
+            response: b"",
+            path: "/x.Writer/Set",
+            request: json!({"all": [
+                {"who": "abc", "when": 1_700_000_000},
+                {"who": "déf", "when": 0},
+            ]}),
+        },
+    ]
+}
+
+fn folder(case: &Case) -> TempDir {
+    protos(case.proto, case.imported)
+}
+
+fn protos(proto: &str, imported: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("main.proto"), proto).expect("written");
+    fs::write(folder.path().join("other.proto"), imported).expect("written");
+    folder
+}
+
+fn push(server: &Described, flags: &[&str], input: &[u8]) -> Run {
+    let flags = [
+        &[
+            "push",
+            "--plaintext",
+            "--output=json",
+            "-s",
+            &server.address,
+        ],
+        flags,
+    ];
+    run_with_input(flags.concat(), input)
+}
+
+/// The ways to tell the contract of the files in a folder.
+fn ways(folder: &Path) -> [(Reflection, Vec<String>); 5] {
+    let set = folder.join("set");
+    let pool = compile(folder, "main.proto");
+    fs::write(&set, pool.encode_to_vec()).expect("written");
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let proto = text(&folder.join("main.proto"));
+    [
+        (Reflection::None, vec!["--proto".into(), proto]),
+        (Reflection::None, vec!["--protoset".into(), text(&set)]),
+        (Reflection::V1, vec!["--reflection".into()]),
+        (Reflection::V1Alpha, vec!["--reflection".into()]),
+        (Reflection::Whole, vec!["--reflection".into()]),
+    ]
+}
+
+#[test]
+fn requests_are_what_the_contract_says_wherever_it_comes_from() {
+    for case in cases() {
+        let folder = folder(&case);
+        for (reflection, flags) in ways(folder.path()) {
+            let pool = compile(folder.path(), "main.proto");
+            let server = Described::start(pool, reflection, case.response);
+            let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+            push(&server, &flags, INPUT)
+                .exits(0)
+                .adds_up()
+                .counts("acknowledged", 2);
+            let expected = (case.path.to_owned(), case.request.clone());
+            assert_eq!(server.calls(), [expected], "{} by {flags:?}", case.name);
+        }
+    }
+}
+
+#[test]
+fn the_code_is_read_where_the_contract_has_it() {
+    for (case, response, code) in [
+        (0, &b"\x20\x0d\x28\x02"[..], "-7"),
+        (2, b"\x08\x01", "1"),
+        (3, b"\x08\x09", "9"),
+    ] {
+        let case = &cases()[case];
+        let folder = folder(case);
+        let pool = compile(folder.path(), "main.proto");
+        let server = Described::start(pool, Reflection::V1, response);
+        let run = push(&server, &["--reflection"], INPUT)
+            .exits(7)
+            .adds_up()
+            .counts("rejected", 2);
+        assert_eq!(run.json()["codes"], json!({ code: 1 }), "{}", case.name);
+        push(&server, &["--reflection", "--ok-code", code], INPUT).exits(0);
+    }
+}
+
+#[test]
+fn where_responses_have_no_code_it_is_said() {
+    for (case, is_said) in [(0, false), (1, true), (2, false)] {
+        let case = &cases()[case];
+        let folder = folder(case);
+        let proto = folder.path().join("main.proto");
+        let pool = compile(folder.path(), "main.proto");
+        let server = Described::start(pool, Reflection::None, case.response);
+        let flags = ["--proto", proto.to_str().expect("UTF-8")];
+        let run = push(&server, &flags, INPUT).exits(0);
+        assert_eq!(run.stderr.contains("no integer code"), is_said, "{run:#?}");
+    }
+}
+
+#[test]
+fn a_ledger_knows_what_was_sent_by_another_contract() {
+    let case = &cases()[1];
+    let folder = folder(case);
+    let pool = compile(folder.path(), "main.proto");
+    let server = Described::start(pool, Reflection::V1, case.response);
+    let ledger = folder.path().join("ledger");
+    let flags = ["--reflection", "--ledger", ledger.to_str().expect("UTF-8")];
+    push(&server, &flags, INPUT)
+        .exits(0)
+        .counts("acknowledged", 2);
+    push(&server, &flags, INPUT).exits(0).counts("unchanged", 2);
+    let changed = b"token,expire_time\nabc,1700000000\nd\xc3\xa9f,1\n";
+    push(&server, &flags, changed)
+        .exits(0)
+        .counts("unchanged", 1)
+        .counts("acknowledged", 1);
+    let (_, request) = server.calls().pop().expect("a call");
+    assert_eq!(request["licences"][0]["until"], "1970-01-01T00:00:01Z");
+}
+
+#[test]
+fn records_that_do_not_fit_are_refused_before_anything_is_sent() {
+    let case = &cases()[3];
+    let folder = folder(case);
+    let pool = compile(folder.path(), "main.proto");
+    let server = Described::start(pool, Reflection::V1, case.response);
+    let input = b"token,expire_time\n616263,1\nff00,1\n646566,2147483648\n";
+    let run = push(&server, &["--reflection", "--token-encoding=hex"], input)
+        .exits(4)
+        .adds_up()
+        .says("record 2, line 3: the token is not UTF-8")
+        .says("record 3, line 4: the expire time is later than 2038-01-19T03:14:07Z")
+        .says("1 bad token, 1 bad time");
+    assert_eq!(run.count("invalid"), 2);
+    assert_eq!(server.calls(), []);
+}
+
+#[test]
+fn imports_are_looked_for_where_import_path_says() {
+    let case = &cases()[1];
+    let folder = folder(case);
+    let pool = compile(folder.path(), "main.proto");
+    let server = Described::start(pool, Reflection::None, case.response);
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let (there, here) = (
+        elsewhere.path().join("other.proto"),
+        folder.path().join("other.proto"),
+    );
+    fs::rename(here, there).expect("moved");
+    let proto = folder.path().join("main.proto");
+    let proto = proto.to_str().expect("UTF-8");
+    push(&server, &["--proto", proto], INPUT)
+        .exits(2)
+        .says("main.proto:2:")
+        .says("import 'other.proto' not found")
+        .says("--import-path DIR");
+    let elsewhere = elsewhere.path().to_str().expect("UTF-8");
+    let flags = ["--proto", proto, "--import-path", elsewhere];
+    push(&server, &flags, INPUT).exits(0);
+    // A name as an import would have it.
+    let folder = folder.path().to_str().expect("UTF-8");
+    let flags = [
+        "--proto=main.proto",
+        "--import-path",
+        folder,
+        "--import-path",
+        elsewhere,
+    ];
+    push(&server, &flags, INPUT).exits(0);
+    assert_eq!(server.calls().len(), 2);
+}
+
+#[test]
+fn a_descriptor_set_of_an_edition_is_taken() {
+    let case = &cases()[0];
+    let folder = folder(case);
+    let pool = compile(folder.path(), "main.proto");
+    let mut files: Vec<_> = pool.file_descriptor_protos().cloned().collect();
+    for file in &mut files {
+        file.syntax = Some("editions".to_owned());
+    }
+    let set = prost_types::FileDescriptorSet { file: files };
+    let path = folder.path().join("set");
+    fs::write(&path, set.encode_to_vec()).expect("written");
+    let server = Described::start(pool, Reflection::None, case.response);
+    push(
+        &server,
+        &["--protoset", path.to_str().expect("UTF-8")],
+        INPUT,
+    )
+    .exits(0);
+    let (_, request) = server.calls().pop().expect("a call");
+    assert_eq!(request, case.request);
+}
+
+/// Files that tell no contract, with further flags, and what is said of them.
+fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
+    const HEAD: &str =
+        "syntax = \"proto3\"; message E {} message L { repeated E sensorExpire = 1; }
+        message S { bytes token = 1; uint32 expireTime = 2; } message R { repeated S s = 1; }\n";
+    let service = |methods: &str| format!("{HEAD}service Internal {{ {methods} }}");
+    let method = |request: &str| {
+        service(&format!(
+            "rpc UpdateSensorExpireTime({request}) returns (E);"
+        ))
+    };
+    let message = |fields: &str| {
+        format!(
+            "{}\nmessage X {{ repeated Y sensorExpire = 1; }} message Y {{ {fields} }}",
+            method("X")
+        )
+    };
+    vec![
+        (
+            "syntax = \"proto3\";\nmessage {}".to_owned(),
+            &[][..],
+            &[
+                "main.proto can't be compiled",
+                "main.proto:2:9: expected an identifier",
+            ][..],
+        ),
+        (
+            HEAD.to_owned(),
+            &[],
+            &[
+                "main.proto has no method UpdateSensorExpireTime",
+                "no method at all",
+            ],
+        ),
+        (
+            service("rpc A(E) returns (E); rpc B(E) returns (E);"),
+            &[],
+            &[
+                "has no method UpdateSensorExpireTime",
+                "it has /Internal/A, /Internal/B",
+                "--method",
+            ],
+        ),
+        (
+            service("rpc A(R) returns (E); rpc B(R) returns (E);"),
+            &[],
+            &[
+                "more than one method",
+                "/Internal/A, /Internal/B",
+                "--method",
+            ],
+        ),
+        (
+            method("R"),
+            &["--method=/Internal/Wrong"],
+            &[
+                "has no method /Internal/Wrong",
+                "it has /Internal/UpdateSensorExpireTime",
+            ],
+        ),
+        (
+            method("stream R"),
+            &[],
+            &[
+                "records don't fit into /Internal/UpdateSensorExpireTime",
+                "it streams",
+            ],
+        ),
+        (
+            method("E"),
+            &[],
+            &["E has no list of messages that can be the records: no field"],
+        ),
+        (
+            method("L"),
+            &[],
+            &["E has no bytes or string that can be the device token: no field"],
+        ),
+        (
+            message("int32 device_token = 1; bytes b = 2; uint32 expire_time = 3;"),
+            &[],
+            &[
+                "Y has no bytes or string",
+                "int32 device_token, bytes b, uint32 expire_time",
+            ],
+        ),
+        (
+            message("bytes device_token = 1; repeated uint32 expire_time = 3; bool on = 4;"),
+            &[],
+            &[
+                "Y has no integer and no google.protobuf.Timestamp",
+                "repeated uint32 expire_time",
+            ],
+        ),
+        (
+            message("bytes device_token = 1; double expire_time = 3;"),
+            &[],
+            &["double expire_time"],
+        ),
+        (
+            "syntax = \"proto2\"; service Internal { rpc UpdateSensorExpireTime(R) returns (R); }
+             message R { repeated S s = 1; required string tenant = 2; }
+             message S { optional bytes token = 1; optional int32 expire_time = 2; }"
+                .to_owned(),
+            &[],
+            &["R requires the field tenant"],
+        ),
+    ]
+}
+
+#[test]
+fn a_contract_that_can_not_be_had_is_explained() {
+    for (proto, flags, words) in unfit() {
+        let folder = protos(&proto, "");
+        let file = folder.path().join("main.proto");
+        let file = file.to_str().expect("UTF-8");
+        // Nothing listens there, and nothing is asked.
+        let refused = |flags: &[&str]| {
+            let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
+            let run = run([&args[..], flags].concat()).exits(2);
+            words.iter().fold(run, |run, words| run.says(words));
+        };
+        refused(&[&["--proto", file], flags].concat());
+    }
+}
+
+#[test]
+fn flags_that_name_no_contract_are_explained() {
+    for (flags, words) in [
+        (&["--proto=/nowhere/x.proto"][..], "/nowhere/x.proto"),
+        (&["--protoset=/nowhere/set"], "/nowhere/set can't be read"),
+        (
+            &["--protoset=proto/sensor.proto"],
+            "no whole set of descriptors",
+        ),
+        (&["--proto=a", "--protoset=b"], "cannot be used with"),
+        (&["--proto=a", "--reflection"], "cannot be used with"),
+        (&["--protoset=a", "--reflection"], "cannot be used with"),
+        (&["--import-path=a"], "--proto"),
+        (
+            &["--reflection", "--dry-run"],
+            "--dry-run contacts no server",
+        ),
+    ] {
+        let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
+        run([&args[..], flags].concat()).exits(2).says(words);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_tell_its_contract_is_explained() {
+    let case = &cases()[0];
+    let folder = folder(case);
+    let pool = || compile(folder.path(), "main.proto");
+    let silent = Described::start(pool(), Reflection::None, case.response);
+    push(&silent, &["--reflection"], INPUT)
+        .exits(64 + 12)
+        .says("has no server reflection")
+        .says("--proto FILE or --protoset FILE");
+    let open = Described::start(pool(), Reflection::V1, case.response);
+    push(
+        &open,
+        &["--reflection", "--method=/acme.v2.Internal/Set"],
+        INPUT,
+    )
+    .exits(64 + 5)
+    .says("its reflection answered NOT_FOUND")
+    .says("not \\u{1b}[31mhere");
+    push(
+        &open,
+        &["--reflection", "--method=/acme.v1.Internal/Set"],
+        INPUT,
+    )
+    .exits(2)
+    .says("has no method /acme.v1.Internal/Set")
+    .says("/acme.v1.Internal/UpdateSensorExpireTime");
+    push(
+        &open,
+        &["--reflection", "--method=/acme.v1.Internal/Other"],
+        INPUT,
+    )
+    .exits(0);
+    assert_eq!(silent.calls(), []);
+    assert_eq!(open.calls()[0].0, "/acme.v1.Internal/Other");
+    let args = [
+        "push",
+        "--plaintext",
+        "--reflection",
+        "--retry=1",
+        "--retry-delay=1ms",
+    ];
+    run([&args[..], &["-s", "127.0.0.1:1"]].concat())
+        .exits(5)
+        .says("could not be reached")
+        .says("tried 2 times");
+}
+
+#[test]
+fn probe_takes_the_same_contract() {
+    let case = &cases()[0];
+    let folder = folder(case);
+    let pool = || compile(folder.path(), "main.proto");
+    let server = Described::start(pool(), Reflection::V1, case.response);
+    let probe = |server: &Described, flags: &[&str]| {
+        let args = ["probe", "--plaintext", "--output=json", "-s"];
+        run([&args[..], &[&server.address], flags].concat())
+    };
+    let report = probe(&server, &["--reflection"]).exits(0).json();
+    let detail = report["stages"][5]["detail"].as_str().expect("text");
+    assert!(detail.starts_with(case.path), "{detail}");
+    let flags = report["flags"].as_array().expect("flags");
+    assert!(flags.contains(&json!("--reflection")), "{flags:?}");
+    let silent = Described::start(pool(), Reflection::None, case.response);
+    let report = probe(&silent, &["--reflection"]).exits(64 + 12).json();
+    assert_eq!(report["stages"][4]["ok"], true);
+    assert_eq!(report["stages"][5]["ok"], false);
+    assert_eq!(report["flags"], json!([]));
+}
