@@ -291,23 +291,26 @@ fn a_descriptor_set_of_an_edition_is_taken() {
     assert_eq!(request, case.request);
 }
 
+const HEAD: &str = "syntax = \"proto3\"; message E {} message L { repeated E sensorExpire = 1; }
+    message S { bytes token = 1; uint32 expireTime = 2; } message R { repeated S s = 1; }\n";
+
+fn service(methods: &str) -> String {
+    format!("{HEAD}service Internal {{ {methods} }}")
+}
+
+fn method(request: &str) -> String {
+    service(&format!(
+        "rpc UpdateSensorExpireTime({request}) returns (E);"
+    ))
+}
+
+fn record(fields: &str) -> String {
+    let service = method("X");
+    format!("{service} message X {{ repeated Y sensorExpire = 1; }} message Y {{ {fields} }}")
+}
+
 /// Files that tell no contract, with further flags, and what is said of them.
 fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
-    const HEAD: &str =
-        "syntax = \"proto3\"; message E {} message L { repeated E sensorExpire = 1; }
-        message S { bytes token = 1; uint32 expireTime = 2; } message R { repeated S s = 1; }\n";
-    let service = |methods: &str| format!("{HEAD}service Internal {{ {methods} }}");
-    let method = |request: &str| {
-        service(&format!(
-            "rpc UpdateSensorExpireTime({request}) returns (E);"
-        ))
-    };
-    let message = |fields: &str| {
-        format!(
-            "{}\nmessage X {{ repeated Y sensorExpire = 1; }} message Y {{ {fields} }}",
-            method("X")
-        )
-    };
     vec![
         (
             "syntax = \"proto3\";\nmessage {}".to_owned(),
@@ -370,7 +373,7 @@ fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
             &["E has no bytes or string that can be the device token: no field"],
         ),
         (
-            message("int32 device_token = 1; bytes b = 2; uint32 expire_time = 3;"),
+            record("int32 device_token = 1; bytes b = 2; uint32 expire_time = 3;"),
             &[],
             &[
                 "Y has no bytes or string",
@@ -378,7 +381,7 @@ fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
             ],
         ),
         (
-            message("bytes device_token = 1; repeated uint32 expire_time = 3; bool on = 4;"),
+            record("bytes device_token = 1; repeated uint32 expire_time = 3; bool on = 4;"),
             &[],
             &[
                 "Y has no integer and no google.protobuf.Timestamp",
@@ -386,7 +389,7 @@ fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
             ],
         ),
         (
-            message("bytes device_token = 1; double expire_time = 3;"),
+            record("bytes device_token = 1; double expire_time = 3;"),
             &[],
             &["double expire_time"],
         ),
