@@ -25,6 +25,11 @@ impl Connection {
             (Mend::ServerName(name), _) => mended.server_name = Some(name.clone()),
             (Mend::Method(path), _) => {
                 mended.method = path.parse().ok().or(mended.method);
+                // Another service's fields may have other numbers, and what a server does not know
+                // it passes over. It told its services, and so it tells their fields.
+                if mended.schema == Schema::BuiltIn {
+                    mended.schema = Schema::Reflection;
+                }
             }
             (
                 Mend::AllowCommonName,
