@@ -2,7 +2,8 @@
 
 Usage: run.py [--records N] [--runs N]. Needs what the README's build needs, python3-venv, and for Go its toolchain with the
 packages google.golang.org/grpc and google.golang.org/protobuf where GOPATH or /usr/share/gocode has them (Debian:
-golang-go, golang-google-grpc-dev, golang-github-golang-protobuf-1-5-dev, protobuf-compiler, protoc-gen-go-1-5).
+golang-go, golang-google-grpc-dev, golang-github-golang-protobuf-1-5-dev, protobuf-compiler, protoc-gen-go-1-5). The first `go`
+and `protoc-gen-go` of PATH are taken, and GOPATH comes before Debian's folder, so that a newer Go can be compared with.
 
 All clients run in turn against one receiver that costs next to nothing (sink.rs), over TLS on loopback, with requests of 10,000
 records of 32-byte tokens. Figures are of whole processes: wall time, the client's own CPU time, and its peak memory.
@@ -61,10 +62,21 @@ def go_client(target):
     generate = ["protoc", f"-I{ROOT / 'proto'}", f"--go_out={package / 'sensor'}"]
     generate += ["--go_opt=Msensor.proto=peers/sensor", "--go_opt=paths=source_relative", "sensor.proto"]
     subprocess.run(generate, check=True)
-    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": f"{path}:/usr/share/gocode"}
+    sources = [path, *filter(None, [os.environ.get("GOPATH")]), "/usr/share/gocode"]
+    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": ":".join(map(str, sources))}
     binary = path / "client"
     done = subprocess.run(["go", "build", "-o", binary, "."], cwd=package, env=environment)
+    grpc = next((version for source in sources if (version := grpc_version(source))), "")
+    subprocess.run(["go", "version"], check=True)
+    print(grpc, flush=True)
     return [installed(binary, target)] if done.returncode == 0 else None
+
+
+def grpc_version(source):
+    """The line of grpc-go's sources that says its version, where they are."""
+    file = pathlib.Path(source) / "src/google.golang.org/grpc/version.go"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line for line in lines if line.startswith("const Version")), None)
 
 
 def installed(binary, target):
