@@ -12,7 +12,7 @@ use tonic::Code;
 use super::super::*;
 use crate::{
     batch::Limits,
-    client::{Advice, Cause, ConnectError, Stage},
+    client::{Advice, Answer, Cause, ConnectError, Stage},
     endpoint::Endpoint,
     source::{Options, Origin, Rules, Validated, validate},
 };
@@ -89,27 +89,31 @@ impl Script {
 impl Server for Script {
     type Connection = Wire;
 
-    async fn connect(&self) -> Result<Wire, ConnectError> {
+    async fn connect(
+        &self,
+        _first: &Cell<Option<Bytes>>,
+    ) -> Result<(Wire, Option<Answer>), ConnectError> {
         let number = {
             let mut dials = self.dials.lock().expect("unbroken");
             dials.push(self.started.elapsed());
             dials.len()
         };
         let result = self.connects.lock().expect("unbroken").pop_front();
-        match result {
-            Some(Err(cause)) => Err(ConnectError {
+        if let Some(Err(cause)) = result {
+            return Err(ConnectError {
                 endpoint: Endpoint::parse("localhost:1").expect("an address"),
                 proxy: None,
                 stage: Stage::Tcp,
                 cause,
-            }),
-            Some(Ok(())) | None => Ok(Wire {
-                number,
-                replies: Arc::clone(&self.replies),
-                started: self.started,
-                seen: Arc::clone(&self.seen),
-            }),
+            });
         }
+        let wire = Wire {
+            number,
+            replies: Arc::clone(&self.replies),
+            started: self.started,
+            seen: Arc::clone(&self.seen),
+        };
+        Ok((wire, None))
     }
 }
 
