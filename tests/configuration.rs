@@ -457,3 +457,40 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
         "{failed:?}"
     );
 }
+
+#[test]
+fn a_contract_comes_from_the_place_that_counts_for_most() {
+    let (_folder, file) = config(
+        "proto = 'file.proto'\nimport-path = ['file']\n[profile.asks]\nprotoset = 'profile.set'\n",
+    );
+    let reflection = ("SENSOR_LICENSE_REFLECTION", "true");
+    let proto = ("SENSOR_LICENSE_PROTO", "variable.proto");
+    // Nothing listens there.
+    let base = ["push", "-s", "127.0.0.1:1", "--retry=0", "--config", &file];
+    for (flags, variables, exit, words) in [
+        (&[][..], &[][..], 2, "file.proto"),
+        (&["--profile=asks"], &[], 2, "profile.set can't be read"),
+        (
+            &["--profile=asks"],
+            &[reflection],
+            5,
+            "could not be reached",
+        ),
+        (&["--profile=asks"], &[proto], 2, "variable.proto"),
+        (&["--reflection"], &[proto], 5, "could not be reached"),
+        (
+            &["--protoset=typed.set"],
+            &[reflection],
+            2,
+            "typed.set can't be read",
+        ),
+        (&["--proto=typed.proto"], &[reflection], 2, "typed.proto"),
+    ] {
+        run(&[&base[..], flags].concat(), variables, RECORDS)
+            .exits(exit)
+            .says(words);
+    }
+    run(&base, &[reflection, proto], RECORDS)
+        .exits(2)
+        .says("cannot be used with");
+}

@@ -25,6 +25,8 @@ struct Case {
     /// The response that means success.
     response: &'static [u8],
     path: &'static str,
+    /// Whether the path must be named.
+    is_named: bool,
     request: Value,
 }
 
@@ -46,6 +48,7 @@ fn cases() -> Vec<Case> {
             imported: "",
             response: b"\x0a\x02hi\x20\x00\x28\x02",
             path: "/acme.v1.Internal/UpdateSensorExpireTime",
+            is_named: false,
             request: json!({"sensorExpire": [
                 {"deviceToken": "abc", "expireTime": "1700000000"},
                 {"deviceToken": "déf"},
@@ -62,6 +65,7 @@ fn cases() -> Vec<Case> {
                 message Licence { bytes id = 16; google.protobuf.Timestamp until = 17; }"#,
             response: b"",
             path: "/acme.Licences/UpdateSensorExpireTime",
+            is_named: false,
             request: json!({"licences": [
                 {"id": bytes("abc"), "until": "2023-11-14T22:13:20Z"},
                 {"id": bytes("déf"), "until": "1970-01-01T00:00:00Z"},
@@ -78,6 +82,7 @@ fn cases() -> Vec<Case> {
             imported: "",
             response: b"\x08\x00",
             path: "/Internal/UpdateSensorExpireTime",
+            is_named: false,
             request: json!({"sensorExpire": [
                 {"deviceToken": bytes("abc"), "expireTime": "1700000000"},
                 {"deviceToken": bytes("déf"), "expireTime": "0"},
@@ -94,6 +99,7 @@ fn cases() -> Vec<Case> {
             imported: "",
             response: b"",
             path: "/x.Writer/Set",
+            is_named: true,
             request: json!({"all": [
                 {"who": "abc", "when": 1_700_000_000},
                 {"who": "déf", "when": 0},
@@ -111,6 +117,14 @@ fn protos(proto: &str, imported: &str) -> TempDir {
     fs::write(folder.path().join("main.proto"), proto).expect("written");
     fs::write(folder.path().join("other.proto"), imported).expect("written");
     folder
+}
+
+impl Case {
+    /// The flags, and that for the path where it must be named.
+    fn flags<'f>(&self, flags: &[&'f str]) -> Vec<&'f str> {
+        let named = self.is_named.then_some(["--method", self.path]);
+        [flags, named.as_ref().map_or(&[], |named| &named[..])].concat()
+    }
 }
 
 fn push(server: &Described, flags: &[&str], input: &[u8]) -> Run {
@@ -151,6 +165,7 @@ fn requests_are_what_the_contract_says_wherever_it_comes_from() {
             let pool = compile(folder.path(), "main.proto");
             let server = Described::start(pool, reflection, case.response);
             let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+            let flags = case.flags(&flags);
             push(&server, &flags, INPUT)
                 .exits(0)
                 .adds_up()
@@ -172,12 +187,13 @@ fn the_code_is_read_where_the_contract_has_it() {
         let folder = folder(case);
         let pool = compile(folder.path(), "main.proto");
         let server = Described::start(pool, Reflection::V1, response);
-        let run = push(&server, &["--reflection"], INPUT)
+        let run = push(&server, &case.flags(&["--reflection"]), INPUT)
             .exits(7)
             .adds_up()
             .counts("rejected", 2);
         assert_eq!(run.json()["codes"], json!({ code: 1 }), "{}", case.name);
-        push(&server, &["--reflection", "--ok-code", code], INPUT).exits(0);
+        let flags = case.flags(&["--reflection", "--ok-code", code]);
+        push(&server, &flags, INPUT).exits(0);
     }
 }
 
@@ -191,7 +207,7 @@ fn where_responses_have_no_code_it_is_said() {
         let server = Described::start(pool, Reflection::None, case.response);
         let flags = ["--proto", proto.to_str().expect("UTF-8")];
         let run = push(&server, &flags, INPUT).exits(0);
-        assert_eq!(run.stderr.contains("no integer code"), is_said, "{run:#?}");
+        assert_eq!(run.stderr.contains("no code"), is_said, "{run:#?}");
     }
 }
 
@@ -223,7 +239,8 @@ fn records_that_do_not_fit_are_refused_before_anything_is_sent() {
     let pool = compile(folder.path(), "main.proto");
     let server = Described::start(pool, Reflection::V1, case.response);
     let input = b"token,expire_time\n616263,1\nff00,1\n646566,2147483648\n";
-    let run = push(&server, &["--reflection", "--token-encoding=hex"], input)
+    let flags = case.flags(&["--reflection", "--token-encoding=hex"]);
+    let run = push(&server, &flags, input)
         .exits(4)
         .adds_up()
         .says("record 2, line 3: the token is not UTF-8")
@@ -269,26 +286,70 @@ fn imports_are_looked_for_where_import_path_says() {
 }
 
 #[test]
-fn a_descriptor_set_of_an_edition_is_taken() {
+fn descriptors_that_are_not_known_are_refused() {
     let case = &cases()[0];
     let folder = folder(case);
     let pool = compile(folder.path(), "main.proto");
-    let mut files: Vec<_> = pool.file_descriptor_protos().cloned().collect();
-    for file in &mut files {
-        file.syntax = Some("editions".to_owned());
-    }
-    let set = prost_types::FileDescriptorSet { file: files };
     let path = folder.path().join("set");
-    fs::write(&path, set.encode_to_vec()).expect("written");
-    let server = Described::start(pool, Reflection::None, case.response);
-    push(
-        &server,
-        &["--protoset", path.to_str().expect("UTF-8")],
-        INPUT,
-    )
-    .exits(0);
-    let (_, request) = server.calls().pop().expect("a call");
-    assert_eq!(request, case.request);
+    let path = path.to_str().expect("UTF-8");
+    for (syntax, words) in [
+        (Some("editions"), "main.proto is written in editions"),
+        (Some("proto9"), "main.proto is written in proto9"),
+        (None, "it holds no file"),
+    ] {
+        let mut file: Vec<_> = pool.file_descriptor_protos().cloned().collect();
+        file.retain_mut(|file| {
+            file.syntax = syntax.map(str::to_owned);
+            syntax.is_some()
+        });
+        let set = prost_types::FileDescriptorSet { file };
+        fs::write(path, set.encode_to_vec()).expect("written");
+        let args = ["push", "--plaintext", "-s", "127.0.0.1:1", "--protoset"];
+        run([&args[..], &[path]].concat()).exits(2).says(words);
+    }
+}
+
+/// What an empty response means, and one that has field 1, a varint, of 0.
+#[test]
+fn a_code_that_is_absent_is_what_the_contract_says() {
+    for (fields, absent, zero) in [
+        ("optional int32 code = 1;", 0, 0),
+        ("optional int32 code = 1 [default = 5];", 7, 0),
+        ("required int32 code = 1;", 64 + 13, 0),
+        ("optional C code = 1;", 7, 0),
+        ("", 0, 0),
+    ] {
+        let proto = format!(
+            "syntax = \"proto2\"; service S {{ rpc UpdateSensorExpireTime(R) returns (A); }}
+             message R {{ repeated Sensor sensorExpire = 1; }} enum C {{ BAD = 5; FINE = 0; }}
+             message Sensor {{ optional bytes token = 1; optional uint32 expireTime = 2; }}
+             message A {{ {fields} }}"
+        );
+        let folder = protos(&proto, "");
+        for (response, exit) in [(&b""[..], absent), (b"\x08\0", zero)] {
+            let pool = compile(folder.path(), "main.proto");
+            let server = Described::start(pool, Reflection::V1, response);
+            let run = push(&server, &["--reflection"], INPUT);
+            assert_eq!(run.code, exit, "{fields} {response:?}: {run:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_rehearsal_refuses_what_the_contract_does() {
+    let folder = folder(&cases()[3]);
+    let proto = folder.path().join("main.proto");
+    let proto = proto.to_str().expect("UTF-8");
+    let rehearse = |method: &str, input: &[u8]| {
+        let args = ["push", "--rehearse", "--proto", proto, "--method", method];
+        run_with_input(args, input)
+    };
+    rehearse("/x.Writer/Set", INPUT).exits(0);
+    rehearse("/x.Writer/Get", INPUT).exits(2);
+    let late = b"token,expire_time\na,2147483648\n";
+    rehearse("/x.Writer/Set", late)
+        .exits(4)
+        .says("later than 2038-01-19T03:14:07Z");
 }
 
 const HEAD: &str = "syntax = \"proto3\"; message E {} message L { repeated E sensorExpire = 1; }
@@ -338,11 +399,16 @@ fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
             ],
         ),
         (
-            service("rpc A(R) returns (E); rpc B(R) returns (E);"),
+            method("R")
+                .replace(
+                    "service",
+                    "service Other { rpc UpdateSensorExpireTime(R) returns (E); } service",
+                )
+                .replace("Internal", "Another"),
             &[],
             &[
                 "more than one method",
-                "/Internal/A, /Internal/B",
+                "/Other/UpdateSensorExpireTime, /Another/UpdateSensorExpireTime",
                 "--method",
             ],
         ),
@@ -358,10 +424,16 @@ fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
             method("stream R"),
             &[],
             &[
-                "records don't fit into /Internal/UpdateSensorExpireTime",
-                "it streams",
+                "main.proto has a call that records don't fit into",
+                "/Internal/UpdateSensorExpireTime: it streams",
             ],
         ),
+    ]
+}
+
+/// The same for messages.
+fn unfit_messages() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
+    vec![
         (
             method("E"),
             &[],
@@ -384,9 +456,36 @@ fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
             record("bytes device_token = 1; repeated uint32 expire_time = 3; bool on = 4;"),
             &[],
             &[
-                "Y has no integer and no google.protobuf.Timestamp",
+                "Y has no integer, in seconds, and no google.protobuf.Timestamp",
                 "repeated uint32 expire_time",
             ],
+        ),
+        (
+            record("bytes device_token = 1; int64 expire_time_ms = 3;"),
+            &[],
+            &["Y has no integer, in seconds", "int64 expire_time_ms"],
+        ),
+        (
+            record("oneof x { bytes device_token = 1; int64 expire_time = 3; }"),
+            &[],
+            &["Y holds either a token or an expire time, in the oneof x"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)") + "message A { string code = 1; }",
+            &[],
+            &["A has no integer or enum", "string code"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)")
+                + "message A { oneof x { int32 code = 1; string error = 2; } }",
+            &[],
+            &["A has no integer or enum, outside of a oneof"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)")
+                + "message A { int32 set = 1; int32 failed = 2; }",
+            &[],
+            &["A has no integer or enum", "int32 set, int32 failed"],
         ),
         (
             record("bytes device_token = 1; double expire_time = 3;"),
@@ -406,7 +505,7 @@ fn unfit() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
 
 #[test]
 fn a_contract_that_can_not_be_had_is_explained() {
-    for (proto, flags, words) in unfit() {
+    for (proto, flags, words) in unfit().into_iter().chain(unfit_messages()) {
         let folder = protos(&proto, "");
         let file = folder.path().join("main.proto");
         let file = file.to_str().expect("UTF-8");
@@ -423,7 +522,12 @@ fn a_contract_that_can_not_be_had_is_explained() {
 #[test]
 fn flags_that_name_no_contract_are_explained() {
     for (flags, words) in [
-        (&["--proto=/nowhere/x.proto"][..], "/nowhere/x.proto"),
+        (
+            &["--proto=/nowhere/x.proto"][..],
+            "/nowhere/x.proto can't be read",
+        ),
+        (&["--proto=/dev/zero"], "/dev/zero can't be read"),
+        (&["--protoset=/dev/zero"], "/dev/zero can't be read"),
         (&["--protoset=/nowhere/set"], "/nowhere/set can't be read"),
         (
             &["--protoset=proto/sensor.proto"],
@@ -470,12 +574,25 @@ fn a_server_that_does_not_tell_its_contract_is_explained() {
     .exits(2)
     .says("has no method /acme.v1.Internal/Set")
     .says("/acme.v1.Internal/UpdateSensorExpireTime");
-    push(
-        &open,
-        &["--reflection", "--method=/acme.v1.Internal/Other"],
-        INPUT,
-    )
-    .exits(0);
+    let other = [
+        "--reflection",
+        "--method=/acme.v1.Internal/Other",
+        "--header=x-secret: acme.v1.Internal",
+    ];
+    push(&open, &other, INPUT).exits(0);
+    let absent = [
+        &other[..1],
+        &["--method=/acme.v1.Internal/Set"],
+        &other[2..],
+    ]
+    .concat();
+    let refused = push(&open, &absent, INPUT).exits(2);
+    assert!(
+        !refused.json()["error"]["causes"]
+            .to_string()
+            .contains("acme.v1.Internal"),
+        "{refused:#?}"
+    );
     assert_eq!(silent.calls(), []);
     assert_eq!(open.calls()[0].0, "/acme.v1.Internal/Other");
     let args = [

@@ -2,12 +2,13 @@
 
 use super::typed::ConnectionArgs;
 use crate::{
-    command::{Connection, MetadataPlan, Schema, Security, Timeouts},
+    command::{Connection, ContractPlan, MetadataPlan, Schema, Security, Timeouts},
     failure::Failure,
     proxy::Proxies,
 };
 
 pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
+    let contract = args.contract();
     let endpoint = args.server.ok_or_else(|| {
         // Clap demands it before.
         Failure::usage_hint("no server", "--server HOST:PORT")
@@ -40,17 +41,7 @@ pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
                 .unwrap_or_default(),
         },
         keepalive: args.keepalive_time,
-        method: args.method,
-        // Clap lets no two of them through.
-        schema: match (args.proto, args.protoset, args.reflection) {
-            (Some(file), ..) => Schema::Proto {
-                file,
-                import_paths: args.import_path,
-            },
-            (_, Some(file), _) => Schema::Set(file),
-            (.., true) => Schema::Reflection,
-            (None, None, false) => Schema::BuiltIn,
-        },
+        contract,
     })
 }
 
@@ -70,6 +61,22 @@ pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {
 }
 
 impl ConnectionArgs {
+    pub(super) fn contract(&self) -> ContractPlan {
+        ContractPlan {
+            method: self.method.clone(),
+            // Clap lets no two of them through.
+            schema: match (&self.proto, &self.protoset, self.reflection) {
+                (Some(file), ..) => Schema::Proto {
+                    file: file.clone(),
+                    import_paths: self.import_path.clone(),
+                },
+                (_, Some(file), _) => Schema::Set(file.clone()),
+                (.., true) => Schema::Reflection,
+                (None, None, false) => Schema::BuiltIn,
+            },
+        }
+    }
+
     pub(super) fn names_a_server(&self) -> bool {
         self.server.is_some()
             || !self.cacert.is_empty()
@@ -86,8 +93,6 @@ impl ConnectionArgs {
             || self.proxy.is_some()
             || self.keepalive_time.is_some()
             || self.method.is_some()
-            || self.proto.is_some()
-            || self.protoset.is_some()
             || self.reflection
     }
 }

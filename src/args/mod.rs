@@ -124,7 +124,7 @@ fn push(args: PushArgs) -> Result<command::push::Plan, Failure> {
         if args.connection.names_a_server() {
             output.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
         }
-        Destination::Rehearsal
+        Destination::Rehearsal(args.connection.contract())
     } else {
         if args.connection.reflection && args.delivery.dry_run {
             return Err(Failure::usage_hint(

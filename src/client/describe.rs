@@ -22,20 +22,29 @@ pub(crate) enum DescribeError {
     Nonsense(String),
 }
 
-/// The most files that a server may describe itself in.
-const MOST_FILES: usize = 2000;
+/// The most files that a server may describe itself in, and the most services that it may have.
+const MOST: usize = 1000;
 
 /// The infrastructure of gRPC itself: reflection, health and the like.
 const OWN: &str = "grpc.";
 
 impl Client {
     /// The files that declare a service, or all services where none is named, and those that they
-    /// import.
+    /// import. All of it must come within the time of one call.
     ///
     /// # Errors
     ///
     /// Where the server does not say.
     pub(crate) async fn describe(
+        &self,
+        service: Option<&str>,
+    ) -> Result<Vec<FileDescriptorProto>, DescribeError> {
+        let limit = self.call.timeout;
+        let described = tokio::time::timeout(limit, self.files(service)).await;
+        described.unwrap_or(Err(DescribeError::Call(CallError::TimedOut(limit))))
+    }
+
+    async fn files(
         &self,
         service: Option<&str>,
     ) -> Result<Vec<FileDescriptorProto>, DescribeError> {
@@ -47,6 +56,9 @@ impl Client {
                 _ => return Err(nonsense("no list of services")),
             },
         };
+        if services.len() > MOST {
+            return Err(nonsense(format!("more than {MOST} services")));
+        }
         let mut files = BTreeMap::new();
         let mut refused = None;
         for service in services.iter().filter(|name| !name.starts_with(OWN)) {
@@ -102,8 +114,8 @@ impl Client {
             let file = FileDescriptorProto::decode(encoded)
                 .map_err(|error| nonsense(error.to_string()))?;
             files.insert(file.name().to_owned(), file);
-            if files.len() > MOST_FILES {
-                return Err(nonsense(format!("more than {MOST_FILES} files")));
+            if files.len() > MOST {
+                return Err(nonsense(format!("more than {MOST} files")));
             }
         }
         Ok(())

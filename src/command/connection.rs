@@ -6,12 +6,9 @@ use std::{
     time::Duration,
 };
 
-use http::{
-    HeaderValue,
-    uri::{Authority, PathAndQuery},
-};
+use http::{HeaderValue, uri::Authority};
 
-use super::contract::Schema;
+use super::contract::ContractPlan;
 use crate::{
     client::Target,
     endpoint::Endpoint,
@@ -36,9 +33,7 @@ pub(crate) struct Connection {
     pub(crate) gzip: bool,
     pub(crate) proxies: Proxies,
     pub(crate) keepalive: Option<Duration>,
-    /// The path of the call; the contract's own when `None`.
-    pub(crate) method: Option<PathAndQuery>,
-    pub(crate) schema: Schema,
+    pub(crate) contract: ContractPlan,
 }
 
 /// Where request metadata comes from. It is not shown, and so has no `Debug`.

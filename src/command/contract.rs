@@ -1,15 +1,17 @@
 //! Where the server's contract comes from.
 
 use std::{
-    fs,
-    path::PathBuf,
+    cell::Cell,
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use http::uri::PathAndQuery;
 use tokio::runtime;
 
-use super::Connection;
 use crate::{
     client::{Finding, Target},
     delivery::{Policy, describe},
@@ -19,7 +21,15 @@ use crate::{
     wire::{self, Contract},
 };
 
-/// What says how requests and responses look.
+/// What requests and responses look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ContractPlan {
+    /// The path of the call; the contract's own when `None`.
+    pub(crate) method: Option<PathAndQuery>,
+    pub(crate) schema: Schema,
+}
+
+/// What says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Schema {
     /// `proto/sensor.proto`.
@@ -35,7 +45,7 @@ pub(crate) enum Schema {
     Reflection,
 }
 
-/// A look at a server that is asked for its contract.
+/// A server that can be asked for its contract.
 pub(super) struct Asking<'a> {
     pub(super) target: &'a Target,
     pub(super) policy: &'a Policy,
@@ -44,44 +54,77 @@ pub(super) struct Asking<'a> {
     pub(super) watch: &'a dyn Fn(Finding),
 }
 
-impl Connection {
-    /// What requests look like to this server, which is asked only where it has to be.
+/// The largest file of descriptors, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+impl ContractPlan {
+    /// What requests look like to this server, which is asked only where it has to be. Without a
+    /// server, what it would tell is taken for the built-in contract.
     pub(super) fn contract(
         &self,
-        asking: &Asking<'_>,
+        asking: Option<&Asking<'_>>,
         output: Output,
     ) -> Result<Contract, Failure> {
         let method = self.method.as_ref();
-        let (origin, pool) = match &self.schema {
-            Schema::BuiltIn => {
+        let (origin, pool) = match (&self.schema, asking) {
+            (Schema::BuiltIn, _) | (Schema::Reflection, None) => {
                 let mut contract = Contract::built_in();
                 if let Some(method) = method {
                     contract.path = method.clone();
                 }
                 return Ok(contract);
             }
-            Schema::Proto { file, import_paths } => (
-                file.display().to_string(),
-                wire::compiled(file, import_paths),
-            ),
-            Schema::Set(file) => {
-                let set = fs::read(file).map_err(|error| Failure::configuration(file, &error))?;
+            (Schema::Proto { file, import_paths }, _) => {
+                check(file, import_paths).map_err(|error| Failure::configuration(file, &error))?;
+                let pool = wire::compiled(file, import_paths);
+                (file.display().to_string(), pool)
+            }
+            (Schema::Set(file), _) => {
+                let set = read(file).map_err(|error| Failure::configuration(file, &error))?;
                 (file.display().to_string(), wire::decoded(&set))
             }
-            Schema::Reflection => {
+            (Schema::Reflection, Some(asking)) => {
                 let files = asking.ask(method)?;
-                let origin = format!("{}, by its reflection,", asking.target.endpoint);
+                let origin = format!("the reflection of {}", asking.target.endpoint);
                 (origin, wire::linked(files))
             }
         };
         let contract = pool
             .and_then(|pool| wire::contract(&pool, method))
-            .map_err(|error| Failure::schema(&origin, error))?;
+            .map_err(|error| {
+                let failure = Failure::schema(&origin, error);
+                match asking {
+                    Some(asking) => failure.hiding(&asking.target.metadata),
+                    None => failure,
+                }
+            })?;
         if !contract.has_code() {
-            output.note("responses have no integer code: a request is acknowledged by its gRPC status alone");
+            output
+                .note("responses have no code: a request is acknowledged by its gRPC status alone");
         }
         Ok(contract)
     }
+}
+
+/// What the compiler would tell less well. A name may be one below the import paths.
+fn check(file: &Path, import_paths: &[PathBuf]) -> io::Result<()> {
+    match fs::metadata(file) {
+        Err(_) if !import_paths.is_empty() => Ok(()),
+        Err(error) => Err(error),
+        Ok(metadata) if metadata.file_type().is_char_device() || metadata.len() > LARGEST => {
+            Err(io::ErrorKind::FileTooLarge.into())
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut set = Vec::new();
+    File::open(file)?.take(LARGEST + 1).read_to_end(&mut set)?;
+    if set.len() as u64 > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(set)
 }
 
 impl Asking<'_> {
@@ -95,16 +138,23 @@ impl Asking<'_> {
             .enable_all()
             .build()
             .map_err(|error| Failure::internal("no runtime", &error))?;
+        let reached = Cell::new(false);
+        let watch = |finding| {
+            reached.set(matches!(finding, Finding::Settings));
+            (self.watch)(finding);
+        };
         let files = runtime.block_on(async {
             let signals =
                 Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
-            let described = describe(self.target, service, self.policy, self.watch);
+            let described = describe(self.target, service, self.policy, &watch);
             tokio::select! {
                 described = described => described.map_err(|error| {
                     Failure::undescribed(&server, &error).hiding(&self.target.metadata)
                 }),
                 signal = signals.wait() => Err(Failure::stopped(signal)),
-                limit = self.out_of_time() => Err(Failure::max_time(&server, limit, false, None)),
+                limit = self.out_of_time() => {
+                    Err(Failure::max_time(&server, limit, reached.get(), None))
+                }
             }
         });
         runtime.shutdown_background();

@@ -24,11 +24,12 @@ impl Connection {
         match (mend, &mut mended.security) {
             (Mend::ServerName(name), _) => mended.server_name = Some(name.clone()),
             (Mend::Method(path), _) => {
-                mended.method = path.parse().ok().or(mended.method);
+                let contract = &mut mended.contract;
+                contract.method = path.parse().ok().or(contract.method.take());
                 // Another service's fields may have other numbers, and what a server does not know
                 // it passes over. It told its services, and so it tells their fields.
-                if mended.schema == Schema::BuiltIn {
-                    mended.schema = Schema::Reflection;
+                if contract.schema == Schema::BuiltIn {
+                    contract.schema = Schema::Reflection;
                 }
             }
             (
@@ -77,13 +78,13 @@ impl Connection {
         if self.gzip {
             add("--compress", "gzip");
         }
-        if let Some(method) = &self.method {
+        if let Some(method) = &self.contract.method {
             add("--method", method.as_str());
         }
         if let Some(interval) = self.keepalive {
             add("--keepalive-time", &millis(interval));
         }
-        self.schema.flags(&mut flags);
+        self.contract.schema.flags(&mut flags);
         self.security.flags(&mut flags);
         flags
     }

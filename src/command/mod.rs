@@ -12,5 +12,5 @@ mod rehearsal;
 pub(crate) mod serve;
 
 pub(crate) use connection::{Connection, MetadataPlan, Security, Timeouts, legal_authority};
-pub(crate) use contract::Schema;
+pub(crate) use contract::{ContractPlan, Schema};
 pub(crate) use input::{Guards, InputPlan};

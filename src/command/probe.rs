@@ -42,12 +42,15 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         end: None,
         watch: &|_| {},
     };
-    let contract = plan.connection.contract(&asking, plan.output);
+    let contract = plan
+        .connection
+        .contract
+        .contract(Some(&asking), plan.output);
     let (contract, unknown) = match contract {
         Ok(contract) => (contract, None),
         // How far the way to a server goes that does not tell its contract is worth knowing.
         Err(failure)
-            if plan.connection.schema == Schema::Reflection
+            if plan.connection.contract.schema == Schema::Reflection
                 && failure.kind != Kind::Interrupted =>
         {
             (Contract::built_in(), Some(failure))

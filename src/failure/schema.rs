@@ -25,6 +25,11 @@ impl Failure {
             SchemaError::Descriptors(words) => Self::usage(format!("{origin} is no whole set of descriptors"))
                 .cause(words)
                 .hint("protoc --include_imports --descriptor_set_out=FILE writes one"),
+            SchemaError::Syntax { file, syntax } => {
+                Self::usage(format!("{origin} can't be understood"))
+                    .cause(format!("{file} is written in {syntax}: proto2 and proto3 are known"))
+                    .hint("describe what a push needs in proto3 and name it with --proto FILE")
+            }
             SchemaError::NoMethod { wanted, found } => {
                 let cause = if found.is_empty() {
                     "it declares no method at all".to_owned()
@@ -44,8 +49,8 @@ impl Failure {
                 method,
                 message,
                 what,
-            } => Self::usage(format!("{origin}: records don't fit into {method}"))
-                .cause(misfit(&message, what))
+            } => Self::usage(format!("{origin} has a call that records don't fit into"))
+                .cause(format!("{method}: {}", misfit(&message, what)))
                 .hint(METHOD),
         }
     }
@@ -102,7 +107,14 @@ fn misfit(message: &str, what: Misfit) -> String {
             list(&fields)
         ),
         Misfit::Time(fields) => format!(
-            "{message} has no integer and no google.protobuf.Timestamp that can be the expire time: {}",
+            "{message} has no integer, in seconds, and no google.protobuf.Timestamp that can be the expire time: {}",
+            list(&fields)
+        ),
+        Misfit::Oneof(name) => {
+            format!("{message} holds either a token or an expire time, in the oneof {name}")
+        }
+        Misfit::Code(fields) => format!(
+            "{message} has no integer or enum, outside of a oneof, that can be the code, and is not empty: {}",
             list(&fields)
         ),
         Misfit::Required(field) => {

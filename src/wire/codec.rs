@@ -29,6 +29,8 @@ impl std::error::Error for Malformed {}
 pub(super) struct CodeField {
     pub(super) number: u32,
     pub(super) kind: IntegerKind,
+    /// What a response without it means; none where it must be there.
+    pub(super) absent: Option<i32>,
 }
 
 /// The integer types of protobuf; an enum is an `int32`.
@@ -92,19 +94,20 @@ impl Decoder for PushCodec {
 /// Reads a response, of which only the code counts. Of several codes the last one does.
 fn code(field: Option<CodeField>, response: &mut impl Buf) -> Result<i32, Malformed> {
     let malformed = |error: DecodeError| Malformed(error.to_string());
-    let mut code = 0;
+    let mut code = field.map_or(Some(0), |field| field.absent);
     while response.has_remaining() {
         let (number, wire_type) = encoding::decode_key(response).map_err(malformed)?;
         if let Some(field) = field.filter(|field| field.number == number) {
             let found = field.kind.read(wire_type, response).map_err(malformed)?;
-            code = i32::try_from(found)
+            let found = i32::try_from(found)
                 .map_err(|_| Malformed(format!("the code {found} is out of range")))?;
+            code = Some(found);
         } else {
             let context = DecodeContext::default();
             encoding::skip_field(wire_type, number, response, context).map_err(malformed)?;
         }
     }
-    Ok(code)
+    code.ok_or_else(|| Malformed("the code is missing".to_owned()))
 }
 
 /// Reads with one of prost's `merge` functions.
@@ -140,7 +143,14 @@ mod tests {
     #[test]
     fn the_code_is_found_among_other_fields() {
         use IntegerKind::{Fixed64, Int32, Sfixed32, Sint32, Sint64, Uint64};
-        let field = |number, kind| Some(CodeField { number, kind });
+        let or = |absent, number, kind| {
+            Some(CodeField {
+                number,
+                kind,
+                absent,
+            })
+        };
+        let field = |number, kind| or(Some(0), number, kind);
         for (field, response, expected) in [
             (field(1, Int32), &b""[..], Ok(0)),
             (field(1, Int32), b"\x08\x07", Ok(7)),
@@ -158,6 +168,10 @@ mod tests {
             (field(5, Sfixed32), b"\x2d\xff\xff\xff\xff", Ok(-1)),
             (field(5, Fixed64), b"\x29\x09\0\0\0\0\0\0\0", Ok(9)),
             (None, b"\x08\x07\x12\x02hi", Ok(0)),
+            (or(Some(5), 1, Int32), b"", Ok(5)),
+            (or(Some(5), 1, Int32), b"\x08\x00", Ok(0)),
+            (or(None, 1, Int32), b"\x08\x00", Ok(0)),
+            (or(None, 1, Int32), b"\x12\x02hi", Err(false)),
             (
                 field(1, Uint64),
                 b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",

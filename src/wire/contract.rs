@@ -82,6 +82,7 @@ impl Contract {
             code: Some(CodeField {
                 number: 1,
                 kind: IntegerKind::Int32,
+                absent: Some(0),
             }),
         }
     }

@@ -1,14 +1,14 @@
 //! A contract out of what describes it: a `.proto` file, a descriptor set, or a server's reflection.
 //!
-//! Names count first: those of `proto/sensor.proto`, however they are cased. Where nothing has such a
-//! name, the only thing that fits does.
+//! The method is named, or has the name of `proto/sensor.proto`. In its messages such names count
+//! first, however they are cased; where no field has one, the only field that fits does.
 
 use std::path::{Path, PathBuf};
 
 use http::uri::PathAndQuery;
 use prost::Message;
 use prost_reflect::{
-    Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+    Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
 };
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
@@ -25,6 +25,8 @@ pub(crate) enum SchemaError {
     Proto(String),
     /// No descriptors, or descriptors that don't hold together.
     Descriptors(String),
+    /// A file in another syntax than proto2 and proto3.
+    Syntax { file: String, syntax: String },
     /// No such method; those that there are.
     NoMethod { wanted: String, found: Vec<String> },
     /// More than one method that it might be.
@@ -49,6 +51,10 @@ pub(crate) enum Misfit {
     Token(Vec<String>),
     /// No field, or more than one, can be the expire time.
     Time(Vec<String>),
+    /// The token and the expire time exclude each other.
+    Oneof(String),
+    /// A response says something, and not by a code.
+    Code(Vec<String>),
     /// A field must be set that nothing is known of.
     Required(String),
 }
@@ -92,6 +98,9 @@ pub(crate) fn compiled(
 pub(crate) fn decoded(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
     let set = FileDescriptorSet::decode(set)
         .map_err(|error| SchemaError::Descriptors(error.to_string()))?;
+    if set.file.is_empty() {
+        return Err(SchemaError::Descriptors("it holds no file".to_owned()));
+    }
     linked(set.file)
 }
 
@@ -103,12 +112,13 @@ pub(crate) fn decoded(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
 pub(crate) fn linked(mut files: Vec<FileDescriptorProto>) -> Result<DescriptorPool, SchemaError> {
     // Those are there already, and another release's may differ.
     files.retain(|file| !is_well_known(file.name()));
-    for file in &mut files {
-        // Editions are not known below. What tells them apart is of no matter to this contract, if a
-        // field's presence is taken for explicit, which may always be written.
-        if file.syntax() == "editions" {
-            file.syntax = Some("proto2".to_owned());
-        }
+    // Features of editions change what goes over the wire, and are not known here.
+    let unknown = |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
+    if let Some(file) = files.iter().find(unknown) {
+        return Err(SchemaError::Syntax {
+            file: file.name().to_owned(),
+            syntax: file.syntax().to_owned(),
+        });
     }
     let mut pool = DescriptorPool::global();
     pool.add_file_descriptor_protos(files)
@@ -121,8 +131,8 @@ pub(crate) fn is_well_known(file: &str) -> bool {
     DescriptorPool::global().get_file_by_name(file).is_some()
 }
 
-/// The contract of a method: of the one at this path, else of the one whose name is that of
-/// `proto/sensor.proto`, else of the only one that fits.
+/// The contract of a method: of the one at this path, else of the one that is named as in
+/// `proto/sensor.proto`. Another is not guessed at: what it gets are credentials.
 ///
 /// # Errors
 ///
@@ -148,24 +158,12 @@ pub(crate) fn contract(
     }
     let namesakes: Vec<_> = methods.iter().filter(|one| one.name() == METHOD).collect();
     match *namesakes.as_slice() {
-        [] => {}
-        [only] => return of_method(only),
-        _ => return Err(SchemaError::Methods(paths(namesakes))),
-    }
-    let fitting: Vec<_> = methods
-        .iter()
-        .filter_map(|method| Some((method, of_method(method).ok()?)))
-        .collect();
-    match (fitting.as_slice(), methods.as_slice()) {
-        ([(_, contract)], _) => Ok(contract.clone()),
-        ([], [only]) => of_method(only),
-        ([], _) => Err(SchemaError::NoMethod {
+        [] => Err(SchemaError::NoMethod {
             wanted: METHOD.to_owned(),
             found: paths(&methods),
         }),
-        _ => Err(SchemaError::Methods(paths(
-            fitting.iter().map(|(method, _)| *method),
-        ))),
+        [only] => of_method(only),
+        _ => Err(SchemaError::Methods(paths(namesakes))),
     }
 }
 
@@ -194,7 +192,9 @@ fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
         matches!(field.kind(), Kind::Bytes | Kind::String).then_some(())
     });
     let (token, ()) = token.ok_or_else(|| misfit(&record, Misfit::Token(fields(&record))))?;
-    let time = chosen(&record, TIME_NAMES, |field| time_encoding(&field.kind()));
+    let time = chosen(&record, TIME_NAMES, |field| {
+        time_encoding(&field.kind()).filter(|_| !counts_other_units(field.name()))
+    });
     let (time, (encoding, latest)) =
         time.ok_or_else(|| misfit(&record, Misfit::Time(fields(&record))))?;
     for (message, known) in [(&request, &[&list][..]), (&record, &[&token, &time])] {
@@ -205,12 +205,19 @@ fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
             return Err(misfit(message, Misfit::Required(field.name().to_owned())));
         }
     }
-    let code = chosen(&response, CODE_NAMES, |field| integer(&field.kind()));
+    if let (Some(one), Some(other)) = (token.containing_oneof(), time.containing_oneof())
+        && one == other
+    {
+        return Err(misfit(&record, Misfit::Oneof(one.name().to_owned())));
+    }
+    let code = chosen(&response, CODE_NAMES, code);
+    if code.is_none() && response.fields().len() > 0 {
+        return Err(misfit(&response, Misfit::Code(fields(&response))));
+    }
     Ok(Contract {
-        // Names of protobuf are letters, digits and underscores.
         path: path
             .parse()
-            .map_err(|_| misfit(&request, Misfit::Streams))?,
+            .map_err(|_| SchemaError::Descriptors(format!("{path} is no path of a call")))?,
         list: list.number(),
         token: token.number(),
         token_is_text: token.kind() == Kind::String,
@@ -220,10 +227,7 @@ fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
             latest,
             keeps_zero: time.supports_presence(),
         },
-        code: code.map(|(field, kind)| CodeField {
-            number: field.number(),
-            kind,
-        }),
+        code: code.map(|(_, code)| code),
     })
 }
 
@@ -288,10 +292,61 @@ fn time_encoding(kind: &Kind) -> Option<(TimeEncoding, u32)> {
         Kind::Fixed32 => (TimeEncoding::Fixed32, u32::MAX),
         Kind::Sfixed32 => (TimeEncoding::Fixed32, SIGNED),
         Kind::Fixed64 | Kind::Sfixed64 => (TimeEncoding::Fixed64, u32::MAX),
-        Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => {
-            (TimeEncoding::Timestamp, u32::MAX)
-        }
+        Kind::Message(message) if is_timestamp(message) => (TimeEncoding::Timestamp, u32::MAX),
         _ => return None,
+    })
+}
+
+fn is_timestamp(message: &MessageDescriptor) -> bool {
+    let is_seconds = |field: &FieldDescriptor| field.number() == 1 && field.kind() == Kind::Int64;
+    let seconds = message.get_field_by_name("seconds");
+    message.full_name() == "google.protobuf.Timestamp"
+        && seconds.is_some_and(|one| is_seconds(&one))
+}
+
+/// Whether a name ends in a unit that is not the second, as in `expire_time_ms` and `untilMillis`.
+fn counts_other_units(name: &str) -> bool {
+    const UNITS: &[&str] = &[
+        "ms",
+        "msec",
+        "millis",
+        "milliseconds",
+        "us",
+        "usec",
+        "micros",
+        "microseconds",
+        "ns",
+        "nsec",
+        "nanos",
+        "nanoseconds",
+        "minutes",
+        "hours",
+        "days",
+    ];
+    let from = name.rfind(|c: char| c == '_' || c.is_ascii_uppercase());
+    let last = name[from.unwrap_or(0)..].trim_start_matches('_');
+    UNITS.contains(&last.to_ascii_lowercase().as_str())
+}
+
+/// A field that can be the code. Within a oneof it would be 0 wherever another field is set.
+fn code(field: &FieldDescriptor) -> Option<CodeField> {
+    let is_alone = field
+        .containing_oneof()
+        .is_none_or(|oneof| oneof.is_synthetic());
+    let default = match field.default_value() {
+        Value::I32(value) | Value::EnumNumber(value) => i64::from(value),
+        Value::U32(value) => value.into(),
+        Value::I64(value) => value,
+        Value::U64(value) => i64::try_from(value).ok()?,
+        _ => return None,
+    };
+    Some(CodeField {
+        number: field.number(),
+        kind: integer(&field.kind()).filter(|_| is_alone)?,
+        absent: match field.cardinality() {
+            Cardinality::Required => None,
+            _ => Some(i32::try_from(default).ok()?),
+        },
     })
 }
 

@@ -121,6 +121,10 @@ pub(super) fn complete(command: &Command, typed: Vec<OsString>) -> Result<Comple
         if source == Some(ValueSource::CommandLine) {
             continue;
         }
+        let is_typed = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        if rivals(name).any(is_typed) || layers.is_outranked(name) {
+            continue;
+        }
         if let Some((arguments, origin)) = layers.find(flag, name)? {
             additions.extend(arguments);
             completed.added.push((format!("--{name}"), origin));
@@ -203,6 +207,20 @@ impl Layers {
         Ok(Some((from_file(flag, name, value, file)?, origin)))
     }
 
+    /// Whether something that counts for more says the contrary of this flag.
+    fn is_outranked(&self, name: &str) -> bool {
+        let rank = |name: &str| {
+            let says = |table: &Table| table.contains_key(name);
+            let ranks = [
+                variable(&self.variables, name).is_some(),
+                self.profile.as_ref().is_some_and(says),
+                self.file.as_ref().is_some_and(|file| says(&file.table)),
+            ];
+            ranks.iter().position(|says| *says).unwrap_or(ranks.len())
+        };
+        rivals(name).any(|rival| rank(rival) < rank(name))
+    }
+
     fn warn_of_unknown(&self, known: &[String]) {
         let output = Output {
             json: false,
@@ -222,6 +240,15 @@ impl Layers {
             }
         }
     }
+}
+
+/// The flags that say the contrary of this one: a contract comes from one place. Where one of them
+/// counts for more, this one is not taken.
+fn rivals(name: &str) -> impl Iterator<Item = &'static str> {
+    const PLACES: [&[&str]; 3] = [&["proto", "import-path"], &["protoset"], &["reflection"]];
+    let own = PLACES.iter().position(|place| place.contains(&name));
+    let others = (0..PLACES.len()).filter(move |other| own.is_some_and(|own| own != *other));
+    others.map(|other| PLACES[other][0])
 }
 
 /// A flag's own name and its others.

@@ -14,7 +14,9 @@ use tokio::runtime;
 
 use self::outputs::Outputs;
 pub(crate) use self::selection::{LedgerPlan, MaxChanges};
-use super::{Connection, InputPlan, Timeouts, contract::Asking, input, rehearsal::Rehearsal};
+use super::{
+    Connection, ContractPlan, InputPlan, Timeouts, contract::Asking, input, rehearsal::Rehearsal,
+};
 use crate::{
     batch::{Batches, Limits},
     client::Target,
@@ -51,8 +53,8 @@ pub(crate) struct Plan {
 /// Where a push goes.
 pub(crate) enum Destination {
     Server(Box<Connection>),
-    /// To a receiver inside the process.
-    Rehearsal,
+    /// To a receiver inside the process, for a server with this contract.
+    Rehearsal(ContractPlan),
 }
 
 /// All but contacting the server.
@@ -66,7 +68,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     let started = Instant::now();
     let mut summary = Summary::new(match &plan.destination {
         Destination::Server(connection) => Some(connection.endpoint.to_string()),
-        Destination::Rehearsal => Some("rehearsal".to_owned()),
+        Destination::Rehearsal(_) => Some("rehearsal".to_owned()),
     });
     let metrics = plan.metrics.as_deref().filter(|_| plan.dry_run.is_none());
     let metrics = outputs::distinct(plan).and_then(|()| {
@@ -96,7 +98,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
-        Destination::Rehearsal => {
+        Destination::Rehearsal(_) => {
             let rehearsal = Rehearsal::start()?;
             summary.server = Some(rehearsal.endpoint.to_string());
             (rehearsal.target(plan.timeouts), Some(rehearsal))
@@ -110,13 +112,19 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
                 end: plan.max_time.map(|limit| (started + limit, limit)),
                 watch: &|finding| plan.output.detail(1, || report::way(&finding, &target)),
             };
-            connection.contract(&asking, plan.output)?
+            connection.contract.contract(Some(&asking), plan.output)?
         }
-        Destination::Rehearsal => Contract::built_in(),
+        Destination::Rehearsal(contract) => contract.contract(None, plan.output)?,
     };
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
     let mut input = input::read(&plan.input, Some(limit), summary, plan.output)?;
+    // What would not fit into the server's requests has been refused; the rehearsal's receiver has
+    // the one contract.
+    let contract = match rehearsal {
+        Some(_) => Contract::built_in(),
+        None => contract,
+    };
     let mut outputs = Outputs::open(plan, started, &target, &contract)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
     let result = selected.and_then(|selection| {

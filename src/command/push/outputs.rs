@@ -158,7 +158,7 @@ impl Outputs {
                 Known::read(&ledger.path, &target_of(target, contract))
             }
             // A rehearsal is of all records, and nothing is known of its receiver.
-            (None, Destination::Rehearsal) => return Ok(None),
+            (None, Destination::Rehearsal(_)) => return Ok(None),
         };
         known
             .map(Some)
