@@ -839,21 +839,6 @@ fn a_signal_ends_the_wait_before_another_try() {
 }
 
 #[test]
-fn the_first_request_does_not_wait_for_the_greeting_of_a_server_that_agreed_to_http2() {
-    let late = || FaultServer::start([Connection::GreetLate(vec![ok()])]);
-    push(&late(), &["--batch-records=2"], &records(9))
-        .exits(0)
-        .tried(5)
-        .counts("acknowledged", 9);
-    // What has its time waits for the greeting before.
-    let flags = ["--rate=100000", "--connect-timeout=300ms", "--retry=0"];
-    push(&late(), &flags, ONE)
-        .exits(5)
-        .says("HTTP/2 SETTINGS timed out")
-        .tried(0);
-}
-
-#[test]
 fn outputs_are_opened_before_anything_is_sent() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().to_str().expect("UTF-8");

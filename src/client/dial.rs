@@ -180,15 +180,10 @@ pub(super) fn origin(target: &Target) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// What may be done with a connection before the server has said that it speaks HTTP/2.
-pub(super) type Begin<'b> =
-    dyn FnMut(&http2::SendRequest<Body>, &watch::Receiver<Option<Ended>>) + 'b;
-
 /// Connects, as far as the server's first HTTP/2 frame. Each stage's finding is handed to `watch`.
 pub(super) async fn dial(
     target: &Target,
     watch: &dyn Fn(Finding),
-    begin: &mut Begin<'_>,
 ) -> Result<Connected, ConnectError> {
     let progress = Progress {
         stage: Cell::new(Stage::Dns),
@@ -199,7 +194,7 @@ pub(super) async fn dial(
     }
     let started = Instant::now();
     let limit = target.connect_timeout;
-    let connected = tokio::time::timeout(limit, stages(target, &progress, begin)).await;
+    let connected = tokio::time::timeout(limit, stages(target, &progress)).await;
     let cause = match connected.unwrap_or(Err(Cause::TimedOut(limit))) {
         Ok(connected) => return Ok(connected),
         Err(Cause::Closed | Cause::Io(_)) if asked_for_certificate(target) => {
@@ -246,7 +241,7 @@ async fn speaks_tls(target: &Target) -> bool {
 }
 
 /// The server's alert may be lost when it hangs up while this side still writes.
-pub(super) fn asked_for_certificate(target: &Target) -> bool {
+fn asked_for_certificate(target: &Target) -> bool {
     target
         .tls
         .as_ref()
@@ -260,11 +255,7 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
 
-async fn stages(
-    target: &Target,
-    progress: &Progress<'_>,
-    begin: &mut Begin<'_>,
-) -> Result<Connected, Cause> {
+async fn stages(target: &Target, progress: &Progress<'_>) -> Result<Connected, Cause> {
     let stream = open(target, progress).await?;
     let stream: Stream = match &target.tls {
         None => {
@@ -279,7 +270,7 @@ async fn stages(
             Box::new(stream)
         }
     };
-    http2(target, stream, progress, begin).await
+    http2(target, stream, progress).await
 }
 
 /// A connection to the server, through the proxy where there is one.
@@ -352,7 +343,6 @@ async fn http2(
     target: &Target,
     stream: Stream,
     progress: &Progress<'_>,
-    begin: &mut Begin<'_>,
 ) -> Result<Connected, Cause> {
     let (stream, greeting) = Greeted::new(stream);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -367,8 +357,6 @@ async fn http2(
         .map_err(hyper_cause)?;
     let (ended, end) = oneshot::channel();
     let (tell, told) = watch::channel(None);
-    // Before the driver, so that what is sent goes out with the client's own greeting.
-    begin(&sender, &told);
     let driver = tokio::spawn(async move {
         let result = connection.await;
         let how = result.as_ref().err().map(Ended::by);

@@ -37,8 +37,6 @@ pub(super) struct Greeted<S> {
     stream: S,
     report: Option<oneshot::Sender<Greeting>>,
     first: Vec<u8>,
-    /// A write that failed before the server said anything.
-    failed: Option<io::Error>,
 }
 
 impl<S> Greeted<S> {
@@ -48,7 +46,6 @@ impl<S> Greeted<S> {
             stream,
             report: Some(report),
             first: Vec::new(),
-            failed: None,
         };
         (greeted, greeting)
     }
@@ -74,43 +71,6 @@ impl<S> Greeted<S> {
             // Nobody waits any more when the time to connect has passed.
             let _ = report.send(greeting);
         }
-    }
-
-    /// What a write comes to. Until the server has said something, that counts for more than this
-    /// side's noticing that it hung up: it is read still, and where it is no greeting, how it ended is
-    /// what failed.
-    fn written<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>>
-    where
-        S: AsyncRead + Unpin,
-    {
-        let failed = match self.failed.take() {
-            Some(failed) => failed,
-            None => match write(Pin::new(&mut self.stream), cx) {
-                Poll::Ready(Err(failed)) => failed,
-                written => return written,
-            },
-        };
-        let mut room = [0; HEADER + LONGEST];
-        while self.report.is_some() {
-            let mut buf = ReadBuf::new(&mut room);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) if buf.filled().is_empty() => {
-                    self.look(&[], true);
-                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-                }
-                Poll::Ready(Ok(())) => self.look(buf.filled(), false),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.failed = Some(failed);
-                    return Poll::Pending;
-                }
-            }
-        }
-        Poll::Ready(Err(failed))
     }
 
     fn other(&self) -> Greeting {
@@ -143,17 +103,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.written(cx, |stream, cx| stream.poll_write(cx, buf))
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.written(cx, AsyncWrite::poll_flush)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -165,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.written(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

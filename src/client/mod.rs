@@ -11,21 +11,15 @@ mod tcp;
 mod tunnel;
 
 use std::{
-    cell::Cell,
-    future::ready,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
-use hyper::client::conn::http2;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
-    task::JoinSet,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_stream::Stream;
-use tonic::{body::Body, client::Grpc, codec::CompressionEncoding};
+use tonic::{client::Grpc, codec::CompressionEncoding};
 
 use call::{Seen, Transport};
 pub(crate) use describe::DescribeError;
@@ -55,9 +49,6 @@ pub(crate) struct Target {
     /// How often an open request's connection is asked for a sign of life.
     pub(crate) keepalive: Option<Duration>,
 }
-
-/// A request under way, in a task of its own, which ends with this value.
-pub(crate) type Answer = JoinSet<Result<i32, CallError>>;
 
 /// How long the end of a connection may take to be known once a call has failed by it.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -93,63 +84,22 @@ impl Client {
         contract: &Contract,
         watch: &dyn Fn(Finding),
     ) -> Result<Self, ConnectError> {
-        let connected = Self::connect_and_send(target, contract, watch, &Cell::default()).await;
-        connected.map(|(client, _)| client)
-    }
-
-    /// The same, with a first request that is sent before the server has said that it speaks HTTP/2,
-    /// which saves a round trip (RFC 9113 section 3.4 allows it). So it is only where the server agreed
-    /// to HTTP/2 in TLS and asked for no client certificate, which it may refuse yet; elsewhere, and
-    /// where the way ends before, the request stays in `first`.
-    ///
-    /// # Errors
-    ///
-    /// As above. Whatever became of the request then, it counts as not sent.
-    pub(crate) async fn connect_and_send(
-        target: &Target,
-        contract: &Contract,
-        watch: &dyn Fn(Finding),
-        first: &Cell<Option<Bytes>>,
-    ) -> Result<(Self, Option<Answer>), ConnectError> {
-        let call = Arc::new(Call {
-            origin: dial::origin(target),
-            timeout: target.timeout,
-            user_agent: target.user_agent.clone(),
-            metadata: Arc::new(target.metadata.clone()),
-            gzip: target.gzip,
-            contract: contract.clone(),
-        });
-        let mut early = None;
-        let connected = dial::dial(target, watch, &mut |sender, end| {
-            if target.tls.is_none() || dial::asked_for_certificate(target) {
-                return;
-            }
-            early = first.take().map(|message| {
-                let transport = call.transport(sender.clone());
-                let (greeted, greeting) = oneshot::channel::<()>();
-                let mut answer = JoinSet::new();
-                let messages = tokio_stream::once(message);
-                let call = Arc::clone(&call);
-                let limit = call.timeout;
-                answer.spawn(call.answer(transport, messages, limit, greeting, end.clone()));
-                (answer, greeted)
-            });
-        })
-        .await?;
-        let early = early.map(|(answer, greeted)| {
-            // It may have been answered already.
-            let _ = greeted.send(());
-            answer
-        });
+        let connected = dial::dial(target, watch).await?;
         // With none it would wait for ever for the server to change its mind.
         let room = connected.max_streams.map_or(u32::MAX, |most| most.max(1));
         let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let client = Self {
+        Ok(Self {
             connected,
             room: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))),
-            call,
-        };
-        Ok((client, early))
+            call: Arc::new(Call {
+                origin: dial::origin(target),
+                timeout: target.timeout,
+                user_agent: target.user_agent.clone(),
+                metadata: Arc::new(target.metadata.clone()),
+                gzip: target.gzip,
+                contract: contract.clone(),
+            }),
+        })
     }
 
     /// Sends one request message and returns the response's code.
@@ -197,53 +147,30 @@ impl Client {
     where
         S: Stream<Item = Bytes> + Send + 'static,
     {
-        let end = self.connected.end.clone();
+        let transport = self.transport();
         let call = Arc::clone(&self.call);
-        call.answer(self.transport(), messages, limit, ready(()), end)
+        let end = self.connected.end.clone();
+        async move {
+            let started = Instant::now();
+            match tokio::time::timeout(limit, call.make(transport, messages)).await {
+                Ok(Err(error)) => Err(explain(error, end).await.after(started.elapsed(), limit)),
+                Ok(answer) => answer,
+                Err(_) => Err(CallError::TimedOut(limit)),
+            }
+        }
     }
 
     fn transport(&self) -> Transport {
-        self.call.transport(self.connected.sender.clone())
+        Transport {
+            sender: self.connected.sender.clone(),
+            seen: Arc::default(),
+            user_agent: self.call.user_agent.clone(),
+            metadata: Arc::clone(&self.call.metadata),
+        }
     }
 }
 
 impl Call {
-    fn transport(&self, sender: http2::SendRequest<Body>) -> Transport {
-        Transport {
-            sender,
-            seen: Arc::default(),
-            user_agent: self.user_agent.clone(),
-            metadata: Arc::clone(&self.metadata),
-        }
-    }
-
-    /// Makes the call, and gives it up at this limit, which counts from `clock`.
-    async fn answer<S, T>(
-        self: Arc<Self>,
-        transport: Transport,
-        messages: S,
-        limit: Duration,
-        clock: impl Future<Output = T>,
-        end: watch::Receiver<Option<Ended>>,
-    ) -> Result<i32, CallError>
-    where
-        S: Stream<Item = Bytes> + Send + 'static,
-    {
-        let started = Instant::now();
-        let late = async {
-            clock.await;
-            tokio::time::sleep(limit).await;
-        };
-        tokio::select! {
-            biased;
-            answer = self.make(transport, messages) => match answer {
-                Err(error) => Err(explain(error, end).await.after(started.elapsed(), limit)),
-                answer => answer,
-            },
-            () = late => Err(CallError::TimedOut(limit)),
-        }
-    }
-
     async fn make<S>(&self, transport: Transport, messages: S) -> Result<i32, CallError>
     where
         S: Stream<Item = Bytes> + Send + 'static,

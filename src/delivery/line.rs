@@ -1,15 +1,13 @@
 //! The connection of a push: one at a time, made anew where it is lost.
 
-use std::{cell::Cell, rc::Rc};
+use std::rc::Rc;
 
-use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::{
     End, Ending, Push, Server,
     policy::{Policy, may_be_reached},
 };
-use crate::client::Answer;
 
 /// The way to the server, shared by all requests.
 pub(super) struct Line<'s, S: Server> {
@@ -27,40 +25,25 @@ impl<'s, S: Server> Line<'s, S> {
 
     /// The connection, made where there is none. Whoever comes while it is being made waits for
     /// the same one, so that a server which is down is not asked by each request for itself. One
-    /// that can't be had ends the push. Whoever makes it may have its message taken and sent along the
-    /// way, and gets what will be its answer.
-    pub(super) async fn connection(
-        &self,
-        push: &Push<'_, S>,
-        first: &Cell<Option<Bytes>>,
-    ) -> Result<(Rc<S::Connection>, Option<Answer>), Ending> {
+    /// that can't be had ends the push.
+    pub(super) async fn connection(&self, push: &Push<'_, S>) -> Result<Rc<S::Connection>, Ending> {
         let mut current = self.current.lock().await;
         if let Some(connection) = &*current {
-            return Ok((Rc::clone(connection), None));
+            return Ok(Rc::clone(connection));
         }
-        let (connection, answer) = self.dial(push, push.policy, first).await?;
-        let connection = Rc::new(connection);
+        let connection = Rc::new(self.dial(push, push.policy).await?);
         *current = Some(Rc::clone(&connection));
-        Ok((connection, answer))
+        Ok(connection)
     }
 
-    async fn dial(
-        &self,
-        push: &Push<'_, S>,
-        policy: &Policy,
-        first: &Cell<Option<Bytes>>,
-    ) -> Result<(S::Connection, Option<Answer>), Ending> {
-        let message = first.take();
-        first.set(message.clone());
+    async fn dial(&self, push: &Push<'_, S>, policy: &Policy) -> Result<S::Connection, Ending> {
         let mut tries = 0;
         loop {
             // Within each request's future it would make up most of it, to be moved along with it.
-            let error = match Box::pin(self.server.connect(first)).await {
-                Ok(connected) => return Ok(connected),
+            let error = match Box::pin(self.server.connect()).await {
+                Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
-            // A server that never spoke HTTP/2 understood nothing.
-            first.set(message.clone());
             tries += 1;
             if tries > policy.retries || !may_be_reached(&error) {
                 push.end(End::Connect { error, tries });

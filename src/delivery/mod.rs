@@ -3,7 +3,6 @@
 //! Tokens are unique in a push, so that the order in which requests arrive does not matter: this
 //! is what lets several be in flight, and lets one be sent again behind later ones.
 
-mod attempt;
 mod describe;
 mod line;
 mod outcome;
@@ -20,7 +19,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 pub(crate) use self::{
     describe::{Undescribed, describe},
@@ -30,7 +32,7 @@ pub(crate) use self::{
 };
 use self::{
     line::Line,
-    pace::Pace,
+    pace::{Pace, Pass},
     policy::{Again, FREE_TRIES, Throttle, again},
 };
 use crate::{
@@ -242,6 +244,51 @@ impl<S: Server> Push<'_, S> {
         }
     }
 
+    /// Sends one message once. The call has a task of its own, so that a panic in what lies below
+    /// is a failure of this request and no other.
+    async fn try_once(
+        &self,
+        part: &Batch,
+        is_further: bool,
+    ) -> Result<Result<i32, CallError>, Ending> {
+        let connection = self
+            .unless(Phase::Ending, self.line.connection(self))
+            .await??;
+        let room = self.unless(Phase::Ending, connection.room()).await?;
+        let pass = match &self.pace {
+            Some(pace) => Some(self.unless(Phase::Ending, pace.enter(part.records)).await?),
+            None => None,
+        };
+        if self.is_ending() {
+            return Err(Ending);
+        }
+        // It ends with this value, should nobody wait for it any more.
+        let mut task = JoinSet::new();
+        task.spawn(connection.exchange(part.message.clone()));
+        self.open.set(self.open.get() + 1);
+        let answer = self.unless(Phase::Over, task.join_next()).await;
+        self.open.set(self.open.get() - 1);
+        drop(room);
+        let answer = answer.map(|joined| match joined {
+            Some(Ok(answer)) => answer,
+            Some(Err(_)) | None => Err(CallError::Panicked),
+        });
+        // What was never sent was seen by nobody.
+        if matches!(answer, Ok(Err(CallError::NotSent(_)))) {
+            pass.into_iter().for_each(Pass::unused);
+        } else {
+            let mut delivery = self.delivery.borrow_mut();
+            delivery.sent += 1;
+            delivery.retried += u64::from(is_further);
+        }
+        if let Ok(Err(error)) = &answer
+            && error.ends_the_connection()
+        {
+            self.line.leave(&connection).await;
+        }
+        answer
+    }
+
     fn answered(&self, part: &Batch, code: i32) {
         self.throttle.succeeded();
         *self.delivery.borrow_mut().codes.entry(code).or_default() += 1;
@@ -348,6 +395,19 @@ async fn at(deadline: Option<tokio::time::Instant>) {
 }
 
 impl CallError {
+    /// Whether the connection that it happened on is of no more use. One that brought no answer
+    /// in time may be dead without anybody's knowing.
+    fn ends_the_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::GoneAway(_)
+                | Self::NotSent(_)
+                | Self::Lost(_)
+                | Self::Garbled(_)
+                | Self::TimedOut(_)
+        )
+    }
+
     fn is_invalid_argument(&self) -> bool {
         matches!(
             self,

@@ -1,12 +1,12 @@
 //! What a push sends to, as much of it as policy needs.
 
-use std::{cell::Cell, future::Future};
+use std::future::Future;
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    client::{Answer, CallError, Client, ConnectError, Finding, Target},
+    client::{CallError, Client, ConnectError, Finding, Target},
     wire::Contract,
 };
 
@@ -14,11 +14,7 @@ use crate::{
 pub(crate) trait Server {
     type Connection: Exchange;
 
-    /// Connects, and may take a first message and send it along the way; its answer then.
-    fn connect(
-        &self,
-        first: &Cell<Option<Bytes>>,
-    ) -> impl Future<Output = Result<(Self::Connection, Option<Answer>), ConnectError>>;
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
 }
 
 /// Something that takes one request message and brings the response's code.
@@ -43,11 +39,8 @@ pub(crate) struct Remote<'t> {
 impl Server for Remote<'_> {
     type Connection = Client;
 
-    async fn connect(
-        &self,
-        first: &Cell<Option<Bytes>>,
-    ) -> Result<(Client, Option<Answer>), ConnectError> {
-        Client::connect_and_send(self.target, self.contract, self.watch, first).await
+    async fn connect(&self) -> Result<Client, ConnectError> {
+        Client::connect(self.target, self.contract, self.watch).await
     }
 }
 

@@ -12,7 +12,7 @@ use tonic::Code;
 use super::super::*;
 use crate::{
     batch::Limits,
-    client::{Advice, Answer, Cause, ConnectError, Stage},
+    client::{Advice, Cause, ConnectError, Stage},
     endpoint::Endpoint,
     source::{Options, Origin, Rules, Validated, validate},
 };
@@ -89,31 +89,27 @@ impl Script {
 impl Server for Script {
     type Connection = Wire;
 
-    async fn connect(
-        &self,
-        _first: &Cell<Option<Bytes>>,
-    ) -> Result<(Wire, Option<Answer>), ConnectError> {
+    async fn connect(&self) -> Result<Wire, ConnectError> {
         let number = {
             let mut dials = self.dials.lock().expect("unbroken");
             dials.push(self.started.elapsed());
             dials.len()
         };
         let result = self.connects.lock().expect("unbroken").pop_front();
-        if let Some(Err(cause)) = result {
-            return Err(ConnectError {
+        match result {
+            Some(Err(cause)) => Err(ConnectError {
                 endpoint: Endpoint::parse("localhost:1").expect("an address"),
                 proxy: None,
                 stage: Stage::Tcp,
                 cause,
-            });
+            }),
+            Some(Ok(())) | None => Ok(Wire {
+                number,
+                replies: Arc::clone(&self.replies),
+                started: self.started,
+                seen: Arc::clone(&self.seen),
+            }),
         }
-        let wire = Wire {
-            number,
-            replies: Arc::clone(&self.replies),
-            started: self.started,
-            seen: Arc::clone(&self.seen),
-        };
-        Ok((wire, None))
     }
 }
 

@@ -28,8 +28,6 @@ use super::{params, run_with_input, self_signed, tls};
 pub(crate) enum Connection {
     /// It speaks TLS and HTTP/2, and answers its requests so, all further ones like the last.
     Serve(Vec<Answer>),
-    /// The same, but it greets only when the first request's head has come.
-    GreetLate(Vec<Answer>),
     /// It ends before TLS, when so many bytes have come.
     EndBeforeTls { bytes: usize, how: How },
     /// It reads and says nothing.
@@ -259,11 +257,7 @@ impl Script {
             }
             Connection::Serve(answers) => {
                 let stream = self.accept(stream, all_protocols).await?;
-                serve::serve(stream, answers, false, number, &self.log).await
-            }
-            Connection::GreetLate(answers) => {
-                let stream = self.accept(stream, all_protocols).await?;
-                serve::serve(stream, answers, true, number, &self.log).await
+                serve::serve(stream, answers, number, &self.log).await
             }
         }
     }

@@ -37,16 +37,9 @@ pub(super) async fn end(mut stream: Stream, how: How) -> io::Result<()> {
 pub(super) async fn serve(
     mut stream: Stream,
     answers: &[Answer],
-    greets_late: bool,
     connection: usize,
     log: &Log,
 ) -> io::Result<()> {
-    let greeting = frames::frame(frames::SETTINGS, 0, 0, &[]);
-    let (out, late) = if greets_late {
-        (Vec::new(), greeting)
-    } else {
-        (greeting, Vec::new())
-    };
     let mut state = State {
         answers,
         connection,
@@ -56,8 +49,7 @@ pub(super) async fn serve(
         highest: 0,
         leaving: false,
         deaf: false,
-        out,
-        late,
+        out: frames::frame(frames::SETTINGS, 0, 0, &[]),
     };
     let mut bytes = BytesMut::new();
     let mut greeted = false;
@@ -113,8 +105,6 @@ struct State<'a> {
     deaf: bool,
     /// What is to be written.
     out: Vec<u8>,
-    /// What is to be written when a request comes.
-    late: Vec<u8>,
 }
 
 /// A request under way.
@@ -133,13 +123,7 @@ impl State<'_> {
         let (kind, stream, payload) = (frame.kind, frame.stream, &frame.payload);
         match kind {
             frames::SETTINGS if !frame.is_ack() => {
-                // An acknowledgement is no greeting.
-                let out = if self.late.is_empty() {
-                    &mut self.out
-                } else {
-                    &mut self.late
-                };
-                out.extend(frames::frame(kind, frames::ACK, 0, &[]));
+                self.out.extend(frames::frame(kind, frames::ACK, 0, &[]));
             }
             frames::PING if !frame.is_ack() => {
                 self.out
@@ -174,7 +158,6 @@ impl State<'_> {
 
     /// The head of a request.
     fn head(&mut self, stream: u32) -> Option<How> {
-        self.out.append(&mut self.late);
         let last = self.answers.len() - 1;
         let answer = self.answers[self.heads.min(last)].clone();
         self.heads += 1;
