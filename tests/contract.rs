@@ -609,6 +609,30 @@ fn a_server_that_does_not_tell_its_contract_is_explained() {
 }
 
 #[test]
+fn a_server_that_tells_its_contract_for_ever_is_left() {
+    let folder = folder(&cases()[0]);
+    let pool = || compile(folder.path(), "main.proto");
+    let silent = Described::start(pool(), Reflection::Silent, b"");
+    for (flags, words) in [
+        (
+            &["--timeout=300ms", "--retry=1", "--retry-delay=1ms"][..],
+            "no answer within 300ms",
+        ),
+        (&["--max-time=300ms"], "--max-time 300ms passed"),
+    ] {
+        let flags = [&["--reflection"], flags].concat();
+        push(&silent, &flags, INPUT).exits(64 + 4).says(words);
+    }
+    let services: String = (0..1001).map(|n| format!("service S{n} {{}}\n")).collect();
+    let folder = protos(&format!("syntax = \"proto3\";\n{services}"), "");
+    let pool = compile(folder.path(), "main.proto");
+    let wordy = Described::start(pool, Reflection::V1, b"");
+    push(&wordy, &["--reflection"], INPUT)
+        .exits(64 + 13)
+        .says("more than 1000 services");
+}
+
+#[test]
 fn probe_takes_the_same_contract() {
     let case = &cases()[0];
     let folder = folder(case);

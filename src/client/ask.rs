@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// Asks in this version, and in the one before where the server does not know it: many speak that
-    /// alone.
+    /// alone. How long it may take is whoever asks to say.
     ///
     /// # Errors
     ///
@@ -133,17 +133,13 @@ impl Client {
     }
 
     async fn ask_in(&self, version: Version, question: Question) -> Result<Answer, CallError> {
-        let limit = self.call.timeout;
-        let asked = async {
-            match version {
-                Version::V1 => asked!(self, v1, question),
-                Version::V1Alpha => asked!(self, v1alpha, question),
-            }
+        let asked = match version {
+            Version::V1 => asked!(self, v1, question),
+            Version::V1Alpha => asked!(self, v1alpha, question),
         };
-        match tokio::time::timeout(limit, asked).await {
-            Ok(Err(error)) => Err(explain(error, self.connected.end.clone()).await),
-            Ok(answer) => answer,
-            Err(_) => Err(CallError::TimedOut(limit)),
+        match asked {
+            Err(error) => Err(explain(error, self.connected.end.clone()).await),
+            answer => answer,
         }
     }
 }

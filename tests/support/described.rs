@@ -28,6 +28,8 @@ pub(crate) enum Reflection {
     V1Alpha,
     /// Imports come along with the file that imports them.
     Whole,
+    /// No question is answered.
+    Silent,
 }
 
 /// The server, which answers whatever call with the same message until the test ends.
@@ -132,6 +134,7 @@ impl Server {
         message.advance(5);
         let answer = if let Some(call) = path.strip_prefix("/grpc.reflection.") {
             let version = match self.reflection {
+                Reflection::Silent => return std::future::pending().await,
                 Reflection::None => "none",
                 Reflection::V1 | Reflection::Whole => "v1",
                 Reflection::V1Alpha => "v1alpha",
