@@ -77,7 +77,7 @@ fn cases() -> Vec<Case> {
                 service Internal { rpc UpdateSensorExpireTime(R) returns (A); }
                 message R { repeated S sensorExpire = 1; }
                 message S { required bytes deviceToken = 1; required sfixed64 expireTime = 2; }
-                message A { required Result result = 1; }
+                message A { required Result result_code = 1; }
                 enum Result { FINE = 0; BAD = 1; }"#,
             imported: "",
             response: b"\x08\x00",
@@ -92,8 +92,8 @@ fn cases() -> Vec<Case> {
             name: "no name in common",
             proto: r#"syntax = "proto3"; package x;
                 service Reader { rpc List(Q) returns (stream Q); rpc Get(Q) returns (Q); }
-                service Writer { rpc Set(Many) returns (Q); }
-                message Q { uint64 n = 1; }
+                service Writer { rpc Set(Many) returns (A); }
+                message Q { uint64 n = 1; } message A { string note = 3; uint64 StatusCode = 1; }
                 message Many { repeated One all = 1; }
                 message One { string who = 1; optional sint32 when = 2; }"#,
             imported: "",
@@ -473,19 +473,30 @@ fn unfit_messages() -> Vec<(String, &'static [&'static str], &'static [&'static 
         (
             method("R").replace("returns (E)", "returns (A)") + "message A { string code = 1; }",
             &[],
-            &["A has no integer or enum", "string code"],
+            &["A is not empty and has no integer or enum", "string code"],
         ),
         (
             method("R").replace("returns (E)", "returns (A)")
                 + "message A { oneof x { int32 code = 1; string error = 2; } }",
             &[],
-            &["A has no integer or enum, outside of a oneof"],
+            &["A is not empty and has no integer or enum, outside of a oneof"],
         ),
         (
             method("R").replace("returns (E)", "returns (A)")
                 + "message A { int32 set = 1; int32 failed = 2; }",
             &[],
-            &["A has no integer or enum", "int32 set, int32 failed"],
+            &["A is not empty", "int32 set, int32 failed"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)") + "message A { int32 accepted = 1; }",
+            &[],
+            &["A is not empty", "int32 accepted"],
+        ),
+        (
+            method("X")
+                + "message X { repeated S removed = 1; repeated string sensor_expire = 2; }",
+            &[],
+            &["X has no list of messages that can be the records"],
         ),
         (
             record("bytes device_token = 1; double expire_time = 3;"),

@@ -25,7 +25,7 @@ pub(super) enum Question {
 pub(super) enum Answer {
     Services(Vec<String>),
     /// Encoded `google.protobuf.FileDescriptorProto`s.
-    Files(Vec<prost::bytes::Bytes>),
+    Files(Vec<Vec<u8>>),
     /// It has no answer; a gRPC status and a text.
     Refused(i32, String),
     /// Something that was not asked.
@@ -40,7 +40,7 @@ pub(super) enum Version {
 }
 
 /// The largest answer, in bytes.
-pub(super) const LARGEST_ANSWER: usize = 16 << 20;
+const LARGEST_ANSWER: usize = 16 << 20;
 
 /// Asks in one version of the protocol. The versions' messages differ in their types alone.
 macro_rules! asked {
@@ -73,13 +73,9 @@ macro_rules! asked {
             Ok(Some(MessageResponse::ListServicesResponse(list))) => Ok(Answer::Services(
                 list.service.into_iter().map(|one| one.name).collect(),
             )),
-            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => Ok(Answer::Files(
-                files
-                    .file_descriptor_proto
-                    .into_iter()
-                    .map(Into::into)
-                    .collect(),
-            )),
+            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
+                Ok(Answer::Files(files.file_descriptor_proto))
+            }
             Ok(Some(MessageResponse::ErrorResponse(error))) => {
                 Ok(Answer::Refused(error.error_code, error.error_message))
             }

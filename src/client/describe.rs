@@ -111,7 +111,7 @@ impl Client {
             return Err(nonsense("no descriptors"));
         };
         for encoded in found {
-            let file = FileDescriptorProto::decode(encoded)
+            let file = FileDescriptorProto::decode(encoded.as_slice())
                 .map_err(|error| nonsense(error.to_string()))?;
             files.insert(file.name().to_owned(), file);
             if files.len() > MOST {

@@ -111,9 +111,10 @@ fn check(file: &Path, import_paths: &[PathBuf]) -> io::Result<()> {
     match fs::metadata(file) {
         Err(_) if !import_paths.is_empty() => Ok(()),
         Err(error) => Err(error),
-        Ok(metadata) if metadata.file_type().is_char_device() || metadata.len() > LARGEST => {
-            Err(io::ErrorKind::FileTooLarge.into())
+        Ok(metadata) if metadata.file_type().is_char_device() => {
+            Err(io::Error::other("it is a device, not a file"))
         }
+        Ok(metadata) if metadata.len() > LARGEST => Err(io::ErrorKind::FileTooLarge.into()),
         Ok(_) => Ok(()),
     }
 }

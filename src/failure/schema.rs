@@ -114,7 +114,7 @@ fn misfit(message: &str, what: Misfit) -> String {
             format!("{message} holds either a token or an expire time, in the oneof {name}")
         }
         Misfit::Code(fields) => format!(
-            "{message} has no integer or enum, outside of a oneof, that can be the code, and is not empty: {}",
+            "{message} is not empty and has no integer or enum, outside of a oneof, whose name ends in code: {}",
             list(&fields)
         ),
         Misfit::Required(field) => {

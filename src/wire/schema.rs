@@ -211,7 +211,8 @@ fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
         return Err(misfit(&record, Misfit::Oneof(one.name().to_owned())));
     }
     let code = chosen(&response, CODE_NAMES, code);
-    if code.is_none() && response.fields().len() > 0 {
+    let says_something = response.fields().len() + response.extension_ranges().len() > 0;
+    if code.is_none() && says_something {
         return Err(misfit(&response, Misfit::Code(fields(&response))));
     }
     Ok(Contract {
@@ -231,7 +232,8 @@ fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
     })
 }
 
-/// The list of records in a request, and its records' type.
+/// The list of records in a request, and its records' type. A field of its name that is none is not
+/// passed over for another.
 fn list(request: &MessageDescriptor) -> Option<(FieldDescriptor, MessageDescriptor)> {
     let mut lists: Vec<_> = request
         .fields()
@@ -241,13 +243,9 @@ fn list(request: &MessageDescriptor) -> Option<(FieldDescriptor, MessageDescript
             Some((field, record))
         })
         .collect();
-    let named = lists
-        .iter()
-        .position(|(field, _)| is_named(field, LIST_NAMES));
-    match named {
-        Some(named) => Some(lists.swap_remove(named)),
-        None => only(lists.into_iter()),
-    }
+    let named = request.fields().find(|field| is_named(field, LIST_NAMES));
+    lists.retain(|(field, _)| named.as_ref().is_none_or(|named| named == field));
+    only(lists.into_iter())
 }
 
 /// The field of one of these names, in their order, or the only one, that `judge` takes. A field of
@@ -272,8 +270,11 @@ fn chosen<T>(
 }
 
 fn is_named(field: &FieldDescriptor, names: &[&str]) -> bool {
-    let name = field.name().replace('_', "").to_ascii_lowercase();
-    names.contains(&name.as_str())
+    names.contains(&normalized(field).as_str())
+}
+
+fn normalized(field: &FieldDescriptor) -> String {
+    field.name().replace('_', "").to_ascii_lowercase()
 }
 
 fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
@@ -328,8 +329,10 @@ fn counts_other_units(name: &str) -> bool {
     UNITS.contains(&last.to_ascii_lowercase().as_str())
 }
 
-/// A field that can be the code. Within a oneof it would be 0 wherever another field is set.
+/// A field that can be the code: it is called so, because a 0 that counts something is no success.
+/// Within a oneof it would be 0 wherever another field is set.
 fn code(field: &FieldDescriptor) -> Option<CodeField> {
+    let is_called_so = normalized(field).ends_with("code");
     let is_alone = field
         .containing_oneof()
         .is_none_or(|oneof| oneof.is_synthetic());
@@ -342,7 +345,7 @@ fn code(field: &FieldDescriptor) -> Option<CodeField> {
     };
     Some(CodeField {
         number: field.number(),
-        kind: integer(&field.kind()).filter(|_| is_alone)?,
+        kind: integer(&field.kind()).filter(|_| is_alone && is_called_so)?,
         absent: match field.cardinality() {
             Cardinality::Required => None,
             _ => Some(i32::try_from(default).ok()?),
