@@ -186,14 +186,15 @@ fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
     if method.is_client_streaming() || method.is_server_streaming() {
         return Err(misfit(&request, Misfit::Streams));
     }
-    let (list, record) =
-        list(&request).ok_or_else(|| misfit(&request, Misfit::List(fields(&request))))?;
+    let list = chosen(&request, LIST_NAMES, records);
+    let (list, record) = list.ok_or_else(|| misfit(&request, Misfit::List(fields(&request))))?;
     let token = chosen(&record, TOKEN_NAMES, |field| {
-        matches!(field.kind(), Kind::Bytes | Kind::String).then_some(())
+        (is_one(field) && matches!(field.kind(), Kind::Bytes | Kind::String)).then_some(())
     });
     let (token, ()) = token.ok_or_else(|| misfit(&record, Misfit::Token(fields(&record))))?;
     let time = chosen(&record, TIME_NAMES, |field| {
-        time_encoding(&field.kind()).filter(|_| !counts_other_units(field.name()))
+        let is_plain = is_one(field) && !counts_other_units(field.name());
+        time_encoding(&field.kind()).filter(|_| is_plain)
     });
     let (time, (encoding, latest)) =
         time.ok_or_else(|| misfit(&record, Misfit::Time(fields(&record))))?;
@@ -232,22 +233,6 @@ fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
     })
 }
 
-/// The list of records in a request, and its records' type. A field of its name that is none is not
-/// passed over for another.
-fn list(request: &MessageDescriptor) -> Option<(FieldDescriptor, MessageDescriptor)> {
-    let mut lists: Vec<_> = request
-        .fields()
-        .filter_map(|field| {
-            let is_list = field.is_list() && !field.is_group();
-            let record = field.kind().as_message().filter(|_| is_list)?.clone();
-            Some((field, record))
-        })
-        .collect();
-    let named = request.fields().find(|field| is_named(field, LIST_NAMES));
-    lists.retain(|(field, _)| named.as_ref().is_none_or(|named| named == field));
-    only(lists.into_iter())
-}
-
 /// The field of one of these names, in their order, or the only one, that `judge` takes. A field of
 /// such a name that it does not take is not passed over for another.
 fn chosen<T>(
@@ -256,8 +241,7 @@ fn chosen<T>(
     judge: impl Fn(&FieldDescriptor) -> Option<T>,
 ) -> Option<(FieldDescriptor, T)> {
     let judged = |field: FieldDescriptor| {
-        let is_one = !field.is_list() && !field.is_map();
-        let judgement = judge(&field).filter(|_| is_one)?;
+        let judgement = judge(&field)?;
         Some((field, judgement))
     };
     let named = names
@@ -267,6 +251,16 @@ fn chosen<T>(
         Some(field) => judged(field),
         None => only(message.fields().filter_map(judged)),
     }
+}
+
+/// The type of the records in a list of them.
+fn records(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    let is_list = field.is_list() && !field.is_group();
+    field.kind().as_message().filter(|_| is_list).cloned()
+}
+
+fn is_one(field: &FieldDescriptor) -> bool {
+    !field.is_list() && !field.is_map()
 }
 
 fn is_named(field: &FieldDescriptor, names: &[&str]) -> bool {
@@ -333,9 +327,10 @@ fn counts_other_units(name: &str) -> bool {
 /// Within a oneof it would be 0 wherever another field is set.
 fn code(field: &FieldDescriptor) -> Option<CodeField> {
     let is_called_so = normalized(field).ends_with("code");
-    let is_alone = field
-        .containing_oneof()
-        .is_none_or(|oneof| oneof.is_synthetic());
+    let is_alone = is_one(field)
+        && field
+            .containing_oneof()
+            .is_none_or(|oneof| oneof.is_synthetic());
     let default = match field.default_value() {
         Value::I32(value) | Value::EnumNumber(value) => i64::from(value),
         Value::U32(value) => value.into(),
