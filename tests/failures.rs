@@ -170,7 +170,9 @@ fn a_connection_that_ends_in_mid_request_is_told_by_its_end() {
         let _ = stream.write_all(&[0, 0, 1, 0, 0, 0, 0, 0, 0, b'x']);
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
-    let run = push(&garbage, &["--plaintext"]).exits(78);
+    let run = push(&garbage, &["--plaintext"])
+        .exits(5)
+        .says("what the server sent is not HTTP/2");
     assert!(!run.stderr.contains("channel closed"), "{run:?}");
 }
 

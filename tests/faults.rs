@@ -361,6 +361,12 @@ fn what_no_further_try_can_mend_ends_at_once() {
             5,
             &["speaks HTTP/1.1, not HTTP/2"],
         ),
+        (
+            "garbage below TLS",
+            Connection::EndAfterTls(How::Garbage),
+            5,
+            &["what the server sent is not HTTP/2", "corrupt message"],
+        ),
     ] {
         let pushed = push_one(&FaultServer::start([fault]), &[]);
         assert_eq!(pushed.run.code, exit, "{what}: {:#?}", pushed.run);
@@ -658,6 +664,35 @@ fn a_server_s_word_on_when_to_come_again_is_kept() {
         .counts("unsent", 1);
 }
 
+#[test]
+fn what_is_not_http2_any_more_is_not_tried_again() {
+    let garbage = Answer::EndWhenRead {
+        how: How::Garbage,
+        applied: false,
+    };
+    push_one(&FaultServer::answering([garbage.clone()]), &[])
+        .exits(5)
+        .says("what the server sent is not HTTP/2")
+        .tried(1)
+        .connected(1)
+        .counts("unsent", 1);
+    let server = FaultServer::answering([ok(), garbage]);
+    let flags = [RETRY, SINGLY].concat();
+    push(&server, &flags, &records(3))
+        .exits(3)
+        .connected(1)
+        .counts("acknowledged", 1);
+}
+
+#[test]
+fn a_server_that_hangs_up_behind_its_settings_is_tried_as_often_as_any() {
+    for how in [How::Close, How::Cut] {
+        let server = FaultServer::start([Connection::EndAfterSettings(how)]);
+        let pushed = push_one(&server, &[]).exits(78).connected(TRIES);
+        assert_eq!(pushed.requests("failed"), 1, "{how:?}");
+    }
+}
+
 /// No try but the first, and far too long a wait before another.
 const FREE_ONLY: &[&str] = &["--retry=0", "--retry-delay=60s", "--retry-max-delay=60s"];
 
@@ -686,7 +721,9 @@ fn what_the_server_did_not_look_at_is_tried_again_for_free() {
     let none = h2::Reason::NO_ERROR;
     let before = Connection::Goaway(none);
     let left_out = Serve(vec![Answer::GoawayBefore(none)]);
-    for fault in [before, left_out] {
+    // A GOAWAY is no SETTINGS, which a server has to begin with, but says what is meant.
+    let at_once = Connection::Garbage(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for fault in [before, left_out, at_once] {
         let server = FaultServer::start([fault.clone(), fault, Serve(vec![ok()])]);
         push(&server, FREE_ONLY, ONE).exits(0).connected(3);
     }
@@ -792,6 +829,14 @@ fn a_signal_lets_open_requests_end_and_starts_none() {
             .counts("acknowledged", open as u64)
             .counts("unsent", 9 - open as u64);
         assert_eq!(pushed.run.json()["status"], "interrupted");
+        // Also where nothing is left to send: whoever sent the signal is told that it came.
+        let later = Answer::After(Duration::from_secs(1), ok().into());
+        let server = FaultServer::answering([later]);
+        let one = |seen: &Seen| seen.tries.len() == 1;
+        signalled(&server, &[], ONE, one, &[signal])
+            .exits(exit)
+            .says("all that was still open was answered")
+            .counts("acknowledged", 1);
     }
 }
 

@@ -134,7 +134,7 @@ impl Client {
             Version::V1Alpha => asked!(self, v1alpha, question),
         };
         match asked {
-            Err(error) => Err(explain(error, self.connected.end.clone()).await),
+            Err(error) => Err(explain(error, self.connected.fate.clone()).await),
             answer => answer,
         }
     }

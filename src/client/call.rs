@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     future::Future,
+    io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -245,35 +246,44 @@ fn is_grpc(content_type: &str) -> bool {
 
 /// A stream or connection that ended early.
 fn broken(error: Option<&(dyn Error + 'static)>) -> Option<CallError> {
+    if let Some(error) = error.filter(|error| is_garbled(*error)) {
+        return Some(CallError::Garbled(chain(error)));
+    }
     if let Some(h2) = find::<h2::Error>(error) {
         return Some(match h2.reason() {
             Some(reason) if h2.is_reset() && h2.is_remote() => CallError::Reset(reason),
             Some(reason) if h2.is_go_away() && h2.is_remote() => CallError::GoneAway(reason),
-            _ if is_garbled(h2) => CallError::Garbled(chain(h2)),
             _ => CallError::Lost(chain(h2)),
         });
     }
     find::<hyper::Error>(error).map(|error| {
         if error.is_canceled() || error.is_closed() {
-            CallError::NotSent(chain(error))
+            CallError::NotSent {
+                causes: chain(error),
+                announced: false,
+            }
         } else {
             CallError::Lost(chain(error))
         }
     })
 }
 
-/// Whether this side ended the connection because what it read is not HTTP/2.
-pub(super) fn is_garbled(error: &h2::Error) -> bool {
-    error.is_library()
-        && matches!(
-            error.reason(),
-            Some(
-                h2::Reason::PROTOCOL_ERROR
-                    | h2::Reason::FRAME_SIZE_ERROR
-                    | h2::Reason::FLOW_CONTROL_ERROR
-                    | h2::Reason::COMPRESSION_ERROR
+/// Whether this side ended the connection because what it read is not HTTP/2, or not even TLS.
+pub(super) fn is_garbled(error: &(dyn Error + 'static)) -> bool {
+    let no_tls = |error: &io::Error| error.kind() == io::ErrorKind::InvalidData;
+    let no_http2 = |error: &h2::Error| {
+        error.is_library()
+            && matches!(
+                error.reason(),
+                Some(
+                    h2::Reason::PROTOCOL_ERROR
+                        | h2::Reason::FRAME_SIZE_ERROR
+                        | h2::Reason::FLOW_CONTROL_ERROR
+                        | h2::Reason::COMPRESSION_ERROR
+                )
             )
-        )
+    };
+    find(Some(error)).is_some_and(no_tls) || find(Some(error)).is_some_and(no_http2)
 }
 
 pub(super) fn find<'e, E: Error + 'static>(

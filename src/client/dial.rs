@@ -5,6 +5,7 @@ use std::{
     error::Error,
     io,
     net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -111,6 +112,10 @@ pub(crate) enum Cause {
     Alpn(Option<Vec<u8>>),
     /// The server's first bytes are no HTTP/2.
     NotHttp2(Vec<u8>),
+    /// What the server sent in TLS is none, or its first frames are none of HTTP/2.
+    Garbled(String),
+    /// The server announced the connection's end before it began (GOAWAY).
+    GoneAway(h2::Reason),
     /// The proxy's answer, which is no success.
     Proxy(StatusCode),
     /// The proxy answers in something else than HTTP.
@@ -142,8 +147,16 @@ pub(super) struct Connected {
     pub(super) driver: JoinHandle<()>,
     /// How many requests may be open at a time.
     pub(super) max_streams: Option<u32>,
+    pub(super) fate: Fate,
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Fate {
     /// What ended it, when something has.
     pub(super) end: watch::Receiver<Option<Ended>>,
+    /// Whether the server announced its end.
+    pub(super) is_leaving: Arc<AtomicBool>,
 }
 
 /// What ended a connection.
@@ -161,7 +174,7 @@ impl Ended {
         let h2 = find::<h2::Error>(Some(error));
         Self {
             causes: chain(error),
-            garbled: h2.is_some_and(is_garbled),
+            garbled: is_garbled(error),
             reason: h2.filter(|h2| h2.is_remote()).and_then(h2::Error::reason),
         }
     }
@@ -319,7 +332,7 @@ fn session(connection: &rustls::ClientConnection) -> Session {
 
 async fn handshake(tls: &ClientTls, stream: Stream) -> Result<TlsStream<Held<Stream>>, Cause> {
     let mut stream = Held::new(stream);
-    let connector = TlsConnector::from(std::sync::Arc::clone(&tls.config));
+    let connector = TlsConnector::from(Arc::clone(&tls.config));
     stream.hold();
     let connecting = connector.connect(tls.handshake_name.clone(), stream);
     let mut stream = match connecting.into_fallible().await {
@@ -344,7 +357,8 @@ async fn http2(
     stream: Stream,
     progress: &Progress<'_>,
 ) -> Result<Connected, Cause> {
-    let (stream, greeting) = Greeted::new(stream);
+    let is_leaving = Arc::default();
+    let (stream, greeting) = Greeted::new(stream, Arc::clone(&is_leaving));
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(RECEIVE_WINDOW)
@@ -371,9 +385,13 @@ async fn http2(
                 sender,
                 driver,
                 max_streams,
-                end: told,
+                fate: Fate {
+                    end: told,
+                    is_leaving,
+                },
             })
         }
+        Ok(Greeting::GoneAway(reason)) => Err(Cause::GoneAway(reason)),
         Ok(Greeting::Other(first)) => Err(Cause::NotHttp2(first)),
         Err(_) => Err(match end.await {
             Ok(Err(error)) => hyper_cause(error),
@@ -385,12 +403,12 @@ async fn http2(
 pub(super) fn hyper_cause(error: hyper::Error) -> Cause {
     let mut source = error.source();
     while let Some(inner) = source {
-        let io = inner.downcast_ref::<io::Error>().or_else(|| {
-            inner
-                .downcast_ref::<h2::Error>()
-                .and_then(h2::Error::get_io)
-        });
-        if let Some(io) = io {
+        if is_garbled(inner) {
+            return Cause::Garbled(inner.to_string());
+        }
+        let h2 = inner.downcast_ref::<h2::Error>();
+        let io = inner.downcast_ref::<io::Error>();
+        if let Some(io) = io.or_else(|| h2?.get_io()) {
             return match tls_error(io) {
                 Some(error) => Cause::Tls(error.clone()),
                 None if io.kind() == io::ErrorKind::UnexpectedEof => Cause::Closed,

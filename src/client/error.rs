@@ -32,7 +32,11 @@ pub(crate) enum CallError {
     /// The server announced the connection's end (GOAWAY) and did not process the request.
     GoneAway(h2::Reason),
     /// The connection had ended before the request was sent on it.
-    NotSent(Vec<String>),
+    NotSent {
+        causes: Vec<String>,
+        /// Whether the server had announced that (GOAWAY).
+        announced: bool,
+    },
     /// The server or the network ended the connection.
     Lost(Vec<String>),
     /// What the server sent is not HTTP/2.

@@ -1,8 +1,13 @@
-//! Notices a server's first HTTP/2 frame, which must be SETTINGS (RFC 9113 section 3.4).
+//! Notices a server's first HTTP/2 frame, which must be SETTINGS (RFC 9113 section 3.4), and the one
+//! that announces the connection's end.
 
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -18,6 +23,8 @@ pub(crate) enum Greeting {
         /// How many requests may be open at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`).
         max_streams: Option<u32>,
     },
+    /// The connection ends before it began (GOAWAY).
+    GoneAway(h2::Reason),
     /// The first bytes of something else.
     Other(Vec<u8>),
 }
@@ -25,6 +32,7 @@ pub(crate) enum Greeting {
 /// A frame's header: 24 bits of length, its type, its flags and 32 bits of a stream's number.
 const HEADER: usize = 9;
 const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
 
 /// No server has so many settings; what else says so speaks something else.
 const LONGEST: usize = 1024;
@@ -37,15 +45,23 @@ pub(super) struct Greeted<S> {
     stream: S,
     report: Option<oneshot::Sender<Greeting>>,
     first: Vec<u8>,
+    frames: Frames,
+    is_leaving: Arc<AtomicBool>,
 }
 
 impl<S> Greeted<S> {
-    pub(super) fn new(stream: S) -> (Self, oneshot::Receiver<Greeting>) {
+    /// `is_leaving` is set when the server announces the connection's end.
+    pub(super) fn new(
+        stream: S,
+        is_leaving: Arc<AtomicBool>,
+    ) -> (Self, oneshot::Receiver<Greeting>) {
         let (report, greeting) = oneshot::channel();
         let greeted = Self {
             stream,
             report: Some(report),
             first: Vec::new(),
+            frames: Frames::default(),
+            is_leaving,
         };
         (greeted, greeting)
     }
@@ -62,6 +78,27 @@ impl<S> Greeted<S> {
                     max_streams: max_streams(&self.first[HEADER..length]),
                 })
             }
+            [
+                0,
+                0,
+                8..=255,
+                GOAWAY,
+                _,
+                0,
+                0,
+                0,
+                0,
+                _,
+                _,
+                _,
+                _,
+                a,
+                b,
+                c,
+                d,
+                ..,
+            ] => Some(Greeting::GoneAway(u32::from_be_bytes([a, b, c, d]).into())),
+            [0, 0, 8..=255, GOAWAY, ..] if !ended => None,
             [_, _, _, _, ..] => Some(self.other()),
             [_, ..] if ended => Some(self.other()),
             _ => None,
@@ -75,6 +112,50 @@ impl<S> Greeted<S> {
 
     fn other(&self) -> Greeting {
         Greeting::Other(self.first.iter().take(SHOWN).copied().collect())
+    }
+}
+
+/// Follows frames by their headers.
+#[derive(Default)]
+struct Frames {
+    header: Vec<u8>,
+    /// What is still to come of a frame behind its header.
+    payload: usize,
+}
+
+impl Frames {
+    /// Whether GOAWAY begins in these bytes, which follow those before.
+    fn bring_goaway(&mut self, mut bytes: &[u8]) -> bool {
+        let mut found = false;
+        while !bytes.is_empty() {
+            let (payload, behind) = bytes.split_at(self.payload.min(bytes.len()));
+            self.payload -= payload.len();
+            let missing = HEADER - self.header.len();
+            let (header, behind) = behind.split_at(missing.min(behind.len()));
+            self.header.extend_from_slice(header);
+            if let [a, b, c, kind, ..] = *self.header.as_slice()
+                && self.header.len() == HEADER
+            {
+                self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+                found |= kind == GOAWAY;
+                self.header.clear();
+            }
+            bytes = behind;
+        }
+        found
+    }
+}
+
+/// What a broken TLS connection is to those above, who learn an error's kind alone: an alert is a
+/// server that hangs up, anything else is not TLS at all.
+fn kind_told(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(rustls::Error::AlertReceived(_)) => {
+            io::Error::new(io::ErrorKind::ConnectionAborted, error)
+        }
+        Some(_) => io::Error::new(io::ErrorKind::InvalidData, error),
+        None => error,
     }
 }
 
@@ -94,12 +175,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if self.report.is_some() && matches!(poll, Poll::Ready(Ok(()))) {
+        if matches!(poll, Poll::Ready(Ok(()))) {
             let bytes = &buf.filled()[before..];
-            let ended = bytes.is_empty();
-            self.look(bytes, ended);
+            if self.frames.bring_goaway(bytes) {
+                self.is_leaving.store(true, Ordering::Relaxed);
+            }
+            if self.report.is_some() {
+                self.look(bytes, bytes.is_empty());
+            }
         }
-        poll
+        poll.map_err(kind_told)
     }
 }
 
@@ -130,5 +215,32 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_goaway_is_noticed_wherever_reads_end(
+            frames in proptest::collection::vec((0_u8..10, 0_usize..40), 0..8),
+            size in 1_usize..30,
+        ) {
+            let mut bytes = Vec::new();
+            for (kind, length) in &frames {
+                // Payloads of what would be a GOAWAY's type, were it a header.
+                let length = u8::try_from(*length).expect("short");
+                bytes.extend([0, 0, length, *kind, 0, 0, 0, 0, 1]);
+                bytes.extend(vec![GOAWAY; length.into()]);
+            }
+            let mut followed = Frames::default();
+            let found = bytes.chunks(size).filter(|chunk| followed.bring_goaway(chunk)).count();
+            let expected = frames.iter().filter(|(kind, _)| *kind == GOAWAY).count();
+            prop_assert_eq!(found > 0, expected > 0);
+        }
     }
 }

@@ -11,20 +11,20 @@ mod tcp;
 mod tunnel;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
 use call::{Seen, Transport};
 pub(crate) use describe::DescribeError;
 pub(crate) use dial::{Cause, ConnectError, Finding, Session, Stage};
-use dial::{Connected, Ended};
+use dial::{Connected, Ended, Fate};
 pub(crate) use error::{Advice, CallError};
 
 use crate::{endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls, wire::Contract};
@@ -149,11 +149,11 @@ impl Client {
     {
         let transport = self.transport();
         let call = Arc::clone(&self.call);
-        let end = self.connected.end.clone();
+        let fate = self.connected.fate.clone();
         async move {
             let started = Instant::now();
             match tokio::time::timeout(limit, call.make(transport, messages)).await {
-                Ok(Err(error)) => Err(explain(error, end).await.after(started.elapsed(), limit)),
+                Ok(Err(error)) => Err(explain(error, fate).await.after(started.elapsed(), limit)),
                 Ok(answer) => answer,
                 Err(_) => Err(CallError::TimedOut(limit)),
             }
@@ -194,14 +194,18 @@ impl Call {
 }
 
 /// What ended a connection, which a call on it learns no more of than that it is closed.
-async fn explain(error: CallError, mut end: watch::Receiver<Option<Ended>>) -> CallError {
+async fn explain(error: CallError, fate: Fate) -> CallError {
+    let Fate {
+        mut end,
+        is_leaving,
+    } = fate;
     let ended = match &error {
         CallError::Lost(_) => {
             let told = tokio::time::timeout(LAST_WORDS, end.wait_for(Option::is_some)).await;
             told.ok().and_then(Result::ok).and_then(|told| told.clone())
         }
         // Others may be open on the connection still, so that its end may be far.
-        CallError::NotSent(_) => end.borrow().clone(),
+        CallError::NotSent { .. } => end.borrow().clone(),
         _ => None,
     };
     match (error, ended) {
@@ -216,6 +220,10 @@ async fn explain(error: CallError, mut end: watch::Receiver<Option<Ended>>) -> C
         (CallError::Lost(_), Some(ended)) if !ended.causes.is_empty() => {
             CallError::Lost(ended.causes)
         }
+        (CallError::NotSent { causes, .. }, _) => CallError::NotSent {
+            causes,
+            announced: is_leaving.load(Ordering::Relaxed),
+        },
         (error, _) => error,
     }
 }

@@ -2,7 +2,7 @@
 
 use prost_types::FileDescriptorProto;
 
-use super::policy::{Again, Policy, again, may_be_reached};
+use super::policy::{Again, Policy, Tries, again, dial_again};
 use crate::{
     client::{Client, ConnectError, DescribeError, Finding, Target},
     wire::Contract,
@@ -28,45 +28,29 @@ pub(crate) async fn describe(
 ) -> Result<Vec<FileDescriptorProto>, Undescribed> {
     // Whatever the calls are that are made later, this one is known.
     let contract = Contract::built_in();
-    let mut tries = 0;
+    let mut tries = Tries::default();
     loop {
-        let asked = match Client::connect(target, &contract, watch).await {
-            Ok(client) => client.describe(service).await.map_err(|error| {
-                let again = match &error {
-                    DescribeError::Call(error) => again(error),
-                    DescribeError::Refused(..) | DescribeError::Nonsense(_) => Again::No,
-                };
-                (
-                    again,
-                    Undescribed::Call {
-                        error,
-                        tries: tries + 1,
-                    },
-                )
-            }),
+        let (again, failed) = match Client::connect(target, &contract, watch).await {
+            Ok(client) => match client.describe(service).await {
+                Ok(files) => return Ok(files),
+                Err(error) => {
+                    let again = tries.count(match &error {
+                        DescribeError::Call(error) => again(error),
+                        DescribeError::Refused(..) | DescribeError::Nonsense(_) => Again::No,
+                    });
+                    let tries = tries.counted;
+                    (again, Undescribed::Call { error, tries })
+                }
+            },
             Err(error) => {
-                let again = if may_be_reached(&error) {
-                    Again::Backoff
-                } else {
-                    Again::No
-                };
-                let tries = tries + 1;
-                Err((again, Undescribed::Connect { error, tries }))
+                let again = tries.count(dial_again(&error));
+                let tries = tries.counted;
+                (again, Undescribed::Connect { error, tries })
             }
         };
-        let (again, failed) = match asked {
-            Ok(files) => return Ok(files),
-            Err(failed) => failed,
-        };
-        tries += 1;
-        if again == Again::No || tries > policy.retries {
-            return Err(failed);
+        match policy.wait(again, tries) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(failed),
         }
-        let wait = match again {
-            Again::After(time) => time,
-            Again::Calm => policy.calm(tries),
-            Again::No | Again::Free | Again::Backoff => policy.backoff(tries),
-        };
-        tokio::time::sleep(wait).await;
     }
 }

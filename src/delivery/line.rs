@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use super::{
     End, Ending, Push, Server,
-    policy::{Policy, may_be_reached},
+    policy::{Again, Policy, Tries, dial_again},
 };
 
 /// The way to the server, shared by all requests.
@@ -37,20 +37,26 @@ impl<'s, S: Server> Line<'s, S> {
     }
 
     async fn dial(&self, push: &Push<'_, S>, policy: &Policy) -> Result<S::Connection, Ending> {
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
             // Within each request's future it would make up most of it, to be moved along with it.
             let error = match Box::pin(self.server.connect()).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
-            tries += 1;
-            if tries > policy.retries || !may_be_reached(&error) {
-                push.end(End::Connect { error, tries });
-                return Err(Ending);
+            let again = tries.count(dial_again(&error));
+            if again == Again::Free {
+                continue;
             }
-            let failed = End::Connect { error, tries };
-            push.pause_after(failed, policy.backoff(tries)).await?;
+            let failed = End::Connect {
+                error,
+                tries: tries.counted,
+            };
+            let Some(wait) = policy.wait(again, tries) else {
+                push.end(failed);
+                return Err(Ending);
+            };
+            push.pause_after(failed, wait).await?;
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) use self::{
 use self::{
     line::Line,
     pace::{Pace, Pass},
-    policy::{Again, FREE_TRIES, Throttle, again},
+    policy::{Again, Throttle, Tries, again},
 };
 use crate::{
     batch::{Batch, Batches},
@@ -211,35 +211,30 @@ impl<S: Server> Push<'_, S> {
     /// Tries one message until it is answered or no further try is worth it; with the number of
     /// tries.
     async fn try_until_done(&self, part: &Batch) -> Result<Result<i32, (CallError, u32)>, Ending> {
-        let mut tries = 0;
-        let mut free = 0;
+        let mut tries = Tries::default();
+        let mut is_further = false;
         loop {
-            let error = match self.try_once(part, tries + free > 0).await? {
+            let error = match self.try_once(part, is_further).await? {
                 Ok(code) => return Ok(Ok(code)),
                 Err(error) => error,
             };
-            let again = match again(&error) {
-                Again::Free if free < FREE_TRIES => {
-                    free += 1;
-                    continue;
-                }
-                Again::Free => Again::Backoff,
-                other => other,
-            };
-            tries += 1;
+            is_further |= !matches!(error, CallError::NotSent { .. });
+            let again = tries.count(again(&error));
+            if again == Again::Free {
+                continue;
+            }
             if again != Again::No {
                 self.throttle.failed();
             }
-            if again == Again::No || tries > self.policy.retries {
-                return Ok(Err((error, tries)));
-            }
-            let wait = match again {
-                Again::After(time) => time,
-                Again::Calm => self.policy.calm(tries),
-                _ if self.throttle.allows() => self.policy.backoff(tries),
+            let wait = match self.policy.wait(again, tries) {
+                None => return Ok(Err((error, tries.counted))),
                 // As long as ever: most of what it gets fails.
-                _ => self.policy.backoff(u32::MAX),
+                Some(_) if again == Again::Backoff && !self.throttle.allows() => {
+                    self.policy.backoff(u32::MAX)
+                }
+                Some(wait) => wait,
             };
+            let tries = tries.counted;
             self.pause_after(End::Call { error, tries }, wait).await?;
         }
     }
@@ -274,7 +269,7 @@ impl<S: Server> Push<'_, S> {
             Some(Err(_)) | None => Err(CallError::Panicked),
         });
         // What was never sent was seen by nobody.
-        if matches!(answer, Ok(Err(CallError::NotSent(_)))) {
+        if matches!(answer, Ok(Err(CallError::NotSent { .. }))) {
             pass.into_iter().for_each(Pass::unused);
         } else {
             let mut delivery = self.delivery.borrow_mut();
@@ -401,7 +396,7 @@ impl CallError {
         matches!(
             self,
             Self::GoneAway(_)
-                | Self::NotSent(_)
+                | Self::NotSent { .. }
                 | Self::Lost(_)
                 | Self::Garbled(_)
                 | Self::TimedOut(_)

@@ -59,8 +59,30 @@ pub(super) enum Again {
     After(Duration),
 }
 
-/// Tries that do not count, of one request. More of them and the server is not well.
-pub(super) const FREE_TRIES: u32 = 10;
+/// Tries that do not count, of one request or connection. More of them and the server is not well.
+const FREE_TRIES: u32 = 10;
+
+/// The tries of one request or connection that have failed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tries {
+    pub(super) counted: u32,
+    free: u32,
+}
+
+impl Tries {
+    /// Counts a failed one; what it means then.
+    pub(super) fn count(&mut self, again: Again) -> Again {
+        if again == Again::Free && self.free < FREE_TRIES {
+            self.free += 1;
+            return Again::Free;
+        }
+        self.counted += 1;
+        match again {
+            Again::Free => Again::Backoff,
+            other => other,
+        }
+    }
+}
 
 /// How many times the usual delay a server is left alone that asks for calm.
 const CALM: u32 = 4;
@@ -82,8 +104,10 @@ pub(super) fn again(error: &CallError) -> Again {
         | CallError::GoneAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
         CallError::Reset(h2::Reason::REFUSED_STREAM)
         | CallError::GoneAway(h2::Reason::NO_ERROR)
-        | CallError::NotSent(_) => Again::Free,
-        CallError::Reset(_) | CallError::GoneAway(_) => Again::Backoff,
+        | CallError::NotSent {
+            announced: true, ..
+        } => Again::Free,
+        CallError::Reset(_) | CallError::GoneAway(_) | CallError::NotSent { .. } => Again::Backoff,
         CallError::Http(_)
         | CallError::NotGrpc { .. }
         | CallError::Malformed(_)
@@ -103,24 +127,31 @@ fn is_passing(code: Code) -> bool {
     )
 }
 
-/// Whether a server that could not be reached so may be reached later.
-pub(super) fn may_be_reached(error: &ConnectError) -> bool {
+/// Whether a server that could not be reached so is worth another connection.
+pub(super) fn dial_again(error: &ConnectError) -> Again {
     match &error.cause {
+        Cause::GoneAway(h2::Reason::NO_ERROR) => Again::Free,
+        Cause::GoneAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
         Cause::TimedOut(_)
         | Cause::Io(_)
         | Cause::NoAddress
         | Cause::Refused(_)
         | Cause::Closed
-        | Cause::Http2(_) => true,
-        Cause::Proxy(status) => {
-            status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+        | Cause::GoneAway(_)
+        | Cause::Http2(_) => Again::Backoff,
+        Cause::Proxy(status)
+            if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS =>
+        {
+            Again::Backoff
         }
-        Cause::Tls(_)
+        Cause::Proxy(_)
+        | Cause::Tls(_)
         | Cause::Alpn(_)
         | Cause::NotHttp2(_)
+        | Cause::Garbled(_)
         | Cause::NoProxy
         | Cause::ClientCertificate
-        | Cause::WantsTls => false,
+        | Cause::WantsTls => Again::No,
     }
 }
 
@@ -170,8 +201,22 @@ impl Policy {
     }
 
     /// The same where the server asked for calm.
-    pub(super) fn calm(&self, number: u32) -> Duration {
+    fn calm(&self, number: u32) -> Duration {
         self.delay.saturating_mul(CALM) + self.backoff(number)
+    }
+
+    /// How long to wait for another try after those; `None` where there is to be none.
+    pub(super) fn wait(&self, again: Again, tries: Tries) -> Option<Duration> {
+        if tries.counted > self.retries {
+            return None;
+        }
+        match again {
+            Again::No => None,
+            Again::Free => Some(Duration::ZERO),
+            Again::Backoff => Some(self.backoff(tries.counted)),
+            Again::Calm => Some(self.calm(tries.counted)),
+            Again::After(time) => Some(time),
+        }
     }
 }
 
@@ -232,6 +277,10 @@ mod tests {
         const TOO_LARGE: &str = "grpc: received message larger than max (5 vs. 4)";
         let second = Duration::from_secs(1);
         let plain = |code| status(code, "", Advice::None);
+        let not_sent = |announced| CallError::NotSent {
+            causes: Vec::new(),
+            announced,
+        };
         for (error, expected) in [
             (plain(Code::Unavailable), Again::Backoff),
             (plain(Code::DeadlineExceeded), Again::Backoff),
@@ -262,7 +311,8 @@ mod tests {
             (CallError::Http(401), Again::No),
             (CallError::TimedOut(second), Again::Backoff),
             (CallError::Lost(Vec::new()), Again::Backoff),
-            (CallError::NotSent(Vec::new()), Again::Free),
+            (not_sent(true), Again::Free),
+            (not_sent(false), Again::Backoff),
             (CallError::Reset(h2::Reason::REFUSED_STREAM), Again::Free),
             (CallError::GoneAway(h2::Reason::NO_ERROR), Again::Free),
             (CallError::Reset(h2::Reason::INTERNAL_ERROR), Again::Backoff),

@@ -91,6 +91,15 @@ impl Failure {
                 .hint("leave --plaintext out"),
             Cause::Alpn(protocol) => Self::no_http2(&server, protocol.as_deref()),
             Cause::NotHttp2(first) => not_http2(&server, first),
+            Cause::Garbled(error) => unreachable()
+                .cause(format!("what the server sent is not HTTP/2: {error}"))
+                .hint("check the port, and what stands between here and the server"),
+            Cause::GoneAway(reason) => unreachable()
+                .cause(format!(
+                    "the server ended the connection before it began: {}",
+                    reason.description()
+                ))
+                .hint("check the server's log, or run it again later"),
             Cause::Http2(error) => unreachable()
                 .cause(error.to_string())
                 .hint("check the server's log, and that the port is the one for gRPC"),
@@ -132,8 +141,9 @@ impl Failure {
                 ))
                 .hint("check the server's log, or run it again later"),
             CallError::Garbled(causes) => {
-                let mut failure =
-                    failed(Code::Unavailable).cause("what the server sent is not HTTP/2");
+                let message = format!("{server}: the request failed");
+                let mut failure = Self::new(Kind::Unreachable, UNREACHABLE, message)
+                    .cause("what the server sent is not HTTP/2");
                 failure.causes.extend(causes.iter().cloned());
                 failure.hint("check the port, and what stands between here and the server")
             }
@@ -143,7 +153,7 @@ impl Failure {
                 format!("{server}: the request failed by a defect of this program"),
             )
             .hint("please report it with what stands above; the other requests went on"),
-            CallError::NotSent(causes) | CallError::Lost(causes) => {
+            CallError::NotSent { causes, .. } | CallError::Lost(causes) => {
                 let mut failure = failed(Code::Unavailable).cause("the connection was lost");
                 failure.causes.extend(causes.iter().cloned());
                 failure.hint("check the server's log; run it again: an update that did arrive does no harm twice")
@@ -220,7 +230,7 @@ pub(crate) fn short(error: &CallError) -> String {
         CallError::TimedOut(_) => "no answer in time".to_owned(),
         CallError::Http(status) => format!("HTTP status {status}"),
         CallError::Reset(_) => "the server reset the request".to_owned(),
-        CallError::GoneAway(_) | CallError::NotSent(_) | CallError::Lost(_) => {
+        CallError::GoneAway(_) | CallError::NotSent { .. } | CallError::Lost(_) => {
             "the connection was lost".to_owned()
         }
         CallError::Panicked => "a defect of this program".to_owned(),

@@ -228,18 +228,18 @@ impl Failure {
             .hint("--listen 127.0.0.1:0 takes a free port")
     }
 
-    /// A signal that came before everything was acknowledged, and what else was in the way.
+    /// A signal that came before everything was answered, and what else was in the way.
     pub(crate) fn interrupted(signal: Signal, unsent: u64, why: Option<Self>) -> Self {
-        let failure = Self::new(
-            Kind::Interrupted,
-            signal.exit_code(),
-            format!(
-                "{} ended the push, {} unsent",
-                signal_name(signal),
+        let signal_name = signal_name(signal);
+        let message = match unsent {
+            0 => format!("{signal_name} came, and all that was still open was answered"),
+            unsent => format!(
+                "{signal_name} ended the push, {} unsent",
                 count(unsent, "record")
             ),
-        )
-        .hint("run it again: what was acknowledged can be sent twice without harm");
+        };
+        let failure = Self::new(Kind::Interrupted, signal.exit_code(), message)
+            .hint("run it again: what was acknowledged can be sent twice without harm");
         match why {
             Some(why) => failure.and(why),
             None => failure,

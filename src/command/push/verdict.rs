@@ -73,7 +73,7 @@ fn judge(delivery: Delivery, sends: u64, plan: &Plan, server: &str) -> Result<()
     let first = reasons.next();
     let why = first.map(|first| reasons.fold(first, Failure::and));
     match (delivery.signal, why) {
-        (Some(signal), why) if unsent > 0 => Err(Failure::interrupted(signal, unsent, why)),
+        (Some(signal), why) => Err(Failure::interrupted(signal, unsent, why)),
         (_, Some(why)) if acknowledged > 0 => Err(Failure::partial(acknowledged, sends, why)),
         (_, Some(why)) => Err(why),
         (_, None) => Ok(()),

@@ -140,7 +140,7 @@ async fn a_connection_has_tries_of_its_own() {
     let script = Script::new([
         Reply::Fails(CallError::Lost(Vec::new())),
         Reply::Fails(status(Code::Unavailable)),
-        Reply::Fails(CallError::NotSent(Vec::new())),
+        Reply::Fails(not_sent(true)),
         Reply::Code(0),
     ]);
     let delivery = push_quietly(&script, &policy(), (1, 1)).await;
@@ -148,6 +148,27 @@ async fn a_connection_has_tries_of_its_own() {
     assert_eq!(connections, [1, 2, 2, 3]);
     // What was never sent is no try.
     assert_eq!((delivery.acknowledged, delivery.sent), (1, 3));
+
+    // One that ends before a request is sent on it is free where the server said so, and else not.
+    for (announced, dials) in [(true, [0, 0, 0]), (false, [0, 100, 300])] {
+        let lost = || Reply::Fails(not_sent(announced));
+        let script = Script::new([lost(), lost(), Reply::Code(0)]);
+        let delivery = push_quietly(&script, &policy(), (1, 1)).await;
+        assert_eq!(script.dials(), dials);
+        assert_eq!((delivery.acknowledged, delivery.sent), (1, 1));
+        assert_eq!(delivery.retried, 0);
+    }
+    let leaving = || Err(Cause::GoneAway(h2::Reason::NO_ERROR));
+    let script = Script::new([Reply::Code(0)]).connecting([leaving(), leaving()]);
+    let delivery = push_quietly(&script, &policy(), (1, 1)).await;
+    assert_eq!((script.dials(), delivery.acknowledged), (vec![0, 0, 0], 1));
+}
+
+fn not_sent(announced: bool) -> CallError {
+    CallError::NotSent {
+        causes: Vec::new(),
+        announced,
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,6 +48,8 @@ pub(crate) enum How {
     Cut,
     /// TCP's reset.
     Reset,
+    /// Bytes that are no TLS.
+    Garbage,
 }
 
 /// A response.

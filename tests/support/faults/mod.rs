@@ -42,6 +42,8 @@ pub(crate) enum Connection {
     SilentAfterTls,
     /// It ends after TLS.
     EndAfterTls(How),
+    /// It ends behind SETTINGS.
+    EndAfterSettings(How),
     /// SETTINGS and GOAWAY, before any request.
     Goaway(h2::Reason),
 }
@@ -246,6 +248,12 @@ impl Script {
             }
             Connection::EndAfterTls(how) => {
                 let stream = self.accept(stream, all_protocols).await?;
+                serve::end(stream, *how).await
+            }
+            Connection::EndAfterSettings(how) => {
+                let mut stream = self.accept(stream, all_protocols).await?;
+                let settings = frames::frame(frames::SETTINGS, 0, 0, &[]);
+                stream.write_all(&settings).await?;
                 serve::end(stream, *how).await
             }
             Connection::Goaway(reason) => {

@@ -28,6 +28,7 @@ pub(super) async fn end(mut stream: Stream, how: How) -> io::Result<()> {
         How::Close => stream.shutdown().await?,
         How::Cut => stream.get_mut().0.shutdown().await?,
         How::Reset => return stream.get_ref().0.set_zero_linger(),
+        How::Garbage => stream.get_mut().0.write_all(&[b'x'; 100]).await?,
     }
     // Closed with something unread, the connection would be reset before its end is read.
     drain(&mut stream.get_mut().0).await
