@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{Read, Seek, SeekFrom, Write};
+
 use support::{Receiver, command, file, run, run_with_input};
 
 /// The two records of the clients that this program replaces.
@@ -260,6 +262,74 @@ fn a_fifo_is_read() {
     std::fs::write(&fifo, "token,expire_time\na,1\n").expect("written");
     let run: support::Run = child.wait_with_output().expect("it ends").into();
     assert_eq!(run.exits(0).records()["unsent"], 1);
+}
+
+#[test]
+fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fifo = folder.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    let receiver = Receiver::start();
+    for file in [&*fifo, "-".as_ref()] {
+        let mut args = receiver.connection();
+        args.extend([
+            "--max-time=300ms".into(),
+            "--output=json".into(),
+            file.into(),
+        ]);
+        let mut child = start_and_hold(args);
+        let mut input = child.stdin.take().expect("piped");
+        let _ = input.write_all(b"token,expire_time\na,1\nb,");
+        let run: support::Run = child.wait_with_output().expect("it ends").into();
+        run.exits(4)
+            .says("had not ended when --max-time had passed")
+            .adds_up();
+    }
+    assert_eq!(receiver.stop().requests, 0);
+}
+
+/// Starts it with a standard input that is left open.
+fn start_and_hold(args: Vec<std::ffi::OsString>) -> std::process::Child {
+    command(args)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs")
+}
+
+#[test]
+fn an_endless_input_is_refused_as_soon_as_it_is_wrong() {
+    let mut child = start_and_hold(vec!["check".into()]);
+    let mut input = child.stdin.take().expect("piped");
+    let block = vec![b'a'; 1 << 20];
+    let refused = (0..1000).any(|_| input.write_all(&block).is_err());
+    assert!(refused, "a gigabyte was read");
+    let run: support::Run = child.wait_with_output().expect("it ends").into();
+    run.exits(4).says("longer than 1 MiB");
+}
+
+#[test]
+fn a_file_as_standard_input_is_read_from_where_it_stands() {
+    let mut file = tempfile::tempfile().expect("a file");
+    let rows: String = (0..200_000).map(|n| format!("t{n},4070908800\n")).collect();
+    file.write_all(format!("a line before\ntoken,expire_time\n{rows}").as_bytes())
+        .expect("written");
+    file.seek(SeekFrom::Start(14)).expect("a place");
+    let receiver = Receiver::start();
+    let mut args = receiver.connection();
+    args.push("--output=json".into());
+    let stdin = file.try_clone().expect("another");
+    let output = command(args).stdin(stdin).output().expect("it runs");
+    support::Run::from(output)
+        .exits(0)
+        .adds_up()
+        .counts("acknowledged", 200_000);
+    // Who reads it next finds it read.
+    let mut rest = String::new();
+    file.read_to_string(&mut rest).expect("read");
+    assert_eq!(rest, "");
 }
 
 #[test]

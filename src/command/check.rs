@@ -13,7 +13,7 @@ pub(crate) struct Plan {
 pub(crate) fn run(plan: &Plan) -> u8 {
     let started = Instant::now();
     let mut summary = Summary::new(None);
-    let failure = input::read(&plan.input, None, &mut summary, plan.output).err();
+    let failure = input::read(&plan.input, None, None, &mut summary, plan.output).err();
     plan.output
         .summary(&summary.finish(failure, started.elapsed()))
 }

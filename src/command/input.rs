@@ -1,6 +1,6 @@
 //! What `push` and `check` do alike, so that they can't disagree.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{
     failure::{Failure, warnings},
@@ -33,6 +33,7 @@ pub(crate) struct Guards {
 pub(super) fn read(
     plan: &InputPlan,
     request_limit: Option<RequestLimit<'_>>,
+    deadline: Option<Instant>,
     summary: &mut Summary,
     output: Output,
 ) -> Result<Validated, Failure> {
@@ -45,6 +46,7 @@ pub(super) fn read(
         on_duplicate: plan.guards.on_duplicate,
         max_shown: plan.max_errors,
         request_limit,
+        deadline,
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
     summary.input(&validated);

@@ -174,18 +174,18 @@ pub(super) fn place(at: Position) -> String {
 /// What is wrong.
 fn what(kind: &ProblemKind) -> String {
     let plain = ToOwned::to_owned;
+    let limit = LARGEST_RECORD >> 20;
     match kind {
         ProblemKind::Unreadable(error) => format!("can't be read: {error}"),
         ProblemKind::Directory => plain("is a directory, not a file"),
         ProblemKind::Lookalike(lookalike) => format!("looks like {}", looks_like(*lookalike).0),
         ProblemKind::Changed => plain("changed while it was read"),
+        ProblemKind::TooLate => plain("had not ended when --max-time had passed"),
         ProblemKind::Syntax(message) => format!("malformed JSON: {message}"),
         ProblemKind::Archive(reason) => format!("the archive is broken or cut off: {reason}"),
         ProblemKind::NoDocument => plain("--records points into a JSON document, and this is none"),
         ProblemKind::Truncated => plain("the document ends inside a value or an open quote"),
-        ProblemKind::TooLong => {
-            format!("the record is longer than {} MiB", LARGEST_RECORD >> 20)
-        }
+        ProblemKind::TooLong => format!("the record is longer than {limit} MiB"),
         ProblemKind::NotList { found } => {
             format!("{} where a list of records belongs", json_kind(*found))
         }
@@ -295,6 +295,7 @@ fn hint(kind: &ProblemKind) -> Option<String> {
 
 fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
     Some(match kind {
+        ProblemKind::TooLate => "check what writes it; --max-time gives it longer",
         ProblemKind::Truncated => "the file is cut off, or a quote is never closed",
         ProblemKind::TooLong => "a quote or bracket may never be closed",
         ProblemKind::NoList { lists: 2.., .. } => "--records /KEY says which",

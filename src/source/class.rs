@@ -21,6 +21,7 @@ impl ProblemKind {
             | Self::Directory
             | Self::Lookalike(_)
             | Self::Changed
+            | Self::TooLate
             | Self::Truncated
             | Self::Archive(_)
             | Self::NoDocument

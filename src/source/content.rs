@@ -1,12 +1,21 @@
 //! Bytes that can be read again and again, and are the same each time.
 
 use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
+    path::PathBuf,
     sync::Arc,
+    time::Instant,
 };
 
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::OFlags,
+};
 use twox_hash::XxHash3_64;
 
 use super::problem::{ProblemKind, StreamError};
@@ -21,7 +30,7 @@ pub(crate) enum Origin {
 }
 
 /// An input's bytes. A regular file stays where it is; what is small, and what can be read only
-/// once (a pipe, a terminal), is held.
+/// once (a pipe, a terminal), is held as it comes.
 #[derive(Debug)]
 pub(super) struct Content {
     bytes: Bytes,
@@ -35,6 +44,9 @@ enum Bytes {
     Held(Vec<u8>),
     Shared(Arc<[u8]>),
     File(PathBuf),
+    /// A file that is open already, from here on.
+    Open(File, u64),
+    Once(Once),
 }
 
 /// A file is compared with its first reading in blocks of this size, each before any of it is
@@ -53,12 +65,28 @@ impl Origin {
 }
 
 impl Content {
-    pub(super) fn open(origin: &Origin) -> Result<Self, ProblemKind> {
+    /// What comes bit by bit must have come by the deadline.
+    pub(super) fn open(origin: &Origin, deadline: Option<Instant>) -> Result<Self, ProblemKind> {
         let bytes = match origin {
-            Origin::Stdin => Bytes::Held(hold(io::stdin().lock())?),
+            Origin::Stdin => {
+                let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+                if file.metadata()?.is_file() {
+                    let start = file.stream_position()?;
+                    // Whoever reads it next finds it read.
+                    file.seek(SeekFrom::End(0))?;
+                    Bytes::Open(file, start)
+                } else {
+                    Bytes::Once(Once::new(file, deadline))
+                }
+            }
             Origin::Memory(bytes) => Bytes::Shared(Arc::clone(bytes)),
             Origin::File(path) => {
-                let file = File::open(path)?;
+                let mut options = OpenOptions::new();
+                if deadline.is_some() {
+                    // A FIFO that nobody writes to would not even open.
+                    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+                }
+                let file = options.read(true).open(path)?;
                 let kind = file.metadata()?;
                 if kind.is_dir() {
                     return Err(ProblemKind::Directory);
@@ -68,7 +96,7 @@ impl Content {
                         None => Bytes::File(path.clone()),
                     }
                 } else {
-                    Bytes::Held(hold(file)?)
+                    Bytes::Once(Once::new(file, deadline))
                 }
             }
         };
@@ -82,20 +110,108 @@ impl Content {
     /// Reads from the start. A file that is no longer what it was at the first complete reading
     /// ends in [`StreamError::Changed`].
     pub(super) fn reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
-        Ok(match &self.bytes {
-            Bytes::Held(bytes) => Box::new(bytes.as_slice()),
-            Bytes::Shared(bytes) => Box::new(bytes.as_ref()),
-            Bytes::File(path) => {
-                Box::new(Checked::open(path, &mut self.blocks, &mut self.complete)?)
-            }
-        })
+        let file = match &mut self.bytes {
+            Bytes::Held(bytes) => return Ok(Box::new(bytes.as_slice())),
+            Bytes::Shared(bytes) => return Ok(Box::new(&**bytes)),
+            Bytes::Once(once) => return Ok(Box::new(Replay { once, at: 0 })),
+            Bytes::File(path) => Positioned {
+                file: File::open(path)?,
+                at: 0,
+            },
+            Bytes::Open(file, start) => Positioned {
+                file: file.try_clone()?,
+                at: *start,
+            },
+        };
+        let checked = Checked::new(file, &mut self.blocks, &mut self.complete);
+        Ok(Box::new(checked))
     }
 }
 
-fn hold(mut input: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    input.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// What can be read only once, and what of it has been read.
+#[derive(Debug)]
+struct Once {
+    file: File,
+    deadline: Option<Instant>,
+    held: Vec<u8>,
+    ended: bool,
+}
+
+impl Once {
+    fn new(file: File, deadline: Option<Instant>) -> Self {
+        Self {
+            file,
+            deadline,
+            held: Vec::new(),
+            ended: false,
+        }
+    }
+
+    fn read_on(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.wait()?;
+            match self.file.read(out) {
+                // There was nothing after all.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits for more, no longer than until the deadline.
+    fn wait(&self) -> io::Result<()> {
+        let Some(deadline) = self.deadline else {
+            return Ok(());
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut waited = [PollFd::new(&self.file, PollFlags::IN)];
+        match poll(&mut waited, Some(&left))? {
+            0 => Err(StreamError::TooLate.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads from the start what was read before, and then on.
+struct Replay<'o> {
+    once: &'o mut Once,
+    at: usize,
+}
+
+impl Read for Replay<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = match &self.once.held[self.at..] {
+            [] if self.once.ended || out.is_empty() => 0,
+            [] => {
+                let read = self.once.read_on(out)?;
+                self.once.held.extend_from_slice(&out[..read]);
+                self.once.ended = read == 0;
+                read
+            }
+            held => {
+                let read = held.len().min(out.len());
+                out[..read].copy_from_slice(&held[..read]);
+                read
+            }
+        };
+        self.at += read;
+        Ok(read)
+    }
+}
+
+/// Reads a file from a place of its own, whoever else may read it.
+struct Positioned {
+    file: File,
+    at: u64,
+}
+
+impl Read for Positioned {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(out, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 /// All of a file, unless it is larger than this: opening it for each reading would take longer
@@ -123,7 +239,7 @@ pub(super) fn fill(input: &mut dyn Read, room: &mut [u8]) -> (usize, io::Result<
 
 /// A file, hashed block by block as it is read.
 struct Checked<'c> {
-    file: File,
+    file: Positioned,
     block: Vec<u8>,
     /// What of the block has been given out.
     used: usize,
@@ -135,16 +251,16 @@ struct Checked<'c> {
 }
 
 impl<'c> Checked<'c> {
-    fn open(path: &Path, known: &'c mut Vec<u64>, complete: &'c mut bool) -> io::Result<Self> {
-        Ok(Self {
-            file: File::open(path)?,
+    fn new(file: Positioned, known: &'c mut Vec<u64>, complete: &'c mut bool) -> Self {
+        Self {
+            file,
             block: Vec::with_capacity(BLOCK),
             used: 0,
             count: 0,
             known,
             complete,
             ended: false,
-        })
+        }
     }
 
     fn next_block(&mut self) -> io::Result<()> {
@@ -205,7 +321,7 @@ impl Read for Checked<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, io::Write, os::fd::OwnedFd};
 
     use super::*;
 
@@ -230,7 +346,7 @@ mod tests {
             let shrunk = original[..before / 2].to_vec();
             for changed in [grown, other, shrunk] {
                 fs::write(&path, &original).expect("written");
-                let mut content = Content::open(&Origin::File(path.clone())).expect("opened");
+                let mut content = Content::open(&Origin::File(path.clone()), None).expect("opened");
                 assert_eq!(read_all(&mut content).expect("read"), original);
                 assert_eq!(read_all(&mut content).expect("read again"), original);
                 fs::write(&path, &changed).expect("changed");
@@ -241,12 +357,35 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_once_is_replayed_as_far_as_it_was_read() {
+        let (reader, mut writer) = io::pipe().expect("a pipe");
+        let file = File::from(OwnedFd::from(reader));
+        let mut content = Content {
+            bytes: Bytes::Once(Once::new(file, None)),
+            blocks: Vec::new(),
+            complete: false,
+        };
+        writer.write_all(b"abcd").expect("written");
+        let mut start = [0; 2];
+        let mut read_start = |content: &mut Content| {
+            let read = content.reader()?.read(&mut start)?;
+            io::Result::Ok(start[..read].to_vec())
+        };
+        assert_eq!(read_start(&mut content).expect("read"), b"ab");
+        assert_eq!(read_start(&mut content).expect("read again"), b"ab");
+        writer.write_all(b"ef").expect("written");
+        drop(writer);
+        assert_eq!(read_all(&mut content).expect("read"), b"abcdef");
+        assert_eq!(read_all(&mut content).expect("read again"), b"abcdef");
+    }
+
+    #[test]
     fn a_small_file_is_read_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("input");
         for before in ["", "token,expire_time\n"] {
             fs::write(&path, before).expect("written");
-            let mut content = Content::open(&Origin::File(path.clone())).expect("opened");
+            let mut content = Content::open(&Origin::File(path.clone()), None).expect("opened");
             fs::write(&path, "changed").expect("changed");
             assert_eq!(read_all(&mut content).expect("read"), before.as_bytes());
         }

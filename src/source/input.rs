@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read},
     sync::Arc,
+    time::Instant,
 };
 
 use super::{
@@ -97,10 +98,14 @@ impl<'i> Reader<'i> {
 }
 
 impl Input {
-    pub(super) fn open(origin: &Origin, options: &Options) -> Result<Self, ProblemKind> {
+    pub(super) fn open(
+        origin: &Origin,
+        options: &Options,
+        deadline: Option<Instant>,
+    ) -> Result<Self, ProblemKind> {
         let name = origin.name();
         Ok(Self {
-            content: Content::open(origin)?,
+            content: Content::open(origin, deadline)?,
             format: options.format.or_else(|| match origin {
                 Origin::File(_) => sniff::format_of_name(&name),
                 Origin::Stdin | Origin::Memory(_) => None,

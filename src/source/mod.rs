@@ -37,3 +37,6 @@ pub(crate) const LARGEST_RECORD: usize = 1 << 20;
 /// The longest line without its line feed: what was read may end between that and the carriage
 /// return.
 const LONGEST_LINE: usize = LARGEST_RECORD + 1;
+
+/// What is longer may have no end: it is no bad record among others, and nothing behind it is read.
+const ENDLESS_LINE: usize = 64 * LARGEST_RECORD;

@@ -111,8 +111,9 @@ impl Fault {
 /// What a stream of this module can end with, inside an [`io::Error`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StreamError {
-    TooLong,
     Changed,
+    /// It had not ended by the deadline.
+    TooLate,
     /// The decoder's words.
     Archive(String),
 }
@@ -135,8 +136,8 @@ impl From<io::Error> for ProblemKind {
     fn from(error: io::Error) -> Self {
         let own = error.get_ref().and_then(|inner| inner.downcast_ref());
         match own {
-            Some(StreamError::TooLong) => Self::TooLong,
             Some(StreamError::Changed) => Self::Changed,
+            Some(StreamError::TooLate) => Self::TooLate,
             Some(StreamError::Archive(reason)) => Self::Archive(reason.clone()),
             None if error.kind() == io::ErrorKind::IsADirectory => Self::Directory,
             None => Self::Unreadable(error),
@@ -152,6 +153,8 @@ pub(crate) enum ProblemKind {
     Lookalike(Lookalike),
     /// The file is not what it was when it was validated.
     Changed,
+    /// It had not ended when all had to have been read.
+    TooLate,
     /// Malformed JSON, in the parser's words, which quote nothing of the input.
     Syntax(String),
     /// A broken archive, in the decoder's words.

@@ -7,11 +7,7 @@
 
 use csv_core::{ReadRecordResult, Terminator};
 
-use super::{
-    LARGEST_RECORD, LONGEST_LINE,
-    problem::{ProblemKind, StreamError},
-    window::Window,
-};
+use super::{ENDLESS_LINE, LARGEST_RECORD, LONGEST_LINE, problem::ProblemKind, window::Window};
 
 pub(super) struct Rows<'i> {
     window: Window<'i>,
@@ -125,6 +121,7 @@ impl<'i> Rows<'i> {
     /// Passes a row without quotes as far as its end.
     fn pass_overlong(&mut self) -> Result<(), ProblemKind> {
         let mut width = 1;
+        let mut passed = 0;
         loop {
             let unread = self.window.unread();
             let end = memchr::memchr(b'\n', unread);
@@ -136,6 +133,10 @@ impl<'i> Rows<'i> {
             }
             let length = row.len();
             self.pass(length, 0);
+            passed += length;
+            if passed > ENDLESS_LINE {
+                return Err(ProblemKind::TooLong);
+            }
             if !self.more()? {
                 break;
             }
@@ -180,9 +181,7 @@ impl<'i> Rows<'i> {
     /// Reads on; `false` at the end.
     fn more(&mut self) -> Result<bool, ProblemKind> {
         if self.window.unread().len() > 2 * LARGEST_RECORD {
-            return Err(ProblemKind::from(std::io::Error::from(
-                StreamError::TooLong,
-            )));
+            return Err(ProblemKind::TooLong);
         }
         self.window.more().map_err(ProblemKind::from)
     }

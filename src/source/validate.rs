@@ -1,6 +1,6 @@
 //! Reads every input to its end before anything is used of it.
 
-use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc, time::Instant};
 
 use super::{
     class::Class,
@@ -26,6 +26,8 @@ pub(crate) struct Rules<'r> {
     /// How many problems are kept; all are counted.
     pub(crate) max_shown: usize,
     pub(crate) request_limit: Option<RequestLimit<'r>>,
+    /// When all must have been read.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Default for Rules<'_> {
@@ -37,6 +39,7 @@ impl Default for Rules<'_> {
             on_duplicate: OnDuplicate::Error,
             max_shown: 20,
             request_limit: None,
+            deadline: None,
         }
     }
 }
@@ -95,7 +98,7 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
     let mut validation = Validation::new(rules, Hashes::default());
     let mut inputs = Vec::new();
     for origin in origins {
-        match Input::open(origin, &options) {
+        match Input::open(origin, &options, rules.deadline) {
             Ok(input) => inputs.push(input),
             Err(kind) => validation.document(&origin.name(), None, kind, inputs.len()),
         }

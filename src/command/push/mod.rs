@@ -118,7 +118,8 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     };
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
-    let mut input = input::read(&plan.input, Some(limit), summary, plan.output)?;
+    let deadline = plan.max_time.map(|limit| started + limit);
+    let mut input = input::read(&plan.input, Some(limit), deadline, summary, plan.output)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
     let contract = match rehearsal {

@@ -9,7 +9,7 @@ mod record;
 mod scan;
 
 use super::{
-    LARGEST_RECORD, LONGEST_LINE,
+    ENDLESS_LINE, LARGEST_RECORD, LONGEST_LINE,
     fields::Fields,
     options::Options,
     problem::{Fault, Located, Position, ProblemKind},
@@ -191,18 +191,20 @@ impl<'i> JsonReader<'i> {
 
     /// Passes the line that the window stands on; what follows it can be read.
     fn pass_overlong(&mut self) -> Result<Option<usize>, ProblemKind> {
-        self.overlong = Some(position(&self.window, self.record + 1, 0));
-        loop {
+        let at = position(&self.window, self.record + 1, 0);
+        let mut passed = 0;
+        while passed <= ENDLESS_LINE {
             let unread = self.window.unread();
-            if let Some(end) = memchr::memchr(b'\n', unread) {
-                self.window.pass(end);
-                return Err(ProblemKind::TooLong);
-            }
-            self.window.pass(unread.len());
-            if !self.window.more()? {
-                return Err(ProblemKind::TooLong);
+            let end = memchr::memchr(b'\n', unread);
+            let length = end.unwrap_or(unread.len());
+            self.window.pass(length);
+            passed += length;
+            if end.is_some() || !self.window.more()? {
+                self.overlong = Some(at);
+                break;
             }
         }
+        Err(ProblemKind::TooLong)
     }
 
     fn next_element(&mut self) -> Result<Option<usize>, ProblemKind> {
