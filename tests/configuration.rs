@@ -402,9 +402,10 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
     let push = ["push", "--config", &file];
     let once = run(&[&push[..], &["-v"]].concat(), &[], RECORDS).exits(0);
     let said: Vec<_> = once.stderr.lines().collect();
-    let [address, connected, session, http2, again] = said[..] else {
+    let [form, address, connected, session, http2, again] = said[..] else {
         panic!("{once:?}")
     };
+    assert_eq!(form, "note: standard input: rows of cells apart by ','");
     assert_eq!(address, "note: 127.0.0.1 is an address");
     assert_eq!(
         connected,
@@ -423,7 +424,7 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
     ];
     for (flags, variables) in more {
         let twice = run(&[&push[..], flags].concat(), variables, RECORDS).exits(0);
-        assert_eq!(twice.stderr.lines().count(), 5, "{twice:?}");
+        assert_eq!(twice.stderr.lines().count(), 6, "{twice:?}");
         assert!(
             twice.stderr.ends_with("note: 1 record acknowledged\n"),
             "{twice:?}"

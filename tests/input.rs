@@ -287,6 +287,32 @@ fn check_and_push_refuse_alike_and_nothing_is_sent() {
 }
 
 #[test]
+fn whoever_asks_is_told_how_an_input_holds_its_records() {
+    let one = r#"{"token":"a","expire_time":4070908800}"#;
+    let request = r#"{"sensorExpire":[{"deviceToken":"YQ==","expireTime":4070908800}]}"#;
+    for (content, form) in [
+        (
+            "token,expire_time\na,4070908800\n",
+            "rows of cells apart by ','",
+        ),
+        (
+            "token\texpire_time\na\t4070908800\n",
+            "rows of cells apart by a tab",
+        ),
+        (&format!("{one}\n{one}\n"), "JSON, an object a line"),
+        (&format!("[{one}]"), "JSON, a list"),
+        (&format!(r#"{{"a/b":[{one}]}}"#), "JSON, the list at /a~1b"),
+        (one, "JSON, one record"),
+        (request, "protobuf JSON, the list at /sensorExpire"),
+        (" \n", "nothing but white space"),
+    ] {
+        run_with_input(["check", "-v"], content.as_bytes())
+            .exits(0)
+            .says(&format!("note: standard input: {form}\n"));
+    }
+}
+
+#[test]
 fn a_file_that_is_none_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

@@ -97,7 +97,10 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
         Command::Push(args) => push(*args).map(|plan| Plan::Push(Box::new(plan))),
         Command::Check(args) => Ok(Plan::Check(command::check::Plan {
             input: input(args.input)?,
-            output: output(&args.output),
+            output: Output {
+                verbosity: args.verbose,
+                ..output(&args.output)
+            },
         })),
         Command::Probe(args) => Ok(Plan::Probe(Box::new(command::probe::Plan {
             timeouts: timeouts(&args.connection),

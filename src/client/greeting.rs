@@ -155,6 +155,10 @@ fn kind_told(error: io::Error) -> io::Error {
             io::Error::new(io::ErrorKind::ConnectionAborted, error)
         }
         Some(_) => io::Error::new(io::ErrorKind::InvalidData, error),
+        // Its words would send an operator to the library's manual.
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            io::Error::new(error.kind(), "it was cut off without a farewell in TLS")
+        }
         None => error,
     }
 }

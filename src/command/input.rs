@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::{
     failure::{Failure, warnings},
     output::Output,
-    report::Summary,
+    report::{self, Summary},
     source::{OnDuplicate, Options, Origin, RequestLimit, Rules, Validated, validate},
 };
 
@@ -49,6 +49,9 @@ pub(super) fn read(
         deadline,
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
+    for (name, form) in validated.forms() {
+        output.detail(1, || report::form(name, form));
+    }
     summary.input(&validated);
     for warning in warnings(&validated) {
         output.warning(&warning);

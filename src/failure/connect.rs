@@ -153,6 +153,11 @@ impl Failure {
                 format!("{server}: the request failed by a defect of this program"),
             )
             .hint("please report it with what stands above; the other requests went on"),
+            CallError::NotSent {
+                announced: true, ..
+            } => failed(Code::Unavailable)
+                .cause("the server ended the connection before the request (GOAWAY)")
+                .hint("check the server's log, or run it again later"),
             CallError::NotSent { causes, .. } | CallError::Lost(causes) => {
                 let mut failure = failed(Code::Unavailable).cause("the connection was lost");
                 failure.causes.extend(causes.iter().cloned());

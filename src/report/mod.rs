@@ -18,8 +18,30 @@ use crate::{
     delivery::Delivery,
     failure::{Failure, WOULD_SEND, escape},
     record::ExpireTime,
-    source::Validated,
+    source::{Form, Validated},
 };
+
+/// How an input holds its records, in words.
+pub(crate) fn form(name: &str, form: Form<'_>) -> String {
+    let form = match form {
+        Form::Blank => "nothing but white space".to_owned(),
+        Form::Rows(b'\t') => "rows of cells apart by a tab".to_owned(),
+        Form::Rows(delimiter) => format!("rows of cells apart by {:?}", char::from(delimiter)),
+        Form::Lines => "JSON, an object a line".to_owned(),
+        Form::One => "JSON, one record".to_owned(),
+        Form::List { path, protobuf } => {
+            let json = if protobuf { "protobuf JSON" } else { "JSON" };
+            // As a JSON Pointer (RFC 6901 section 3).
+            let step = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
+            let steps: String = path.iter().map(step).collect();
+            match path {
+                [] => format!("{json}, a list"),
+                _ => format!("{json}, the list at {steps}"),
+            }
+        }
+    };
+    format!("{name}: {form}")
+}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -45,6 +45,23 @@ pub(super) enum Shape {
     },
 }
 
+/// What was found of how an input holds its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form<'i> {
+    Blank,
+    /// Rows, their cells apart by this.
+    Rows(u8),
+    /// JSON, one object a line.
+    Lines,
+    /// A JSON list, at the end of these keys and indices.
+    List {
+        path: &'i [String],
+        protobuf: bool,
+    },
+    /// A JSON object that is one record.
+    One,
+}
+
 /// A reader of one input's records.
 pub(super) enum Reader<'i> {
     Empty,
@@ -113,6 +130,22 @@ impl Input {
             name,
             shape: None,
             broken: false,
+        })
+    }
+
+    /// Once it has been read.
+    pub(super) fn form(&self) -> Option<Form<'_>> {
+        Some(match self.shape.as_ref()? {
+            Shape::Blank => Form::Blank,
+            Shape::Csv { delimiter, .. } => Form::Rows(*delimiter),
+            Shape::Json { layout, protobuf } => match layout {
+                Layout::Lines => Form::Lines,
+                Layout::List(path) => Form::List {
+                    path,
+                    protobuf: *protobuf,
+                },
+                Layout::One => Form::One,
+            },
         })
     }
 

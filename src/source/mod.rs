@@ -25,6 +25,7 @@ pub(crate) use class::Class;
 pub(crate) use content::Origin;
 pub(crate) use duplicates::OnDuplicate;
 pub(crate) use expiry::{Expiry, HORIZONS};
+pub(crate) use input::Form;
 pub use options::Format;
 pub(crate) use options::{FieldRef, Options, Pointer};
 pub(crate) use problem::{Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind};

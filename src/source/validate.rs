@@ -8,7 +8,7 @@ use super::{
     duplicates::{Comparison, Hashes, OnDuplicate, RecordSet, Verdict},
     expiry::Expiry,
     first::First,
-    input::{Input, Reader},
+    input::{Form, Input, Reader},
     options::Options,
     pieces::Share,
     problem::{Located, Position, Problem, ProblemKind},
@@ -370,6 +370,12 @@ impl Validated {
     /// Whether anything is wrong, so that nothing may be used.
     pub(crate) fn is_refused(&self) -> bool {
         self.counts.invalid > 0 || self.counts.documents > 0
+    }
+
+    /// Each input's name, and what was found of how it holds its records.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = (&str, Form<'_>)> {
+        let inputs = self.inputs.iter();
+        inputs.filter_map(|input| Some((&*input.name, input.form()?)))
     }
 
     /// Reads all inputs again, and from now on leaves out the records of which `stays` says so.

@@ -81,8 +81,8 @@ pub(in crate::args) struct PushArgs {
     )]
     pub(in crate::args) progress: ShowProgress,
 
-    /// Say what each stage of the way to the server comes to and what is tried again; twice: each
-    /// request too
+    /// Say how each input holds its records, what each stage of the way to the server comes to
+    /// and what is tried again; twice: each request too
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
     pub(in crate::args) verbose: u8,
 
@@ -111,6 +111,10 @@ pub(in crate::args) struct CheckArgs {
     pub(in crate::args) input: InputArgs,
     #[command(flatten)]
     pub(in crate::args) output: OutputArgs,
+
+    /// Say how each input holds its records
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(in crate::args) verbose: u8,
 }
 
 #[derive(Debug, Args)]
