@@ -627,7 +627,7 @@ fn a_server_that_tells_its_contract_for_ever_is_left() {
     for (flags, words) in [
         (
             &["--timeout=300ms", "--retry=1", "--retry-delay=1ms"][..],
-            "no answer within 300ms",
+            "no answer within 300ms\ncaused by: tried 2 times\nhint: --timeout waits longer; or describe it",
         ),
         (&["--max-time=300ms"], "--max-time 300ms passed"),
     ] {

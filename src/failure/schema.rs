@@ -70,6 +70,9 @@ impl Failure {
                 format!("{server} has no server reflection"),
             )
             .hint(OTHER_WAYS),
+            DescribeError::Call(error @ CallError::TimedOut(_)) => Self::call(server, error)
+                .after(tries)
+                .hint(format!("--timeout waits longer; or {OTHER_WAYS}")),
             DescribeError::Call(error) => Self::call(server, error).after(tries),
             DescribeError::Refused(code, message) => {
                 let code = match Code::from_i32(*code) {
