@@ -723,7 +723,10 @@ fn what_the_server_did_not_look_at_is_tried_again_for_free() {
     let left_out = Serve(vec![Answer::GoawayBefore(none)]);
     // A GOAWAY is no SETTINGS, which a server has to begin with, but says what is meant.
     let at_once = Connection::Garbage(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for fault in [before, left_out, at_once] {
+    let mut with_debug_data = vec![b'd'; 9 + 16384];
+    with_debug_data[..17].copy_from_slice(&[0, 64, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let at_length = Connection::Garbage(with_debug_data.leak());
+    for fault in [before, left_out, at_once, at_length] {
         let server = FaultServer::start([fault.clone(), fault, Serve(vec![ok()])]);
         push(&server, FREE_ONLY, ONE).exits(0).connected(3);
     }
@@ -838,6 +841,16 @@ fn a_signal_lets_open_requests_end_and_starts_none() {
             .says("all that was still open was answered")
             .counts("acknowledged", 1);
     }
+    // What went wrong with it is told too.
+    let denied = status(Code::Unauthenticated, "who are you?");
+    let later = Answer::After(Duration::from_secs(1), denied.into());
+    let server = FaultServer::answering([later]);
+    let one = |seen: &Seen| seen.tries.len() == 1;
+    signalled(&server, &[], ONE, one, &[Signal::INT])
+        .exits(130)
+        .says("SIGINT ended the push, 1 record unsent")
+        .says("UNAUTHENTICATED")
+        .counts("unsent", 1);
 }
 
 #[test]
@@ -867,6 +880,7 @@ fn a_signal_ends_the_wait_before_another_try() {
     let one = |seen: &Seen| seen.tries.len() == 1;
     signalled(&server, &[], ONE, one, &[Signal::TERM])
         .exits(143)
+        .says("UNAVAILABLE")
         .tried(1)
         .counts("unsent", 1);
     // So does one before another connection.

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    ops::Range,
     pin::Pin,
     sync::{
         Arc,
@@ -33,6 +34,9 @@ pub(crate) enum Greeting {
 const HEADER: usize = 9;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+
+/// Where a GOAWAY has its reason: behind a stream's number (RFC 9113 section 6.8).
+const REASON: Range<usize> = HEADER + 4..HEADER + 8;
 
 /// No server has so many settings; what else says so speaks something else.
 const LONGEST: usize = 1024;
@@ -78,27 +82,8 @@ impl<S> Greeted<S> {
                     max_streams: max_streams(&self.first[HEADER..length]),
                 })
             }
-            [
-                0,
-                0,
-                8..=255,
-                GOAWAY,
-                _,
-                0,
-                0,
-                0,
-                0,
-                _,
-                _,
-                _,
-                _,
-                a,
-                b,
-                c,
-                d,
-                ..,
-            ] => Some(Greeting::GoneAway(u32::from_be_bytes([a, b, c, d]).into())),
-            [0, 0, 8..=255, GOAWAY, ..] if !ended => None,
+            [0, 0..=64, _, GOAWAY, ..] if !ended && self.first.len() < REASON.end => None,
+            [0, 0..=64, _, GOAWAY, _, 0, 0, 0, 0, ..] => Some(self.gone_away()),
             [_, _, _, _, ..] => Some(self.other()),
             [_, ..] if ended => Some(self.other()),
             _ => None,
@@ -107,6 +92,14 @@ impl<S> Greeted<S> {
         if let Some(report) = self.report.take() {
             // Nobody waits any more when the time to connect has passed.
             let _ = report.send(greeting);
+        }
+    }
+
+    fn gone_away(&self) -> Greeting {
+        let reason = self.first.get(REASON);
+        match reason.and_then(|reason| reason.try_into().ok()) {
+            Some(reason) => Greeting::GoneAway(u32::from_be_bytes(reason).into()),
+            None => self.other(),
         }
     }
 

@@ -38,13 +38,13 @@ pub(crate) async fn describe(
                         DescribeError::Call(error) => again(error),
                         DescribeError::Refused(..) | DescribeError::Nonsense(_) => Again::No,
                     });
-                    let tries = tries.counted;
+                    let tries = tries.all();
                     (again, Undescribed::Call { error, tries })
                 }
             },
             Err(error) => {
                 let again = tries.count(dial_again(&error));
-                let tries = tries.counted;
+                let tries = tries.all();
                 (again, Undescribed::Connect { error, tries })
             }
         };

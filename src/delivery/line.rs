@@ -50,7 +50,7 @@ impl<'s, S: Server> Line<'s, S> {
             }
             let failed = End::Connect {
                 error,
-                tries: tries.counted,
+                tries: tries.all(),
             };
             let Some(wait) = policy.wait(again, tries) else {
                 push.end(failed);

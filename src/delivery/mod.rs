@@ -227,14 +227,14 @@ impl<S: Server> Push<'_, S> {
                 self.throttle.failed();
             }
             let wait = match self.policy.wait(again, tries) {
-                None => return Ok(Err((error, tries.counted))),
+                None => return Ok(Err((error, tries.all()))),
                 // As long as ever: most of what it gets fails.
                 Some(_) if again == Again::Backoff && !self.throttle.allows() => {
                     self.policy.backoff(u32::MAX)
                 }
                 Some(wait) => wait,
             };
-            let tries = tries.counted;
+            let tries = tries.all();
             self.pause_after(End::Call { error, tries }, wait).await?;
         }
     }
@@ -349,11 +349,11 @@ impl<S: Server> Push<'_, S> {
         *self.phase.borrow() >= Phase::Ending
     }
 
-    /// Lets no new try start. The first reason is the one that counts, but for an output that
-    /// can't be written: what it does not say may be believed.
+    /// Lets no new try start. The first reason is the one that counts, but for a signal, which is
+    /// known anyway, and an output that can't be written: what it does not say may be believed.
     fn end(&self, why: End) {
         let mut delivery = self.delivery.borrow_mut();
-        if delivery.end.is_none() || matches!(why, End::Output) {
+        if matches!(delivery.end, None | Some(End::Signal)) || matches!(why, End::Output) {
             delivery.end = Some(why);
         }
         drop(delivery);
@@ -368,7 +368,14 @@ impl<S: Server> Push<'_, S> {
     async fn pause_after(&self, failed: End, wait: Duration) -> Result<(), Ending> {
         self.witness.borrow_mut().tried_again(&failed, wait);
         *self.last.borrow_mut() = Some(failed);
-        self.unless(Phase::Ending, tokio::time::sleep(wait)).await
+        let waited = self.unless(Phase::Ending, tokio::time::sleep(wait)).await;
+        // What was to be tried again is what a signal leaves undone.
+        if waited.is_err()
+            && let Some(last) = self.last.take()
+        {
+            self.end(last);
+        }
+        waited
     }
 
     /// Waits, but not into this phase.

@@ -65,7 +65,7 @@ const FREE_TRIES: u32 = 10;
 /// The tries of one request or connection that have failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tries {
-    pub(super) counted: u32,
+    counted: u32,
     free: u32,
 }
 
@@ -81,6 +81,11 @@ impl Tries {
             Again::Free => Again::Backoff,
             other => other,
         }
+    }
+
+    /// The free ones too.
+    pub(super) fn all(self) -> u32 {
+        self.counted + self.free
     }
 }
 

@@ -74,7 +74,8 @@ impl Failure {
                 .hint("check the proxy's address, and that it takes HTTP CONNECT"),
             Cause::Closed => unreachable()
                 .cause(format!(
-                    "the server closed the connection during {}",
+                    "the server closed the connection {} {}",
+                    if error.stage == Stage::Http2 { "while" } else { "during" },
                     doing(error.stage)
                 ))
                 .hint("check the server's log, and that the port is the one for gRPC"),
@@ -95,10 +96,7 @@ impl Failure {
                 .cause(format!("what the server sent is not HTTP/2: {error}"))
                 .hint("check the port, and what stands between here and the server"),
             Cause::GoneAway(reason) => unreachable()
-                .cause(format!(
-                    "the server ended the connection before it began: {}",
-                    reason.description()
-                ))
+                .cause(format!("before it began, {}", ended(*reason)))
                 .hint("check the server's log, or run it again later"),
             Cause::Http2(error) => unreachable()
                 .cause(error.to_string())
@@ -130,15 +128,14 @@ impl Failure {
             CallError::UnknownStatus(found) => {
                 failed(Code::Unknown).cause(format!("the response's grpc-status is none: {found}"))
             }
-            CallError::Reset(reason) => failed(code_of_reset(*reason)).cause(format!(
-                "the server reset the request: {}",
-                reason.description()
-            )),
-            CallError::GoneAway(reason) => failed(Code::Unavailable)
+            CallError::Reset(reason) => failed(code_of_reset(*reason))
                 .cause(format!(
-                    "the server ended the connection: {}",
+                    "the server reset the request: {}",
                     reason.description()
                 ))
+                .hint("check the server's log, or run it again later"),
+            CallError::GoneAway(reason) => failed(Code::Unavailable)
+                .cause(ended(*reason))
                 .hint("check the server's log, or run it again later"),
             CallError::Garbled(causes) => {
                 let message = format!("{server}: the request failed");
@@ -156,7 +153,7 @@ impl Failure {
             CallError::NotSent {
                 announced: true, ..
             } => failed(Code::Unavailable)
-                .cause("the server ended the connection before the request (GOAWAY)")
+                .cause(ended(h2::Reason::NO_ERROR))
                 .hint("check the server's log, or run it again later"),
             CallError::NotSent { causes, .. } | CallError::Lost(causes) => {
                 let mut failure = failed(Code::Unavailable).cause("the connection was lost");
@@ -353,6 +350,14 @@ fn not_http2(server: &str, first: &[u8]) -> Failure {
             first.len()
         ))
         .hint("check the port: gRPC needs HTTP/2"),
+    }
+}
+
+/// A connection that the server ended (GOAWAY).
+fn ended(reason: h2::Reason) -> String {
+    match reason {
+        h2::Reason::NO_ERROR => "the server ended the connection (GOAWAY)".to_owned(),
+        reason => format!("the server ended the connection: {}", reason.description()),
     }
 }
 

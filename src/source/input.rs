@@ -217,7 +217,9 @@ impl Input {
         if more {
             return match self.format {
                 None if options.records.is_none() => shape(Layout::Lines, false),
-                _ => fatal(ProblemKind::SecondDocument),
+                // As where a name says that they are lines.
+                None => fatal(ProblemKind::NoDocument),
+                Some(_) => fatal(ProblemKind::SecondDocument),
             };
         }
         let outline = Outline::read(Window::new(self.stream()?))?;
