@@ -3,8 +3,14 @@
 use std::{
     fs::File,
     io::{self, Read},
+    os::unix::net::UnixStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
+use signal_hook::{SigId, consts, flag, low_level};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -27,6 +33,86 @@ impl Signal {
             Self::Terminate => 143,
         }
     }
+
+    fn number(self) -> i32 {
+        match self {
+            Self::Hangup => consts::SIGHUP,
+            Self::Interrupt => consts::SIGINT,
+            Self::Terminate => consts::SIGTERM,
+        }
+    }
+}
+
+/// Signals that come before there is a runtime: while input is read.
+#[derive(Debug)]
+pub(crate) struct Early {
+    /// The number of the last that came, or 0.
+    arrived: Arc<AtomicUsize>,
+    /// Whether the next ends the process at once.
+    at_once: Arc<AtomicBool>,
+    stop: Arc<UnixStream>,
+    actions: Vec<SigId>,
+    signals: Vec<Signal>,
+}
+
+impl Early {
+    /// Takes the signals over from the system: the first is told here, a second ends the process at
+    /// once.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let (stop, wake) = UnixStream::pair()?;
+        let mut early = Self {
+            arrived: Arc::default(),
+            at_once: Arc::default(),
+            stop: Arc::new(stop),
+            actions: Vec::new(),
+            signals: vec![Signal::Interrupt, Signal::Terminate],
+        };
+        // `nohup` has a program ignore the end of its terminal, and that is to hold.
+        if !hangup_is_ignored() {
+            early.signals.push(Signal::Hangup);
+        }
+        for signal in &early.signals {
+            let number = signal.number();
+            let at_once = || Arc::clone(&early.at_once);
+            let exit_code = i32::from(signal.exit_code());
+            early.actions.extend([
+                flag::register_conditional_shutdown(number, exit_code, at_once())?,
+                flag::register(number, at_once())?,
+                flag::register_usize(
+                    number,
+                    Arc::clone(&early.arrived),
+                    usize::try_from(number).unwrap_or_default(),
+                )?,
+                low_level::pipe::register(number, wake.try_clone()?)?,
+            ]);
+        }
+        Ok(early)
+    }
+
+    /// Can be read from once a signal has come.
+    pub(crate) fn stop(&self) -> Arc<UnixStream> {
+        Arc::clone(&self.stop)
+    }
+
+    /// The signal that has come, if one has.
+    pub(crate) fn arrived(&self) -> Option<Signal> {
+        let number = self.arrived.load(Ordering::SeqCst);
+        let mut signals = self.signals.iter().copied();
+        signals.find(|signal| usize::try_from(signal.number()) == Ok(number))
+    }
+
+    /// Nobody looks for signals for a while: the next ends the process at once.
+    pub(crate) fn look_away(&self) {
+        self.at_once.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Early {
+    fn drop(&mut self) {
+        for action in self.actions.drain(..) {
+            low_level::unregister(action);
+        }
+    }
 }
 
 /// Whether a signal has come.
@@ -37,15 +123,20 @@ impl Signals {
     /// Takes the signals over from the system: the first is told here, a second ends the process
     /// at once. Needs a runtime.
     pub(crate) fn listen() -> io::Result<Self> {
-        // `nohup` has a program ignore the end of its terminal, and that is to hold.
-        let mut hangup = if hangup_is_ignored() {
-            None
-        } else {
+        Self::after(Early::listen()?)
+    }
+
+    /// The same where somebody has listened before.
+    pub(crate) fn after(early: Early) -> io::Result<Self> {
+        let mut hangup = if early.signals.contains(&Signal::Hangup) {
             Some(signal(SignalKind::hangup())?)
+        } else {
+            None
         };
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, told) = watch::channel(None);
+        let (tell, told) = watch::channel(early.arrived());
+        drop(early);
         tokio::spawn(async move {
             loop {
                 let signal = tokio::select! {

@@ -4,7 +4,8 @@ mod support;
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use support::{Receiver, command, file, run, run_with_input};
+use rustix::process::Signal;
+use support::{Receiver, command, file, run, run_with_input, signal_child};
 
 /// The two records of the clients that this program replaces.
 const ORIGINALS: &str = "fadfadftetwtwtwt,1232312313\nfadsfadfadfasfdtest,1580962440\n";
@@ -285,6 +286,31 @@ fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
         run.exits(4)
             .says("had not ended when --max-time had passed")
             .adds_up();
+    }
+    assert_eq!(receiver.stop().requests, 0);
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_input() {
+    let receiver = Receiver::start();
+    for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        for command in ["push", "check"] {
+            let mut args = receiver.connection_of(command);
+            if command == "check" {
+                args.truncate(1);
+            }
+            args.push("--output=json".into());
+            let mut child = start_and_hold(args);
+            let mut input = child.stdin.take().expect("piped");
+            // More than a pipe holds: some of it has been read when all of it is written.
+            let rows = "a,1\n".repeat(100_000);
+            let rows = format!("token,expire_time\n{rows}b,");
+            input.write_all(rows.as_bytes()).expect("written");
+            signal_child(&child, signal);
+            let run: support::Run = child.wait_with_output().expect("it ends").into();
+            let run = run.exits(exit).says("came before the end").adds_up();
+            assert_eq!(run.json()["status"], "interrupted", "{run:?}");
+        }
     }
     assert_eq!(receiver.stop().requests, 0);
 }

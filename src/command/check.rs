@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{InputPlan, input};
-use crate::{output::Output, report::Summary};
+use crate::{failure::Failure, output::Output, report::Summary, signal::Early};
 
 pub(crate) struct Plan {
     pub(crate) input: InputPlan,
@@ -13,7 +13,13 @@ pub(crate) struct Plan {
 pub(crate) fn run(plan: &Plan) -> u8 {
     let started = Instant::now();
     let mut summary = Summary::new(None);
-    let failure = input::read(&plan.input, None, None, &mut summary, plan.output).err();
+    let failure = check(plan, &mut summary).err();
     plan.output
         .summary(&summary.finish(failure, started.elapsed()))
+}
+
+fn check(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
+    let signals = Early::listen().map_err(|error| Failure::internal("no signals", &error))?;
+    let ends = (None, &signals);
+    input::read(&plan.input, None, ends, summary, plan.output).map(drop)
 }

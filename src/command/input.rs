@@ -6,7 +6,8 @@ use crate::{
     failure::{Failure, warnings},
     output::Output,
     report::{self, Summary},
-    source::{OnDuplicate, Options, Origin, RequestLimit, Rules, Validated, validate},
+    signal::Early,
+    source::{OnDuplicate, Options, Origin, Patience, RequestLimit, Rules, Validated, validate},
 };
 
 /// What to read, how, and what to refuse.
@@ -29,11 +30,11 @@ pub(crate) struct Guards {
     pub(crate) fail_on_empty: bool,
 }
 
-/// Reads everything, and refuses it where anything is wrong.
+/// Reads everything, and refuses it where anything is wrong, or where a signal comes.
 pub(super) fn read(
     plan: &InputPlan,
     request_limit: Option<RequestLimit<'_>>,
-    deadline: Option<Instant>,
+    (deadline, signals): (Option<Instant>, &Early),
     summary: &mut Summary,
     output: Output,
 ) -> Result<Validated, Failure> {
@@ -46,13 +47,20 @@ pub(super) fn read(
         on_duplicate: plan.guards.on_duplicate,
         max_shown: plan.max_errors,
         request_limit,
-        deadline,
+        patience: Patience {
+            deadline,
+            stop: Some(signals.stop()),
+        },
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
     for (name, form) in validated.forms() {
         output.detail(1, || report::form(name, form));
     }
     summary.input(&validated);
+    signals.look_away();
+    if let Some(signal) = signals.arrived() {
+        return Err(Failure::stopped(signal));
+    }
     for warning in warnings(&validated) {
         output.warning(&warning);
     }

@@ -5,7 +5,10 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     os::{
         fd::AsFd,
-        unix::fs::{FileExt, OpenOptionsExt},
+        unix::{
+            fs::{FileExt, OpenOptionsExt},
+            net::UnixStream,
+        },
     },
     path::PathBuf,
     sync::Arc,
@@ -27,6 +30,14 @@ pub(crate) enum Origin {
     File(PathBuf),
     /// Bytes that are there already.
     Memory(Arc<[u8]>),
+}
+
+/// How long to wait for what comes bit by bit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patience {
+    pub(crate) deadline: Option<Instant>,
+    /// It ends when there is something to read here.
+    pub(crate) stop: Option<Arc<UnixStream>>,
 }
 
 /// An input's bytes. A regular file stays where it is; what is small, and what can be read only
@@ -65,8 +76,7 @@ impl Origin {
 }
 
 impl Content {
-    /// What comes bit by bit must have come by the deadline.
-    pub(super) fn open(origin: &Origin, deadline: Option<Instant>) -> Result<Self, ProblemKind> {
+    pub(super) fn open(origin: &Origin, patience: &Patience) -> Result<Self, ProblemKind> {
         let bytes = match origin {
             Origin::Stdin => {
                 let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -76,17 +86,15 @@ impl Content {
                     file.seek(SeekFrom::End(0))?;
                     Bytes::Open(file, start)
                 } else {
-                    Bytes::Once(Once::new(file, deadline))
+                    Bytes::Once(Once::new(file, patience.clone()))
                 }
             }
             Origin::Memory(bytes) => Bytes::Shared(Arc::clone(bytes)),
             Origin::File(path) => {
+                // A FIFO that nobody writes to would not even open.
+                let at_once = OFlags::NONBLOCK.bits().cast_signed();
                 let mut options = OpenOptions::new();
-                if deadline.is_some() {
-                    // A FIFO that nobody writes to would not even open.
-                    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-                }
-                let file = options.read(true).open(path)?;
+                let file = options.read(true).custom_flags(at_once).open(path)?;
                 let kind = file.metadata()?;
                 if kind.is_dir() {
                     return Err(ProblemKind::Directory);
@@ -96,7 +104,7 @@ impl Content {
                         None => Bytes::File(path.clone()),
                     }
                 } else {
-                    Bytes::Once(Once::new(file, deadline))
+                    Bytes::Once(Once::new(file, patience.clone()))
                 }
             }
         };
@@ -132,16 +140,16 @@ impl Content {
 #[derive(Debug)]
 struct Once {
     file: File,
-    deadline: Option<Instant>,
+    patience: Patience,
     held: Vec<u8>,
     ended: bool,
 }
 
 impl Once {
-    fn new(file: File, deadline: Option<Instant>) -> Self {
+    fn new(file: File, patience: Patience) -> Self {
         Self {
             file,
-            deadline,
+            patience,
             held: Vec::new(),
             ended: false,
         }
@@ -158,18 +166,20 @@ impl Once {
         }
     }
 
-    /// Waits for more, no longer than until the deadline.
+    /// Waits for more, as long as there is patience.
     fn wait(&self) -> io::Result<()> {
-        let Some(deadline) = self.deadline else {
-            return Ok(());
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec::try_from(left).map_err(io::Error::other)?;
-        let mut waited = [PollFd::new(&self.file, PollFlags::IN)];
-        match poll(&mut waited, Some(&left))? {
-            0 => Err(StreamError::TooLate.into()),
-            _ => Ok(()),
+        let Patience { deadline, stop } = &self.patience;
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left.map(Timespec::try_from).transpose();
+        let left = left.map_err(io::Error::other)?;
+        let mut waited = vec![PollFd::new(&self.file, PollFlags::IN)];
+        waited.extend(stop.as_deref().map(|stop| PollFd::new(stop, PollFlags::IN)));
+        let ready = poll(&mut waited, left.as_ref())?;
+        let is_stopped = |fd: &PollFd<'_>| !fd.revents().is_empty();
+        if ready == 0 || waited.get(1).is_some_and(is_stopped) {
+            return Err(StreamError::TooLate.into());
         }
+        Ok(())
     }
 }
 
@@ -346,7 +356,8 @@ mod tests {
             let shrunk = original[..before / 2].to_vec();
             for changed in [grown, other, shrunk] {
                 fs::write(&path, &original).expect("written");
-                let mut content = Content::open(&Origin::File(path.clone()), None).expect("opened");
+                let mut content = Content::open(&Origin::File(path.clone()), &Patience::default())
+                    .expect("opened");
                 assert_eq!(read_all(&mut content).expect("read"), original);
                 assert_eq!(read_all(&mut content).expect("read again"), original);
                 fs::write(&path, &changed).expect("changed");
@@ -361,7 +372,7 @@ mod tests {
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let file = File::from(OwnedFd::from(reader));
         let mut content = Content {
-            bytes: Bytes::Once(Once::new(file, None)),
+            bytes: Bytes::Once(Once::new(file, Patience::default())),
             blocks: Vec::new(),
             complete: false,
         };
@@ -385,7 +396,8 @@ mod tests {
         let path = folder.path().join("input");
         for before in ["", "token,expire_time\n"] {
             fs::write(&path, before).expect("written");
-            let mut content = Content::open(&Origin::File(path.clone()), None).expect("opened");
+            let mut content =
+                Content::open(&Origin::File(path.clone()), &Patience::default()).expect("opened");
             fs::write(&path, "changed").expect("changed");
             assert_eq!(read_all(&mut content).expect("read"), before.as_bytes());
         }

@@ -3,12 +3,11 @@
 use std::{
     io::{self, Read},
     sync::Arc,
-    time::Instant,
 };
 
 use super::{
     compression,
-    content::{Content, Origin},
+    content::{Content, Origin, Patience},
     csv::{Columns, CsvReader},
     json::{self, JsonReader, Layout, Outline},
     options::{Format, Names, Options},
@@ -118,11 +117,11 @@ impl Input {
     pub(super) fn open(
         origin: &Origin,
         options: &Options,
-        deadline: Option<Instant>,
+        patience: &Patience,
     ) -> Result<Self, ProblemKind> {
         let name = origin.name();
         Ok(Self {
-            content: Content::open(origin, deadline)?,
+            content: Content::open(origin, patience)?,
             format: options.format.or_else(|| match origin {
                 Origin::File(_) => sniff::format_of_name(&name),
                 Origin::Stdin | Origin::Memory(_) => None,

@@ -22,7 +22,7 @@ mod validate;
 mod window;
 
 pub(crate) use class::Class;
-pub(crate) use content::Origin;
+pub(crate) use content::{Origin, Patience};
 pub(crate) use duplicates::OnDuplicate;
 pub(crate) use expiry::{Expiry, HORIZONS};
 pub(crate) use input::Form;

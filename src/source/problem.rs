@@ -112,7 +112,7 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StreamError {
     Changed,
-    /// It had not ended by the deadline.
+    /// It had not ended when there was no patience left.
     TooLate,
     /// The decoder's words.
     Archive(String),

@@ -1,10 +1,10 @@
 //! Reads every input to its end before anything is used of it.
 
-use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc};
 
 use super::{
     class::Class,
-    content::Origin,
+    content::{Origin, Patience},
     duplicates::{Comparison, Hashes, OnDuplicate, RecordSet, Verdict},
     expiry::Expiry,
     first::First,
@@ -26,8 +26,7 @@ pub(crate) struct Rules<'r> {
     /// How many problems are kept; all are counted.
     pub(crate) max_shown: usize,
     pub(crate) request_limit: Option<RequestLimit<'r>>,
-    /// When all must have been read.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) patience: Patience,
 }
 
 impl Default for Rules<'_> {
@@ -39,7 +38,7 @@ impl Default for Rules<'_> {
             on_duplicate: OnDuplicate::Error,
             max_shown: 20,
             request_limit: None,
-            deadline: None,
+            patience: Patience::default(),
         }
     }
 }
@@ -98,7 +97,7 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
     let mut validation = Validation::new(rules, Hashes::default());
     let mut inputs = Vec::new();
     for origin in origins {
-        match Input::open(origin, &options, rules.deadline) {
+        match Input::open(origin, &options, &rules.patience) {
             Ok(input) => inputs.push(input),
             Err(kind) => validation.document(&origin.name(), None, kind, inputs.len()),
         }

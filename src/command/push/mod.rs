@@ -26,7 +26,7 @@ use crate::{
     record::Record,
     report::{self, Metrics, Summary},
     shard::Shard,
-    signal::Signals,
+    signal::{Early, Signals},
     source::{RequestLimit, Validated},
     wire::Contract,
 };
@@ -119,7 +119,9 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
     let deadline = plan.max_time.map(|limit| started + limit);
-    let mut input = input::read(&plan.input, Some(limit), deadline, summary, plan.output)?;
+    let signals = Early::listen().map_err(|error| Failure::internal("no signals", &error))?;
+    let ends = (deadline, &signals);
+    let mut input = input::read(&plan.input, Some(limit), ends, summary, plan.output)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
     let contract = match rehearsal {
@@ -134,7 +136,8 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         if plan.dry_run.is_some() || selection.sends == 0 {
             return Ok(());
         }
-        let delivery = send(plan, started, &target, &contract, &mut input, &mut outputs)?;
+        let way = (&target, &contract);
+        let delivery = send(plan, started, way, signals, &mut input, &mut outputs)?;
         summary.delivery(&delivery);
         verdict::verdict(
             delivery,
@@ -156,8 +159,8 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
 fn send(
     plan: &Plan,
     started: Instant,
-    target: &Target,
-    contract: &Contract,
+    (target, contract): (&Target, &Contract),
+    signals: Early,
     input: &mut Validated,
     outputs: &mut Outputs,
 ) -> Result<Delivery, Failure> {
@@ -192,7 +195,7 @@ fn send(
         }
         runtime.block_on(async {
             let signals =
-                Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
+                Signals::after(signals).map_err(|error| Failure::internal("no signals", &error))?;
             let delivery = deliver(&mut requests, &server, &policy, contract, &signals, outputs);
             let delivery = delivery.await;
             // Whoever still reads has nobody left to read for.
