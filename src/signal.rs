@@ -43,7 +43,7 @@ impl Signal {
     }
 }
 
-/// Signals that come before there is a runtime: while input is read.
+/// Signals that come before there is a runtime: while input is waited for.
 #[derive(Debug)]
 pub(crate) struct Early {
     /// The number of the last that came, or 0.
@@ -67,7 +67,6 @@ impl Early {
             actions: Vec::new(),
             signals: vec![Signal::Interrupt, Signal::Terminate],
         };
-        // `nohup` has a program ignore the end of its terminal, and that is to hold.
         if !hangup_is_ignored() {
             early.signals.push(Signal::Hangup);
         }
@@ -123,19 +122,23 @@ impl Signals {
     /// Takes the signals over from the system: the first is told here, a second ends the process
     /// at once. Needs a runtime.
     pub(crate) fn listen() -> io::Result<Self> {
-        Self::after(Early::listen()?)
+        Self::after(None)
     }
 
     /// The same where somebody has listened before.
-    pub(crate) fn after(early: Early) -> io::Result<Self> {
-        let mut hangup = if early.signals.contains(&Signal::Hangup) {
-            Some(signal(SignalKind::hangup())?)
-        } else {
+    pub(crate) fn after(early: Option<Early>) -> io::Result<Self> {
+        let hangup_is_ignored = early.as_ref().map_or_else(hangup_is_ignored, |early| {
+            !early.signals.contains(&Signal::Hangup)
+        });
+        // `nohup` has a program ignore the end of its terminal, and that is to hold.
+        let mut hangup = if hangup_is_ignored {
             None
+        } else {
+            Some(signal(SignalKind::hangup())?)
         };
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, told) = watch::channel(early.arrived());
+        let (tell, told) = watch::channel(early.as_ref().and_then(Early::arrived));
         drop(early);
         tokio::spawn(async move {
             loop {

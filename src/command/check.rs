@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{InputPlan, input};
-use crate::{failure::Failure, output::Output, report::Summary, signal::Early};
+use crate::{failure::Failure, output::Output, report::Summary};
 
 pub(crate) struct Plan {
     pub(crate) input: InputPlan,
@@ -19,7 +19,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn check(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
-    let signals = Early::listen().map_err(|error| Failure::internal("no signals", &error))?;
-    let ends = (None, &signals);
+    let signals = input::signals(&plan.input)?;
+    let ends = (None, signals.as_ref());
     input::read(&plan.input, None, ends, summary, plan.output).map(drop)
 }

@@ -30,11 +30,21 @@ pub(crate) struct Guards {
     pub(crate) fail_on_empty: bool,
 }
 
+/// Listens for signals where reading may have to wait. Elsewhere it is soon done, and a signal ends
+/// the process as it would end any other.
+pub(super) fn signals(plan: &InputPlan) -> Result<Option<Early>, Failure> {
+    if !plan.origins.iter().any(Origin::may_wait) {
+        return Ok(None);
+    }
+    let signals = Early::listen().map_err(|error| Failure::internal("no signals", &error))?;
+    Ok(Some(signals))
+}
+
 /// Reads everything, and refuses it where anything is wrong, or where a signal comes.
 pub(super) fn read(
     plan: &InputPlan,
     request_limit: Option<RequestLimit<'_>>,
-    (deadline, signals): (Option<Instant>, &Early),
+    (deadline, signals): (Option<Instant>, Option<&Early>),
     summary: &mut Summary,
     output: Output,
 ) -> Result<Validated, Failure> {
@@ -49,7 +59,7 @@ pub(super) fn read(
         request_limit,
         patience: Patience {
             deadline,
-            stop: Some(signals.stop()),
+            stop: signals.map(Early::stop),
         },
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
@@ -57,9 +67,11 @@ pub(super) fn read(
         output.detail(1, || report::form(name, form));
     }
     summary.input(&validated);
-    signals.look_away();
-    if let Some(signal) = signals.arrived() {
-        return Err(Failure::stopped(signal));
+    if let Some(signals) = signals {
+        signals.look_away();
+        if let Some(signal) = signals.arrived() {
+            return Err(Failure::stopped(signal));
+        }
     }
     for warning in warnings(&validated) {
         output.warning(&warning);

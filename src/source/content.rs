@@ -73,13 +73,23 @@ impl Origin {
             Self::File(path) => path.to_string_lossy().into(),
         }
     }
+
+    /// Whether it may come bit by bit.
+    pub(crate) fn may_wait(&self) -> bool {
+        let kind = match self {
+            Self::Stdin => stdin().and_then(|file| file.metadata()),
+            Self::File(path) => path.metadata(),
+            Self::Memory(_) => return false,
+        };
+        kind.is_ok_and(|kind| !kind.is_file())
+    }
 }
 
 impl Content {
     pub(super) fn open(origin: &Origin, patience: &Patience) -> Result<Self, ProblemKind> {
         let bytes = match origin {
             Origin::Stdin => {
-                let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+                let mut file = stdin()?;
                 if file.metadata()?.is_file() {
                     let start = file.stream_position()?;
                     // Whoever reads it next finds it read.
@@ -134,6 +144,11 @@ impl Content {
         let checked = Checked::new(file, &mut self.blocks, &mut self.complete);
         Ok(Box::new(checked))
     }
+}
+
+/// Standard input without the library's buffer.
+fn stdin() -> io::Result<File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
 /// What can be read only once, and what of it has been read.

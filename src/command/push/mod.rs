@@ -119,8 +119,8 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
     let deadline = plan.max_time.map(|limit| started + limit);
-    let signals = Early::listen().map_err(|error| Failure::internal("no signals", &error))?;
-    let ends = (deadline, &signals);
+    let signals = input::signals(&plan.input)?;
+    let ends = (deadline, signals.as_ref());
     let mut input = input::read(&plan.input, Some(limit), ends, summary, plan.output)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
@@ -160,7 +160,7 @@ fn send(
     plan: &Plan,
     started: Instant,
     (target, contract): (&Target, &Contract),
-    signals: Early,
+    signals: Option<Early>,
     input: &mut Validated,
     outputs: &mut Outputs,
 ) -> Result<Delivery, Failure> {
