@@ -117,7 +117,7 @@ fn open(ledger: &Path) -> Result<Ledger, String> {
         authority: "localhost".to_owned(),
         method: "/Internal/UpdateSensorExpireTime".to_owned(),
     };
-    Ledger::open(ledger, &target, Duration::ZERO).map_err(|error| format!("{error:?}"))
+    Ledger::open(ledger, &target, Duration::ZERO, &|_| false).map_err(|error| format!("{error:?}"))
 }
 
 fn validated(input: &Arc<[u8]>, format: Option<Format>) -> Validated {

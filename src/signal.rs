@@ -6,7 +6,7 @@ use std::{
     os::unix::net::UnixStream,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -43,26 +43,22 @@ impl Signal {
     }
 }
 
-/// Signals that come before there is a runtime: while input is waited for.
+/// Signals as a wait outside of a runtime needs them.
 #[derive(Debug)]
 pub(crate) struct Early {
     /// The number of the last that came, or 0.
     arrived: Arc<AtomicUsize>,
-    /// Whether the next ends the process at once.
-    at_once: Arc<AtomicBool>,
     stop: Arc<UnixStream>,
     actions: Vec<SigId>,
     signals: Vec<Signal>,
 }
 
 impl Early {
-    /// Takes the signals over from the system: the first is told here, a second ends the process at
-    /// once.
+    /// Takes the signals over from the system, or shares them with [`Signals`].
     pub(crate) fn listen() -> io::Result<Self> {
         let (stop, wake) = UnixStream::pair()?;
         let mut early = Self {
             arrived: Arc::default(),
-            at_once: Arc::default(),
             stop: Arc::new(stop),
             actions: Vec::new(),
             signals: vec![Signal::Interrupt, Signal::Terminate],
@@ -72,11 +68,7 @@ impl Early {
         }
         for signal in &early.signals {
             let number = signal.number();
-            let at_once = || Arc::clone(&early.at_once);
-            let exit_code = i32::from(signal.exit_code());
             early.actions.extend([
-                flag::register_conditional_shutdown(number, exit_code, at_once())?,
-                flag::register(number, at_once())?,
                 flag::register_usize(
                     number,
                     Arc::clone(&early.arrived),
@@ -99,11 +91,6 @@ impl Early {
         let mut signals = self.signals.iter().copied();
         signals.find(|signal| usize::try_from(signal.number()) == Ok(number))
     }
-
-    /// Nobody looks for signals for a while: the next ends the process at once.
-    pub(crate) fn look_away(&self) {
-        self.at_once.store(true, Ordering::SeqCst);
-    }
 }
 
 impl Drop for Early {
@@ -122,24 +109,15 @@ impl Signals {
     /// Takes the signals over from the system: the first is told here, a second ends the process
     /// at once. Needs a runtime.
     pub(crate) fn listen() -> io::Result<Self> {
-        Self::after(None)
-    }
-
-    /// The same where somebody has listened before.
-    pub(crate) fn after(early: Option<Early>) -> io::Result<Self> {
-        let hangup_is_ignored = early.as_ref().map_or_else(hangup_is_ignored, |early| {
-            !early.signals.contains(&Signal::Hangup)
-        });
         // `nohup` has a program ignore the end of its terminal, and that is to hold.
-        let mut hangup = if hangup_is_ignored {
+        let mut hangup = if hangup_is_ignored() {
             None
         } else {
             Some(signal(SignalKind::hangup())?)
         };
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, told) = watch::channel(early.as_ref().and_then(Early::arrived));
-        drop(early);
+        let (tell, told) = watch::channel(None);
         tokio::spawn(async move {
             loop {
                 let signal = tokio::select! {

@@ -608,17 +608,7 @@ fn a_push_waits_for_the_one_that_has_the_ledger() {
     // One that is waiting goes on when the first has ended, however it does.
     let flags = [&flags[..3], &["--lock-timeout=1m"]].concat();
     let second = start(good.args(&flags), &records(2));
-    let waits = format!("/proc/{}/fd", second.id());
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let has_it_open = || {
-        let open = fs::read_dir(&waits).expect("Linux");
-        let mut open = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-        open.any(|file| file == ledger.path)
-    };
-    while !has_it_open() {
-        assert!(Instant::now() < deadline, "it does not open the ledger");
-        std::thread::yield_now();
-    }
+    wait_until_open(&second, &ledger.path);
     assert!(good.seen().connections.is_empty());
     first.kill().expect("killed");
     first.wait().expect("it ends");
@@ -628,6 +618,53 @@ fn a_push_waits_for_the_one_that_has_the_ledger() {
         .push(&good, &[], &records(2))
         .exits(0)
         .counts("unchanged", 2);
+}
+
+/// Waits until a process has this file open.
+fn wait_until_open(process: &std::process::Child, path: &Path) {
+    let files = format!("/proc/{}/fd", process.id());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let has_it_open = || {
+        let open = fs::read_dir(&files).expect("Linux");
+        let mut open = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        open.any(|file| file == path)
+    };
+    while !has_it_open() {
+        assert!(Instant::now() < deadline, "it does not open the ledger");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_the_ledger() {
+    let server = FaultServer::answering([Answer::Never]);
+    let ledger = Ledger::new();
+    let path = ledger.path.to_str().expect("UTF-8");
+    let first = ["--ledger", path, "--servername=localhost", "--timeout=1h"];
+    let mut first = start(server.args(&first), &records(1));
+    server.wait_for(|seen| seen.tries.len() == 1);
+    let input = ledger.path.with_file_name("input.csv");
+    fs::write(&input, records(2)).expect("written");
+    let input = input.to_str().expect("UTF-8");
+    let good = answers_ok();
+    for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let flags = [
+            "--ledger",
+            path,
+            "--servername=localhost",
+            "--lock-timeout=1h",
+            input,
+        ];
+        let second = start(good.args(&flags), b"");
+        wait_until_open(&second, &ledger.path);
+        signal_child(&second, signal);
+        let run: Run = second.wait_with_output().expect("it ends").into();
+        let run = run.exits(exit).adds_up().counts("unsent", 2);
+        assert_eq!(run.json()["status"], "interrupted", "{run:?}");
+    }
+    assert!(good.seen().connections.is_empty());
+    first.kill().expect("killed");
+    first.wait().expect("it ends");
 }
 
 #[test]

@@ -30,24 +30,18 @@ pub(crate) struct Guards {
     pub(crate) fail_on_empty: bool,
 }
 
-/// Listens for signals where reading may have to wait. Elsewhere it is soon done, and a signal ends
-/// the process as it would end any other.
-pub(super) fn signals(plan: &InputPlan) -> Result<Option<Early>, Failure> {
-    if !plan.origins.iter().any(Origin::may_wait) {
-        return Ok(None);
-    }
-    let signals = Early::listen().map_err(|error| Failure::internal("no signals", &error))?;
-    Ok(Some(signals))
-}
-
 /// Reads everything, and refuses it where anything is wrong, or where a signal comes.
 pub(super) fn read(
     plan: &InputPlan,
     request_limit: Option<RequestLimit<'_>>,
-    (deadline, signals): (Option<Instant>, Option<&Early>),
+    deadline: Option<Instant>,
     summary: &mut Summary,
     output: Output,
 ) -> Result<Validated, Failure> {
+    // What need not be waited for is soon read.
+    let waits = plan.origins.iter().any(Origin::may_wait);
+    let signals = waits.then(Early::listen).transpose();
+    let signals = signals.map_err(|error| Failure::internal("no signals", &error))?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
@@ -59,7 +53,7 @@ pub(super) fn read(
         request_limit,
         patience: Patience {
             deadline,
-            stop: signals.map(Early::stop),
+            stop: signals.as_ref().map(Early::stop),
         },
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
@@ -67,11 +61,8 @@ pub(super) fn read(
         output.detail(1, || report::form(name, form));
     }
     summary.input(&validated);
-    if let Some(signals) = signals {
-        signals.look_away();
-        if let Some(signal) = signals.arrived() {
-            return Err(Failure::stopped(signal));
-        }
+    if let Some(signal) = signals.as_ref().and_then(Early::arrived) {
+        return Err(Failure::stopped(signal));
     }
     for warning in warnings(&validated) {
         output.warning(&warning);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, TryLockError},
-    io, thread,
+    io,
     time::{Duration, Instant},
 };
 
@@ -18,13 +18,18 @@ pub(super) struct Lock(File);
 const POLL: Duration = Duration::from_millis(20);
 
 impl Lock {
-    /// Waits for the lock; `None` if somebody else has it still at the deadline.
-    pub(super) fn take(file: File, deadline: Instant) -> io::Result<Option<Self>> {
+    /// Waits for the lock; `None` if somebody else has it still at the deadline, or when `pause` says
+    /// that there is to be no more waiting.
+    pub(super) fn take(
+        file: File,
+        deadline: Instant,
+        pause: &dyn Fn(Duration) -> bool,
+    ) -> io::Result<Option<Self>> {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Self(file))),
                 Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(POLL),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline && pause(POLL) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
             }
         }

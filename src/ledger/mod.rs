@@ -74,13 +74,15 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// The file is something else, which is left as it is, or is still held after `patience`.
+    /// The file is something else, which is left as it is, or is still held after `patience`, or when
+    /// `pause`, which waits so long, says that there is to be no more waiting.
     pub(crate) fn open(
         path: &Path,
         target: &Target,
         patience: Duration,
+        pause: &dyn Fn(Duration) -> bool,
     ) -> Result<Self, LedgerError> {
-        let (mut connection, lock) = open_locked(path, patience, Missing::Create)?;
+        let (mut connection, lock) = open_locked(path, patience, pause, Missing::Create)?;
         let transaction = immediate(&mut connection)?;
         let digester = Digester::new(&schema::salt(&transaction)?);
         let found = find_target(&transaction, target)?;
@@ -179,6 +181,7 @@ enum Missing {
 fn open_locked(
     path: &Path,
     patience: Duration,
+    pause: &dyn Fn(Duration) -> bool,
     missing: Missing,
 ) -> Result<(Connection, Lock), LedgerError> {
     let file = OpenOptions::new()
@@ -193,7 +196,7 @@ fn open_locked(
     }
     schema::check_file(&file)?;
     let started = Instant::now();
-    let Some(lock) = Lock::take(file, started + patience)? else {
+    let Some(lock) = Lock::take(file, started + patience, pause)? else {
         return Err(LedgerError::Held {
             pid: holder(path),
             waited: started.elapsed(),

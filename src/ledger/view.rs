@@ -151,7 +151,11 @@ pub(crate) fn forget(
     what: Forget<'_>,
     patience: Duration,
 ) -> Result<Forgotten, LedgerError> {
-    let (mut connection, _lock) = open_locked(path, patience, Missing::Fail)?;
+    let pause = |time| {
+        std::thread::sleep(time);
+        true
+    };
+    let (mut connection, _lock) = open_locked(path, patience, &pause, Missing::Fail)?;
     let mut digester = Digester::new(&schema::salt(&connection)?);
     let transaction = immediate(&mut connection)?;
     let targets = targets(&transaction)?;

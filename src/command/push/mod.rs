@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 
 use self::outputs::Outputs;
 pub(crate) use self::selection::{LedgerPlan, MaxChanges};
@@ -26,7 +26,7 @@ use crate::{
     record::Record,
     report::{self, Metrics, Summary},
     shard::Shard,
-    signal::{Early, Signals},
+    signal::{Signal, Signals},
     source::{RequestLimit, Validated},
     wire::Contract,
 };
@@ -96,6 +96,19 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
+    let listener = Listener::new()?;
+    let result = push_on(&listener, plan, started, summary);
+    // A look-up of a name that nobody answers must not hold up the end.
+    listener.runtime.shutdown_background();
+    result
+}
+
+fn push_on(
+    listener: &Listener,
+    plan: &Plan,
+    started: Instant,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
         Destination::Rehearsal(_) => {
@@ -119,16 +132,14 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
     let deadline = plan.max_time.map(|limit| started + limit);
-    let signals = input::signals(&plan.input)?;
-    let ends = (deadline, signals.as_ref());
-    let mut input = input::read(&plan.input, Some(limit), ends, summary, plan.output)?;
+    let mut input = input::read(&plan.input, Some(limit), deadline, summary, plan.output)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
     let contract = match rehearsal {
         Some(_) => Contract::built_in(),
         None => contract,
     };
-    let mut outputs = Outputs::open(plan, started, &target, &contract)?;
+    let mut outputs = Outputs::open(plan, started, &target, &contract, listener)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
     let result = selected.and_then(|selection| {
         summary.selected(selection.unchanged, selection.other_shard);
@@ -137,7 +148,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
             return Ok(());
         }
         let way = (&target, &contract);
-        let delivery = send(plan, started, way, signals, &mut input, &mut outputs)?;
+        let delivery = send(plan, started, way, listener, &mut input, &mut outputs)?;
         summary.delivery(&delivery);
         verdict::verdict(
             delivery,
@@ -155,19 +166,41 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     }
 }
 
+/// Where a push runs, and is told of signals from its start: what comes while something else is
+/// done is noticed with the next thing that waits.
+struct Listener {
+    runtime: Runtime,
+    signals: Signals,
+}
+
+impl Listener {
+    fn new() -> Result<Self, Failure> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::internal("no runtime", &error))?;
+        let signals = runtime
+            .block_on(async { Signals::listen() })
+            .map_err(|error| Failure::internal("no signals", &error))?;
+        Ok(Self { runtime, signals })
+    }
+
+    /// Waits so long, or for a signal, which it is then.
+    fn pause(&self, time: Duration) -> Option<Signal> {
+        let wait = async { tokio::time::timeout(time, self.signals.wait()).await };
+        self.runtime.block_on(wait).ok()
+    }
+}
+
 /// Connects and sends every record.
 fn send(
     plan: &Plan,
     started: Instant,
     (target, contract): (&Target, &Contract),
-    signals: Option<Early>,
+    listener: &Listener,
     input: &mut Validated,
     outputs: &mut Outputs,
 ) -> Result<Delivery, Failure> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::internal("no runtime", &error))?;
     let policy = Policy {
         deadline: plan.max_time.map(|limit| (started + limit).into()),
         ok_codes: plan.policy.ok_codes.clone(),
@@ -179,7 +212,7 @@ fn send(
         watch: &|finding| plan.output.detail(1, || report::way(&finding, target)),
     };
     let (to, mut requests) = delivery::channel();
-    let delivery = thread::scope(|threads| {
+    thread::scope(|threads| {
         let mut batches = Batches::new(input.records(), contract, plan.limits);
         // What is more than one request is read beside the network.
         if delivery::read_one(&mut batches, &to) {
@@ -193,17 +226,13 @@ fn send(
             // As long as it is held, the delivery waits for more.
             drop(to);
         }
-        runtime.block_on(async {
-            let signals =
-                Signals::after(signals).map_err(|error| Failure::internal("no signals", &error))?;
-            let delivery = deliver(&mut requests, &server, &policy, contract, &signals, outputs);
+        listener.runtime.block_on(async {
+            let signals = &listener.signals;
+            let delivery = deliver(&mut requests, &server, &policy, contract, signals, outputs);
             let delivery = delivery.await;
             // Whoever still reads has nobody left to read for.
             drop(requests);
             Ok(delivery)
         })
-    });
-    // A look-up of a name that nobody answers must not hold up the end.
-    runtime.shutdown_background();
-    delivery
+    })
 }

@@ -1,6 +1,7 @@
 //! What a push writes down: the ledger, the rejects, and how far it is.
 
 use std::{
+    cell::Cell,
     path::{Path, PathBuf},
     sync::mpsc::{self, SyncSender},
     thread::{self, JoinHandle},
@@ -9,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Destination, Plan};
+use super::{Destination, Listener, Plan};
 use crate::{
     batch::Batch,
     client::Target,
@@ -102,6 +103,7 @@ impl Outputs {
         started: Instant,
         target: &Target,
         contract: &Contract,
+        listener: &Listener,
     ) -> Result<Self, Failure> {
         let writes = plan.dry_run.is_none();
         let rejects = plan.rejects.as_ref().filter(|_| writes).map(|path| {
@@ -120,14 +122,21 @@ impl Outputs {
                 limit.saturating_sub(started.elapsed())
             });
             let patience = ledger.lock_timeout.min(left);
+            let signal = Cell::new(None);
             let open = || {
-                let mut opened = Ledger::open(&ledger.path, &target, patience)?;
+                let mut opened = Ledger::open(&ledger.path, &target, patience, &|time| {
+                    signal.set(listener.pause(time));
+                    signal.get().is_none()
+                })?;
                 opened.begin(&run(plan))?;
                 Ok(opened)
             };
             open()
                 .map(|opened| (ledger.path.clone(), Writer::new(opened, contract.clone())))
-                .map_err(|error| Failure::ledger(&ledger.path, &error))
+                .map_err(|error| match signal.get() {
+                    Some(signal) => Failure::stopped(signal),
+                    None => Failure::ledger(&ledger.path, &error),
+                })
         });
         Ok(Self {
             contract: contract.clone(),
