@@ -6,7 +6,7 @@ use std::{
     os::unix::net::UnixStream,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -54,8 +54,10 @@ pub(crate) struct Early {
 }
 
 impl Early {
-    /// Takes the signals over from the system, or shares them with [`Signals`].
+    /// Takes the signals over from the system, or shares them with [`Signals`]: the first is told here,
+    /// a second ends the process at once.
     pub(crate) fn listen() -> io::Result<Self> {
+        let at_once = Arc::new(AtomicBool::new(false));
         let (stop, wake) = UnixStream::pair()?;
         let mut early = Self {
             arrived: Arc::default(),
@@ -68,7 +70,10 @@ impl Early {
         }
         for signal in &early.signals {
             let number = signal.number();
+            let exit_code = i32::from(signal.exit_code());
             early.actions.extend([
+                flag::register_conditional_shutdown(number, exit_code, Arc::clone(&at_once))?,
+                flag::register(number, Arc::clone(&at_once))?,
                 flag::register_usize(
                     number,
                     Arc::clone(&early.arrived),

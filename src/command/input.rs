@@ -30,6 +30,14 @@ pub(crate) struct Guards {
     pub(crate) fail_on_empty: bool,
 }
 
+impl InputPlan {
+    /// Whether reading may have to wait. Else a signal before anything is sent may end the process
+    /// as it would end any other.
+    pub(super) fn may_wait(&self) -> bool {
+        self.origins.iter().any(Origin::may_wait)
+    }
+}
+
 /// Reads everything, and refuses it where anything is wrong, or where a signal comes.
 pub(super) fn read(
     plan: &InputPlan,
@@ -38,9 +46,7 @@ pub(super) fn read(
     summary: &mut Summary,
     output: Output,
 ) -> Result<Validated, Failure> {
-    // What need not be waited for is soon read.
-    let waits = plan.origins.iter().any(Origin::may_wait);
-    let signals = waits.then(Early::listen).transpose();
+    let signals = plan.may_wait().then(Early::listen).transpose();
     let signals = signals.map_err(|error| Failure::internal("no signals", &error))?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

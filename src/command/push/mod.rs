@@ -96,19 +96,6 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
-    let listener = Listener::new()?;
-    let result = push_on(&listener, plan, started, summary);
-    // A look-up of a name that nobody answers must not hold up the end.
-    listener.runtime.shutdown_background();
-    result
-}
-
-fn push_on(
-    listener: &Listener,
-    plan: &Plan,
-    started: Instant,
-    summary: &mut Summary,
-) -> Result<(), Failure> {
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
         Destination::Rehearsal(_) => {
@@ -132,14 +119,16 @@ fn push_on(
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
     let deadline = plan.max_time.map(|limit| started + limit);
+    let listener = plan.input.may_wait().then(Listener::new).transpose()?;
     let mut input = input::read(&plan.input, Some(limit), deadline, summary, plan.output)?;
+    let listener = listener.map_or_else(Listener::new, Ok)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
     let contract = match rehearsal {
         Some(_) => Contract::built_in(),
         None => contract,
     };
-    let mut outputs = Outputs::open(plan, started, &target, &contract, listener)?;
+    let mut outputs = Outputs::open(plan, started, &target, &contract, &listener)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
     let result = selected.and_then(|selection| {
         summary.selected(selection.unchanged, selection.other_shard);
@@ -148,7 +137,7 @@ fn push_on(
             return Ok(());
         }
         let way = (&target, &contract);
-        let delivery = send(plan, started, way, listener, &mut input, &mut outputs)?;
+        let delivery = send(plan, started, way, &listener, &mut input, &mut outputs)?;
         summary.delivery(&delivery);
         verdict::verdict(
             delivery,
@@ -159,6 +148,8 @@ fn push_on(
             &mut input,
         )
     });
+    // A look-up of a name that nobody answers must not hold up the end.
+    listener.runtime.shutdown_background();
     let result = outputs.finish(result, summary);
     match rehearsal {
         Some(rehearsal) if result.is_ok() && plan.dry_run.is_none() => rehearsal.verify(&mut input),
@@ -166,8 +157,8 @@ fn push_on(
     }
 }
 
-/// Where a push runs, and is told of signals from its start: what comes while something else is
-/// done is noticed with the next thing that waits.
+/// Where a push runs, and is told of signals: what comes while something else is done is noticed with
+/// the next thing that waits.
 struct Listener {
     runtime: Runtime,
     signals: Signals,
