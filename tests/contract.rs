@@ -251,6 +251,26 @@ fn records_that_do_not_fit_are_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_request_in_json_is_read_where_the_contract_has_its_list() {
+    let case = &cases()[1];
+    let folder = folder(case);
+    let pool = compile(folder.path(), "main.proto");
+    let server = Described::start(pool, Reflection::V1, case.response);
+    let request = br#"{"licences":[{"deviceToken":"YWJj","expireTime":"1700000000"}]}"#;
+    let flags = ["--reflection", "--input-format=protojson"];
+    push(&server, &flags, request)
+        .exits(4)
+        .says("no list sensorExpire")
+        .says("hint: --records /KEY");
+    let flags = [&flags[..], &["--records=/licences"]].concat();
+    push(&server, &flags, request).exits(0);
+    let [(_, sent)] = &server.calls()[..] else {
+        panic!("one call")
+    };
+    assert_eq!(sent["licences"][0]["id"], BASE64.encode(b"abc"));
+}
+
+#[test]
 fn imports_are_looked_for_where_import_path_says() {
     let case = &cases()[1];
     let folder = folder(case);

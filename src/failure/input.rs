@@ -299,6 +299,7 @@ fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
         ProblemKind::Truncated => "the file is cut off, or a quote is never closed",
         ProblemKind::TooLong => "a quote or bracket may never be closed",
         ProblemKind::NoList { lists: 2.., .. } => "--records /KEY says which",
+        ProblemKind::NoRequest => "--records /KEY names it where the contract calls it otherwise",
         ProblemKind::NoPointer => "it is a JSON Pointer, such as /data/licenses",
         ProblemKind::SecondDocument => "--input-format ndjson reads one object a line",
         ProblemKind::NoHeader => "--no-header reads a file without names",
