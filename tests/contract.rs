@@ -211,12 +211,18 @@ fn where_responses_have_no_code_it_is_said() {
     }
 }
 
-#[test]
-fn a_ledger_knows_what_was_sent_by_another_contract() {
-    let case = &cases()[1];
+/// A server that tells its contract, and the folder that has it.
+fn reflecting(case: &Case) -> (tempfile::TempDir, Described) {
     let folder = folder(case);
     let pool = compile(folder.path(), "main.proto");
     let server = Described::start(pool, Reflection::V1, case.response);
+    (folder, server)
+}
+
+#[test]
+fn a_ledger_knows_what_was_sent_by_another_contract() {
+    let case = &cases()[1];
+    let (folder, server) = reflecting(case);
     let ledger = folder.path().join("ledger");
     let flags = ["--reflection", "--ledger", ledger.to_str().expect("UTF-8")];
     push(&server, &flags, INPUT)
@@ -235,9 +241,7 @@ fn a_ledger_knows_what_was_sent_by_another_contract() {
 #[test]
 fn records_that_do_not_fit_are_refused_before_anything_is_sent() {
     let case = &cases()[3];
-    let folder = folder(case);
-    let pool = compile(folder.path(), "main.proto");
-    let server = Described::start(pool, Reflection::V1, case.response);
+    let (_folder, server) = reflecting(case);
     let input = b"token,expire_time\n616263,1\nff00,1\n646566,2147483648\n";
     let flags = case.flags(&["--reflection", "--token-encoding=hex"]);
     let run = push(&server, &flags, input)
@@ -253,9 +257,7 @@ fn records_that_do_not_fit_are_refused_before_anything_is_sent() {
 #[test]
 fn a_request_in_json_is_read_where_the_contract_has_its_list() {
     let case = &cases()[1];
-    let folder = folder(case);
-    let pool = compile(folder.path(), "main.proto");
-    let server = Described::start(pool, Reflection::V1, case.response);
+    let (_folder, server) = reflecting(case);
     let request = br#"{"licences":[{"deviceToken":"YWJj","expireTime":"1700000000"}]}"#;
     let flags = ["--reflection", "--input-format=protojson"];
     push(&server, &flags, request)

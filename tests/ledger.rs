@@ -578,14 +578,21 @@ fn a_corrupt_ledger_is_an_error_and_no_panic() {
     assert_eq!(server.seen().connections.len(), tries);
 }
 
+/// A push that has the ledger and waits for a server that never answers.
+fn hold(ledger: &Ledger, server: &FaultServer) -> std::process::Child {
+    let path = ledger.path.to_str().expect("UTF-8");
+    let flags = ["--ledger", path, "--servername=localhost", "--timeout=1h"];
+    let push = start(server.args(&flags), &records(1));
+    server.wait_for(|seen| seen.tries.len() == 1);
+    push
+}
+
 #[test]
 fn a_push_waits_for_the_one_that_has_the_ledger() {
     let server = FaultServer::answering([Answer::Never]);
     let ledger = Ledger::new();
     let path = ledger.path.to_str().expect("UTF-8");
-    let flags = ["--ledger", path, "--servername=localhost", "--timeout=1h"];
-    let mut first = start(server.args(&flags), &records(1));
-    server.wait_for(|seen| seen.tries.len() == 1);
+    let mut first = hold(&ledger, &server);
     let good = answers_ok();
     let started = Instant::now();
     ledger
@@ -606,7 +613,12 @@ fn a_push_waits_for_the_one_that_has_the_ledger() {
         .counts("unsent", 2);
     assert!(good.seen().connections.is_empty());
     // One that is waiting goes on when the first has ended, however it does.
-    let flags = [&flags[..3], &["--lock-timeout=1m"]].concat();
+    let flags = [
+        "--ledger",
+        path,
+        "--servername=localhost",
+        "--lock-timeout=1m",
+    ];
     let second = start(good.args(&flags), &records(2));
     wait_until_open(&second, &ledger.path);
     assert!(good.seen().connections.is_empty());
@@ -640,9 +652,7 @@ fn a_signal_ends_the_wait_for_the_ledger() {
     let server = FaultServer::answering([Answer::Never]);
     let ledger = Ledger::new();
     let path = ledger.path.to_str().expect("UTF-8");
-    let first = ["--ledger", path, "--servername=localhost", "--timeout=1h"];
-    let mut first = start(server.args(&first), &records(1));
-    server.wait_for(|seen| seen.tries.len() == 1);
+    let mut first = hold(&ledger, &server);
     let input = ledger.path.with_file_name("input.csv");
     fs::write(&input, records(2)).expect("written");
     let input = input.to_str().expect("UTF-8");

@@ -250,12 +250,18 @@ fn a_rehearsal_of_a_shard_is_of_its_records_alone() {
     assert_eq!(acknowledged, 1000);
 }
 
-#[test]
-fn a_fifo_is_read() {
+/// A FIFO, and the folder that it is in.
+fn fifo() -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let fifo = folder.path().join("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.expect("mkfifo runs").success());
+    (folder, fifo)
+}
+
+#[test]
+fn a_fifo_is_read() {
+    let (_folder, fifo) = fifo();
     let child = command(["check".as_ref(), fifo.as_os_str(), "--output=json".as_ref()])
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -267,10 +273,7 @@ fn a_fifo_is_read() {
 
 #[test]
 fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let fifo = folder.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.expect("mkfifo runs").success());
+    let (_folder, fifo) = fifo();
     let receiver = Receiver::start();
     for file in [&*fifo, "-".as_ref()] {
         let mut args = receiver.connection();
