@@ -287,7 +287,7 @@ fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
         let _ = input.write_all(b"token,expire_time\na,1\nb,");
         let run: support::Run = child.wait_with_output().expect("it ends").into();
         run.exits(4)
-            .says("had not ended when --max-time had passed")
+            .says("was not read to its end before --max-time had passed")
             .adds_up();
     }
     assert_eq!(receiver.stop().requests, 0);
@@ -316,6 +316,75 @@ fn a_signal_ends_the_wait_for_input() {
         }
     }
     assert_eq!(receiver.stop().requests, 0);
+}
+
+/// The name of a file, so often that reading all of it takes a second and more.
+fn many_times(file: &std::path::Path) -> Vec<std::ffi::OsString> {
+    let rows: String = (0..40_000).map(|n| format!("t{n},4070908800\n")).collect();
+    std::fs::write(file, format!("token,expire_time\n{rows}")).expect("written");
+    vec![file.into(); 1000]
+}
+
+#[test]
+fn a_signal_ends_the_reading_of_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = many_times(&folder.path().join("input.csv"));
+    let metrics = folder.path().join("metrics");
+    let receiver = Receiver::start();
+    for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        for command in ["push", "check"] {
+            let mut args = receiver.connection_of(command);
+            if command == "check" {
+                args.truncate(1);
+            } else {
+                args.extend(["--metrics-file".into(), metrics.clone().into()]);
+            }
+            args.push("--output=json".into());
+            args.extend(files.clone());
+            let child = start_and_hold(args);
+            until_caught(&child, signal);
+            signal_child(&child, signal);
+            let run: support::Run = child.wait_with_output().expect("it ends").into();
+            let run = run.exits(exit).says("came before the end").adds_up();
+            assert_eq!(run.json()["status"], "interrupted", "{run:?}");
+        }
+        let written = std::fs::read_to_string(&metrics).expect("metrics");
+        assert!(
+            written.contains(&format!("exit_code {exit}\n")),
+            "{written}"
+        );
+    }
+    assert_eq!(receiver.stop().requests, 0);
+    // Nothing else is left.
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 2);
+}
+
+#[test]
+fn the_whole_run_s_limit_holds_for_the_reading_of_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start();
+    let mut args = receiver.connection();
+    args.extend(["--max-time=50ms".into(), "--output=json".into()]);
+    args.extend(many_times(&folder.path().join("input.csv")));
+    let run: support::Run = command(args).output().expect("it runs").into();
+    run.exits(4)
+        .says("was not read to its end before --max-time had passed")
+        .adds_up();
+    assert_eq!(receiver.stop().requests, 0);
+}
+
+/// Waits until a program handles a signal itself.
+fn until_caught(child: &std::process::Child, signal: Signal) {
+    let status = format!("/proc/{}/status", child.id());
+    loop {
+        let status = std::fs::read_to_string(&status).expect("it runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = u64::from_str_radix(caught.expect("a mask").trim(), 16).expect("a mask");
+        if mask >> (signal.as_raw() - 1) & 1 == 1 {
+            return;
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// Starts it with a standard input that is left open.

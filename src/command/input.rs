@@ -31,10 +31,16 @@ pub(crate) struct Guards {
 }
 
 impl InputPlan {
-    /// Whether reading may have to wait. Else a signal before anything is sent may end the process
-    /// as it would end any other.
-    pub(super) fn may_wait(&self) -> bool {
-        self.origins.iter().any(Origin::may_wait)
+    /// Listens for signals where reading may take a while. Else one that comes before anything is
+    /// sent may end the process as it would end any other.
+    pub(super) fn listen(&self) -> Result<Option<Early>, Failure> {
+        /// Bytes that are read within the time that listening takes.
+        const FEW: u64 = 16 << 10;
+        let mut sizes = self.origins.iter().map(Origin::size);
+        let size = sizes.try_fold(0, |all: u64, one| Some(all.saturating_add(one?)));
+        let takes_a_while = size.is_none_or(|size| size > FEW);
+        let signals = takes_a_while.then(Early::listen).transpose();
+        signals.map_err(|error| Failure::internal("no signals", &error))
     }
 }
 
@@ -43,11 +49,10 @@ pub(super) fn read(
     plan: &InputPlan,
     request_limit: Option<RequestLimit<'_>>,
     deadline: Option<Instant>,
+    signals: Option<&Early>,
     summary: &mut Summary,
     output: Output,
 ) -> Result<Validated, Failure> {
-    let signals = plan.may_wait().then(Early::listen).transpose();
-    let signals = signals.map_err(|error| Failure::internal("no signals", &error))?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
@@ -59,7 +64,7 @@ pub(super) fn read(
         request_limit,
         patience: Patience {
             deadline,
-            stop: signals.as_ref().map(Early::stop),
+            stop: signals.map(Early::stop),
         },
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
@@ -67,7 +72,7 @@ pub(super) fn read(
         output.detail(1, || report::form(name, form));
     }
     summary.input(&validated);
-    if let Some(signal) = signals.as_ref().and_then(Early::arrived) {
+    if let Some(signal) = signals.and_then(Early::arrived) {
         return Err(Failure::stopped(signal));
     }
     for warning in warnings(&validated) {

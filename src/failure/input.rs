@@ -180,7 +180,7 @@ fn what(kind: &ProblemKind) -> String {
         ProblemKind::Directory => plain("is a directory, not a file"),
         ProblemKind::Lookalike(lookalike) => format!("looks like {}", looks_like(*lookalike).0),
         ProblemKind::Changed => plain("changed while it was read"),
-        ProblemKind::TooLate => plain("had not ended when --max-time had passed"),
+        ProblemKind::TooLate => plain("was not read to its end before --max-time had passed"),
         ProblemKind::Syntax(message) => format!("malformed JSON: {message}"),
         ProblemKind::Archive(reason) => format!("the archive is broken or cut off: {reason}"),
         ProblemKind::NoDocument => plain("--records points into a JSON document, and this is none"),
@@ -295,7 +295,7 @@ fn hint(kind: &ProblemKind) -> Option<String> {
 
 fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
     Some(match kind {
-        ProblemKind::TooLate => "check what writes it; --max-time gives it longer",
+        ProblemKind::TooLate => "--max-time gives it longer; if it is a pipe, check what writes it",
         ProblemKind::Truncated => "the file is cut off, or a quote is never closed",
         ProblemKind::TooLong => "a quote or bracket may never be closed",
         ProblemKind::NoList { lists: 2.., .. } => "--records /KEY says which",

@@ -18,6 +18,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::OFlags,
+    io::retry_on_intr,
 };
 use twox_hash::XxHash3_64;
 
@@ -32,7 +33,7 @@ pub(crate) enum Origin {
     Memory(Arc<[u8]>),
 }
 
-/// How long to wait for what comes bit by bit.
+/// How long reading may take.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patience {
     pub(crate) deadline: Option<Instant>,
@@ -40,11 +41,44 @@ pub(crate) struct Patience {
     pub(crate) stop: Option<Arc<UnixStream>>,
 }
 
+impl Patience {
+    /// Waits until there is something to read from a file, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::TooLate`] where this has ended, whatever there is to read.
+    fn wait_for(&self, file: Option<&File>) -> io::Result<()> {
+        let too_late = || io::Error::from(StreamError::TooLate);
+        let until_deadline = self.deadline.map(|deadline| {
+            let left = deadline.checked_duration_since(Instant::now());
+            Timespec::try_from(left.ok_or_else(too_late)?).map_err(io::Error::other)
+        });
+        let until_deadline = until_deadline.transpose()?;
+        let fds = [self.stop.as_deref().map(AsFd::as_fd), file.map(AsFd::as_fd)];
+        let polled = fds.into_iter().flatten();
+        let mut polled: Vec<_> = polled
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        let wait = match file {
+            Some(_) => until_deadline.as_ref(),
+            None if polled.is_empty() => return Ok(()),
+            None => Some(&Timespec::default()),
+        };
+        let ready = retry_on_intr(|| poll(&mut polled, wait))?;
+        let is_stopped = self.stop.is_some() && !polled[0].revents().is_empty();
+        if is_stopped || (ready == 0 && file.is_some()) {
+            return Err(too_late());
+        }
+        Ok(())
+    }
+}
+
 /// An input's bytes. A regular file stays where it is; what is small, and what can be read only
 /// once (a pipe, a terminal), is held as it comes.
 #[derive(Debug)]
 pub(super) struct Content {
     bytes: Bytes,
+    patience: Patience,
     /// What each block of the file hashed to when it was read first.
     blocks: Vec<u64>,
     complete: bool,
@@ -74,19 +108,21 @@ impl Origin {
         }
     }
 
-    /// Whether it may come bit by bit.
-    pub(crate) fn may_wait(&self) -> bool {
-        let kind = match self {
+    /// How many bytes it has; `None` where that shows only as it comes.
+    pub(crate) fn size(&self) -> Option<u64> {
+        let about = match self {
             Self::Stdin => stdin().and_then(|file| file.metadata()),
             Self::File(path) => path.metadata(),
-            Self::Memory(_) => return false,
+            Self::Memory(bytes) => return Some(bytes.len() as u64),
         };
-        kind.is_ok_and(|kind| !kind.is_file())
+        // What is not there is not waited for.
+        about.map_or(Some(0), |about| about.is_file().then(|| about.len()))
     }
 }
 
 impl Content {
     pub(super) fn open(origin: &Origin, patience: &Patience) -> Result<Self, ProblemKind> {
+        patience.wait_for(None)?;
         let bytes = match origin {
             Origin::Stdin => {
                 let mut file = stdin()?;
@@ -96,7 +132,7 @@ impl Content {
                     file.seek(SeekFrom::End(0))?;
                     Bytes::Open(file, start)
                 } else {
-                    Bytes::Once(Once::new(file, patience.clone()))
+                    Bytes::Once(Once::new(file))
                 }
             }
             Origin::Memory(bytes) => Bytes::Shared(Arc::clone(bytes)),
@@ -114,15 +150,21 @@ impl Content {
                         None => Bytes::File(path.clone()),
                     }
                 } else {
-                    Bytes::Once(Once::new(file, patience.clone()))
+                    Bytes::Once(Once::new(file))
                 }
             }
         };
         Ok(Self {
             bytes,
+            patience: patience.clone(),
             blocks: Vec::new(),
             complete: false,
         })
+    }
+
+    /// From now on reading may take as long as it takes.
+    pub(super) fn be_patient(&mut self) {
+        self.patience = Patience::default();
     }
 
     /// Reads from the start. A file that is no longer what it was at the first complete reading
@@ -131,7 +173,14 @@ impl Content {
         let file = match &mut self.bytes {
             Bytes::Held(bytes) => return Ok(Box::new(bytes.as_slice())),
             Bytes::Shared(bytes) => return Ok(Box::new(&**bytes)),
-            Bytes::Once(once) => return Ok(Box::new(Replay { once, at: 0 })),
+            Bytes::Once(once) => {
+                let patience = &self.patience;
+                return Ok(Box::new(Replay {
+                    once,
+                    patience,
+                    at: 0,
+                }));
+            }
             Bytes::File(path) => Positioned {
                 file: File::open(path)?,
                 at: 0,
@@ -141,8 +190,8 @@ impl Content {
                 at: *start,
             },
         };
-        let checked = Checked::new(file, &mut self.blocks, &mut self.complete);
-        Ok(Box::new(checked))
+        let known = (&mut self.blocks, &mut self.complete);
+        Ok(Box::new(Checked::new(file, &self.patience, known)))
     }
 }
 
@@ -155,24 +204,22 @@ fn stdin() -> io::Result<File> {
 #[derive(Debug)]
 struct Once {
     file: File,
-    patience: Patience,
     held: Vec<u8>,
     ended: bool,
 }
 
 impl Once {
-    fn new(file: File, patience: Patience) -> Self {
+    fn new(file: File) -> Self {
         Self {
             file,
-            patience,
             held: Vec::new(),
             ended: false,
         }
     }
 
-    fn read_on(&mut self, out: &mut [u8]) -> io::Result<usize> {
+    fn read_on(&mut self, patience: &Patience, out: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.wait()?;
+            patience.wait_for(Some(&self.file))?;
             match self.file.read(out) {
                 // There was nothing after all.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -180,27 +227,12 @@ impl Once {
             }
         }
     }
-
-    /// Waits for more, as long as there is patience.
-    fn wait(&self) -> io::Result<()> {
-        let Patience { deadline, stop } = &self.patience;
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = left.map(Timespec::try_from).transpose();
-        let left = left.map_err(io::Error::other)?;
-        let mut waited = vec![PollFd::new(&self.file, PollFlags::IN)];
-        waited.extend(stop.as_deref().map(|stop| PollFd::new(stop, PollFlags::IN)));
-        let ready = poll(&mut waited, left.as_ref())?;
-        let is_stopped = |fd: &PollFd<'_>| !fd.revents().is_empty();
-        if ready == 0 || waited.get(1).is_some_and(is_stopped) {
-            return Err(StreamError::TooLate.into());
-        }
-        Ok(())
-    }
 }
 
 /// Reads from the start what was read before, and then on.
 struct Replay<'o> {
     once: &'o mut Once,
+    patience: &'o Patience,
     at: usize,
 }
 
@@ -209,7 +241,7 @@ impl Read for Replay<'_> {
         let read = match &self.once.held[self.at..] {
             [] if self.once.ended || out.is_empty() => 0,
             [] => {
-                let read = self.once.read_on(out)?;
+                let read = self.once.read_on(self.patience, out)?;
                 self.once.held.extend_from_slice(&out[..read]);
                 self.once.ended = read == 0;
                 read
@@ -265,6 +297,7 @@ pub(super) fn fill(input: &mut dyn Read, room: &mut [u8]) -> (usize, io::Result<
 /// A file, hashed block by block as it is read.
 struct Checked<'c> {
     file: Positioned,
+    patience: &'c Patience,
     block: Vec<u8>,
     /// What of the block has been given out.
     used: usize,
@@ -276,9 +309,14 @@ struct Checked<'c> {
 }
 
 impl<'c> Checked<'c> {
-    fn new(file: Positioned, known: &'c mut Vec<u64>, complete: &'c mut bool) -> Self {
+    fn new(
+        file: Positioned,
+        patience: &'c Patience,
+        (known, complete): (&'c mut Vec<u64>, &'c mut bool),
+    ) -> Self {
         Self {
             file,
+            patience,
             block: Vec::with_capacity(BLOCK),
             used: 0,
             count: 0,
@@ -327,6 +365,7 @@ impl Read for Checked<'_> {
             if self.ended {
                 return Ok(0);
             }
+            self.patience.wait_for(None)?;
             if let Some(block) = out.get_mut(..BLOCK) {
                 // Straight to where it is wanted.
                 let (length, result) = fill(&mut self.file, block);
@@ -387,7 +426,8 @@ mod tests {
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let file = File::from(OwnedFd::from(reader));
         let mut content = Content {
-            bytes: Bytes::Once(Once::new(file, Patience::default())),
+            bytes: Bytes::Once(Once::new(file)),
+            patience: Patience::default(),
             blocks: Vec::new(),
             complete: false,
         };

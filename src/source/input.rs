@@ -132,6 +132,11 @@ impl Input {
         })
     }
 
+    /// From now on reading may take as long as it takes.
+    pub(super) fn be_patient(&mut self) {
+        self.content.be_patient();
+    }
+
     /// Once it has been read.
     pub(super) fn form(&self) -> Option<Form<'_>> {
         Some(match self.shape.as_ref()? {

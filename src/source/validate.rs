@@ -377,6 +377,11 @@ impl Validated {
         inputs.filter_map(|input| Some((&*input.name, input.form()?)))
     }
 
+    /// From now on reading may take as long as it takes.
+    pub(crate) fn be_patient(&mut self) {
+        self.inputs.iter_mut().for_each(Input::be_patient);
+    }
+
     /// Reads all inputs again, and from now on leaves out the records of which `stays` says so.
     ///
     /// # Errors

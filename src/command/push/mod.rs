@@ -26,7 +26,7 @@ use crate::{
     record::Record,
     report::{self, Metrics, Summary},
     shard::Shard,
-    signal::{Signal, Signals},
+    signal::{Early, Signal, Signals},
     source::{RequestLimit, Validated},
     wire::Contract,
 };
@@ -119,8 +119,11 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     let record_len = |record: &Record<'_>| contract.record_len(record);
     let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
     let deadline = plan.max_time.map(|limit| started + limit);
-    let listener = plan.input.may_wait().then(Listener::new).transpose()?;
-    let mut input = input::read(&plan.input, Some(limit), deadline, summary, plan.output)?;
+    let early = plan.input.listen()?;
+    let listener = early.is_some().then(Listener::new).transpose()?;
+    let signals = early.as_ref();
+    let (asked, output) = (&plan.input, plan.output);
+    let mut input = input::read(asked, Some(limit), deadline, signals, summary, output)?;
     let listener = listener.map_or_else(Listener::new, Ok)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
@@ -130,6 +133,13 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     };
     let mut outputs = Outputs::open(plan, started, &target, &contract, &listener)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
+    let selected = match early.as_ref().and_then(Early::arrived) {
+        Some(signal) => Err(Failure::stopped(signal)),
+        None => selected,
+    };
+    // From here on the listener is asked, and what is sent is read to its end.
+    drop(early);
+    input.be_patient();
     let result = selected.and_then(|selection| {
         summary.selected(selection.unchanged, selection.other_shard);
         outputs.start(plan, selection.sends);
