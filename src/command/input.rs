@@ -7,7 +7,8 @@ use crate::{
     output::Output,
     report::{self, Summary},
     signal::Early,
-    source::{OnDuplicate, Options, Origin, Patience, RequestLimit, Rules, Validated, validate},
+    source::{OnDuplicate, Options, Origin, Patience, Rules, Validated, validate},
+    wire::Contract,
 };
 
 /// What to read, how, and what to refuse.
@@ -47,7 +48,7 @@ impl InputPlan {
 /// Reads everything, and refuses it where anything is wrong, or where a signal comes.
 pub(super) fn read(
     plan: &InputPlan,
-    request_limit: Option<RequestLimit<'_>>,
+    request: Option<(&Contract, usize)>,
     deadline: Option<Instant>,
     signals: Option<&Early>,
     summary: &mut Summary,
@@ -61,7 +62,7 @@ pub(super) fn read(
         refuse_past: plan.guards.refuse_past,
         on_duplicate: plan.guards.on_duplicate,
         max_shown: plan.max_errors,
-        request_limit,
+        request,
         patience: Patience {
             deadline,
             stop: signals.map(Early::stop),

@@ -116,7 +116,7 @@ impl Origin {
             Self::Memory(bytes) => return Some(bytes.len() as u64),
         };
         // What is not there is not waited for.
-        about.map_or(Some(0), |about| about.is_file().then(|| about.len()))
+        about.map_or(Some(0), |about| about.is_file().then_some(about.len()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Exact duplicates of tokens over a whole push, in bounded memory.
 //!
 //! The first reading keeps 8 bytes a record: a keyed hash of its token. Sorted, equal hashes stand
-//! beside each other; they lie in buckets by their first byte, so that two threads can sort them.
+//! beside each other; they lie in buckets by their first bits, so that two threads can sort them.
 //! Where there are none, no token came twice, because equal tokens have equal hashes. Where there
 //! are some, they are suspects, by chance or in truth, and the input is read again: this time the
 //! suspects' tokens are compared whole, a bounded number of different hashes in each reading. So
@@ -32,8 +32,8 @@ pub(crate) enum OnDuplicate {
     Latest,
 }
 
-/// As many as a byte has values.
-const BUCKETS: usize = 256;
+/// Few enough for the processor to keep the place of each at hand.
+const BUCKETS: usize = 32;
 
 type Buckets = Box<[Vec<u64>; BUCKETS]>;
 
@@ -89,7 +89,8 @@ pub(super) struct Suspects {
 impl Hashes {
     pub(super) fn add(&mut self, record: &Record<'_>) {
         let hash = self.key.hash(record.token.as_bytes());
-        self.buckets[usize::from(hash.to_be_bytes()[0])].push(hash);
+        let bucket = usize::from(hash.to_be_bytes()[0]) * BUCKETS / 256;
+        self.buckets[bucket].push(hash);
     }
 
     /// None yet, to be added to these.

@@ -30,7 +30,7 @@ pub use options::Format;
 pub(crate) use options::{FieldRef, Options, Pointer};
 pub(crate) use problem::{Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind};
 pub(crate) use records::Records;
-pub(crate) use validate::{Counts, RequestLimit, Rules, Validated, validate};
+pub(crate) use validate::{Counts, Rules, Validated, validate};
 
 /// The longest record that is read, in bytes of its text.
 pub(crate) const LARGEST_RECORD: usize = 1 << 20;

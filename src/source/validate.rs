@@ -14,7 +14,7 @@ use super::{
     problem::{Located, Position, Problem, ProblemKind},
     records::Records,
 };
-use crate::{record::Record, wire::Unfit};
+use crate::{record::Record, wire::Contract};
 
 /// What a record must be beyond being well-formed.
 pub(crate) struct Rules<'r> {
@@ -25,7 +25,8 @@ pub(crate) struct Rules<'r> {
     pub(crate) on_duplicate: OnDuplicate,
     /// How many problems are kept; all are counted.
     pub(crate) max_shown: usize,
-    pub(crate) request_limit: Option<RequestLimit<'r>>,
+    /// What its request is like, and the most bytes that it may add to one.
+    pub(crate) request: Option<(&'r Contract, usize)>,
     pub(crate) patience: Patience,
 }
 
@@ -37,17 +38,11 @@ impl Default for Rules<'_> {
             refuse_past: false,
             on_duplicate: OnDuplicate::Error,
             max_shown: 20,
-            request_limit: None,
+            request: None,
             patience: Patience::default(),
         }
     }
 }
-
-/// The most bytes that a record may add to a request, and how many it does add.
-pub(crate) type RequestLimit<'r> = (
-    usize,
-    &'r (dyn Fn(&Record<'_>) -> Result<usize, Unfit> + Sync),
-);
 
 /// What was found in all inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,12 +124,16 @@ impl Rules<'_> {
         if self.refuse_past && u64::from(record.expires.as_unix()) < self.now {
             return Some(ProblemKind::Past(record.expires));
         }
-        let (limit, length) = self.request_limit?;
-        match length(record) {
-            Ok(bytes) if bytes > limit => Some(ProblemKind::TooLarge { bytes, limit }),
-            Ok(_) => None,
-            Err(unfit) => Some(ProblemKind::Unfit(unfit)),
+        let (contract, limit) = self.request?;
+        if let Some(unfit) = contract.unfit(record) {
+            return Some(ProblemKind::Unfit(unfit));
         }
+        // Of nearly all records this need not be known exactly.
+        if record.token.as_bytes().len() + Contract::FRAMING <= limit {
+            return None;
+        }
+        let bytes = contract.record_len(record);
+        (bytes > limit).then_some(ProblemKind::TooLarge { bytes, limit })
     }
 }
 
@@ -242,14 +241,17 @@ impl<'r> Validation<'r> {
     fn read_first(&mut self, place: usize, name: &Arc<str>, reader: &mut Reader<'_>) {
         while let Some(read) = reader.next() {
             match read {
-                Ok(Located { at, value: record }) => {
+                Ok(Located {
+                    at,
+                    value: ref record,
+                }) => {
                     self.counts.read += 1;
-                    if let Some(kind) = self.rules.refusal(&record) {
+                    if let Some(kind) = self.rules.refusal(record) {
                         self.record(name, at, kind, place);
                         continue;
                     }
                     self.expiry.add(record.expires);
-                    self.hashes.add(&record);
+                    self.hashes.add(record);
                 }
                 Err(fault) => match fault.at {
                     Some(at) if !fault.fatal => {

@@ -2,9 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::uri::PathAndQuery;
-use prost::encoding::{
-    WireType, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len,
-};
+use prost::encoding::{WireType, decode_varint, encoded_len_varint, key_len};
 
 use super::codec::{CodeField, IntegerKind, PushCodec};
 use crate::record::{ExpireTime, Record};
@@ -57,15 +55,12 @@ pub(crate) enum Unfit {
 }
 
 /// The key of a timestamp's seconds: field 1, a varint.
-const SECONDS_KEY: u8 = 1 << 3;
-
-/// Room for what stands before a token: two keys of at most 5 bytes, two lengths of at most 10.
-const BEFORE: usize = 32;
-
-/// Room for what stands behind it: a key of at most 5, and a time of at most 8.
-const BEHIND: usize = 16;
+const SECONDS_KEY: u64 = 1 << 3;
 
 impl Contract {
+    /// The most that a record adds to a request beside its token.
+    pub(crate) const FRAMING: usize = 3 * size_of::<u128>();
+
     /// The contract of `proto/sensor.proto`.
     pub(crate) fn built_in() -> Self {
         Self {
@@ -97,43 +92,31 @@ impl Contract {
         self.code.is_some()
     }
 
-    /// The bytes that one record adds to a request.
-    ///
-    /// # Errors
-    ///
-    /// Where it can't be added.
-    pub(crate) fn record_len(&self, record: &Record<'_>) -> Result<usize, Unfit> {
+    /// Why a record can't be put into a request, if so.
+    pub(crate) fn unfit(&self, record: &Record<'_>) -> Option<Unfit> {
         if self.token_is_text && str::from_utf8(record.token.as_bytes()).is_err() {
-            return Err(Unfit::NotText);
+            return Some(Unfit::NotText);
         }
-        if record.expires.as_unix() > self.time.latest {
-            return Err(Unfit::TooLate(ExpireTime::from_unix(self.time.latest)));
-        }
-        let length = self.message_len(record);
-        Ok(key_len(self.list) + encoded_len_varint(length as u64) + length)
+        let latest = self.time.latest;
+        (record.expires.as_unix() > latest).then(|| Unfit::TooLate(ExpireTime::from_unix(latest)))
+    }
+
+    /// The bytes that one record adds to a request, at most [`Contract::FRAMING`] more than its token
+    /// has.
+    pub(crate) fn record_len(&self, record: &Record<'_>) -> usize {
+        let token = record.token.as_bytes().len();
+        let framing: usize = self.framing(record).iter().map(|part| part.length).sum();
+        framing + token
     }
 
     /// Appends one record to a request. Requests are lists of records and nothing else, so that
     /// records encoded one after another are a request (the encoding of a repeated field).
     pub(crate) fn append(&self, record: &Record<'_>, request: &mut BytesMut) {
-        let token = record.token.as_bytes();
-        let mut before = [0; BEFORE];
-        let mut rest = &mut before[..];
-        encode_key(self.list, WireType::LengthDelimited, &mut rest);
-        encode_varint(self.message_len(record) as u64, &mut rest);
-        encode_key(self.token, WireType::LengthDelimited, &mut rest);
-        encode_varint(token.len() as u64, &mut rest);
-        let unused = rest.len();
-        put(request, before, unused);
-        request.put_slice(token);
-        let time = record.expires.as_unix();
-        if time != 0 || self.time.keeps_zero {
-            let mut behind = [0; BEHIND];
-            let mut rest = &mut behind[..];
-            self.time.encode(time, &mut rest);
-            let unused = rest.len();
-            put(request, behind, unused);
-        }
+        let [of_record, of_token, time] = self.framing(record);
+        of_record.append(request);
+        of_token.append(request);
+        request.put_slice(record.token.as_bytes());
+        time.append(request);
     }
 
     /// The records of a request, each as the bytes that [`Contract::append`] added.
@@ -165,56 +148,39 @@ impl Contract {
         Some((token, self.time.decode(time)?))
     }
 
-    fn message_len(&self, record: &Record<'_>) -> usize {
+    /// What a record is besides its token: what it begins with, what the token begins with, and the
+    /// time.
+    #[inline]
+    fn framing(&self, record: &Record<'_>) -> [Few; 3] {
         let token = record.token.as_bytes().len();
+        let of_token = Few::key(self.token, WireType::LengthDelimited).varint(token as u64);
         let time = match record.expires.as_unix() {
-            0 if !self.time.keeps_zero => 0,
-            time => self.time.len(time),
+            0 if !self.time.keeps_zero => Few::default(),
+            time => self.time.encode(time),
         };
-        key_len(self.token) + encoded_len_varint(token as u64) + token + time
+        let length = of_token.length + token + time.length;
+        let of_record = Few::key(self.list, WireType::LengthDelimited).varint(length as u64);
+        [of_record, of_token, time]
     }
 }
 
 impl TimeField {
-    /// The bytes of [`TimeField::encode`].
-    fn len(&self, time: u32) -> usize {
-        let value = match self.encoding {
-            TimeEncoding::Varint => encoded_len_varint(time.into()),
-            TimeEncoding::ZigZag => encoded_len_varint(zigzag(time)),
-            TimeEncoding::Fixed32 => size_of::<u32>(),
-            TimeEncoding::Fixed64 => size_of::<u64>(),
-            TimeEncoding::Timestamp => 1 + timestamp_len(time),
-        };
-        key_len(self.number) + value
-    }
-
     /// The field's key and value.
-    fn encode(&self, time: u32, to: &mut impl BufMut) {
+    #[inline]
+    fn encode(&self, time: u32) -> Few {
+        let key = |wire_type| Few::key(self.number, wire_type);
+        let value = u64::from(time);
         match self.encoding {
-            TimeEncoding::Varint => {
-                encode_key(self.number, WireType::Varint, to);
-                encode_varint(time.into(), to);
-            }
-            TimeEncoding::ZigZag => {
-                encode_key(self.number, WireType::Varint, to);
-                encode_varint(zigzag(time), to);
-            }
-            TimeEncoding::Fixed32 => {
-                encode_key(self.number, WireType::ThirtyTwoBit, to);
-                to.put_u32_le(time);
-            }
-            TimeEncoding::Fixed64 => {
-                encode_key(self.number, WireType::SixtyFourBit, to);
-                to.put_u64_le(time.into());
-            }
-            TimeEncoding::Timestamp => {
-                encode_key(self.number, WireType::LengthDelimited, to);
-                encode_varint(timestamp_len(time) as u64, to);
-                if time != 0 {
-                    to.put_u8(SECONDS_KEY);
-                    encode_varint(time.into(), to);
-                }
-            }
+            TimeEncoding::Varint => key(WireType::Varint).varint(value),
+            // A number that is not negative is doubled.
+            TimeEncoding::ZigZag => key(WireType::Varint).varint(value << 1),
+            TimeEncoding::Fixed32 => key(WireType::ThirtyTwoBit).and(value, size_of::<u32>()),
+            TimeEncoding::Fixed64 => key(WireType::SixtyFourBit).and(value, size_of::<u64>()),
+            TimeEncoding::Timestamp if time == 0 => key(WireType::LengthDelimited).varint(0),
+            TimeEncoding::Timestamp => key(WireType::LengthDelimited)
+                .varint(1 + encoded_len_varint(value) as u64)
+                .and(SECONDS_KEY, 1)
+                .varint(value),
         }
     }
 
@@ -234,24 +200,49 @@ impl TimeField {
     }
 }
 
-/// A number that is not negative as `sint32` and `sint64` write it.
-fn zigzag(time: u32) -> u64 {
-    u64::from(time) << 1
+/// Up to 16 bytes, put together in a register: the processor has to wait for bytes that are written one
+/// by one and then copied as one.
+#[derive(Clone, Copy, Default)]
+struct Few {
+    /// The first is the lowest.
+    bytes: u128,
+    length: usize,
 }
 
-/// The fields of a `google.protobuf.Timestamp`.
-fn timestamp_len(time: u32) -> usize {
-    match time {
-        0 => 0,
-        time => 1 + encoded_len_varint(time.into()),
+impl Few {
+    /// A field's key, 1 to 5 bytes.
+    fn key(number: u32, wire_type: WireType) -> Self {
+        Self::default().varint(u64::from(number << 3 | wire_type as u32))
     }
-}
 
-/// Appends all but the last bytes, so many. To append them all and take those back costs less: bytes
-/// of a number known beforehand are copied without a call.
-fn put<const LENGTH: usize>(request: &mut BytesMut, bytes: [u8; LENGTH], unused: usize) {
-    request.put_slice(&bytes);
-    request.truncate(request.len() - unused);
+    /// With the lowest bytes of a number, so many.
+    fn and(self, bytes: u64, length: usize) -> Self {
+        Self {
+            bytes: self.bytes | u128::from(bytes) << (8 * self.length),
+            length: self.length + length,
+        }
+    }
+
+    /// With a varint, whose seven bits a byte end below this.
+    fn varint(self, value: u64) -> Self {
+        const GROUPS: u32 = 5;
+        debug_assert!(value < 1 << (7 * GROUPS));
+        if value < 0x80 {
+            return self.and(value, 1);
+        }
+        let groups = (0..GROUPS).map(|group| (value & 0x7f << (7 * group)) << group);
+        let length = encoded_len_varint(value);
+        let all_but_last = (1 << (8 * (length - 1))) - 1;
+        self.and(groups.sum::<u64>() | 0x80_8080_8080 & all_but_last, length)
+    }
+
+    /// To append all 16 and take back what is too much costs less than to append so many: bytes of a
+    /// number known beforehand are copied without a call.
+    fn append(self, request: &mut BytesMut) {
+        let end = request.len() + self.length;
+        request.put_u128_le(self.bytes);
+        request.truncate(end);
+    }
 }
 
 #[cfg(test)]
@@ -270,6 +261,20 @@ mod tests {
         Record {
             token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
             expires: ExpireTime::from_unix(time),
+        }
+    }
+
+    #[test]
+    fn numbers_of_all_lengths_are_varints() {
+        let ends = (0..=5).map(|group| 1_u64 << (7 * group));
+        for value in ends
+            .flat_map(|end| [end - 1, end])
+            .filter(|value| *value < 1 << 35)
+        {
+            let (mut varint, mut expected) = (BytesMut::new(), BytesMut::new());
+            Few::default().varint(value).append(&mut varint);
+            prost::encoding::encode_varint(value, &mut expected);
+            assert_eq!(varint, expected, "{value}");
         }
     }
 
@@ -324,7 +329,7 @@ mod tests {
                     let before = request.len();
                     contract.append(&record, &mut request);
                     let length = request.len() - before;
-                    assert_eq!(contract.record_len(&record), Ok(length), "{contract:?}");
+                    assert_eq!(contract.record_len(&record), length, "{contract:?}");
                     if time == 1 {
                         assert!(request.ends_with(one), "{contract:?}");
                     }

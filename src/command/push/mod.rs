@@ -23,11 +23,10 @@ use crate::{
     delivery::{self, Delivery, Policy, Remote, deliver},
     failure::Failure,
     output::Output,
-    record::Record,
     report::{self, Metrics, Summary},
     shard::Shard,
     signal::{Early, Signal, Signals},
-    source::{RequestLimit, Validated},
+    source::Validated,
     wire::Contract,
 };
 
@@ -116,14 +115,13 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         }
         Destination::Rehearsal(contract) => contract.contract(None, plan.output)?,
     };
-    let record_len = |record: &Record<'_>| contract.record_len(record);
-    let limit: RequestLimit<'_> = (plan.limits.bytes, &record_len);
     let deadline = plan.max_time.map(|limit| started + limit);
     let early = plan.input.listen()?;
     let listener = early.is_some().then(Listener::new).transpose()?;
     let signals = early.as_ref();
     let (asked, output) = (&plan.input, plan.output);
-    let mut input = input::read(asked, Some(limit), deadline, signals, summary, output)?;
+    let request = Some((&contract, plan.limits.bytes));
+    let mut input = input::read(asked, request, deadline, signals, summary, output)?;
     let listener = listener.map_or_else(Listener::new, Ok)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
