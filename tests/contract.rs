@@ -291,6 +291,9 @@ fn imports_are_looked_for_where_import_path_says() {
         .says("main.proto:2:")
         .says("import 'other.proto' not found")
         .says("--import-path DIR");
+    push(&server, &["--proto", proto, "--import-path=no/such"], INPUT)
+        .exits(2)
+        .says("no/such can't be read");
     let elsewhere = elsewhere.path().to_str().expect("UTF-8");
     let flags = ["--proto", proto, "--import-path", elsewhere];
     push(&server, &flags, INPUT).exits(0);
@@ -459,12 +462,12 @@ fn unfit_messages() -> Vec<(String, &'static [&'static str], &'static [&'static 
         (
             method("E"),
             &[],
-            &["E has no list of messages that can be the records: no field"],
+            &["E has no list of messages, or no single one, that can be the records: no field"],
         ),
         (
             method("L"),
             &[],
-            &["E has no bytes or string that can be the device token: no field"],
+            &["E has no bytes or string, or no single one, that can be the device token: no field"],
         ),
         (
             record("int32 device_token = 1; bytes b = 2; uint32 expire_time = 3;"),
@@ -478,7 +481,7 @@ fn unfit_messages() -> Vec<(String, &'static [&'static str], &'static [&'static 
             record("bytes device_token = 1; repeated uint32 expire_time = 3; bool on = 4;"),
             &[],
             &[
-                "Y has no integer, in seconds, and no google.protobuf.Timestamp",
+                "Y has no integer, in seconds, or google.protobuf.Timestamp",
                 "repeated uint32 expire_time",
             ],
         ),
@@ -518,7 +521,7 @@ fn unfit_messages() -> Vec<(String, &'static [&'static str], &'static [&'static 
             method("X")
                 + "message X { repeated S removed = 1; repeated string sensor_expire = 2; }",
             &[],
-            &["X has no list of messages that can be the records"],
+            &["X has no list of messages, or no single one, that can be the records"],
         ),
         (
             record("bytes device_token = 1; double expire_time = 3;"),

@@ -369,6 +369,7 @@ fn the_whole_run_s_limit_holds_for_the_reading_of_files() {
     let run: support::Run = command(args).output().expect("it runs").into();
     run.exits(4)
         .says("was not read to its end before --max-time had passed")
+        .says("hint: --max-time gives it longer")
         .adds_up();
     assert_eq!(receiver.stop().requests, 0);
 }

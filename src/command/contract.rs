@@ -75,7 +75,7 @@ impl ContractPlan {
                 return Ok(contract);
             }
             (Schema::Proto { file, import_paths }, _) => {
-                check(file, import_paths).map_err(|error| Failure::configuration(file, &error))?;
+                check(file, import_paths)?;
                 let pool = wire::compiled(file, import_paths);
                 (file.display().to_string(), pool)
             }
@@ -107,8 +107,12 @@ impl ContractPlan {
 }
 
 /// What the compiler would tell less well. A name may be one below the import paths.
-fn check(file: &Path, import_paths: &[PathBuf]) -> io::Result<()> {
-    match fs::metadata(file) {
+fn check(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
+    for path in import_paths {
+        path.read_dir()
+            .map_err(|error| Failure::configuration(path, &error))?;
+    }
+    let is_readable = match fs::metadata(file) {
         Err(_) if !import_paths.is_empty() => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if metadata.file_type().is_char_device() => {
@@ -116,7 +120,8 @@ fn check(file: &Path, import_paths: &[PathBuf]) -> io::Result<()> {
         }
         Ok(metadata) if metadata.len() > LARGEST => Err(io::ErrorKind::FileTooLarge.into()),
         Ok(_) => Ok(()),
-    }
+    };
+    is_readable.map_err(|error| Failure::configuration(file, &error))
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {

@@ -39,7 +39,10 @@ impl Failure {
         if hidden > 0 {
             failure = failure.cause(format!("and {hidden} more"));
         }
-        let hint = if hidden > 0 {
+        let is_late = |problem: &Problem| matches!(problem.kind, ProblemKind::TooLate);
+        let hint = if !problems.is_empty() && problems.iter().all(is_late) {
+            "--max-time gives it longer; where it is a pipe, check what writes it"
+        } else if hidden > 0 {
             "mend the input; --max-errors N shows more of it"
         } else {
             "mend the input and run it again"
@@ -295,7 +298,6 @@ fn hint(kind: &ProblemKind) -> Option<String> {
 
 fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
     Some(match kind {
-        ProblemKind::TooLate => "--max-time gives it longer; if it is a pipe, check what writes it",
         ProblemKind::Truncated => "the file is cut off, or a quote is never closed",
         ProblemKind::TooLong => "a quote or bracket may never be closed",
         ProblemKind::NoList { lists: 2.., .. } => "--records /KEY says which",

@@ -102,22 +102,22 @@ fn misfit(message: &str, what: Misfit) -> String {
             "it streams: a call with one request and one response is wanted".to_owned()
         }
         Misfit::List(fields) => format!(
-            "{message} has no list of messages that can be the records: {}",
+            "{message} has no list of messages, or no single one, that can be the records: {}",
             list(&fields)
         ),
         Misfit::Token(fields) => format!(
-            "{message} has no bytes or string that can be the device token: {}",
+            "{message} has no bytes or string, or no single one, that can be the device token: {}",
             list(&fields)
         ),
         Misfit::Time(fields) => format!(
-            "{message} has no integer, in seconds, and no google.protobuf.Timestamp that can be the expire time: {}",
+            "{message} has no integer, in seconds, or google.protobuf.Timestamp, or no single one, that can be the expire time: {}",
             list(&fields)
         ),
         Misfit::Oneof(name) => {
             format!("{message} holds either a token or an expire time, in the oneof {name}")
         }
         Misfit::Code(fields) => format!(
-            "{message} is not empty and has no integer or enum, outside of a oneof, whose name ends in code: {}",
+            "{message} is not empty and has no integer or enum, outside of a oneof, or no single one, whose name ends in code: {}",
             list(&fields)
         ),
         Misfit::Required(field) => {
