@@ -18,7 +18,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::OFlags,
-    io::retry_on_intr,
+    io::Errno,
 };
 use twox_hash::XxHash3_64;
 
@@ -42,32 +42,56 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Waits until there is something to read from a file, if one is named.
+    /// What is left of it.
     ///
     /// # Errors
     ///
-    /// [`StreamError::TooLate`] where this has ended, whatever there is to read.
-    fn wait_for(&self, file: Option<&File>) -> io::Result<()> {
-        let too_late = || io::Error::from(StreamError::TooLate);
-        let until_deadline = self.deadline.map(|deadline| {
-            let left = deadline.checked_duration_since(Instant::now());
-            Timespec::try_from(left.ok_or_else(too_late)?).map_err(io::Error::other)
-        });
-        let until_deadline = until_deadline.transpose()?;
-        let fds = [self.stop.as_deref().map(AsFd::as_fd), file.map(AsFd::as_fd)];
-        let polled = fds.into_iter().flatten();
-        let mut polled: Vec<_> = polled
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-            .collect();
-        let wait = match file {
-            Some(_) => until_deadline.as_ref(),
-            None if polled.is_empty() => return Ok(()),
-            None => Some(&Timespec::default()),
+    /// [`StreamError::TooLate`] where nothing is.
+    fn left(&self) -> io::Result<Option<Timespec>> {
+        let Some(deadline) = self.deadline else {
+            return Ok(None);
         };
-        let ready = retry_on_intr(|| poll(&mut polled, wait))?;
-        let is_stopped = self.stop.is_some() && !polled[0].revents().is_empty();
-        if is_stopped || (ready == 0 && file.is_some()) {
-            return Err(too_late());
+        let left = deadline.checked_duration_since(Instant::now());
+        let left = left.ok_or(StreamError::TooLate)?;
+        left.try_into().map(Some).map_err(io::Error::other)
+    }
+
+    /// Waits until there is something to read from a file.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::TooLate`] where this ends, whatever there is to read.
+    fn wait_for(&self, file: &File) -> io::Result<()> {
+        loop {
+            let left = self.left()?;
+            let mut polled = vec![PollFd::new(file, PollFlags::IN)];
+            polled.extend(
+                self.stop
+                    .iter()
+                    .map(|stop| PollFd::new(stop, PollFlags::IN)),
+            );
+            match poll(&mut polled, left.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let mut is_ready = polled.iter().map(|one| !one.revents().is_empty());
+            let file_is_ready = is_ready.next() == Some(true);
+            if is_ready.next() == Some(true) {
+                return Err(StreamError::TooLate.into());
+            } else if file_is_ready {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same where there is nothing to wait for.
+    fn check(&self) -> io::Result<()> {
+        self.left()?;
+        let stop = self.stop.iter();
+        let mut polled: Vec<_> = stop.map(|stop| PollFd::new(stop, PollFlags::IN)).collect();
+        let at_once = Some(&Timespec::default());
+        if !polled.is_empty() && poll(&mut polled, at_once).is_ok_and(|ready| ready > 0) {
+            return Err(StreamError::TooLate.into());
         }
         Ok(())
     }
@@ -122,7 +146,7 @@ impl Origin {
 
 impl Content {
     pub(super) fn open(origin: &Origin, patience: &Patience) -> Result<Self, ProblemKind> {
-        patience.wait_for(None)?;
+        patience.check()?;
         let bytes = match origin {
             Origin::Stdin => {
                 let mut file = stdin()?;
@@ -219,7 +243,7 @@ impl Once {
 
     fn read_on(&mut self, patience: &Patience, out: &mut [u8]) -> io::Result<usize> {
         loop {
-            patience.wait_for(Some(&self.file))?;
+            patience.wait_for(&self.file)?;
             match self.file.read(out) {
                 // There was nothing after all.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -365,7 +389,7 @@ impl Read for Checked<'_> {
             if self.ended {
                 return Ok(0);
             }
-            self.patience.wait_for(None)?;
+            self.patience.check()?;
             if let Some(block) = out.get_mut(..BLOCK) {
                 // Straight to where it is wanted.
                 let (length, result) = fill(&mut self.file, block);
