@@ -30,7 +30,7 @@ impl Failure {
         };
         match &error.cause {
             Cause::TimedOut(limit) => unreachable()
-                .cause(format!(
+                .own_cause(format!(
                     "{} timed out after {}",
                     doing(error.stage),
                     seconds(*limit)
@@ -44,18 +44,15 @@ impl Failure {
                     }
                 }),
             Cause::NoAddress => unreachable()
-                .cause("its name has no address")
+                .own_cause("its name has no address")
                 .hint("check the name"),
             Cause::Io(error_) if error.stage == Stage::Dns => unreachable()
-                .cause(format!("its name can't be looked up: {error_}"))
+                .own_cause(format!("its name can't be looked up: {error_}"))
                 .hint("check the name and the resolver"),
             Cause::Refused(failures) => {
-                let mut failure = unreachable();
-                failure.causes = failures
-                    .iter()
-                    .map(|(address, error)| format!("{address}: {error}"))
-                    .collect();
-                failure.hint("check that the server runs, and its address and port")
+                let failures = failures.iter();
+                let causes = failures.map(|(address, error)| format!("{address}: {error}"));
+                causes.fold(unreachable(), Self::own_cause).hint("check that the server runs, and its address and port")
             }
             Cause::Io(error_) => unreachable()
                 .cause(format!("{} failed: {error_}", doing(error.stage)))
@@ -109,11 +106,11 @@ impl Failure {
         let failed = |code| Self::rpc(code, format!("{server}: the request failed"));
         match error {
             CallError::TimedOut(limit) => failed(Code::DeadlineExceeded)
-                .cause(format!("no answer within {}", seconds(*limit)))
+                .own_cause(format!("no answer within {}", seconds(*limit)))
                 .hint("--timeout waits longer; a smaller --batch-records asks for less at once"),
             CallError::Status { code, message, .. } => status(server, *code, message),
             CallError::Http(status) => failed(code_of_http(*status))
-                .cause(format!("HTTP status {status} instead of a gRPC response"))
+                .own_cause(format!("HTTP status {status} instead of a gRPC response"))
                 .hint("a proxy or another server may answer at this address"),
             CallError::NotGrpc { content_type } => failed(Code::Unknown)
                 .cause(format!(
@@ -123,19 +120,19 @@ impl Failure {
             CallError::Malformed(reason) => failed(Code::Internal)
                 .cause(format!("the response can't be decoded: {reason}"))
                 .hint("the server's contract may be another: --proto, --protoset or --reflection takes it"),
-            CallError::NoMessage => failed(Code::Unknown).cause("OK without a response message"),
-            CallError::NoStatus => failed(Code::Unknown).cause("the response has no grpc-status"),
+            CallError::NoMessage => failed(Code::Unknown).own_cause("OK without a response message"),
+            CallError::NoStatus => failed(Code::Unknown).own_cause("the response has no grpc-status"),
             CallError::UnknownStatus(found) => {
                 failed(Code::Unknown).cause(format!("the response's grpc-status is none: {found}"))
             }
             CallError::Reset(reason) => failed(code_of_reset(*reason))
-                .cause(format!(
+                .own_cause(format!(
                     "the server reset the request: {}",
                     reason.description()
                 ))
                 .hint("check the server's log, or run it again later"),
             CallError::GoneAway(reason) => failed(Code::Unavailable)
-                .cause(ended(*reason))
+                .own_cause(ended(*reason))
                 .hint("check the server's log, or run it again later"),
             CallError::Garbled(causes) => {
                 let message = format!("{server}: the request failed");
@@ -153,7 +150,7 @@ impl Failure {
             CallError::NotSent {
                 announced: true, ..
             } => failed(Code::Unavailable)
-                .cause(ended(h2::Reason::NO_ERROR))
+                .own_cause(ended(h2::Reason::NO_ERROR))
                 .hint("check the server's log, or run it again later"),
             CallError::NotSent { causes, .. } | CallError::Lost(causes) => {
                 let mut failure = failed(Code::Unavailable).cause("the connection was lost");
@@ -169,7 +166,7 @@ impl Failure {
     pub(crate) fn after(self, tries: u32) -> Self {
         match tries {
             0 | 1 => self,
-            tries => self.cause(format!("tried {tries} times")),
+            tries => self.own_cause(format!("tried {tries} times")),
         }
     }
 

@@ -36,6 +36,9 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     #[serde(skip)]
     pub(crate) exit_code: u8,
+    /// Whether nobody else's words are among the causes.
+    #[serde(skip)]
+    pub(crate) in_own_words: bool,
 }
 
 /// What a failure is about.
@@ -79,6 +82,7 @@ impl Failure {
             causes: Vec::new(),
             hint: None,
             exit_code,
+            in_own_words: true,
         }
     }
 
@@ -87,17 +91,32 @@ impl Failure {
         self
     }
 
+    /// With a cause that may quote somebody else, who may quote tokens.
     fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self.in_own_words = false;
+        self
+    }
+
+    /// With a cause of which every word is known to be this program's, the system's or the user's.
+    fn own_cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
         self
     }
 
-    /// The same, with each text as `mask` leaves it.
-    pub(crate) fn masked(mut self, mut mask: impl FnMut(&str) -> String) -> Self {
-        for cause in &mut self.causes {
-            // Cut only now: a half of a token is not recognised.
-            *cause = cut(&mask(cause));
+    /// The same without what `look_for` looks for, where anybody else is quoted; it says whether it
+    /// could look for all of it.
+    pub(crate) fn masked(mut self, look_for: impl FnOnce(&mut [Mask<'_>]) -> bool) -> Self {
+        if self.in_own_words {
+            return self;
         }
+        let mut masks: Vec<_> = self.causes.iter().map(|cause| Mask::new(cause)).collect();
+        self.causes = if look_for(&mut masks) {
+            // Cut only now: a half of a token is not recognised.
+            masks.into_iter().map(|mask| cut(&mask.masked())).collect()
+        } else {
+            vec!["(not shown: it may hold tokens)".to_owned()]
+        };
         self
     }
 
@@ -109,12 +128,13 @@ impl Failure {
 
     /// The same, with nothing of the metadata in what a server had to say.
     pub(crate) fn hiding(self, metadata: &Metadata) -> Self {
-        self.masked(|text| {
-            let mut mask = Mask::new(text);
+        self.masked(|masks| {
             for secret in metadata.secrets() {
-                mask.hide(&secret);
+                for mask in &mut *masks {
+                    mask.hide(&secret);
+                }
             }
-            mask.masked()
+            true
         })
     }
 
@@ -256,6 +276,7 @@ impl Failure {
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.causes.push(other.message);
         self.causes.extend(other.causes);
+        self.in_own_words &= other.in_own_words;
         self
     }
 
@@ -270,24 +291,22 @@ impl Failure {
             CODE,
             format!("{server} answered with code {}", list(codes)),
         )
-        .cause(format!("only {} means success (--ok-code)", list(ok_codes)))
+        .own_cause(format!("only {} means success (--ok-code)", list(ok_codes)))
         .hint("ask whoever runs the server what its code means; --ok-code N takes N for success")
     }
 
     /// Some records acknowledged, some not, with the failure that kept the others back.
     pub(crate) fn partial(acknowledged: u64, of: u64, why: Self) -> Self {
-        let mut failure = Self::new(
+        Self::new(
             Kind::Partial,
             PARTIAL,
             format!("{acknowledged} of {of} records were acknowledged, the others were not"),
         )
-        .cause(why.message)
-        .hint(why.hint.map_or_else(
+        .hint(why.hint.as_ref().map_or_else(
             || "run it again: it is safe".to_owned(),
             |hint| format!("{hint}; running it again is safe"),
-        ));
-        failure.causes.extend(why.causes);
-        failure
+        ))
+        .and(why)
     }
 
     /// A rehearsal whose receiver does not hold what was read.

@@ -22,6 +22,8 @@ pub(crate) struct Mask<'t> {
     has_lists: bool,
     /// What the text is once what is written out in it is read, in lower case.
     readings: Vec<String>,
+    /// Which pairs of bytes there are in all of these: nearly no token begins with one of them.
+    pairs: Vec<bool>,
     /// Whether a token is in one of these, where its place in the text is not known.
     is_quoted: bool,
     /// How often the secret that is looked for is in the text, and in a reading of it.
@@ -32,12 +34,21 @@ pub(crate) struct Mask<'t> {
 
 impl<'t> Mask<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
+        let lower = text.to_ascii_lowercase();
+        let readings = readings(text);
+        let mut pairs = vec![false; 1 << 16];
+        for text in readings.iter().chain([&lower]) {
+            for pair in text.as_bytes().windows(2) {
+                pairs[usize::from(u16::from_be_bytes([pair[0], pair[1]]))] = true;
+            }
+        }
         Self {
             text,
-            lower: text.to_ascii_lowercase(),
+            lower,
             has_escapes: text.contains('\\'),
             has_lists: text.contains('['),
-            readings: readings(text),
+            readings,
+            pairs,
             is_quoted: false,
             plain: 0,
             read: 0,
@@ -50,9 +61,14 @@ impl<'t> Mask<'t> {
         let token = token.as_bytes();
         let plain = String::from_utf8_lossy(token);
         self.look_for_form(token, &plain);
+        // What whole characters stand for in each of them.
+        let start = &token[..token.len().min(3)];
         for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
+            let mut first = [0; 6];
+            let first = &mut first[..encoding.encode_len(start.len())];
+            encoding.encode_mut(start, first);
             // Only a text as long as the form can hold it.
-            if encoding.encode_len(token.len()) <= self.text.len() {
+            if encoding.encode_len(token.len()) <= self.text.len() && self.may_hold(first) {
                 self.look_for_form(token, &encoding.encode(token));
             }
         }
@@ -98,8 +114,15 @@ impl<'t> Mask<'t> {
         (self.plain, self.read) = (0, 0);
     }
 
+    /// Whether a form that begins so may be in the text or in a reading of it.
+    fn may_hold(&self, start: &[u8]) -> bool {
+        let lower = start.iter().take(2).map(u8::to_ascii_lowercase);
+        let pair = lower.fold(0, |pair, byte| pair << 8 | usize::from(byte));
+        start.len() < 2 || self.pairs[pair]
+    }
+
     fn look_for_form(&mut self, token: &[u8], form: &str) {
-        if form.is_empty() || form.len() > self.lower.len() {
+        if form.is_empty() || form.len() > self.lower.len() || !self.may_hold(form.as_bytes()) {
             return;
         }
         let form: Cow<'_, str> = if form.bytes().any(|byte| byte.is_ascii_uppercase()) {
