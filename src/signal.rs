@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    future,
+    io::{self, Read, Write},
     os::unix::net::UnixStream,
     sync::{
         Arc,
@@ -10,11 +11,7 @@ use std::{
     },
 };
 
-use signal_hook::{SigId, consts, flag, low_level};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use signal_hook::{consts, flag, low_level};
 
 /// A signal that asks to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +22,8 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
+    const ALL: [Self; 3] = [Self::Interrupt, Self::Terminate, Self::Hangup];
+
     /// The exit code that shells give a process that this signal ended.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
@@ -41,48 +40,51 @@ impl Signal {
             Self::Terminate => consts::SIGTERM,
         }
     }
+
+    /// The same as it is kept.
+    fn mark(self) -> usize {
+        usize::from(self.exit_code())
+    }
 }
 
-/// Signals as a wait outside of a runtime needs them.
+/// The signals, taken over from the system: the first is told, a second ends the process at once,
+/// whatever it is doing.
 #[derive(Debug)]
-pub(crate) struct Early {
-    /// The number of the last that came, or 0.
+pub(crate) struct Signals {
+    /// The mark of the last that came, or 0.
     arrived: Arc<AtomicUsize>,
     stop: Arc<UnixStream>,
-    actions: Vec<SigId>,
-    signals: Vec<Signal>,
 }
 
-impl Early {
-    /// Takes the signals over from the system, or shares them with [`Signals`]: the first is told here,
-    /// a second ends the process at once.
+impl Signals {
+    /// Takes them over, for as long as the process runs.
     pub(crate) fn listen() -> io::Result<Self> {
-        let at_once = Arc::new(AtomicBool::new(false));
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let is_second = Arc::new(AtomicBool::new(false));
         let (stop, wake) = UnixStream::pair()?;
-        let mut early = Self {
-            arrived: Arc::default(),
-            stop: Arc::new(stop),
-            actions: Vec::new(),
-            signals: vec![Signal::Interrupt, Signal::Terminate],
-        };
-        if !hangup_is_ignored() {
-            early.signals.push(Signal::Hangup);
-        }
-        for signal in &early.signals {
+        stop.set_nonblocking(true)?;
+        for signal in Signal::ALL {
+            // `nohup` has a program ignore the end of its terminal, and that is to hold.
+            if signal == Signal::Hangup && hangup_is_ignored() {
+                continue;
+            }
             let number = signal.number();
             let exit_code = i32::from(signal.exit_code());
-            early.actions.extend([
-                flag::register_conditional_shutdown(number, exit_code, Arc::clone(&at_once))?,
-                flag::register(number, Arc::clone(&at_once))?,
-                flag::register_usize(
-                    number,
-                    Arc::clone(&early.arrived),
-                    usize::try_from(number).unwrap_or_default(),
-                )?,
-                low_level::pipe::register(number, wake.try_clone()?)?,
-            ]);
+            // They are done in this order, as soon as each is there.
+            flag::register_usize(number, Arc::clone(&arrived), signal.mark())?;
+            flag::register_conditional_shutdown(number, exit_code, Arc::clone(&is_second))?;
+            flag::register(number, Arc::clone(&is_second))?;
+            low_level::pipe::register(number, wake.try_clone()?)?;
         }
-        Ok(early)
+        if arrived.load(Ordering::SeqCst) != 0 {
+            // It may have come before all was there.
+            is_second.store(true, Ordering::SeqCst);
+            (&wake).write_all(b"!")?;
+        }
+        Ok(Self {
+            arrived,
+            stop: Arc::new(stop),
+        })
     }
 
     /// Can be read from once a signal has come.
@@ -92,82 +94,38 @@ impl Early {
 
     /// The signal that has come, if one has.
     pub(crate) fn arrived(&self) -> Option<Signal> {
-        let number = self.arrived.load(Ordering::SeqCst);
-        let mut signals = self.signals.iter().copied();
-        signals.find(|signal| usize::try_from(signal.number()) == Ok(number))
-    }
-}
-
-impl Drop for Early {
-    fn drop(&mut self) {
-        for action in self.actions.drain(..) {
-            low_level::unregister(action);
-        }
-    }
-}
-
-/// Whether a signal has come.
-#[derive(Clone, Debug)]
-pub(crate) struct Signals(watch::Receiver<Option<Signal>>);
-
-impl Signals {
-    /// Takes the signals over from the system: the first is told here, a second ends the process
-    /// at once. Needs a runtime.
-    pub(crate) fn listen() -> io::Result<Self> {
-        // `nohup` has a program ignore the end of its terminal, and that is to hold.
-        let mut hangup = if hangup_is_ignored() {
-            None
-        } else {
-            Some(signal(SignalKind::hangup())?)
-        };
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, told) = watch::channel(None);
-        tokio::spawn(async move {
-            loop {
-                let signal = tokio::select! {
-                    () = arrival(&mut hangup) => Signal::Hangup,
-                    _ = interrupt.recv() => Signal::Interrupt,
-                    _ = terminate.recv() => Signal::Terminate,
-                };
-                if tell.borrow().is_some() {
-                    at_once(signal);
-                }
-                tell.send_replace(Some(signal));
-            }
-        });
-        Ok(Self(told))
+        let mark = self.arrived.load(Ordering::SeqCst);
+        Signal::ALL.into_iter().find(|signal| signal.mark() == mark)
     }
 
-    /// Signals that are sent here.
-    #[cfg(test)]
-    pub(crate) fn from_channel(told: watch::Receiver<Option<Signal>>) -> Self {
-        Self(told)
-    }
-
-    /// The signal that has come, if one has.
-    pub(crate) fn arrived(&self) -> Option<Signal> {
-        *self.0.borrow()
-    }
-
-    /// Waits for a signal.
+    /// Waits for a signal, in a runtime.
     pub(crate) async fn wait(&self) -> Signal {
-        let mut told = self.0.clone();
-        let arrived = told.wait_for(Option::is_some).await;
-        match arrived.ok().and_then(|signal| *signal) {
+        let stop = self.stop.try_clone();
+        if let Ok(stop) = stop.and_then(tokio::net::UnixStream::from_std) {
+            let _ = stop.readable().await;
+        }
+        match self.arrived() {
             Some(signal) => signal,
-            // The runtime is ending, and with it whoever waits here.
-            None => std::future::pending().await,
+            // There is nothing to wait with, and a second signal ends it all the same.
+            None => future::pending().await,
         }
     }
-}
 
-async fn arrival(signal: &mut Option<tokio::signal::unix::Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
+    /// Signals that come when they are told to.
+    #[cfg(test)]
+    pub(crate) fn scripted() -> (Self, impl Fn(Signal)) {
+        let (stop, wake) = UnixStream::pair().expect("a pair");
+        stop.set_nonblocking(true).expect("set");
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let signals = Self {
+            arrived: Arc::clone(&arrived),
+            stop: Arc::new(stop),
+        };
+        let tell = move |signal: Signal| {
+            arrived.store(signal.mark(), Ordering::SeqCst);
+            (&wake).write_all(b"!").expect("told");
+        };
+        (signals, tell)
     }
 }
 
@@ -186,12 +144,4 @@ fn hangup_is_ignored() -> bool {
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // The first signal, the lowest bit.
     ignored.is_some_and(|mask| mask & 1 != 0)
-}
-
-#[allow(
-    clippy::exit,
-    reason = "whoever sends a second signal does not want to wait for anything"
-)]
-fn at_once(signal: Signal) -> ! {
-    std::process::exit(i32::from(signal.exit_code()))
 }

@@ -462,7 +462,7 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
 #[test]
 fn a_contract_comes_from_the_place_that_counts_for_most() {
     let (_folder, file) = config(
-        "proto = 'file.proto'\nimport-path = ['file']\n[profile.asks]\nprotoset = 'profile.set'\n",
+        "proto = 'file.proto'\nimport-path = ['src']\n[profile.asks]\nprotoset = 'profile.set'\n",
     );
     let reflection = ("SENSOR_LICENSE_REFLECTION", "true");
     let proto = ("SENSOR_LICENSE_PROTO", "variable.proto");

@@ -13,9 +13,8 @@ pub(crate) struct Plan {
 pub(crate) fn run(plan: &Plan) -> u8 {
     let started = Instant::now();
     let mut summary = Summary::new(None);
-    let read = plan.input.listen().and_then(|signals| {
-        let signals = signals.as_ref();
-        input::read(&plan.input, None, None, signals, &mut summary, plan.output)
+    let read = super::signals().and_then(|signals| {
+        input::read(&plan.input, None, None, &signals, &mut summary, plan.output)
     });
     let failure = read.err();
     plan.output

@@ -49,6 +49,7 @@ pub(crate) enum Schema {
 pub(super) struct Asking<'a> {
     pub(super) target: &'a Target,
     pub(super) policy: &'a Policy,
+    pub(super) signals: &'a Signals,
     /// When the whole run must be over, and how long it may take.
     pub(super) end: Option<(Instant, Duration)>,
     pub(super) watch: &'a dyn Fn(Finding),
@@ -150,14 +151,12 @@ impl Asking<'_> {
             (self.watch)(finding);
         };
         let files = runtime.block_on(async {
-            let signals =
-                Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
             let described = describe(self.target, service, self.policy, &watch);
             tokio::select! {
                 described = described => described.map_err(|error| {
                     Failure::undescribed(&server, &error).hiding(&self.target.metadata)
                 }),
-                signal = signals.wait() => Err(Failure::stopped(signal)),
+                signal = self.signals.wait() => Err(Failure::stopped(signal)),
                 limit = self.out_of_time() => {
                     Err(Failure::max_time(&server, limit, reached.get(), None))
                 }

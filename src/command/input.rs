@@ -6,7 +6,7 @@ use crate::{
     failure::{Failure, warnings},
     output::Output,
     report::{self, Summary},
-    signal::Early,
+    signal::Signals,
     source::{OnDuplicate, Options, Origin, Patience, Rules, Validated, validate},
     wire::Contract,
 };
@@ -31,26 +31,12 @@ pub(crate) struct Guards {
     pub(crate) fail_on_empty: bool,
 }
 
-impl InputPlan {
-    /// Listens for signals where reading may take a while. Else one that comes before anything is
-    /// sent may end the process as it would end any other.
-    pub(super) fn listen(&self) -> Result<Option<Early>, Failure> {
-        /// Bytes that are read within the time that listening takes.
-        const FEW: u64 = 16 << 10;
-        let mut sizes = self.origins.iter().map(Origin::size);
-        let size = sizes.try_fold(0, |all: u64, one| Some(all.saturating_add(one?)));
-        let takes_a_while = size.is_none_or(|size| size > FEW);
-        let signals = takes_a_while.then(Early::listen).transpose();
-        signals.map_err(|error| Failure::internal("no signals", &error))
-    }
-}
-
 /// Reads everything, and refuses it where anything is wrong, or where a signal comes.
 pub(super) fn read(
     plan: &InputPlan,
     request: Option<(&Contract, usize)>,
     deadline: Option<Instant>,
-    signals: Option<&Early>,
+    signals: &Signals,
     summary: &mut Summary,
     output: Output,
 ) -> Result<Validated, Failure> {
@@ -65,7 +51,7 @@ pub(super) fn read(
         request,
         patience: Patience {
             deadline,
-            stop: signals.map(Early::stop),
+            stop: Some(signals.stop()),
         },
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
@@ -73,7 +59,7 @@ pub(super) fn read(
         output.detail(1, || report::form(name, form));
     }
     summary.input(&validated);
-    if let Some(signal) = signals.and_then(Early::arrived) {
+    if let Some(signal) = signals.arrived() {
         return Err(Failure::stopped(signal));
     }
     for warning in warnings(&validated) {

@@ -35,9 +35,11 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
+    let signals = super::signals()?;
     let target = plan.connection.target(plan.timeouts)?;
     let asking = Asking {
         target: &target,
+        signals: &signals,
         policy: &Policy::ONCE,
         end: None,
         watch: &|_| {},
@@ -57,7 +59,7 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    let found = go(&target, &contract)?;
+    let found = go(&target, &contract, &signals)?;
     let is_described = unknown.is_none();
     let failure = match found.end {
         End::NotConnected(_) => failure(&found, &target),
@@ -75,13 +77,12 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     Ok(report)
 }
 
-fn go(target: &Target, contract: &Contract) -> Result<Probe, Failure> {
+fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<Probe, Failure> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal("no runtime", &error))?;
     let found = runtime.block_on(async {
-        let signals = Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
         tokio::select! {
             found = probe::probe(target, contract) => Ok(found),
             signal = signals.wait() => Err(Failure::stopped(signal)),

@@ -71,6 +71,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn serve(plan: &Plan) -> Result<(), Failure> {
+    let signals = super::signals()?;
     let store = Arc::new(match &plan.store {
         None => Store::in_memory(),
         Some(path) => open_store(path)?,
@@ -81,7 +82,7 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::internal("no runtime", &error))?;
-    let totals = runtime.block_on(listen(plan, tls, Arc::clone(&store)))?;
+    let totals = runtime.block_on(listen(plan, tls, Arc::clone(&store), &signals))?;
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }
@@ -92,8 +93,8 @@ async fn listen(
     plan: &Plan,
     tls: Option<Arc<ServerConfig>>,
     store: Arc<Store>,
+    signals: &Signals,
 ) -> Result<Totals, Failure> {
-    let signals = Signals::listen().map_err(|error| Failure::internal("no signals", &error))?;
     let (listener, name) = bind(&plan.listen).await?;
     let url = match (&listener, &tls) {
         (Listener::Unix(_), _) => name,

@@ -15,6 +15,7 @@ mod tests;
 use std::{
     cell::{Cell, RefCell},
     future::Future,
+    pin::pin,
     time::Duration,
 };
 
@@ -136,6 +137,7 @@ impl<S: Server> Push<'_, S> {
     async fn run(&self, batches: &mut Incoming, signals: &Signals) {
         let mut requests = FuturesUnordered::new();
         let mut is_over = false;
+        let mut signal = pin!(signals.wait());
         let mut signalled = false;
         let mut out_of_time = false;
         loop {
@@ -154,7 +156,7 @@ impl<S: Server> Push<'_, S> {
                     self.end(End::MaxTime { in_request, last });
                     self.phase.send_replace(Phase::Over);
                 }
-                _ = signals.wait(), if !signalled => {
+                _ = &mut signal, if !signalled => {
                     signalled = true;
                     self.end(End::Signal);
                 }

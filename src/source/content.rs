@@ -131,17 +131,6 @@ impl Origin {
             Self::File(path) => path.to_string_lossy().into(),
         }
     }
-
-    /// How many bytes it has; `None` where that shows only as it comes.
-    pub(crate) fn size(&self) -> Option<u64> {
-        let about = match self {
-            Self::Stdin => stdin().and_then(|file| file.metadata()),
-            Self::File(path) => path.metadata(),
-            Self::Memory(bytes) => return Some(bytes.len() as u64),
-        };
-        // What is not there is not waited for.
-        about.map_or(Some(0), |about| about.is_file().then_some(about.len()))
-    }
 }
 
 impl Content {
@@ -186,9 +175,9 @@ impl Content {
         })
     }
 
-    /// From now on reading may take as long as it takes.
-    pub(super) fn be_patient(&mut self) {
-        self.patience = Patience::default();
+    /// From now on reading may take so long.
+    pub(super) fn set_patience(&mut self, patience: Patience) {
+        self.patience = patience;
     }
 
     /// Reads from the start. A file that is no longer what it was at the first complete reading

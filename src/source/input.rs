@@ -132,9 +132,9 @@ impl Input {
         })
     }
 
-    /// From now on reading may take as long as it takes.
-    pub(super) fn be_patient(&mut self) {
-        self.content.be_patient();
+    /// From now on reading may take so long.
+    pub(super) fn set_patience(&mut self, patience: Patience) {
+        self.content.set_patience(patience);
     }
 
     /// Once it has been read.

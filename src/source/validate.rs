@@ -379,9 +379,11 @@ impl Validated {
         inputs.filter_map(|input| Some((&*input.name, input.form()?)))
     }
 
-    /// From now on reading may take as long as it takes.
-    pub(crate) fn be_patient(&mut self) {
-        self.inputs.iter_mut().for_each(Input::be_patient);
+    /// From now on reading may take so long.
+    pub(crate) fn set_patience(&mut self, patience: &Patience) {
+        for input in &mut self.inputs {
+            input.set_patience(patience.clone());
+        }
     }
 
     /// Reads all inputs again, and from now on leaves out the records of which `stays` says so.

@@ -25,8 +25,8 @@ use crate::{
     output::Output,
     report::{self, Metrics, Summary},
     shard::Shard,
-    signal::{Early, Signal, Signals},
-    source::Validated,
+    signal::{Signal, Signals},
+    source::{Patience, Validated},
     wire::Contract,
 };
 
@@ -74,8 +74,9 @@ pub(crate) fn run(plan: &Plan) -> u8 {
         let open = |path| Metrics::open(path).map_err(|error| Failure::output(path, &error));
         metrics.map(open).transpose()
     });
-    let (metrics, failure) = match metrics {
-        Ok(metrics) => (metrics, push(plan, started, &mut summary).err()),
+    let opened = super::signals().and_then(|signals| Ok((signals, metrics?)));
+    let (metrics, failure) = match opened {
+        Ok((signals, metrics)) => (metrics, push(plan, started, &signals, &mut summary).err()),
         Err(failure) => (None, Some(failure)),
     };
     let mut summary = summary.finish(failure, started.elapsed());
@@ -94,7 +95,12 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     plan.output.summary(&summary)
 }
 
-fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
+fn push(
+    plan: &Plan,
+    started: Instant,
+    signals: &Signals,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
         Destination::Rehearsal(_) => {
@@ -108,6 +114,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
             let asking = Asking {
                 target: &target,
                 policy: &plan.policy,
+                signals,
                 end: plan.max_time.map(|limit| (started + limit, limit)),
                 watch: &|finding| plan.output.detail(1, || report::way(&finding, &target)),
             };
@@ -116,13 +123,10 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         Destination::Rehearsal(contract) => contract.contract(None, plan.output)?,
     };
     let deadline = plan.max_time.map(|limit| started + limit);
-    let early = plan.input.listen()?;
-    let listener = early.is_some().then(Listener::new).transpose()?;
-    let signals = early.as_ref();
     let (asked, output) = (&plan.input, plan.output);
     let request = Some((&contract, plan.limits.bytes));
     let mut input = input::read(asked, request, deadline, signals, summary, output)?;
-    let listener = listener.map_or_else(Listener::new, Ok)?;
+    let listener = Listener::new(signals)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
     let contract = match rehearsal {
@@ -131,13 +135,12 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     };
     let mut outputs = Outputs::open(plan, started, &target, &contract, &listener)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
-    let selected = match early.as_ref().and_then(Early::arrived) {
+    let selected = match signals.arrived() {
         Some(signal) => Err(Failure::stopped(signal)),
         None => selected,
     };
-    // From here on the listener is asked, and what is sent is read to its end.
-    drop(early);
-    input.be_patient();
+    // What is sent may be read to its end, whatever comes: open requests are finished.
+    input.set_patience(&Patience::default());
     let result = selected.and_then(|selection| {
         summary.selected(selection.unchanged, selection.other_shard);
         outputs.start(plan, selection.sends);
@@ -147,6 +150,11 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         let way = (&target, &contract);
         let delivery = send(plan, started, way, &listener, &mut input, &mut outputs)?;
         summary.delivery(&delivery);
+        if signals.arrived().is_none() {
+            let stop = Some(signals.stop());
+            let deadline = None;
+            input.set_patience(&Patience { deadline, stop });
+        }
         verdict::verdict(
             delivery,
             selection.sends,
@@ -165,22 +173,18 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     }
 }
 
-/// Where a push runs, and is told of signals: what comes while something else is done is noticed with
-/// the next thing that waits.
-struct Listener {
+/// Where a push runs, and is told of signals.
+struct Listener<'s> {
     runtime: Runtime,
-    signals: Signals,
+    signals: &'s Signals,
 }
 
-impl Listener {
-    fn new() -> Result<Self, Failure> {
+impl<'s> Listener<'s> {
+    fn new(signals: &'s Signals) -> Result<Self, Failure> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::internal("no runtime", &error))?;
-        let signals = runtime
-            .block_on(async { Signals::listen() })
-            .map_err(|error| Failure::internal("no signals", &error))?;
         Ok(Self { runtime, signals })
     }
 
@@ -196,7 +200,7 @@ fn send(
     plan: &Plan,
     started: Instant,
     (target, contract): (&Target, &Contract),
-    listener: &Listener,
+    listener: &Listener<'_>,
     input: &mut Validated,
     outputs: &mut Outputs,
 ) -> Result<Delivery, Failure> {
@@ -226,7 +230,7 @@ fn send(
             drop(to);
         }
         listener.runtime.block_on(async {
-            let signals = &listener.signals;
+            let signals = listener.signals;
             let delivery = deliver(&mut requests, &server, &policy, contract, signals, outputs);
             let delivery = delivery.await;
             // Whoever still reads has nobody left to read for.

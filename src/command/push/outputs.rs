@@ -103,7 +103,7 @@ impl Outputs {
         started: Instant,
         target: &Target,
         contract: &Contract,
-        listener: &Listener,
+        listener: &Listener<'_>,
     ) -> Result<Self, Failure> {
         let writes = plan.dry_run.is_none();
         let rejects = plan.rejects.as_ref().filter(|_| writes).map(|path| {

@@ -4,7 +4,7 @@ mod script;
 
 use std::collections::VecDeque;
 
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tonic::Code;
 
 use self::script::{Log, Reply, Script, advised, policy, push, push_quietly, refused, status};
@@ -242,8 +242,7 @@ async fn too_large_a_request_is_halved_until_it_fits() {
 
     let script = Script::new([Reply::AtMost(3)]);
     let mut log = Log::default();
-    let (_tell, told) = watch::channel(None);
-    let signals = Signals::from_channel(told);
+    let (signals, _tell) = Signals::scripted();
     let delivery = push(&script, &policy(), (2, 2), &signals, &mut log).await;
     assert_eq!((delivery.acknowledged, delivery.rejected), (0, 2));
     assert_eq!(delivery.refused.len(), 2);
@@ -307,14 +306,13 @@ async fn a_signal_ends_waits_and_not_requests() {
         (Reply::Fails(status(Code::Unavailable)), 0, 50),
     ] {
         let script = Script::new([reply]);
-        let (tell, told) = watch::channel(None);
-        let signals = Signals::from_channel(told);
+        let (signals, tell) = Signals::scripted();
         let mut log = Log::default();
         let policy = policy();
         let (delivery, ()) =
             tokio::join!(push(&script, &policy, (3, 1), &signals, &mut log), async {
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                tell.send_replace(Some(Signal::Terminate));
+                tell(Signal::Terminate);
             });
         assert_eq!(script.started.elapsed().as_millis(), ends_at);
         assert_eq!(delivery.acknowledged, acknowledged);
@@ -326,8 +324,7 @@ async fn a_signal_ends_waits_and_not_requests() {
 #[tokio::test(start_paused = true)]
 async fn an_output_that_breaks_stops_the_push() {
     let script = Script::new([Reply::Code(0)]);
-    let (_tell, told) = watch::channel(None);
-    let signals = Signals::from_channel(told);
+    let (signals, _tell) = Signals::scripted();
     let mut log = Log {
         breaks: true,
         ..Log::default()

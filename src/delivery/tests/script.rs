@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tonic::Code;
 
 use super::super::*;
@@ -273,7 +273,6 @@ pub(super) async fn push_quietly(
     policy: &Policy,
     sizes: (usize, usize),
 ) -> Delivery {
-    let (_tell, told) = watch::channel(None);
-    let signals = Signals::from_channel(told);
+    let (signals, _tell) = Signals::scripted();
     push(script, policy, sizes, &signals, &mut Log::default()).await
 }
