@@ -287,7 +287,7 @@ fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
         let _ = input.write_all(b"token,expire_time\na,1\nb,");
         let run: support::Run = child.wait_with_output().expect("it ends").into();
         run.exits(4)
-            .says("was not read to its end before --max-time had passed")
+            .says("was still being read when --max-time had passed")
             .adds_up();
     }
     assert_eq!(receiver.stop().requests, 0);
@@ -368,10 +368,34 @@ fn the_whole_run_s_limit_holds_for_the_reading_of_files() {
     args.extend(many_times(&folder.path().join("input.csv")));
     let run: support::Run = command(args).output().expect("it runs").into();
     run.exits(4)
-        .says("was not read to its end before --max-time had passed")
+        .says("was still being read when --max-time had passed")
+        .says("error: 1 input can't be read to the end; nothing was sent")
         .says("hint: --max-time gives it longer")
         .adds_up();
     assert_eq!(receiver.stop().requests, 0);
+}
+
+#[test]
+fn a_second_signal_ends_what_a_blocked_output_holds_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("input.csv");
+    let rows: String = (0..5000).map(|n| format!("a token {n},never\n")).collect();
+    std::fs::write(&input, format!("token,expire_time\n{rows}")).expect("written");
+    for args in [
+        &["check", "--max-errors=5000"][..],
+        &["push", "--rehearse", "--max-errors=5000"],
+    ] {
+        let mut args: Vec<std::ffi::OsString> = args.iter().map(Into::into).collect();
+        args.push(input.clone().into());
+        let mut child = start_and_hold(args);
+        let mut stderr = child.stderr.take().expect("piped");
+        // It writes already, and more than a pipe holds.
+        stderr.read_exact(&mut [0; 100]).expect("some of it");
+        signal_child(&child, Signal::TERM);
+        signal_child(&child, Signal::INT);
+        let status = child.wait().expect("it ends");
+        assert!([Some(130), Some(143)].contains(&status.code()), "{status}");
+    }
 }
 
 /// Waits until a program handles a signal itself.

@@ -104,6 +104,10 @@ impl Failure {
     /// An input that is no longer what was validated, or that can't be read any more.
     pub(crate) fn changed(problem: &Problem) -> Self {
         let (message, hint) = match problem.kind {
+            ProblemKind::TooLate => (
+                "the input was not read again before --max-time had passed; nothing more was sent",
+                "--max-time gives the run longer",
+            ),
             ProblemKind::Unreadable(_) => (
                 "the input can't be read again after it was validated; nothing more was sent",
                 "run it again once it can be read",
@@ -183,7 +187,7 @@ fn what(kind: &ProblemKind) -> String {
         ProblemKind::Directory => plain("is a directory, not a file"),
         ProblemKind::Lookalike(lookalike) => format!("looks like {}", looks_like(*lookalike).0),
         ProblemKind::Changed => plain("changed while it was read"),
-        ProblemKind::TooLate => plain("was not read to its end before --max-time had passed"),
+        ProblemKind::TooLate => plain("was still being read when --max-time had passed"),
         ProblemKind::Syntax(message) => format!("malformed JSON: {message}"),
         ProblemKind::Archive(reason) => format!("the archive is broken or cut off: {reason}"),
         ProblemKind::NoDocument => plain("--records points into a JSON document, and this is none"),

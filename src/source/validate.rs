@@ -100,6 +100,9 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
     for (place, input) in inputs.iter_mut().enumerate() {
         validation.first_reading(place, input, &options);
     }
+    if validation.is_late {
+        return validation.finish(inputs, options);
+    }
     let suspects = std::mem::take(&mut validation.hashes).suspects();
     for mut comparison in suspects.readings(rules.on_duplicate) {
         let mut places = 0..;
@@ -148,6 +151,8 @@ struct Validation<'r> {
     hashes: Hashes,
     /// Valid records that are left out after all.
     skipped: RecordSet,
+    /// Whether there was no time for more.
+    is_late: bool,
 }
 
 /// What one of several threads found in its share of an input.
@@ -167,6 +172,7 @@ impl<'r> Validation<'r> {
             expiry: Expiry::at(rules.now),
             hashes,
             skipped: RecordSet::default(),
+            is_late: false,
         }
     }
 
@@ -185,7 +191,7 @@ impl<'r> Validation<'r> {
             }
             Err(fault) => self.document(&name, fault.at, *fault.kind, place),
         }
-        input.broken = self.counts.documents > documents;
+        input.broken = self.is_late || self.counts.documents > documents;
     }
 
     /// Reads some of an input's pieces, apart from this reading. A problem's place is its piece's.
@@ -320,7 +326,7 @@ impl<'r> Validation<'r> {
         options: &Options,
         mut each: impl FnMut(&mut Self, &Located<Record<'_>>),
     ) {
-        if input.broken {
+        if input.broken || self.is_late {
             return;
         }
         let name = Arc::clone(&input.name);
@@ -344,6 +350,11 @@ impl<'r> Validation<'r> {
     }
 
     fn document(&mut self, file: &Arc<str>, at: Option<Position>, kind: ProblemKind, place: usize) {
+        // There is time for none of the others either.
+        if self.is_late {
+            return;
+        }
+        self.is_late = matches!(kind, ProblemKind::TooLate);
         self.counts.documents += 1;
         self.add(file, at, kind, place);
     }
