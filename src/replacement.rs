@@ -3,10 +3,11 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{AtFlags, CWD, linkat};
 use tempfile::NamedTempFile;
 
 /// The new content of a file, which takes its place with [`Replacement::commit`].
@@ -15,7 +16,9 @@ pub(crate) struct Replacement(Content);
 
 #[derive(Debug)]
 enum Content {
-    /// Beside the file, so that it can be renamed to it.
+    /// In the file's folder without a name, so that nothing is left of it should the process end.
+    Nameless { new: File, path: PathBuf },
+    /// Where files have names from the start: beside the file, so that it can be renamed to it.
     Beside { new: NamedTempFile, path: PathBuf },
     /// What is no regular file (a pipe, a terminal) has nothing to be replaced.
     Direct(File),
@@ -45,17 +48,15 @@ impl Replacement {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder(&path);
+        let permissions = Permissions::from_mode(mode);
+        if let Ok(new) = nameless(folder, mode) {
+            new.set_permissions(permissions)?;
+            return Ok(Self(Content::Nameless { new, path }));
+        }
         // A process that is killed leaves it behind: its name says whose it is.
-        let new = tempfile::Builder::new()
-            .prefix(".sensor-license-")
-            .suffix(".tmp")
-            .tempfile_in(folder)?;
-        new.as_file()
-            .set_permissions(Permissions::from_mode(mode))?;
+        let new = names().tempfile_in(folder)?;
+        new.as_file().set_permissions(permissions)?;
         Ok(Self(Content::Beside { new, path }))
     }
 
@@ -64,6 +65,17 @@ impl Replacement {
         self.flush()?;
         match self.0 {
             // After a crash of the machine too it is the old content or the new.
+            Content::Nameless { new, path } => {
+                new.sync_all()?;
+                // Nothing takes another file's name but what has one.
+                let link = |name: &Path| {
+                    let flags = AtFlags::SYMLINK_FOLLOW;
+                    Ok(linkat(CWD, name_of_open(&new), CWD, name, flags)?)
+                };
+                let named = names().make_in(folder(&path), link)?;
+                let named = named.into_temp_path();
+                named.persist(path).map_err(|error| error.error)
+            }
             Content::Beside { new, path } => {
                 new.as_file().sync_all()?;
                 new.persist(path).map(drop).map_err(|error| error.error)
@@ -76,6 +88,7 @@ impl Replacement {
 impl Write for Replacement {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
+            Content::Nameless { new, .. } => new.write(bytes),
             Content::Beside { new, .. } => new.write(bytes),
             Content::Direct(file) => file.write(bytes),
         }
@@ -83,10 +96,52 @@ impl Write for Replacement {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
+            Content::Nameless { new, .. } => new.flush(),
             Content::Beside { new, .. } => new.flush(),
             Content::Direct(file) => file.flush(),
         }
     }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// What new content is called before it takes its place.
+fn names<'n>() -> tempfile::Builder<'n, 'n> {
+    let mut names = tempfile::Builder::new();
+    names.prefix(".sensor-license-").suffix(".tmp");
+    names
+}
+
+/// A file without a name that can be given one, where the system has such.
+#[cfg(not(target_os = "linux"))]
+fn nameless(_: &Path, _: u32) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A file without a name that can be given one (open(2), `O_TMPFILE`), where the file system and
+/// `/proc` let it.
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path, mode: u32) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use rustix::fs::OFlags;
+
+    let file = OpenOptions::new()
+        .write(true)
+        .custom_flags(OFlags::TMPFILE.bits().cast_signed())
+        .mode(mode)
+        .open(folder)?;
+    fs::metadata(name_of_open(&file))?;
+    Ok(file)
+}
+
+fn name_of_open(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 #[cfg(test)]
@@ -104,6 +159,10 @@ mod tests {
             let mut replacement = Replacement::open(name, mode).expect("opened");
             replacement.write_all(b"new").expect("written");
             assert_eq!(fs::read(&path).expect("read"), b"old");
+            // Nothing is left where the process ends now.
+            if nameless(folder.path(), mode).is_ok() {
+                assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 2);
+            }
             drop(replacement);
             assert_eq!(fs::read(&path).expect("read"), b"old");
             let mut replacement = Replacement::open(name, mode).expect("opened");
