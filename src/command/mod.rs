@@ -17,7 +17,8 @@ pub(crate) use input::{Guards, InputPlan};
 
 use crate::{failure::Failure, signal::Signals};
 
-/// Takes the signals over: the first thing that a command does that has anything to tidy up.
+/// Takes the signals over, for the rest of a command. What it opens before, such as a pipe that nobody
+/// writes to, they end as they end any program.
 fn signals() -> Result<Signals, Failure> {
     Signals::listen().map_err(|error| Failure::internal("no signals", &error))
 }

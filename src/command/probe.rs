@@ -35,8 +35,8 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
-    let signals = super::signals()?;
     let target = plan.connection.target(plan.timeouts)?;
+    let signals = super::signals()?;
     let asking = Asking {
         target: &target,
         signals: &signals,

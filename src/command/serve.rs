@@ -71,13 +71,13 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn serve(plan: &Plan) -> Result<(), Failure> {
-    let signals = super::signals()?;
     let store = Arc::new(match &plan.store {
         None => Store::in_memory(),
         Some(path) => open_store(path)?,
     });
     let dump = plan.dump.as_ref().map(DumpFile::open).transpose()?;
     let tls = security(&plan.security)?;
+    let signals = super::signals()?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -375,3 +375,35 @@ fn seconds(duration: Duration) -> String {
         format!("{}ms", duration.as_millis())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Signal;
+
+    #[test]
+    fn tokens_are_looked_for_where_others_are_quoted_and_only_there() {
+        let in_own_words = [
+            CallError::TimedOut(Duration::from_secs(1)),
+            CallError::Http(502),
+            CallError::Reset(h2::Reason::CANCEL),
+            CallError::GoneAway(h2::Reason::NO_ERROR),
+        ];
+        for error in in_own_words {
+            let failure = Failure::call("server", &error).after(3);
+            let failure = Failure::partial(1, 2, failure);
+            let masked = failure.clone().masked(|_| panic!("looked for: {error:?}"));
+            assert_eq!(masked, failure);
+        }
+        for error in [
+            CallError::Lost(vec!["words".to_owned()]),
+            CallError::Malformed("words".to_owned()),
+            CallError::Garbled(vec!["words".to_owned()]),
+        ] {
+            let failure = Failure::call("server", &error).after(3);
+            let failure = Failure::interrupted(Signal::Interrupt, 1, Some(failure));
+            let looked_for = failure.masked(|_| false);
+            assert_eq!(looked_for.causes, ["(not shown: it may hold tokens)"]);
+        }
+    }
+}

@@ -74,9 +74,8 @@ pub(crate) fn run(plan: &Plan) -> u8 {
         let open = |path| Metrics::open(path).map_err(|error| Failure::output(path, &error));
         metrics.map(open).transpose()
     });
-    let opened = super::signals().and_then(|signals| Ok((signals, metrics?)));
-    let (metrics, failure) = match opened {
-        Ok((signals, metrics)) => (metrics, push(plan, started, &signals, &mut summary).err()),
+    let (metrics, failure) = match metrics {
+        Ok(metrics) => (metrics, push(plan, started, &mut summary).err()),
         Err(failure) => (None, Some(failure)),
     };
     let mut summary = summary.finish(failure, started.elapsed());
@@ -95,12 +94,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     plan.output.summary(&summary)
 }
 
-fn push(
-    plan: &Plan,
-    started: Instant,
-    signals: &Signals,
-    summary: &mut Summary,
-) -> Result<(), Failure> {
+fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
     let (target, rehearsal) = match &plan.destination {
         Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
         Destination::Rehearsal(_) => {
@@ -109,6 +103,7 @@ fn push(
             (rehearsal.target(plan.timeouts), Some(rehearsal))
         }
     };
+    let signals = &super::signals()?;
     let contract = match &plan.destination {
         Destination::Server(connection) => {
             let asking = Asking {
@@ -168,7 +163,12 @@ fn push(
     listener.runtime.shutdown_background();
     let result = outputs.finish(result, summary);
     match rehearsal {
-        Some(rehearsal) if result.is_ok() && plan.dry_run.is_none() => rehearsal.verify(&mut input),
+        Some(rehearsal) if result.is_ok() && plan.dry_run.is_none() => {
+            match (rehearsal.verify(&mut input), signals.arrived()) {
+                (Err(_), Some(signal)) => Err(Failure::stopped(signal)),
+                (verified, _) => verified,
+            }
+        }
         _ => result,
     }
 }
