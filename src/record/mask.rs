@@ -59,16 +59,23 @@ impl<'t> Mask<'t> {
     /// Looks for one token.
     pub(crate) fn look_for(&mut self, token: &Token<'_>) {
         let token = token.as_bytes();
+        // No form is shorter.
+        if token.len() > self.text.len() {
+            return;
+        }
         let plain = String::from_utf8_lossy(token);
         self.look_for_form(token, &plain);
         // What whole characters stand for in each of them.
         let start = &token[..token.len().min(3)];
         for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
+            // Only a text as long as the form can hold it.
+            if encoding.encode_len(token.len()) > self.text.len() {
+                continue;
+            }
             let mut first = [0; 6];
             let first = &mut first[..encoding.encode_len(start.len())];
             encoding.encode_mut(start, first);
-            // Only a text as long as the form can hold it.
-            if encoding.encode_len(token.len()) <= self.text.len() && self.may_hold(first) {
+            if self.may_hold(first) {
                 self.look_for_form(token, &encoding.encode(token));
             }
         }
