@@ -273,8 +273,33 @@ fn cut_runs(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::record::TokenEncoding;
+
+    proptest! {
+        #[test]
+        fn a_token_is_found_wherever_it_stands_and_however_it_is_written(
+            bytes in prop::collection::vec(any::<u8>(), 6..40),
+            before in "[ a-zA-Z:]{0,20}",
+            behind in "[ a-zA-Z:]{0,20}",
+            form in 0..4,
+        ) {
+            let hex = HEXLOWER.encode(&bytes);
+            let token = Token::parse(hex.clone().into(), TokenEncoding::Hex).expect("a token");
+            let form = match form {
+                0 => String::from_utf8_lossy(&bytes).into_owned(),
+                1 => hex.to_ascii_uppercase(),
+                2 => BASE64_NOPAD.encode(&bytes),
+                _ => BASE64URL_NOPAD.encode(&bytes),
+            };
+            let text = format!("{before}{form}{behind}");
+            let mut mask = Mask::new(&text);
+            mask.look_for(&token);
+            prop_assert!(!mask.masked().contains(&form), "{text:?}");
+        }
+    }
 
     fn mask(text: &str) -> String {
         let mut mask = Mask::new(text);
