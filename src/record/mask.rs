@@ -65,6 +65,15 @@ impl<'t> Mask<'t> {
         }
         let plain = String::from_utf8_lossy(token);
         self.look_for_form(token, &plain);
+        if !plain.is_ascii() {
+            let lower = plain.to_lowercase();
+            let upper = plain.to_uppercase().to_lowercase();
+            let mut forms = vec![plain.to_ascii_lowercase(), lower, upper];
+            forms.dedup();
+            for form in &forms[1..] {
+                self.look_for_form(token, form);
+            }
+        }
         // What whole characters stand for in each of them.
         let start = &token[..token.len().min(3)];
         for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
@@ -181,24 +190,47 @@ impl<'t> Mask<'t> {
     }
 }
 
-/// What a text is with its escapes read, once and twice, and with the separators taken out of runs
-/// of hexadecimal pairs; nothing where there is none of these.
+/// What a text is with its escapes read, once and twice, with the separators taken out of runs of
+/// hexadecimal pairs, and with lists of bytes read; nothing where there is none of these.
 fn readings(text: &str) -> Vec<String> {
     let mut readings = Vec::new();
-    let mut last = text.to_owned();
-    for _ in 0..3 {
-        let read = unescaped(&last);
-        if read == last {
-            break;
+    if !text.is_ascii() {
+        readings.push(text.to_lowercase());
+    }
+    for numbers in [Numbers::Characters, Numbers::Bytes] {
+        let mut last = text.to_owned();
+        for _ in 0..3 {
+            let read = unescaped(&last, numbers);
+            if read == last {
+                break;
+            }
+            readings.push(read.to_lowercase());
+            last = read;
         }
-        readings.push(read.to_ascii_lowercase());
-        last = read;
+        let joined: String = last.split([':', '-', ' ', ',']).collect();
+        if longest_hex(&joined) > longest_hex(&last) {
+            readings.push(joined.to_lowercase());
+        }
     }
-    let joined: String = last.split([':', '-', ' ', ',']).collect();
-    if longest_hex(&joined) > longest_hex(&last) {
-        readings.push(joined.to_ascii_lowercase());
-    }
+    readings.push(listed(text).to_lowercase());
+    readings.dedup();
     readings
+}
+
+/// What is left of a text of which only numbers are read, each for a byte.
+fn listed(text: &str) -> String {
+    let byte = |word: &str| {
+        let word = word.strip_suffix("u8").unwrap_or(word);
+        let of_radix = |prefix, radix| Some((word.strip_prefix(prefix)?, radix));
+        let written = of_radix("0x", 16).or_else(|| of_radix("0X", 16));
+        let written = written.or_else(|| of_radix("0o", 8));
+        let (digits, radix) = written.or_else(|| of_radix("0b", 2)).unwrap_or((word, 10));
+        u8::from_str_radix(digits, radix).ok()
+    };
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    let bytes: Vec<u8> = words.map(|word| byte(word).unwrap_or(b' ')).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The length of a text's longest run of hexadecimal digits.
@@ -207,15 +239,24 @@ fn longest_hex(text: &str) -> usize {
     runs.map(str::len).max().unwrap_or_default()
 }
 
+/// What the numbers in `\\u00fc` and `&#252;` are of: some write the bytes of UTF-8 so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbers {
+    Characters,
+    Bytes,
+}
+
 /// Reads `%41`, `\\x41`, `\\u0041`, `\\u{41}`, `\\101`, `\\/` and `&#65;`, `&#x41;`.
-fn unescaped(text: &str) -> String {
+fn unescaped(text: &str, numbers: Numbers) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let (value, length) = escape(rest).unwrap_or((c, c.len_utf8()));
+        let is_number = rest.starts_with("\\u") || rest.starts_with("&#");
+        let is_byte = length > c.len_utf8() && (numbers == Numbers::Bytes || !is_number);
         match u8::try_from(u32::from(value)) {
             // Bytes of UTF-8 are written out one by one too.
-            Ok(byte) if length > c.len_utf8() => bytes.push(byte),
+            Ok(byte) if is_byte => bytes.push(byte),
             _ => bytes.extend(value.encode_utf8(&mut [0; 4]).bytes()),
         }
         rest = &rest[length..];
@@ -241,13 +282,24 @@ fn escape(text: &str) -> Option<(char, usize)> {
         [b'%', ..] => number(1, 2, 16, ""),
         [b'\\', b'x', ..] => number(2, 2, 16, ""),
         [b'\\', b'u', b'{', ..] => delimited(3, 16, '}'),
-        [b'\\', b'u', ..] => number(2, 4, 16, ""),
+        [b'\\', b'u', ..] => number(2, 4, 16, "").or_else(|| surrogates(text)),
         [b'\\', b'0'..=b'7', ..] => number(1, 3, 8, ""),
         [b'\\', b'/' | b'\\' | b'"' | b'\'', ..] => Some((char::from(text.as_bytes()[1]), 2)),
         [b'&', b'#', b'x' | b'X', ..] => delimited(3, 16, ';'),
         [b'&', b'#', ..] => delimited(2, 10, ';'),
         _ => None,
     }
+}
+
+/// `\\ud83d\\ude00`, one character in two.
+fn surrogates(text: &str) -> Option<(char, usize)> {
+    let unit = |start: usize| {
+        let digits = text.get(start..)?.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let pair = [unit(0)?, unit(6)?];
+    let read = char::decode_utf16(pair).next()?;
+    Some((read.ok()?, 12))
 }
 
 /// Cuts what stands in a text like a token: a long run of letters and digits.
@@ -309,6 +361,8 @@ mod tests {
             "a",
             "ab12c",
             "se\"cr\"et",
+            "Gr\u{fc}ne-Sensor-1234",
+            "\u{1f600}tok\u{1f600}",
         ] {
             let token = Token::parse(token.into(), TokenEncoding::Utf8).expect("a token");
             mask.look_for(&token);
@@ -349,6 +403,10 @@ mod tests {
                 "method UpdateSensorExpireTime",
             ),
             ("nothing", "nothing"),
+            (
+                "GR\u{dc}NE-SENSOR-1234",
+                "(not shown: it quotes a token or a secret)",
+            ),
             ("100%, \\d and & so", "100%, \\d and & so"),
         ] {
             assert_eq!(mask(text), masked);
@@ -369,6 +427,13 @@ mod tests {
             "66:61:64:66:61:64:66:74:65:74:77:74:77:74:77:74",
             "66 61 64 66 61 64 66 74 65 74 77 74 77 74 77 74",
             "who is s3cret%2dvalue?",
+            "{\"token\":\"Gr\\u00fcne-Sensor-1234\"}",
+            "Gr&#252;ne-Sensor-1234",
+            "Gr%C3%BCne-Sensor-1234",
+            "Gr\\u00c3\\u00bcne-Sensor-1234",
+            "\\ud83d\\ude00tok\\ud83d\\ude00",
+            "102, 97, 100, 102, 97, 100, 102, 116, 101, 116, 119, 116, 119, 116, 119, 116",
+            "(0x66, 0x61, 0x64, 0x66, 0x61, 0x64, 0x66, 0x74, 0x65, 0x74, 0x77, 0x74, 0x77, 0x74, 0x77, 0x74)",
         ] {
             assert!(
                 mask(text).starts_with("(not shown"),
