@@ -287,7 +287,7 @@ fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
         let _ = input.write_all(b"token,expire_time\na,1\nb,");
         let run: support::Run = child.wait_with_output().expect("it ends").into();
         run.exits(4)
-            .says("was still being read when --max-time had passed")
+            .says("--max-time passed while it was read")
             .adds_up();
     }
     assert_eq!(receiver.stop().requests, 0);
@@ -368,8 +368,8 @@ fn the_whole_run_s_limit_holds_for_the_reading_of_files() {
     args.extend(many_times(&folder.path().join("input.csv")));
     let run: support::Run = command(args).output().expect("it runs").into();
     run.exits(4)
-        .says("was still being read when --max-time had passed")
-        .says("error: 1 input can't be read to the end; nothing was sent")
+        .says("--max-time passed while it was read")
+        .says("error: the input could not be read in the time that --max-time gives; nothing was sent")
         .says("hint: --max-time gives it longer")
         .adds_up();
     assert_eq!(receiver.stop().requests, 0);
@@ -396,6 +396,36 @@ fn a_second_signal_ends_what_a_blocked_output_holds_up() {
         let status = child.wait().expect("it ends");
         assert!([Some(130), Some(143)].contains(&status.code()), "{status}");
     }
+}
+
+#[test]
+fn rejects_into_a_fifo_wait_for_whoever_reads_it() {
+    let (_folder, fifo) = fifo();
+    let start = |more: &[&str]| {
+        let args = ["push", "--server=127.0.0.1:1", "--retry=0", "--output=json"];
+        let mut args: Vec<std::ffi::OsString> = args.iter().chain(more).map(Into::into).collect();
+        args.extend(["--rejects".into(), fifo.clone().into()]);
+        let mut child = start_and_hold(args);
+        let mut input = child.stdin.take().expect("piped");
+        input
+            .write_all(b"token,expire_time\na,4070908800\n")
+            .expect("written");
+        child
+    };
+    let end =
+        |child: std::process::Child| support::Run::from(child.wait_with_output().expect("it ends"));
+    end(start(&["--max-time=300ms"]))
+        .exits(1)
+        .says("nobody had opened it to read when --max-time had passed")
+        .adds_up();
+    let child = start(&[]);
+    until_caught(&child, Signal::TERM);
+    signal_child(&child, Signal::TERM);
+    end(child).exits(143).adds_up();
+    let child = start(&[]);
+    let rejects = std::fs::read_to_string(&fifo).expect("read");
+    assert_eq!(rejects.lines().count(), 2, "{rejects}");
+    end(child).exits(5).adds_up();
 }
 
 /// Waits until a program handles a signal itself.

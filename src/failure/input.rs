@@ -26,7 +26,12 @@ impl Failure {
             count(counts.read, "record"),
             by_class(counts)
         );
+        let is_late = |problem: &Problem| matches!(problem.kind, ProblemKind::TooLate);
+        let is_late = !problems.is_empty() && problems.iter().all(is_late);
         let message = match (counts.invalid, counts.documents) {
+            _ if is_late => {
+                "the input could not be read in the time that --max-time gives".to_owned()
+            }
             (0, _) => inputs,
             (_, 0) => records,
             (_, _) => format!("{inputs}, {records}"),
@@ -39,8 +44,7 @@ impl Failure {
         if hidden > 0 {
             failure = failure.cause(format!("and {hidden} more"));
         }
-        let is_late = |problem: &Problem| matches!(problem.kind, ProblemKind::TooLate);
-        let hint = if !problems.is_empty() && problems.iter().all(is_late) {
+        let hint = if is_late {
             "--max-time gives it longer; where it is a pipe, check what writes it"
         } else if hidden > 0 {
             "mend the input; --max-errors N shows more of it"
@@ -187,7 +191,7 @@ fn what(kind: &ProblemKind) -> String {
         ProblemKind::Directory => plain("is a directory, not a file"),
         ProblemKind::Lookalike(lookalike) => format!("looks like {}", looks_like(*lookalike).0),
         ProblemKind::Changed => plain("changed while it was read"),
-        ProblemKind::TooLate => plain("was still being read when --max-time had passed"),
+        ProblemKind::TooLate => plain("--max-time passed while it was read"),
         ProblemKind::Syntax(message) => format!("malformed JSON: {message}"),
         ProblemKind::Archive(reason) => format!("the archive is broken or cut off: {reason}"),
         ProblemKind::NoDocument => plain("--records points into a JSON document, and this is none"),

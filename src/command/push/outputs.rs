@@ -2,6 +2,9 @@
 
 use std::{
     cell::Cell,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::mpsc::{self, SyncSender},
     thread::{self, JoinHandle},
@@ -9,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use rustix::{fs::OFlags, io::Errno};
 
 use super::{Destination, Listener, Plan};
 use crate::{
@@ -106,7 +110,13 @@ impl Outputs {
         listener: &Listener<'_>,
     ) -> Result<Self, Failure> {
         let writes = plan.dry_run.is_none();
-        let rejects = plan.rejects.as_ref().filter(|_| writes).map(|path| {
+        let deadline = plan.max_time.map(|limit| started + limit);
+        let rejects = plan.rejects.as_ref().filter(|_| writes);
+        // As long as this is open, whoever reads the other end has not come to its end.
+        let _writer = rejects
+            .map(|path| fifo_with_reader(path, deadline, listener))
+            .transpose()?;
+        let rejects = rejects.map(|path| {
             let options = &plan.input.options;
             let unit = options.time_rules.unit;
             let rejects = Rejects::open(path, options.token_encoding, unit);
@@ -295,6 +305,35 @@ impl Witness for Outputs {
 
     fn wants_all(&self) -> bool {
         self.rejects.is_some() && self.broken.is_none()
+    }
+}
+
+/// Opens a FIFO once somebody reads it, which may be never; `None` where it is none.
+fn fifo_with_reader(
+    path: &Path,
+    deadline: Option<Instant>,
+    listener: &Listener<'_>,
+) -> Result<Option<File>, Failure> {
+    const AGAIN: Duration = Duration::from_millis(20);
+    let is_fifo = |about: fs::Metadata| about.file_type().is_fifo();
+    if !path.metadata().is_ok_and(is_fifo) {
+        return Ok(None);
+    }
+    let failed = |error| Failure::output(path, &error);
+    let at_once = OFlags::NONBLOCK.bits().cast_signed();
+    loop {
+        let mut options = OpenOptions::new();
+        match options.write(true).custom_flags(at_once).open(path) {
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {}
+            opened => return opened.map(Some).map_err(failed),
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let words = "nobody had opened it to read when --max-time had passed";
+            return Err(failed(io::Error::other(words)));
+        }
+        if let Some(signal) = listener.pause(AGAIN) {
+            return Err(Failure::stopped(signal));
+        }
     }
 }
 
