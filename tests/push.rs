@@ -293,17 +293,25 @@ fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
     assert_eq!(receiver.stop().requests, 0);
 }
 
+/// The signals that end a run, and its exit codes then.
+const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+
+/// What starts a command that reads.
+fn reading(command: &str, receiver: &Receiver) -> Vec<std::ffi::OsString> {
+    let mut args = receiver.connection_of(command);
+    if command == "check" {
+        args.truncate(1);
+    }
+    args.push("--output=json".into());
+    args
+}
+
 #[test]
 fn a_signal_ends_the_wait_for_input() {
     let receiver = Receiver::start();
-    for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+    for (signal, exit) in SIGNALS {
         for command in ["push", "check"] {
-            let mut args = receiver.connection_of(command);
-            if command == "check" {
-                args.truncate(1);
-            }
-            args.push("--output=json".into());
-            let mut child = start_and_hold(args);
+            let mut child = start_and_hold(reading(command, &receiver));
             let mut input = child.stdin.take().expect("piped");
             // More than a pipe holds: some of it has been read when all of it is written.
             let rows = "a,1\n".repeat(100_000);
@@ -331,15 +339,12 @@ fn a_signal_ends_the_reading_of_files() {
     let files = many_times(&folder.path().join("input.csv"));
     let metrics = folder.path().join("metrics");
     let receiver = Receiver::start();
-    for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+    for (signal, exit) in SIGNALS {
         for command in ["push", "check"] {
-            let mut args = receiver.connection_of(command);
-            if command == "check" {
-                args.truncate(1);
-            } else {
+            let mut args = reading(command, &receiver);
+            if command == "push" {
                 args.extend(["--metrics-file".into(), metrics.clone().into()]);
             }
-            args.push("--output=json".into());
             args.extend(files.clone());
             let child = start_and_hold(args);
             until_caught(&child, signal);

@@ -7,10 +7,11 @@ use std::{
 
 use super::{
     compression,
-    content::{Content, Origin, Patience},
+    content::{Content, Origin},
     csv::{Columns, CsvReader},
     json::{self, JsonReader, Layout, Outline},
     options::{Format, Names, Options},
+    patience::Patience,
     pieces::Pieces,
     problem::{Fault, Field, Located, ProblemKind},
     sniff::{self, Start},

@@ -11,10 +11,12 @@ mod first;
 mod input;
 mod json;
 mod options;
+mod patience;
 mod pieces;
 mod problem;
 mod records;
 mod rows;
+mod rules;
 mod sniff;
 #[cfg(test)]
 mod tests;
@@ -22,15 +24,17 @@ mod validate;
 mod window;
 
 pub(crate) use class::Class;
-pub(crate) use content::{Origin, Patience};
+pub(crate) use content::Origin;
 pub(crate) use duplicates::OnDuplicate;
 pub(crate) use expiry::{Expiry, HORIZONS};
 pub(crate) use input::Form;
 pub use options::Format;
 pub(crate) use options::{FieldRef, Options, Pointer};
+pub(crate) use patience::Patience;
 pub(crate) use problem::{Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind};
 pub(crate) use records::Records;
-pub(crate) use validate::{Counts, Rules, Validated, validate};
+pub(crate) use rules::Rules;
+pub(crate) use validate::{Counts, Validated, validate};
 
 /// The longest record that is read, in bytes of its text.
 pub(crate) const LARGEST_RECORD: usize = 1 << 20;
