@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 
-pub use crate::input::Format;
+pub use crate::input::InputFormat;
 use crate::{
     contract::Contract,
     input::{Options, Origin, Rules, Validated, validate},
@@ -26,7 +26,7 @@ pub struct Reading {
 
 /// Reads a whole input; `None` finds its format out.
 #[must_use]
-pub fn read(input: &Arc<[u8]>, format: Option<Format>) -> Reading {
+pub fn read(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
     reading(&validated(input, format))
 }
 
@@ -35,7 +35,7 @@ pub fn read(input: &Arc<[u8]>, format: Option<Format>) -> Reading {
 /// # Errors
 ///
 /// What the two readings disagree on, or a problem without a place: a defect.
-pub fn read_twice(input: &Arc<[u8]>, format: Option<Format>) -> Result<Reading, String> {
+pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Reading, String> {
     let mut first = validated(input, format);
     let found = reading(&first);
     let again = read(input, format);
@@ -120,7 +120,7 @@ fn open(ledger: &Path) -> Result<Ledger, String> {
     Ledger::open(ledger, &target, Duration::ZERO, &|_| false).map_err(|error| format!("{error:?}"))
 }
 
-fn validated(input: &Arc<[u8]>, format: Option<Format>) -> Validated {
+fn validated(input: &Arc<[u8]>, format: Option<InputFormat>) -> Validated {
     let options = Options {
         format,
         ..Options::default()

@@ -20,7 +20,7 @@ use crate::{
     },
     delivery::Policy,
     diagnostics::Failure,
-    input::{FieldRef, Format, OnDuplicate, Options, Origin},
+    input::{FieldRef, InputFormat, OnDuplicate, Options, Origin},
     receiver::Behaviour,
     record::{TimeRules, TimeUnit, TokenEncoding},
     terminal::Output,
@@ -336,14 +336,14 @@ fn output(args: &OutputArgs) -> Output {
 }
 
 impl options::InputFormat {
-    fn format(self) -> Option<Format> {
+    fn format(self) -> Option<InputFormat> {
         match self {
             Self::Auto => None,
-            Self::Csv => Some(Format::Csv),
-            Self::Tsv => Some(Format::Tsv),
-            Self::Json => Some(Format::Json),
-            Self::Ndjson => Some(Format::Ndjson),
-            Self::Protojson => Some(Format::ProtoJson),
+            Self::Csv => Some(InputFormat::Csv),
+            Self::Tsv => Some(InputFormat::Tsv),
+            Self::Json => Some(InputFormat::Json),
+            Self::Ndjson => Some(InputFormat::Ndjson),
+            Self::Protojson => Some(InputFormat::ProtoJson),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::{
     contract::Contract,
     diagnostics::{Failure, warnings},
-    input::{OnDuplicate, Options, Origin, Patience, Rules, Validated, validate},
+    input::{OnDuplicate, Options, Origin, ReadLimits, Rules, Validated, validate},
     report::{self, Summary},
     signals::Signals,
     terminal::Output,
@@ -49,7 +49,7 @@ pub(super) fn read(
         on_duplicate: plan.guards.on_duplicate,
         max_shown: plan.max_errors,
         request,
-        patience: Patience {
+        read_limits: ReadLimits {
             deadline,
             stop: Some(signals.stop()),
         },

@@ -6,7 +6,7 @@ use super::{Failure, INPUT, Kind, count, date};
 use crate::{
     contract::Unfit,
     input::{
-        Class, Counts, Excerpt, Field, JsonKind, LARGEST_RECORD, Lookalike, Position, Problem,
+        Class, Counts, Excerpt, Field, JsonKind, Lookalike, MAX_RECORD_BYTES, Position, Problem,
         ProblemKind, Validated,
     },
     record::{TimeError, TokenError},
@@ -185,7 +185,7 @@ pub(super) fn place(at: Position) -> String {
 /// What is wrong.
 fn what(kind: &ProblemKind) -> String {
     let plain = ToOwned::to_owned;
-    let limit = LARGEST_RECORD >> 20;
+    let limit = MAX_RECORD_BYTES >> 20;
     match kind {
         ProblemKind::Unreadable(error) => format!("can't be read: {error}"),
         ProblemKind::Directory => plain("is a directory, not a file"),

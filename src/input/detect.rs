@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{options::Format, problem::Lookalike};
+use super::{options::InputFormat, problem::Lookalike};
 
 /// How many bytes are looked at.
 const LOOK: usize = 4096;
@@ -77,9 +77,9 @@ impl Start {
 
     /// The format by content: JSON by its bracket, else CSV, or TSV where the first line has more
     /// tabs than commas outside quotes. An object may still turn out to be the first line of NDJSON.
-    pub(super) fn format(&self) -> Format {
+    pub(super) fn format(&self) -> InputFormat {
         if let Some(b'[' | b'{') = self.first() {
-            return Format::Json;
+            return InputFormat::Json;
         }
         let text = self.head.trim_ascii_start();
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -87,9 +87,9 @@ impl Start {
         let outside = || line.split(|byte| *byte == b'"').step_by(2).flatten();
         let count = |wanted: u8| outside().filter(|byte| **byte == wanted).count();
         if count(b'\t') > count(b',') {
-            Format::Tsv
+            InputFormat::Tsv
         } else {
-            Format::Csv
+            InputFormat::Csv
         }
     }
 
@@ -106,7 +106,7 @@ impl Start {
 }
 
 /// The format that a file's name says.
-pub(super) fn format_of_name(name: &str) -> Option<Format> {
+pub(super) fn format_of_name(name: &str) -> Option<InputFormat> {
     let name = name.to_ascii_lowercase();
     let name = name
         .strip_suffix(".gz")
@@ -114,10 +114,10 @@ pub(super) fn format_of_name(name: &str) -> Option<Format> {
         .unwrap_or(&name);
     let (_, ending) = name.rsplit_once('.')?;
     Some(match ending {
-        "csv" => Format::Csv,
-        "tsv" => Format::Tsv,
-        "json" => Format::Json,
-        "ndjson" | "jsonl" => Format::Ndjson,
+        "csv" => InputFormat::Csv,
+        "tsv" => InputFormat::Tsv,
+        "json" => InputFormat::Json,
+        "ndjson" | "jsonl" => InputFormat::Ndjson,
         _ => return None,
     })
 }
@@ -133,15 +133,15 @@ mod tests {
     #[test]
     fn formats_by_content() {
         for (text, format) in [
-            ("[{}]", Format::Json),
-            ("\u{feff} \n [", Format::Json),
-            ("{\"a\":1}", Format::Json),
-            ("device_token,expire_time\n", Format::Csv),
-            ("device_token\texpire_time\n", Format::Tsv),
-            ("\"a\tb\",expire_time\n", Format::Csv),
-            ("\"a,b\"\texpire_time\n", Format::Tsv),
-            ("device_token\texpire_time\ta, b\n", Format::Tsv),
-            ("token\n", Format::Csv),
+            ("[{}]", InputFormat::Json),
+            ("\u{feff} \n [", InputFormat::Json),
+            ("{\"a\":1}", InputFormat::Json),
+            ("device_token,expire_time\n", InputFormat::Csv),
+            ("device_token\texpire_time\n", InputFormat::Tsv),
+            ("\"a\tb\",expire_time\n", InputFormat::Csv),
+            ("\"a,b\"\texpire_time\n", InputFormat::Tsv),
+            ("device_token\texpire_time\ta, b\n", InputFormat::Tsv),
+            ("token\n", InputFormat::Csv),
         ] {
             assert_eq!(start(text.as_bytes()).format(), format, "{text:?}");
         }
@@ -150,11 +150,11 @@ mod tests {
     #[test]
     fn formats_by_name() {
         for (name, format) in [
-            ("a.csv", Some(Format::Csv)),
-            ("a.CSV.GZ", Some(Format::Csv)),
-            ("dir.json/a.tsv.zst", Some(Format::Tsv)),
-            ("a.jsonl", Some(Format::Ndjson)),
-            ("a.ndjson", Some(Format::Ndjson)),
+            ("a.csv", Some(InputFormat::Csv)),
+            ("a.CSV.GZ", Some(InputFormat::Csv)),
+            ("dir.json/a.tsv.zst", Some(InputFormat::Tsv)),
+            ("a.jsonl", Some(InputFormat::Ndjson)),
+            ("a.ndjson", Some(InputFormat::Ndjson)),
             ("a.txt", None),
             ("csv", None),
         ] {
@@ -187,6 +187,6 @@ mod tests {
         assert!(start(&[b'\n'; 3 * LOOK]).is_blank());
         let mut late = vec![b' '; 2 * LOOK];
         late.push(b'[');
-        assert_eq!(start(&late).format(), Format::Json);
+        assert_eq!(start(&late).format(), InputFormat::Json);
     }
 }

@@ -6,19 +6,19 @@ use std::{
 };
 
 use super::{
-    bytes::{Content, Origin, Patience, Window, decode},
+    bytes::{Content, LineBuffer, Origin, ReadLimits, decode},
     detect::{self, Start},
     json::{self, Layout, Outline},
-    options::{Format, Names, Options},
+    options::{InputFormat, Names, Options},
     problem::{Fault, Field, ProblemKind},
-    reader::{Reader, Shape},
+    reader::{RecordReader, Shape},
 };
 
 #[derive(Debug)]
-pub(super) struct Input {
+pub(super) struct InputFile {
     pub(super) name: Arc<str>,
     content: Content,
-    format: Option<Format>,
+    format: Option<InputFormat>,
     /// Found out at the first reading.
     shape: Option<Shape>,
     /// Whether the first reading did not come to the end, for which it is refused.
@@ -45,15 +45,15 @@ pub(crate) enum Form<'i> {
 /// The request message's list in protobuf's JSON mapping.
 const PROTOJSON_LIST: &str = "sensorExpire";
 
-impl Input {
+impl InputFile {
     pub(super) fn open(
         origin: &Origin,
         options: &Options,
-        patience: &Patience,
+        read_limits: &ReadLimits,
     ) -> Result<Self, ProblemKind> {
         let name = origin.name();
         Ok(Self {
-            content: Content::open(origin, patience)?,
+            content: Content::open(origin, read_limits)?,
             format: options.format.or_else(|| match origin {
                 Origin::File(_) => detect::format_of_name(&name),
                 Origin::Stdin | Origin::Memory(_) => None,
@@ -65,8 +65,8 @@ impl Input {
     }
 
     /// From now on reading may take so long.
-    pub(super) fn set_patience(&mut self, patience: Patience) {
-        self.content.set_patience(patience);
+    pub(super) fn set_read_limits(&mut self, read_limits: ReadLimits) {
+        self.content.set_read_limits(read_limits);
     }
 
     /// Once it has been read.
@@ -85,9 +85,9 @@ impl Input {
         })
     }
 
-    pub(super) fn read<'i>(&'i mut self, options: &'i Options) -> Result<Reader<'i>, Fault> {
+    pub(super) fn read<'i>(&'i mut self, options: &'i Options) -> Result<RecordReader<'i>, Fault> {
         let shape = self.shape(options)?;
-        Reader::open(shape, Window::new(self.stream()?), options)
+        RecordReader::open(shape, LineBuffer::new(self.stream()?), options)
     }
 
     /// How its bytes hold records, which is found out the first time.
@@ -113,32 +113,37 @@ impl Input {
             return Ok(Shape::Blank);
         }
         let format = self.format.unwrap_or_else(|| start.format());
-        if options.records.is_some() && !matches!(format, Format::Json | Format::ProtoJson) {
+        if options.records.is_some()
+            && !matches!(format, InputFormat::Json | InputFormat::ProtoJson)
+        {
             return fatal(ProblemKind::NoDocument);
         }
         let shape = |layout, protobuf| Shape::Json { layout, protobuf };
         Ok(match format {
-            Format::Csv => Shape::Csv {
+            InputFormat::Csv => Shape::Csv {
                 delimiter: options.delimiter.unwrap_or(b','),
                 columns: None,
             },
-            Format::Tsv => Shape::Csv {
+            InputFormat::Tsv => Shape::Csv {
                 delimiter: options.delimiter.unwrap_or(b'\t'),
                 columns: None,
             },
-            Format::Ndjson => shape(Layout::Lines, false),
+            InputFormat::Ndjson => shape(Layout::Lines, false),
             // The list of records is the document: what is wrong in it is found record by record.
-            Format::Json if start.first() != Some(b'{') && options.records.is_none() => {
+            InputFormat::Json if start.first() != Some(b'{') && options.records.is_none() => {
                 shape(Layout::List(Vec::new()), false)
             }
             // Neither a list nor an object: there is nothing to point into.
-            Format::Json | Format::ProtoJson if !matches!(start.first(), Some(b'[' | b'{')) => {
+            InputFormat::Json | InputFormat::ProtoJson
+                if !matches!(start.first(), Some(b'[' | b'{')) =>
+            {
                 return fatal(match format {
-                    Format::ProtoJson => ProblemKind::NoRequest,
+                    InputFormat::ProtoJson => ProblemKind::NoRequest,
                     _ => ProblemKind::NoPointer,
                 });
             }
-            Format::Json | Format::ProtoJson => match self.stream().and_then(json::check) {
+            InputFormat::Json | InputFormat::ProtoJson => match self.stream().and_then(json::check)
+            {
                 Ok(more) => self.layout(more, options)?,
                 // The first of many lines may be the malformed one.
                 Err(_) if self.format.is_none() && start.is_lines_of_objects() => {
@@ -161,12 +166,12 @@ impl Input {
                 Some(_) => fatal(ProblemKind::SecondDocument),
             };
         }
-        let outline = Outline::read(Window::new(self.stream()?))?;
+        let outline = Outline::read(LineBuffer::new(self.stream()?))?;
         let names = Names::new(options);
         let has = |field| !names.wants(field) || outline.has(names.of(field));
         let lists = outline.lists();
         let is_request = outline.has(&[PROTOJSON_LIST.to_owned()]);
-        let protobuf = is_request || self.format == Some(Format::ProtoJson);
+        let protobuf = is_request || self.format == Some(InputFormat::ProtoJson);
         if !protobuf && options.records.is_none() {
             let whole = has(Field::Token) && has(Field::Time);
             // With no list either, half a record is one that lacks a field.

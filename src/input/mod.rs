@@ -15,11 +15,11 @@ mod reader;
 mod tests;
 mod validation;
 
-pub(crate) use bytes::{Origin, Patience};
+pub(crate) use bytes::{Origin, ReadLimits};
 pub(crate) use class::Class;
 pub(crate) use file::Form;
-pub(crate) use limits::LARGEST_RECORD;
-pub use options::Format;
+pub(crate) use limits::MAX_RECORD_BYTES;
+pub use options::InputFormat;
 pub(crate) use options::{FieldRef, Options, Pointer};
 pub(crate) use problem::{Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind};
 pub(crate) use validation::{

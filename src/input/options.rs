@@ -7,7 +7,7 @@ use crate::record::{TimeRules, TimeUnit, TokenEncoding};
 
 /// A format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum InputFormat {
     /// RFC 4180.
     Csv,
     /// The same with tabs.
@@ -37,7 +37,7 @@ pub(crate) enum FieldRef {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// `None`: found out by the name, then by the first bytes.
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<InputFormat>,
     pub(crate) token: FieldRef,
     pub(crate) time: FieldRef,
     /// Whether a CSV file's first row names its columns.

@@ -112,7 +112,7 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StreamError {
     Changed,
-    /// It had not ended when there was no patience left.
+    /// The deadline or a signal of [`super::bytes::ReadLimits`] came before the end.
     TooLate,
     /// The decoder's words.
     Archive(String),
@@ -163,7 +163,7 @@ pub(crate) enum ProblemKind {
     NoDocument,
     /// The document ends inside a value or a quoted field.
     Truncated,
-    /// A record longer than [`super::LARGEST_RECORD`].
+    /// A record longer than [`super::MAX_RECORD_BYTES`].
     TooLong,
     /// Something else where the list of records belongs.
     NotList {

@@ -1,7 +1,7 @@
 //! Records of one input, whatever its format.
 
 use super::{
-    bytes::Window,
+    bytes::LineBuffer,
     csv::{Columns, CsvReader},
     json::{JsonReader, Layout},
     options::Options,
@@ -25,17 +25,17 @@ pub(super) enum Shape {
 }
 
 /// A reader of one input's records.
-pub(super) enum Reader<'i> {
+pub(super) enum RecordReader<'i> {
     Empty,
     Csv(Box<CsvReader<'i>>),
     Json(Box<JsonReader<'i>>),
 }
 
-impl<'i> Reader<'i> {
+impl<'i> RecordReader<'i> {
     /// Reads a stream of this shape from its start, which is no byte order mark.
     pub(super) fn open(
         shape: Shape,
-        window: Window<'i>,
+        window: LineBuffer<'i>,
         options: &'i Options,
     ) -> Result<Self, Fault> {
         Ok(match shape {

@@ -7,10 +7,10 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::{
-    bytes::Window,
+    bytes::LineBuffer,
     json::Layout,
     options::Options,
-    reader::{Reader, Shape},
+    reader::{RecordReader, Shape},
 };
 use crate::record::TokenEncoding;
 
@@ -53,7 +53,7 @@ fn read(
     });
     let mut records = Vec::new();
     let mut faults = Vec::new();
-    let mut reader = match Reader::open(shape.clone(), Window::new(stream), options) {
+    let mut reader = match RecordReader::open(shape.clone(), LineBuffer::new(stream), options) {
         Ok(reader) => reader,
         Err(fault) => return (records, vec![format!("{fault:?}")]),
     };

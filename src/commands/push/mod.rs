@@ -23,7 +23,7 @@ use crate::{
     contract::Contract,
     delivery::{self, Delivery, Policy, Remote, deliver},
     diagnostics::Failure,
-    input::{Patience, Validated},
+    input::{ReadLimits, Validated},
     report::{self, Metrics, Summary},
     shard::Shard,
     signals::{Signal, Signals},
@@ -135,7 +135,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         None => selected,
     };
     // What is sent may be read to its end, whatever comes: open requests are finished.
-    input.set_patience(&Patience::default());
+    input.set_read_limits(&ReadLimits::default());
     let result = selected.and_then(|selection| {
         summary.selected(selection.unchanged, selection.other_shard);
         outputs.start(plan, selection.sends);
@@ -148,7 +148,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         if signals.arrived().is_none() {
             let stop = Some(signals.stop());
             let deadline = None;
-            input.set_patience(&Patience { deadline, stop });
+            input.set_read_limits(&ReadLimits { deadline, stop });
         }
         verdict::verdict(
             delivery,

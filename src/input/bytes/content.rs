@@ -16,7 +16,7 @@ use twox_hash::XxHash3_64;
 
 use super::{
     super::problem::{ProblemKind, StreamError},
-    read_limits::Patience,
+    read_limits::ReadLimits,
 };
 
 /// Where an input comes from.
@@ -33,7 +33,7 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(in crate::input) struct Content {
     bytes: Bytes,
-    patience: Patience,
+    read_limits: ReadLimits,
     /// What each block of the file hashed to when it was read first.
     blocks: Vec<u64>,
     complete: bool,
@@ -67,9 +67,9 @@ impl Origin {
 impl Content {
     pub(in crate::input) fn open(
         origin: &Origin,
-        patience: &Patience,
+        read_limits: &ReadLimits,
     ) -> Result<Self, ProblemKind> {
-        patience.check()?;
+        read_limits.check()?;
         let bytes = match origin {
             Origin::Stdin => {
                 let mut file = stdin()?;
@@ -103,15 +103,15 @@ impl Content {
         };
         Ok(Self {
             bytes,
-            patience: patience.clone(),
+            read_limits: read_limits.clone(),
             blocks: Vec::new(),
             complete: false,
         })
     }
 
     /// From now on reading may take so long.
-    pub(in crate::input) fn set_patience(&mut self, patience: Patience) {
-        self.patience = patience;
+    pub(in crate::input) fn set_read_limits(&mut self, read_limits: ReadLimits) {
+        self.read_limits = read_limits;
     }
 
     /// Reads from the start. A file that is no longer what it was at the first complete reading
@@ -121,10 +121,10 @@ impl Content {
             Bytes::Held(bytes) => return Ok(Box::new(bytes.as_slice())),
             Bytes::Shared(bytes) => return Ok(Box::new(&**bytes)),
             Bytes::Once(once) => {
-                let patience = &self.patience;
+                let read_limits = &self.read_limits;
                 return Ok(Box::new(Replay {
                     once,
-                    patience,
+                    read_limits,
                     at: 0,
                 }));
             }
@@ -138,7 +138,7 @@ impl Content {
             },
         };
         let known = (&mut self.blocks, &mut self.complete);
-        Ok(Box::new(Checked::new(file, &self.patience, known)))
+        Ok(Box::new(Checked::new(file, &self.read_limits, known)))
     }
 }
 
@@ -164,9 +164,9 @@ impl Once {
         }
     }
 
-    fn read_on(&mut self, patience: &Patience, out: &mut [u8]) -> io::Result<usize> {
+    fn read_on(&mut self, read_limits: &ReadLimits, out: &mut [u8]) -> io::Result<usize> {
         loop {
-            patience.wait_for(&self.file)?;
+            read_limits.wait_for(&self.file)?;
             match self.file.read(out) {
                 // There was nothing after all.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -179,7 +179,7 @@ impl Once {
 /// Reads from the start what was read before, and then on.
 struct Replay<'o> {
     once: &'o mut Once,
-    patience: &'o Patience,
+    read_limits: &'o ReadLimits,
     at: usize,
 }
 
@@ -188,7 +188,7 @@ impl Read for Replay<'_> {
         let read = match &self.once.held[self.at..] {
             [] if self.once.ended || out.is_empty() => 0,
             [] => {
-                let read = self.once.read_on(self.patience, out)?;
+                let read = self.once.read_on(self.read_limits, out)?;
                 self.once.held.extend_from_slice(&out[..read]);
                 self.once.ended = read == 0;
                 read
@@ -244,7 +244,7 @@ pub(in crate::input) fn fill(input: &mut dyn Read, room: &mut [u8]) -> (usize, i
 /// A file, hashed block by block as it is read.
 struct Checked<'c> {
     file: Positioned,
-    patience: &'c Patience,
+    read_limits: &'c ReadLimits,
     block: Vec<u8>,
     /// What of the block has been given out.
     used: usize,
@@ -258,12 +258,12 @@ struct Checked<'c> {
 impl<'c> Checked<'c> {
     fn new(
         file: Positioned,
-        patience: &'c Patience,
+        read_limits: &'c ReadLimits,
         (known, complete): (&'c mut Vec<u64>, &'c mut bool),
     ) -> Self {
         Self {
             file,
-            patience,
+            read_limits,
             block: Vec::with_capacity(BLOCK),
             used: 0,
             count: 0,
@@ -312,7 +312,7 @@ impl Read for Checked<'_> {
             if self.ended {
                 return Ok(0);
             }
-            self.patience.check()?;
+            self.read_limits.check()?;
             if let Some(block) = out.get_mut(..BLOCK) {
                 // Straight to where it is wanted.
                 let (length, result) = fill(&mut self.file, block);
@@ -357,8 +357,9 @@ mod tests {
             let shrunk = original[..before / 2].to_vec();
             for changed in [grown, other, shrunk] {
                 fs::write(&path, &original).expect("written");
-                let mut content = Content::open(&Origin::File(path.clone()), &Patience::default())
-                    .expect("opened");
+                let mut content =
+                    Content::open(&Origin::File(path.clone()), &ReadLimits::default())
+                        .expect("opened");
                 assert_eq!(read_all(&mut content).expect("read"), original);
                 assert_eq!(read_all(&mut content).expect("read again"), original);
                 fs::write(&path, &changed).expect("changed");
@@ -374,7 +375,7 @@ mod tests {
         let file = File::from(OwnedFd::from(reader));
         let mut content = Content {
             bytes: Bytes::Once(Once::new(file)),
-            patience: Patience::default(),
+            read_limits: ReadLimits::default(),
             blocks: Vec::new(),
             complete: false,
         };
@@ -399,7 +400,7 @@ mod tests {
         for before in ["", "token,expire_time\n"] {
             fs::write(&path, before).expect("written");
             let mut content =
-                Content::open(&Origin::File(path.clone()), &Patience::default()).expect("opened");
+                Content::open(&Origin::File(path.clone()), &ReadLimits::default()).expect("opened");
             fs::write(&path, "changed").expect("changed");
             assert_eq!(read_all(&mut content).expect("read"), before.as_bytes());
         }

@@ -10,7 +10,7 @@ const CHUNK: usize = content::BLOCK;
 /// How much is read first. Memory that is never touched costs nothing.
 const FIRST: usize = 8 << 10;
 
-pub(in crate::input) struct Window<'i> {
+pub(in crate::input) struct LineBuffer<'i> {
     input: Box<dyn Read + Send + 'i>,
     buffer: Vec<u8>,
     start: usize,
@@ -23,7 +23,7 @@ pub(in crate::input) struct Window<'i> {
     column: u64,
 }
 
-impl<'i> Window<'i> {
+impl<'i> LineBuffer<'i> {
     pub(in crate::input) fn new(input: Box<dyn Read + Send + 'i>) -> Self {
         Self::behind(Vec::new(), 0, input)
     }

@@ -8,5 +8,5 @@ mod read_limits;
 pub(super) use compression::decode;
 pub(crate) use content::Origin;
 pub(super) use content::{BLOCK, Content, fill};
-pub(super) use line_buffer::Window;
-pub(crate) use read_limits::Patience;
+pub(super) use line_buffer::LineBuffer;
+pub(crate) use read_limits::ReadLimits;

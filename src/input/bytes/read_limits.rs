@@ -11,13 +11,13 @@ use crate::input::problem::StreamError;
 
 /// How long reading may take.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Patience {
+pub(crate) struct ReadLimits {
     pub(crate) deadline: Option<Instant>,
     /// It ends when there is something to read here.
     pub(crate) stop: Option<Arc<UnixStream>>,
 }
 
-impl Patience {
+impl ReadLimits {
     /// What is left of it.
     ///
     /// # Errors

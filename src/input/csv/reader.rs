@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     super::{
-        bytes::Window,
+        bytes::LineBuffer,
         fields::Fields,
         options::{FieldRef, Names, Options},
         problem::{Excerpt, Fault, Field, Located, Position, ProblemKind},
@@ -38,7 +38,7 @@ impl<'i> CsvReader<'i> {
     /// Reads as far as the header, or the first row where there is no header. `None` is an input
     /// without any row.
     pub(in crate::input) fn open(
-        window: Window<'i>,
+        window: LineBuffer<'i>,
         options: &'i Options,
         delimiter: u8,
     ) -> Result<Option<Self>, Fault> {
@@ -72,7 +72,7 @@ impl<'i> CsvReader<'i> {
 
     /// Reads on behind the header, or behind rows without one.
     pub(in crate::input) fn inside(
-        window: Window<'i>,
+        window: LineBuffer<'i>,
         options: &'i Options,
         delimiter: u8,
         columns: Columns,

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::{
     super::{
-        bytes::Window,
+        bytes::LineBuffer,
         problem::{Excerpt, Fault, JsonKind, Position, ProblemKind},
     },
     record,
@@ -50,7 +50,7 @@ pub(in crate::input) struct Outline {
 
 impl Outline {
     /// Reads a document that was checked.
-    pub(in crate::input) fn read(mut window: Window<'_>) -> Result<Self, Fault> {
+    pub(in crate::input) fn read(mut window: LineBuffer<'_>) -> Result<Self, Fault> {
         members(&mut window)
             .map(|members| Self { members })
             .map_err(|kind| Fault::fatal(Some(position(&window, 0, 0)), kind))
@@ -89,7 +89,7 @@ impl Outline {
     }
 }
 
-fn members(window: &mut Window<'_>) -> Result<Vec<(String, JsonKind)>, ProblemKind> {
+fn members(window: &mut LineBuffer<'_>) -> Result<Vec<(String, JsonKind)>, ProblemKind> {
     let mut members = Vec::new();
     if skip_space(window)? != Some(b'{') {
         return Ok(members);

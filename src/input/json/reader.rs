@@ -5,9 +5,9 @@
 
 use super::{
     super::{
-        bytes::Window,
+        bytes::LineBuffer,
         fields::Fields,
-        limits::{ENDLESS_LINE, LARGEST_RECORD, LONGEST_LINE},
+        limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
         options::Options,
         problem::{Fault, Located, Position, ProblemKind},
     },
@@ -28,7 +28,7 @@ pub(in crate::input) enum Layout {
 }
 
 pub(in crate::input) struct JsonReader<'i> {
-    window: Window<'i>,
+    window: LineBuffer<'i>,
     fields: Fields<'i>,
     layout: Layout,
     record: u64,
@@ -51,7 +51,7 @@ enum State {
 
 impl<'i> JsonReader<'i> {
     pub(in crate::input) fn new(
-        window: Window<'i>,
+        window: LineBuffer<'i>,
         layout: Layout,
         protobuf: bool,
         options: &'i Options,
@@ -157,7 +157,7 @@ impl<'i> JsonReader<'i> {
             searched = unread.len();
             let end = match end {
                 Some(end) => end,
-                None if searched > LONGEST_LINE => return self.pass_overlong(),
+                None if searched > MAX_LINE_BYTES => return self.pass_overlong(),
                 None if self.window.more()? => continue,
                 None => searched,
             };
@@ -166,7 +166,7 @@ impl<'i> JsonReader<'i> {
             let before = line.iter().take_while(is_space).count();
             let behind = line[before..].iter().rev().take_while(is_space).count();
             let length = line.len() - before - behind;
-            if length > LARGEST_RECORD {
+            if length > MAX_RECORD_BYTES {
                 return self.pass_overlong();
             }
             let has_end = end < self.window.unread().len();
@@ -189,7 +189,7 @@ impl<'i> JsonReader<'i> {
     fn pass_overlong(&mut self) -> Result<Option<usize>, ProblemKind> {
         let at = position(&self.window, self.record + 1, 0);
         let mut passed = 0;
-        while passed <= ENDLESS_LINE {
+        while passed <= MAX_SKIPPED_BYTES {
             let unread = self.window.unread();
             let end = memchr::memchr(b'\n', unread);
             let length = end.unwrap_or(unread.len());

@@ -4,8 +4,8 @@ use std::io;
 
 use super::{
     super::{
-        bytes::Window,
-        limits::LARGEST_RECORD,
+        bytes::LineBuffer,
+        limits::MAX_RECORD_BYTES,
         problem::{Position, ProblemKind},
     },
     record,
@@ -15,7 +15,7 @@ use super::{
 pub(in crate::input) const SPACE: &[u8] = b" \t\r\n";
 
 /// Passes white space and looks at what comes behind it.
-pub(in crate::input) fn skip_space(window: &mut Window<'_>) -> io::Result<Option<u8>> {
+pub(in crate::input) fn skip_space(window: &mut LineBuffer<'_>) -> io::Result<Option<u8>> {
     loop {
         let unread = window.unread();
         let space = unread
@@ -31,7 +31,7 @@ pub(in crate::input) fn skip_space(window: &mut Window<'_>) -> io::Result<Option
 }
 
 /// Moves behind the key or index `step` of the object or list that comes next.
-pub(in crate::input) fn enter(window: &mut Window<'_>, step: &str) -> Result<(), ProblemKind> {
+pub(in crate::input) fn enter(window: &mut LineBuffer<'_>, step: &str) -> Result<(), ProblemKind> {
     let object = match skip_space(window)? {
         Some(b'{') => true,
         Some(b'[') => false,
@@ -69,7 +69,7 @@ pub(in crate::input) fn enter(window: &mut Window<'_>, step: &str) -> Result<(),
 }
 
 /// The length of the value that the window stands on, which is read whole.
-pub(in crate::input) fn measure(window: &mut Window<'_>) -> Result<usize, ProblemKind> {
+pub(in crate::input) fn measure(window: &mut LineBuffer<'_>) -> Result<usize, ProblemKind> {
     let mut scan = Scan::default();
     let mut scanned = 0;
     let length = loop {
@@ -78,7 +78,7 @@ pub(in crate::input) fn measure(window: &mut Window<'_>) -> Result<usize, Proble
             break scanned + end;
         }
         scanned = unread.len();
-        if scanned > LARGEST_RECORD {
+        if scanned > MAX_RECORD_BYTES {
             break scanned;
         }
         if !window.more()? {
@@ -90,13 +90,13 @@ pub(in crate::input) fn measure(window: &mut Window<'_>) -> Result<usize, Proble
     };
     match length {
         0 => Err(syntax("expected value")),
-        length if length > LARGEST_RECORD => Err(ProblemKind::TooLong),
+        length if length > MAX_RECORD_BYTES => Err(ProblemKind::TooLong),
         length => Ok(length),
     }
 }
 
 /// Passes the value that the window stands on, of any length.
-pub(in crate::input) fn skip(window: &mut Window<'_>) -> Result<(), ProblemKind> {
+pub(in crate::input) fn skip(window: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
     let mut scan = Scan::default();
     loop {
         let unread = window.unread();
@@ -172,7 +172,7 @@ impl Scan {
 }
 
 /// Where a byte of the unread part stands.
-pub(in crate::input) fn position(window: &Window<'_>, record: u64, index: usize) -> Position {
+pub(in crate::input) fn position(window: &LineBuffer<'_>, record: u64, index: usize) -> Position {
     let (line, column) = window.position(index);
     Position {
         record,

@@ -11,13 +11,13 @@ use std::{
 };
 
 use super::super::{
-    bytes::{self, Window, fill},
+    bytes::{self, LineBuffer, fill},
     csv::CsvReader,
-    file::Input,
+    file::InputFile,
     json::Layout,
     options::Options,
     problem::Fault,
-    reader::{Reader, Shape},
+    reader::{RecordReader, Shape},
 };
 
 /// How much is read at a time. What is shorter is not worth a thread.
@@ -62,7 +62,10 @@ pub(in crate::input) struct Share {
 
 impl<'i> Pieces<'i> {
     /// Of an input from its start.
-    pub(in crate::input) fn of(input: &'i mut Input, options: &'i Options) -> Result<Self, Fault> {
+    pub(in crate::input) fn of(
+        input: &'i mut InputFile,
+        options: &'i Options,
+    ) -> Result<Self, Fault> {
         let shape = input.shape(options)?;
         Ok(Self::new(shape, input.stream()?, options))
     }
@@ -130,11 +133,11 @@ impl<'i> Pieces<'i> {
     }
 
     /// A reader of what is in no piece.
-    pub(in crate::input) fn rest(self) -> Result<Reader<'i>, Fault> {
+    pub(in crate::input) fn rest(self) -> Result<RecordReader<'i>, Fault> {
         let Ahead { buffer, length } = self.rest;
         let stream = Box::new(Failed(self.error).chain(self.stream));
-        let window = Window::behind(buffer, length, stream);
-        Reader::open(self.shape, window, self.options)
+        let window = LineBuffer::behind(buffer, length, stream);
+        RecordReader::open(self.shape, window, self.options)
     }
 
     /// Cuts the next piece off, into a buffer to be used again; `None` where what follows is to be
@@ -191,7 +194,7 @@ impl<'i> Pieces<'i> {
             Shape::Csv { delimiter, columns } if memchr::memchr(b'"', lines).is_none() => {
                 if columns.is_none() {
                     // What is wrong with a header is told by who reads the rest.
-                    let window = Window::new(Box::new(lines));
+                    let window = LineBuffer::new(Box::new(lines));
                     let opened = CsvReader::open(window, self.options, *delimiter);
                     *columns = Some(opened.ok()??.into_columns());
                 }
@@ -204,10 +207,10 @@ impl<'i> Pieces<'i> {
 
 impl Piece {
     /// A reader of these records, which counts them and their lines from 1.
-    pub(in crate::input) fn reader(self, options: &Options) -> Result<Reader<'_>, Fault> {
+    pub(in crate::input) fn reader(self, options: &Options) -> Result<RecordReader<'_>, Fault> {
         let Ahead { buffer, length } = self.lines;
-        let window = Window::behind(buffer, length, Box::new(io::empty()));
-        Reader::open(self.shape, window, options)
+        let window = LineBuffer::behind(buffer, length, Box::new(io::empty()));
+        RecordReader::open(self.shape, window, options)
     }
 
     pub(in crate::input) fn lines(&self) -> u64 {
@@ -300,8 +303,9 @@ mod tests {
     /// What one reader finds wrong, and how many records it reads.
     fn in_one(text: &str, shape: Shape) -> (Vec<String>, u64) {
         let options = Options::default();
-        let mut reader = Reader::open(shape, Window::new(Box::new(text.as_bytes())), &options)
-            .expect("a header");
+        let mut reader =
+            RecordReader::open(shape, LineBuffer::new(Box::new(text.as_bytes())), &options)
+                .expect("a header");
         let (mut problems, mut read) = (Vec::new(), 0);
         while let Some(record) = reader.next() {
             read += 1;

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc};
 
 use super::{
     super::{
-        bytes::{Origin, Patience},
+        bytes::{Origin, ReadLimits},
         class::Class,
-        file::{Form, Input},
+        file::{Form, InputFile},
         options::Options,
         problem::{Located, Position, Problem, ProblemKind},
-        reader::Reader,
+        reader::RecordReader,
     },
     chunks::{Pieces, Share},
     duplicates::{Comparison, Hashes, RecordSet, Verdict},
@@ -58,7 +58,7 @@ pub(crate) struct Validated {
     pub(crate) problems: Vec<Problem>,
     /// Of the valid records, duplicates left out.
     pub(crate) expiry: Expiry,
-    inputs: Vec<Input>,
+    inputs: Vec<InputFile>,
     options: Options,
     skipped: RecordSet,
 }
@@ -68,7 +68,7 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
     let mut validation = Validation::new(rules, Hashes::default());
     let mut inputs = Vec::new();
     for origin in origins {
-        match Input::open(origin, &options, &rules.patience) {
+        match InputFile::open(origin, &options, &rules.read_limits) {
             Ok(input) => inputs.push(input),
             Err(kind) => validation.document(&origin.name(), None, kind, inputs.len()),
         }
@@ -133,7 +133,7 @@ impl<'r> Validation<'r> {
         }
     }
 
-    fn first_reading(&mut self, place: usize, input: &mut Input, options: &Options) {
+    fn first_reading(&mut self, place: usize, input: &mut InputFile, options: &Options) {
         let name = Arc::clone(&input.name);
         let documents = self.counts.documents;
         match Pieces::of(input, options) {
@@ -201,7 +201,7 @@ impl<'r> Validation<'r> {
     }
 
     /// Reads to the end, or as far as it goes.
-    fn read_first(&mut self, place: usize, name: &Arc<str>, reader: &mut Reader<'_>) {
+    fn read_first(&mut self, place: usize, name: &Arc<str>, reader: &mut RecordReader<'_>) {
         while let Some(read) = reader.next() {
             match read {
                 Ok(Located {
@@ -231,7 +231,7 @@ impl<'r> Validation<'r> {
     fn further_reading(
         &mut self,
         input_place: usize,
-        input: &mut Input,
+        input: &mut InputFile,
         options: &Options,
         comparison: &mut Comparison<'_>,
         places: &mut RangeFrom<usize>,
@@ -262,7 +262,7 @@ impl<'r> Validation<'r> {
     fn last_reading(
         &mut self,
         input_place: usize,
-        input: &mut Input,
+        input: &mut InputFile,
         options: &Options,
         places: &mut RangeFrom<usize>,
     ) {
@@ -279,7 +279,7 @@ impl<'r> Validation<'r> {
     fn read_again(
         &mut self,
         place: usize,
-        input: &mut Input,
+        input: &mut InputFile,
         options: &Options,
         mut each: impl FnMut(&mut Self, &Located<Record<'_>>),
     ) {
@@ -322,7 +322,7 @@ impl<'r> Validation<'r> {
         self.problems.add(place, problem.behind(self.before));
     }
 
-    fn finish(self, inputs: Vec<Input>, options: Options) -> Validated {
+    fn finish(self, inputs: Vec<InputFile>, options: Options) -> Validated {
         let problems = self.problems.into_sorted().into_iter();
         Validated {
             counts: self.counts,
@@ -348,9 +348,9 @@ impl Validated {
     }
 
     /// From now on reading may take so long.
-    pub(crate) fn set_patience(&mut self, patience: &Patience) {
+    pub(crate) fn set_read_limits(&mut self, read_limits: &ReadLimits) {
         for input in &mut self.inputs {
-            input.set_patience(patience.clone());
+            input.set_read_limits(read_limits.clone());
         }
     }
 

@@ -4,10 +4,10 @@ use std::{slice, sync::Arc};
 
 use super::{
     super::{
-        file::Input,
+        file::InputFile,
         options::Options,
         problem::{Position, Problem},
-        reader::Reader,
+        reader::RecordReader,
     },
     duplicates::RecordSet,
 };
@@ -15,10 +15,10 @@ use crate::record::Record;
 
 /// The records of all inputs, duplicates left out.
 pub(crate) struct Records<'v> {
-    inputs: slice::IterMut<'v, Input>,
+    inputs: slice::IterMut<'v, InputFile>,
     options: &'v Options,
     skipped: &'v RecordSet,
-    current: Option<(Arc<str>, Reader<'v>)>,
+    current: Option<(Arc<str>, RecordReader<'v>)>,
     place: usize,
 }
 
@@ -32,7 +32,7 @@ pub(in crate::input) struct At<'a> {
 
 impl<'v> Records<'v> {
     pub(in crate::input) fn new(
-        inputs: &'v mut [Input],
+        inputs: &'v mut [InputFile],
         options: &'v Options,
         skipped: &'v RecordSet,
     ) -> Self {

@@ -1,7 +1,7 @@
 //! What makes a well-formed record one that is refused.
 
 use super::{
-    super::{bytes::Patience, problem::ProblemKind},
+    super::{bytes::ReadLimits, problem::ProblemKind},
     duplicates::OnDuplicate,
 };
 use crate::{contract::Contract, record::Record};
@@ -17,7 +17,7 @@ pub(crate) struct Rules<'r> {
     pub(crate) max_shown: usize,
     /// What its request is like, and the most bytes that it may add to one.
     pub(crate) request: Option<(&'r Contract, usize)>,
-    pub(crate) patience: Patience,
+    pub(crate) read_limits: ReadLimits,
 }
 
 impl Default for Rules<'_> {
@@ -29,7 +29,7 @@ impl Default for Rules<'_> {
             on_duplicate: OnDuplicate::Error,
             max_shown: 20,
             request: None,
-            patience: Patience::default(),
+            read_limits: ReadLimits::default(),
         }
     }
 }
