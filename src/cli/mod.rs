@@ -23,7 +23,7 @@ use crate::{
     input::{FieldRef, InputFormat, OnDuplicate, Options, Origin},
     receiver::Behaviour,
     record::{TimeRules, TimeUnit, TokenEncoding},
-    terminal::Output,
+    terminal::Terminal,
 };
 use connection::{connection, timeouts};
 use options::{Cli, Command, InputArgs, LedgerCommand, OutputArgs, PushArgs, ServeArgs, ShapeArgs};
@@ -44,7 +44,7 @@ impl Plan {
     /// exit code is returned.
     pub(crate) fn from_command_line() -> Result<Self, u8> {
         let say = |failure: Failure| {
-            Output::error(&failure);
+            Terminal::error(&failure);
             failure.exit_code
         };
         // To take the flags down again costs a fiftieth of a push of one record, and frees nothing that
@@ -60,7 +60,7 @@ impl Plan {
         let cli = parsed.map_err(|error| {
             let code = print(&error);
             for origin in completed.origins(&error.to_string()) {
-                Output::origin(&origin);
+                Terminal::option_origin(&origin);
             }
             code
         })?;
@@ -68,7 +68,7 @@ impl Plan {
             let origins = completed.origins(&failure.to_string());
             let code = say(failure);
             for origin in origins {
-                Output::origin(&origin);
+                Terminal::option_origin(&origin);
             }
             code
         })
@@ -95,16 +95,16 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
         Command::Push(args) => push(*args).map(|plan| Plan::Push(Box::new(plan))),
         Command::Check(args) => Ok(Plan::Check(commands::check::Plan {
             input: input(args.input)?,
-            output: Output {
+            terminal: Terminal {
                 verbosity: args.verbose,
-                ..output(&args.output)
+                ..terminal(&args.output)
             },
         })),
         Command::Probe(args) => Ok(Plan::Probe(Box::new(commands::probe::Plan {
             timeouts: timeouts(&args.connection),
             connection: connection(args.connection)?,
             warn_days: args.warn_days,
-            output: output(&args.output),
+            terminal: terminal(&args.output),
         }))),
         Command::Serve(args) => serve(*args).map(Plan::Serve),
         Command::Ledger(command) => ledger(command).map(Plan::Ledger),
@@ -117,13 +117,13 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
 
 fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
     let timeouts = timeouts(&args.connection);
-    let output = Output {
+    let terminal = Terminal {
         verbosity: args.verbose,
-        ..output(&args.output)
+        ..terminal(&args.output)
     };
     let destination = if args.delivery.rehearse {
         if args.connection.names_a_server() {
-            output.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
+            terminal.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
         }
         Destination::Rehearsal(args.connection.contract())
     } else {
@@ -178,7 +178,7 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         }),
         // Lines and a bar don't go together.
         progress: args.progress == options::ShowProgress::Auto && args.verbose == 0,
-        output,
+        terminal,
     })
 }
 
@@ -251,7 +251,7 @@ fn ledger(command: LedgerCommand) -> Result<commands::ledger::Plan, Failure> {
         LedgerCommand::Show(args) => Plan {
             path: args.ledger,
             action: Action::Show,
-            output: output(&args.output),
+            terminal: terminal(&args.output),
         },
         LedgerCommand::Forget(args) => {
             let rules = TimeRules {
@@ -272,7 +272,7 @@ fn ledger(command: LedgerCommand) -> Result<commands::ledger::Plan, Failure> {
                     },
                     patience: args.lock_timeout,
                 },
-                output: output(&args.output),
+                terminal: terminal(&args.output),
             }
         }
     })
@@ -323,12 +323,12 @@ fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
             delay: args.delay,
             max_message_size: args.max_message_size,
         },
-        output: output(&args.output),
+        terminal: terminal(&args.output),
     })
 }
 
-fn output(args: &OutputArgs) -> Output {
-    Output {
+fn terminal(args: &OutputArgs) -> Terminal {
+    Terminal {
         json: args.output == options::OutputFormat::Json,
         quiet: args.quiet,
         verbosity: 0,

@@ -15,7 +15,7 @@ use crate::{
     endpoint::Endpoint,
     metadata::Metadata,
     proxy::{Proxies, Proxy},
-    terminal::Output,
+    terminal::Terminal,
     tls::{self, ClientTls, Identity, PeerName, Trust},
 };
 
@@ -178,7 +178,9 @@ impl Connection {
         // Files that are named are read even when nothing is verified: a wrong one is an error.
         let given = tls::read_anchors(anchors).map_err(Failure::tls_setup)?;
         let trust = if *insecure {
-            Output::danger("--insecure: the server is not verified, anyone can pose as it");
+            Terminal::security_warning(
+                "--insecure: the server is not verified, anyone can pose as it",
+            );
             Trust::Unverified
         } else if given.is_empty() {
             Trust::System

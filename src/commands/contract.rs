@@ -18,7 +18,7 @@ use crate::{
     delivery::{Policy, describe},
     diagnostics::Failure,
     signals::Signals,
-    terminal::Output,
+    terminal::Terminal,
 };
 
 /// What requests and responses look like.
@@ -64,7 +64,7 @@ impl ContractPlan {
     pub(super) fn contract(
         &self,
         asking: Option<&Asking<'_>>,
-        output: Output,
+        terminal: Terminal,
     ) -> Result<Contract, Failure> {
         let method = self.method.as_ref();
         let (origin, pool) = match (&self.schema, asking) {
@@ -100,7 +100,7 @@ impl ContractPlan {
                 }
             })?;
         if !contract.has_code() {
-            output
+            terminal
                 .note("responses have no code: a request is acknowledged by its gRPC status alone");
         }
         Ok(contract)

@@ -8,7 +8,7 @@ use crate::{
     input::{OnDuplicate, Options, Origin, ReadLimits, Rules, Validated, validate},
     report::{self, Summary},
     signals::Signals,
-    terminal::Output,
+    terminal::Terminal,
 };
 
 /// What to read, how, and what to refuse.
@@ -38,7 +38,7 @@ pub(super) fn read(
     deadline: Option<Instant>,
     signals: &Signals,
     summary: &mut Summary,
-    output: Output,
+    terminal: Terminal,
 ) -> Result<Validated, Failure> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -56,14 +56,14 @@ pub(super) fn read(
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
     for (name, form) in validated.forms() {
-        output.detail(1, || report::form(name, form));
+        terminal.detail(1, || report::form(name, form));
     }
     summary.input(&validated);
     if let Some(signal) = signals.arrived() {
         return Err(Failure::stopped(signal));
     }
     for warning in warnings(&validated) {
-        output.warning(&warning);
+        terminal.warning(&warning);
     }
     if validated.is_refused() {
         return Err(Failure::refused(
@@ -74,7 +74,7 @@ pub(super) fn read(
     }
     plan.guards.check(&validated)?;
     if validated.counts.read == 0 {
-        output.note("the input holds no record: nothing to do");
+        terminal.note("the input holds no record: nothing to do");
     }
     Ok(validated)
 }

@@ -11,13 +11,13 @@ use crate::{
     input::{OnDuplicate, Options, Origin, Rules, validate},
     ledger::{self, Forget, Forgotten, LedgerError},
     report::{ForgottenReport, LedgerReport},
-    terminal::Output,
+    terminal::Terminal,
 };
 
 pub(crate) struct Plan {
     pub(crate) path: PathBuf,
     pub(crate) action: Action,
-    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
 }
 
 pub(crate) enum Action {
@@ -42,22 +42,22 @@ pub(crate) enum What {
 
 pub(crate) fn run(plan: &Plan) -> u8 {
     let done = match &plan.action {
-        Action::Show => show(&plan.path, plan.output),
-        Action::Forget { what, patience } => forget(&plan.path, what, *patience, plan.output),
+        Action::Show => show(&plan.path, plan.terminal),
+        Action::Forget { what, patience } => forget(&plan.path, what, *patience, plan.terminal),
     };
     done.unwrap_or_else(|failure| {
-        Output::error(&failure);
+        Terminal::error(&failure);
         failure.exit_code
     })
 }
 
-fn show(path: &Path, output: Output) -> Result<u8, Failure> {
+fn show(path: &Path, terminal: Terminal) -> Result<u8, Failure> {
     let targets = ledger::show(path).map_err(|error| failure(path, &error))?;
     let report = LedgerReport::new(&targets);
-    Ok(output.report(&report, 0, || report.text()))
+    Ok(terminal.print_report(&report, 0, || report.to_text()))
 }
 
-fn forget(path: &Path, what: &What, patience: Duration, output: Output) -> Result<u8, Failure> {
+fn forget(path: &Path, what: &What, patience: Duration, terminal: Terminal) -> Result<u8, Failure> {
     let forgotten = match what {
         What::All => ledger::forget(path, Forget::All, patience),
         What::Target(name) => ledger::forget(path, Forget::Authority(name), patience),
@@ -73,7 +73,7 @@ fn forget(path: &Path, what: &What, patience: Duration, output: Output) -> Resul
         (Forgotten::NoTarget(_), _) => Ok(0),
         (Forgotten::Tokens(tokens), _) => {
             let report = ForgottenReport { forgotten: tokens };
-            Ok(output.report(&report, 0, || report.text()))
+            Ok(terminal.print_report(&report, 0, || report.to_text()))
         }
     }
 }

@@ -13,11 +13,11 @@ use crate::{
     client::Target,
     contract::Contract,
     delivery::Policy,
-    diagnostics::{Failure, Kind, Mend},
+    diagnostics::{Failure, Kind, SuggestedFix},
     probe::{self, End, Probe},
     report::ProbeReport,
     signals::Signals,
-    terminal::Output,
+    terminal::Terminal,
     tls::ClientTls,
 };
 
@@ -26,12 +26,12 @@ pub(crate) struct Plan {
     pub(crate) timeouts: Timeouts,
     /// A certificate that ends within so many days is warned of.
     pub(crate) warn_days: u32,
-    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
 }
 
 pub(crate) fn run(plan: &Plan) -> u8 {
     let report = probe(plan).unwrap_or_else(ProbeReport::not_begun);
-    plan.output.probe(&report)
+    plan.terminal.print_probe_report(&report)
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
@@ -47,7 +47,7 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let contract = plan
         .connection
         .contract
-        .contract(Some(&asking), plan.output);
+        .contract(Some(&asking), plan.terminal);
     let (contract, unknown) = match contract {
         Ok(contract) => (contract, None),
         // How far the way to a server goes that does not tell its contract is worth knowing.
@@ -120,10 +120,10 @@ fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Ve
             answers,
         } => {
             let services = answers.services.as_deref().unwrap_or_default();
-            Mend::of_call(error, services, path.as_str()).map(|mend| given.mended(&mend))
+            SuggestedFix::of_call(error, services, path.as_str()).map(|mend| given.mended(&mend))
         }
         End::NotConnected(error) => {
-            let mend = Mend::of_connect(error);
+            let mend = SuggestedFix::of_connect(error);
             mend.and_then(|mend| mended(given, mend, target.tls.as_ref()))
         }
     };
@@ -135,13 +135,16 @@ fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Ve
 }
 
 /// Changes flags until what the server presented is trusted; `None` where they don't help.
-fn mended(given: &Connection, first: Mend, tls: Option<&ClientTls>) -> Option<Connection> {
+fn mended(given: &Connection, first: SuggestedFix, tls: Option<&ClientTls>) -> Option<Connection> {
     let presented = tls.map(ClientTls::presented).unwrap_or_default();
     let mut connection = given.clone();
     let mut mend = first;
     loop {
         let mended = connection.mended(&mend);
-        if !matches!(mend, Mend::ServerName(_) | Mend::AllowCommonName) {
+        if !matches!(
+            mend,
+            SuggestedFix::ServerName(_) | SuggestedFix::AllowCommonName
+        ) {
             return Some(mended);
         }
         // The same again means that it did not help.
@@ -150,7 +153,7 @@ fn mended(given: &Connection, first: Mend, tls: Option<&ClientTls>) -> Option<Co
         }
         match mended.tls().ok()??.would_trust(&presented) {
             Ok(()) => return Some(mended),
-            Err(error) => mend = Mend::of_handshake(&error)?,
+            Err(error) => mend = SuggestedFix::of_handshake(&error)?,
         }
         connection = mended;
     }

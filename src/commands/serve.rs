@@ -20,7 +20,7 @@ use crate::{
     receiver::{self, Behaviour, Listener, Store, Totals},
     record::TokenEncoding,
     signals::Signals,
-    terminal::Output,
+    terminal::Terminal,
     tls::{self, Identity},
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Plan {
     /// How the dump writes tokens.
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) behaviour: Behaviour,
-    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
 }
 
 /// Where to listen.
@@ -64,7 +64,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     match serve(plan) {
         Ok(()) => 0,
         Err(failure) => {
-            Output::error(&failure);
+            Terminal::error(&failure);
             failure.exit_code
         }
     }
@@ -86,7 +86,7 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }
-    report(plan.output, totals)
+    report(plan.terminal, totals)
 }
 
 async fn listen(
@@ -101,7 +101,7 @@ async fn listen(
         (Listener::Tcp(_), Some(_)) => format!("https://{name}"),
         (Listener::Tcp(_), None) => format!("http://{name}"),
     };
-    Output::data(&format!("listening on {url}"))?;
+    Terminal::print_data(&format!("listening on {url}"))?;
     let shutdown = async {
         signals.wait().await;
     };
@@ -226,18 +226,18 @@ fn empty(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-fn report(output: Output, totals: Totals) -> Result<(), Failure> {
+fn report(terminal: Terminal, totals: Totals) -> Result<(), Failure> {
     let Totals {
         requests,
         records,
         tokens,
     } = totals;
-    if output.json {
+    if terminal.json {
         let text = serde_json::to_string(&totals)
             .map_err(|error| Failure::internal("the totals can't be written", &error))?;
-        return Output::data(&text);
+        return Terminal::print_data(&text);
     }
-    Output::data(&format!(
+    Terminal::print_data(&format!(
         "requests: {requests}, records: {records}, tokens: {tokens}"
     ))
 }

@@ -18,7 +18,7 @@ use tonic::Code;
 pub(crate) use self::{
     connection::{reason, short},
     input::warnings,
-    suggested_fix::Mend,
+    suggested_fix::SuggestedFix,
 };
 use crate::{
     metadata::{Metadata, MetadataError},

@@ -11,7 +11,7 @@ use crate::{
 
 /// A change of flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mend {
+pub(crate) enum SuggestedFix {
     ServerName(String),
     AllowCommonName,
     /// A certificate to trust is to be named.
@@ -24,7 +24,7 @@ pub(crate) enum Mend {
     Method(String),
 }
 
-impl Mend {
+impl SuggestedFix {
     /// What would let a connection come about.
     pub(crate) fn of_connect(error: &ConnectError) -> Option<Self> {
         match &error.cause {

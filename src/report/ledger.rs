@@ -54,7 +54,7 @@ pub(crate) struct ForgottenReport {
 }
 
 impl ForgottenReport {
-    pub(crate) fn text(self) -> String {
+    pub(crate) fn to_text(self) -> String {
         format!("{} forgotten", count(self.forgotten, "token"))
     }
 }
@@ -66,8 +66,8 @@ impl LedgerReport {
         }
     }
 
-    pub(crate) fn text(&self) -> String {
-        let texts: Vec<_> = self.targets.iter().map(TargetReport::text).collect();
+    pub(crate) fn to_text(&self) -> String {
+        let texts: Vec<_> = self.targets.iter().map(TargetReport::to_text).collect();
         match texts.as_slice() {
             [] => "the ledger holds nothing".to_owned(),
             texts => texts.join("\n"),
@@ -94,7 +94,7 @@ impl TargetReport {
         }
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         let mut text = format!(
             "{} {}: {}, last success {}",
             escape(&self.target),
@@ -107,7 +107,7 @@ impl TargetReport {
             let _ = write!(text, "\n  expires {time}: {tokens}");
         }
         for run in &self.runs {
-            let _ = write!(text, "\n  {}", run.text());
+            let _ = write!(text, "\n  {}", run.to_text());
         }
         text
     }
@@ -129,7 +129,7 @@ impl RunReport {
         }
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         let mut text = format!("push of {} at {}", escape(&self.input), date(self.started));
         let (Some(status), Some(code)) = (&self.status, self.exit_code) else {
             text.push_str(": no end (killed, or under way)");

@@ -227,7 +227,7 @@ impl Summary {
     }
 
     /// One line, and for a look at the input alone when its licences run out.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let line = self.line();
         match self.expiry.as_ref().map(ExpiryReport::picture) {
             Some(picture) if self.error.is_none() && !picture.is_empty() => {

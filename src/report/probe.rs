@@ -93,7 +93,7 @@ impl ProbeReport {
     }
 
     /// A line a stage, the certificates under that of TLS, and the verdict.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for stage in &self.stages {
             let _ = writeln!(

@@ -17,7 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, parser::ValueSource};
 use toml::{Table, Value};
 
 use self::file::File;
-use crate::{diagnostics::Failure, terminal::Output};
+use crate::{diagnostics::Failure, terminal::Terminal};
 
 /// What the variables' names begin with.
 const PREFIX: &str = "SENSOR_LICENSE_";
@@ -222,7 +222,7 @@ impl Layers {
     }
 
     fn warn_of_unknown(&self, known: &[String]) {
-        let output = Output {
+        let terminal = Terminal {
             json: false,
             quiet: false,
             verbosity: 0,
@@ -233,7 +233,7 @@ impl Layers {
             if !is_known && !places.contains(name) {
                 let flag = name[PREFIX.len()..].to_lowercase().replace('_', "-");
                 let nearest = nearest(&flag, known.iter()).map(variable_of);
-                output.warning(&format!(
+                terminal.warning(&format!(
                     "the variable {name} is no flag's; the nearest is {}",
                     nearest.unwrap_or_default()
                 ));

@@ -27,7 +27,7 @@ use crate::{
     report::{self, Metrics, Summary},
     shard::Shard,
     signals::{Signal, Signals},
-    terminal::Output,
+    terminal::Terminal,
 };
 
 pub(crate) struct Plan {
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     pub(crate) dry_run: Option<DryRun>,
     /// Whether a terminal is shown how far it is.
     pub(crate) progress: bool,
-    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
 }
 
 /// Where a push goes.
@@ -91,7 +91,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
         };
         summary = summary.finish(Some(failure), started.elapsed());
     }
-    plan.output.summary(&summary)
+    plan.terminal.print_summary(&summary)
 }
 
 fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
@@ -111,16 +111,16 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
                 policy: &plan.policy,
                 signals,
                 end: plan.max_time.map(|limit| (started + limit, limit)),
-                watch: &|finding| plan.output.detail(1, || report::way(&finding, &target)),
+                watch: &|finding| plan.terminal.detail(1, || report::way(&finding, &target)),
             };
-            connection.contract.contract(Some(&asking), plan.output)?
+            connection.contract.contract(Some(&asking), plan.terminal)?
         }
-        Destination::Rehearsal(contract) => contract.contract(None, plan.output)?,
+        Destination::Rehearsal(contract) => contract.contract(None, plan.terminal)?,
     };
     let deadline = plan.max_time.map(|limit| started + limit);
-    let (asked, output) = (&plan.input, plan.output);
+    let (asked, terminal) = (&plan.input, plan.terminal);
     let request = Some((&contract, plan.limits.bytes));
-    let mut input = input::read(asked, request, deadline, signals, summary, output)?;
+    let mut input = input::read(asked, request, deadline, signals, summary, terminal)?;
     let listener = Listener::new(signals)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
@@ -212,7 +212,7 @@ fn send(
     let server = Remote {
         target,
         contract,
-        watch: &|finding| plan.output.detail(1, || report::way(&finding, target)),
+        watch: &|finding| plan.terminal.detail(1, || report::way(&finding, target)),
     };
     let (to, mut requests) = delivery::channel();
     thread::scope(|threads| {

@@ -25,7 +25,7 @@ use crate::{
     ledger::{self, Known, Ledger, LedgerError, Run, RunEnd},
     rejects::Rejects,
     report::Summary,
-    terminal::{Output, Progress},
+    terminal::{ProgressBar, Terminal},
 };
 
 /// The outputs of one push, opened before anything is sent.
@@ -33,8 +33,8 @@ pub(super) struct Outputs {
     contract: Contract,
     ledger: Option<(PathBuf, Writer)>,
     rejects: Option<(PathBuf, Rejects)>,
-    output: Output,
-    progress: Progress,
+    terminal: Terminal,
+    progress: ProgressBar,
     progress_is_wanted: bool,
     /// How many records were selected; `None` before that.
     selected: Option<u64>,
@@ -152,8 +152,8 @@ impl Outputs {
             contract: contract.clone(),
             rejects: rejects.transpose()?,
             ledger: ledger.transpose()?,
-            output: plan.output,
-            progress: Progress::none(),
+            terminal: plan.terminal,
+            progress: ProgressBar::hidden(),
             progress_is_wanted: plan.progress,
             selected: None,
             accounted: 0,
@@ -198,7 +198,7 @@ impl Outputs {
     pub(super) fn start(&mut self, plan: &Plan, sends: u64) {
         self.selected = Some(sends);
         if self.progress_is_wanted && sends > 0 {
-            self.progress = plan.output.progress(sends);
+            self.progress = plan.terminal.progress_bar(sends);
         }
         if let Some((_, writer)) = &mut self.ledger {
             writer.start();
@@ -211,7 +211,7 @@ impl Outputs {
         result: Result<(), Failure>,
         summary: &Summary,
     ) -> Result<(), Failure> {
-        self.progress.finish();
+        self.progress.clear();
         let mut broken = self.broken.take();
         let mut ledger = None;
         if let Some((path, writer)) = self.ledger {
@@ -257,7 +257,7 @@ impl Outputs {
 impl Witness for Outputs {
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed> {
         let records = batch.records;
-        self.output
+        self.terminal
             .detail(2, || format!("{} acknowledged", count(records, "record")));
         self.progress.advance(batch.records);
         self.accounted += batch.records;
@@ -275,13 +275,13 @@ impl Witness for Outputs {
             End::Input(_) | End::Signal | End::Output | End::MaxTime { .. } => return,
         };
         let (next, wait) = (tries + 1, wait.as_secs_f64());
-        self.output
+        self.terminal
             .detail(1, || format!("{what}; try {next} in {wait:.3} s"));
     }
 
     fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed> {
         let records = batch.records;
-        self.output.detail(2, || {
+        self.terminal.detail(2, || {
             format!("{} {}", count(records, "record"), reason(why))
         });
         self.progress.advance(batch.records);
