@@ -10,7 +10,7 @@ use std::{
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
-    client::{CallError, Client, ConnectError, Finding, Target},
+    client::{CallError, Client, ConnectError, StageOutcome, Target},
     contract::Contract,
     tls::{self, Inspected, Proof},
 };
@@ -34,7 +34,7 @@ pub(crate) struct Probe {
 /// A stage that went well.
 #[derive(Debug)]
 pub(crate) struct Passed {
-    pub(crate) finding: Finding,
+    pub(crate) finding: StageOutcome,
     pub(crate) took: Duration,
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> Probe {
 }
 
 async fn call(client: &Client) -> End {
-    let knocked = client.knock(PATIENCE).await;
+    let knocked = client.open_without_message(PATIENCE).await;
     // Only then: a server may hang up on calls that it does not know.
     let (health, services) = tokio::join!(client.health(PATIENCE), client.services(PATIENCE));
     End::Called {

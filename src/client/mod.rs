@@ -22,10 +22,10 @@ use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
 use call::{Seen, Transport};
-pub(crate) use describe::DescribeError;
-pub(crate) use dial::{Cause, ConnectError, Finding, Session, Stage};
+pub(crate) use describe::ReflectionError;
+pub(crate) use dial::{ConnectError, ConnectErrorKind, Stage, StageOutcome, TlsSession};
 use dial::{Connected, Ended, Fate};
-pub(crate) use error::{Advice, CallError};
+pub(crate) use error::{CallError, RetryAdvice};
 
 use crate::{
     contract::Contract, endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls,
@@ -84,7 +84,7 @@ impl Client {
     pub(crate) async fn connect(
         target: &Target,
         contract: &Contract,
-        watch: &dyn Fn(Finding),
+        watch: &dyn Fn(StageOutcome),
     ) -> Result<Self, ConnectError> {
         let connected = dial::dial(target, watch).await?;
         // With none it would wait for ever for the server to change its mind.
@@ -119,7 +119,9 @@ impl Client {
     }
 
     /// Waits until another request may be open; what is held as long as it is.
-    pub(crate) fn room(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
+    pub(crate) fn reserve_stream(
+        &self,
+    ) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
         let room = Arc::clone(&self.room);
         // It is never closed.
         async { room.acquire_owned().await.ok() }
@@ -133,7 +135,10 @@ impl Client {
     /// # Errors
     ///
     /// How the call ended within `patience`.
-    pub(crate) async fn knock(&self, patience: Duration) -> Result<Option<i32>, CallError> {
+    pub(crate) async fn open_without_message(
+        &self,
+        patience: Duration,
+    ) -> Result<Option<i32>, CallError> {
         match self.call_within(tokio_stream::pending(), patience).await {
             Ok(code) => Ok(Some(code)),
             Err(CallError::TimedOut(_)) => Ok(None),
@@ -155,7 +160,9 @@ impl Client {
         async move {
             let started = Instant::now();
             match tokio::time::timeout(limit, call.make(transport, messages)).await {
-                Ok(Err(error)) => Err(explain(error, fate).await.after(started.elapsed(), limit)),
+                Ok(Err(error)) => Err(explain(error, fate)
+                    .await
+                    .into_timeout_if_late(started.elapsed(), limit)),
                 Ok(answer) => answer,
                 Err(_) => Err(CallError::TimedOut(limit)),
             }
@@ -202,7 +209,7 @@ async fn explain(error: CallError, fate: Fate) -> CallError {
         is_leaving,
     } = fate;
     let ended = match &error {
-        CallError::Lost(_) => {
+        CallError::ConnectionLost(_) => {
             let told = tokio::time::timeout(LAST_WORDS, end.wait_for(Option::is_some)).await;
             told.ok().and_then(Result::ok).and_then(|told| told.clone())
         }
@@ -211,20 +218,20 @@ async fn explain(error: CallError, fate: Fate) -> CallError {
         _ => None,
     };
     match (error, ended) {
-        (_, Some(ended)) if ended.garbled => CallError::Garbled(ended.causes),
+        (_, Some(ended)) if ended.garbled => CallError::ProtocolError(ended.causes),
         (
             _,
             Some(Ended {
                 reason: Some(reason),
                 ..
             }),
-        ) if reason != h2::Reason::NO_ERROR => CallError::GoneAway(reason),
-        (CallError::Lost(_), Some(ended)) if !ended.causes.is_empty() => {
-            CallError::Lost(ended.causes)
+        ) if reason != h2::Reason::NO_ERROR => CallError::GoAway(reason),
+        (CallError::ConnectionLost(_), Some(ended)) if !ended.causes.is_empty() => {
+            CallError::ConnectionLost(ended.causes)
         }
         (CallError::NotSent { causes, .. }, _) => CallError::NotSent {
             causes,
-            announced: is_leaving.load(Ordering::Relaxed),
+            has_goaway: is_leaving.load(Ordering::Relaxed),
         },
         (error, _) => error,
     }

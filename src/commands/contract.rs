@@ -13,7 +13,7 @@ use http::uri::PathAndQuery;
 use tokio::runtime;
 
 use crate::{
-    client::{Finding, Target},
+    client::{StageOutcome, Target},
     contract::{self, Contract},
     delivery::{Policy, describe},
     diagnostics::Failure,
@@ -52,7 +52,7 @@ pub(super) struct Asking<'a> {
     pub(super) signals: &'a Signals,
     /// When the whole run must be over, and how long it may take.
     pub(super) end: Option<(Instant, Duration)>,
-    pub(super) watch: &'a dyn Fn(Finding),
+    pub(super) watch: &'a dyn Fn(StageOutcome),
 }
 
 /// The largest file of descriptors, in bytes.
@@ -147,7 +147,7 @@ impl Asking<'_> {
             .map_err(|error| Failure::internal("no runtime", &error))?;
         let reached = Cell::new(false);
         let watch = |finding| {
-            reached.set(matches!(finding, Finding::Settings));
+            reached.set(matches!(finding, StageOutcome::SettingsReceived));
             (self.watch)(finding);
         };
         let files = runtime.block_on(async {

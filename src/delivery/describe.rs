@@ -4,7 +4,7 @@ use prost_types::FileDescriptorProto;
 
 use super::policy::{Again, Policy, Tries, again, dial_again};
 use crate::{
-    client::{Client, ConnectError, DescribeError, Finding, Target},
+    client::{Client, ConnectError, ReflectionError, StageOutcome, Target},
     contract::Contract,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Undescribed {
     Connect { error: ConnectError, tries: u32 },
-    Call { error: DescribeError, tries: u32 },
+    Call { error: ReflectionError, tries: u32 },
 }
 
 /// Asks a server for the files that declare a service, or all of its services.
@@ -24,7 +24,7 @@ pub(crate) async fn describe(
     target: &Target,
     service: Option<&str>,
     policy: &Policy,
-    watch: &dyn Fn(Finding),
+    watch: &dyn Fn(StageOutcome),
 ) -> Result<Vec<FileDescriptorProto>, Undescribed> {
     // Whatever the calls are that are made later, this one is known.
     let contract = Contract::built_in();
@@ -35,8 +35,10 @@ pub(crate) async fn describe(
                 Ok(files) => return Ok(files),
                 Err(error) => {
                     let again = tries.count(match &error {
-                        DescribeError::Call(error) => again(error),
-                        DescribeError::Refused(..) | DescribeError::Nonsense(_) => Again::No,
+                        ReflectionError::Call(error) => again(error),
+                        ReflectionError::Refused { .. } | ReflectionError::InvalidAnswer(_) => {
+                            Again::No
+                        }
                     });
                     let tries = tries.all();
                     (again, Undescribed::Call { error, tries })

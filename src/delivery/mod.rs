@@ -193,11 +193,11 @@ impl<S: Server> Push<'_, S> {
             match self.try_until_done(&part).await {
                 Ok(Ok(code)) => self.answered(&part, code),
                 Ok(Err((error, tries))) => {
-                    if error.is_about_size() {
+                    if error.is_message_too_large() {
                         let smallest = self.refused_size.get().min(part.message.len());
                         self.refused_size.set(smallest);
                     }
-                    let splits = error.is_about_size()
+                    let splits = error.is_message_too_large()
                         || (self.policy.isolate && error.is_invalid_argument());
                     match part.halves(self.contract).filter(|_| splits) {
                         Some((first, second)) => parts.extend([second, first]),
@@ -279,7 +279,7 @@ impl<S: Server> Push<'_, S> {
             delivery.retried += u64::from(is_further);
         }
         if let Ok(Err(error)) = &answer
-            && error.ends_the_connection()
+            && error.is_end_of_connection()
         {
             self.line.leave(&connection).await;
         }
@@ -319,7 +319,7 @@ impl<S: Server> Push<'_, S> {
     fn failed(&self, part: &Batch, error: CallError, tries: u32) {
         self.delivery.borrow_mut().failed += 1;
         self.keep_back(part, &Why::Failed(error.clone()));
-        if error.is_of_its_request() {
+        if error.is_request_specific() {
             let mut delivery = self.delivery.borrow_mut();
             delivery.refusal.get_or_insert(error);
         } else {
@@ -395,30 +395,5 @@ async fn at(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-impl CallError {
-    /// Whether the connection that it happened on is of no more use. One that brought no answer
-    /// in time may be dead without anybody's knowing.
-    fn ends_the_connection(&self) -> bool {
-        matches!(
-            self,
-            Self::GoneAway(_)
-                | Self::NotSent { .. }
-                | Self::Lost(_)
-                | Self::Garbled(_)
-                | Self::TimedOut(_)
-        )
-    }
-
-    fn is_invalid_argument(&self) -> bool {
-        matches!(
-            self,
-            Self::Status {
-                code: tonic::Code::InvalidArgument,
-                ..
-            }
-        )
     }
 }

@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use http::StatusCode;
 use tonic::Code;
 
-use crate::client::{Advice, CallError, Cause, ConnectError};
+use crate::client::{CallError, ConnectError, ConnectErrorKind, RetryAdvice};
 
 /// How a push goes about its requests.
 pub(crate) struct Policy {
@@ -97,29 +97,31 @@ const CALM: u32 = 4;
 pub(super) fn again(error: &CallError) -> Again {
     match error {
         CallError::Status { code, advice, .. } => match (advice, code) {
-            _ if !is_passing(*code) || error.is_about_size() => Again::No,
-            (Advice::Never, _) => Again::No,
-            (Advice::After(time), _) => Again::After(*time),
-            (Advice::None, _) => Again::Backoff,
+            _ if !is_passing(*code) || error.is_message_too_large() => Again::No,
+            (RetryAdvice::Never, _) => Again::No,
+            (RetryAdvice::After(time), _) => Again::After(*time),
+            (RetryAdvice::Unspecified, _) => Again::Backoff,
         },
-        CallError::Http(429 | 502..=504) | CallError::TimedOut(_) | CallError::Lost(_) => {
+        CallError::HttpStatus(429 | 502..=504)
+        | CallError::TimedOut(_)
+        | CallError::ConnectionLost(_) => Again::Backoff,
+        CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM)
+        | CallError::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
+        CallError::StreamReset(h2::Reason::REFUSED_STREAM)
+        | CallError::GoAway(h2::Reason::NO_ERROR)
+        | CallError::NotSent {
+            has_goaway: true, ..
+        } => Again::Free,
+        CallError::StreamReset(_) | CallError::GoAway(_) | CallError::NotSent { .. } => {
             Again::Backoff
         }
-        CallError::Reset(h2::Reason::ENHANCE_YOUR_CALM)
-        | CallError::GoneAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
-        CallError::Reset(h2::Reason::REFUSED_STREAM)
-        | CallError::GoneAway(h2::Reason::NO_ERROR)
-        | CallError::NotSent {
-            announced: true, ..
-        } => Again::Free,
-        CallError::Reset(_) | CallError::GoneAway(_) | CallError::NotSent { .. } => Again::Backoff,
-        CallError::Http(_)
+        CallError::HttpStatus(_)
         | CallError::NotGrpc { .. }
-        | CallError::Malformed(_)
-        | CallError::NoMessage
-        | CallError::NoStatus
-        | CallError::UnknownStatus(_)
-        | CallError::Garbled(_)
+        | CallError::MalformedResponse(_)
+        | CallError::MissingMessage
+        | CallError::MissingStatus
+        | CallError::InvalidStatus(_)
+        | CallError::ProtocolError(_)
         | CallError::Panicked => Again::No,
     }
 }
@@ -134,65 +136,29 @@ fn is_passing(code: Code) -> bool {
 
 /// Whether a server that could not be reached so is worth another connection.
 pub(super) fn dial_again(error: &ConnectError) -> Again {
-    match &error.cause {
-        Cause::GoneAway(h2::Reason::NO_ERROR) => Again::Free,
-        Cause::GoneAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
-        Cause::TimedOut(_)
-        | Cause::Io(_)
-        | Cause::NoAddress
-        | Cause::Refused(_)
-        | Cause::Closed
-        | Cause::GoneAway(_)
-        | Cause::Http2(_) => Again::Backoff,
-        Cause::Proxy(status)
+    match &error.kind {
+        ConnectErrorKind::GoAway(h2::Reason::NO_ERROR) => Again::Free,
+        ConnectErrorKind::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
+        ConnectErrorKind::TimedOut(_)
+        | ConnectErrorKind::Io(_)
+        | ConnectErrorKind::NoAddress
+        | ConnectErrorKind::AllAddressesFailed(_)
+        | ConnectErrorKind::Closed
+        | ConnectErrorKind::GoAway(_)
+        | ConnectErrorKind::Http2(_) => Again::Backoff,
+        ConnectErrorKind::ProxyRefused(status)
             if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS =>
         {
             Again::Backoff
         }
-        Cause::Proxy(_)
-        | Cause::Tls(_)
-        | Cause::Alpn(_)
-        | Cause::NotHttp2(_)
-        | Cause::Garbled(_)
-        | Cause::NoProxy
-        | Cause::ClientCertificate
-        | Cause::WantsTls => Again::No,
-    }
-}
-
-impl CallError {
-    /// Whether another request may fare better on the same server.
-    pub(super) fn is_of_its_request(&self) -> bool {
-        match self {
-            Self::Status {
-                code: Code::InvalidArgument,
-                ..
-            }
-            | Self::Panicked => true,
-            _ => self.is_about_size(),
-        }
-    }
-
-    /// Whether the request was refused for its size, in the words of the common implementations:
-    /// "larger than max", "message length too large", "exceeds maximum size".
-    pub(crate) fn is_about_size(&self) -> bool {
-        let Self::Status {
-            code: Code::ResourceExhausted | Code::OutOfRange,
-            message,
-            ..
-        } = self
-        else {
-            return false;
-        };
-        let message = message.to_ascii_lowercase();
-        [
-            "larger than max",
-            "too large",
-            "maximum size",
-            "message size",
-        ]
-        .iter()
-        .any(|words| message.contains(words))
+        ConnectErrorKind::ProxyRefused(_)
+        | ConnectErrorKind::Tls(_)
+        | ConnectErrorKind::AlpnNotHttp2(_)
+        | ConnectErrorKind::NotHttp2(_)
+        | ConnectErrorKind::ProtocolError(_)
+        | ConnectErrorKind::ProxyNotHttp
+        | ConnectErrorKind::ClientCertificateRequested
+        | ConnectErrorKind::ServerExpectsTls => Again::No,
     }
 }
 
@@ -269,7 +235,7 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    fn status(code: Code, message: &str, advice: Advice) -> CallError {
+    fn status(code: Code, message: &str, advice: RetryAdvice) -> CallError {
         CallError::Status {
             code,
             message: message.to_owned(),
@@ -281,10 +247,10 @@ mod tests {
     fn what_is_worth_another_try() {
         const TOO_LARGE: &str = "grpc: received message larger than max (5 vs. 4)";
         let second = Duration::from_secs(1);
-        let plain = |code| status(code, "", Advice::None);
-        let not_sent = |announced| CallError::NotSent {
+        let plain = |code| status(code, "", RetryAdvice::Unspecified);
+        let not_sent = |has_goaway| CallError::NotSent {
             causes: Vec::new(),
-            announced,
+            has_goaway,
         };
         for (error, expected) in [
             (plain(Code::Unavailable), Again::Backoff),
@@ -292,17 +258,17 @@ mod tests {
             (plain(Code::Aborted), Again::Backoff),
             (plain(Code::ResourceExhausted), Again::Backoff),
             (
-                status(Code::ResourceExhausted, TOO_LARGE, Advice::None),
+                status(Code::ResourceExhausted, TOO_LARGE, RetryAdvice::Unspecified),
                 Again::No,
             ),
             (
-                status(Code::Unavailable, "", Advice::After(second)),
+                status(Code::Unavailable, "", RetryAdvice::After(second)),
                 Again::After(second),
             ),
-            (status(Code::Unavailable, "", Advice::Never), Again::No),
+            (status(Code::Unavailable, "", RetryAdvice::Never), Again::No),
             // What is final stays so, whatever else the server says.
             (
-                status(Code::InvalidArgument, "", Advice::After(second)),
+                status(Code::InvalidArgument, "", RetryAdvice::After(second)),
                 Again::No,
             ),
             (plain(Code::Unknown), Again::No),
@@ -311,52 +277,32 @@ mod tests {
             (plain(Code::DataLoss), Again::No),
             (plain(Code::Unauthenticated), Again::No),
             (plain(Code::Unimplemented), Again::No),
-            (CallError::Http(503), Again::Backoff),
-            (CallError::Http(429), Again::Backoff),
-            (CallError::Http(401), Again::No),
+            (CallError::HttpStatus(503), Again::Backoff),
+            (CallError::HttpStatus(429), Again::Backoff),
+            (CallError::HttpStatus(401), Again::No),
             (CallError::TimedOut(second), Again::Backoff),
-            (CallError::Lost(Vec::new()), Again::Backoff),
+            (CallError::ConnectionLost(Vec::new()), Again::Backoff),
             (not_sent(true), Again::Free),
             (not_sent(false), Again::Backoff),
-            (CallError::Reset(h2::Reason::REFUSED_STREAM), Again::Free),
-            (CallError::GoneAway(h2::Reason::NO_ERROR), Again::Free),
-            (CallError::Reset(h2::Reason::INTERNAL_ERROR), Again::Backoff),
-            (CallError::Reset(h2::Reason::CANCEL), Again::Backoff),
-            (CallError::Reset(h2::Reason::ENHANCE_YOUR_CALM), Again::Calm),
-            (CallError::NoStatus, Again::No),
-            (CallError::Malformed(String::new()), Again::No),
+            (
+                CallError::StreamReset(h2::Reason::REFUSED_STREAM),
+                Again::Free,
+            ),
+            (CallError::GoAway(h2::Reason::NO_ERROR), Again::Free),
+            (
+                CallError::StreamReset(h2::Reason::INTERNAL_ERROR),
+                Again::Backoff,
+            ),
+            (CallError::StreamReset(h2::Reason::CANCEL), Again::Backoff),
+            (
+                CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM),
+                Again::Calm,
+            ),
+            (CallError::MissingStatus, Again::No),
+            (CallError::MalformedResponse(String::new()), Again::No),
             (CallError::Panicked, Again::No),
         ] {
             assert_eq!(again(&error), expected, "{error:?}");
-        }
-    }
-
-    #[test]
-    fn only_what_the_request_itself_caused_lets_the_push_go_on() {
-        let status = |code, message: &str| status(code, message, Advice::None);
-        for (error, goes_on) in [
-            (status(Code::InvalidArgument, ""), true),
-            (
-                status(
-                    Code::ResourceExhausted,
-                    "grpc: received message larger than max (5 vs. 4)",
-                ),
-                true,
-            ),
-            (
-                status(
-                    Code::OutOfRange,
-                    "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
-                ),
-                true,
-            ),
-            (status(Code::ResourceExhausted, "quota exceeded"), false),
-            (status(Code::Unavailable, ""), false),
-            (status(Code::Unauthenticated, ""), false),
-            (CallError::NoStatus, false),
-            (CallError::TimedOut(Duration::from_secs(1)), false),
-        ] {
-            assert_eq!(error.is_of_its_request(), goes_on, "{error:?}");
         }
     }
 

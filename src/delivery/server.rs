@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    client::{CallError, Client, ConnectError, Finding, Target},
+    client::{CallError, Client, ConnectError, StageOutcome, Target},
     contract::Contract,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Remote<'t> {
     pub(crate) target: &'t Target,
     pub(crate) contract: &'t Contract,
     /// Is told what each stage of the way comes to.
-    pub(crate) watch: &'t dyn Fn(Finding),
+    pub(crate) watch: &'t dyn Fn(StageOutcome),
 }
 
 impl Server for Remote<'_> {
@@ -46,7 +46,7 @@ impl Server for Remote<'_> {
 
 impl Exchange for Client {
     fn room(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> {
-        self.room()
+        self.reserve_stream()
     }
 
     fn exchange(

@@ -7,7 +7,7 @@ use tonic::Code;
 
 use super::{Failure, Kind, OTHER, TLS, UNREACHABLE};
 use crate::{
-    client::{CallError, Cause, ConnectError, Stage},
+    client::{CallError, ConnectError, ConnectErrorKind, Stage},
     delivery::Why,
     input::Position,
     record::MaskedToken,
@@ -28,8 +28,8 @@ impl Failure {
                 format!("{server} could not be reached{way}"),
             )
         };
-        match &error.cause {
-            Cause::TimedOut(limit) => unreachable()
+        match &error.kind {
+            ConnectErrorKind::TimedOut(limit) => unreachable()
                 .own_cause(format!(
                     "{} timed out after {}",
                     doing(error.stage),
@@ -43,59 +43,59 @@ impl Failure {
                         "the server takes connections but does not answer: check it; --connect-timeout waits longer"
                     }
                 }),
-            Cause::NoAddress => unreachable()
+            ConnectErrorKind::NoAddress => unreachable()
                 .own_cause("its name has no address")
                 .hint("check the name"),
-            Cause::Io(error_) if error.stage == Stage::Dns => unreachable()
+            ConnectErrorKind::Io(error_) if error.stage == Stage::Dns => unreachable()
                 .own_cause(format!("its name can't be looked up: {error_}"))
                 .hint("check the name and the resolver"),
-            Cause::Refused(failures) => {
+            ConnectErrorKind::AllAddressesFailed(failures) => {
                 let failures = failures.iter();
-                let causes = failures.map(|(address, error)| format!("{address}: {error}"));
+                let causes = failures.map(|one| format!("{}: {}", one.address, one.error));
                 causes.fold(unreachable(), Self::own_cause).hint("check that the server runs, and its address and port")
             }
-            Cause::Io(error_) => unreachable()
+            ConnectErrorKind::Io(error_) => unreachable()
                 .cause(format!("{} failed: {error_}", doing(error.stage)))
                 .hint("check that the server runs, and its address and port"),
-            Cause::Proxy(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => unreachable()
+            ConnectErrorKind::ProxyRefused(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => unreachable()
                 .cause("the proxy demands other credentials: HTTP status 407")
                 .hint("--proxy http://USER:PASSWORD@HOST:PORT"),
-            Cause::Proxy(status) => unreachable()
+            ConnectErrorKind::ProxyRefused(status) => unreachable()
                 .cause(format!("the proxy refused: HTTP status {status}"))
                 .hint("ask whoever runs the proxy whether it lets this server through; NO_PROXY goes without it"),
-            Cause::NoProxy => unreachable()
+            ConnectErrorKind::ProxyNotHttp => unreachable()
                 .cause("the proxy does not speak HTTP")
                 .hint("check the proxy's address: it must take HTTP CONNECT"),
-            Cause::Closed if error.stage == Stage::Proxy => unreachable()
+            ConnectErrorKind::Closed if error.stage == Stage::Proxy => unreachable()
                 .cause("the proxy closed the connection without an answer")
                 .hint("check the proxy's address, and that it takes HTTP CONNECT"),
-            Cause::Closed => unreachable()
+            ConnectErrorKind::Closed => unreachable()
                 .cause(format!(
                     "the server closed the connection {} {}",
                     if error.stage == Stage::Http2 { "while" } else { "during" },
                     doing(error.stage)
                 ))
                 .hint("check the server's log, and that the port is the one for gRPC"),
-            Cause::Tls(error) => Self::handshake(&server, error),
-            Cause::ClientCertificate => Self::new(
+            ConnectErrorKind::Tls(error) => Self::handshake(&server, error),
+            ConnectErrorKind::ClientCertificateRequested => Self::new(
                 Kind::Tls,
                 TLS,
                 format!("{server} asked for a client certificate and then hung up"),
             )
             .cause("it demands one, or does not trust the one it got")
             .hint("--cert PEM --key PEM with a certificate that the server trusts"),
-            Cause::WantsTls => Self::new(Kind::Tls, TLS, format!("{server} speaks TLS"))
+            ConnectErrorKind::ServerExpectsTls => Self::new(Kind::Tls, TLS, format!("{server} speaks TLS"))
                 .cause("it hung up on plaintext")
                 .hint("leave --plaintext out"),
-            Cause::Alpn(protocol) => Self::no_http2(&server, protocol.as_deref()),
-            Cause::NotHttp2(first) => not_http2(&server, first),
-            Cause::Garbled(error) => unreachable()
+            ConnectErrorKind::AlpnNotHttp2(protocol) => Self::no_http2(&server, protocol.as_deref()),
+            ConnectErrorKind::NotHttp2(first) => not_http2(&server, first),
+            ConnectErrorKind::ProtocolError(error) => unreachable()
                 .cause(format!("what the server sent is not HTTP/2: {error}"))
                 .hint("check the port, and what stands between here and the server"),
-            Cause::GoneAway(reason) => unreachable()
+            ConnectErrorKind::GoAway(reason) => unreachable()
                 .cause(format!("before it began, {}", ended(*reason)))
                 .hint("check the server's log, or run it again later"),
-            Cause::Http2(error) => unreachable()
+            ConnectErrorKind::Http2(error) => unreachable()
                 .cause(error.to_string())
                 .hint("check the server's log, and that the port is the one for gRPC"),
         }
@@ -109,7 +109,7 @@ impl Failure {
                 .own_cause(format!("no answer within {}", seconds(*limit)))
                 .hint("--timeout waits longer; a smaller --batch-records asks for less at once"),
             CallError::Status { code, message, .. } => status(server, *code, message),
-            CallError::Http(status) => failed(code_of_http(*status))
+            CallError::HttpStatus(status) => failed(code_of_http(*status))
                 .own_cause(format!("HTTP status {status} instead of a gRPC response"))
                 .hint("a proxy or another server may answer at this address"),
             CallError::NotGrpc { content_type } => failed(Code::Unknown)
@@ -117,24 +117,24 @@ impl Failure {
                     "an HTTP response of type {content_type} instead of a gRPC response"
                 ))
                 .hint("a proxy or another server may answer at this address"),
-            CallError::Malformed(reason) => failed(Code::Internal)
+            CallError::MalformedResponse(reason) => failed(Code::Internal)
                 .cause(format!("the response can't be decoded: {reason}"))
                 .hint("the server's contract may be another: --proto, --protoset or --reflection takes it"),
-            CallError::NoMessage => failed(Code::Unknown).own_cause("OK without a response message"),
-            CallError::NoStatus => failed(Code::Unknown).own_cause("the response has no grpc-status"),
-            CallError::UnknownStatus(found) => {
+            CallError::MissingMessage => failed(Code::Unknown).own_cause("OK without a response message"),
+            CallError::MissingStatus => failed(Code::Unknown).own_cause("the response has no grpc-status"),
+            CallError::InvalidStatus(found) => {
                 failed(Code::Unknown).cause(format!("the response's grpc-status is none: {found}"))
             }
-            CallError::Reset(reason) => failed(code_of_reset(*reason))
+            CallError::StreamReset(reason) => failed(code_of_reset(*reason))
                 .own_cause(format!(
                     "the server reset the request: {}",
                     reason.description()
                 ))
                 .hint("check the server's log, or run it again later"),
-            CallError::GoneAway(reason) => failed(Code::Unavailable)
+            CallError::GoAway(reason) => failed(Code::Unavailable)
                 .own_cause(ended(*reason))
                 .hint("check the server's log, or run it again later"),
-            CallError::Garbled(causes) => {
+            CallError::ProtocolError(causes) => {
                 let message = format!("{server}: the request failed");
                 let mut failure = Self::new(Kind::Unreachable, UNREACHABLE, message)
                     .cause("what the server sent is not HTTP/2");
@@ -148,11 +148,11 @@ impl Failure {
             )
             .hint("please report it with what stands above; the other requests went on"),
             CallError::NotSent {
-                announced: true, ..
+                has_goaway: true, ..
             } => failed(Code::Unavailable)
                 .own_cause(ended(h2::Reason::NO_ERROR))
                 .hint("check the server's log, or run it again later"),
-            CallError::NotSent { causes, .. } | CallError::Lost(causes) => {
+            CallError::NotSent { causes, .. } | CallError::ConnectionLost(causes) => {
                 let mut failure = failed(Code::Unavailable).cause("the connection was lost");
                 failure.causes.extend(causes.iter().cloned());
                 failure.hint("check the server's log; run it again: an update that did arrive does no harm twice")
@@ -213,7 +213,7 @@ impl Failure {
             Some((file, at)) => format!("{file}: {}: {token}: {why}", super::input::place(at)),
             None => format!("{token}: {why}"),
         });
-        if error.is_about_size() {
+        if error.is_message_too_large() {
             return failure
                 .hint("the server takes no message as large as that record: ask whoever runs it");
         }
@@ -224,21 +224,23 @@ impl Failure {
 /// How a call ended, in few words, none of them the server's.
 pub(crate) fn short(error: &CallError) -> String {
     match error {
-        CallError::Status { .. } if error.is_about_size() => "too large for the server".to_owned(),
+        CallError::Status { .. } if error.is_message_too_large() => {
+            "too large for the server".to_owned()
+        }
         CallError::Status { code, .. } => name(*code).to_owned(),
         CallError::TimedOut(_) => "no answer in time".to_owned(),
-        CallError::Http(status) => format!("HTTP status {status}"),
-        CallError::Reset(_) => "the server reset the request".to_owned(),
-        CallError::GoneAway(_) | CallError::NotSent { .. } | CallError::Lost(_) => {
+        CallError::HttpStatus(status) => format!("HTTP status {status}"),
+        CallError::StreamReset(_) => "the server reset the request".to_owned(),
+        CallError::GoAway(_) | CallError::NotSent { .. } | CallError::ConnectionLost(_) => {
             "the connection was lost".to_owned()
         }
         CallError::Panicked => "a defect of this program".to_owned(),
         CallError::NotGrpc { .. }
-        | CallError::Malformed(_)
-        | CallError::NoMessage
-        | CallError::NoStatus
-        | CallError::UnknownStatus(_)
-        | CallError::Garbled(_) => "no answer that can be understood".to_owned(),
+        | CallError::MalformedResponse(_)
+        | CallError::MissingMessage
+        | CallError::MissingStatus
+        | CallError::InvalidStatus(_)
+        | CallError::ProtocolError(_) => "no answer that can be understood".to_owned(),
     }
 }
 
@@ -385,9 +387,9 @@ mod tests {
     fn tokens_are_looked_for_where_others_are_quoted_and_only_there() {
         let in_own_words = [
             CallError::TimedOut(Duration::from_secs(1)),
-            CallError::Http(502),
-            CallError::Reset(h2::Reason::CANCEL),
-            CallError::GoneAway(h2::Reason::NO_ERROR),
+            CallError::HttpStatus(502),
+            CallError::StreamReset(h2::Reason::CANCEL),
+            CallError::GoAway(h2::Reason::NO_ERROR),
         ];
         for error in in_own_words {
             let failure = Failure::call("server", &error).after(3);
@@ -396,9 +398,9 @@ mod tests {
             assert_eq!(masked, failure);
         }
         for error in [
-            CallError::Lost(vec!["words".to_owned()]),
-            CallError::Malformed("words".to_owned()),
-            CallError::Garbled(vec!["words".to_owned()]),
+            CallError::ConnectionLost(vec!["words".to_owned()]),
+            CallError::MalformedResponse("words".to_owned()),
+            CallError::ProtocolError(vec!["words".to_owned()]),
         ] {
             let failure = Failure::call("server", &error).after(3);
             let failure = Failure::interrupted(Signal::Interrupt, 1, Some(failure));

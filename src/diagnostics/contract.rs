@@ -4,7 +4,7 @@ use tonic::Code;
 
 use super::{Failure, connection};
 use crate::{
-    client::{CallError, DescribeError},
+    client::{CallError, ReflectionError},
     contract::{Misfit, SchemaError},
     delivery::Undescribed,
 };
@@ -62,7 +62,7 @@ impl Failure {
             Undescribed::Call { error, tries } => (error, *tries),
         };
         match error {
-            DescribeError::Call(CallError::Status {
+            ReflectionError::Call(CallError::Status {
                 code: Code::Unimplemented,
                 ..
             }) => Self::rpc(
@@ -70,11 +70,11 @@ impl Failure {
                 format!("{server} has no server reflection"),
             )
             .hint(OTHER_WAYS),
-            DescribeError::Call(error @ CallError::TimedOut(_)) => Self::call(server, error)
+            ReflectionError::Call(error @ CallError::TimedOut(_)) => Self::call(server, error)
                 .after(tries)
                 .hint(format!("--timeout waits longer; or {OTHER_WAYS}")),
-            DescribeError::Call(error) => Self::call(server, error).after(tries),
-            DescribeError::Refused(code, message) => {
+            ReflectionError::Call(error) => Self::call(server, error).after(tries),
+            ReflectionError::Refused { code, message } => {
                 let code = match Code::from_i32(*code) {
                     Code::Ok => Code::Unknown,
                     code => code,
@@ -89,7 +89,7 @@ impl Failure {
                 .cause(message)
                 .hint(format!("check --method, or {OTHER_WAYS}"))
             }
-            DescribeError::Nonsense(what) => Self::rpc(
+            ReflectionError::InvalidAnswer(what) => Self::rpc(
                 Code::Internal,
                 format!("{server}: its reflection can't be understood"),
             )

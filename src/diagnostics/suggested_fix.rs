@@ -5,7 +5,7 @@ use tonic::Code;
 
 use super::tls::usable_name;
 use crate::{
-    client::{CallError, Cause, ConnectError, Stage},
+    client::{CallError, ConnectError, ConnectErrorKind, Stage},
     tls::{Reason, Refusal},
 };
 
@@ -27,12 +27,14 @@ pub(crate) enum SuggestedFix {
 impl SuggestedFix {
     /// What would let a connection come about.
     pub(crate) fn of_connect(error: &ConnectError) -> Option<Self> {
-        match &error.cause {
-            Cause::Tls(error) => Self::of_handshake(error),
-            Cause::ClientCertificate => Some(Self::ClientCertificate),
-            Cause::WantsTls => Some(Self::NoPlaintext),
+        match &error.kind {
+            ConnectErrorKind::Tls(error) => Self::of_handshake(error),
+            ConnectErrorKind::ClientCertificateRequested => Some(Self::ClientCertificate),
+            ConnectErrorKind::ServerExpectsTls => Some(Self::NoPlaintext),
             // A TLS record in answer to plaintext.
-            Cause::NotHttp2(first) if matches!(first.as_slice(), [0x15 | 0x16, 3, ..]) => {
+            ConnectErrorKind::NotHttp2(first)
+                if matches!(first.as_slice(), [0x15 | 0x16, 3, ..]) =>
+            {
                 (error.stage == Stage::Http2).then_some(Self::NoPlaintext)
             }
             _ => None,

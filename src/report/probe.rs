@@ -7,7 +7,7 @@ use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
-    client::{Finding, Session, Stage, Target},
+    client::{Stage, StageOutcome, Target, TlsSession},
     diagnostics::{Failure, date, escape},
     probe::{Answers, Certificate, End, Probe},
     tls::{Inspected, Proof},
@@ -192,56 +192,56 @@ fn stages(
     stages
 }
 
-fn stage_of(finding: &Finding) -> Stage {
+fn stage_of(finding: &StageOutcome) -> Stage {
     match finding {
-        Finding::Names(_) => Stage::Dns,
-        Finding::Tcp { .. } | Finding::Unix => Stage::Tcp,
-        Finding::Tunnel => Stage::Proxy,
-        Finding::Tls(_) => Stage::Tls,
-        Finding::Settings => Stage::Http2,
+        StageOutcome::Resolved(_) => Stage::Dns,
+        StageOutcome::TcpConnected { .. } | StageOutcome::UnixConnected => Stage::Tcp,
+        StageOutcome::ProxyConnected => Stage::Proxy,
+        StageOutcome::TlsEstablished(_) => Stage::Tls,
+        StageOutcome::SettingsReceived => Stage::Http2,
     }
 }
 
-fn detail(finding: &Finding, probe: &Probe, target: &Target) -> String {
+fn detail(finding: &StageOutcome, probe: &Probe, target: &Target) -> String {
     let way = way(finding, target);
     match finding {
-        Finding::Tls(_) => format!("{way}; {}", trust(probe)),
+        StageOutcome::TlsEstablished(_) => format!("{way}; {}", trust(probe)),
         _ => way,
     }
 }
 
 /// What a stage of the way to the server came to.
-pub(crate) fn way(finding: &Finding, target: &Target) -> String {
+pub(crate) fn way(finding: &StageOutcome, target: &Target) -> String {
     let host = match &target.proxy {
         Some(proxy) => &proxy.host,
         None => target.endpoint.host(),
     };
     match finding {
-        Finding::Names(_) if host.parse::<std::net::IpAddr>().is_ok() => {
+        StageOutcome::Resolved(_) if host.parse::<std::net::IpAddr>().is_ok() => {
             format!("{host} is an address")
         }
-        Finding::Names(addresses) => {
+        StageOutcome::Resolved(addresses) => {
             let addresses: Vec<_> = addresses.iter().map(|one| one.ip().to_string()).collect();
             format!("{host} is {}", addresses.join(", "))
         }
-        Finding::Tcp { address, failures } => {
+        StageOutcome::TcpConnected { address, failures } => {
             let mut text = format!("connected to {address}");
-            for (address, error) in failures {
-                let _ = write!(text, "; not to {address}: {error}");
+            for one in failures {
+                let _ = write!(text, "; not to {}: {}", one.address, one.error);
             }
             text
         }
-        Finding::Unix => format!("connected to {}", target.endpoint),
-        Finding::Tunnel => match &target.proxy {
+        StageOutcome::UnixConnected => format!("connected to {}", target.endpoint),
+        StageOutcome::ProxyConnected => match &target.proxy {
             Some(proxy) => format!("{proxy} leads to {}", target.endpoint),
             None => String::new(),
         },
-        Finding::Tls(Session {
+        StageOutcome::TlsEstablished(TlsSession {
             version,
             cipher_suite,
             key_exchange,
         }) => format!("{version}, {cipher_suite}, {key_exchange}, ALPN h2"),
-        Finding::Settings => "the server speaks HTTP/2".to_owned(),
+        StageOutcome::SettingsReceived => "the server speaks HTTP/2".to_owned(),
     }
 }
 

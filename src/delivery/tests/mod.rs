@@ -10,15 +10,15 @@ use tonic::Code;
 use self::script::{Log, Reply, Script, advised, policy, push, push_quietly, refused, status};
 use super::*;
 use crate::{
-    client::{Advice, Cause},
+    client::{ConnectErrorKind, RetryAdvice},
     signals::Signal,
 };
 
 #[tokio::test(start_paused = true)]
 async fn one_request_is_tried_again_when_and_as_often_as_it_is_worth() {
     let unavailable = || Reply::Fails(status(Code::Unavailable));
-    let lost = || Reply::Fails(CallError::Lost(Vec::new()));
-    let reset = |reason| Reply::Fails(CallError::Reset(reason));
+    let lost = || Reply::Fails(CallError::ConnectionLost(Vec::new()));
+    let reset = |reason| Reply::Fails(CallError::StreamReset(reason));
     let pushback = |advice| Reply::Fails(advised(Code::Unavailable, advice));
     let ok = || Reply::Code(0);
     let refused = h2::Reason::REFUSED_STREAM;
@@ -39,19 +39,22 @@ async fn one_request_is_tried_again_when_and_as_often_as_it_is_worth() {
         ("lost connections", vec![lost()], false, vec![0, 100, 300]),
         (
             "the server's own time",
-            vec![pushback(Advice::After(Duration::from_millis(1500))), ok()],
+            vec![
+                pushback(RetryAdvice::After(Duration::from_millis(1500))),
+                ok(),
+            ],
             true,
             vec![0, 1500],
         ),
         (
             "at once, as the server says",
-            vec![pushback(Advice::After(Duration::ZERO)), ok()],
+            vec![pushback(RetryAdvice::After(Duration::ZERO)), ok()],
             true,
             vec![0, 0],
         ),
         (
             "never, as the server says",
-            vec![pushback(Advice::Never), ok()],
+            vec![pushback(RetryAdvice::Never), ok()],
             false,
             vec![0],
         ),
@@ -81,7 +84,7 @@ async fn one_request_is_tried_again_when_and_as_often_as_it_is_worth() {
         ),
         (
             "what can't be understood",
-            vec![Reply::Fails(CallError::NoStatus), ok()],
+            vec![Reply::Fails(CallError::MissingStatus), ok()],
             false,
             vec![0],
         ),
@@ -132,13 +135,14 @@ async fn a_connection_has_tries_of_its_own() {
     assert!(matches!(delivery.end, Some(End::Connect { tries: 3, .. })));
 
     // What no time mends.
-    let script = Script::new([Reply::Code(0)]).connecting([Err(Cause::Alpn(None))]);
+    let script =
+        Script::new([Reply::Code(0)]).connecting([Err(ConnectErrorKind::AlpnNotHttp2(None))]);
     let delivery = push_quietly(&script, &policy(), (1, 1)).await;
     assert!(matches!(delivery.end, Some(End::Connect { tries: 1, .. })));
 
     // A lost one is made anew; one that is not lost is used on.
     let script = Script::new([
-        Reply::Fails(CallError::Lost(Vec::new())),
+        Reply::Fails(CallError::ConnectionLost(Vec::new())),
         Reply::Fails(status(Code::Unavailable)),
         Reply::Fails(not_sent(true)),
         Reply::Code(0),
@@ -150,24 +154,24 @@ async fn a_connection_has_tries_of_its_own() {
     assert_eq!((delivery.acknowledged, delivery.sent), (1, 3));
 
     // One that ends before a request is sent on it is free where the server said so, and else not.
-    for (announced, dials) in [(true, [0, 0, 0]), (false, [0, 100, 300])] {
-        let lost = || Reply::Fails(not_sent(announced));
+    for (has_goaway, dials) in [(true, [0, 0, 0]), (false, [0, 100, 300])] {
+        let lost = || Reply::Fails(not_sent(has_goaway));
         let script = Script::new([lost(), lost(), Reply::Code(0)]);
         let delivery = push_quietly(&script, &policy(), (1, 1)).await;
         assert_eq!(script.dials(), dials);
         assert_eq!((delivery.acknowledged, delivery.sent), (1, 1));
         assert_eq!(delivery.retried, 0);
     }
-    let leaving = || Err(Cause::GoneAway(h2::Reason::NO_ERROR));
+    let leaving = || Err(ConnectErrorKind::GoAway(h2::Reason::NO_ERROR));
     let script = Script::new([Reply::Code(0)]).connecting([leaving(), leaving()]);
     let delivery = push_quietly(&script, &policy(), (1, 1)).await;
     assert_eq!((script.dials(), delivery.acknowledged), (vec![0, 0, 0], 1));
 }
 
-fn not_sent(announced: bool) -> CallError {
+fn not_sent(has_goaway: bool) -> CallError {
     CallError::NotSent {
         causes: Vec::new(),
-        announced,
+        has_goaway,
     }
 }
 

@@ -12,7 +12,7 @@ use tonic::Code;
 use super::super::*;
 use crate::{
     batch::Limits,
-    client::{Advice, Cause, ConnectError, Stage},
+    client::{ConnectError, ConnectErrorKind, RetryAdvice, Stage},
     endpoint::Endpoint,
     input::{Options, Origin, Rules, Validated, validate},
 };
@@ -41,7 +41,7 @@ pub(super) struct Seen {
 
 /// A server that does as it is told; the last it is told goes for all that follows.
 pub(super) struct Script {
-    connects: Mutex<VecDeque<Result<(), Cause>>>,
+    connects: Mutex<VecDeque<Result<(), ConnectErrorKind>>>,
     replies: Arc<Mutex<VecDeque<Reply>>>,
     pub(super) started: Instant,
     dials: Arc<Mutex<Vec<Duration>>>,
@@ -66,7 +66,10 @@ impl Script {
         }
     }
 
-    pub(super) fn connecting(self, results: impl Into<VecDeque<Result<(), Cause>>>) -> Self {
+    pub(super) fn connecting(
+        self,
+        results: impl Into<VecDeque<Result<(), ConnectErrorKind>>>,
+    ) -> Self {
         *self.connects.lock().expect("unbroken") = results.into();
         self
     }
@@ -97,11 +100,11 @@ impl Server for Script {
         };
         let result = self.connects.lock().expect("unbroken").pop_front();
         match result {
-            Some(Err(cause)) => Err(ConnectError {
+            Some(Err(kind)) => Err(ConnectError {
                 endpoint: Endpoint::parse("localhost:1").expect("an address"),
                 proxy: None,
                 stage: Stage::Tcp,
-                cause,
+                kind,
             }),
             Some(Ok(())) | None => Ok(Wire {
                 number,
@@ -163,10 +166,10 @@ impl Reply {
 }
 
 pub(super) fn status(code: Code) -> CallError {
-    advised(code, Advice::None)
+    advised(code, RetryAdvice::Unspecified)
 }
 
-pub(super) fn advised(code: Code, advice: Advice) -> CallError {
+pub(super) fn advised(code: Code, advice: RetryAdvice) -> CallError {
     CallError::Status {
         code,
         message: String::new(),
@@ -178,12 +181,12 @@ pub(super) fn too_large() -> CallError {
     CallError::Status {
         code: Code::ResourceExhausted,
         message: "received message larger than max".to_owned(),
-        advice: Advice::None,
+        advice: RetryAdvice::Unspecified,
     }
 }
 
-pub(super) fn refused() -> Cause {
-    Cause::Refused(Vec::new())
+pub(super) fn refused() -> ConnectErrorKind {
+    ConnectErrorKind::AllAddressesFailed(Vec::new())
 }
 
 /// Writes down what it is told of.
