@@ -29,7 +29,7 @@ impl Batch {
         if first == 0 {
             return None;
         }
-        let records = contract.split(&self.message);
+        let records = contract.split_records(&self.message);
         let count = usize::try_from(first).ok()?;
         let length: usize = records.take(count).map(|record| record.len()).sum();
         let part = |message, records| Self { message, records };
@@ -82,7 +82,7 @@ impl<'a> Batches<'a> {
                 encoded,
                 ..
             } = self;
-            let more = records.next(|record| contract.append(record, encoded))?;
+            let more = records.next(|record| contract.append_record(record, encoded))?;
             if more.is_none() {
                 self.finished = true;
                 return Ok((self.count > 0).then(|| self.take(before, 0)));

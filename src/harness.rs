@@ -82,7 +82,7 @@ pub fn encode(tokens: &[String]) -> Result<usize, String> {
             token: token.map_err(|error| format!("{error:?}"))?,
             expires: ExpireTime::EPOCH,
         };
-        contract.append(&record, &mut request);
+        contract.append_record(&record, &mut request);
     }
     Ok(request.len())
 }

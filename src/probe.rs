@@ -12,7 +12,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::{
     client::{CallError, Client, ConnectError, StageOutcome, Target},
     contract::Contract,
-    tls::{self, Inspected, Proof},
+    tls::{self, CertificateInfo, TrustBasis},
 };
 
 /// What was found on the way.
@@ -23,7 +23,7 @@ pub(crate) struct Probe {
     /// The server's certificate and those behind it.
     pub(crate) chain: Vec<Certificate>,
     /// Why the certificate is trusted, if it is.
-    pub(crate) proof: Option<Proof>,
+    pub(crate) proof: Option<TrustBasis>,
     /// Whether the server asked for a client certificate.
     pub(crate) asked_for_certificate: bool,
     pub(crate) end: End,
@@ -42,7 +42,7 @@ pub(crate) struct Passed {
 #[derive(Debug)]
 pub(crate) struct Certificate {
     /// What it says, where it can be read.
-    pub(crate) inspected: Result<Inspected, String>,
+    pub(crate) inspected: Result<CertificateInfo, String>,
     /// Of its DER, in hexadecimal.
     pub(crate) sha256: String,
 }
@@ -86,16 +86,16 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> Probe {
         Ok(client) => call(&client).await,
     };
     let took = lap();
-    let presented = target.tls.as_ref().map(tls::ClientTls::presented);
+    let presented = target.tls.as_ref().map(tls::ClientTls::presented_chain);
     let presented = presented.unwrap_or_default();
     Probe {
         stages: passed.take(),
-        chain: presented.chain.iter().map(certificate).collect(),
-        proof: presented.proof,
+        chain: presented.certificates.iter().map(certificate).collect(),
+        proof: presented.trust,
         asked_for_certificate: target
             .tls
             .as_ref()
-            .is_some_and(tls::ClientTls::client_certificate_was_asked_for),
+            .is_some_and(tls::ClientTls::is_client_certificate_requested),
         end,
         took,
     }
@@ -113,14 +113,14 @@ async fn call(client: &Client) -> End {
 
 fn certificate(der: &rustls::pki_types::CertificateDer<'static>) -> Certificate {
     Certificate {
-        inspected: tls::inspect(der),
+        inspected: CertificateInfo::from_der(der),
         sha256: tls::fingerprint(der),
     }
 }
 
 impl Probe {
     /// The server's own certificate, where it can be read.
-    pub(crate) fn certificate(&self) -> Option<&Inspected> {
+    pub(crate) fn certificate(&self) -> Option<&CertificateInfo> {
         self.chain.first()?.inspected.as_ref().ok()
     }
 }

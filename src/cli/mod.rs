@@ -21,7 +21,7 @@ use crate::{
     delivery::Policy,
     diagnostics::Failure,
     input::{FieldRef, InputFormat, OnDuplicate, Options, Origin},
-    receiver::Behaviour,
+    receiver::Behavior,
     record::{TimeRules, TimeUnit, TokenEncoding},
     terminal::Terminal,
 };
@@ -317,7 +317,7 @@ fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
             _ => serve::Dump::File(file),
         }),
         token_encoding: args.token_encoding.encoding(),
-        behaviour: Behaviour {
+        behavior: Behavior {
             code: args.code,
             fail_first: args.fail_first,
             delay: args.delay,

@@ -19,7 +19,7 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 
 use super::error::{CallError, RetryAdvice};
-use crate::{contract::Malformed, metadata::Metadata};
+use crate::{contract::MalformedResponse, metadata::Metadata};
 
 /// What a server sent in one call.
 #[derive(Debug, Default)]
@@ -149,7 +149,7 @@ impl Seen {
         if let Some(error) = parts.not_grpc() {
             return error;
         }
-        if let Some(malformed) = find::<Malformed>(status.source()) {
+        if let Some(malformed) = find::<MalformedResponse>(status.source()) {
             return CallError::MalformedResponse(malformed.0.clone());
         }
         let no_status = parts.grpc_status.is_empty();

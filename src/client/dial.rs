@@ -210,7 +210,7 @@ pub(super) async fn dial(
         watch,
     };
     if let Some(tls) = &target.tls {
-        tls.begin();
+        tls.start_handshake();
     }
     let started = Instant::now();
     let limit = target.connect_timeout;
@@ -244,7 +244,7 @@ pub(super) async fn dial(
 /// Whether the server answers in TLS. Many hang up on plaintext without a word.
 async fn speaks_tls(target: &Target) -> bool {
     let name = tls::PeerName::new(target.endpoint.host());
-    let Ok(tls) = tls::client(tls::Trust::Unverified, None, name) else {
+    let Ok(tls) = ClientTls::new(tls::TrustPolicy::Unverified, None, name) else {
         return false;
     };
     let silent = Progress {
@@ -267,7 +267,7 @@ fn asked_for_certificate(target: &Target) -> bool {
     target
         .tls
         .as_ref()
-        .is_some_and(ClientTls::client_certificate_was_asked_for)
+        .is_some_and(ClientTls::is_client_certificate_requested)
 }
 
 /// A stream of bytes, whatever carries it.

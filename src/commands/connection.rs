@@ -16,7 +16,7 @@ use crate::{
     metadata::Metadata,
     proxy::{Proxies, Proxy},
     terminal::Terminal,
-    tls::{self, ClientTls, Identity, PeerName, Trust},
+    tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
 };
 
 /// How to reach the server, as it was asked for.
@@ -176,16 +176,16 @@ impl Connection {
             return Ok(None);
         };
         // Files that are named are read even when nothing is verified: a wrong one is an error.
-        let given = tls::read_anchors(anchors).map_err(Failure::tls_setup)?;
+        let given = tls::read_trusted_certificates(anchors).map_err(Failure::tls_setup)?;
         let trust = if *insecure {
             Terminal::security_warning(
                 "--insecure: the server is not verified, anyone can pose as it",
             );
-            Trust::Unverified
+            TrustPolicy::Unverified
         } else if given.is_empty() {
-            Trust::System
+            TrustPolicy::System
         } else {
-            Trust::Given(given)
+            TrustPolicy::Certificates(given)
         };
         let identity = match identity {
             Some((certificate, key)) => {
@@ -196,7 +196,7 @@ impl Connection {
         let name = self.server_name.as_deref();
         let name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()))
             .allowing_common_name(*allow_common_name);
-        tls::client(trust, identity, name)
+        ClientTls::new(trust, identity, name)
             .map(Some)
             .map_err(Failure::tls_setup)
     }

@@ -77,21 +77,24 @@ impl ContractPlan {
             }
             (Schema::Proto { file, import_paths }, _) => {
                 check(file, import_paths)?;
-                let pool = contract::compiled(file, import_paths);
+                let pool = contract::compile_proto(file, import_paths);
                 (file.display().to_string(), pool)
             }
             (Schema::Set(file), _) => {
                 let set = read(file).map_err(|error| Failure::configuration(file, &error))?;
-                (file.display().to_string(), contract::decoded(&set))
+                (
+                    file.display().to_string(),
+                    contract::decode_descriptor_set(&set),
+                )
             }
             (Schema::Reflection, Some(asking)) => {
                 let files = asking.ask(method)?;
                 let origin = format!("the reflection of {}", asking.target.endpoint);
-                (origin, contract::linked(files))
+                (origin, contract::link_files(files))
             }
         };
         let contract = pool
-            .and_then(|pool| contract::contract(&pool, method))
+            .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
                 let failure = Failure::schema(&origin, error);
                 match asking {

@@ -51,7 +51,7 @@ pub(super) fn read(
         request,
         read_limits: ReadLimits {
             deadline,
-            stop: Some(signals.stop()),
+            stop: Some(signals.wake_stream()),
         },
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
@@ -59,7 +59,7 @@ pub(super) fn read(
         terminal.detail(1, || report::form(name, form));
     }
     summary.input(&validated);
-    if let Some(signal) = signals.arrived() {
+    if let Some(signal) = signals.received() {
         return Err(Failure::stopped(signal));
     }
     for warning in warnings(&validated) {

@@ -136,7 +136,7 @@ fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Ve
 
 /// Changes flags until what the server presented is trusted; `None` where they don't help.
 fn mended(given: &Connection, first: SuggestedFix, tls: Option<&ClientTls>) -> Option<Connection> {
-    let presented = tls.map(ClientTls::presented).unwrap_or_default();
+    let presented = tls.map(ClientTls::presented_chain).unwrap_or_default();
     let mut connection = given.clone();
     let mut mend = first;
     loop {
@@ -151,7 +151,7 @@ fn mended(given: &Connection, first: SuggestedFix, tls: Option<&ClientTls>) -> O
         if mended == connection {
             return None;
         }
-        match mended.tls().ok()??.would_trust(&presented) {
+        match mended.tls().ok()??.verify_chain(&presented) {
             Ok(()) => return Some(mended),
             Err(error) => mend = SuggestedFix::of_handshake(&error)?,
         }

@@ -12,8 +12,8 @@ use crate::{
     endpoint::Endpoint,
     input::Validated,
     metadata::Metadata,
-    receiver::{self, Behaviour, Listener, Store},
-    tls::{self, ClientTls, Identity, PeerName, Trust},
+    receiver::{self, Behavior, Listener, Store},
+    tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
 };
 
 /// A running receiver; it ends with the value.
@@ -29,7 +29,7 @@ pub(super) struct Rehearsal {
 const NAME: &str = "localhost";
 
 /// A good server. How large a request may be is a matter between `--batch-bytes` and the real one.
-const BEHAVIOUR: Behaviour = Behaviour {
+const BEHAVIOR: Behavior = Behavior {
     code: 0,
     fail_first: 0,
     delay: Duration::ZERO,
@@ -41,8 +41,9 @@ impl Rehearsal {
     pub(super) fn start() -> Result<Self, Failure> {
         let failed = |error| Failure::internal("the rehearsal's receiver can't start", &error);
         let identity = Identity::self_signed().map_err(Failure::tls_setup)?;
-        let trust = Trust::Given(identity.anchors());
-        let client = tls::client(trust, None, PeerName::new(NAME)).map_err(Failure::tls_setup)?;
+        let trust = TrustPolicy::Certificates(identity.certificates());
+        let client =
+            ClientTls::new(trust, None, PeerName::new(NAME)).map_err(Failure::tls_setup)?;
         let tls = tls::server_config(identity, None).map_err(Failure::tls_setup)?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -60,7 +61,7 @@ impl Rehearsal {
                 let end = async { stopped.await.unwrap_or(()) };
                 let listener = Listener::Tcp(listener);
                 // If it could not serve, the push that it is for says so.
-                let _ = runtime.block_on(receiver::run(listener, Some(tls), store, BEHAVIOUR, end));
+                let _ = runtime.block_on(receiver::run(listener, Some(tls), store, BEHAVIOR, end));
             }
         });
         Ok(Self {
@@ -101,7 +102,7 @@ impl Rehearsal {
         let (mut expected, mut differing) = (0, 0);
         loop {
             let same = records.next(|record| {
-                let time = self.store.time_of(record.token.as_bytes());
+                let time = self.store.expire_time_of(record.token.as_bytes());
                 time.map(|time| time == Some(record.expires.as_unix()))
             });
             match same.map_err(|problem| Failure::changed(&problem))? {

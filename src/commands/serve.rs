@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     diagnostics::Failure,
-    receiver::{self, Behaviour, Listener, Store, Totals},
+    receiver::{self, Behavior, Listener, Store, Totals},
     record::TokenEncoding,
     signals::Signals,
     terminal::Terminal,
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) dump: Option<Dump>,
     /// How the dump writes tokens.
     pub(crate) token_encoding: TokenEncoding,
-    pub(crate) behaviour: Behaviour,
+    pub(crate) behavior: Behavior,
     pub(crate) terminal: Terminal,
 }
 
@@ -105,7 +105,7 @@ async fn listen(
     let shutdown = async {
         signals.wait().await;
     };
-    let totals = receiver::run(listener, tls, store, plan.behaviour, shutdown).await;
+    let totals = receiver::run(listener, tls, store, plan.behavior, shutdown).await;
     if let Listen::Unix(path) = &plan.listen {
         // Somebody may have tidied it up already.
         let _ = fs::remove_file(path);
@@ -153,9 +153,9 @@ fn security(security: &Security) -> Result<Option<Arc<ServerConfig>>, Failure> {
         None => Identity::self_signed(),
     };
     let identity = identity.map_err(Failure::tls_setup)?;
-    let pem = identity.pem();
+    let pem = identity.chain_pem();
     let client_anchors = match client_ca {
-        Some(file) => Some(tls::read_anchors(&[file]).map_err(Failure::tls_setup)?),
+        Some(file) => Some(tls::read_trusted_certificates(&[file]).map_err(Failure::tls_setup)?),
         None => None,
     };
     let config = tls::server_config(identity, client_anchors).map_err(Failure::tls_setup)?;

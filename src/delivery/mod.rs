@@ -99,7 +99,7 @@ pub(crate) async fn deliver(
     push.run(batches, signals).await;
     push.tell_the_rest(batches).await;
     let mut delivery = push.delivery.into_inner();
-    delivery.signal = signals.arrived();
+    delivery.signal = signals.received();
     delivery
 }
 

@@ -5,7 +5,7 @@ use tonic::Code;
 use super::{Failure, connection};
 use crate::{
     client::{CallError, ReflectionError},
-    contract::{Misfit, SchemaError},
+    contract::{MethodProblem, SchemaError},
     delivery::Undescribed,
 };
 
@@ -19,18 +19,18 @@ impl Failure {
     /// What describes the server's contract, `origin`, does not do.
     pub(crate) fn schema(origin: &str, error: SchemaError) -> Self {
         match error {
-            SchemaError::Proto(words) => Self::usage(format!("{origin} can't be compiled"))
+            SchemaError::InvalidProto(words) => Self::usage(format!("{origin} can't be compiled"))
                 .cause(words)
                 .hint("--import-path DIR says where its imports are; --protoset takes what protoc --include_imports --descriptor_set_out=FILE writes"),
-            SchemaError::Descriptors(words) => Self::usage(format!("{origin} is no whole set of descriptors"))
+            SchemaError::InvalidDescriptors(words) => Self::usage(format!("{origin} is no whole set of descriptors"))
                 .cause(words)
                 .hint("protoc --include_imports --descriptor_set_out=FILE writes one"),
-            SchemaError::Syntax { file, syntax } => {
+            SchemaError::UnsupportedSyntax { file, syntax } => {
                 Self::usage(format!("{origin} can't be understood"))
                     .cause(format!("{file} is written in {syntax}: proto2 and proto3 are known"))
                     .hint("describe what a push needs in proto3 and name it with --proto FILE")
             }
-            SchemaError::NoMethod { wanted, found } => {
+            SchemaError::MethodNotFound { wanted, found } => {
                 let cause = if found.is_empty() {
                     "it declares no method at all".to_owned()
                 } else {
@@ -40,17 +40,17 @@ impl Failure {
                     .cause(cause)
                     .hint(METHOD)
             }
-            SchemaError::Methods(found) => {
+            SchemaError::AmbiguousMethod(found) => {
                 Self::usage(format!("{origin} has more than one method that it might be"))
                     .cause(format!("they are {}", list(&found)))
                     .hint(METHOD)
             }
-            SchemaError::Misfit {
+            SchemaError::UnsuitableMethod {
                 method,
                 message,
-                what,
+                problem,
             } => Self::usage(format!("{origin} has a call that records don't fit into"))
-                .cause(format!("{method}: {}", misfit(&message, what)))
+                .cause(format!("{method}: {}", method_problem(&message, problem)))
                 .hint(METHOD),
         }
     }
@@ -99,31 +99,31 @@ impl Failure {
     }
 }
 
-fn misfit(message: &str, what: Misfit) -> String {
-    match what {
-        Misfit::Streams => {
+fn method_problem(message: &str, problem: MethodProblem) -> String {
+    match problem {
+        MethodProblem::Streaming => {
             "it streams: a call with one request and one response is wanted".to_owned()
         }
-        Misfit::List(fields) => format!(
+        MethodProblem::NoRecordsField(fields) => format!(
             "{message} has no list of messages, or no single one, that can be the records: {}",
             list(&fields)
         ),
-        Misfit::Token(fields) => format!(
+        MethodProblem::NoTokenField(fields) => format!(
             "{message} has no bytes or string, or no single one, that can be the device token: {}",
             list(&fields)
         ),
-        Misfit::Time(fields) => format!(
+        MethodProblem::NoTimeField(fields) => format!(
             "{message} has no integer, in seconds, or google.protobuf.Timestamp, or no single one, that can be the expire time: {}",
             list(&fields)
         ),
-        Misfit::Oneof(name) => {
+        MethodProblem::SharedOneof(name) => {
             format!("{message} holds either a token or an expire time, in the oneof {name}")
         }
-        Misfit::Code(fields) => format!(
+        MethodProblem::NoCodeField(fields) => format!(
             "{message} is not empty and has no integer or enum, outside of a oneof, or no single one, whose name ends in code: {}",
             list(&fields)
         ),
-        Misfit::Required(field) => {
+        MethodProblem::UnknownRequiredField(field) => {
             format!("{message} requires the field {field}, of which records say nothing")
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Failure, INPUT, Kind, count, date};
 use crate::{
-    contract::Unfit,
+    contract::EncodeError,
     input::{
         Class, Counts, Excerpt, Field, JsonKind, Lookalike, MAX_RECORD_BYTES, Position, Problem,
         ProblemKind, Validated,
@@ -276,10 +276,10 @@ fn what(kind: &ProblemKind) -> String {
         ProblemKind::TooLarge { bytes, limit } => {
             format!("the record takes {bytes} bytes of a request, --batch-bytes allows {limit}")
         }
-        ProblemKind::Unfit(Unfit::NotText) => {
+        ProblemKind::Unfit(EncodeError::TokenNotUtf8) => {
             plain("the token is not UTF-8, and the server's contract has a string for it")
         }
-        ProblemKind::Unfit(Unfit::TooLate(latest)) => format!(
+        ProblemKind::Unfit(EncodeError::ExpireTimeTooLate(latest)) => format!(
             "the expire time is later than {}, the last one that the type in the server's contract holds",
             date(i64::from(latest.as_unix()))
         ),

@@ -6,7 +6,7 @@ use tonic::Code;
 use super::tls::usable_name;
 use crate::{
     client::{CallError, ConnectError, ConnectErrorKind, Stage},
-    tls::{Reason, Refusal},
+    tls::{Refusal, RefusalReason},
 };
 
 /// A change of flags.
@@ -65,14 +65,14 @@ impl SuggestedFix {
     fn of_refusal(refusal: &Refusal) -> Option<Self> {
         let certificate = refusal.certificate.as_ref()?;
         match refusal.reason {
-            Reason::WrongName => usable_name(certificate)
+            RefusalReason::NameMismatch => usable_name(certificate)
                 .filter(|name| !name.contains('*'))
                 .map(|name| Self::ServerName(name.to_owned())),
-            Reason::CommonNameOnly => Some(Self::AllowCommonName),
-            Reason::NotTheGivenOne
-            | Reason::BadSignature
-            | Reason::UnknownIssuer { .. }
-            | Reason::AuthorityAsServer => Some(Self::TrustAnchor),
+            RefusalReason::CommonNameOnly => Some(Self::AllowCommonName),
+            RefusalReason::SelfSignedNotPinned
+            | RefusalReason::BadSignature
+            | RefusalReason::UnknownIssuer { .. }
+            | RefusalReason::CaUsedAsEndEntity => Some(Self::TrustAnchor),
             _ => None,
         }
     }

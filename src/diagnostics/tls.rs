@@ -3,14 +3,17 @@
 use rustls::{AlertDescription, Error, PeerIncompatible};
 
 use super::{Failure, Kind, OTHER, TLS, date};
-use crate::tls::{Expected, Inspected, Name, PemError, PemProblem, Reason, Refusal, TlsError};
+use crate::tls::{
+    CertificateInfo, DistinguishedName, PemError, PemKind, PemProblem, Refusal, RefusalReason,
+    TlsError,
+};
 
 impl Failure {
     /// There can be no TLS configuration.
     pub(crate) fn tls_setup(error: TlsError) -> Self {
         match error {
             TlsError::Pem(error) => pem(&error),
-            TlsError::NoSystemTrust { causes } => {
+            TlsError::NoSystemTrustStore { causes } => {
                 let mut failure = Self::usage(
                     "the operating system has no trust store that can be read",
                 )
@@ -18,15 +21,15 @@ impl Failure {
                 failure.causes = causes;
                 failure
             }
-            TlsError::Identity(error) => {
+            TlsError::InvalidIdentity(error) => {
                 Self::usage("the certificate and the key can't be used together")
                     .cause(error.to_string())
                     .hint("--cert and --key must belong to each other")
             }
-            TlsError::Anchors(reason) => {
+            TlsError::InvalidTrustRoot(reason) => {
                 Self::usage("a certificate can't be a trust anchor").cause(reason)
             }
-            TlsError::SelfSigned(reason) => {
+            TlsError::CertificateGeneration(reason) => {
                 Self::new(Kind::Internal, OTHER, "a certificate could not be made").cause(reason)
             }
             TlsError::Unsupported(error) => {
@@ -121,9 +124,9 @@ fn refusal(error: &Error) -> Option<&Refusal> {
 fn refused(server: &str, refusal: &Refusal) -> Failure {
     let Refusal {
         reason,
-        name,
+        server_name,
         certificate,
-        anchors,
+        trusted_subjects,
     } = refusal;
     let failure = Failure::new(
         Kind::Tls,
@@ -132,142 +135,158 @@ fn refused(server: &str, refusal: &Refusal) -> Failure {
     );
     let Some(certificate) = certificate else {
         let reason = match reason {
-            Reason::Unreadable(reason) => reason.as_str(),
+            RefusalReason::Unreadable(reason) => reason.as_str(),
             _ => "",
         };
         return failure.cause(format!("it can't be read: {reason}"));
     };
-    let failure = failure.cause(why(reason, name, certificate)).cause(format!(
-        "it is the certificate {}, issued by {}, for {}",
-        subject(&certificate.subject),
-        subject(&certificate.issuer),
-        names(certificate)
-    ));
-    match hint(reason, certificate, anchors) {
+    let failure = failure
+        .cause(why(reason, server_name, certificate))
+        .cause(format!(
+            "it is the certificate {}, issued by {}, for {}",
+            subject(&certificate.subject),
+            subject(&certificate.issuer),
+            names(certificate)
+        ));
+    match hint(reason, certificate, trusted_subjects) {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
 }
 
-fn why(reason: &Reason, name: &str, certificate: &Inspected) -> String {
+fn why(reason: &RefusalReason, name: &str, certificate: &CertificateInfo) -> String {
     match reason {
-        Reason::Unreadable(reason) => format!("it can't be read: {reason}"),
-        Reason::Expired { now } => format!(
+        RefusalReason::Unreadable(reason) => format!("it can't be read: {reason}"),
+        RefusalReason::Expired { now } => format!(
             "it expired: valid from {} to {}, now it is {}",
             date(certificate.not_before),
             date(certificate.not_after),
             date(*now)
         ),
-        Reason::NotYetValid { now } => format!(
+        RefusalReason::NotYetValid { now } => format!(
             "it is not valid yet: valid from {} to {}, now it is {}",
             date(certificate.not_before),
             date(certificate.not_after),
             date(*now)
         ),
-        Reason::WrongName => format!("it is not for {name}, but for {}", names(certificate)),
-        Reason::CommonNameOnly => format!(
+        RefusalReason::NameMismatch => {
+            format!("it is not for {name}, but for {}", names(certificate))
+        }
+        RefusalReason::CommonNameOnly => format!(
             "its common name is {name}, but it has no subject alternative name, which decides"
         ),
-        Reason::NoName => "it has no name to compare".to_owned(),
-        Reason::Purpose => "its key may not be used to serve TLS".to_owned(),
-        Reason::Version1 => "it is of X.509 version 1, and the server speaks TLS 1.2".to_owned(),
-        Reason::Version1Issued => {
+        RefusalReason::NoName => "it has no name to compare".to_owned(),
+        RefusalReason::InvalidPurpose => "its key may not be used to serve TLS".to_owned(),
+        RefusalReason::X509V1OnTls12 => {
+            "it is of X.509 version 1, and the server speaks TLS 1.2".to_owned()
+        }
+        RefusalReason::X509V1NotPinned => {
             "it is of X.509 version 1, which serves TLS only where it is itself trusted".to_owned()
         }
-        Reason::NotTheGivenOne => {
+        RefusalReason::SelfSignedNotPinned => {
             "it is self-signed, and another one than the certificate given".to_owned()
         }
-        Reason::BadSignature => {
+        RefusalReason::BadSignature => {
             "its signature is not by the authority that is trusted: same name, another key"
                 .to_owned()
         }
-        Reason::UnknownIssuer { missing } => format!(
+        RefusalReason::UnknownIssuer { missing } => format!(
             "nothing that is trusted leads to it: the certificate of {} is missing",
             subject(missing)
         ),
-        Reason::AnchorDates(issuer) => format!(
+        RefusalReason::IssuerOutsideValidity(issuer) => format!(
             "its authority {} is valid only from {} to {}",
             subject(&issuer.subject),
             date(issuer.not_before),
             date(issuer.not_after)
         ),
-        Reason::AuthorityAsServer => {
+        RefusalReason::CaUsedAsEndEntity => {
             "it is an authority's (CA:TRUE), which serves TLS only where it is itself trusted"
                 .to_owned()
         }
-        Reason::WeakSignature => "it is signed over SHA-1 or MD5, which can be forged".to_owned(),
-        Reason::WeakKey { bits } => format!("its RSA key has {bits} bits, which can be broken"),
-        Reason::WeakIssuerSignature { issuer } => format!(
+        RefusalReason::WeakSignature => {
+            "it is signed over SHA-1 or MD5, which can be forged".to_owned()
+        }
+        RefusalReason::WeakKey { bits } => {
+            format!("its RSA key has {bits} bits, which can be broken")
+        }
+        RefusalReason::WeakIssuerSignature { issuer } => format!(
             "its authority {} is signed over SHA-1 or MD5, which can be forged",
             subject(issuer)
         ),
-        Reason::WeakIssuerKey { issuer, bits } => format!(
+        RefusalReason::WeakIssuerKey { issuer, bits } => format!(
             "its authority {} has an RSA key of {bits} bits, which can be broken",
             subject(issuer)
         ),
-        Reason::Other(error) => error.to_string(),
+        RefusalReason::Other(error) => error.to_string(),
     }
 }
 
-fn hint(reason: &Reason, certificate: &Inspected, anchors: &[Name]) -> Option<String> {
+fn hint(
+    reason: &RefusalReason,
+    certificate: &CertificateInfo,
+    trusted_subjects: &[DistinguishedName],
+) -> Option<String> {
     Some(match reason {
-        Reason::Expired { .. } => "the server needs a new certificate".to_owned(),
-        Reason::NotYetValid { .. } => {
+        RefusalReason::Expired { .. } => "the server needs a new certificate".to_owned(),
+        RefusalReason::NotYetValid { .. } => {
             "check this machine's clock; else the server needs a new certificate".to_owned()
         }
-        Reason::WrongName => match usable_name(certificate) {
+        RefusalReason::NameMismatch => match usable_name(certificate) {
             Some(name) if name.contains('*') => {
                 format!("--servername with a name that {name} stands for")
             }
             Some(name) => format!("--servername {name}"),
             None => "the server needs a certificate with its name".to_owned(),
         },
-        Reason::CommonNameOnly => "--allow-common-name accepts it".to_owned(),
-        Reason::Version1 => {
+        RefusalReason::CommonNameOnly => "--allow-common-name accepts it".to_owned(),
+        RefusalReason::X509V1OnTls12 => {
             "the server needs TLS 1.3, or a certificate of X.509 version 3".to_owned()
         }
-        Reason::NoName | Reason::Purpose => {
+        RefusalReason::NoName | RefusalReason::InvalidPurpose => {
             "the server needs a certificate made for a server with its name".to_owned()
         }
-        Reason::NotTheGivenOne | Reason::BadSignature => {
+        RefusalReason::SelfSignedNotPinned | RefusalReason::BadSignature => {
             "--cacert with the server's present certificate, once you know it is the server's"
                 .to_owned()
         }
-        Reason::UnknownIssuer { .. } if certificate.is_self_issued() => {
+        RefusalReason::UnknownIssuer { .. } if certificate.is_self_issued() => {
             "--cacert with the server's own certificate".to_owned()
         }
-        Reason::UnknownIssuer { missing } if anchors.contains(&certificate.issuer) => {
+        RefusalReason::UnknownIssuer { missing }
+            if trusted_subjects.contains(&certificate.issuer) =>
+        {
             format!(
                 "--cacert with the present certificate of {}",
                 subject(missing)
             )
         }
-        Reason::UnknownIssuer { missing } => format!(
+        RefusalReason::UnknownIssuer { missing } => format!(
             "--cacert with the certificate of {}, or let the server send it",
             subject(missing)
         ),
-        Reason::AnchorDates(_) => {
+        RefusalReason::IssuerOutsideValidity(_) => {
             "a new certificate of that authority is needed, here and in --cacert".to_owned()
         }
-        Reason::AuthorityAsServer | Reason::Version1Issued => {
+        RefusalReason::CaUsedAsEndEntity | RefusalReason::X509V1NotPinned => {
             "--cacert with this very certificate".to_owned()
         }
-        Reason::WeakSignature => {
+        RefusalReason::WeakSignature => {
             "the server needs a certificate signed over SHA-256 or better".to_owned()
         }
-        Reason::WeakKey { .. } => {
+        RefusalReason::WeakKey { .. } => {
             "the server needs a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more"
                 .to_owned()
         }
-        Reason::WeakIssuerSignature { .. } | Reason::WeakIssuerKey { .. } => {
+        RefusalReason::WeakIssuerSignature { .. } | RefusalReason::WeakIssuerKey { .. } => {
             "the server needs a certificate of an authority that is not outdated".to_owned()
         }
-        Reason::Unreadable(_) | Reason::Other(_) => return None,
+        RefusalReason::Unreadable(_) | RefusalReason::Other(_) => return None,
     })
 }
 
 /// A name of the certificate that can be asked for: no wildcard if there is another.
-pub(super) fn usable_name(certificate: &Inspected) -> Option<&str> {
+pub(super) fn usable_name(certificate: &CertificateInfo) -> Option<&str> {
     let names = certificate.names();
     names
         .iter()
@@ -276,14 +295,14 @@ pub(super) fn usable_name(certificate: &Inspected) -> Option<&str> {
         .map(String::as_str)
 }
 
-fn names(certificate: &Inspected) -> String {
+fn names(certificate: &CertificateInfo) -> String {
     match certificate.names() {
         [] => "no name".to_owned(),
         names => names.join(", "),
     }
 }
 
-fn subject(name: &Name) -> String {
+fn subject(name: &DistinguishedName) -> String {
     let text = name.to_string();
     if text.is_empty() {
         "(no subject)".to_owned()
@@ -294,8 +313,8 @@ fn subject(name: &Name) -> String {
 
 fn pem(error: &PemError) -> Failure {
     let what = match error.expected {
-        Expected::Certificate => "a certificate",
-        Expected::PrivateKey => "a private key",
+        PemKind::Certificate => "a certificate",
+        PemKind::PrivateKey => "a private key",
     };
     let failure = Failure::usage(format!(
         "{} is no PEM file with {what}",
@@ -321,19 +340,19 @@ fn pem(error: &PemError) -> Failure {
             format!("white space stands before -----BEGIN in line {line}"),
             Some("remove the indentation"),
         ),
-        PemProblem::BadBegin { line } => (
+        PemProblem::MalformedBegin { line } => (
             format!("its -----BEGIN in line {line} does not stand alone in its line"),
             Some("the file may have lost its line ends: write it as it was made"),
         ),
-        PemProblem::Label(label) => (
+        PemProblem::UnsupportedLabel(label) => (
             format!("it holds {label}, which is not the same as CERTIFICATE"),
             Some("openssl x509 -in FILE -out FILE.pem converts it"),
         ),
-        PemProblem::Missing { found } if found.is_empty() => {
+        PemProblem::NoSuchBlock { found } if found.is_empty() => {
             ("it holds no PEM block".to_owned(), None)
         }
-        PemProblem::Missing { found } => (format!("it holds {}", found.join(", ")), None),
-        PemProblem::BadBlock {
+        PemProblem::NoSuchBlock { found } => (format!("it holds {}", found.join(", ")), None),
+        PemProblem::InvalidBlock {
             line,
             label,
             reason,
@@ -345,7 +364,7 @@ fn pem(error: &PemError) -> Failure {
             "its key is encrypted".to_owned(),
             Some("openssl pkey -in FILE -out FILE.plain decrypts it"),
         ),
-        PemProblem::SeveralKeys => ("it holds more than one private key".to_owned(), None),
+        PemProblem::MultipleKeys => ("it holds more than one private key".to_owned(), None),
     };
     let failure = failure.cause(holds);
     match hint {

@@ -1,7 +1,7 @@
 //! Bad records by their kind.
 
 use super::problem::{Field, ProblemKind};
-use crate::contract::Unfit;
+use crate::contract::EncodeError;
 
 /// Kinds of bad records, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +47,10 @@ impl ProblemKind {
                 Field::Token => Class::Token,
                 Field::Time => Class::Time,
             },
-            Self::Token { .. } | Self::Unfit(Unfit::NotText) => Class::Token,
-            Self::Time { .. } | Self::Past(_) | Self::Unfit(Unfit::TooLate(_)) => Class::Time,
+            Self::Token { .. } | Self::Unfit(EncodeError::TokenNotUtf8) => Class::Token,
+            Self::Time { .. } | Self::Past(_) | Self::Unfit(EncodeError::ExpireTimeTooLate(_)) => {
+                Class::Time
+            }
             Self::Conflict { .. } => Class::Duplicate,
             Self::TooLarge { .. } | Self::TooLong => Class::Size,
         }

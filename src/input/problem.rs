@@ -3,7 +3,7 @@
 use std::{fmt, io, sync::Arc};
 
 use crate::{
-    contract::Unfit,
+    contract::EncodeError,
     record::{ExpireTime, TimeError, TokenError},
 };
 
@@ -246,7 +246,7 @@ pub(crate) enum ProblemKind {
         limit: usize,
     },
     /// It can't be put into a request of this server's.
-    Unfit(Unfit),
+    Unfit(EncodeError),
 }
 
 /// Names of one word are no longer than this ("devicetoken"), and neither are the words of others.

@@ -10,7 +10,7 @@ use crate::{
     client::{Stage, StageOutcome, Target, TlsSession},
     diagnostics::{Failure, date, escape},
     probe::{Answers, Certificate, End, Probe},
-    tls::{Inspected, Proof},
+    tls::{CertificateInfo, TrustBasis},
 };
 
 /// The report of one probe.
@@ -247,10 +247,10 @@ pub(crate) fn way(finding: &StageOutcome, target: &Target) -> String {
 
 fn trust(probe: &Probe) -> String {
     let trusted = match probe.proof {
-        Some(Proof::Pinned) => "trusted: it is the certificate given",
-        Some(Proof::Issued) => "trusted: a certificate given leads to it",
-        Some(Proof::System) => "trusted: the operating system's trust store leads to it",
-        Some(Proof::Unverified) => "not verified (--insecure)",
+        Some(TrustBasis::Pinned) => "trusted: it is the certificate given",
+        Some(TrustBasis::Issued) => "trusted: a certificate given leads to it",
+        Some(TrustBasis::System) => "trusted: the operating system's trust store leads to it",
+        Some(TrustBasis::Unverified) => "not verified (--insecure)",
         None => "not judged",
     };
     let asked = if probe.asked_for_certificate {
@@ -288,7 +288,7 @@ fn certificate(certificate: &Certificate) -> Option<CertificateReport> {
 }
 
 /// Whole days that are left; negative past the end.
-fn days_left(certificate: &Inspected, now: i64) -> i64 {
+fn days_left(certificate: &CertificateInfo, now: i64) -> i64 {
     (certificate.not_after - now).div_euclid(DAY)
 }
 
@@ -325,7 +325,8 @@ fn chain_line(certificate: &Certificate, now: i64) -> String {
 
 fn warnings(probe: &Probe, now: i64, warn_days: u32) -> Vec<String> {
     let mut warnings = Vec::new();
-    let ends_soon = |one: &&Inspected| (0..i64::from(warn_days)).contains(&days_left(one, now));
+    let ends_soon =
+        |one: &&CertificateInfo| (0..i64::from(warn_days)).contains(&days_left(one, now));
     // Only one that is trusted is worth to renew.
     if let Some(certificate) = probe
         .certificate()

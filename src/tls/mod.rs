@@ -23,23 +23,23 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-pub(crate) use certificate::{Inspected, Name, fingerprint, inspect};
+pub(crate) use certificate::{CertificateInfo, DistinguishedName, fingerprint};
 pub(crate) use name::PeerName;
-pub(crate) use pem::{Expected, PemError, PemProblem};
+pub(crate) use pem::{PemError, PemKind, PemProblem};
 pub(crate) use server::server_config;
-use verify::{Anchors, Verifier};
-pub(crate) use verify::{Reason, Refusal};
+pub(crate) use verify::{Refusal, RefusalReason};
+use verify::{TrustRoots, Verifier};
 
 /// The application protocol of gRPC over TLS (RFC 9113 section 3.2).
 const HTTP2: &[u8] = b"h2";
 
 /// Which servers are trusted.
 #[derive(Debug)]
-pub(crate) enum Trust {
+pub(crate) enum TrustPolicy {
     /// Those that the operating system's trust anchors lead to.
     System,
     /// Those that these certificates lead to, or are.
-    Given(Vec<CertificateDer<'static>>),
+    Certificates(Vec<CertificateDer<'static>>),
     /// All of them.
     Unverified,
 }
@@ -56,15 +56,15 @@ pub(crate) struct Identity {
 pub(crate) enum TlsError {
     Pem(PemError),
     /// The operating system has no trust anchor that can be read.
-    NoSystemTrust {
+    NoSystemTrustStore {
         causes: Vec<String>,
     },
     /// A certificate and a key that don't belong together, or of a kind that can't be used.
-    Identity(rustls::Error),
+    InvalidIdentity(rustls::Error),
     /// A certificate that can be no trust anchor.
-    Anchors(String),
+    InvalidTrustRoot(String),
     /// A certificate could not be made.
-    SelfSigned(String),
+    CertificateGeneration(String),
     Unsupported(rustls::Error),
 }
 
@@ -79,16 +79,16 @@ pub(crate) struct ClientTls {
 
 /// What a server presented, trusted or not.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Presented {
+pub(crate) struct PresentedChain {
     /// Its certificate, then those that lead from it to an authority.
-    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
     /// What the certificate is trusted for; `None` where it is not.
-    pub(crate) proof: Option<Proof>,
+    pub(crate) trust: Option<TrustBasis>,
 }
 
 /// Why a certificate is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Proof {
+pub(crate) enum TrustBasis {
     /// It was given itself.
     Pinned,
     /// A certificate that was given leads to it.
@@ -100,20 +100,68 @@ pub(crate) enum Proof {
 }
 
 impl ClientTls {
+    /// The configuration of a client that trusts as told and offers HTTP/2 alone.
+    pub(crate) fn new(
+        trust: TrustPolicy,
+        identity: Option<Identity>,
+        name: PeerName,
+    ) -> Result<Self, TlsError> {
+        let provider = provider();
+        let handshake_name = name.for_handshake();
+        let verifier = Arc::new(Verifier {
+            name,
+            presented: Mutex::default(),
+            anchors: match trust {
+                TrustPolicy::System => TrustRoots::System(system_roots()?),
+                TrustPolicy::Certificates(certificates) => {
+                    TrustRoots::Given(inspected(certificates)?)
+                }
+                TrustPolicy::Unverified => TrustRoots::Unverified,
+            },
+            algorithms: provider.signature_verification_algorithms,
+        });
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Unsupported)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier));
+        let mut config = match identity {
+            Some(Identity { chain, key }) => builder
+                .with_client_auth_cert(chain, key)
+                .map_err(TlsError::InvalidIdentity)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![HTTP2.to_vec()];
+        // A push needs one connection, and another is to be verified anew. Servers are not even asked
+        // for tickets.
+        config.resumption = Resumption::disabled();
+        let asked = Arc::<AtomicBool>::default();
+        config.client_auth_cert_resolver = Arc::new(Asked {
+            resolver: config.client_auth_cert_resolver,
+            asked: Arc::clone(&asked),
+        });
+        Ok(Self {
+            config: Arc::new(config),
+            handshake_name,
+            asked,
+            verifier,
+        })
+    }
+
     /// Begins another handshake, of which nothing is known yet.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn start_handshake(&self) {
         self.asked.store(false, Ordering::Relaxed);
     }
 
     /// Whether the server has asked for a client certificate. Some say no to the one they got, or to
     /// getting none, by hanging up.
-    pub(crate) fn client_certificate_was_asked_for(&self) -> bool {
+    pub(crate) fn is_client_certificate_requested(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
     /// What the server of the last handshake presented.
-    pub(crate) fn presented(&self) -> Presented {
-        self.verifier.presented()
+    pub(crate) fn presented_chain(&self) -> PresentedChain {
+        self.verifier.presented_chain()
     }
 
     /// Whether these options would trust what another handshake's server presented.
@@ -121,8 +169,8 @@ impl ClientTls {
     /// # Errors
     ///
     /// As in a handshake.
-    pub(crate) fn would_trust(&self, presented: &Presented) -> Result<(), rustls::Error> {
-        let Some((end_entity, intermediates)) = presented.chain.split_first() else {
+    pub(crate) fn verify_chain(&self, presented: &PresentedChain) -> Result<(), rustls::Error> {
+        let Some((end_entity, intermediates)) = presented.certificates.split_first() else {
             return Err(rustls::Error::NoCertificatesPresented);
         };
         self.verifier
@@ -171,18 +219,18 @@ impl Identity {
 
 impl Identity {
     /// What a client must trust.
-    pub(crate) fn anchors(&self) -> Vec<CertificateDer<'static>> {
+    pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
         self.chain.clone()
     }
 
     /// The certificate with its chain, as PEM.
-    pub(crate) fn pem(&self) -> String {
+    pub(crate) fn chain_pem(&self) -> String {
         self.chain.iter().map(|der| pem::encode(der)).collect()
     }
 }
 
 /// Reads trust anchors from PEM files.
-pub(crate) fn read_anchors<P: AsRef<Path>>(
+pub(crate) fn read_trusted_certificates<P: AsRef<Path>>(
     files: &[P],
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut anchors = Vec::new();
@@ -190,52 +238,6 @@ pub(crate) fn read_anchors<P: AsRef<Path>>(
         anchors.extend(pem::certificates(file.as_ref()).map_err(TlsError::Pem)?);
     }
     Ok(anchors)
-}
-
-/// The configuration of a client that trusts as told and offers HTTP/2 alone.
-pub(crate) fn client(
-    trust: Trust,
-    identity: Option<Identity>,
-    name: PeerName,
-) -> Result<ClientTls, TlsError> {
-    let provider = provider();
-    let handshake_name = name.for_handshake();
-    let verifier = Arc::new(Verifier {
-        name,
-        presented: Mutex::default(),
-        anchors: match trust {
-            Trust::System => Anchors::System(system_roots()?),
-            Trust::Given(certificates) => Anchors::Given(inspected(certificates)?),
-            Trust::Unverified => Anchors::Unverified,
-        },
-        algorithms: provider.signature_verification_algorithms,
-    });
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Unsupported)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier));
-    let mut config = match identity {
-        Some(Identity { chain, key }) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(TlsError::Identity)?,
-        None => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![HTTP2.to_vec()];
-    // A push needs one connection, and another is to be verified anew. Servers are not even asked
-    // for tickets.
-    config.resumption = Resumption::disabled();
-    let asked = Arc::<AtomicBool>::default();
-    config.client_auth_cert_resolver = Arc::new(Asked {
-        resolver: config.client_auth_cert_resolver,
-        asked: Arc::clone(&asked),
-    });
-    Ok(ClientTls {
-        config: Arc::new(config),
-        handshake_name,
-        asked,
-        verifier,
-    })
 }
 
 /// Whether the peer agreed to speak HTTP/2.
@@ -259,12 +261,12 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn inspected(
     certificates: Vec<CertificateDer<'static>>,
-) -> Result<Vec<(CertificateDer<'static>, Inspected)>, TlsError> {
+) -> Result<Vec<(CertificateDer<'static>, CertificateInfo)>, TlsError> {
     certificates
         .into_iter()
-        .map(|der| match certificate::inspect(&der) {
+        .map(|der| match CertificateInfo::from_der(&der) {
             Ok(inspected) => Ok((der, inspected)),
-            Err(reason) => Err(TlsError::Anchors(reason)),
+            Err(reason) => Err(TlsError::InvalidTrustRoot(reason)),
         })
         .collect()
 }
@@ -274,7 +276,7 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        return Err(TlsError::NoSystemTrust {
+        return Err(TlsError::NoSystemTrustStore {
             causes: found.errors.iter().map(ToString::to_string).collect(),
         });
     }

@@ -13,19 +13,19 @@ use std::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_pemfile::Item;
 
-use super::certificate;
+use super::certificate::CertificateInfo;
 
 /// A file that does not hold the PEM that it was named for.
 #[derive(Debug)]
 pub(crate) struct PemError {
     pub(crate) file: PathBuf,
-    pub(crate) expected: Expected,
+    pub(crate) expected: PemKind,
     pub(crate) problem: PemProblem,
 }
 
 /// What a PEM file was named for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expected {
+pub(crate) enum PemKind {
     Certificate,
     PrivateKey,
 }
@@ -44,23 +44,23 @@ pub(crate) enum PemProblem {
         line: usize,
     },
     /// A `-----BEGIN` line that is more than that, as in a file that lost its line ends.
-    BadBegin {
+    MalformedBegin {
         line: usize,
     },
     /// Another word where `CERTIFICATE` belongs, such as `TRUSTED CERTIFICATE`.
-    Label(String),
+    UnsupportedLabel(String),
     /// None of the blocks asked for; the labels of those that are there.
-    Missing {
+    NoSuchBlock {
         found: Vec<String>,
     },
     /// The block that begins on this line, counted from 1, can't be read.
-    BadBlock {
+    InvalidBlock {
         line: usize,
         label: String,
         reason: String,
     },
     EncryptedKey,
-    SeveralKeys,
+    MultipleKeys,
 }
 
 /// No list of trust anchors is anywhere near this size; a device file is.
@@ -70,7 +70,7 @@ const LARGEST_FILE: u64 = 16 << 20;
 pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
     read_certificates(file).map_err(|problem| PemError {
         file: file.to_owned(),
-        expected: Expected::Certificate,
+        expected: PemKind::Certificate,
         problem,
     })
 }
@@ -79,7 +79,7 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
 pub(crate) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
     read_private_key(file).map_err(|problem| PemError {
         file: file.to_owned(),
-        expected: Expected::PrivateKey,
+        expected: PemKind::PrivateKey,
         problem,
     })
 }
@@ -90,11 +90,11 @@ fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemPro
     for block in &blocks {
         match &block.item {
             Some(Item::X509Certificate(der)) => {
-                certificate::inspect(der).map_err(|reason| block.bad(reason))?;
+                CertificateInfo::from_der(der).map_err(|reason| block.bad(reason))?;
                 certificates.push(der.clone());
             }
             None if block.label.ends_with(" CERTIFICATE") => {
-                return Err(PemProblem::Label(block.label.clone()));
+                return Err(PemProblem::UnsupportedLabel(block.label.clone()));
             }
             _ => {}
         }
@@ -118,13 +118,13 @@ fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemProblem> {
     });
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
-        (Some(_), Some(_)) => Err(PemProblem::SeveralKeys),
+        (Some(_), Some(_)) => Err(PemProblem::MultipleKeys),
         (None, _) => Err(missing(blocks)),
     }
 }
 
 fn missing(blocks: Vec<Block>) -> PemProblem {
-    PemProblem::Missing {
+    PemProblem::NoSuchBlock {
         found: blocks.into_iter().map(|block| block.label).collect(),
     }
 }
@@ -141,7 +141,7 @@ struct Block {
 
 impl Block {
     fn bad(&self, reason: String) -> PemProblem {
-        PemProblem::BadBlock {
+        PemProblem::InvalidBlock {
             line: self.line,
             label: self.label.clone(),
             reason,
@@ -168,7 +168,7 @@ fn blocks(file: &Path) -> Result<Vec<Block>, PemProblem> {
         if let Some(label) = label {
             // More between the dashes than a label may be the key itself, which is not shown.
             if !is_label(label) {
-                return Err(PemProblem::BadBegin { line: number });
+                return Err(PemProblem::MalformedBegin { line: number });
             }
             if text.starts_with(char::is_whitespace) {
                 return Err(PemProblem::Indented { line: number });

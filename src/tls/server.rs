@@ -14,7 +14,7 @@ use rustls::{
     },
 };
 
-use super::{HTTP2, Identity, Inspected, TlsError, provider, verify::dates};
+use super::{CertificateInfo, HTTP2, Identity, TlsError, provider, verify::dates};
 
 /// The names a made certificate is good for.
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -26,7 +26,7 @@ impl Identity {
     /// Makes a certificate for the loopback names, valid from yesterday on, so that a client whose
     /// clock is behind takes it too.
     pub(crate) fn self_signed() -> Result<Self, TlsError> {
-        make().map_err(|error| TlsError::SelfSigned(error.to_string()))
+        make().map_err(|error| TlsError::CertificateGeneration(error.to_string()))
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn server_config(
     };
     let mut config = builder
         .with_single_cert(identity.chain, identity.key)
-        .map_err(TlsError::Identity)?;
+        .map_err(TlsError::InvalidIdentity)?;
     config.alpn_protocols = vec![HTTP2.to_vec()];
     Ok(Arc::new(config))
 }
@@ -87,11 +87,11 @@ fn client_verifier(
     for anchor in &anchors {
         roots
             .add(anchor.clone())
-            .map_err(|error| TlsError::Anchors(error.to_string()))?;
+            .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
     }
     let issued = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|error| TlsError::Anchors(error.to_string()))?;
+        .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
     Ok(Arc::new(PinnedOrIssued {
         pinned: super::inspected(anchors)?,
         issued,
@@ -102,7 +102,7 @@ fn client_verifier(
 /// those that they issued.
 #[derive(Debug)]
 struct PinnedOrIssued {
-    pinned: Vec<(CertificateDer<'static>, Inspected)>,
+    pinned: Vec<(CertificateDer<'static>, CertificateInfo)>,
     issued: Arc<dyn ClientCertVerifier>,
 }
 

@@ -24,8 +24,8 @@ use rustls::{
 };
 
 use super::{
-    Presented, Proof,
-    certificate::{Inspected, Name, inspect},
+    PresentedChain, TrustBasis,
+    certificate::{CertificateInfo, DistinguishedName},
     issuers,
     name::PeerName,
 };
@@ -33,18 +33,18 @@ use super::{
 /// A server certificate that was refused, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
-    pub(crate) reason: Reason,
+    pub(crate) reason: RefusalReason,
     /// The name that was to be proved.
-    pub(crate) name: String,
+    pub(crate) server_name: String,
     /// `None` where the certificate can't even be read.
-    pub(crate) certificate: Option<Box<Inspected>>,
+    pub(crate) certificate: Option<Box<CertificateInfo>>,
     /// The subjects of the certificates given with `--cacert`; empty for the system's store.
-    pub(crate) anchors: Vec<Name>,
+    pub(crate) trusted_subjects: Vec<DistinguishedName>,
 }
 
 /// Why a certificate was refused.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Reason {
+pub(crate) enum RefusalReason {
     Unreadable(String),
     Expired {
         now: i64,
@@ -53,40 +53,40 @@ pub(crate) enum Reason {
         now: i64,
     },
     /// The certificate is for other names.
-    WrongName,
+    NameMismatch,
     /// The common name would match, but a certificate that an authority issued needs a subject
     /// alternative name (RFC 9525 section 2).
     CommonNameOnly,
     /// No common name, or several, and no subject alternative name.
     NoName,
     /// Its key may not be used for this.
-    Purpose,
+    InvalidPurpose,
     /// X.509 v1 on TLS 1.2, whose signature the TLS stack can't verify with such a certificate.
-    Version1,
+    X509V1OnTls12,
     /// X.509 v1, which serves TLS only when it is pinned.
-    Version1Issued,
+    X509V1NotPinned,
     /// The server presented a self-signed certificate that is not the one given.
-    NotTheGivenOne,
+    SelfSignedNotPinned,
     /// A trust anchor has the issuer's name and another key, or the signature is forged.
     BadSignature,
     /// No trust anchor leads to it; the name of the issuer that is missing.
     UnknownIssuer {
-        missing: Name,
+        missing: DistinguishedName,
     },
     /// The authority that it leads to is out of its dates.
-    AnchorDates(Box<Inspected>),
+    IssuerOutsideValidity(Box<CertificateInfo>),
     /// An authority's certificate (CA:TRUE), which serves TLS itself only when it is pinned.
-    AuthorityAsServer,
+    CaUsedAsEndEntity,
     WeakSignature,
     WeakKey {
         bits: usize,
     },
     /// The same of an authority on the way to it.
     WeakIssuerSignature {
-        issuer: Name,
+        issuer: DistinguishedName,
     },
     WeakIssuerKey {
-        issuer: Name,
+        issuer: DistinguishedName,
         bits: usize,
     },
     Other(CertificateError),
@@ -94,7 +94,7 @@ pub(crate) enum Reason {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the certificate for {} was refused", self.name)
+        write!(f, "the certificate for {} was refused", self.server_name)
     }
 }
 
@@ -102,11 +102,11 @@ impl std::error::Error for Refusal {}
 
 /// Which certificates prove a server.
 #[derive(Debug)]
-pub(super) enum Anchors {
+pub(super) enum TrustRoots {
     /// Those of the operating system.
     System(RootCertStore),
     /// These, and only these.
-    Given(Vec<(CertificateDer<'static>, Inspected)>),
+    Given(Vec<(CertificateDer<'static>, CertificateInfo)>),
     /// Any: nothing is proved but that the server holds the certificate's key.
     Unverified,
 }
@@ -118,8 +118,8 @@ pub(super) const SMALLEST_RSA_KEY: usize = 2048;
 pub(super) struct Verifier {
     pub(super) name: PeerName,
     /// Where what is judged is left for whoever explains it.
-    pub(super) presented: Mutex<Presented>,
-    pub(super) anchors: Anchors,
+    pub(super) presented: Mutex<PresentedChain>,
+    pub(super) anchors: TrustRoots,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -132,19 +132,19 @@ impl ServerCertVerifier for Verifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let certificate = inspect(end_entity);
+        let certificate = CertificateInfo::from_der(end_entity);
         let verdict = match &certificate {
-            _ if matches!(self.anchors, Anchors::Unverified) => Ok(Proof::Unverified),
+            _ if matches!(self.anchors, TrustRoots::Unverified) => Ok(TrustBasis::Unverified),
             Ok(inspected) => self.judge(end_entity, inspected, intermediates, now),
-            Err(reason) => Err(Reason::Unreadable(reason.clone())),
+            Err(reason) => Err(RefusalReason::Unreadable(reason.clone())),
         };
         let chain = std::iter::once(end_entity).chain(intermediates);
         *self
             .presented
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Presented {
-            chain: chain.map(|der| der.clone().into_owned()).collect(),
-            proof: verdict.as_ref().ok().copied(),
+            .unwrap_or_else(PoisonError::into_inner) = PresentedChain {
+            certificates: chain.map(|der| der.clone().into_owned()).collect(),
+            trust: verdict.as_ref().ok().copied(),
         };
         verdict
             .map(|_| ServerCertVerified::assertion())
@@ -168,10 +168,10 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let verified = verify_tls13_signature(message, cert, dss, &self.algorithms);
-        verified.or_else(|error| match inspect(cert) {
+        verified.or_else(|error| match CertificateInfo::from_der(cert) {
             // The TLS stack reads no X.509 v1; the key in it is a key all the same.
-            Ok(Inspected {
-                version_1: true,
+            Ok(CertificateInfo {
+                is_x509_v1: true,
                 public_key,
                 ..
             }) => verify_tls13_signature_with_raw_key(
@@ -191,36 +191,39 @@ impl ServerCertVerifier for Verifier {
 
 impl Verifier {
     /// What was judged last.
-    pub(super) fn presented(&self) -> Presented {
+    pub(super) fn presented_chain(&self) -> PresentedChain {
         let presented = self.presented.lock();
         presented.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn given(&self) -> &[(CertificateDer<'static>, Inspected)] {
+    fn given(&self) -> &[(CertificateDer<'static>, CertificateInfo)] {
         match &self.anchors {
-            Anchors::Given(anchors) => anchors,
-            Anchors::System(_) | Anchors::Unverified => &[],
+            TrustRoots::Given(anchors) => anchors,
+            TrustRoots::System(_) | TrustRoots::Unverified => &[],
         }
     }
 
     fn judge(
         &self,
         end_entity: &CertificateDer<'_>,
-        inspected: &Inspected,
+        inspected: &CertificateInfo,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<Proof, Reason> {
-        if let Some(bits) = inspected.rsa_bits.filter(|bits| *bits < SMALLEST_RSA_KEY) {
-            return Err(Reason::WeakKey { bits });
+    ) -> Result<TrustBasis, RefusalReason> {
+        if let Some(bits) = inspected
+            .rsa_key_bits
+            .filter(|bits| *bits < SMALLEST_RSA_KEY)
+        {
+            return Err(RefusalReason::WeakKey { bits });
         }
         if self.given().iter().any(|(anchor, _)| anchor == end_entity) {
             self.judge_pinned(end_entity, inspected, now)
-                .map(|()| Proof::Pinned)
+                .map(|()| TrustBasis::Pinned)
         } else {
             self.judge_issued(end_entity, inspected, intermediates, now)
                 .map(|()| match self.anchors {
-                    Anchors::System(_) => Proof::System,
-                    Anchors::Given(_) | Anchors::Unverified => Proof::Issued,
+                    TrustRoots::System(_) => TrustBasis::System,
+                    TrustRoots::Given(_) | TrustRoots::Unverified => TrustBasis::Issued,
                 })
         }
     }
@@ -228,12 +231,12 @@ impl Verifier {
     fn judge_pinned(
         &self,
         der: &CertificateDer<'_>,
-        inspected: &Inspected,
+        inspected: &CertificateInfo,
         now: UnixTime,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), RefusalReason> {
         dates(inspected, now)?;
-        if !inspected.serves_tls {
-            return Err(Reason::Purpose);
+        if !inspected.allows_tls_server {
+            return Err(RefusalReason::InvalidPurpose);
         }
         if inspected.alternative_names.is_some() {
             let parsed = ParsedCertificate::try_from(der).map_err(reason)?;
@@ -243,28 +246,28 @@ impl Verifier {
     }
 
     /// The name of a certificate without a subject alternative name: its only common name.
-    fn judge_common_name(&self, inspected: &Inspected) -> Result<(), Reason> {
+    fn judge_common_name(&self, inspected: &CertificateInfo) -> Result<(), RefusalReason> {
         match inspected.common_names.as_slice() {
             [only] if self.name.is_common_name(only) => Ok(()),
-            [_] => Err(Reason::WrongName),
-            _ => Err(Reason::NoName),
+            [_] => Err(RefusalReason::NameMismatch),
+            _ => Err(RefusalReason::NoName),
         }
     }
 
     fn judge_issued(
         &self,
         der: &CertificateDer<'_>,
-        inspected: &Inspected,
+        inspected: &CertificateInfo,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<(), Reason> {
-        if inspected.weak_signature {
-            return Err(Reason::WeakSignature);
+    ) -> Result<(), RefusalReason> {
+        if inspected.has_weak_signature {
+            return Err(RefusalReason::WeakSignature);
         }
         let parsed = ParsedCertificate::try_from(der).map_err(|error| match reason(error) {
             // No chain can lead to what it signed itself, readable as X.509 v3 or not.
             _ if inspected.is_self_issued() => self.stranger(inspected),
-            _ if inspected.version_1 => Reason::Version1Issued,
+            _ if inspected.is_x509_v1 => RefusalReason::X509V1NotPinned,
             other => other,
         })?;
         let chain = |roots: &RootCertStore| {
@@ -277,9 +280,9 @@ impl Verifier {
             )
         };
         let verdict = match &self.anchors {
-            Anchors::Unverified => return Ok(()),
-            Anchors::System(roots) => chain(roots),
-            Anchors::Given(anchors) => {
+            TrustRoots::Unverified => return Ok(()),
+            TrustRoots::System(roots) => chain(roots),
+            TrustRoots::Given(anchors) => {
                 // The TLS stack does not look at a trust anchor's own dates.
                 let (current, outdated): (Vec<_>, Vec<_>) = anchors
                     .iter()
@@ -290,7 +293,9 @@ impl Verifier {
                         .iter()
                         .find(|anchor| chain(&roots(&[**anchor])).is_ok());
                     if let Some((_, anchor)) = led_to {
-                        return Err(Reason::AnchorDates(Box::new(anchor.clone())));
+                        return Err(RefusalReason::IssuerOutsideValidity(Box::new(
+                            anchor.clone(),
+                        )));
                     }
                 }
                 verdict
@@ -302,85 +307,87 @@ impl Verifier {
             return if self.name.allows_common_name() {
                 Ok(())
             } else {
-                Err(Reason::CommonNameOnly)
+                Err(RefusalReason::CommonNameOnly)
             };
         }
         self.judge_alternative_names(&parsed)
     }
 
-    fn judge_alternative_names(&self, parsed: &ParsedCertificate<'_>) -> Result<(), Reason> {
-        let name = self.name.parsed().ok_or(Reason::WrongName)?;
+    fn judge_alternative_names(&self, parsed: &ParsedCertificate<'_>) -> Result<(), RefusalReason> {
+        let name = self.name.parsed().ok_or(RefusalReason::NameMismatch)?;
         verify_server_name(parsed, name).map_err(reason)
     }
 
-    fn refuse(&self, reason: Reason, certificate: Option<Inspected>) -> Error {
+    fn refuse(&self, reason: RefusalReason, certificate: Option<CertificateInfo>) -> Error {
         let anchors = self.given().iter();
         CertificateError::Other(OtherError(Arc::new(Refusal {
             reason,
-            name: self.name.as_str().to_owned(),
+            server_name: self.name.as_str().to_owned(),
             certificate: certificate.map(Box::new),
-            anchors: anchors.map(|(_, anchor)| anchor.subject.clone()).collect(),
+            trusted_subjects: anchors.map(|(_, anchor)| anchor.subject.clone()).collect(),
         })))
         .into()
     }
 
     /// A signature that was not verified, which may be the certificate's kind and not its key.
     fn explain_signature(&self, cert: &CertificateDer<'_>, error: Error) -> Error {
-        let reason = match inspect(cert) {
-            Ok(Inspected {
-                rsa_bits: Some(bits),
+        let reason = match CertificateInfo::from_der(cert) {
+            Ok(CertificateInfo {
+                rsa_key_bits: Some(bits),
                 ..
-            }) if bits < SMALLEST_RSA_KEY => Reason::WeakKey { bits },
-            Ok(Inspected {
-                version_1: true, ..
-            }) => Reason::Version1,
+            }) if bits < SMALLEST_RSA_KEY => RefusalReason::WeakKey { bits },
+            Ok(CertificateInfo {
+                is_x509_v1: true, ..
+            }) => RefusalReason::X509V1OnTls12,
             _ => return error,
         };
-        self.refuse(reason, inspect(cert).ok())
+        self.refuse(reason, CertificateInfo::from_der(cert).ok())
     }
 
     /// A self-signed certificate that was not given.
-    fn stranger(&self, inspected: &Inspected) -> Reason {
+    fn stranger(&self, inspected: &CertificateInfo) -> RefusalReason {
         if self.given().is_empty() {
-            Reason::UnknownIssuer {
+            RefusalReason::UnknownIssuer {
                 missing: inspected.issuer.clone(),
             }
         } else {
-            Reason::NotTheGivenOne
+            RefusalReason::SelfSignedNotPinned
         }
     }
 
     fn explain(
         &self,
         error: Error,
-        inspected: &Inspected,
+        inspected: &CertificateInfo,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Reason {
+    ) -> RefusalReason {
         match reason(error) {
-            Reason::Expired { .. } | Reason::NotYetValid { .. } => {
+            RefusalReason::Expired { .. } | RefusalReason::NotYetValid { .. } => {
                 // The dates may be an intermediate's.
                 match dates(inspected, now) {
                     Err(own) => own,
                     Ok(()) => intermediates
                         .iter()
-                        .filter_map(|der| inspect(der).ok())
+                        .filter_map(|der| CertificateInfo::from_der(der).ok())
                         .find(|issuer| dates(issuer, now).is_err())
-                        .map_or(Reason::Expired { now: seconds(now) }, |issuer| {
-                            Reason::AnchorDates(Box::new(issuer))
+                        .map_or(RefusalReason::Expired { now: seconds(now) }, |issuer| {
+                            RefusalReason::IssuerOutsideValidity(Box::new(issuer))
                         }),
                 }
             }
             // An anchor of the same name may be there, with another key.
-            Reason::AuthorityAsServer | Reason::UnknownIssuer { .. } | Reason::BadSignature
+            RefusalReason::CaUsedAsEndEntity
+            | RefusalReason::UnknownIssuer { .. }
+            | RefusalReason::BadSignature
                 if inspected.is_self_issued() =>
             {
                 self.stranger(inspected)
             }
-            Reason::UnknownIssuer { .. } => Reason::UnknownIssuer {
+            RefusalReason::UnknownIssuer { .. } => RefusalReason::UnknownIssuer {
                 missing: issuers::missing(inspected, intermediates),
             },
-            other @ (Reason::BadSignature | Reason::Other(_)) => {
+            other @ (RefusalReason::BadSignature | RefusalReason::Other(_)) => {
                 issuers::weak(inspected, intermediates, self.given()).unwrap_or(other)
             }
             other => other,
@@ -388,7 +395,7 @@ impl Verifier {
     }
 }
 
-fn roots(anchors: &[&(CertificateDer<'static>, Inspected)]) -> RootCertStore {
+fn roots(anchors: &[&(CertificateDer<'static>, CertificateInfo)]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     // One that can't be a trust anchor for others can still be pinned.
     roots.add_parsable_certificates(anchors.iter().map(|(der, _)| der.clone()));
@@ -400,49 +407,51 @@ fn seconds(time: UnixTime) -> i64 {
 }
 
 /// Whether the certificate is valid at this time (RFC 5280 section 4.1.2.5).
-pub(super) fn dates(certificate: &Inspected, now: UnixTime) -> Result<(), Reason> {
+pub(super) fn dates(certificate: &CertificateInfo, now: UnixTime) -> Result<(), RefusalReason> {
     let now = seconds(now);
     if now < certificate.not_before {
-        Err(Reason::NotYetValid { now })
+        Err(RefusalReason::NotYetValid { now })
     } else if now > certificate.not_after {
-        Err(Reason::Expired { now })
+        Err(RefusalReason::Expired { now })
     } else {
         Ok(())
     }
 }
 
 /// The TLS stack's verdict in this module's terms.
-fn reason(error: Error) -> Reason {
+fn reason(error: Error) -> RefusalReason {
     let error = match error {
         Error::InvalidCertificate(error) => error,
-        other => return Reason::Unreadable(other.to_string()),
+        other => return RefusalReason::Unreadable(other.to_string()),
     };
     match error {
-        CertificateError::Expired => Reason::Expired { now: 0 },
-        CertificateError::ExpiredContext { time, .. } => Reason::Expired { now: seconds(time) },
-        CertificateError::NotValidYet => Reason::NotYetValid { now: 0 },
+        CertificateError::Expired => RefusalReason::Expired { now: 0 },
+        CertificateError::ExpiredContext { time, .. } => {
+            RefusalReason::Expired { now: seconds(time) }
+        }
+        CertificateError::NotValidYet => RefusalReason::NotYetValid { now: 0 },
         CertificateError::NotValidYetContext { time, .. } => {
-            Reason::NotYetValid { now: seconds(time) }
+            RefusalReason::NotYetValid { now: seconds(time) }
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Reason::WrongName
+            RefusalReason::NameMismatch
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            Reason::Purpose
+            RefusalReason::InvalidPurpose
         }
-        CertificateError::UnknownIssuer => Reason::UnknownIssuer {
-            missing: Name::default(),
+        CertificateError::UnknownIssuer => RefusalReason::UnknownIssuer {
+            missing: DistinguishedName::default(),
         },
         // A key of another kind than the signature's can't have made it.
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            Reason::BadSignature
+            RefusalReason::BadSignature
         }
         CertificateError::Other(OtherError(error))
             if error.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
         {
-            Reason::AuthorityAsServer
+            RefusalReason::CaUsedAsEndEntity
         }
-        other => Reason::Other(other),
+        other => RefusalReason::Other(other),
     }
 }

@@ -130,7 +130,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     };
     let mut outputs = Outputs::open(plan, started, &target, &contract, &listener)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
-    let selected = match signals.arrived() {
+    let selected = match signals.received() {
         Some(signal) => Err(Failure::stopped(signal)),
         None => selected,
     };
@@ -145,8 +145,8 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         let way = (&target, &contract);
         let delivery = send(plan, started, way, &listener, &mut input, &mut outputs)?;
         summary.delivery(&delivery);
-        if signals.arrived().is_none() {
-            let stop = Some(signals.stop());
+        if signals.received().is_none() {
+            let stop = Some(signals.wake_stream());
             let deadline = None;
             input.set_read_limits(&ReadLimits { deadline, stop });
         }
@@ -164,7 +164,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     let result = outputs.finish(result, summary);
     match rehearsal {
         Some(rehearsal) if result.is_ok() && plan.dry_run.is_none() => {
-            match (rehearsal.verify(&mut input), signals.arrived()) {
+            match (rehearsal.verify(&mut input), signals.received()) {
                 (Err(_), Some(signal)) => Err(Failure::stopped(signal)),
                 (verified, _) => verified,
             }

@@ -18,7 +18,7 @@ use super::{Destination, Listener, Plan};
 use crate::{
     batch::Batch,
     client::Target,
-    contract::Contract,
+    contract::{Contract, DecodedRecord},
     delivery::{End, OutputFailed, Why, Witness},
     diagnostics::{Failure, count, reason, short},
     input::Origin,
@@ -289,11 +289,12 @@ impl Witness for Outputs {
             return Ok(());
         };
         let reason = reason(why);
-        for record in self.contract.split(&batch.message) {
-            let Some((token, time)) = self.contract.read(&record) else {
+        for record in self.contract.split_records(&batch.message) {
+            let Some(DecodedRecord { token, expire_time }) = self.contract.decode_record(&record)
+            else {
                 continue;
             };
-            if let Err(error) = rejects.add(token, time, &reason) {
+            if let Err(error) = rejects.add(token, expire_time, &reason) {
                 let failure = Failure::output(path, &error);
                 self.broken.get_or_insert(failure);
                 return Err(OutputFailed);
@@ -413,8 +414,11 @@ impl Writer {
         let (requests, waiting) = mpsc::sync_channel::<Bytes>(WAITING);
         let thread = thread::spawn(move || {
             for message in waiting {
-                let records: Vec<_> = contract.split(&message).collect();
-                ledger.acknowledge(records.iter().filter_map(|one| contract.read(one)))?;
+                let records: Vec<_> = contract.split_records(&message).collect();
+                let decoded = records
+                    .iter()
+                    .filter_map(|record| contract.decode_record(record));
+                ledger.acknowledge(decoded.map(|record| (record.token, record.expire_time)))?;
             }
             Ok(*ledger)
         });

@@ -28,9 +28,9 @@ pub(super) fn verdict(
         let failure = without_secrets(failure, input, target);
         let records: Vec<_> = refused
             .iter()
-            .filter_map(|(record, _)| contract.read(record))
+            .filter_map(|(record, _)| contract.decode_record(record))
             .collect();
-        let tokens: Vec<_> = records.iter().map(|(token, _)| *token).collect();
+        let tokens: Vec<_> = records.iter().map(|record| record.token).collect();
         let places = input.positions(&tokens);
         let named = tokens.into_iter().zip(places).zip(&refused);
         named.fold(failure, |failure, ((token, place), (_, error))| {

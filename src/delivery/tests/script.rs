@@ -135,7 +135,7 @@ impl Exchange for Wire {
         self.seen.lock().expect("unbroken").push(Seen {
             at: self.started.elapsed(),
             connection: self.number,
-            records: Contract::built_in().split(&message).count(),
+            records: Contract::built_in().split_records(&message).count(),
         });
         async move { reply.give(&message).await }
     }

@@ -41,14 +41,14 @@ impl Rules<'_> {
             return Some(ProblemKind::Past(record.expires));
         }
         let (contract, limit) = self.request?;
-        if let Some(unfit) = contract.unfit(record) {
+        if let Some(unfit) = contract.encode_error(record) {
             return Some(ProblemKind::Unfit(unfit));
         }
         // Of nearly all records this need not be known exactly.
-        if record.token.as_bytes().len() + Contract::FRAMING <= limit {
+        if record.token.as_bytes().len() + Contract::MAX_FRAMING_BYTES <= limit {
             return None;
         }
-        let bytes = contract.record_len(record);
+        let bytes = contract.encoded_len(record);
         (bytes > limit).then_some(ProblemKind::TooLarge { bytes, limit })
     }
 }
