@@ -8,7 +8,7 @@ use bytes::BytesMut;
 pub use crate::input::InputFormat;
 use crate::{
     contract::Contract,
-    input::{Options, Origin, Rules, Validated, validate},
+    input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
     ledger::{Compared, Ledger, Target},
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
@@ -47,12 +47,16 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Read
         return Err(format!("{counts:?} do not add up"));
     }
     for problem in &first.problems {
-        let of_record = counts.documents == 0;
-        if of_record && problem.at.is_none_or(|at| at.record == 0 || at.line == 0) {
+        let of_record = counts.unreadable_inputs == 0;
+        if of_record
+            && problem
+                .position
+                .is_none_or(|at| at.record == 0 || at.line == 0)
+        {
             return Err(format!("{problem:?} has no place"));
         }
     }
-    if first.is_refused() {
+    if first.has_problems() {
         return Ok(found);
     }
     let mut used = 0;
@@ -80,7 +84,7 @@ pub fn encode(tokens: &[String]) -> Result<usize, String> {
         let token = Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8);
         let record = Record {
             token: token.map_err(|error| format!("{error:?}"))?,
-            expires: ExpireTime::EPOCH,
+            expire_time: ExpireTime::EPOCH,
         };
         contract.append_record(&record, &mut request);
     }
@@ -120,19 +124,19 @@ fn open(ledger: &Path) -> Result<Ledger, String> {
     Ledger::open(ledger, &target, Duration::ZERO, &|_| false).map_err(|error| format!("{error:?}"))
 }
 
-fn validated(input: &Arc<[u8]>, format: Option<InputFormat>) -> Validated {
-    let options = Options {
+fn validated(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedInput {
+    let options = InputOptions {
         format,
-        ..Options::default()
+        ..InputOptions::default()
     };
     validate(
         &[Origin::Memory(Arc::clone(input))],
         options,
-        &Rules::default(),
+        &ValidationRules::default(),
     )
 }
 
-fn reading(validated: &Validated) -> Reading {
+fn reading(validated: &ValidatedInput) -> Reading {
     Reading {
         valid: validated.counts.valid(),
         read: validated.counts.read,

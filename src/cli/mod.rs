@@ -20,7 +20,7 @@ use crate::{
     },
     delivery::Policy,
     diagnostics::Failure,
-    input::{FieldRef, InputFormat, OnDuplicate, Options, Origin},
+    input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, Origin},
     receiver::Behavior,
     record::{TimeRules, TimeUnit, TokenEncoding},
     terminal::Terminal,
@@ -183,7 +183,8 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
 }
 
 fn input(args: InputArgs) -> Result<InputPlan, Failure> {
-    let names_column = |field: &Option<FieldRef>| matches!(field, Some(FieldRef::Name(_)));
+    let names_column =
+        |field: &Option<FieldSelector>| matches!(field, Some(FieldSelector::Name(_)));
     if args.shape.no_header && names_column(&args.time_field) {
         return Err(no_names());
     }
@@ -203,16 +204,16 @@ fn input(args: InputArgs) -> Result<InputPlan, Failure> {
         origins: origins(args.files)?,
         options: options(
             args.shape,
-            args.time_field.unwrap_or(FieldRef::Usual),
+            args.time_field.unwrap_or(FieldSelector::DefaultNames),
             rules,
         )?,
         max_errors: args.max_errors,
         guards: Guards {
             on_duplicate: match args.on_duplicate {
-                options::OnDuplicate::Error => OnDuplicate::Error,
-                options::OnDuplicate::First => OnDuplicate::First,
-                options::OnDuplicate::Last => OnDuplicate::Last,
-                options::OnDuplicate::Latest => OnDuplicate::Latest,
+                options::OnDuplicate::Error => DuplicatePolicy::Error,
+                options::OnDuplicate::First => DuplicatePolicy::First,
+                options::OnDuplicate::Last => DuplicatePolicy::Last,
+                options::OnDuplicate::Latest => DuplicatePolicy::Latest,
             },
             refuse_past: args.refuse_past,
             min_records: args.min_records,
@@ -222,13 +223,17 @@ fn input(args: InputArgs) -> Result<InputPlan, Failure> {
     })
 }
 
-fn options(args: ShapeArgs, time: FieldRef, time_rules: TimeRules) -> Result<Options, Failure> {
-    if args.no_header && matches!(args.token_field, Some(FieldRef::Name(_))) {
+fn options(
+    args: ShapeArgs,
+    time: FieldSelector,
+    time_rules: TimeRules,
+) -> Result<InputOptions, Failure> {
+    if args.no_header && matches!(args.token_field, Some(FieldSelector::Name(_))) {
         return Err(no_names());
     }
-    Ok(Options {
+    Ok(InputOptions {
         format: args.input_format.format(),
-        token: args.token_field.unwrap_or(FieldRef::Usual),
+        token: args.token_field.unwrap_or(FieldSelector::DefaultNames),
         time,
         header: !args.no_header,
         delimiter: args.delimiter,
@@ -258,7 +263,7 @@ fn ledger(command: LedgerCommand) -> Result<commands::ledger::Plan, Failure> {
                 unit: TimeUnit::Seconds,
                 zone: jiff::tz::TimeZone::UTC,
             };
-            let options = options(args.shape, FieldRef::Unused, rules)?;
+            let options = options(args.shape, FieldSelector::Unused, rules)?;
             Plan {
                 path: args.ledger,
                 action: Action::Forget {

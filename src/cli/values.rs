@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::{
     commands::{legal_authority, push::MaxChanges, serve::Listen},
     endpoint::{Endpoint, EndpointError},
-    input::{FieldRef, Pointer},
+    input::{FieldSelector, JsonPointer},
     shard::Shard,
 };
 
@@ -69,12 +69,12 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
 }
 
 /// A name, or a number for a column.
-pub(super) fn field(text: &str) -> Result<FieldRef, String> {
+pub(super) fn field(text: &str) -> Result<FieldSelector, String> {
     match text.parse() {
         Ok(0) => Err("columns are counted from 1".into()),
-        Ok(column) => Ok(FieldRef::Column(column)),
+        Ok(column) => Ok(FieldSelector::Column(column)),
         Err(_) if text.is_empty() => Err("no name".into()),
-        Err(_) => Ok(FieldRef::Name(text.to_owned())),
+        Err(_) => Ok(FieldSelector::Name(text.to_owned())),
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 /// RFC 6901: empty, or steps that each begin with `/`, in which `~1` is `/` and `~0` is `~`.
-pub(super) fn pointer(text: &str) -> Result<Pointer, String> {
+pub(super) fn pointer(text: &str) -> Result<JsonPointer, String> {
     let wrong = || "no JSON Pointer; a right one is /data/licenses, or empty for the root";
     let mut steps = text.split('/');
     if steps.next() != Some("") {
@@ -302,8 +302,8 @@ mod tests {
 
     #[test]
     fn fields_and_delimiters() {
-        assert_eq!(field("2"), Ok(FieldRef::Column(2)));
-        assert_eq!(field("id"), Ok(FieldRef::Name("id".into())));
+        assert_eq!(field("2"), Ok(FieldSelector::Column(2)));
+        assert_eq!(field("id"), Ok(FieldSelector::Name("id".into())));
         assert!(field("0").is_err());
         assert!(field("").is_err());
         for (text, byte) in [(";", b';'), ("tab", b'\t'), ("\\t", b'\t'), ("|", b'|')] {

@@ -5,7 +5,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::{
     contract::Contract,
     diagnostics::{Failure, warnings},
-    input::{OnDuplicate, Options, Origin, ReadLimits, Rules, Validated, validate},
+    input::{
+        DuplicatePolicy, InputOptions, Origin, ReadLimits, ValidatedInput, ValidationRules,
+        validate,
+    },
     report::{self, Summary},
     signals::Signals,
     terminal::Terminal,
@@ -15,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct InputPlan {
     pub(crate) origins: Vec<Origin>,
-    pub(crate) options: Options,
+    pub(crate) options: InputOptions,
     pub(crate) max_errors: usize,
     pub(crate) guards: Guards,
 }
@@ -23,7 +26,7 @@ pub(crate) struct InputPlan {
 /// What well-formed input is refused for.
 #[derive(Clone, Debug)]
 pub(crate) struct Guards {
-    pub(crate) on_duplicate: OnDuplicate,
+    pub(crate) on_duplicate: DuplicatePolicy,
     pub(crate) refuse_past: bool,
     /// Of records that would be pushed.
     pub(crate) min_records: Option<u64>,
@@ -39,11 +42,11 @@ pub(super) fn read(
     signals: &Signals,
     summary: &mut Summary,
     terminal: Terminal,
-) -> Result<Validated, Failure> {
+) -> Result<ValidatedInput, Failure> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    let rules = Rules {
+    let rules = ValidationRules {
         now,
         refuse_past: plan.guards.refuse_past,
         on_duplicate: plan.guards.on_duplicate,
@@ -65,7 +68,7 @@ pub(super) fn read(
     for warning in warnings(&validated) {
         terminal.warning(&warning);
     }
-    if validated.is_refused() {
+    if validated.has_problems() {
         return Err(Failure::refused(
             &validated.counts,
             &validated.problems,
@@ -80,7 +83,7 @@ pub(super) fn read(
 }
 
 impl Guards {
-    fn check(&self, validated: &Validated) -> Result<(), Failure> {
+    fn check(&self, validated: &ValidatedInput) -> Result<(), Failure> {
         let valid = validated.counts.valid();
         if self.fail_on_empty && validated.counts.read == 0 {
             return Err(Failure::empty());

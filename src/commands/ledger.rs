@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     diagnostics::Failure,
-    input::{OnDuplicate, Options, Origin, Rules, validate},
+    input::{DuplicatePolicy, InputOptions, Origin, ValidationRules, validate},
     ledger::{self, Forget, Forgotten, LedgerError},
     report::{ForgottenReport, LedgerReport},
     terminal::Terminal,
@@ -36,7 +36,7 @@ pub(crate) enum What {
     Target(String),
     Tokens {
         origins: Vec<Origin>,
-        options: Options,
+        options: InputOptions,
     },
 }
 
@@ -79,14 +79,14 @@ fn forget(path: &Path, what: &What, patience: Duration, terminal: Terminal) -> R
 }
 
 /// Reads everything before anything is forgotten.
-fn tokens(origins: &[Origin], options: &Options) -> Result<Vec<Box<[u8]>>, Failure> {
-    let rules = Rules {
+fn tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
+    let rules = ValidationRules {
         // They differ in nothing that is looked at.
-        on_duplicate: OnDuplicate::First,
-        ..Rules::default()
+        on_duplicate: DuplicatePolicy::First,
+        ..ValidationRules::default()
     };
     let mut input = validate(origins, options.clone(), &rules);
-    if input.is_refused() {
+    if input.has_problems() {
         return Err(Failure::refused(
             &input.counts,
             &input.problems,

@@ -10,7 +10,7 @@ use crate::{
     client::Target,
     diagnostics::Failure,
     endpoint::Endpoint,
-    input::Validated,
+    input::ValidatedInput,
     metadata::Metadata,
     receiver::{self, Behavior, Listener, Store},
     tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
@@ -93,7 +93,7 @@ impl Rehearsal {
     }
 
     /// Ends the receiver and compares what it holds with what was read.
-    pub(super) fn verify(mut self, input: &mut Validated) -> Result<(), Failure> {
+    pub(super) fn verify(mut self, input: &mut ValidatedInput) -> Result<(), Failure> {
         self.end();
         let lost = |error| Failure::internal("the rehearsal's receiver can't be read", &error);
         let held = self.store.len().map_err(lost)?;
@@ -103,7 +103,7 @@ impl Rehearsal {
         loop {
             let same = records.next(|record| {
                 let time = self.store.expire_time_of(record.token.as_bytes());
-                time.map(|time| time == Some(record.expires.as_unix()))
+                time.map(|time| time == Some(record.expire_time.as_unix()))
             });
             match same.map_err(|problem| Failure::changed(&problem))? {
                 None => break,

@@ -106,7 +106,7 @@ impl Contract {
             return Some(EncodeError::TokenNotUtf8);
         }
         let latest = self.time.latest;
-        (record.expires.as_unix() > latest)
+        (record.expire_time.as_unix() > latest)
             .then(|| EncodeError::ExpireTimeTooLate(ExpireTime::from_unix(latest)))
     }
 
@@ -172,7 +172,7 @@ impl Contract {
     fn framing(&self, record: &Record<'_>) -> [ShortBytes; 3] {
         let token = record.token.as_bytes().len();
         let of_token = ShortBytes::key(self.token, WireType::LengthDelimited).varint(token as u64);
-        let time = match record.expires.as_unix() {
+        let time = match record.expire_time.as_unix() {
             0 if !self.time.keeps_zero => ShortBytes::default(),
             time => self.time.encode(time),
         };
@@ -278,7 +278,7 @@ mod tests {
     fn record(token: &str, time: u32) -> Record<'_> {
         Record {
             token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
-            expires: ExpireTime::from_unix(time),
+            expire_time: ExpireTime::from_unix(time),
         }
     }
 

@@ -6,8 +6,8 @@ use super::{Failure, INPUT, Kind, count, date};
 use crate::{
     contract::EncodeError,
     input::{
-        Class, Counts, Excerpt, Field, JsonKind, Lookalike, MAX_RECORD_BYTES, Position, Problem,
-        ProblemKind, Validated,
+        Excerpt, Field, JsonKind, MAX_RECORD_BYTES, Position, Problem, ProblemClass, ProblemKind,
+        RecordCounts, UnsupportedFormat, ValidatedInput,
     },
     record::{TimeError, TokenError},
 };
@@ -15,10 +15,10 @@ use crate::{
 impl Failure {
     /// Input that was refused: every problem that is shown is a cause. `done` is what was therefore
     /// not done with it.
-    pub(crate) fn refused(counts: &Counts, problems: &[Problem], done: &str) -> Self {
+    pub(crate) fn refused(counts: &RecordCounts, problems: &[Problem], done: &str) -> Self {
         let inputs = format!(
             "{} can't be read to the end",
-            count(counts.documents, "input")
+            count(counts.unreadable_inputs, "input")
         );
         let records = format!(
             "{} of {} invalid ({})",
@@ -26,9 +26,9 @@ impl Failure {
             count(counts.read, "record"),
             by_class(counts)
         );
-        let is_late = |problem: &Problem| matches!(problem.kind, ProblemKind::TooLate);
+        let is_late = |problem: &Problem| matches!(problem.kind, ProblemKind::DeadlineExceeded);
         let is_late = !problems.is_empty() && problems.iter().all(is_late);
-        let message = match (counts.invalid, counts.documents) {
+        let message = match (counts.invalid, counts.unreadable_inputs) {
             _ if is_late => {
                 "the input could not be read in the time that --max-time gives".to_owned()
             }
@@ -39,7 +39,7 @@ impl Failure {
         let message = format!("{message}; nothing was {done}");
         let mut failure = Self::new(Kind::Input, INPUT, message);
         failure.causes = problems.iter().map(sentence).collect();
-        let all = counts.invalid + counts.documents;
+        let all = counts.invalid + counts.unreadable_inputs;
         let hidden = all.saturating_sub(problems.len() as u64);
         if hidden > 0 {
             failure = failure.cause(format!("and {hidden} more"));
@@ -108,7 +108,7 @@ impl Failure {
     /// An input that is no longer what was validated, or that can't be read any more.
     pub(crate) fn changed(problem: &Problem) -> Self {
         let (message, hint) = match problem.kind {
-            ProblemKind::TooLate => (
+            ProblemKind::DeadlineExceeded => (
                 "the input was not read again before --max-time had passed; nothing more was sent",
                 "--max-time gives the run longer",
             ),
@@ -127,25 +127,25 @@ impl Failure {
     }
 }
 
-fn by_class(counts: &Counts) -> String {
+fn by_class(counts: &RecordCounts) -> String {
     let words = counts.by_class.iter().map(|(class, number)| match class {
-        Class::Document => format!("{number} unreadable"),
-        Class::Shape => format!("{number} malformed"),
-        Class::Token => count(*number, "bad token"),
-        Class::Time => count(*number, "bad time"),
-        Class::Duplicate => count(*number, "conflicting duplicate"),
-        Class::Size => format!("{number} too large"),
+        ProblemClass::Unreadable => format!("{number} unreadable"),
+        ProblemClass::Malformed => format!("{number} malformed"),
+        ProblemClass::InvalidToken => count(*number, "bad token"),
+        ProblemClass::InvalidTime => count(*number, "bad time"),
+        ProblemClass::ConflictingDuplicate => count(*number, "conflicting duplicate"),
+        ProblemClass::TooLarge => format!("{number} too large"),
     });
     words.collect::<Vec<_>>().join(", ")
 }
 
 /// What is odd about an input that was taken all the same.
-pub(crate) fn warnings(validated: &Validated) -> Vec<String> {
+pub(crate) fn warnings(validated: &ValidatedInput) -> Vec<String> {
     let mut warnings = Vec::new();
-    if validated.expiry.past > 0 {
+    if validated.expirations.past > 0 {
         warnings.push(format!(
             "{} already passed",
-            count(validated.expiry.past, "expire time")
+            count(validated.expirations.past, "expire time")
         ));
     }
     if validated.counts.duplicate > 0 {
@@ -160,7 +160,7 @@ pub(crate) fn warnings(validated: &Validated) -> Vec<String> {
 /// One problem with its place.
 fn sentence(problem: &Problem) -> String {
     let mut text = problem.file.to_string();
-    if let Some(at) = problem.at {
+    if let Some(at) = problem.position {
         let _ = write!(text, ": {}", place(at));
     }
     let _ = write!(text, ": {}", what(&problem.kind));
@@ -188,33 +188,39 @@ fn what(kind: &ProblemKind) -> String {
     let limit = MAX_RECORD_BYTES >> 20;
     match kind {
         ProblemKind::Unreadable(error) => format!("can't be read: {error}"),
-        ProblemKind::Directory => plain("is a directory, not a file"),
-        ProblemKind::Lookalike(lookalike) => format!("looks like {}", looks_like(*lookalike).0),
-        ProblemKind::Changed => plain("changed while it was read"),
-        ProblemKind::TooLate => plain("--max-time passed while it was read"),
-        ProblemKind::Syntax(message) => format!("malformed JSON: {message}"),
-        ProblemKind::Archive(reason) => format!("the archive is broken or cut off: {reason}"),
-        ProblemKind::NoDocument => plain("--records points into a JSON document, and this is none"),
+        ProblemKind::IsDirectory => plain("is a directory, not a file"),
+        ProblemKind::UnsupportedFormat(lookalike) => {
+            format!("looks like {}", looks_like(*lookalike).0)
+        }
+        ProblemKind::FileChanged => plain("changed while it was read"),
+        ProblemKind::DeadlineExceeded => plain("--max-time passed while it was read"),
+        ProblemKind::JsonSyntax(message) => format!("malformed JSON: {message}"),
+        ProblemKind::CorruptArchive(reason) => {
+            format!("the archive is broken or cut off: {reason}")
+        }
+        ProblemKind::NotJsonDocument => {
+            plain("--records points into a JSON document, and this is none")
+        }
         ProblemKind::Truncated => plain("the document ends inside a value or an open quote"),
-        ProblemKind::TooLong => format!("the record is longer than {limit} MiB"),
-        ProblemKind::NotList { found } => {
+        ProblemKind::RecordTooLong => format!("the record is longer than {limit} MiB"),
+        ProblemKind::NotArray { found } => {
             format!("{} where a list of records belongs", json_kind(*found))
         }
-        ProblemKind::NoList { keys, lists: 0 } => format!(
+        ProblemKind::NoSingleArray { keys, lists: 0 } => format!(
             "the document has neither a list nor both fields of a record; its keys: {}",
             list(keys)
         ),
-        ProblemKind::NoList { keys, lists } => {
+        ProblemKind::NoSingleArray { keys, lists } => {
             format!("the document has {lists} lists; its keys: {}", list(keys))
         }
-        ProblemKind::NoRequest => {
+        ProblemKind::MissingRequestArray => {
             plain("no list sensorExpire, as the request in protobuf's JSON has")
         }
-        ProblemKind::SameField(name) => {
+        ProblemKind::SameNameForBothFields(name) => {
             format!("{} would be both token and expire time", quoted(name))
         }
-        ProblemKind::NoPointer => plain("--records leads nowhere in this document"),
-        ProblemKind::SecondDocument => plain("more JSON follows behind the document"),
+        ProblemKind::PointerNotFound => plain("--records leads nowhere in this document"),
+        ProblemKind::MultipleDocuments => plain("more JSON follows behind the document"),
         ProblemKind::MissingField {
             field,
             wanted,
@@ -226,10 +232,10 @@ fn what(kind: &ProblemKind) -> String {
             wanted.join(", "),
             list(found)
         ),
-        ProblemKind::NoHeader => {
+        ProblemKind::MissingHeader => {
             plain("the first row looks like a record, not like the names of columns")
         }
-        ProblemKind::NoColumn {
+        ProblemKind::ColumnOutOfRange {
             field,
             number,
             width,
@@ -237,16 +243,16 @@ fn what(kind: &ProblemKind) -> String {
             "no column {number} for the {}: there are {width}",
             field_name(*field)
         ),
-        ProblemKind::Spellings { first, second } => {
+        ProblemKind::AmbiguousField { first, second } => {
             format!("{first} and {second} are names of one field")
         }
-        ProblemKind::Ragged { expected, found } => format!(
+        ProblemKind::WrongColumnCount { expected, found } => format!(
             "{} where the first row has {expected}",
             count(*found as u64, "column")
         ),
         ProblemKind::LoneCarriageReturn => plain("a carriage return without a line feed"),
         ProblemKind::BareQuote => plain("a quote that neither starts nor ends a field"),
-        ProblemKind::Nul => plain("a NUL byte"),
+        ProblemKind::NulByte => plain("a NUL byte"),
         ProblemKind::NotUtf8 { name } => format!("{name}: not UTF-8"),
         ProblemKind::NotObject { found } => {
             format!("{} where an object belongs", json_kind(*found))
@@ -259,13 +265,17 @@ fn what(kind: &ProblemKind) -> String {
             format!("{name}: {} where {wanted} belongs", json_kind(*found))
         }
         ProblemKind::DuplicateKey(name) => format!("the key {} comes twice", quoted(name)),
-        ProblemKind::Token { name, error, value } => format!("{name}: {}", token(*error, value)),
-        ProblemKind::Time { name, error, value } => format!("{name}: {}", time(*error, value)),
-        ProblemKind::Past(time) => format!(
+        ProblemKind::InvalidToken { name, error, value } => {
+            format!("{name}: {}", token(*error, value))
+        }
+        ProblemKind::InvalidTime { name, error, value } => {
+            format!("{name}: {}", time(*error, value))
+        }
+        ProblemKind::ExpireTimePassed(time) => format!(
             "the expire time {} has passed",
             date(i64::from(time.as_unix()))
         ),
-        ProblemKind::Conflict {
+        ProblemKind::ConflictingDuplicate {
             token,
             first_file,
             first,
@@ -289,7 +299,7 @@ fn what(kind: &ProblemKind) -> String {
 /// What to do about it, where that is known.
 fn hint(kind: &ProblemKind) -> Option<String> {
     Some(match kind {
-        ProblemKind::Lookalike(lookalike) => looks_like(*lookalike).1.to_owned(),
+        ProblemKind::UnsupportedFormat(lookalike) => looks_like(*lookalike).1.to_owned(),
         ProblemKind::MissingField { field, nearest, .. } => {
             let flag = match field {
                 Field::Token => "--token-field",
@@ -307,14 +317,16 @@ fn hint(kind: &ProblemKind) -> Option<String> {
 fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
     Some(match kind {
         ProblemKind::Truncated => "the file is cut off, or a quote is never closed",
-        ProblemKind::TooLong => "a quote or bracket may never be closed",
-        ProblemKind::NoList { lists: 2.., .. } => "--records /KEY says which",
-        ProblemKind::NoRequest => "--records /KEY names it where the contract calls it otherwise",
-        ProblemKind::NoPointer => "it is a JSON Pointer, such as /data/licenses",
-        ProblemKind::SecondDocument => "--input-format ndjson reads one object a line",
-        ProblemKind::NoHeader => "--no-header reads a file without names",
-        ProblemKind::NoColumn { .. } => "columns are counted from 1",
-        ProblemKind::Spellings { .. } => {
+        ProblemKind::RecordTooLong => "a quote or bracket may never be closed",
+        ProblemKind::NoSingleArray { lists: 2.., .. } => "--records /KEY says which",
+        ProblemKind::MissingRequestArray => {
+            "--records /KEY names it where the contract calls it otherwise"
+        }
+        ProblemKind::PointerNotFound => "it is a JSON Pointer, such as /data/licenses",
+        ProblemKind::MultipleDocuments => "--input-format ndjson reads one object a line",
+        ProblemKind::MissingHeader => "--no-header reads a file without names",
+        ProblemKind::ColumnOutOfRange { .. } => "columns are counted from 1",
+        ProblemKind::AmbiguousField { .. } => {
             "name the one that counts with --token-field or --time-field"
         }
         ProblemKind::LoneCarriageReturn => "save the file with line ends of LF or CRLF",
@@ -327,15 +339,17 @@ fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
             found: JsonKind::Number,
             ..
         } => "put the token in quotes",
-        ProblemKind::Past(_) => "without --refuse-past this is a warning",
-        ProblemKind::Conflict { .. } => "--on-duplicate first, last or latest settles it",
-        ProblemKind::Token { error, .. } => match error {
+        ProblemKind::ExpireTimePassed(_) => "without --refuse-past this is a warning",
+        ProblemKind::ConflictingDuplicate { .. } => {
+            "--on-duplicate first, last or latest settles it"
+        }
+        ProblemKind::InvalidToken { error, .. } => match error {
             TokenError::NotHex(_) | TokenError::NotBase64(_) => {
                 "--token-encoding says how tokens are written"
             }
             TokenError::Empty | TokenError::Surrounded | TokenError::OddHex => return None,
         },
-        ProblemKind::Time { error, .. } => match error {
+        ProblemKind::InvalidTime { error, .. } => match error {
             TimeError::IntegerRange { milliseconds: true } => {
                 "--time-unit ms, if these are milliseconds"
             }
@@ -350,23 +364,23 @@ fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
 }
 
 /// What it is, and what to do about it.
-fn looks_like(lookalike: Lookalike) -> (&'static str, &'static str) {
+fn looks_like(lookalike: UnsupportedFormat) -> (&'static str, &'static str) {
     match lookalike {
-        Lookalike::Utf16 => ("UTF-16 text", "save it as UTF-8"),
-        Lookalike::Zip => (
+        UnsupportedFormat::Utf16 => ("UTF-16 text", "save it as UTF-8"),
+        UnsupportedFormat::Zip => (
             "a zip archive, as spreadsheets (XLSX, ODS) are",
             "save the sheet as CSV in UTF-8",
         ),
-        Lookalike::Xls => (
+        UnsupportedFormat::Xls => (
             "a spreadsheet of the old XLS kind",
             "save the sheet as CSV in UTF-8",
         ),
-        Lookalike::OtherArchive => (
+        UnsupportedFormat::OtherArchive => (
             "an archive of another kind than gzip and zstd",
             "decompress it first",
         ),
-        Lookalike::Pdf => ("a PDF", "export the records as CSV or JSON"),
-        Lookalike::Binary => ("a binary file", "export the records as CSV or JSON"),
+        UnsupportedFormat::Pdf => ("a PDF", "export the records as CSV or JSON"),
+        UnsupportedFormat::Binary => ("a binary file", "export the records as CSV or JSON"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{options::InputFormat, problem::Lookalike};
+use super::{options::InputFormat, problem::UnsupportedFormat};
 
 /// How many bytes are looked at.
 const LOOK: usize = 4096;
@@ -45,23 +45,25 @@ impl Start {
     }
 
     /// What the bytes look like that are no text of any format.
-    pub(super) fn lookalike(&self) -> Option<Lookalike> {
+    pub(super) fn lookalike(&self) -> Option<UnsupportedFormat> {
         Some(match self.head.as_slice() {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Lookalike::Utf16,
-            [b'P', b'K', 3 | 5, ..] => Lookalike::Zip,
-            [0xd0, 0xcf, 0x11, 0xe0, ..] => Lookalike::Xls,
-            [b'%', b'P', b'D', b'F', b'-', ..] => Lookalike::Pdf,
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => UnsupportedFormat::Utf16,
+            [b'P', b'K', 3 | 5, ..] => UnsupportedFormat::Zip,
+            [0xd0, 0xcf, 0x11, 0xe0, ..] => UnsupportedFormat::Xls,
+            [b'%', b'P', b'D', b'F', b'-', ..] => UnsupportedFormat::Pdf,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', ..]
-            | [b'7', b'z', 0xbc, 0xaf, ..] => Lookalike::OtherArchive,
-            [0x89, b'P', b'N', b'G', ..] | [0x7f, b'E', b'L', b'F', ..] => Lookalike::Binary,
-            head if head.starts_with(b"SQLite format 3\0") => Lookalike::Binary,
+            | [b'7', b'z', 0xbc, 0xaf, ..] => UnsupportedFormat::OtherArchive,
+            [0x89, b'P', b'N', b'G', ..] | [0x7f, b'E', b'L', b'F', ..] => {
+                UnsupportedFormat::Binary
+            }
+            head if head.starts_with(b"SQLite format 3\0") => UnsupportedFormat::Binary,
             // ASCII in UTF-16 has every other byte zero.
             [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
-                Lookalike::Utf16
+                UnsupportedFormat::Utf16
             }
             head if head.iter().take(512).filter(|byte| **byte == 0).count() > 8 => {
-                Lookalike::Binary
+                UnsupportedFormat::Binary
             }
             _ => return None,
         })
@@ -165,14 +167,14 @@ mod tests {
     #[test]
     fn what_is_no_text_is_told_by_its_bytes() {
         for (bytes, lookalike) in [
-            (&b"\xff\xfed\0"[..], Some(Lookalike::Utf16)),
-            (b"d\0e\0v\0", Some(Lookalike::Utf16)),
-            (b"\0d\0e", Some(Lookalike::Utf16)),
-            (b"PK\x03\x04", Some(Lookalike::Zip)),
-            (b"\xd0\xcf\x11\xe0\xa1", Some(Lookalike::Xls)),
-            (b"%PDF-1.7", Some(Lookalike::Pdf)),
-            (b"\x7fELF\x02\x01", Some(Lookalike::Binary)),
-            (&[0; 64], Some(Lookalike::Binary)),
+            (&b"\xff\xfed\0"[..], Some(UnsupportedFormat::Utf16)),
+            (b"d\0e\0v\0", Some(UnsupportedFormat::Utf16)),
+            (b"\0d\0e", Some(UnsupportedFormat::Utf16)),
+            (b"PK\x03\x04", Some(UnsupportedFormat::Zip)),
+            (b"\xd0\xcf\x11\xe0\xa1", Some(UnsupportedFormat::Xls)),
+            (b"%PDF-1.7", Some(UnsupportedFormat::Pdf)),
+            (b"\x7fELF\x02\x01", Some(UnsupportedFormat::Binary)),
+            (&[0; 64], Some(UnsupportedFormat::Binary)),
             (b"device_token,expire_time\na,1\0\n", None),
             (b"", None),
         ] {

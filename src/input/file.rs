@@ -9,8 +9,8 @@ use super::{
     bytes::{Content, LineBuffer, Origin, ReadLimits, decode},
     detect::{self, Start},
     json::{self, Layout, Outline},
-    options::{InputFormat, Names, Options},
-    problem::{Fault, Field, ProblemKind},
+    options::{InputFormat, InputOptions, Names},
+    problem::{Field, ProblemKind, ReadError},
     reader::{RecordReader, Shape},
 };
 
@@ -48,7 +48,7 @@ const PROTOJSON_LIST: &str = "sensorExpire";
 impl InputFile {
     pub(super) fn open(
         origin: &Origin,
-        options: &Options,
+        options: &InputOptions,
         read_limits: &ReadLimits,
     ) -> Result<Self, ProblemKind> {
         let name = origin.name();
@@ -85,13 +85,16 @@ impl InputFile {
         })
     }
 
-    pub(super) fn read<'i>(&'i mut self, options: &'i Options) -> Result<RecordReader<'i>, Fault> {
+    pub(super) fn read<'i>(
+        &'i mut self,
+        options: &'i InputOptions,
+    ) -> Result<RecordReader<'i>, ReadError> {
         let shape = self.shape(options)?;
         RecordReader::open(shape, LineBuffer::new(self.stream()?), options)
     }
 
     /// How its bytes hold records, which is found out the first time.
-    pub(super) fn shape(&mut self, options: &Options) -> Result<Shape, Fault> {
+    pub(super) fn shape(&mut self, options: &InputOptions) -> Result<Shape, ReadError> {
         match &self.shape {
             Some(shape) => Ok(shape.clone()),
             None => {
@@ -101,13 +104,13 @@ impl InputFile {
         }
     }
 
-    fn find_shape(&mut self, options: &Options) -> Result<Shape, Fault> {
-        let fatal = |kind| Err(Fault::fatal(None, kind));
+    fn find_shape(&mut self, options: &InputOptions) -> Result<Shape, ReadError> {
+        let fatal = |kind| Err(ReadError::fatal(None, kind));
         let mut stream = self.decoded()?;
         let start = Start::read(&mut stream).map_err(unreadable)?;
         drop(stream);
         if let Some(lookalike) = start.lookalike() {
-            return fatal(ProblemKind::Lookalike(lookalike));
+            return fatal(ProblemKind::UnsupportedFormat(lookalike));
         }
         if start.is_blank() {
             return Ok(Shape::Blank);
@@ -116,7 +119,7 @@ impl InputFile {
         if options.records.is_some()
             && !matches!(format, InputFormat::Json | InputFormat::ProtoJson)
         {
-            return fatal(ProblemKind::NoDocument);
+            return fatal(ProblemKind::NotJsonDocument);
         }
         let shape = |layout, protobuf| Shape::Json { layout, protobuf };
         Ok(match format {
@@ -138,8 +141,8 @@ impl InputFile {
                 if !matches!(start.first(), Some(b'[' | b'{')) =>
             {
                 return fatal(match format {
-                    InputFormat::ProtoJson => ProblemKind::NoRequest,
-                    _ => ProblemKind::NoPointer,
+                    InputFormat::ProtoJson => ProblemKind::MissingRequestArray,
+                    _ => ProblemKind::PointerNotFound,
                 });
             }
             InputFormat::Json | InputFormat::ProtoJson => match self.stream().and_then(json::check)
@@ -155,15 +158,15 @@ impl InputFile {
     }
 
     /// How a document holds its records whose root is an object, or that is pointed into.
-    fn layout(&mut self, more: bool, options: &Options) -> Result<Shape, Fault> {
-        let fatal = |kind| Err(Fault::fatal(None, kind));
+    fn layout(&mut self, more: bool, options: &InputOptions) -> Result<Shape, ReadError> {
+        let fatal = |kind| Err(ReadError::fatal(None, kind));
         let shape = |layout, protobuf| Ok(Shape::Json { layout, protobuf });
         if more {
             return match self.format {
                 None if options.records.is_none() => shape(Layout::Lines, false),
                 // As where a name says that they are lines.
-                None => fatal(ProblemKind::NoDocument),
-                Some(_) => fatal(ProblemKind::SecondDocument),
+                None => fatal(ProblemKind::NotJsonDocument),
+                Some(_) => fatal(ProblemKind::MultipleDocuments),
             };
         }
         let outline = Outline::read(LineBuffer::new(self.stream()?))?;
@@ -189,9 +192,9 @@ impl InputFile {
         }
         match lists.as_slice() {
             _ if is_request => shape(list(PROTOJSON_LIST), true),
-            _ if protobuf => fatal(ProblemKind::NoRequest),
+            _ if protobuf => fatal(ProblemKind::MissingRequestArray),
             [only] => shape(list(only), false),
-            lists => fatal(ProblemKind::NoList {
+            lists => fatal(ProblemKind::NoSingleArray {
                 keys: outline.keys(),
                 lists: lists.len(),
             }),
@@ -199,13 +202,13 @@ impl InputFile {
     }
 
     /// The bytes from the start, decompressed.
-    fn decoded(&mut self) -> Result<Box<dyn Read + Send + '_>, Fault> {
+    fn decoded(&mut self) -> Result<Box<dyn Read + Send + '_>, ReadError> {
         let raw = self.content.reader().map_err(unreadable)?;
         decode(raw).map_err(unreadable)
     }
 
     /// The same, less a byte order mark.
-    pub(super) fn stream(&mut self) -> Result<Box<dyn Read + Send + '_>, Fault> {
+    pub(super) fn stream(&mut self) -> Result<Box<dyn Read + Send + '_>, ReadError> {
         let mut stream = self.decoded()?;
         let head = detect::read_head(&mut stream).map_err(unreadable)?;
         Ok(Box::new(io::Cursor::new(head).chain(stream)))
@@ -216,6 +219,6 @@ fn list(key: &str) -> Layout {
     Layout::List(vec![key.to_owned()])
 }
 
-fn unreadable(error: io::Error) -> Fault {
-    Fault::fatal(None, error.into())
+fn unreadable(error: io::Error) -> ReadError {
+    ReadError::fatal(None, error.into())
 }

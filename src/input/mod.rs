@@ -16,12 +16,15 @@ mod tests;
 mod validation;
 
 pub(crate) use bytes::{Origin, ReadLimits};
-pub(crate) use class::Class;
+pub(crate) use class::ProblemClass;
 pub(crate) use file::Form;
 pub(crate) use limits::MAX_RECORD_BYTES;
 pub use options::InputFormat;
-pub(crate) use options::{FieldRef, Options, Pointer};
-pub(crate) use problem::{Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind};
+pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};
+pub(crate) use problem::{
+    Excerpt, Field, JsonKind, Position, Problem, ProblemKind, UnsupportedFormat,
+};
 pub(crate) use validation::{
-    Counts, Expiry, HORIZONS, OnDuplicate, Records, Rules, Validated, validate,
+    DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, RecordCounts, Records,
+    ValidatedInput, ValidationRules, validate,
 };

@@ -22,16 +22,16 @@ pub(crate) struct Position {
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) file: Arc<str>,
-    pub(crate) at: Option<Position>,
+    pub(crate) position: Option<Position>,
     pub(crate) kind: ProblemKind,
 }
 
 impl Problem {
     /// Moves it behind so many records and lines.
     pub(super) fn behind(mut self, (records, lines): (u64, u64)) -> Self {
-        if let Some(at) = &mut self.at {
-            at.record += records;
-            at.line += lines;
+        if let Some(position) = &mut self.position {
+            position.record += records;
+            position.line += lines;
         }
         self
     }
@@ -57,7 +57,7 @@ pub(crate) enum JsonKind {
 
 /// What a file looks like that is none of the formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lookalike {
+pub(crate) enum UnsupportedFormat {
     Utf16,
     /// A zip archive, as XLSX and ODS files are.
     Zip,
@@ -76,34 +76,34 @@ pub(crate) struct Excerpt(String);
 /// A value, and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Located<T> {
-    pub(crate) at: Position,
+    pub(crate) position: Position,
     pub(crate) value: T,
 }
 
 /// One thing wrong with the file that is being read.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) at: Option<Position>,
+pub(super) struct ReadError {
+    pub(super) position: Option<Position>,
     /// Apart, so that a record, which is what is read nearly always, is moved alone.
     pub(super) kind: Box<ProblemKind>,
     /// Whether reading ends here: the fault is the document's, and counts as no record.
-    pub(super) fatal: bool,
+    pub(super) is_fatal: bool,
 }
 
-impl Fault {
-    pub(super) fn fatal(at: Option<Position>, kind: ProblemKind) -> Self {
+impl ReadError {
+    pub(super) fn fatal(position: Option<Position>, kind: ProblemKind) -> Self {
         Self {
-            at,
+            position,
             kind: Box::new(kind),
-            fatal: true,
+            is_fatal: true,
         }
     }
 
-    pub(super) fn record(at: Position, kind: ProblemKind) -> Self {
+    pub(super) fn in_record(position: Position, kind: ProblemKind) -> Self {
         Self {
-            at: Some(at),
+            position: Some(position),
             kind: Box::new(kind),
-            fatal: false,
+            is_fatal: false,
         }
     }
 }
@@ -111,11 +111,11 @@ impl Fault {
 /// What a stream of this module can end with, inside an [`io::Error`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StreamError {
-    Changed,
+    FileChanged,
     /// The deadline or a signal of [`super::bytes::ReadLimits`] came before the end.
-    TooLate,
+    DeadlineExceeded,
     /// The decoder's words.
-    Archive(String),
+    CorruptArchive(String),
 }
 
 impl fmt::Display for StreamError {
@@ -136,10 +136,10 @@ impl From<io::Error> for ProblemKind {
     fn from(error: io::Error) -> Self {
         let own = error.get_ref().and_then(|inner| inner.downcast_ref());
         match own {
-            Some(StreamError::Changed) => Self::Changed,
-            Some(StreamError::TooLate) => Self::TooLate,
-            Some(StreamError::Archive(reason)) => Self::Archive(reason.clone()),
-            None if error.kind() == io::ErrorKind::IsADirectory => Self::Directory,
+            Some(StreamError::FileChanged) => Self::FileChanged,
+            Some(StreamError::DeadlineExceeded) => Self::DeadlineExceeded,
+            Some(StreamError::CorruptArchive(reason)) => Self::CorruptArchive(reason.clone()),
+            None if error.kind() == io::ErrorKind::IsADirectory => Self::IsDirectory,
             None => Self::Unreadable(error),
         }
     }
@@ -149,39 +149,39 @@ impl From<io::Error> for ProblemKind {
 #[derive(Debug)]
 pub(crate) enum ProblemKind {
     Unreadable(io::Error),
-    Directory,
-    Lookalike(Lookalike),
+    IsDirectory,
+    UnsupportedFormat(UnsupportedFormat),
     /// The file is not what it was when it was validated.
-    Changed,
+    FileChanged,
     /// It had not ended when all had to have been read.
-    TooLate,
+    DeadlineExceeded,
     /// Malformed JSON, in the parser's words, which quote nothing of the input.
-    Syntax(String),
+    JsonSyntax(String),
     /// A broken archive, in the decoder's words.
-    Archive(String),
+    CorruptArchive(String),
     /// `--records` for something that is no JSON document.
-    NoDocument,
+    NotJsonDocument,
     /// The document ends inside a value or a quoted field.
     Truncated,
     /// A record longer than [`super::MAX_RECORD_BYTES`].
-    TooLong,
+    RecordTooLong,
     /// Something else where the list of records belongs.
-    NotList {
+    NotArray {
         found: JsonKind,
     },
     /// A JSON object whose direct members are no list, or more than one.
-    NoList {
+    NoSingleArray {
         keys: Vec<Excerpt>,
         lists: usize,
     },
     /// `--records` leads nowhere.
-    NoPointer,
+    PointerNotFound,
     /// Protobuf JSON without the request's list.
-    NoRequest,
+    MissingRequestArray,
     /// One column or key for both fields.
-    SameField(Excerpt),
+    SameNameForBothFields(Excerpt),
     /// More JSON behind the document's end.
-    SecondDocument,
+    MultipleDocuments,
     /// No column or key of this field.
     MissingField {
         field: Field,
@@ -190,26 +190,26 @@ pub(crate) enum ProblemKind {
         nearest: Option<Excerpt>,
     },
     /// The first row looks like a record.
-    NoHeader,
+    MissingHeader,
     /// A column was asked for by a number past the row's width.
-    NoColumn {
+    ColumnOutOfRange {
         field: Field,
         number: usize,
         width: usize,
     },
     /// Two columns or keys of one field.
-    Spellings {
+    AmbiguousField {
         first: String,
         second: String,
     },
 
-    Ragged {
+    WrongColumnCount {
         expected: usize,
         found: usize,
     },
     LoneCarriageReturn,
     BareQuote,
-    Nul,
+    NulByte,
     NotUtf8 {
         name: String,
     },
@@ -222,24 +222,24 @@ pub(crate) enum ProblemKind {
         found: JsonKind,
     },
     DuplicateKey(Excerpt),
-    Token {
+    InvalidToken {
         name: String,
         error: TokenError,
         value: Excerpt,
     },
-    Time {
+    InvalidTime {
         name: String,
         error: TimeError,
         value: Excerpt,
     },
     /// The token came before with another time.
-    Conflict {
+    ConflictingDuplicate {
         token: String,
         first_file: Arc<str>,
         first: Position,
     },
     /// A time before now, where that is refused.
-    Past(ExpireTime),
+    ExpireTimePassed(ExpireTime),
     /// One record encodes to more than a request may hold.
     TooLarge {
         bytes: usize,

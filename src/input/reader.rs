@@ -4,8 +4,8 @@ use super::{
     bytes::LineBuffer,
     csv::{Columns, CsvReader},
     json::{JsonReader, Layout},
-    options::Options,
-    problem::{Fault, Located},
+    options::InputOptions,
+    problem::{Located, ReadError},
 };
 use crate::record::Record;
 
@@ -36,8 +36,8 @@ impl<'i> RecordReader<'i> {
     pub(super) fn open(
         shape: Shape,
         window: LineBuffer<'i>,
-        options: &'i Options,
-    ) -> Result<Self, Fault> {
+        options: &'i InputOptions,
+    ) -> Result<Self, ReadError> {
         Ok(match shape {
             Shape::Blank => Self::Empty,
             Shape::Csv { delimiter, columns } => {
@@ -55,7 +55,7 @@ impl<'i> RecordReader<'i> {
     }
 
     /// The next record, or what is wrong with it. After a fatal fault there is none.
-    pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
+    pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         match self {
             Self::Empty => None,
             Self::Csv(reader) => reader.next(),

@@ -9,17 +9,17 @@ use serde_json::json;
 use super::{
     bytes::LineBuffer,
     json::Layout,
-    options::Options,
+    options::InputOptions,
     reader::{RecordReader, Shape},
 };
 use crate::record::TokenEncoding;
 
 type Plain = (Vec<u8>, u32);
 
-fn options(token_encoding: TokenEncoding) -> Options {
-    Options {
+fn options(token_encoding: TokenEncoding) -> InputOptions {
+    InputOptions {
         token_encoding,
-        ..Options::default()
+        ..InputOptions::default()
     }
 }
 
@@ -44,7 +44,7 @@ impl Read for Pieces<'_> {
 fn read(
     bytes: &[u8],
     shape: &Shape,
-    options: &Options,
+    options: &InputOptions,
     lengths: &[usize],
 ) -> (Vec<Plain>, Vec<String>) {
     let stream = Box::new(Pieces {
@@ -61,7 +61,10 @@ fn read(
         match read {
             Ok(located) => {
                 let record = located.value;
-                records.push((record.token.as_bytes().to_vec(), record.expires.as_unix()));
+                records.push((
+                    record.token.as_bytes().to_vec(),
+                    record.expire_time.as_unix(),
+                ));
             }
             Err(fault) => faults.push(format!("{fault:?}")),
         }

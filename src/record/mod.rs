@@ -1,4 +1,4 @@
-//! What is pushed: a device token and the time its licence expires.
+//! What is pushed: a device token and the time its license expires.
 //!
 //! A value of these types is valid; whatever is not is refused where it is parsed, with an error
 //! that carries data only.
@@ -16,5 +16,5 @@ pub(crate) use token::{Masked as MaskedToken, Token, TokenEncoding, TokenError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) token: Token<'a>,
-    pub(crate) expires: ExpireTime,
+    pub(crate) expire_time: ExpireTime,
 }

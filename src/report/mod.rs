@@ -17,7 +17,7 @@ pub(crate) use probe::{ProbeReport, way};
 use crate::{
     delivery::Delivery,
     diagnostics::{Failure, WOULD_SEND, escape},
-    input::{Form, Validated},
+    input::{Form, ValidatedInput},
     record::ExpireTime,
 };
 
@@ -142,7 +142,7 @@ impl Summary {
     }
 
     /// Takes the counts of the input; its valid records are unsent so far.
-    pub(crate) fn input(&mut self, validated: &Validated) {
+    pub(crate) fn input(&mut self, validated: &ValidatedInput) {
         let counts = &validated.counts;
         self.records = RecordCounts {
             read: counts.read,
@@ -152,12 +152,12 @@ impl Summary {
             ..RecordCounts::default()
         };
         self.warnings = WarningCounts {
-            past: validated.expiry.past,
+            past: validated.expirations.past,
             duplicate: counts.duplicate,
         };
-        self.earliest = validated.expiry.earliest.map(ExpireTime::as_unix);
+        self.earliest = validated.expirations.earliest.map(ExpireTime::as_unix);
         // What contacts nobody is there to look at the input.
-        self.expiry = (!self.contacts).then(|| (&validated.expiry).into());
+        self.expiry = (!self.contacts).then(|| (&validated.expirations).into());
     }
 
     /// Takes how many of the valid records are not this push's to send.

@@ -23,7 +23,7 @@ use crate::{
     contract::Contract,
     delivery::{self, Delivery, Policy, Remote, deliver},
     diagnostics::Failure,
-    input::{ReadLimits, Validated},
+    input::{ReadLimits, ValidatedInput},
     report::{self, Metrics, Summary},
     shard::Shard,
     signals::{Signal, Signals},
@@ -201,7 +201,7 @@ fn send(
     started: Instant,
     (target, contract): (&Target, &Contract),
     listener: &Listener<'_>,
-    input: &mut Validated,
+    input: &mut ValidatedInput,
     outputs: &mut Outputs,
 ) -> Result<Delivery, Failure> {
     let policy = Policy {

@@ -7,7 +7,7 @@ use crate::{
     client::Target,
     contract::Contract,
     diagnostics::{Failure, date},
-    input::Validated,
+    input::ValidatedInput,
     ledger::{Compared, Known},
     record::Record,
 };
@@ -45,7 +45,7 @@ pub(super) fn select(
     target: &Target,
     contract: &Contract,
     outputs: &mut Outputs,
-    input: &mut Validated,
+    input: &mut ValidatedInput,
 ) -> Result<Selection, Failure> {
     let valid = input.counts.valid();
     let known = outputs.known(plan, target, contract)?;
@@ -105,13 +105,13 @@ struct Found {
 impl Found {
     /// Whether the server has acknowledged this very record.
     fn compare(&mut self, known: &mut Known, record: &Record<'_>) -> bool {
-        let expires = record.expires.as_unix();
-        match known.compare(record.token.as_bytes(), expires) {
+        let expire_time = record.expire_time.as_unix();
+        match known.compare(record.token.as_bytes(), expire_time) {
             Compared::Unchanged => return true,
             Compared::New | Compared::Unsure => {}
             Compared::Changed { before } => {
                 self.changed += 1;
-                if expires < before {
+                if expire_time < before {
                     self.shortened += 1;
                     self.example(record, before);
                 }
@@ -122,7 +122,10 @@ impl Found {
 
     fn example(&mut self, record: &Record<'_>, before: u32) {
         if self.examples.len() < self.most_examples {
-            let (before, now) = (date(before.into()), date(record.expires.as_unix().into()));
+            let (before, now) = (
+                date(before.into()),
+                date(record.expire_time.as_unix().into()),
+            );
             self.examples
                 .push(format!("{}: {before} becomes {now}", record.token));
         }

@@ -6,7 +6,7 @@ use crate::{
     contract::Contract,
     delivery::{Delivery, End},
     diagnostics::Failure,
-    input::Validated,
+    input::ValidatedInput,
 };
 
 /// Nothing but every record acknowledged is a success.
@@ -16,7 +16,7 @@ pub(super) fn verdict(
     plan: &Plan,
     target: &Target,
     contract: &Contract,
-    input: &mut Validated,
+    input: &mut ValidatedInput,
 ) -> Result<(), Failure> {
     let refused = std::mem::take(&mut delivery.refused);
     let changed = matches!(delivery.end, Some(End::Input(_)));
@@ -31,7 +31,7 @@ pub(super) fn verdict(
             .filter_map(|(record, _)| contract.decode_record(record))
             .collect();
         let tokens: Vec<_> = records.iter().map(|record| record.token).collect();
-        let places = input.positions(&tokens);
+        let places = input.find_positions(&tokens);
         let named = tokens.into_iter().zip(places).zip(&refused);
         named.fold(failure, |failure, ((token, place), (_, error))| {
             failure.naming(token, place, error)
@@ -102,7 +102,7 @@ fn ended(end: End, plan: &Plan, server: &str) -> Option<Ended> {
 }
 
 /// Servers quote what they complain about, and what they got was tokens and credentials.
-fn without_secrets(failure: Failure, input: &mut Validated, target: &Target) -> Failure {
+fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target) -> Failure {
     failure.masked(|masks| {
         for secret in target.metadata.secrets() {
             for mask in &mut *masks {

@@ -14,7 +14,7 @@ use crate::{
     batch::Limits,
     client::{ConnectError, ConnectErrorKind, RetryAdvice, Stage},
     endpoint::Endpoint,
-    input::{Options, Origin, Rules, Validated, validate},
+    input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
 };
 
 /// What the server does with a request.
@@ -219,13 +219,13 @@ impl Witness for Log {
     }
 }
 
-pub(super) fn input(count: usize) -> Validated {
+pub(super) fn input(count: usize) -> ValidatedInput {
     let rows: String = (0..count).map(|n| format!("t{n:04},{n}\n")).collect();
     let csv = format!("token,expire_time\n{rows}");
     validate(
         &[Origin::Memory(csv.into_bytes().into())],
-        Options::default(),
-        &Rules::default(),
+        InputOptions::default(),
+        &ValidationRules::default(),
     )
 }
 

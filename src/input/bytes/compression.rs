@@ -52,7 +52,7 @@ impl<R: Read> Read for Archive<R> {
                 // What comes from below is an error of the system, or one of this module's.
                 _ if own || error.raw_os_error().is_some() => error,
                 io::ErrorKind::Interrupted => error,
-                _ => StreamError::Archive(error.to_string()).into(),
+                _ => StreamError::CorruptArchive(error.to_string()).into(),
             }
         })
     }
@@ -112,7 +112,7 @@ mod tests {
             ] {
                 let error = read(broken).map(|text| text.len()).expect_err("broken");
                 let kind = ProblemKind::from(error);
-                assert!(matches!(kind, ProblemKind::Archive(_)), "{kind:?}");
+                assert!(matches!(kind, ProblemKind::CorruptArchive(_)), "{kind:?}");
             }
         }
     }

@@ -90,7 +90,7 @@ impl Content {
                 let file = options.read(true).custom_flags(at_once).open(path)?;
                 let kind = file.metadata()?;
                 if kind.is_dir() {
-                    return Err(ProblemKind::Directory);
+                    return Err(ProblemKind::IsDirectory);
                 } else if kind.is_file() {
                     match hold_small(file)? {
                         Some(bytes) => Bytes::Held(bytes),
@@ -115,7 +115,7 @@ impl Content {
     }
 
     /// Reads from the start. A file that is no longer what it was at the first complete reading
-    /// ends in [`StreamError::Changed`].
+    /// ends in [`StreamError::FileChanged`].
     pub(in crate::input) fn reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let file = match &mut self.bytes {
             Bytes::Held(bytes) => return Ok(Box::new(bytes.as_slice())),
@@ -293,12 +293,12 @@ impl<'c> Checked<'c> {
         match self.known.get(self.count) {
             Some(known) if *known == hash => {}
             None if !*self.complete => self.known.push(hash),
-            _ => return Err(StreamError::Changed.into()),
+            _ => return Err(StreamError::FileChanged.into()),
         }
         self.count += 1;
         if self.ended {
             if *self.complete && self.count != self.known.len() {
-                return Err(StreamError::Changed.into());
+                return Err(StreamError::FileChanged.into());
             }
             *self.complete = true;
         }
@@ -364,7 +364,7 @@ mod tests {
                 assert_eq!(read_all(&mut content).expect("read again"), original);
                 fs::write(&path, &changed).expect("changed");
                 let error = read_all(&mut content).expect_err("a change");
-                assert!(matches!(ProblemKind::from(error), ProblemKind::Changed));
+                assert!(matches!(ProblemKind::from(error), ProblemKind::FileChanged));
             }
         }
     }

@@ -22,13 +22,13 @@ impl ReadLimits {
     ///
     /// # Errors
     ///
-    /// [`StreamError::TooLate`] where nothing is.
+    /// [`StreamError::DeadlineExceeded`] where nothing is.
     fn left(&self) -> io::Result<Option<Timespec>> {
         let Some(deadline) = self.deadline else {
             return Ok(None);
         };
         let left = deadline.checked_duration_since(Instant::now());
-        let left = left.ok_or(StreamError::TooLate)?;
+        let left = left.ok_or(StreamError::DeadlineExceeded)?;
         left.try_into().map(Some).map_err(io::Error::other)
     }
 
@@ -36,7 +36,7 @@ impl ReadLimits {
     ///
     /// # Errors
     ///
-    /// [`StreamError::TooLate`] where this ends, whatever there is to read.
+    /// [`StreamError::DeadlineExceeded`] where this ends, whatever there is to read.
     pub(in crate::input) fn wait_for(&self, file: &File) -> io::Result<()> {
         loop {
             let left = self.left()?;
@@ -53,7 +53,7 @@ impl ReadLimits {
             let mut is_ready = polled.iter().map(|one| !one.revents().is_empty());
             let file_is_ready = is_ready.next() == Some(true);
             if is_ready.next() == Some(true) {
-                return Err(StreamError::TooLate.into());
+                return Err(StreamError::DeadlineExceeded.into());
             } else if file_is_ready {
                 return Ok(());
             }
@@ -67,7 +67,7 @@ impl ReadLimits {
         let mut polled: Vec<_> = stop.map(|stop| PollFd::new(stop, PollFlags::IN)).collect();
         let at_once = Some(&Timespec::default());
         if !polled.is_empty() && poll(&mut polled, at_once).is_ok_and(|ready| ready > 0) {
-            return Err(StreamError::TooLate.into());
+            return Err(StreamError::DeadlineExceeded.into());
         }
         Ok(())
     }

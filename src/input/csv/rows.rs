@@ -139,7 +139,7 @@ impl<'i> Rows<'i> {
             self.pass(length, 0);
             passed += length;
             if passed > MAX_SKIPPED_BYTES {
-                return Err(ProblemKind::TooLong);
+                return Err(ProblemKind::RecordTooLong);
             }
             if !self.more()? {
                 break;
@@ -185,7 +185,7 @@ impl<'i> Rows<'i> {
     /// Reads on; `false` at the end.
     fn more(&mut self) -> Result<bool, ProblemKind> {
         if self.window.unread().len() > 2 * MAX_RECORD_BYTES {
-            return Err(ProblemKind::TooLong);
+            return Err(ProblemKind::RecordTooLong);
         }
         self.window.more().map_err(ProblemKind::from)
     }
@@ -256,14 +256,14 @@ impl<'i> Rows<'i> {
     /// What a lenient reader would have let pass in the row.
     pub(in crate::input) fn flaw(&self) -> Option<ProblemKind> {
         if matches!(self.kind, Kind::Overlong { .. }) {
-            return Some(ProblemKind::TooLong);
+            return Some(ProblemKind::RecordTooLong);
         }
         if self.kind == Kind::Plain && self.length <= MAX_RECORD_BYTES {
             return None;
         }
         let body = body(&self.window.unread()[..self.length]);
         if body.len() > MAX_RECORD_BYTES {
-            return Some(ProblemKind::TooLong);
+            return Some(ProblemKind::RecordTooLong);
         }
         if self.kind == Kind::Quoted
             && let Some(flaw) = quoting(body, self.delimiter)
@@ -272,7 +272,7 @@ impl<'i> Rows<'i> {
         }
         memchr::memchr2(b'\r', 0, body)?;
         if body.contains(&0) {
-            return Some(ProblemKind::Nul);
+            return Some(ProblemKind::NulByte);
         }
         memchr::memchr_iter(b'\r', body)
             .any(|index| body.get(index + 1) != Some(&b'\n'))

@@ -52,7 +52,7 @@ pub(in crate::input) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<
     }
     Some(Record {
         token: token?,
-        expires: time.unwrap_or(ExpireTime::EPOCH),
+        expire_time: time.unwrap_or(ExpireTime::EPOCH),
     })
 }
 
@@ -115,11 +115,11 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::{super::record, *};
-    use crate::input::Options;
+    use crate::input::InputOptions;
 
     #[test]
     fn plain_records_are_read_here_and_no_others() {
-        let options = Options::default();
+        let options = InputOptions::default();
         let fields = Fields::new(&options);
         for (text, is_plain) in [
             (r#"{"device_token":"a","expire_time":1}"#, true),
@@ -176,7 +176,7 @@ mod tests {
                 .map(|(key, colon, value)| [key, colon, value].concat())
                 .collect();
             let text = [open, &members.join(comma), close].concat();
-            let options = Options::default();
+            let options = InputOptions::default();
             let fields = Fields::new(&options);
             if let Some(plain) = read(text.as_bytes(), &fields) {
                 let any = record::read_any(text.as_bytes(), &fields);

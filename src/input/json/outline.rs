@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::{
     super::{
         bytes::LineBuffer,
-        problem::{Excerpt, Fault, JsonKind, Position, ProblemKind},
+        problem::{Excerpt, JsonKind, Position, ProblemKind, ReadError},
     },
     record,
     scanner::{measure, position, skip, skip_space},
@@ -19,7 +19,7 @@ use super::{
 /// # Errors
 ///
 /// The first malformed place.
-pub(in crate::input) fn check<R: Read>(input: R) -> Result<bool, Fault> {
+pub(in crate::input) fn check<R: Read>(input: R) -> Result<bool, ReadError> {
     let input = io::BufReader::with_capacity(64 << 10, input);
     let mut documents = serde_json::Deserializer::from_reader(input).into_iter::<IgnoredAny>();
     match documents.next() {
@@ -30,16 +30,16 @@ pub(in crate::input) fn check<R: Read>(input: R) -> Result<bool, Fault> {
     }
 }
 
-fn fault(error: serde_json::Error) -> Fault {
+fn fault(error: serde_json::Error) -> ReadError {
     let at = Position {
         record: 0,
         line: error.line().max(1) as u64,
         column: Some(error.column().max(1) as u64),
     };
     match error.classify() {
-        serde_json::error::Category::Io => Fault::fatal(None, io::Error::from(error).into()),
-        serde_json::error::Category::Eof => Fault::fatal(Some(at), ProblemKind::Truncated),
-        _ => Fault::fatal(Some(at), ProblemKind::Syntax(record::message(&error))),
+        serde_json::error::Category::Io => ReadError::fatal(None, io::Error::from(error).into()),
+        serde_json::error::Category::Eof => ReadError::fatal(Some(at), ProblemKind::Truncated),
+        _ => ReadError::fatal(Some(at), ProblemKind::JsonSyntax(record::message(&error))),
     }
 }
 
@@ -50,10 +50,10 @@ pub(in crate::input) struct Outline {
 
 impl Outline {
     /// Reads a document that was checked.
-    pub(in crate::input) fn read(mut window: LineBuffer<'_>) -> Result<Self, Fault> {
+    pub(in crate::input) fn read(mut window: LineBuffer<'_>) -> Result<Self, ReadError> {
         members(&mut window)
             .map(|members| Self { members })
-            .map_err(|kind| Fault::fatal(Some(position(&window, 0, 0)), kind))
+            .map_err(|kind| ReadError::fatal(Some(position(&window, 0, 0)), kind))
     }
 
     /// A key that comes twice.
@@ -98,7 +98,7 @@ fn members(window: &mut LineBuffer<'_>) -> Result<Vec<(String, JsonKind)>, Probl
     while skip_space(window)? == Some(b'"') {
         let length = measure(window)?;
         let key = record::string(&window.unread()[..length])
-            .map_err(|error| ProblemKind::Syntax(record::message(&error)))?
+            .map_err(|error| ProblemKind::JsonSyntax(record::message(&error)))?
             .into_owned();
         window.pass(length);
         // The colon; the document's syntax was checked.

@@ -8,8 +8,8 @@ use super::{
         bytes::LineBuffer,
         fields::Fields,
         limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
-        options::Options,
-        problem::{Fault, Located, Position, ProblemKind},
+        options::InputOptions,
+        problem::{Located, Position, ProblemKind, ReadError},
     },
     record,
     scanner::{self, enter, measure, position, skip_space, syntax},
@@ -54,7 +54,7 @@ impl<'i> JsonReader<'i> {
         window: LineBuffer<'i>,
         layout: Layout,
         protobuf: bool,
-        options: &'i Options,
+        options: &'i InputOptions,
     ) -> Self {
         Self {
             window,
@@ -76,7 +76,7 @@ impl<'i> JsonReader<'i> {
         self.window.into_buffer()
     }
 
-    pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
+    pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         match self.shown_line.take() {
             Some(length) => self.window.pass_lines(length, 1),
             None => self.window.pass(self.shown),
@@ -95,16 +95,16 @@ impl<'i> JsonReader<'i> {
             Err(kind) => {
                 if let Some(at) = self.overlong.take() {
                     self.record += 1;
-                    return Some(Err(Fault::record(at, kind)));
+                    return Some(Err(ReadError::in_record(at, kind)));
                 }
                 self.state = State::Finished;
                 // What follows behind the document is no record's.
                 let record = match kind {
-                    ProblemKind::SecondDocument => 0,
+                    ProblemKind::MultipleDocuments => 0,
                     _ => self.record + 1,
                 };
                 let at = position(&self.window, record, 0);
-                Some(Err(Fault::fatal(Some(at), kind)))
+                Some(Err(ReadError::fatal(Some(at), kind)))
             }
         }
     }
@@ -118,7 +118,7 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    fn read(&mut self, length: usize) -> Result<Located<Record<'_>>, Fault> {
+    fn read(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
         let Self {
             window,
             fields,
@@ -134,17 +134,20 @@ impl<'i> JsonReader<'i> {
             Ok(value) => {
                 self.record = number;
                 let at = position(window, number, 0);
-                Ok(Located { at, value })
+                Ok(Located {
+                    position: at,
+                    value,
+                })
             }
             Err((offset, kind)) => {
                 let at = position(window, number, offset.min(length));
                 // A malformed value inside a document means that the document is malformed.
-                if *layout != Layout::Lines && matches!(kind, ProblemKind::Syntax(_)) {
+                if *layout != Layout::Lines && matches!(kind, ProblemKind::JsonSyntax(_)) {
                     *state = State::Finished;
-                    return Err(Fault::fatal(Some(at), kind));
+                    return Err(ReadError::fatal(Some(at), kind));
                 }
                 self.record = number;
-                Err(Fault::record(at, kind))
+                Err(ReadError::in_record(at, kind))
             }
         }
     }
@@ -200,7 +203,7 @@ impl<'i> JsonReader<'i> {
                 break;
             }
         }
-        Err(ProblemKind::TooLong)
+        Err(ProblemKind::RecordTooLong)
     }
 
     fn next_element(&mut self) -> Result<Option<usize>, ProblemKind> {
@@ -236,7 +239,7 @@ impl<'i> JsonReader<'i> {
                 Ok(())
             }
             Some(byte) if !record::starts_value(byte) => Err(syntax("expected value")),
-            Some(byte) => Err(ProblemKind::NotList {
+            Some(byte) => Err(ProblemKind::NotArray {
                 found: record::kind(byte),
             }),
             None => Err(ProblemKind::Truncated),
@@ -269,7 +272,7 @@ impl<'i> JsonReader<'i> {
     fn end_of_document(&mut self) -> Result<Option<usize>, ProblemKind> {
         match skip_space(&mut self.window)? {
             None => Ok(None),
-            Some(_) => Err(ProblemKind::SecondDocument),
+            Some(_) => Err(ProblemKind::MultipleDocuments),
         }
     }
 }

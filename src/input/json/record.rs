@@ -54,7 +54,10 @@ pub(in crate::input) fn read_any<'t>(
         .transpose()?;
     if time.is_some_and(|time| std::ptr::eq(token, time)) {
         let name = Excerpt::of_name(&token.key);
-        return Err((offset(text, token.value), ProblemKind::SameField(name)));
+        return Err((
+            offset(text, token.value),
+            ProblemKind::SameNameForBothFields(name),
+        ));
     }
     if let Some(twice) = object.twice {
         return Err((
@@ -64,7 +67,7 @@ pub(in crate::input) fn read_any<'t>(
     }
     Ok(Record {
         token: token_of(token, fields).map_err(|kind| (offset(text, token.value), kind))?,
-        expires: match time {
+        expire_time: match time {
             Some(time) => time_of(time, fields).map_err(|kind| (offset(text, time.value), kind))?,
             None => ExpireTime::EPOCH,
         },
@@ -102,7 +105,7 @@ impl<'t> Object<'t> {
                 } else {
                     (
                         at,
-                        ProblemKind::Spellings {
+                        ProblemKind::AmbiguousField {
                             first: first.key.to_string(),
                             second: second.key.to_string(),
                         },
@@ -150,7 +153,7 @@ fn time_of(member: &Member<'_>, fields: &Fields<'_>) -> Result<ExpireTime, Probl
 }
 
 fn text_of<'t>(member: &Member<'t>) -> Result<Cow<'t, str>, ProblemKind> {
-    string(member.value.get().as_bytes()).map_err(|error| ProblemKind::Syntax(message(&error)))
+    string(member.value.get().as_bytes()).map_err(|error| ProblemKind::JsonSyntax(message(&error)))
 }
 
 fn wrong_type(field: Field, member: &Member<'_>, found: JsonKind) -> ProblemKind {
@@ -214,7 +217,7 @@ fn malformed(text: &[u8], error: &serde_json::Error) -> Wrong {
             .map_or(0, |index| index + 1),
     };
     let at = (line_start + error.column().saturating_sub(1)).min(text.len());
-    (at, ProblemKind::Syntax(message(error)))
+    (at, ProblemKind::JsonSyntax(message(error)))
 }
 
 /// A syntax error's message without the position, which is the record's own.

@@ -35,12 +35,12 @@ pub(in crate::input) fn enter(window: &mut LineBuffer<'_>, step: &str) -> Result
     let object = match skip_space(window)? {
         Some(b'{') => true,
         Some(b'[') => false,
-        _ => return Err(ProblemKind::NoPointer),
+        _ => return Err(ProblemKind::PointerNotFound),
     };
     window.pass(1);
     for index in 0_u64.. {
         if matches!(skip_space(window)?, None | Some(b'}' | b']')) {
-            return Err(ProblemKind::NoPointer);
+            return Err(ProblemKind::PointerNotFound);
         }
         let here = if object {
             let length = measure(window)?;
@@ -65,7 +65,7 @@ pub(in crate::input) fn enter(window: &mut LineBuffer<'_>, step: &str) -> Result
             window.pass(1);
         }
     }
-    Err(ProblemKind::NoPointer)
+    Err(ProblemKind::PointerNotFound)
 }
 
 /// The length of the value that the window stands on, which is read whole.
@@ -90,7 +90,7 @@ pub(in crate::input) fn measure(window: &mut LineBuffer<'_>) -> Result<usize, Pr
     };
     match length {
         0 => Err(syntax("expected value")),
-        length if length > MAX_RECORD_BYTES => Err(ProblemKind::TooLong),
+        length if length > MAX_RECORD_BYTES => Err(ProblemKind::RecordTooLong),
         length => Ok(length),
     }
 }
@@ -183,5 +183,5 @@ pub(in crate::input) fn position(window: &LineBuffer<'_>, record: u64, index: us
 
 /// Malformed JSON.
 pub(in crate::input) fn syntax(message: &str) -> ProblemKind {
-    ProblemKind::Syntax(message.to_owned())
+    ProblemKind::JsonSyntax(message.to_owned())
 }

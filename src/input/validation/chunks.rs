@@ -15,8 +15,8 @@ use super::super::{
     csv::CsvReader,
     file::InputFile,
     json::Layout,
-    options::Options,
-    problem::Fault,
+    options::InputOptions,
+    problem::ReadError,
     reader::{RecordReader, Shape},
 };
 
@@ -32,7 +32,7 @@ const WAITING: usize = 2;
 /// A stream of records.
 pub(in crate::input) struct Pieces<'i> {
     shape: Shape,
-    options: &'i Options,
+    options: &'i InputOptions,
     stream: Box<dyn Read + Send + 'i>,
     /// What has been read and is in no piece.
     rest: Ahead,
@@ -64,14 +64,14 @@ impl<'i> Pieces<'i> {
     /// Of an input from its start.
     pub(in crate::input) fn of(
         input: &'i mut InputFile,
-        options: &'i Options,
-    ) -> Result<Self, Fault> {
+        options: &'i InputOptions,
+    ) -> Result<Self, ReadError> {
         let shape = input.shape(options)?;
         Ok(Self::new(shape, input.stream()?, options))
     }
 
     /// Of a stream of this shape from its start, which is no byte order mark.
-    fn new(shape: Shape, stream: Box<dyn Read + Send + 'i>, options: &'i Options) -> Self {
+    fn new(shape: Shape, stream: Box<dyn Read + Send + 'i>, options: &'i InputOptions) -> Self {
         Self {
             shape,
             options,
@@ -133,7 +133,7 @@ impl<'i> Pieces<'i> {
     }
 
     /// A reader of what is in no piece.
-    pub(in crate::input) fn rest(self) -> Result<RecordReader<'i>, Fault> {
+    pub(in crate::input) fn rest(self) -> Result<RecordReader<'i>, ReadError> {
         let Ahead { buffer, length } = self.rest;
         let stream = Box::new(Failed(self.error).chain(self.stream));
         let window = LineBuffer::behind(buffer, length, stream);
@@ -207,7 +207,10 @@ impl<'i> Pieces<'i> {
 
 impl Piece {
     /// A reader of these records, which counts them and their lines from 1.
-    pub(in crate::input) fn reader(self, options: &Options) -> Result<RecordReader<'_>, Fault> {
+    pub(in crate::input) fn reader(
+        self,
+        options: &InputOptions,
+    ) -> Result<RecordReader<'_>, ReadError> {
         let Ahead { buffer, length } = self.lines;
         let window = LineBuffer::behind(buffer, length, Box::new(io::empty()));
         RecordReader::open(self.shape, window, options)
@@ -258,7 +261,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::input::{Origin, Rules, Validated, validate};
+    use crate::input::{Origin, ValidatedInput, ValidationRules, validate};
 
     const RECORDS: u64 = 60_000;
 
@@ -284,25 +287,25 @@ mod tests {
         })
     }
 
-    fn validated(text: &str) -> Validated {
+    fn validated(text: &str) -> ValidatedInput {
         let bytes = text.as_bytes().into();
         validate(
             &[Origin::Memory(bytes)],
-            Options::default(),
-            &Rules::default(),
+            InputOptions::default(),
+            &ValidationRules::default(),
         )
     }
 
-    fn problems(validated: &Validated) -> Vec<String> {
+    fn problems(validated: &ValidatedInput) -> Vec<String> {
         let problems = validated.problems.iter();
         problems
-            .map(|problem| format!("{:?} {:?}", problem.at, problem.kind))
+            .map(|problem| format!("{:?} {:?}", problem.position, problem.kind))
             .collect()
     }
 
     /// What one reader finds wrong, and how many records it reads.
     fn in_one(text: &str, shape: Shape) -> (Vec<String>, u64) {
-        let options = Options::default();
+        let options = InputOptions::default();
         let mut reader =
             RecordReader::open(shape, LineBuffer::new(Box::new(text.as_bytes())), &options)
                 .expect("a header");
@@ -310,7 +313,7 @@ mod tests {
         while let Some(record) = reader.next() {
             read += 1;
             if let Err(fault) = record {
-                problems.push(format!("{:?} {:?}", fault.at, fault.kind));
+                problems.push(format!("{:?} {:?}", fault.position, fault.kind));
             }
         }
         (problems, read)
@@ -337,7 +340,7 @@ mod tests {
             (quoted_late, csv_shape),
             (text("", &json), lines),
         ] {
-            let options = Options::default();
+            let options = InputOptions::default();
             let mut pieces = Pieces::new(shape.clone(), Box::new(text.as_bytes()), &options);
             let cut = pieces.cut(0, Vec::new()).is_some() && pieces.cut(1, Vec::new()).is_some();
             assert!(cut, "it is large enough");
@@ -352,7 +355,7 @@ mod tests {
     #[test]
     fn a_piece_that_is_put_back_is_read_with_the_rest() {
         let text = csv();
-        let options = Options::default();
+        let options = InputOptions::default();
         let shape = Shape::Csv {
             delimiter: b',',
             columns: None,
@@ -387,7 +390,7 @@ mod tests {
         let lines = "{\"token\":\"a\",\"expire_time\":1}\n".repeat(30_000);
         let broken = Failed(Some(io::Error::other("broken")));
         let stream = Box::new(io::Cursor::new(lines).chain(broken));
-        let options = Options::default();
+        let options = InputOptions::default();
         let shape = Shape::Json {
             layout: Layout::Lines,
             protobuf: false,
@@ -408,7 +411,7 @@ mod tests {
             match reader.next() {
                 Some(Ok(_)) => read += 1,
                 Some(Err(fault)) => {
-                    assert!(fault.fatal, "{fault:?}");
+                    assert!(fault.is_fatal, "{fault:?}");
                     break;
                 }
                 None => panic!("no failure"),

@@ -5,7 +5,7 @@ use std::{slice, sync::Arc};
 use super::{
     super::{
         file::InputFile,
-        options::Options,
+        options::InputOptions,
         problem::{Position, Problem},
         reader::RecordReader,
     },
@@ -16,7 +16,7 @@ use crate::record::Record;
 /// The records of all inputs, duplicates left out.
 pub(crate) struct Records<'v> {
     inputs: slice::IterMut<'v, InputFile>,
-    options: &'v Options,
+    options: &'v InputOptions,
     skipped: &'v RecordSet,
     current: Option<(Arc<str>, RecordReader<'v>)>,
     place: usize,
@@ -33,7 +33,7 @@ pub(in crate::input) struct At<'a> {
 impl<'v> Records<'v> {
     pub(in crate::input) fn new(
         inputs: &'v mut [InputFile],
-        options: &'v Options,
+        options: &'v InputOptions,
         skipped: &'v RecordSet,
     ) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl<'v> Records<'v> {
                 let name = Arc::clone(&input.name);
                 let reader = input.read(self.options).map_err(|fault| Problem {
                     file: Arc::clone(&name),
-                    at: fault.at,
+                    position: fault.position,
                     kind: *fault.kind,
                 })?;
                 self.current = Some((name, reader));
@@ -84,7 +84,7 @@ impl<'v> Records<'v> {
                     if !self.skipped.contains(place) {
                         let at = At {
                             file: name,
-                            position: located.at,
+                            position: located.position,
                             place,
                         };
                         return Ok(Some(use_it(at, &located.value)));
@@ -93,7 +93,7 @@ impl<'v> Records<'v> {
                 Some(Err(fault)) => {
                     return Err(Problem {
                         file: Arc::clone(name),
-                        at: fault.at,
+                        position: fault.position,
                         kind: *fault.kind,
                     });
                 }

@@ -2,17 +2,17 @@
 
 use super::{
     super::{bytes::ReadLimits, problem::ProblemKind},
-    duplicates::OnDuplicate,
+    duplicates::DuplicatePolicy,
 };
 use crate::{contract::Contract, record::Record};
 
 /// What a record must be beyond being well-formed.
-pub(crate) struct Rules<'r> {
+pub(crate) struct ValidationRules<'r> {
     /// Unix seconds.
     pub(crate) now: u64,
     /// Whether a time before now is an error.
     pub(crate) refuse_past: bool,
-    pub(crate) on_duplicate: OnDuplicate,
+    pub(crate) on_duplicate: DuplicatePolicy,
     /// How many problems are kept; all are counted.
     pub(crate) max_shown: usize,
     /// What its request is like, and the most bytes that it may add to one.
@@ -20,13 +20,13 @@ pub(crate) struct Rules<'r> {
     pub(crate) read_limits: ReadLimits,
 }
 
-impl Default for Rules<'_> {
+impl Default for ValidationRules<'_> {
     /// What is asked of records without any flag, and of no server.
     fn default() -> Self {
         Self {
             now: 0,
             refuse_past: false,
-            on_duplicate: OnDuplicate::Error,
+            on_duplicate: DuplicatePolicy::Error,
             max_shown: 20,
             request: None,
             read_limits: ReadLimits::default(),
@@ -34,11 +34,11 @@ impl Default for Rules<'_> {
     }
 }
 
-impl Rules<'_> {
+impl ValidationRules<'_> {
     /// What is wrong with a record that is well-formed.
     pub(in crate::input) fn refusal(&self, record: &Record<'_>) -> Option<ProblemKind> {
-        if self.refuse_past && u64::from(record.expires.as_unix()) < self.now {
-            return Some(ProblemKind::Past(record.expires));
+        if self.refuse_past && u64::from(record.expire_time.as_unix()) < self.now {
+            return Some(ProblemKind::ExpireTimePassed(record.expire_time));
         }
         let (contract, limit) = self.request?;
         if let Some(unfit) = contract.encode_error(record) {
