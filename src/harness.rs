@@ -7,9 +7,9 @@ use bytes::BytesMut;
 
 pub use crate::input::InputFormat;
 use crate::{
-    contract::Contract,
+    contract::{Contract, DecodedRecord},
     input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
-    ledger::{Compared, Ledger, Target},
+    ledger::{Comparison, LedgerWriter, TargetKey},
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
@@ -98,7 +98,10 @@ pub fn encode(tokens: &[String]) -> Result<usize, String> {
 /// The ledger's.
 pub fn acknowledge(ledger: &Path, tokens: &[String]) -> Result<(), String> {
     let mut ledger = open(ledger)?;
-    let records = tokens.iter().map(|token| (token.as_bytes(), 0));
+    let records = tokens.iter().map(|token| DecodedRecord {
+        token: token.as_bytes(),
+        expire_time: 0,
+    });
     ledger
         .acknowledge(records)
         .map_err(|error| format!("{error:?}"))
@@ -110,18 +113,19 @@ pub fn acknowledge(ledger: &Path, tokens: &[String]) -> Result<(), String> {
 ///
 /// The ledger's.
 pub fn unchanged(ledger: &Path, tokens: &[String]) -> Result<usize, String> {
-    let known = open(ledger)?.known();
+    let known = open(ledger)?.known_times();
     let mut known = known.map_err(|error| format!("{error:?}"))?;
-    let is_same = |token: &&String| known.compare(token.as_bytes(), 0) == Compared::Unchanged;
+    let is_same = |token: &&String| known.compare(token.as_bytes(), 0) == Comparison::Unchanged;
     Ok(tokens.iter().filter(is_same).count())
 }
 
-fn open(ledger: &Path) -> Result<Ledger, String> {
-    let target = Target {
+fn open(ledger: &Path) -> Result<LedgerWriter, String> {
+    let target = TargetKey {
         authority: "localhost".to_owned(),
         method: "/Internal/UpdateSensorExpireTime".to_owned(),
     };
-    Ledger::open(ledger, &target, Duration::ZERO, &|_| false).map_err(|error| format!("{error:?}"))
+    LedgerWriter::open(ledger, &target, Duration::ZERO, &|_| false)
+        .map_err(|error| format!("{error:?}"))
 }
 
 fn validated(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedInput {

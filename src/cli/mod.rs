@@ -18,7 +18,7 @@ use crate::{
         push::{Destination, DryRun, LedgerPlan},
         serve,
     },
-    delivery::Policy,
+    delivery::DeliveryPolicy,
     diagnostics::Failure,
     input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, Origin},
     receiver::Behavior,
@@ -136,7 +136,6 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         Destination::Server(Box::new(connection(args.connection)?))
     };
     let delivery = args.delivery;
-    let rate = delivery.rate.map(|rate| rate as u64);
     Ok(commands::push::Plan {
         input: input(args.input)?,
         destination,
@@ -149,17 +148,17 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
                 .min(delivery.rate.unwrap_or(usize::MAX)),
             bytes: delivery.batch_bytes,
         },
-        policy: Policy {
+        policy: DeliveryPolicy {
             concurrency: delivery.concurrency,
-            retries: delivery.retry,
-            delay: delivery.retry_delay,
+            max_retries: delivery.retry,
+            base_delay: delivery.retry_delay,
             max_delay: delivery.retry_max_delay,
             ok_codes: match delivery.ok_code {
                 codes if codes.is_empty() => vec![0],
                 codes => codes,
             },
-            isolate: delivery.isolate,
-            rate,
+            isolates_invalid_records: delivery.isolate,
+            max_records_per_second: delivery.rate.map(|rate| rate as u64),
             deadline: None,
             jitter: |longest| longest.mul_f64(fastrand::f64()),
         },

@@ -15,7 +15,7 @@ use tokio::runtime;
 use crate::{
     client::{StageOutcome, Target},
     contract::{self, Contract},
-    delivery::{Policy, describe},
+    delivery::{DeliveryPolicy, fetch_descriptors},
     diagnostics::Failure,
     signals::Signals,
     terminal::Terminal,
@@ -48,7 +48,7 @@ pub(crate) enum Schema {
 /// A server that can be asked for its contract.
 pub(super) struct Asking<'a> {
     pub(super) target: &'a Target,
-    pub(super) policy: &'a Policy,
+    pub(super) policy: &'a DeliveryPolicy,
     pub(super) signals: &'a Signals,
     /// When the whole run must be over, and how long it may take.
     pub(super) end: Option<(Instant, Duration)>,
@@ -154,7 +154,7 @@ impl Asking<'_> {
             (self.watch)(finding);
         };
         let files = runtime.block_on(async {
-            let described = describe(self.target, service, self.policy, &watch);
+            let described = fetch_descriptors(self.target, service, self.policy, &watch);
             tokio::select! {
                 described = described => described.map_err(|error| {
                     Failure::undescribed(&server, &error).hiding(&self.target.metadata)

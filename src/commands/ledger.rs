@@ -9,7 +9,7 @@ use std::{
 use crate::{
     diagnostics::Failure,
     input::{DuplicatePolicy, InputOptions, Origin, ValidationRules, validate},
-    ledger::{self, Forget, Forgotten, LedgerError},
+    ledger::{self, ForgetOutcome, ForgetSelection, LedgerError},
     report::{ForgottenReport, LedgerReport},
     terminal::Terminal,
 };
@@ -52,26 +52,29 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn show(path: &Path, terminal: Terminal) -> Result<u8, Failure> {
-    let targets = ledger::show(path).map_err(|error| failure(path, &error))?;
+    let targets = ledger::list_targets(path).map_err(|error| failure(path, &error))?;
     let report = LedgerReport::new(&targets);
     Ok(terminal.print_report(&report, 0, || report.to_text()))
 }
 
 fn forget(path: &Path, what: &What, patience: Duration, terminal: Terminal) -> Result<u8, Failure> {
     let forgotten = match what {
-        What::All => ledger::forget(path, Forget::All, patience),
-        What::Target(name) => ledger::forget(path, Forget::Authority(name), patience),
+        What::All => ledger::forget(path, ForgetSelection::All, patience),
+        What::Target(name) => ledger::forget(path, ForgetSelection::Authority(name), patience),
         What::Tokens { origins, options } => {
             let tokens = tokens(origins, options)?;
-            ledger::forget(path, Forget::Tokens(&tokens), patience)
+            ledger::forget(path, ForgetSelection::Tokens(&tokens), patience)
         }
     };
     match (forgotten.map_err(|error| failure(path, &error))?, what) {
-        (Forgotten::NoTarget(targets), What::Target(name)) => {
-            Err(Failure::no_target(name, &targets))
-        }
-        (Forgotten::NoTarget(_), _) => Ok(0),
-        (Forgotten::Tokens(tokens), _) => {
+        (
+            ForgetOutcome::UnknownAuthority {
+                authorities: targets,
+            },
+            What::Target(name),
+        ) => Err(Failure::no_target(name, &targets)),
+        (ForgetOutcome::UnknownAuthority { .. }, _) => Ok(0),
+        (ForgetOutcome::Forgotten { tokens }, _) => {
             let report = ForgottenReport { forgotten: tokens };
             Ok(terminal.print_report(&report, 0, || report.to_text()))
         }

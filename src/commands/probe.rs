@@ -12,7 +12,7 @@ use super::{
 use crate::{
     client::Target,
     contract::Contract,
-    delivery::Policy,
+    delivery::DeliveryPolicy,
     diagnostics::{Failure, Kind, SuggestedFix},
     probe::{self, End, Probe},
     report::ProbeReport,
@@ -40,7 +40,7 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let asking = Asking {
         target: &target,
         signals: &signals,
-        policy: &Policy::ONCE,
+        policy: &DeliveryPolicy::SINGLE_ATTEMPT,
         end: None,
         watch: &|_| {},
     };

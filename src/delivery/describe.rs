@@ -2,7 +2,7 @@
 
 use prost_types::FileDescriptorProto;
 
-use super::policy::{Again, Policy, Tries, again, dial_again};
+use super::policy::{Again, DeliveryPolicy, Tries, again, dial_again};
 use crate::{
     client::{Client, ConnectError, ReflectionError, StageOutcome, Target},
     contract::Contract,
@@ -10,9 +10,15 @@ use crate::{
 
 /// Why there is none, after so many tries.
 #[derive(Debug)]
-pub(crate) enum Undescribed {
-    Connect { error: ConnectError, tries: u32 },
-    Call { error: ReflectionError, tries: u32 },
+pub(crate) enum FetchDescriptorsError {
+    Connect {
+        error: ConnectError,
+        attempts: u32,
+    },
+    Call {
+        error: ReflectionError,
+        attempts: u32,
+    },
 }
 
 /// Asks a server for the files that declare a service, or all of its services.
@@ -20,17 +26,17 @@ pub(crate) enum Undescribed {
 /// # Errors
 ///
 /// What was in the way the last time.
-pub(crate) async fn describe(
+pub(crate) async fn fetch_descriptors(
     target: &Target,
     service: Option<&str>,
-    policy: &Policy,
-    watch: &dyn Fn(StageOutcome),
-) -> Result<Vec<FileDescriptorProto>, Undescribed> {
+    policy: &DeliveryPolicy,
+    on_stage: &dyn Fn(StageOutcome),
+) -> Result<Vec<FileDescriptorProto>, FetchDescriptorsError> {
     // Whatever the calls are that are made later, this one is known.
     let contract = Contract::built_in();
     let mut tries = Tries::default();
     loop {
-        let (again, failed) = match Client::connect(target, &contract, watch).await {
+        let (again, failed) = match Client::connect(target, &contract, on_stage).await {
             Ok(client) => match client.describe(service).await {
                 Ok(files) => return Ok(files),
                 Err(error) => {
@@ -40,14 +46,14 @@ pub(crate) async fn describe(
                             Again::No
                         }
                     });
-                    let tries = tries.all();
-                    (again, Undescribed::Call { error, tries })
+                    let attempts = tries.all();
+                    (again, FetchDescriptorsError::Call { error, attempts })
                 }
             },
             Err(error) => {
                 let again = tries.count(dial_again(&error));
-                let tries = tries.all();
-                (again, Undescribed::Connect { error, tries })
+                let attempts = tries.all();
+                (again, FetchDescriptorsError::Connect { error, attempts })
             }
         };
         match policy.wait(again, tries) {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use tokio::sync::Mutex;
 
 use super::{
-    End, Ending, Push, Server,
-    policy::{Again, Policy, Tries, dial_again},
+    AttemptFailure, Ending, Push, Server, StopReason,
+    policy::{Again, DeliveryPolicy, Tries, dial_again},
 };
 
 /// The way to the server, shared by all requests.
@@ -36,7 +36,11 @@ impl<'s, S: Server> Line<'s, S> {
         Ok(connection)
     }
 
-    async fn dial(&self, push: &Push<'_, S>, policy: &Policy) -> Result<S::Connection, Ending> {
+    async fn dial(
+        &self,
+        push: &Push<'_, S>,
+        policy: &DeliveryPolicy,
+    ) -> Result<S::Connection, Ending> {
         let mut tries = Tries::default();
         loop {
             // Within each request's future it would make up most of it, to be moved along with it.
@@ -48,12 +52,12 @@ impl<'s, S: Server> Line<'s, S> {
             if again == Again::Free {
                 continue;
             }
-            let failed = End::Connect {
+            let failed = AttemptFailure::Connect {
                 error,
-                tries: tries.all(),
+                attempts: tries.all(),
             };
             let Some(wait) = policy.wait(again, tries) else {
-                push.end(failed);
+                push.end(StopReason::Attempt(failed));
                 return Err(Ending);
             };
             push.pause_after(failed, wait).await?;

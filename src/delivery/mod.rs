@@ -26,10 +26,13 @@ use tokio::{
 };
 
 pub(crate) use self::{
-    describe::{Undescribed, describe},
-    outcome::{Delivery, End, OutputFailed, Why, Witness},
-    policy::Policy,
-    server::{Exchange, Remote, Server},
+    describe::{FetchDescriptorsError, fetch_descriptors},
+    outcome::{
+        AttemptFailure, DeliveryOutcome, OutcomeSink, RejectedRecord, SinkError, StopReason,
+        UnacknowledgedReason,
+    },
+    policy::DeliveryPolicy,
+    server::{Exchange, RemoteServer, Server},
 };
 use self::{
     line::Line,
@@ -45,13 +48,13 @@ use crate::{
 };
 
 /// The requests of a push, made as they are taken, in a thread that reads.
-pub(crate) type Incoming = mpsc::Receiver<Result<Batch, Problem>>;
+pub(crate) type BatchReceiver = mpsc::Receiver<Result<Batch, Problem>>;
 
 /// Requests that wait to be taken.
 const WAITING: usize = 4;
 
 /// Hands on the next request, unless nobody takes it; whether there may be another.
-pub(crate) fn read_one(
+pub(crate) fn send_next_batch(
     batches: &mut Batches<'_>,
     to: &mpsc::Sender<Result<Batch, Problem>>,
 ) -> bool {
@@ -65,7 +68,7 @@ pub(crate) fn read_one(
 }
 
 /// Where requests are handed on.
-pub(crate) fn channel() -> (mpsc::Sender<Result<Batch, Problem>>, Incoming) {
+pub(crate) fn batch_channel() -> (mpsc::Sender<Result<Batch, Problem>>, BatchReceiver) {
     mpsc::channel(WAITING)
 }
 
@@ -76,19 +79,19 @@ const NAMED: usize = 20;
 /// not mended by further tries ends the push: no new request starts, and open ones finish. So does
 /// a signal.
 pub(crate) async fn deliver(
-    batches: &mut Incoming,
+    batches: &mut BatchReceiver,
     server: &impl Server,
-    policy: &Policy,
+    policy: &DeliveryPolicy,
     contract: &Contract,
     signals: &Signals,
-    witness: &mut dyn Witness,
-) -> Delivery {
+    witness: &mut dyn OutcomeSink,
+) -> DeliveryOutcome {
     let push = Push {
         line: Line::new(server),
         policy,
         contract,
         throttle: Throttle::new(policy),
-        pace: policy.rate.map(Pace::new),
+        pace: policy.max_records_per_second.map(Pace::new),
         phase: watch::channel(Phase::Sending).0,
         open: Cell::new(0),
         refused_size: Cell::new(usize::MAX),
@@ -106,7 +109,7 @@ pub(crate) async fn deliver(
 /// A push under way.
 struct Push<'p, S: Server> {
     line: Line<'p, S>,
-    policy: &'p Policy,
+    policy: &'p DeliveryPolicy,
     contract: &'p Contract,
     throttle: Throttle,
     pace: Option<Pace>,
@@ -116,9 +119,9 @@ struct Push<'p, S: Server> {
     /// The smallest message that was refused for its size.
     refused_size: Cell<usize>,
     /// The last failure that was worth another try.
-    last: RefCell<Option<End>>,
-    delivery: RefCell<Delivery>,
-    witness: RefCell<&'p mut dyn Witness>,
+    last: RefCell<Option<AttemptFailure>>,
+    delivery: RefCell<DeliveryOutcome>,
+    witness: RefCell<&'p mut dyn OutcomeSink>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,7 +137,7 @@ enum Phase {
 struct Ending;
 
 impl<S: Server> Push<'_, S> {
-    async fn run(&self, batches: &mut Incoming, signals: &Signals) {
+    async fn run(&self, batches: &mut BatchReceiver, signals: &Signals) {
         let mut requests = FuturesUnordered::new();
         let mut is_over = false;
         let mut signal = pin!(signals.wait());
@@ -149,16 +152,16 @@ impl<S: Server> Push<'_, S> {
                 biased;
                 () = at(self.policy.deadline), if !out_of_time => {
                     out_of_time = true;
-                    let last = self.last.borrow_mut().take().map(Box::new);
+                    let last_failure = self.last.borrow_mut().take();
                     // Between requests there is no failure to speak of.
-                    let between = last.is_none() && self.delivery.borrow().sent > 0;
+                    let between = last_failure.is_none() && self.delivery.borrow().attempts > 0;
                     let in_request = self.open.get() > 0 || between;
-                    self.end(End::MaxTime { in_request, last });
+                    self.end(StopReason::DeadlinePassed { in_request, last_failure });
                     self.phase.send_replace(Phase::Over);
                 }
                 _ = &mut signal, if !signalled => {
                     signalled = true;
-                    self.end(End::Signal);
+                    self.end(StopReason::Signal);
                 }
                 Some(()) = requests.next(), if !requests.is_empty() => {}
                 batch = batches.recv(),
@@ -166,7 +169,7 @@ impl<S: Server> Push<'_, S> {
                 {
                     match batch {
                         Some(Ok(batch)) => requests.push(self.see_through(batch)),
-                        Some(Err(problem)) => self.end(End::Input(problem)),
+                        Some(Err(problem)) => self.end(StopReason::Input(problem)),
                         None => is_over = true,
                     }
                 }
@@ -180,7 +183,7 @@ impl<S: Server> Push<'_, S> {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
             if self.is_ending() {
-                self.keep_back(&part, &Why::Ended);
+                self.keep_back(&part, &UnacknowledgedReason::PushStopped);
                 continue;
             }
             // What is as large as something that was refused would be refused again.
@@ -198,14 +201,14 @@ impl<S: Server> Push<'_, S> {
                         self.refused_size.set(smallest);
                     }
                     let splits = error.is_message_too_large()
-                        || (self.policy.isolate && error.is_invalid_argument());
+                        || (self.policy.isolates_invalid_records && error.is_invalid_argument());
                     match part.halves(self.contract).filter(|_| splits) {
                         Some((first, second)) => parts.extend([second, first]),
                         None if splits => self.refused(&part, error),
                         None => self.failed(&part, error, tries),
                     }
                 }
-                Err(Ending) => self.keep_back(&part, &Why::Ended),
+                Err(Ending) => self.keep_back(&part, &UnacknowledgedReason::PushStopped),
             }
         }
     }
@@ -237,7 +240,14 @@ impl<S: Server> Push<'_, S> {
                 Some(wait) => wait,
             };
             let tries = tries.all();
-            self.pause_after(End::Call { error, tries }, wait).await?;
+            self.pause_after(
+                AttemptFailure::Call {
+                    error,
+                    attempts: tries,
+                },
+                wait,
+            )
+            .await?;
         }
     }
 
@@ -275,8 +285,8 @@ impl<S: Server> Push<'_, S> {
             pass.into_iter().for_each(Pass::unused);
         } else {
             let mut delivery = self.delivery.borrow_mut();
-            delivery.sent += 1;
-            delivery.retried += u64::from(is_further);
+            delivery.attempts += 1;
+            delivery.retries += u64::from(is_further);
         }
         if let Ok(Err(error)) = &answer
             && error.is_end_of_connection()
@@ -288,17 +298,22 @@ impl<S: Server> Push<'_, S> {
 
     fn answered(&self, part: &Batch, code: i32) {
         self.throttle.succeeded();
-        *self.delivery.borrow_mut().codes.entry(code).or_default() += 1;
+        *self
+            .delivery
+            .borrow_mut()
+            .response_codes
+            .entry(code)
+            .or_default() += 1;
         if !self.policy.ok_codes.contains(&code) {
             let mut delivery = self.delivery.borrow_mut();
             delivery.rejected += part.records;
-            delivery.failed += 1;
+            delivery.failed_requests += 1;
             drop(delivery);
-            return self.keep_back(part, &Why::Code(code));
+            return self.keep_back(part, &UnacknowledgedReason::ResponseCode(code));
         }
         self.delivery.borrow_mut().acknowledged += part.records;
         if self.witness.borrow_mut().acknowledged(part).is_err() {
-            self.end(End::Output);
+            self.end(StopReason::Output);
         }
     }
 
@@ -306,43 +321,52 @@ impl<S: Server> Push<'_, S> {
     fn refused(&self, part: &Batch, error: CallError) {
         let mut delivery = self.delivery.borrow_mut();
         delivery.rejected += part.records;
-        delivery.failed += 1;
-        if delivery.refused.len() < NAMED {
-            delivery.refused.push((part.message.clone(), error.clone()));
+        delivery.failed_requests += 1;
+        if delivery.rejected_records.len() < NAMED {
+            delivery.rejected_records.push(RejectedRecord {
+                encoded: part.message.clone(),
+                error: error.clone(),
+            });
         }
-        delivery.refusal.get_or_insert_with(|| error.clone());
+        delivery.request_error.get_or_insert_with(|| error.clone());
         drop(delivery);
-        self.keep_back(part, &Why::Rejected(error));
+        self.keep_back(part, &UnacknowledgedReason::Rejected(error));
     }
 
     /// A request that failed for good.
     fn failed(&self, part: &Batch, error: CallError, tries: u32) {
-        self.delivery.borrow_mut().failed += 1;
-        self.keep_back(part, &Why::Failed(error.clone()));
+        self.delivery.borrow_mut().failed_requests += 1;
+        self.keep_back(part, &UnacknowledgedReason::RequestFailed(error.clone()));
         if error.is_request_specific() {
             let mut delivery = self.delivery.borrow_mut();
-            delivery.refusal.get_or_insert(error);
+            delivery.request_error.get_or_insert(error);
         } else {
-            self.end(End::Call { error, tries });
+            self.end(StopReason::Attempt(AttemptFailure::Call {
+                error,
+                attempts: tries,
+            }));
         }
     }
 
-    fn keep_back(&self, part: &Batch, why: &Why) {
-        if self.witness.borrow_mut().kept_back(part, why).is_err() {
-            self.end(End::Output);
+    fn keep_back(&self, part: &Batch, why: &UnacknowledgedReason) {
+        if self.witness.borrow_mut().unacknowledged(part, why).is_err() {
+            self.end(StopReason::Output);
         }
     }
 
     /// Tells the witness of what was not tried.
-    async fn tell_the_rest(&self, batches: &mut Incoming) {
-        if !self.witness.borrow().wants_all() {
+    async fn tell_the_rest(&self, batches: &mut BatchReceiver) {
+        if !self.witness.borrow().wants_unattempted() {
             return;
         }
         // An input that can't be read any more is what ended the push.
         while let Some(Ok(batch)) = batches.recv().await {
-            let told = self.witness.borrow_mut().kept_back(&batch, &Why::Ended);
+            let told = self
+                .witness
+                .borrow_mut()
+                .unacknowledged(&batch, &UnacknowledgedReason::PushStopped);
             if told.is_err() {
-                return self.end(End::Output);
+                return self.end(StopReason::Output);
             }
         }
     }
@@ -353,10 +377,12 @@ impl<S: Server> Push<'_, S> {
 
     /// Lets no new try start. The first reason is the one that counts, but for a signal, which is
     /// known anyway, and an output that can't be written: what it does not say may be believed.
-    fn end(&self, why: End) {
+    fn end(&self, why: StopReason) {
         let mut delivery = self.delivery.borrow_mut();
-        if matches!(delivery.end, None | Some(End::Signal)) || matches!(why, End::Output) {
-            delivery.end = Some(why);
+        if matches!(delivery.stop_reason, None | Some(StopReason::Signal))
+            || matches!(why, StopReason::Output)
+        {
+            delivery.stop_reason = Some(why);
         }
         drop(delivery);
         self.phase.send_if_modified(|phase| {
@@ -367,15 +393,15 @@ impl<S: Server> Push<'_, S> {
     }
 
     /// Waits before what failed is tried again.
-    async fn pause_after(&self, failed: End, wait: Duration) -> Result<(), Ending> {
-        self.witness.borrow_mut().tried_again(&failed, wait);
+    async fn pause_after(&self, failed: AttemptFailure, wait: Duration) -> Result<(), Ending> {
+        self.witness.borrow_mut().retrying(&failed, wait);
         *self.last.borrow_mut() = Some(failed);
         let waited = self.unless(Phase::Ending, tokio::time::sleep(wait)).await;
         // What was to be tried again is what a signal leaves undone.
         if waited.is_err()
             && let Some(last) = self.last.take()
         {
-            self.end(last);
+            self.end(StopReason::Attempt(last));
         }
         waited
     }

@@ -11,91 +11,105 @@ use crate::{
     signals::Signal,
 };
 
-/// Whoever writes down what became of records, as it becomes known.
-pub(crate) trait Witness {
+/// Writes down what became of each record as soon as it is known.
+pub(crate) trait OutcomeSink {
     /// These records were acknowledged.
     ///
     /// # Errors
     ///
     /// An output can't be written; nothing more is to be sent.
-    fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed>;
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError>;
 
     /// These were not.
     ///
     /// # Errors
     ///
     /// As above.
-    fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed>;
+    fn unacknowledged(
+        &mut self,
+        batch: &Batch,
+        why: &UnacknowledgedReason,
+    ) -> Result<(), SinkError>;
 
-    /// Something failed and is tried again after this time.
-    fn tried_again(&mut self, failed: &End, wait: Duration);
+    /// An attempt failed; its retry starts after `delay`.
+    fn retrying(&mut self, failure: &AttemptFailure, delay: Duration);
 
     /// Whether it wants to be told of records that were not even tried.
-    fn wants_all(&self) -> bool;
+    fn wants_unattempted(&self) -> bool;
 }
 
 /// The witness knows what went wrong.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputFailed;
+pub(crate) struct SinkError;
 
 /// Why records were not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum UnacknowledgedReason {
     /// The server answered with this code.
-    Code(i32),
-    /// The server does not take these records: they are rejected.
+    ResponseCode(i32),
+    /// The server refused these records: they are rejected.
     Rejected(CallError),
-    /// The request failed: its records are unsent, which a later push may mend.
-    Failed(CallError),
-    /// The push ended before it was their turn, or before they got through.
-    Ended,
+    /// The request failed and its records are unsent; a later push may succeed.
+    RequestFailed(CallError),
+    /// The push stopped before these records were attempted or acknowledged.
+    PushStopped,
 }
 
-/// What became of a push.
+/// What a push came to: counts, and why it stopped early.
 #[derive(Debug, Default)]
-pub(crate) struct Delivery {
-    /// Records.
+pub(crate) struct DeliveryOutcome {
+    /// Acknowledged records.
     pub(crate) acknowledged: u64,
     /// Records that the server answered with a code that is not OK, or refused one by one.
     pub(crate) rejected: u64,
-    /// Tries of requests.
-    pub(crate) sent: u64,
-    /// Tries that were not the first.
-    pub(crate) retried: u64,
+    /// Attempts of requests.
+    pub(crate) attempts: u64,
+    /// Attempts that were not a request's first.
+    pub(crate) retries: u64,
     /// Requests that were not acknowledged.
-    pub(crate) failed: u64,
+    pub(crate) failed_requests: u64,
     /// Answered requests by the response's code.
-    pub(crate) codes: BTreeMap<i32, u64>,
-    /// The first failure that concerned its request alone.
-    pub(crate) refusal: Option<CallError>,
-    /// Records that the server refused one by one: the first of them, and why.
-    pub(crate) refused: Vec<(Bytes, CallError)>,
-    /// Why no more was sent.
-    pub(crate) end: Option<End>,
-    /// The signal that came meanwhile, if one did.
+    pub(crate) response_codes: BTreeMap<i32, u64>,
+    /// The first failure that concerned its own request alone.
+    pub(crate) request_error: Option<CallError>,
+    /// The first records that the server refused one by one.
+    pub(crate) rejected_records: Vec<RejectedRecord>,
+    /// Why the push stopped before its last record.
+    pub(crate) stop_reason: Option<StopReason>,
+    /// The signal that arrived during the push.
     pub(crate) signal: Option<Signal>,
 }
 
-/// What ends a push before its last record.
+/// A record that the server refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RejectedRecord {
+    /// The record as it stands in a request.
+    pub(crate) encoded: Bytes,
+    pub(crate) error: CallError,
+}
+
+/// An attempt that failed, of a request or of the connection, with the number of attempts so far.
 #[derive(Debug)]
-pub(crate) enum End {
-    Call {
-        error: CallError,
-        tries: u32,
-    },
-    Connect {
-        error: ConnectError,
-        tries: u32,
-    },
+pub(crate) enum AttemptFailure {
+    Call { error: CallError, attempts: u32 },
+    Connect { error: ConnectError, attempts: u32 },
+}
+
+/// Why a push stopped before its last record.
+#[derive(Debug)]
+pub(crate) enum StopReason {
+    /// An attempt failed in a way that concerns every request, and its retries are used up.
+    Attempt(AttemptFailure),
+    /// The second reading of the input found a problem.
     Input(Problem),
     Signal,
     /// An output could not be written.
     Output,
-    /// The time for the whole run was over.
-    MaxTime {
-        /// Whether a request was open.
+    /// The deadline of the whole run passed.
+    DeadlinePassed {
+        /// Whether a request was in flight, or the push was between two requests.
         in_request: bool,
-        /// What had failed last and was to be tried again.
-        last: Option<Box<Self>>,
+        /// The failure that was waiting for its retry.
+        last_failure: Option<AttemptFailure>,
     },
 }

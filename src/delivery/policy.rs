@@ -8,37 +8,37 @@ use tonic::Code;
 use crate::client::{CallError, ConnectError, ConnectErrorKind, RetryAdvice};
 
 /// How a push goes about its requests.
-pub(crate) struct Policy {
+pub(crate) struct DeliveryPolicy {
     /// Requests in flight.
     pub(crate) concurrency: usize,
     /// Further tries of one request, and of one connection.
-    pub(crate) retries: u32,
+    pub(crate) max_retries: u32,
     /// The longest wait before the first further try; it doubles with each.
-    pub(crate) delay: Duration,
+    pub(crate) base_delay: Duration,
     pub(crate) max_delay: Duration,
     /// Response codes that mean success.
     pub(crate) ok_codes: Vec<i32>,
     /// Whether a request refused with `INVALID_ARGUMENT` is split until the offending records
     /// stand alone.
-    pub(crate) isolate: bool,
+    pub(crate) isolates_invalid_records: bool,
     /// Records a second, at most.
-    pub(crate) rate: Option<u64>,
+    pub(crate) max_records_per_second: Option<u64>,
     /// When the whole run must be over.
     pub(crate) deadline: Option<tokio::time::Instant>,
     /// A random time up to this one. Tests give the time itself.
     pub(crate) jitter: fn(Duration) -> Duration,
 }
 
-impl Policy {
+impl DeliveryPolicy {
     /// One try, for what is not a push.
-    pub(crate) const ONCE: Self = Self {
+    pub(crate) const SINGLE_ATTEMPT: Self = Self {
         concurrency: 1,
-        retries: 0,
-        delay: Duration::ZERO,
+        max_retries: 0,
+        base_delay: Duration::ZERO,
         max_delay: Duration::ZERO,
         ok_codes: Vec::new(),
-        isolate: false,
-        rate: None,
+        isolates_invalid_records: false,
+        max_records_per_second: None,
         deadline: None,
         jitter: |longest| longest,
     };
@@ -162,23 +162,23 @@ pub(super) fn dial_again(error: &ConnectError) -> Again {
     }
 }
 
-impl Policy {
+impl DeliveryPolicy {
     /// How long to wait before the further try of this number, counted from 1: at random up to a
     /// time that doubles ("full jitter").
     pub(super) fn backoff(&self, number: u32) -> Duration {
         let doubled = 2_u32.saturating_pow(number.saturating_sub(1));
-        let longest = self.delay.saturating_mul(doubled).min(self.max_delay);
+        let longest = self.base_delay.saturating_mul(doubled).min(self.max_delay);
         (self.jitter)(longest)
     }
 
     /// The same where the server asked for calm.
     fn calm(&self, number: u32) -> Duration {
-        self.delay.saturating_mul(CALM) + self.backoff(number)
+        self.base_delay.saturating_mul(CALM) + self.backoff(number)
     }
 
     /// How long to wait for another try after those; `None` where there is to be none.
     pub(super) fn wait(&self, again: Again, tries: Tries) -> Option<Duration> {
-        if tries.counted > self.retries {
+        if tries.counted > self.max_retries {
             return None;
         }
         match again {
@@ -205,10 +205,13 @@ const TOKEN: u32 = 1;
 
 impl Throttle {
     /// One that lets every request in flight use all of its tries once.
-    pub(super) fn new(policy: &Policy) -> Self {
+    pub(super) fn new(policy: &DeliveryPolicy) -> Self {
         const LEAST: u32 = 20;
         let concurrency = u32::try_from(policy.concurrency).unwrap_or(u32::MAX);
-        let tries = policy.retries.saturating_add(1).saturating_mul(concurrency);
+        let tries = policy
+            .max_retries
+            .saturating_add(1)
+            .saturating_mul(concurrency);
         let most = tries.saturating_mul(2).max(LEAST).saturating_mul(TOKEN);
         Self {
             tokens: Cell::new(most),
@@ -308,14 +311,14 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let policy = Policy {
+        let policy = DeliveryPolicy {
             concurrency: 1,
-            retries: 9,
-            delay: Duration::from_millis(200),
+            max_retries: 9,
+            base_delay: Duration::from_millis(200),
             max_delay: Duration::from_secs(1),
             ok_codes: vec![0],
-            isolate: false,
-            rate: None,
+            isolates_invalid_records: false,
+            max_records_per_second: None,
             deadline: None,
             jitter: |longest| longest,
         };

@@ -29,18 +29,18 @@ pub(crate) trait Exchange {
 }
 
 /// The server of a push.
-pub(crate) struct Remote<'t> {
+pub(crate) struct RemoteServer<'t> {
     pub(crate) target: &'t Target,
     pub(crate) contract: &'t Contract,
     /// Is told what each stage of the way comes to.
-    pub(crate) watch: &'t dyn Fn(StageOutcome),
+    pub(crate) on_stage: &'t dyn Fn(StageOutcome),
 }
 
-impl Server for Remote<'_> {
+impl Server for RemoteServer<'_> {
     type Connection = Client;
 
     async fn connect(&self) -> Result<Client, ConnectError> {
-        Client::connect(self.target, self.contract, self.watch).await
+        Client::connect(self.target, self.contract, self.on_stage).await
     }
 }
 

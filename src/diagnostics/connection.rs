@@ -8,7 +8,7 @@ use tonic::Code;
 use super::{Failure, Kind, OTHER, TLS, UNREACHABLE};
 use crate::{
     client::{CallError, ConnectError, ConnectErrorKind, Stage},
-    delivery::Why,
+    delivery::UnacknowledgedReason,
     input::Position,
     record::MaskedToken,
 };
@@ -207,7 +207,7 @@ impl Failure {
         place: Option<(Arc<str>, Position)>,
         error: &CallError,
     ) -> Self {
-        let why = reason(&Why::Rejected(error.clone()));
+        let why = reason(&UnacknowledgedReason::Rejected(error.clone()));
         let token = MaskedToken(token);
         let failure = self.cause(match place {
             Some((file, at)) => format!("{file}: {}: {token}: {why}", super::input::place(at)),
@@ -245,12 +245,12 @@ pub(crate) fn short(error: &CallError) -> String {
 }
 
 /// Why a record was not acknowledged, in few words.
-pub(crate) fn reason(why: &Why) -> String {
+pub(crate) fn reason(why: &UnacknowledgedReason) -> String {
     match why {
-        Why::Code(code) => format!("rejected: code {code}"),
-        Why::Rejected(error) => format!("rejected: {}", short(error)),
-        Why::Failed(error) => format!("unsent: {}", short(error)),
-        Why::Ended => "unsent: the push ended before".to_owned(),
+        UnacknowledgedReason::ResponseCode(code) => format!("rejected: code {code}"),
+        UnacknowledgedReason::Rejected(error) => format!("rejected: {}", short(error)),
+        UnacknowledgedReason::RequestFailed(error) => format!("unsent: {}", short(error)),
+        UnacknowledgedReason::PushStopped => "unsent: the push ended before".to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Failure, connection};
 use crate::{
     client::{CallError, ReflectionError},
     contract::{MethodProblem, SchemaError},
-    delivery::Undescribed,
+    delivery::FetchDescriptorsError,
 };
 
 /// What names the method, where there is a choice.
@@ -56,10 +56,12 @@ impl Failure {
     }
 
     /// A server that was asked for its contract and did not tell.
-    pub(crate) fn undescribed(server: &str, error: &Undescribed) -> Self {
-        let (error, tries) = match error {
-            Undescribed::Connect { error, tries } => return Self::connect(error).after(*tries),
-            Undescribed::Call { error, tries } => (error, *tries),
+    pub(crate) fn undescribed(server: &str, error: &FetchDescriptorsError) -> Self {
+        let (error, attempts) = match error {
+            FetchDescriptorsError::Connect { error, attempts } => {
+                return Self::connect(error).after(*attempts);
+            }
+            FetchDescriptorsError::Call { error, attempts } => (error, *attempts),
         };
         match error {
             ReflectionError::Call(CallError::Status {
@@ -71,9 +73,9 @@ impl Failure {
             )
             .hint(OTHER_WAYS),
             ReflectionError::Call(error @ CallError::TimedOut(_)) => Self::call(server, error)
-                .after(tries)
+                .after(attempts)
                 .hint(format!("--timeout waits longer; or {OTHER_WAYS}")),
-            ReflectionError::Call(error) => Self::call(server, error).after(tries),
+            ReflectionError::Call(error) => Self::call(server, error).after(attempts),
             ReflectionError::Refused { code, message } => {
                 let code = match Code::from_i32(*code) {
                     Code::Ok => Code::Unknown,

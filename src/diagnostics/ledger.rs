@@ -15,16 +15,16 @@ impl Failure {
         )
         .cause(error.to_string());
         match error {
-            LedgerError::Foreign => {
+            LedgerError::NotALedger => {
                 failure.hint("name a file that does not exist yet, or a ledger of this program")
             }
-            LedgerError::Damaged | LedgerError::Sqlite(_) => failure
+            LedgerError::Corrupt | LedgerError::Sqlite(_) => failure
                 .hint("if it is damaged, move it away: without it everything is sent once more, which does no harm"),
-            LedgerError::Newer(_) => failure.hint("use the version of this program that made it"),
-            LedgerError::Held { .. } => {
+            LedgerError::NewerSchema { .. } => failure.hint("use the version of this program that made it"),
+            LedgerError::Locked { .. } => {
                 failure.hint("wait until the other push has ended; --lock-timeout waits longer")
             }
-            LedgerError::Defect | LedgerError::Io(_) => failure,
+            LedgerError::WriterPanicked | LedgerError::Io(_) => failure,
         }
     }
 

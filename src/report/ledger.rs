@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     diagnostics::{count, date, escape},
-    ledger::{RunView, TargetView},
+    ledger::{RunSummary, TargetSummary},
 };
 
 /// All targets of a ledger. Times are Unix seconds.
@@ -60,7 +60,7 @@ impl ForgottenReport {
 }
 
 impl LedgerReport {
-    pub(crate) fn new(targets: &[TargetView]) -> Self {
+    pub(crate) fn new(targets: &[TargetSummary]) -> Self {
         Self {
             targets: targets.iter().map(TargetReport::new).collect(),
         }
@@ -76,18 +76,18 @@ impl LedgerReport {
 }
 
 impl TargetReport {
-    fn new(target: &TargetView) -> Self {
+    fn new(target: &TargetSummary) -> Self {
         Self {
             target: target.authority.clone(),
             method: target.method.clone(),
             tokens: target.tokens,
             last_success: target.last_success,
             soonest: target
-                .soonest
+                .next_expirations
                 .iter()
-                .map(|soonest| SoonestReport {
-                    expire_time: soonest.expire_time,
-                    tokens: soonest.tokens,
+                .map(|expiration| SoonestReport {
+                    expire_time: expiration.expire_time,
+                    tokens: expiration.tokens,
                 })
                 .collect(),
             runs: target.runs.iter().map(RunReport::new).collect(),
@@ -114,7 +114,7 @@ impl TargetReport {
 }
 
 impl RunReport {
-    fn new(run: &RunView) -> Self {
+    fn new(run: &RunSummary) -> Self {
         Self {
             started: run.started,
             ended: run.ended,

@@ -15,7 +15,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use probe::{ProbeReport, way};
 
 use crate::{
-    delivery::Delivery,
+    delivery::DeliveryOutcome,
     diagnostics::{Failure, WOULD_SEND, escape},
     input::{Form, ValidatedInput},
     record::ExpireTime,
@@ -184,17 +184,17 @@ impl Summary {
     }
 
     /// Takes what became of the records that were to be sent.
-    pub(crate) fn delivery(&mut self, delivery: &Delivery) {
+    pub(crate) fn delivery(&mut self, delivery: &DeliveryOutcome) {
         let records = &mut self.records;
         records.acknowledged = delivery.acknowledged;
         records.rejected = delivery.rejected;
         records.unsent = records
             .unsent
             .saturating_sub(delivery.acknowledged + delivery.rejected);
-        self.requests.sent = delivery.sent;
-        self.requests.retried = delivery.retried;
-        self.requests.failed = delivery.failed;
-        self.codes.clone_from(&delivery.codes);
+        self.requests.sent = delivery.attempts;
+        self.requests.retried = delivery.retries;
+        self.requests.failed = delivery.failed_requests;
+        self.codes.clone_from(&delivery.response_codes);
     }
 
     /// Ends the run.

@@ -21,7 +21,7 @@ use crate::{
     batch::{Batches, Limits},
     client::Target,
     contract::Contract,
-    delivery::{self, Delivery, Policy, Remote, deliver},
+    delivery::{self, DeliveryOutcome, DeliveryPolicy, RemoteServer, deliver},
     diagnostics::Failure,
     input::{ReadLimits, ValidatedInput},
     report::{self, Metrics, Summary},
@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) max_time: Option<Duration>,
     pub(crate) limits: Limits,
     /// Its deadline is [`Plan::max_time`]'s.
-    pub(crate) policy: Policy,
+    pub(crate) policy: DeliveryPolicy,
     pub(crate) shard: Shard,
     pub(crate) ledger: Option<LedgerPlan>,
     pub(crate) rejects: Option<PathBuf>,
@@ -203,27 +203,26 @@ fn send(
     listener: &Listener<'_>,
     input: &mut ValidatedInput,
     outputs: &mut Outputs,
-) -> Result<Delivery, Failure> {
-    let policy = Policy {
+) -> Result<DeliveryOutcome, Failure> {
+    let policy = DeliveryPolicy {
         deadline: plan.max_time.map(|limit| (started + limit).into()),
         ok_codes: plan.policy.ok_codes.clone(),
         ..plan.policy
     };
-    let server = Remote {
+    let server = RemoteServer {
         target,
         contract,
-        watch: &|finding| plan.terminal.detail(1, || report::way(&finding, target)),
+        on_stage: &|finding| plan.terminal.detail(1, || report::way(&finding, target)),
     };
-    let (to, mut requests) = delivery::channel();
+    let (to, mut requests) = delivery::batch_channel();
     thread::scope(|threads| {
         let mut batches = Batches::new(input.records(), contract, plan.limits);
         // What is more than one request is read beside the network.
-        if delivery::read_one(&mut batches, &to) {
+        if delivery::send_next_batch(&mut batches, &to) {
             thread::Builder::new()
-                .spawn_scoped(
-                    threads,
-                    move || while delivery::read_one(&mut batches, &to) {},
-                )
+                .spawn_scoped(threads, move || {
+                    while delivery::send_next_batch(&mut batches, &to) {}
+                })
                 .map_err(|error| Failure::internal("no thread can be started", &error))?;
         } else {
             // As long as it is held, the delivery waits for more.

@@ -19,10 +19,10 @@ use crate::{
     batch::Batch,
     client::Target,
     contract::{Contract, DecodedRecord},
-    delivery::{End, OutputFailed, Why, Witness},
+    delivery::{AttemptFailure, OutcomeSink, SinkError, UnacknowledgedReason},
     diagnostics::{Failure, count, reason, short},
     input::Origin,
-    ledger::{self, Known, Ledger, LedgerError, Run, RunEnd},
+    ledger::{self, KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
     rejects::Rejects,
     report::Summary,
     terminal::{ProgressBar, Terminal},
@@ -134,11 +134,11 @@ impl Outputs {
             let patience = ledger.lock_timeout.min(left);
             let signal = Cell::new(None);
             let open = || {
-                let mut opened = Ledger::open(&ledger.path, &target, patience, &|time| {
+                let mut opened = LedgerWriter::open(&ledger.path, &target, patience, &|time| {
                     signal.set(listener.pause(time));
                     signal.get().is_none()
                 })?;
-                opened.begin(&run(plan))?;
+                opened.begin_run(&run(plan))?;
                 Ok(opened)
             };
             open()
@@ -167,14 +167,14 @@ impl Outputs {
         plan: &Plan,
         target: &Target,
         contract: &Contract,
-    ) -> Result<Option<Known>, Failure> {
+    ) -> Result<Option<KnownTimes>, Failure> {
         let Some(ledger) = &plan.ledger else {
             return Ok(None);
         };
         let known = match (&mut self.ledger, &plan.destination) {
             (Some((_, writer)), _) => writer.known(),
             (None, Destination::Server(_)) => {
-                Known::read(&ledger.path, &target_of(target, contract))
+                ledger::read_known_times(&ledger.path, &target_of(target, contract))
             }
             // A rehearsal is of all records, and nothing is known of its receiver.
             (None, Destination::Rehearsal(_)) => return Ok(None),
@@ -185,10 +185,10 @@ impl Outputs {
     }
 
     /// Notes in the ledger what is no longer sure once it is sent.
-    pub(super) fn doubt(&mut self, known: &Known) -> Result<(), Failure> {
+    pub(super) fn doubt(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         match &mut self.ledger {
             Some((path, Writer::Idle(ledger, _))) => ledger
-                .doubt(known)
+                .mark_unconfirmed(known)
                 .map_err(|error| Failure::ledger(path, &error)),
             _ => Ok(()),
         }
@@ -240,7 +240,7 @@ impl Outputs {
         let Some((path, mut ledger)) = ledger else {
             return result;
         };
-        let ended = ledger.end(&run_end(&result, summary));
+        let ended = ledger.end_run(&run_end(&result, summary));
         match ended {
             Ok(()) => result,
             Err(error) => {
@@ -254,8 +254,8 @@ impl Outputs {
     }
 }
 
-impl Witness for Outputs {
-    fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed> {
+impl OutcomeSink for Outputs {
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let records = batch.records;
         self.terminal
             .detail(2, || format!("{} acknowledged", count(records, "record")));
@@ -268,18 +268,25 @@ impl Witness for Outputs {
         }
     }
 
-    fn tried_again(&mut self, failed: &End, wait: Duration) {
-        let (what, tries) = match failed {
-            End::Call { error, tries } => (format!("a request: {}", short(error)), tries),
-            End::Connect { error, tries } => (Failure::connect(error).message, tries),
-            End::Input(_) | End::Signal | End::Output | End::MaxTime { .. } => return,
+    fn retrying(&mut self, failure: &AttemptFailure, delay: Duration) {
+        let (what, attempts) = match failure {
+            AttemptFailure::Call { error, attempts } => {
+                (format!("a request: {}", short(error)), attempts)
+            }
+            AttemptFailure::Connect { error, attempts } => {
+                (Failure::connect(error).message, attempts)
+            }
         };
-        let (next, wait) = (tries + 1, wait.as_secs_f64());
+        let (next, wait) = (attempts + 1, delay.as_secs_f64());
         self.terminal
             .detail(1, || format!("{what}; try {next} in {wait:.3} s"));
     }
 
-    fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed> {
+    fn unacknowledged(
+        &mut self,
+        batch: &Batch,
+        why: &UnacknowledgedReason,
+    ) -> Result<(), SinkError> {
         let records = batch.records;
         self.terminal.detail(2, || {
             format!("{} {}", count(records, "record"), reason(why))
@@ -297,14 +304,14 @@ impl Witness for Outputs {
             if let Err(error) = rejects.add(token, expire_time, &reason) {
                 let failure = Failure::output(path, &error);
                 self.broken.get_or_insert(failure);
-                return Err(OutputFailed);
+                return Err(SinkError);
             }
         }
         self.accounted += batch.records;
         Ok(())
     }
 
-    fn wants_all(&self) -> bool {
+    fn wants_unattempted(&self) -> bool {
         self.rejects.is_some() && self.broken.is_none()
     }
 }
@@ -338,8 +345,8 @@ fn fifo_with_reader(
     }
 }
 
-fn target_of(target: &Target, contract: &Contract) -> ledger::Target {
-    ledger::Target {
+fn target_of(target: &Target, contract: &Contract) -> TargetKey {
+    TargetKey {
         authority: target.authority.to_string(),
         method: contract.path.to_string(),
     }
@@ -352,14 +359,14 @@ fn now() -> i64 {
     })
 }
 
-fn run(plan: &Plan) -> Run {
+fn run(plan: &Plan) -> RunStart {
     let names: Vec<_> = plan
         .input
         .origins
         .iter()
         .map(|one| one.name().to_string())
         .collect();
-    Run {
+    RunStart {
         started: now(),
         input: names.join(", "),
     }
@@ -383,10 +390,10 @@ fn run_end(result: &Result<(), Failure>, summary: &Summary) -> RunEnd {
 
 /// Writes to the ledger in a thread of its own, so that the network does not wait for the disk.
 enum Writer {
-    Idle(Box<Ledger>, Contract),
+    Idle(Box<LedgerWriter>, Contract),
     Running {
         requests: SyncSender<Bytes>,
-        thread: JoinHandle<Result<Ledger, LedgerError>>,
+        thread: JoinHandle<Result<LedgerWriter, LedgerError>>,
     },
     /// Between the two.
     Gone,
@@ -396,14 +403,14 @@ enum Writer {
 const WAITING: usize = 16;
 
 impl Writer {
-    fn new(ledger: Ledger, contract: Contract) -> Self {
+    fn new(ledger: LedgerWriter, contract: Contract) -> Self {
         Self::Idle(Box::new(ledger), contract)
     }
 
-    fn known(&self) -> Result<Known, LedgerError> {
+    fn known(&self) -> Result<KnownTimes, LedgerError> {
         match self {
-            Self::Idle(ledger, _) => ledger.known(),
-            Self::Running { .. } | Self::Gone => Ok(Known::nothing()),
+            Self::Idle(ledger, _) => ledger.known_times(),
+            Self::Running { .. } | Self::Gone => Ok(KnownTimes::nothing()),
         }
     }
 
@@ -418,7 +425,7 @@ impl Writer {
                 let decoded = records
                     .iter()
                     .filter_map(|record| contract.decode_record(record));
-                ledger.acknowledge(decoded.map(|record| (record.token, record.expire_time)))?;
+                ledger.acknowledge(decoded)?;
             }
             Ok(*ledger)
         });
@@ -426,22 +433,22 @@ impl Writer {
     }
 
     /// Hands a request on. When the thread has ended, it has failed.
-    fn acknowledged(&self, message: Bytes) -> Result<(), OutputFailed> {
+    fn acknowledged(&self, message: Bytes) -> Result<(), SinkError> {
         match self {
-            Self::Running { requests, .. } => requests.send(message).map_err(|_| OutputFailed),
-            Self::Idle(..) | Self::Gone => Err(OutputFailed),
+            Self::Running { requests, .. } => requests.send(message).map_err(|_| SinkError),
+            Self::Idle(..) | Self::Gone => Err(SinkError),
         }
     }
 
     /// Waits until everything is written.
-    fn stop(self) -> Result<Ledger, LedgerError> {
+    fn stop(self) -> Result<LedgerWriter, LedgerError> {
         match self {
             Self::Idle(ledger, _) => Ok(*ledger),
             Self::Running { requests, thread } => {
                 drop(requests);
-                thread.join().unwrap_or(Err(LedgerError::Defect))
+                thread.join().unwrap_or(Err(LedgerError::WriterPanicked))
             }
-            Self::Gone => Err(LedgerError::Defect),
+            Self::Gone => Err(LedgerError::WriterPanicked),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     contract::Contract,
     diagnostics::{Failure, date},
     input::ValidatedInput,
-    ledger::{Compared, Known},
+    ledger::{Comparison, KnownTimes},
     record::Record,
 };
 
@@ -94,7 +94,7 @@ pub(super) fn select(
 
 struct Found {
     selection: Selection,
-    /// Known tokens with another time.
+    /// KnownTimes tokens with another time.
     changed: u64,
     /// Those of them with an earlier one.
     shortened: u64,
@@ -104,16 +104,16 @@ struct Found {
 
 impl Found {
     /// Whether the server has acknowledged this very record.
-    fn compare(&mut self, known: &mut Known, record: &Record<'_>) -> bool {
+    fn compare(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
         let expire_time = record.expire_time.as_unix();
         match known.compare(record.token.as_bytes(), expire_time) {
-            Compared::Unchanged => return true,
-            Compared::New | Compared::Unsure => {}
-            Compared::Changed { before } => {
+            Comparison::Unchanged => return true,
+            Comparison::New | Comparison::Unconfirmed => {}
+            Comparison::Changed { previous } => {
                 self.changed += 1;
-                if expire_time < before {
+                if expire_time < previous {
                     self.shortened += 1;
-                    self.example(record, before);
+                    self.example(record, previous);
                 }
             }
         }

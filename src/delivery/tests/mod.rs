@@ -93,10 +93,10 @@ async fn one_request_is_tried_again_when_and_as_often_as_it_is_worth() {
         let delivery = push_quietly(&script, &policy(), (3, 10)).await;
         assert_eq!(script.times(), times, "{what}");
         assert_eq!(delivery.acknowledged, u64::from(acknowledged) * 3, "{what}");
-        assert_eq!(delivery.sent, times.len() as u64, "{what}");
-        assert_eq!(delivery.retried, times.len() as u64 - 1, "{what}");
-        assert_eq!(delivery.failed, u64::from(!acknowledged), "{what}");
-        assert_eq!(delivery.end.is_some(), !acknowledged, "{what}");
+        assert_eq!(delivery.attempts, times.len() as u64, "{what}");
+        assert_eq!(delivery.retries, times.len() as u64 - 1, "{what}");
+        assert_eq!(delivery.failed_requests, u64::from(!acknowledged), "{what}");
+        assert_eq!(delivery.stop_reason.is_some(), !acknowledged, "{what}");
     }
 }
 
@@ -108,7 +108,7 @@ async fn each_request_has_its_tries_however_many_others_failed() {
     replies.push_back(Reply::Code(0));
     let script = Script::new(replies);
     let delivery = push_quietly(&script, &policy(), (99, 1)).await;
-    assert_eq!((delivery.acknowledged, delivery.sent), (99, 3 * 99));
+    assert_eq!((delivery.acknowledged, delivery.attempts), (99, 3 * 99));
     // What fails most of what it gets is asked as rarely as ever.
     let times = script.times();
     assert_eq!(times[2] - times[1], 200);
@@ -119,26 +119,38 @@ async fn each_request_has_its_tries_however_many_others_failed() {
 async fn a_connection_has_tries_of_its_own() {
     let script = Script::new([Reply::Code(0)]).connecting([Err(refused()), Err(refused())]);
     let delivery = push_quietly(&script, &policy(), (1, 1)).await;
-    assert_eq!((delivery.acknowledged, delivery.sent), (1, 1));
+    assert_eq!((delivery.acknowledged, delivery.attempts), (1, 1));
     assert_eq!(script.dials(), [0, 100, 300]);
 
     let all = || [Err(refused()), Err(refused()), Err(refused())];
     let script = Script::new([Reply::Code(0)]).connecting(all());
     // Requests wait for one connection and don't ask for it one by one.
-    let several = Policy {
+    let several = DeliveryPolicy {
         concurrency: 4,
         ..policy()
     };
     let delivery = push_quietly(&script, &several, (8, 1)).await;
     assert_eq!(script.dials(), [0, 100, 300]);
-    assert_eq!((delivery.acknowledged, delivery.sent), (0, 0));
-    assert!(matches!(delivery.end, Some(End::Connect { tries: 3, .. })));
+    assert_eq!((delivery.acknowledged, delivery.attempts), (0, 0));
+    assert!(matches!(
+        delivery.stop_reason,
+        Some(StopReason::Attempt(AttemptFailure::Connect {
+            attempts: 3,
+            ..
+        }))
+    ));
 
     // What no time mends.
     let script =
         Script::new([Reply::Code(0)]).connecting([Err(ConnectErrorKind::AlpnNotHttp2(None))]);
     let delivery = push_quietly(&script, &policy(), (1, 1)).await;
-    assert!(matches!(delivery.end, Some(End::Connect { tries: 1, .. })));
+    assert!(matches!(
+        delivery.stop_reason,
+        Some(StopReason::Attempt(AttemptFailure::Connect {
+            attempts: 1,
+            ..
+        }))
+    ));
 
     // A lost one is made anew; one that is not lost is used on.
     let script = Script::new([
@@ -151,7 +163,7 @@ async fn a_connection_has_tries_of_its_own() {
     let connections: Vec<_> = script.seen().iter().map(|seen| seen.connection).collect();
     assert_eq!(connections, [1, 2, 2, 3]);
     // What was never sent is no try.
-    assert_eq!((delivery.acknowledged, delivery.sent), (1, 3));
+    assert_eq!((delivery.acknowledged, delivery.attempts), (1, 3));
 
     // One that ends before a request is sent on it is free where the server said so, and else not.
     for (has_goaway, dials) in [(true, [0, 0, 0]), (false, [0, 100, 300])] {
@@ -159,8 +171,8 @@ async fn a_connection_has_tries_of_its_own() {
         let script = Script::new([lost(), lost(), Reply::Code(0)]);
         let delivery = push_quietly(&script, &policy(), (1, 1)).await;
         assert_eq!(script.dials(), dials);
-        assert_eq!((delivery.acknowledged, delivery.sent), (1, 1));
-        assert_eq!(delivery.retried, 0);
+        assert_eq!((delivery.acknowledged, delivery.attempts), (1, 1));
+        assert_eq!(delivery.retries, 0);
     }
     let leaving = || Err(ConnectErrorKind::GoAway(h2::Reason::NO_ERROR));
     let script = Script::new([Reply::Code(0)]).connecting([leaving(), leaving()]);
@@ -181,7 +193,7 @@ async fn so_many_are_in_flight_and_no_more() {
         Duration::from_secs(1),
         Box::new(Reply::Code(0)),
     )]);
-    let policy = Policy {
+    let policy = DeliveryPolicy {
         concurrency: 3,
         ..policy()
     };
@@ -195,7 +207,7 @@ async fn a_failure_for_good_lets_open_requests_finish_and_starts_none() {
     let slow = Reply::After(Duration::from_secs(1), Box::new(Reply::Code(0)));
     let fails = Reply::Fails(status(Code::PermissionDenied));
     let script = Script::new([slow, fails, Reply::Fails(status(Code::Unavailable))]);
-    let policy = Policy {
+    let policy = DeliveryPolicy {
         concurrency: 3,
         ..policy()
     };
@@ -204,14 +216,14 @@ async fn a_failure_for_good_lets_open_requests_finish_and_starts_none() {
     // The third waits for its next try no longer.
     assert_eq!(script.times(), [0, 0, 0]);
     assert!(matches!(
-        delivery.end,
-        Some(End::Call {
+        delivery.stop_reason,
+        Some(StopReason::Attempt(AttemptFailure::Call {
             error: CallError::Status {
                 code: Code::PermissionDenied,
                 ..
             },
             ..
-        })
+        }))
     ));
 }
 
@@ -226,9 +238,17 @@ async fn what_concerns_one_request_alone_lets_the_others_go_on() {
         let delivery = push_quietly(&script, &policy(), (6, 2)).await;
         assert_eq!(delivery.acknowledged, 4, "{reply:?}");
         assert_eq!(delivery.rejected, rejected, "{reply:?}");
-        assert_eq!(delivery.refusal.is_some(), refusal.is_some(), "{reply:?}");
-        assert_eq!((delivery.sent, delivery.failed), (3, 1), "{reply:?}");
-        assert!(delivery.end.is_none(), "{reply:?}");
+        assert_eq!(
+            delivery.request_error.is_some(),
+            refusal.is_some(),
+            "{reply:?}"
+        );
+        assert_eq!(
+            (delivery.attempts, delivery.failed_requests),
+            (3, 1),
+            "{reply:?}"
+        );
+        assert!(delivery.stop_reason.is_none(), "{reply:?}");
     }
 }
 
@@ -238,7 +258,7 @@ async fn too_large_a_request_is_halved_until_it_fits() {
     let script = Script::new([Reply::AtMost(22)]);
     let delivery = push_quietly(&script, &policy(), (8, 8)).await;
     assert_eq!((delivery.acknowledged, delivery.rejected), (8, 0));
-    assert_eq!(delivery.failed, 0);
+    assert_eq!(delivery.failed_requests, 0);
     let sizes =
         |script: &Script| -> Vec<_> { script.seen().iter().map(|seen| seen.records).collect() };
     // What is as large as what was refused is not tried.
@@ -249,23 +269,28 @@ async fn too_large_a_request_is_halved_until_it_fits() {
     let (signals, _tell) = Signals::scripted();
     let delivery = push(&script, &policy(), (2, 2), &signals, &mut log).await;
     assert_eq!((delivery.acknowledged, delivery.rejected), (0, 2));
-    assert_eq!(delivery.refused.len(), 2);
-    assert!(delivery.end.is_none());
-    let is_rejected = |(_, why): &(u64, Why)| matches!(why, Why::Rejected(_));
-    assert!(log.kept_back.iter().all(is_rejected), "{:?}", log.kept_back);
+    assert_eq!(delivery.rejected_records.len(), 2);
+    assert!(delivery.stop_reason.is_none());
+    let is_rejected =
+        |(_, why): &(u64, UnacknowledgedReason)| matches!(why, UnacknowledgedReason::Rejected(_));
+    assert!(
+        log.unacknowledged.iter().all(is_rejected),
+        "{:?}",
+        log.unacknowledged
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn isolation_bisects() {
-    let isolating = Policy {
-        isolate: true,
+    let isolating = DeliveryPolicy {
+        isolates_invalid_records: true,
         ..policy()
     };
     let script = Script::new([Reply::Not("t0005")]);
     let delivery = push_quietly(&script, &isolating, (8, 8)).await;
     assert_eq!((delivery.acknowledged, delivery.rejected), (7, 1));
-    assert_eq!(delivery.sent, 7);
-    let (record, _) = &delivery.refused[0];
+    assert_eq!(delivery.attempts, 7);
+    let record = &delivery.rejected_records[0].encoded;
     let contract = Contract::built_in();
     let decoded = contract.decode_record(record).expect("a record");
     assert_eq!((decoded.token, decoded.expire_time), (&b"t0005"[..], 5));
@@ -276,7 +301,7 @@ async fn isolation_bisects() {
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_run_ends_in_time() {
-    let limited = |millis| Policy {
+    let limited = |millis| DeliveryPolicy {
         deadline: Some(Instant::now() + Duration::from_millis(millis)),
         ..policy()
     };
@@ -286,20 +311,23 @@ async fn the_whole_run_ends_in_time() {
     let delivery = push_quietly(&script, &limited(50), (3, 1)).await;
     assert_eq!(script.started.elapsed().as_millis(), 50);
     assert_eq!(delivery.acknowledged, 1);
-    let in_request = |end: &Option<End>| match end {
-        Some(End::MaxTime { in_request, last }) => Some((*in_request, last.is_some())),
+    let in_request = |end: &Option<StopReason>| match end {
+        Some(StopReason::DeadlinePassed {
+            in_request,
+            last_failure,
+        }) => Some((*in_request, last_failure.is_some())),
         _ => None,
     };
-    assert_eq!(in_request(&delivery.end), Some((true, false)));
+    assert_eq!(in_request(&delivery.stop_reason), Some((true, false)));
 
     let script = Script::new([Reply::Fails(status(Code::Unavailable))]);
     let delivery = push_quietly(&script, &limited(250), (1, 1)).await;
     assert_eq!(script.times(), [0, 100]);
-    assert_eq!(in_request(&delivery.end), Some((false, true)));
+    assert_eq!(in_request(&delivery.stop_reason), Some((false, true)));
 
     let script = Script::new([Reply::Code(0)]).connecting([Err(refused()), Err(refused())]);
     let delivery = push_quietly(&script, &limited(250), (1, 1)).await;
-    assert_eq!(in_request(&delivery.end), Some((false, true)));
+    assert_eq!(in_request(&delivery.stop_reason), Some((false, true)));
     assert_eq!(script.started.elapsed().as_millis(), 250);
 }
 
@@ -322,7 +350,7 @@ async fn a_signal_ends_waits_and_not_requests() {
         assert_eq!(script.started.elapsed().as_millis(), ends_at);
         assert_eq!(delivery.acknowledged, acknowledged);
         assert_eq!(delivery.signal, Some(Signal::Terminate));
-        assert_eq!(delivery.sent, 1);
+        assert_eq!(delivery.attempts, 1);
     }
 }
 
@@ -335,8 +363,8 @@ async fn an_output_that_breaks_stops_the_push() {
         ..Log::default()
     };
     let delivery = push(&script, &policy(), (3, 1), &signals, &mut log).await;
-    assert_eq!((delivery.acknowledged, delivery.sent), (1, 1));
-    assert!(matches!(delivery.end, Some(End::Output)));
+    assert_eq!((delivery.acknowledged, delivery.attempts), (1, 1));
+    assert!(matches!(delivery.stop_reason, Some(StopReason::Output)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -346,8 +374,8 @@ async fn the_rate_holds_for_further_tries_too() {
         Reply::Fails(status(Code::Unavailable)),
         Reply::Code(0),
     ]);
-    let paced = Policy {
-        rate: Some(10),
+    let paced = DeliveryPolicy {
+        max_records_per_second: Some(10),
         concurrency: 4,
         ..policy()
     };

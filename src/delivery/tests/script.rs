@@ -193,28 +193,28 @@ pub(super) fn refused() -> ConnectErrorKind {
 #[derive(Default)]
 pub(super) struct Log {
     pub(super) acknowledged: u64,
-    pub(super) kept_back: Vec<(u64, Why)>,
+    pub(super) unacknowledged: Vec<(u64, UnacknowledgedReason)>,
     pub(super) breaks: bool,
 }
 
-impl Witness for Log {
-    fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed> {
+impl OutcomeSink for Log {
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
         self.acknowledged += batch.records;
-        if self.breaks {
-            Err(OutputFailed)
-        } else {
-            Ok(())
-        }
+        if self.breaks { Err(SinkError) } else { Ok(()) }
     }
 
-    fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed> {
-        self.kept_back.push((batch.records, why.clone()));
+    fn unacknowledged(
+        &mut self,
+        batch: &Batch,
+        why: &UnacknowledgedReason,
+    ) -> Result<(), SinkError> {
+        self.unacknowledged.push((batch.records, why.clone()));
         Ok(())
     }
 
-    fn tried_again(&mut self, _: &End, _: Duration) {}
+    fn retrying(&mut self, _: &AttemptFailure, _: Duration) {}
 
-    fn wants_all(&self) -> bool {
+    fn wants_unattempted(&self) -> bool {
         true
     }
 }
@@ -230,15 +230,15 @@ pub(super) fn input(count: usize) -> ValidatedInput {
 }
 
 /// Two further tries, 100 ms and then 200 ms later, one request at a time.
-pub(super) fn policy() -> Policy {
-    Policy {
+pub(super) fn policy() -> DeliveryPolicy {
+    DeliveryPolicy {
         concurrency: 1,
-        retries: 2,
-        delay: Duration::from_millis(100),
+        max_retries: 2,
+        base_delay: Duration::from_millis(100),
         max_delay: Duration::from_secs(10),
         ok_codes: vec![0],
-        isolate: false,
-        rate: None,
+        isolates_invalid_records: false,
+        max_records_per_second: None,
         deadline: None,
         jitter: |longest| longest,
     }
@@ -247,11 +247,11 @@ pub(super) fn policy() -> Policy {
 /// Sends so many records, so many a request; whatever happens, each is accounted for once.
 pub(super) async fn push(
     script: &Script,
-    policy: &Policy,
+    policy: &DeliveryPolicy,
     (count, per_request): (usize, usize),
     signals: &Signals,
     log: &mut Log,
-) -> Delivery {
+) -> DeliveryOutcome {
     let contract = Contract::built_in();
     let mut input = input(count);
     let limits = Limits {
@@ -265,17 +265,21 @@ pub(super) async fn push(
     }
     drop(to);
     let delivery = deliver(&mut incoming, script, policy, &contract, signals, log).await;
-    let kept_back: u64 = log.kept_back.iter().map(|(records, _)| records).sum();
+    let unacknowledged: u64 = log.unacknowledged.iter().map(|(records, _)| records).sum();
     assert_eq!(log.acknowledged, delivery.acknowledged);
-    assert_eq!(log.acknowledged + kept_back, count as u64, "{delivery:?}");
+    assert_eq!(
+        log.acknowledged + unacknowledged,
+        count as u64,
+        "{delivery:?}"
+    );
     delivery
 }
 
 pub(super) async fn push_quietly(
     script: &Script,
-    policy: &Policy,
+    policy: &DeliveryPolicy,
     sizes: (usize, usize),
-) -> Delivery {
+) -> DeliveryOutcome {
     let (signals, _tell) = Signals::scripted();
     push(script, policy, sizes, &signals, &mut Log::default()).await
 }
