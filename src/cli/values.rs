@@ -16,16 +16,18 @@ use crate::{
 pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|error| {
         let (what, right) = match error {
-            EndpointError::Empty | EndpointError::NoHost => ("no host", "localhost:9102"),
-            EndpointError::NoPort => ("no port", "localhost:9102"),
-            EndpointError::BadPort => ("no port from 1 to 65535", "localhost:9102"),
-            EndpointError::BadHost => ("no legal host", "localhost:9102 or [::1]:9102"),
-            EndpointError::Scheme => (
+            EndpointError::Empty | EndpointError::MissingHost => ("no host", "localhost:9102"),
+            EndpointError::MissingPort => ("no port", "localhost:9102"),
+            EndpointError::InvalidPort => ("no port from 1 to 65535", "localhost:9102"),
+            EndpointError::InvalidHost => ("no legal host", "localhost:9102 or [::1]:9102"),
+            EndpointError::UnsupportedScheme => (
                 "no scheme but https:// is known",
                 "https://localhost:9102, or localhost:9102 with --plaintext",
             ),
-            EndpointError::Path => ("more than a host and a port", "https://localhost:9102"),
-            EndpointError::BareIpv6 => ("an IPv6 address without brackets", "[::1]:9102"),
+            EndpointError::UnexpectedPath => {
+                ("more than a host and a port", "https://localhost:9102")
+            }
+            EndpointError::UnbracketedIpv6 => ("an IPv6 address without brackets", "[::1]:9102"),
         };
         format!("{what}; a right one is {right}")
     })

@@ -378,7 +378,7 @@ async fn http2(
         .initial_stream_window_size(RECEIVE_WINDOW)
         .initial_connection_window_size(RECEIVE_WINDOW)
         .max_header_list_size(LARGEST_HEADERS)
-        .keep_alive_interval(target.keepalive)
+        .keep_alive_interval(target.keepalive_interval)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .handshake(TokioIo::new(stream))
         .await

@@ -47,9 +47,9 @@ pub(crate) struct Target {
     pub(crate) user_agent: HeaderValue,
     pub(crate) metadata: Metadata,
     /// Whether request messages are sent in gzip.
-    pub(crate) gzip: bool,
+    pub(crate) sends_gzip: bool,
     /// How often an open request's connection is asked for a sign of life.
-    pub(crate) keepalive: Option<Duration>,
+    pub(crate) keepalive_interval: Option<Duration>,
 }
 
 /// How long the end of a connection may take to be known once a call has failed by it.
@@ -71,7 +71,7 @@ struct Call {
     timeout: Duration,
     user_agent: HeaderValue,
     metadata: Arc<Metadata>,
-    gzip: bool,
+    sends_gzip: bool,
     contract: Contract,
 }
 
@@ -98,7 +98,7 @@ impl Client {
                 timeout: target.timeout,
                 user_agent: target.user_agent.clone(),
                 metadata: Arc::new(target.metadata.clone()),
-                gzip: target.gzip,
+                sends_gzip: target.sends_gzip,
                 contract: contract.clone(),
             }),
         })
@@ -188,7 +188,7 @@ impl Call {
         request.set_timeout(self.timeout);
         let seen = Arc::clone(&transport.seen);
         let mut grpc = Grpc::with_origin(transport, self.origin.clone());
-        if self.gzip {
+        if self.sends_gzip {
             grpc = grpc.send_compressed(CompressionEncoding::Gzip);
         }
         grpc.ready().await.map_err(|error| Seen::lost(&*error))?;

@@ -14,7 +14,7 @@ use crate::{
     diagnostics::Failure,
     endpoint::Endpoint,
     metadata::Metadata,
-    proxy::{Proxies, Proxy},
+    proxy::{Proxy, ProxySettings},
     terminal::Terminal,
     tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
 };
@@ -31,7 +31,7 @@ pub(crate) struct Connection {
     /// Before the program's own name.
     pub(crate) user_agent: Option<String>,
     pub(crate) gzip: bool,
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: ProxySettings,
     pub(crate) keepalive: Option<Duration>,
     pub(crate) contract: ContractPlan,
 }
@@ -63,7 +63,7 @@ impl MetadataPlan {
             }
         }
         if let Some(file) = &self.bearer_token_file {
-            if metadata.has("authorization") {
+            if metadata.has_header("authorization") {
                 return Err(Failure::usage(
                     "--bearer-token-file and a header authorization contradict each other",
                 ));
@@ -72,7 +72,7 @@ impl MetadataPlan {
             let token = text.strip_suffix('\n').unwrap_or(&text);
             let token = token.strip_suffix('\r').unwrap_or(token);
             metadata
-                .add_bearer(token)
+                .add_bearer_token(token)
                 .map_err(|error| Failure::metadata(&file.to_string_lossy(), &error))?;
         }
         Ok(metadata)
@@ -129,15 +129,16 @@ impl Connection {
             timeout: timeouts.request,
             user_agent: self.user_agent()?,
             metadata: self.metadata.read()?,
-            gzip: self.gzip,
+            sends_gzip: self.gzip,
             proxy: self.proxy()?,
-            keepalive: self.keepalive,
+            keepalive_interval: self.keepalive,
         })
     }
 
     fn proxy(&self) -> Result<Option<Proxy>, Failure> {
-        let proxy = self.proxies.toward(&self.endpoint);
-        proxy.map_err(|(variable, error)| Failure::proxy(variable.unwrap_or("--proxy"), error))
+        let proxy = self.proxies.proxy_for(&self.endpoint);
+        proxy
+            .map_err(|invalid| Failure::proxy(invalid.variable.unwrap_or("--proxy"), invalid.error))
     }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {

@@ -8,7 +8,7 @@ use std::{
 use super::{Connection, MetadataPlan, Schema, Security, Timeouts};
 use crate::{
     diagnostics::SuggestedFix,
-    proxy::{Proxies, Proxy},
+    proxy::{Proxy, ProxySettings},
 };
 
 /// What stands for a file that only the user can name.
@@ -161,7 +161,7 @@ impl Schema {
     }
 }
 
-impl Proxies {
+impl ProxySettings {
     fn flags(&self, add: &mut impl FnMut(&str, &str)) {
         let Some(Ok(proxy)) = self.flag.as_deref().map(Proxy::parse) else {
             return;

@@ -86,9 +86,9 @@ impl Rehearsal {
             timeout: timeouts.request,
             user_agent: HeaderValue::from_static(USER_AGENT),
             metadata: Metadata::default(),
-            gzip: false,
+            sends_gzip: false,
             proxy: None,
-            keepalive: None,
+            keepalive_interval: None,
         }
     }
 

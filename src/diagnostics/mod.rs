@@ -167,8 +167,10 @@ impl Failure {
     /// A proxy that is named and is none; `place` is the flag or the variable.
     pub(crate) fn proxy(place: &str, error: ProxyError) -> Self {
         let what = match error {
-            ProxyError::NoUrl => "no URL of a proxy",
-            ProxyError::Scheme => "only proxies that take HTTP CONNECT in plain HTTP are known",
+            ProxyError::InvalidUrl => "no URL of a proxy",
+            ProxyError::UnsupportedScheme => {
+                "only proxies that take HTTP CONNECT in plain HTTP are known"
+            }
         };
         Self::usage(format!("{place}: {what}")).hint(
             "a right one is http://proxy.example.com:3128; NO_PROXY names servers that need none",
@@ -178,15 +180,15 @@ impl Failure {
     /// Request metadata that is none, without its value.
     pub(crate) fn metadata(place: &str, error: &MetadataError) -> Self {
         let what = match error {
-            MetadataError::NoColon => "no colon between a name and a value".to_owned(),
-            MetadataError::BadName => "the name is no name of a header".to_owned(),
-            MetadataError::Reserved(name) => {
+            MetadataError::MissingColon => "no colon between a name and a value".to_owned(),
+            MetadataError::InvalidName => "the name is no name of a header".to_owned(),
+            MetadataError::ReservedName(name) => {
                 format!("{name} is set by gRPC or HTTP/2 and can't be given")
             }
-            MetadataError::BadValue(name) => {
+            MetadataError::InvalidValue(name) => {
                 format!("the value of {name} is not printable ASCII")
             }
-            MetadataError::NotBase64(name) => format!("the value of {name} is not base64"),
+            MetadataError::InvalidBase64(name) => format!("the value of {name} is not base64"),
         };
         Self::usage(format!("{place}: {what}")).hint("a right one is 'x-tenant: north'")
     }
