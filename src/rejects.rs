@@ -10,7 +10,7 @@ use crate::{
 /// CSV with the columns `device_token`, `expire_time` and `reason`. Tokens stand in it whole, so
 /// that only its owner may read it.
 #[derive(Debug)]
-pub(crate) struct Rejects {
+pub(crate) struct RejectsFile {
     csv: csv::Writer<AtomicFile>,
     encoding: TokenEncoding,
     unit: TimeUnit,
@@ -18,7 +18,7 @@ pub(crate) struct Rejects {
 
 const OWNER_ONLY: u32 = 0o600;
 
-impl Rejects {
+impl RejectsFile {
     /// Opens the file's new content; what is there, which may be read yet, stays until the end.
     /// Tokens and times are written as the push reads them, so that the same flags push it.
     pub(crate) fn open(path: &Path, encoding: TokenEncoding, unit: TimeUnit) -> io::Result<Self> {

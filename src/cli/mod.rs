@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
-    batch::Limits,
+    batch::BatchLimits,
     commands::{
         self, Guards, InputPlan,
         push::{Destination, DryRun, LedgerPlan},
@@ -141,12 +141,12 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         destination,
         timeouts,
         max_time: delivery.max_time,
-        limits: Limits {
+        limits: BatchLimits {
             // No request may have more than a second's records.
-            records: delivery
+            max_records: delivery
                 .batch_records
                 .min(delivery.rate.unwrap_or(usize::MAX)),
-            bytes: delivery.batch_bytes,
+            max_bytes: delivery.batch_bytes,
         },
         policy: DeliveryPolicy {
             concurrency: delivery.concurrency,

@@ -344,17 +344,19 @@ fn fixed_hint(kind: &ProblemKind) -> Option<&'static str> {
             "--on-duplicate first, last or latest settles it"
         }
         ProblemKind::InvalidToken { error, .. } => match error {
-            TokenError::NotHex(_) | TokenError::NotBase64(_) => {
+            TokenError::InvalidHex { .. } | TokenError::InvalidBase64 { .. } => {
                 "--token-encoding says how tokens are written"
             }
-            TokenError::Empty | TokenError::Surrounded | TokenError::OddHex => return None,
+            TokenError::Empty | TokenError::SurroundingWhitespace | TokenError::OddHexLength => {
+                return None;
+            }
         },
         ProblemKind::InvalidTime { error, .. } => match error {
-            TimeError::IntegerRange { milliseconds: true } => {
-                "--time-unit ms, if these are milliseconds"
-            }
-            TimeError::NotTime => "such as 1798675200, 2026-12-31 or 2026-12-31T00:00:00Z",
-            TimeError::LocalGap | TimeError::LocalFold => {
+            TimeError::IntegerOutOfRange {
+                looks_like_milliseconds: true,
+            } => "--time-unit ms, if these are milliseconds",
+            TimeError::UnknownFormat => "such as 1798675200, 2026-12-31 or 2026-12-31T00:00:00Z",
+            TimeError::SkippedLocalTime | TimeError::AmbiguousLocalTime => {
                 "write it with its offset, such as +01:00"
             }
             _ => return None,
@@ -388,10 +390,14 @@ fn token(error: TokenError, value: &Excerpt) -> String {
     let value = quoted(value);
     match error {
         TokenError::Empty => "empty".to_owned(),
-        TokenError::Surrounded => format!("white space around the token: {value}"),
-        TokenError::OddHex => format!("an odd number of hexadecimal digits: {value}"),
-        TokenError::NotHex(at) => format!("no hexadecimal digit at byte {}: {value}", at + 1),
-        TokenError::NotBase64(at) => format!("no base64 from byte {} on: {value}", at + 1),
+        TokenError::SurroundingWhitespace => format!("white space around the token: {value}"),
+        TokenError::OddHexLength => format!("an odd number of hexadecimal digits: {value}"),
+        TokenError::InvalidHex { offset } => {
+            format!("no hexadecimal digit at byte {}: {value}", offset + 1)
+        }
+        TokenError::InvalidBase64 { offset } => {
+            format!("no base64 from byte {} on: {value}", offset + 1)
+        }
     }
 }
 
@@ -399,15 +405,15 @@ fn time(error: TimeError, value: &Excerpt) -> String {
     let what = match error {
         TimeError::Empty => return "empty".to_owned(),
         TimeError::NotInteger => "not a whole number of seconds without sign, point or exponent",
-        TimeError::IntegerRange { .. } => "not in 0 to 4294967295",
-        TimeError::PartSecond => "milliseconds that are no whole second",
-        TimeError::NotTime => "neither Unix seconds nor an RFC 3339 date or time",
-        TimeError::NoSuchDate => "no such date or time of day",
+        TimeError::IntegerOutOfRange { .. } => "not in 0 to 4294967295",
+        TimeError::NotWholeSecond => "milliseconds that are no whole second",
+        TimeError::UnknownFormat => "neither Unix seconds nor an RFC 3339 date or time",
+        TimeError::InvalidDateTime => "no such date or time of day",
         TimeError::LeapSecond => "a leap second, which Unix time does not count",
-        TimeError::Fraction => "a fraction of a second",
-        TimeError::DateRange => "not from 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z",
-        TimeError::LocalGap => "a local time that its zone's clocks skip",
-        TimeError::LocalFold => "a local time that its zone's clocks show twice",
+        TimeError::FractionalSecond => "a fraction of a second",
+        TimeError::DateOutOfRange => "not from 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z",
+        TimeError::SkippedLocalTime => "a local time that its zone's clocks skip",
+        TimeError::AmbiguousLocalTime => "a local time that its zone's clocks show twice",
     };
     format!("{what}: {}", quoted(value))
 }

@@ -23,7 +23,7 @@ pub(crate) use self::{
 use crate::{
     metadata::{Metadata, MetadataError},
     proxy::ProxyError,
-    record::Mask,
+    record::TokenMask,
     signals::Signal,
 };
 
@@ -106,14 +106,21 @@ impl Failure {
 
     /// The same without what `look_for` looks for, where anybody else is quoted; it says whether it
     /// could look for all of it.
-    pub(crate) fn masked(mut self, look_for: impl FnOnce(&mut [Mask<'_>]) -> bool) -> Self {
+    pub(crate) fn masked(mut self, look_for: impl FnOnce(&mut [TokenMask<'_>]) -> bool) -> Self {
         if self.in_own_words {
             return self;
         }
-        let mut masks: Vec<_> = self.causes.iter().map(|cause| Mask::new(cause)).collect();
+        let mut masks: Vec<_> = self
+            .causes
+            .iter()
+            .map(|cause| TokenMask::new(cause))
+            .collect();
         self.causes = if look_for(&mut masks) {
             // Cut only now: a half of a token is not recognised.
-            masks.into_iter().map(|mask| cut(&mask.masked())).collect()
+            masks
+                .into_iter()
+                .map(|mask| cut(&mask.into_masked_text()))
+                .collect()
         } else {
             vec!["(not shown: it may hold tokens)".to_owned()]
         };
@@ -131,7 +138,7 @@ impl Failure {
         self.masked(|masks| {
             for secret in metadata.secrets() {
                 for mask in &mut *masks {
-                    mask.hide(&secret);
+                    mask.search_secret(&secret);
                 }
             }
             true

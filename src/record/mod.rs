@@ -8,9 +8,9 @@ mod mask;
 mod time;
 mod token;
 
-pub(crate) use mask::Mask;
+pub(crate) use mask::TokenMask;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
-pub(crate) use token::{Masked as MaskedToken, Token, TokenEncoding, TokenError};
+pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
 
 /// One sensor's licence expiration.
 #[derive(Clone, Debug, PartialEq, Eq)]

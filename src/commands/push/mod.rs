@@ -18,7 +18,7 @@ use super::{
     Connection, ContractPlan, InputPlan, Timeouts, contract::Asking, input, rehearsal::Rehearsal,
 };
 use crate::{
-    batch::{Batches, Limits},
+    batch::{BatchLimits, Batches},
     client::Target,
     contract::Contract,
     delivery::{self, DeliveryOutcome, DeliveryPolicy, RemoteServer, deliver},
@@ -36,7 +36,7 @@ pub(crate) struct Plan {
     pub(crate) timeouts: Timeouts,
     /// Of the whole run.
     pub(crate) max_time: Option<Duration>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: BatchLimits,
     /// Its deadline is [`Plan::max_time`]'s.
     pub(crate) policy: DeliveryPolicy,
     pub(crate) shard: Shard,
@@ -119,7 +119,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     };
     let deadline = plan.max_time.map(|limit| started + limit);
     let (asked, terminal) = (&plan.input, plan.terminal);
-    let request = Some((&contract, plan.limits.bytes));
+    let request = Some((&contract, plan.limits.max_bytes));
     let mut input = input::read(asked, request, deadline, signals, summary, terminal)?;
     let listener = Listener::new(signals)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has

@@ -23,7 +23,7 @@ use crate::{
     diagnostics::{Failure, count, reason, short},
     input::Origin,
     ledger::{self, KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
-    rejects::Rejects,
+    rejects::RejectsFile,
     report::Summary,
     terminal::{ProgressBar, Terminal},
 };
@@ -32,7 +32,7 @@ use crate::{
 pub(super) struct Outputs {
     contract: Contract,
     ledger: Option<(PathBuf, Writer)>,
-    rejects: Option<(PathBuf, Rejects)>,
+    rejects: Option<(PathBuf, RejectsFile)>,
     terminal: Terminal,
     progress: ProgressBar,
     progress_is_wanted: bool,
@@ -119,7 +119,7 @@ impl Outputs {
         let rejects = rejects.map(|path| {
             let options = &plan.input.options;
             let unit = options.time_rules.unit;
-            let rejects = Rejects::open(path, options.token_encoding, unit);
+            let rejects = RejectsFile::open(path, options.token_encoding, unit);
             rejects
                 .map(|rejects| (path.clone(), rejects))
                 .map_err(|error| Failure::output(path, &error))

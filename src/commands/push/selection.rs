@@ -67,7 +67,7 @@ pub(super) fn select(
     let full = ledger.is_some_and(|ledger| ledger.full);
     input
         .retain(|record| {
-            if !plan.shard.has(&record.token) {
+            if !plan.shard.contains(&record.token) {
                 found.selection.other_shard += 1;
                 return false;
             }

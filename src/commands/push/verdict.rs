@@ -114,14 +114,14 @@ fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target
     failure.masked(|masks| {
         for secret in target.metadata.secrets() {
             for mask in &mut *masks {
-                mask.hide(&secret);
+                mask.search_secret(&secret);
             }
         }
         let mut records = input.records();
         loop {
             let looked = records.next(|record| {
                 for mask in &mut *masks {
-                    mask.look_for(&record.token);
+                    mask.search_token(&record.token);
                 }
             });
             match looked {

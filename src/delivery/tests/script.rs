@@ -11,7 +11,7 @@ use tonic::Code;
 
 use super::super::*;
 use crate::{
-    batch::Limits,
+    batch::BatchLimits,
     client::{ConnectError, ConnectErrorKind, RetryAdvice, Stage},
     endpoint::Endpoint,
     input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
@@ -254,9 +254,9 @@ pub(super) async fn push(
 ) -> DeliveryOutcome {
     let contract = Contract::built_in();
     let mut input = input(count);
-    let limits = Limits {
-        records: per_request,
-        bytes: usize::MAX,
+    let limits = BatchLimits {
+        max_records: per_request,
+        max_bytes: usize::MAX,
     };
     let mut batches = Batches::new(input.records(), &contract, limits);
     let (to, mut incoming) = mpsc::channel(count + 1);
