@@ -58,8 +58,8 @@ pub(super) fn read(
         },
     };
     let validated = validate(&plan.origins, plan.options.clone(), &rules);
-    for (name, form) in validated.forms() {
-        terminal.detail(1, || report::form(name, form));
+    for (name, format) in validated.detected_formats() {
+        terminal.detail(1, || report::describe_format(name, format));
     }
     summary.input(&validated);
     if let Some(signal) = signals.received() {

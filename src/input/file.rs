@@ -1,4 +1,4 @@
-//! One file of records, which can be read more than once.
+//! One input, opened and readable any number of times.
 
 use std::{
     io::{self, Read},
@@ -6,44 +6,25 @@ use std::{
 };
 
 use super::{
-    bytes::{Content, LineBuffer, Origin, ReadLimits, decode},
-    detect::{self, Start},
-    json::{self, Layout, Outline},
-    options::{InputFormat, InputOptions, Names},
-    problem::{Field, ProblemKind, ReadError},
-    reader::{RecordReader, Shape},
+    bytes::{Content, LineBuffer, Origin, ReadLimits},
+    detect::{DetectedFormat, detect_format, format_from_name},
+    options::{InputFormat, InputOptions},
+    problem::{ProblemKind, ReadError},
+    reader::RecordReader,
 };
 
+/// An opened input. Its format is detected at the first reading.
 #[derive(Debug)]
 pub(super) struct InputFile {
+    /// The name of the input in messages.
     pub(super) name: Arc<str>,
     content: Content,
-    format: Option<InputFormat>,
-    /// Found out at the first reading.
-    shape: Option<Shape>,
-    /// Whether the first reading did not come to the end, for which it is refused.
-    pub(super) broken: bool,
+    /// The format that an option or the name of the file says.
+    known_format: Option<InputFormat>,
+    detected_format: Option<DetectedFormat>,
+    /// Whether the first reading did not reach the end, so that further readings are useless.
+    pub(super) is_incomplete: bool,
 }
-
-/// What was found of how an input holds its records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form<'i> {
-    Blank,
-    /// Rows, their cells apart by this.
-    Rows(u8),
-    /// JSON, one object a line.
-    Lines,
-    /// A JSON list, at the end of these keys and indices.
-    List {
-        path: &'i [String],
-        protobuf: bool,
-    },
-    /// A JSON object that is one record.
-    One,
-}
-
-/// The request message's list in protobuf's JSON mapping.
-const PROTOJSON_LIST: &str = "sensorExpire";
 
 impl InputFile {
     pub(super) fn open(
@@ -52,173 +33,67 @@ impl InputFile {
         read_limits: &ReadLimits,
     ) -> Result<Self, ProblemKind> {
         let name = origin.name();
+        let format_from_origin = || match origin {
+            Origin::File(_) => format_from_name(&name),
+            Origin::Stdin | Origin::Memory(_) => None,
+        };
         Ok(Self {
             content: Content::open(origin, read_limits)?,
-            format: options.format.or_else(|| match origin {
-                Origin::File(_) => detect::format_of_name(&name),
-                Origin::Stdin | Origin::Memory(_) => None,
-            }),
+            known_format: options.format.or_else(format_from_origin),
             name,
-            shape: None,
-            broken: false,
+            detected_format: None,
+            is_incomplete: false,
         })
     }
 
-    /// From now on reading may take so long.
+    /// Replaces the limits for the readings that start from now on.
     pub(super) fn set_read_limits(&mut self, read_limits: ReadLimits) {
         self.content.set_read_limits(read_limits);
     }
 
-    /// Once it has been read.
-    pub(super) fn form(&self) -> Option<Form<'_>> {
-        Some(match self.shape.as_ref()? {
-            Shape::Blank => Form::Blank,
-            Shape::Csv { delimiter, .. } => Form::Rows(*delimiter),
-            Shape::Json { layout, protobuf } => match layout {
-                Layout::Lines => Form::Lines,
-                Layout::List(path) => Form::List {
-                    path,
-                    protobuf: *protobuf,
-                },
-                Layout::One => Form::One,
-            },
-        })
+    /// Returns the format that the first reading detected.
+    pub(super) fn detected_format(&self) -> Option<&DetectedFormat> {
+        self.detected_format.as_ref()
     }
 
-    pub(super) fn read<'i>(
+    /// Returns the format, which is detected now if it is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`detect_format`].
+    pub(super) fn detect_format(
+        &mut self,
+        options: &InputOptions,
+    ) -> Result<DetectedFormat, ReadError> {
+        if let Some(format) = &self.detected_format {
+            return Ok(format.clone());
+        }
+        let format = detect_format(&mut self.content, self.known_format, options)?;
+        Ok(self.detected_format.insert(format).clone())
+    }
+
+    /// Returns a reader of all records.
+    ///
+    /// # Errors
+    ///
+    /// A fatal fault if the format cannot be detected, or the header row is wrong.
+    pub(super) fn records<'i>(
         &'i mut self,
         options: &'i InputOptions,
     ) -> Result<RecordReader<'i>, ReadError> {
-        let shape = self.shape(options)?;
-        RecordReader::open(shape, LineBuffer::new(self.stream()?), options)
+        let format = self.detect_format(options)?;
+        let buffer = LineBuffer::new(self.text_reader()?);
+        RecordReader::open(format, None, buffer, options)
     }
 
-    /// How its bytes hold records, which is found out the first time.
-    pub(super) fn shape(&mut self, options: &InputOptions) -> Result<Shape, ReadError> {
-        match &self.shape {
-            Some(shape) => Ok(shape.clone()),
-            None => {
-                let shape = self.find_shape(options)?;
-                Ok(self.shape.insert(shape).clone())
-            }
-        }
+    /// Returns a reader of the decompressed text, without a byte order mark.
+    ///
+    /// # Errors
+    ///
+    /// A fatal fault if the operating system cannot open or read the input.
+    pub(super) fn text_reader(&mut self) -> Result<Box<dyn Read + Send + '_>, ReadError> {
+        self.content
+            .text_reader()
+            .map_err(|error: io::Error| ReadError::fatal(None, error.into()))
     }
-
-    fn find_shape(&mut self, options: &InputOptions) -> Result<Shape, ReadError> {
-        let fatal = |kind| Err(ReadError::fatal(None, kind));
-        let mut stream = self.decoded()?;
-        let start = Start::read(&mut stream).map_err(unreadable)?;
-        drop(stream);
-        if let Some(lookalike) = start.lookalike() {
-            return fatal(ProblemKind::UnsupportedFormat(lookalike));
-        }
-        if start.is_blank() {
-            return Ok(Shape::Blank);
-        }
-        let format = self.format.unwrap_or_else(|| start.format());
-        if options.records.is_some()
-            && !matches!(format, InputFormat::Json | InputFormat::ProtoJson)
-        {
-            return fatal(ProblemKind::NotJsonDocument);
-        }
-        let shape = |layout, protobuf| Shape::Json { layout, protobuf };
-        Ok(match format {
-            InputFormat::Csv => Shape::Csv {
-                delimiter: options.delimiter.unwrap_or(b','),
-                columns: None,
-            },
-            InputFormat::Tsv => Shape::Csv {
-                delimiter: options.delimiter.unwrap_or(b'\t'),
-                columns: None,
-            },
-            InputFormat::Ndjson => shape(Layout::Lines, false),
-            // The list of records is the document: what is wrong in it is found record by record.
-            InputFormat::Json if start.first() != Some(b'{') && options.records.is_none() => {
-                shape(Layout::List(Vec::new()), false)
-            }
-            // Neither a list nor an object: there is nothing to point into.
-            InputFormat::Json | InputFormat::ProtoJson
-                if !matches!(start.first(), Some(b'[' | b'{')) =>
-            {
-                return fatal(match format {
-                    InputFormat::ProtoJson => ProblemKind::MissingRequestArray,
-                    _ => ProblemKind::PointerNotFound,
-                });
-            }
-            InputFormat::Json | InputFormat::ProtoJson => match self.stream().and_then(json::check)
-            {
-                Ok(more) => self.layout(more, options)?,
-                // The first of many lines may be the malformed one.
-                Err(_) if self.format.is_none() && start.is_lines_of_objects() => {
-                    shape(Layout::Lines, false)
-                }
-                Err(fault) => return Err(fault),
-            },
-        })
-    }
-
-    /// How a document holds its records whose root is an object, or that is pointed into.
-    fn layout(&mut self, more: bool, options: &InputOptions) -> Result<Shape, ReadError> {
-        let fatal = |kind| Err(ReadError::fatal(None, kind));
-        let shape = |layout, protobuf| Ok(Shape::Json { layout, protobuf });
-        if more {
-            return match self.format {
-                None if options.records.is_none() => shape(Layout::Lines, false),
-                // As where a name says that they are lines.
-                None => fatal(ProblemKind::NotJsonDocument),
-                Some(_) => fatal(ProblemKind::MultipleDocuments),
-            };
-        }
-        let outline = Outline::read(LineBuffer::new(self.stream()?))?;
-        let names = Names::new(options);
-        let has = |field| !names.wants(field) || outline.has(names.of(field));
-        let lists = outline.lists();
-        let is_request = outline.has(&[PROTOJSON_LIST.to_owned()]);
-        let protobuf = is_request || self.format == Some(InputFormat::ProtoJson);
-        if !protobuf && options.records.is_none() {
-            let whole = has(Field::Token) && has(Field::Time);
-            // With no list either, half a record is one that lacks a field.
-            let any = [Field::Token, Field::Time].map(|field| outline.has(names.of(field)));
-            let half = lists.is_empty() && any.contains(&true);
-            if whole || half {
-                return shape(Layout::One, false);
-            }
-        }
-        if let Some(key) = outline.duplicate_key() {
-            return fatal(ProblemKind::DuplicateKey(key));
-        }
-        if let Some(path) = &options.records {
-            return shape(Layout::List(path.clone()), protobuf);
-        }
-        match lists.as_slice() {
-            _ if is_request => shape(list(PROTOJSON_LIST), true),
-            _ if protobuf => fatal(ProblemKind::MissingRequestArray),
-            [only] => shape(list(only), false),
-            lists => fatal(ProblemKind::NoSingleArray {
-                keys: outline.keys(),
-                lists: lists.len(),
-            }),
-        }
-    }
-
-    /// The bytes from the start, decompressed.
-    fn decoded(&mut self) -> Result<Box<dyn Read + Send + '_>, ReadError> {
-        let raw = self.content.reader().map_err(unreadable)?;
-        decode(raw).map_err(unreadable)
-    }
-
-    /// The same, less a byte order mark.
-    pub(super) fn stream(&mut self) -> Result<Box<dyn Read + Send + '_>, ReadError> {
-        let mut stream = self.decoded()?;
-        let head = detect::read_head(&mut stream).map_err(unreadable)?;
-        Ok(Box::new(io::Cursor::new(head).chain(stream)))
-    }
-}
-
-fn list(key: &str) -> Layout {
-    Layout::List(vec![key.to_owned()])
-}
-
-fn unreadable(error: io::Error) -> ReadError {
-    ReadError::fatal(None, error.into())
 }

@@ -17,7 +17,7 @@ mod validation;
 
 pub(crate) use bytes::{Origin, ReadLimits};
 pub(crate) use class::ProblemClass;
-pub(crate) use file::Form;
+pub(crate) use detect::DetectedFormat;
 pub(crate) use limits::MAX_RECORD_BYTES;
 pub use options::InputFormat;
 pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, sync::Arc};
 
+use super::bytes::StreamError;
 use crate::{
     contract::EncodeError,
     record::{ExpireTime, TimeError, TokenError},
@@ -108,34 +109,9 @@ impl ReadError {
     }
 }
 
-/// What a stream of this module can end with, inside an [`io::Error`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum StreamError {
-    FileChanged,
-    /// The deadline or a signal of [`super::bytes::ReadLimits`] came before the end.
-    DeadlineExceeded,
-    /// The decoder's words.
-    CorruptArchive(String),
-}
-
-impl fmt::Display for StreamError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl std::error::Error for StreamError {}
-
-impl From<StreamError> for io::Error {
-    fn from(error: StreamError) -> Self {
-        Self::other(error)
-    }
-}
-
 impl From<io::Error> for ProblemKind {
     fn from(error: io::Error) -> Self {
-        let own = error.get_ref().and_then(|inner| inner.downcast_ref());
-        match own {
+        match StreamError::inside(&error) {
             Some(StreamError::FileChanged) => Self::FileChanged,
             Some(StreamError::DeadlineExceeded) => Self::DeadlineExceeded,
             Some(StreamError::CorruptArchive(reason)) => Self::CorruptArchive(reason.clone()),

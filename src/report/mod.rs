@@ -17,30 +17,36 @@ pub(crate) use probe::{ProbeReport, way};
 use crate::{
     delivery::DeliveryOutcome,
     diagnostics::{Failure, WOULD_SEND, escape},
-    input::{Form, ValidatedInput},
+    input::{DetectedFormat, ValidatedInput},
     record::ExpireTime,
 };
 
-/// How an input holds its records, in words.
-pub(crate) fn form(name: &str, form: Form<'_>) -> String {
-    let form = match form {
-        Form::Blank => "nothing but white space".to_owned(),
-        Form::Rows(b'\t') => "rows of cells apart by a tab".to_owned(),
-        Form::Rows(delimiter) => format!("rows of cells apart by {:?}", char::from(delimiter)),
-        Form::Lines => "JSON, an object a line".to_owned(),
-        Form::One => "JSON, one record".to_owned(),
-        Form::List { path, protobuf } => {
-            let json = if protobuf { "protobuf JSON" } else { "JSON" };
+/// Returns a sentence on the format that was detected for an input.
+pub(crate) fn describe_format(name: &str, format: &DetectedFormat) -> String {
+    let format = match format {
+        DetectedFormat::Blank => "nothing but white space".to_owned(),
+        DetectedFormat::Csv { delimiter: b'\t' } => "rows of cells apart by a tab".to_owned(),
+        DetectedFormat::Csv { delimiter } => {
+            format!("rows of cells apart by {:?}", char::from(*delimiter))
+        }
+        DetectedFormat::Ndjson => "JSON, an object a line".to_owned(),
+        DetectedFormat::JsonRecord => "JSON, one record".to_owned(),
+        DetectedFormat::JsonArray { path, is_protobuf } => {
+            let json = if *is_protobuf {
+                "protobuf JSON"
+            } else {
+                "JSON"
+            };
             // As a JSON Pointer (RFC 6901 section 3).
             let step = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
             let steps: String = path.iter().map(step).collect();
-            match path {
+            match path.as_slice() {
                 [] => format!("{json}, a list"),
                 _ => format!("{json}, the list at {steps}"),
             }
         }
     };
-    format!("{name}: {form}")
+    format!("{name}: {format}")
 }
 
 /// How a run ended.

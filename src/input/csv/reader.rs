@@ -71,7 +71,7 @@ impl<'i> CsvReader<'i> {
     }
 
     /// Reads on behind the header, or behind rows without one.
-    pub(in crate::input) fn inside(
+    pub(in crate::input) fn without_header(
         window: LineBuffer<'i>,
         options: &'i InputOptions,
         delimiter: u8,

@@ -151,7 +151,7 @@ impl<'i> Rows<'i> {
 
     /// Passes so many bytes that are so many whole lines.
     fn pass(&mut self, length: usize, lines: u64) {
-        self.window.pass_lines(length, lines);
+        self.window.consume_lines(length, lines);
         self.plain = self.plain.saturating_sub(length);
     }
 
@@ -187,7 +187,7 @@ impl<'i> Rows<'i> {
         if self.window.unread().len() > 2 * MAX_RECORD_BYTES {
             return Err(ProblemKind::RecordTooLong);
         }
-        self.window.more().map_err(ProblemKind::from)
+        self.window.read_more().map_err(ProblemKind::from)
     }
 
     /// Reads a row with quotes.

@@ -6,7 +6,8 @@ use super::{
     super::{
         bytes::{Origin, ReadLimits},
         class::ProblemClass,
-        file::{Form, InputFile},
+        detect::DetectedFormat,
+        file::InputFile,
         options::InputOptions,
         problem::{Located, Position, Problem, ProblemKind},
         reader::RecordReader,
@@ -152,7 +153,7 @@ impl<'r> Validation<'r> {
             }
             Err(fault) => self.document(&name, fault.position, *fault.kind, place),
         }
-        input.broken = self.is_late || self.counts.unreadable_inputs > unreadable;
+        input.is_incomplete = self.is_late || self.counts.unreadable_inputs > unreadable;
     }
 
     /// Reads some of an input's pieces, apart from this reading. A problem's place is its piece's.
@@ -287,11 +288,11 @@ impl<'r> Validation<'r> {
         options: &InputOptions,
         mut each: impl FnMut(&mut Self, &Located<Record<'_>>),
     ) {
-        if input.broken || self.is_late {
+        if input.is_incomplete || self.is_late {
             return;
         }
         let name = Arc::clone(&input.name);
-        let mut reader = match input.read(options) {
+        let mut reader = match input.records(options) {
             Ok(reader) => reader,
             Err(fault) => return self.document(&name, fault.position, *fault.kind, place),
         };
@@ -352,9 +353,9 @@ impl ValidatedInput {
     }
 
     /// Each input's name, and what was found of how it holds its records.
-    pub(crate) fn forms(&self) -> impl Iterator<Item = (&str, Form<'_>)> {
+    pub(crate) fn detected_formats(&self) -> impl Iterator<Item = (&str, &DetectedFormat)> {
         let inputs = self.inputs.iter();
-        inputs.filter_map(|input| Some((&*input.name, input.form()?)))
+        inputs.filter_map(|input| Some((&*input.name, input.detected_format()?)))
     }
 
     /// From now on reading may take so long.

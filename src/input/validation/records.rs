@@ -68,7 +68,7 @@ impl<'v> Records<'v> {
                     return Ok(None);
                 };
                 let name = Arc::clone(&input.name);
-                let reader = input.read(self.options).map_err(|fault| Problem {
+                let reader = input.records(self.options).map_err(|fault| Problem {
                     file: Arc::clone(&name),
                     position: fault.position,
                     kind: *fault.kind,
