@@ -62,8 +62,8 @@ impl Proxy {
     pub(crate) fn parse(url: &str) -> Result<Self, ProxyError> {
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
         let suffix = authority.find(['/', '?', '#']).map(|at| &authority[at..]);
-        // A URL ends its authority at the first of these characters. In an unescaped password, they
-        // would turn the start of the password into the host.
+        // An unescaped `/`, `?` or `#` in a password ends the authority, so that a part of the
+        // credentials would be taken for the host.
         if !matches!(suffix, None | Some("/")) {
             return Err(ProxyError::InvalidUrl);
         }

@@ -52,6 +52,15 @@ pub(crate) struct Target {
     pub(crate) keepalive_interval: Option<Duration>,
 }
 
+/// The server's reaction to a call without a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenedCall {
+    /// The server accepted the call and waits for the message.
+    AwaitsMessage,
+    /// The server responded without waiting for the message; `code` is the response's code.
+    Answered { code: i32 },
+}
+
 /// How long the end of a connection may take to be known once a call has failed by it.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
@@ -134,14 +143,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// How the call ended within `patience`.
+    /// How the call ended within `timeout`.
     pub(crate) async fn open_without_message(
         &self,
-        patience: Duration,
-    ) -> Result<Option<i32>, CallError> {
-        match self.call_within(tokio_stream::pending(), patience).await {
-            Ok(code) => Ok(Some(code)),
-            Err(CallError::TimedOut(_)) => Ok(None),
+        timeout: Duration,
+    ) -> Result<OpenedCall, CallError> {
+        match self.call_within(tokio_stream::pending(), timeout).await {
+            Ok(code) => Ok(OpenedCall::Answered { code }),
+            Err(CallError::TimedOut(_)) => Ok(OpenedCall::AwaitsMessage),
             Err(error) => Err(error),
         }
     }

@@ -10,11 +10,11 @@ use super::{
     contract::{Asking, Schema},
 };
 use crate::{
-    client::Target,
+    client::{OpenedCall, Target},
     contract::Contract,
     delivery::DeliveryPolicy,
     diagnostics::{Failure, Kind, SuggestedFix},
-    probe::{self, End, Probe},
+    probe::{self, ProbeEnd, ProbeResult},
     report::ProbeReport,
     signals::Signals,
     terminal::Terminal,
@@ -62,8 +62,8 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let found = go(&target, &contract, &signals)?;
     let is_described = unknown.is_none();
     let failure = match found.end {
-        End::NotConnected(_) => failure(&found, &target),
-        End::Called { .. } => unknown.or_else(|| failure(&found, &target)),
+        ProbeEnd::ConnectFailed(_) => failure(&found, &target),
+        ProbeEnd::Called { .. } => unknown.or_else(|| failure(&found, &target)),
     };
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -71,13 +71,13 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let path = &contract.path;
     let mut report = ProbeReport::new(&found, &target, path, failure, now, plan.warn_days);
-    if is_described || matches!(found.end, End::NotConnected(_)) {
+    if is_described || matches!(found.end, ProbeEnd::ConnectFailed(_)) {
         report.flags = flags(plan, &found, &target, path);
     }
     Ok(report)
 }
 
-fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<Probe, Failure> {
+fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<ProbeResult, Failure> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -93,14 +93,14 @@ fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<Probe, 
 }
 
 /// What a push would fail with.
-fn failure(found: &Probe, target: &Target) -> Option<Failure> {
+fn failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
     match &found.end {
-        End::NotConnected(error) => Some(Failure::connect(error)),
-        End::Called { knocked, .. } => {
+        ProbeEnd::ConnectFailed(error) => Some(Failure::connect(error)),
+        ProbeEnd::Called { call, .. } => {
             let server = target.endpoint.to_string();
-            match knocked {
-                Ok(None | Some(0)) => None,
-                Ok(Some(code)) => Some(Failure::code(&server, &[*code], &[0])),
+            match call {
+                Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }) => None,
+                Ok(OpenedCall::Answered { code }) => Some(Failure::code(&server, &[*code], &[0])),
                 Err(error) => Some(Failure::call(&server, error).hiding(&target.metadata)),
             }
         }
@@ -109,20 +109,25 @@ fn failure(found: &Probe, target: &Target) -> Option<Failure> {
 
 /// The flags that make `push` work: those that were given, or a change of them. Empty where no
 /// flag is known to help.
-fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Vec<String> {
+fn flags(plan: &Plan, found: &ProbeResult, target: &Target, path: &PathAndQuery) -> Vec<String> {
     let given = &plan.connection;
     let mended = match &found.end {
-        End::Called {
-            knocked: Ok(code), ..
-        } => code.is_none_or(|code| code == 0).then(|| given.clone()),
-        End::Called {
-            knocked: Err(error),
-            answers,
+        ProbeEnd::Called {
+            call: Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }),
+            ..
+        } => Some(given.clone()),
+        ProbeEnd::Called {
+            call: Ok(OpenedCall::Answered { .. }),
+            ..
+        } => None,
+        ProbeEnd::Called {
+            call: Err(error),
+            server_info,
         } => {
-            let services = answers.services.as_deref().unwrap_or_default();
+            let services = server_info.services.as_deref().unwrap_or_default();
             SuggestedFix::of_call(error, services, path.as_str()).map(|mend| given.mended(&mend))
         }
-        End::NotConnected(error) => {
+        ProbeEnd::ConnectFailed(error) => {
             let mend = SuggestedFix::of_connect(error);
             mend.and_then(|mend| mended(given, mend, target.tls.as_ref()))
         }

@@ -9,7 +9,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::{
     client::{Stage, StageOutcome, Target, TlsSession},
     diagnostics::{Failure, date, escape},
-    probe::{Answers, Certificate, End, Probe},
+    probe::{PresentedCertificate, ProbeEnd, ProbeResult, ServerInfo},
     tls::{CertificateInfo, TrustBasis},
 };
 
@@ -56,7 +56,7 @@ impl ProbeReport {
     /// Puts a probe into words. A certificate that ends within `warn_days` of `now`, in Unix
     /// seconds, is warned of.
     pub(crate) fn new(
-        probe: &Probe,
+        probe: &ProbeResult,
         target: &Target,
         path: &PathAndQuery,
         failure: Option<Failure>,
@@ -133,7 +133,7 @@ fn name(stage: Stage) -> &'static str {
 const CALL: &str = "RPC";
 
 fn stages(
-    probe: &Probe,
+    probe: &ProbeResult,
     target: &Target,
     path: &PathAndQuery,
     failure: Option<&Failure>,
@@ -162,32 +162,32 @@ fn stages(
         }
     };
     for passed in &probe.stages {
-        let stage = stage_of(&passed.finding);
+        let stage = stage_of(&passed.outcome);
         fill(&mut stages, stage);
         stages.push(pass(
             stage,
-            passed.took,
-            detail(&passed.finding, probe, target),
+            passed.duration,
+            detail(&passed.outcome, probe, target),
         ));
     }
     let failed = |name, failure: &Failure| StageReport {
         name,
         ok: false,
-        seconds: probe.took.as_secs_f64(),
+        seconds: probe.last_stage_duration.as_secs_f64(),
         detail: failure.causes.first().unwrap_or(&failure.message).clone(),
     };
     match (&probe.end, failure) {
-        (End::NotConnected(error), Some(failure)) => {
+        (ProbeEnd::ConnectFailed(error), Some(failure)) => {
             fill(&mut stages, error.stage);
             stages.push(failed(name(error.stage), failure));
         }
-        (End::Called { answers, .. }, _) => stages.push(StageReport {
+        (ProbeEnd::Called { server_info, .. }, _) => stages.push(StageReport {
             name: CALL,
             ok: failure.is_none(),
-            seconds: probe.took.as_secs_f64(),
-            detail: call_detail(path, failure, answers),
+            seconds: probe.last_stage_duration.as_secs_f64(),
+            detail: call_detail(path, failure, server_info),
         }),
-        (End::NotConnected(_), None) => {}
+        (ProbeEnd::ConnectFailed(_), None) => {}
     }
     stages
 }
@@ -202,7 +202,7 @@ fn stage_of(finding: &StageOutcome) -> Stage {
     }
 }
 
-fn detail(finding: &StageOutcome, probe: &Probe, target: &Target) -> String {
+fn detail(finding: &StageOutcome, probe: &ProbeResult, target: &Target) -> String {
     let way = way(finding, target);
     match finding {
         StageOutcome::TlsEstablished(_) => format!("{way}; {}", trust(probe)),
@@ -245,15 +245,15 @@ pub(crate) fn way(finding: &StageOutcome, target: &Target) -> String {
     }
 }
 
-fn trust(probe: &Probe) -> String {
-    let trusted = match probe.proof {
+fn trust(probe: &ProbeResult) -> String {
+    let trusted = match probe.trust_basis {
         Some(TrustBasis::Pinned) => "trusted: it is the certificate given",
         Some(TrustBasis::Issued) => "trusted: a certificate given leads to it",
         Some(TrustBasis::System) => "trusted: the operating system's trust store leads to it",
         Some(TrustBasis::Unverified) => "not verified (--insecure)",
         None => "not judged",
     };
-    let asked = if probe.asked_for_certificate {
+    let asked = if probe.has_certificate_request {
         "; the server asked for a client certificate"
     } else {
         ""
@@ -261,22 +261,22 @@ fn trust(probe: &Probe) -> String {
     format!("{trusted}{asked}")
 }
 
-fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, answers: &Answers) -> String {
+fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, server_info: &ServerInfo) -> String {
     let mut text = match failure {
         None => format!("{path} waits for its message"),
         Some(failure) => format!("{path}: {}", failure.message),
     };
-    if let Some(health) = &answers.health {
+    if let Some(health) = &server_info.health {
         let _ = write!(text, "; health: {}", health.as_str_name());
     }
-    if let Some(services) = &answers.services {
+    if let Some(services) = &server_info.services {
         let _ = write!(text, "; services: {}", services.join(", "));
     }
     text
 }
 
-fn certificate(certificate: &Certificate) -> Option<CertificateReport> {
-    let inspected = certificate.inspected.as_ref().ok()?;
+fn certificate(certificate: &PresentedCertificate) -> Option<CertificateReport> {
+    let inspected = certificate.info.as_ref().ok()?;
     Some(CertificateReport {
         subject: inspected.subject.to_string(),
         san: inspected.alternative_names.clone().unwrap_or_default(),
@@ -292,8 +292,8 @@ fn days_left(certificate: &CertificateInfo, now: i64) -> i64 {
     (certificate.not_after - now).div_euclid(DAY)
 }
 
-fn chain_line(certificate: &Certificate, now: i64) -> String {
-    match &certificate.inspected {
+fn chain_line(certificate: &PresentedCertificate, now: i64) -> String {
+    match &certificate.info {
         Err(reason) => format!(
             "a certificate that can't be read: {reason}; SHA-256 {}",
             certificate.sha256
@@ -323,14 +323,14 @@ fn chain_line(certificate: &Certificate, now: i64) -> String {
     }
 }
 
-fn warnings(probe: &Probe, now: i64, warn_days: u32) -> Vec<String> {
+fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     let mut warnings = Vec::new();
     let ends_soon =
         |one: &&CertificateInfo| (0..i64::from(warn_days)).contains(&days_left(one, now));
     // Only one that is trusted is worth to renew.
     if let Some(certificate) = probe
-        .certificate()
-        .filter(|_| probe.proof.is_some())
+        .server_certificate()
+        .filter(|_| probe.trust_basis.is_some())
         .filter(ends_soon)
     {
         warnings.push(format!(
@@ -339,8 +339,8 @@ fn warnings(probe: &Probe, now: i64, warn_days: u32) -> Vec<String> {
             date(certificate.not_after)
         ));
     }
-    if let End::Called { answers, .. } = &probe.end
-        && let Some(ServingStatus::NotServing) = answers.health
+    if let ProbeEnd::Called { server_info, .. } = &probe.end
+        && let Some(ServingStatus::NotServing) = server_info.health
     {
         warnings.push("the server says that it does not serve (gRPC health checking)".to_owned());
     }
