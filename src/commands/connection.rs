@@ -196,7 +196,7 @@ impl Connection {
         };
         let name = self.server_name.as_deref();
         let name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()))
-            .allowing_common_name(*allow_common_name);
+            .with_common_name_allowed(*allow_common_name);
         ClientTls::new(trust, identity, name)
             .map(Some)
             .map_err(Failure::tls_setup)
