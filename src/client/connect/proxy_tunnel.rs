@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::oneshot};
 use tonic::body::Body;
 
-use super::dial::{ConnectErrorKind, hyper_cause};
+use super::stages::{ConnectErrorKind, hyper_cause};
 use crate::{endpoint::Endpoint, proxy::Proxy};
 
 /// Asks the proxy for a connection to the server, whose name the proxy looks up.

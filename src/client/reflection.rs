@@ -8,7 +8,10 @@ use tonic_health::pb::{
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
-use super::{CallError, Client, explain};
+use super::{
+    error::CallError,
+    grpc_client::{Client, explain},
+};
 
 /// What server reflection is asked (gRPC doc/server-reflection.md).
 #[derive(Clone, Debug)]

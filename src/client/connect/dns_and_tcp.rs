@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{net::TcpStream, task::JoinSet};
 
-use super::dial::{AddressFailure, ConnectErrorKind};
+use super::stages::{AddressFailure, ConnectErrorKind};
 
 /// How long one address is tried alone before the next joins in (RFC 8305 section 5).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);

@@ -22,14 +22,16 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::body::Body;
 
 use super::{
-    Target,
-    call::{chain, find, is_garbled},
-    greeting::{Greeted, Greeting},
-    held::Held,
-    tcp::{connect_any, look_up},
-    tunnel::tunnel,
+    corked_stream::Held,
+    dns_and_tcp::{connect_any, look_up},
+    proxy_tunnel::tunnel,
+    server_preface::{Greeted, Greeting},
 };
 use crate::{
+    client::{
+        Target,
+        response::{chain, find, is_garbled},
+    },
     endpoint::Endpoint,
     proxy::Proxy,
     tls::{self, ClientTls},
@@ -148,32 +150,32 @@ const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
 /// A connection on which the server has said that it speaks HTTP/2.
 #[derive(Debug)]
-pub(super) struct Connected {
-    pub(super) sender: http2::SendRequest<Body>,
+pub(in crate::client) struct Connected {
+    pub(in crate::client) sender: http2::SendRequest<Body>,
     /// What moves its bytes.
-    pub(super) driver: JoinHandle<()>,
+    pub(in crate::client) driver: JoinHandle<()>,
     /// How many requests may be open at a time.
-    pub(super) max_streams: Option<u32>,
-    pub(super) fate: Fate,
+    pub(in crate::client) max_streams: Option<u32>,
+    pub(in crate::client) fate: Fate,
 }
 
 /// What becomes of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Fate {
+pub(in crate::client) struct Fate {
     /// What ended it, when something has.
-    pub(super) end: watch::Receiver<Option<Ended>>,
+    pub(in crate::client) end: watch::Receiver<Option<Ended>>,
     /// Whether the server announced its end.
-    pub(super) is_leaving: Arc<AtomicBool>,
+    pub(in crate::client) is_leaving: Arc<AtomicBool>,
 }
 
 /// What ended a connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ended {
-    pub(super) causes: Vec<String>,
+pub(in crate::client) struct Ended {
+    pub(in crate::client) causes: Vec<String>,
     /// Whether what the server sent was not HTTP/2.
-    pub(super) garbled: bool,
+    pub(in crate::client) garbled: bool,
     /// The reason that the server gave.
-    pub(super) reason: Option<h2::Reason>,
+    pub(in crate::client) reason: Option<h2::Reason>,
 }
 
 impl Ended {
@@ -188,7 +190,7 @@ impl Ended {
 }
 
 /// The URI that requests are made for: scheme and `:authority`.
-pub(super) fn origin(target: &Target) -> Uri {
+pub(in crate::client) fn origin(target: &Target) -> Uri {
     let scheme = match target.tls {
         Some(_) => http::uri::Scheme::HTTPS,
         None => http::uri::Scheme::HTTP,
@@ -201,7 +203,7 @@ pub(super) fn origin(target: &Target) -> Uri {
 }
 
 /// Connects, as far as the server's first HTTP/2 frame. Each stage's finding is handed to `watch`.
-pub(super) async fn dial(
+pub(in crate::client) async fn connect(
     target: &Target,
     watch: &dyn Fn(StageOutcome),
 ) -> Result<Connected, ConnectError> {

@@ -6,8 +6,9 @@ use prost::Message;
 use prost_types::FileDescriptorProto;
 
 use super::{
-    CallError, Client,
-    ask::{Answer, Question, Version},
+    error::CallError,
+    grpc_client::Client,
+    reflection::{Answer, Question, Version},
 };
 use crate::contract;
 
