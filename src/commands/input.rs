@@ -3,12 +3,13 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{
-    contract::Contract,
+    contract::{Contract, EncodeError},
     diagnostics::{Failure, warnings},
     input::{
-        DuplicatePolicy, InputOptions, Origin, ReadLimits, ValidatedInput, ValidationRules,
-        validate,
+        ContractCheck, ContractViolation, DuplicatePolicy, InputOptions, Origin, ReadLimits,
+        ValidatedInput, ValidationRules, validate,
     },
+    record::Record,
     report::{self, Summary},
     signals::Signals,
     terminal::Terminal,
@@ -34,10 +35,47 @@ pub(crate) struct Guards {
     pub(crate) fail_on_empty: bool,
 }
 
+/// The requests that records have to fit into.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestLimits<'c> {
+    pub(super) contract: &'c Contract,
+    /// The largest encoded request, in bytes.
+    pub(super) max_bytes: usize,
+}
+
+impl RequestLimits<'_> {
+    /// Returns the largest token, in bytes, whose record fits whatever its expiration time is.
+    fn unchecked_token_bytes(self) -> usize {
+        if self.contract.restricts_values() {
+            return 0;
+        }
+        self.max_bytes.saturating_sub(Contract::MAX_FRAMING_BYTES)
+    }
+
+    /// Returns the reason why no request can hold the record, if there is one.
+    fn find_violation(self, record: &Record<'_>) -> Option<ContractViolation> {
+        if let Some(error) = self.contract.encode_error(record) {
+            return Some(match error {
+                EncodeError::TokenNotUtf8 => ContractViolation::TokenNotUtf8,
+                EncodeError::ExpireTimeTooLate(latest) => {
+                    ContractViolation::ExpireTimeTooLate { latest }
+                }
+            });
+        }
+        let max_bytes = self.max_bytes;
+        // The exact length matters to few records.
+        if record.token.as_bytes().len() + Contract::MAX_FRAMING_BYTES <= max_bytes {
+            return None;
+        }
+        let bytes = self.contract.encoded_len(record);
+        (bytes > max_bytes).then_some(ContractViolation::RecordTooLarge { bytes, max_bytes })
+    }
+}
+
 /// Reads everything, and refuses it where anything is wrong, or where a signal comes.
 pub(super) fn read(
     plan: &InputPlan,
-    request: Option<(&Contract, usize)>,
+    request_limits: Option<RequestLimits<'_>>,
     deadline: Option<Instant>,
     signals: &Signals,
     summary: &mut Summary,
@@ -46,12 +84,17 @@ pub(super) fn read(
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
+    let find_violation =
+        |record: &Record<'_>| request_limits.and_then(|limits| limits.find_violation(record));
     let rules = ValidationRules {
         now,
         refuse_past: plan.guards.refuse_past,
         on_duplicate: plan.guards.on_duplicate,
         max_shown: plan.max_errors,
-        request,
+        contract_check: request_limits.map(|limits| ContractCheck {
+            unchecked_token_bytes: limits.unchecked_token_bytes(),
+            find_violation: &find_violation,
+        }),
         read_limits: ReadLimits {
             deadline,
             stop: Some(signals.wake_stream()),

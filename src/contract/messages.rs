@@ -100,6 +100,11 @@ impl Contract {
         self.code.is_some()
     }
 
+    /// Whether the types of the fields cannot hold every token and every expiration time.
+    pub(crate) fn restricts_values(&self) -> bool {
+        self.token_is_text || self.time.latest < u32::MAX
+    }
+
     /// Why a record can't be put into a request, if so.
     pub(crate) fn encode_error(&self, record: &Record<'_>) -> Option<EncodeError> {
         if self.token_is_text && str::from_utf8(record.token.as_bytes()).is_err() {

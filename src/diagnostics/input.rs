@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Failure, INPUT, Kind, count, date};
 use crate::{
-    contract::EncodeError,
     input::{
-        Excerpt, Field, JsonKind, MAX_RECORD_BYTES, Position, Problem, ProblemClass, ProblemKind,
-        RecordCounts, UnsupportedFormat, ValidatedInput,
+        ContractViolation, Excerpt, Field, JsonKind, MAX_RECORD_BYTES, Position, Problem,
+        ProblemClass, ProblemKind, RecordCounts, UnsupportedFormat, ValidatedInput,
     },
     record::{TimeError, TokenError},
 };
@@ -283,13 +282,13 @@ fn what(kind: &ProblemKind) -> String {
             "the token {token} came before with another time, in {first_file}, {}",
             place(*first)
         ),
-        ProblemKind::TooLarge { bytes, limit } => {
-            format!("the record takes {bytes} bytes of a request, --batch-bytes allows {limit}")
+        ProblemKind::ContractViolation(ContractViolation::RecordTooLarge { bytes, max_bytes }) => {
+            format!("the record takes {bytes} bytes of a request, --batch-bytes allows {max_bytes}")
         }
-        ProblemKind::Unfit(EncodeError::TokenNotUtf8) => {
+        ProblemKind::ContractViolation(ContractViolation::TokenNotUtf8) => {
             plain("the token is not UTF-8, and the server's contract has a string for it")
         }
-        ProblemKind::Unfit(EncodeError::ExpireTimeTooLate(latest)) => format!(
+        ProblemKind::ContractViolation(ContractViolation::ExpireTimeTooLate { latest }) => format!(
             "the expire time is later than {}, the last one that the type in the server's contract holds",
             date(i64::from(latest.as_unix()))
         ),

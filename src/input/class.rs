@@ -1,7 +1,6 @@
 //! Bad records by their kind.
 
-use super::problem::{Field, ProblemKind};
-use crate::contract::EncodeError;
+use super::problem::{ContractViolation, Field, ProblemKind};
 
 /// Kinds of bad records, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,14 +46,20 @@ impl ProblemKind {
                 Field::Token => ProblemClass::InvalidToken,
                 Field::Time => ProblemClass::InvalidTime,
             },
-            Self::InvalidToken { .. } | Self::Unfit(EncodeError::TokenNotUtf8) => {
+            Self::InvalidToken { .. }
+            | Self::ContractViolation(ContractViolation::TokenNotUtf8) => {
                 ProblemClass::InvalidToken
             }
             Self::InvalidTime { .. }
             | Self::ExpireTimePassed(_)
-            | Self::Unfit(EncodeError::ExpireTimeTooLate(_)) => ProblemClass::InvalidTime,
+            | Self::ContractViolation(ContractViolation::ExpireTimeTooLate { .. }) => {
+                ProblemClass::InvalidTime
+            }
             Self::ConflictingDuplicate { .. } => ProblemClass::ConflictingDuplicate,
-            Self::TooLarge { .. } | Self::RecordTooLong => ProblemClass::TooLarge,
+            Self::RecordTooLong
+            | Self::ContractViolation(ContractViolation::RecordTooLarge { .. }) => {
+                ProblemClass::TooLarge
+            }
         }
     }
 }

@@ -22,9 +22,9 @@ pub(crate) use limits::MAX_RECORD_BYTES;
 pub use options::InputFormat;
 pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};
 pub(crate) use problem::{
-    Excerpt, Field, JsonKind, Position, Problem, ProblemKind, UnsupportedFormat,
+    ContractViolation, Excerpt, Field, JsonKind, Position, Problem, ProblemKind, UnsupportedFormat,
 };
 pub(crate) use validation::{
-    DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, RecordCounts, Records,
-    ValidatedInput, ValidationRules, validate,
+    ContractCheck, DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, RecordCounts,
+    Records, ValidatedInput, ValidationRules, validate,
 };

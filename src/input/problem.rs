@@ -3,10 +3,7 @@
 use std::{fmt, io, sync::Arc};
 
 use super::bytes::StreamError;
-use crate::{
-    contract::EncodeError,
-    record::{ExpireTime, TimeError, TokenError},
-};
+use crate::record::{ExpireTime, TimeError, TokenError};
 
 /// Where a record stands in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,13 +213,18 @@ pub(crate) enum ProblemKind {
     },
     /// A time before now, where that is refused.
     ExpireTimePassed(ExpireTime),
-    /// One record encodes to more than a request may hold.
-    TooLarge {
-        bytes: usize,
-        limit: usize,
-    },
-    /// It can't be put into a request of this server's.
-    Unfit(EncodeError),
+    ContractViolation(ContractViolation),
+}
+
+/// A reason why a request of the server's contract cannot hold a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ContractViolation {
+    /// The token is not UTF-8, and the contract's field is a `string`.
+    TokenNotUtf8,
+    /// The expiration time is after `latest`, the last one that the contract's field type holds.
+    ExpireTimeTooLate { latest: ExpireTime },
+    /// The encoded record alone is larger than a request may be.
+    RecordTooLarge { bytes: usize, max_bytes: usize },
 }
 
 /// Names of one word are no longer than this ("devicetoken"), and neither are the words of others.

@@ -15,7 +15,10 @@ use tokio::runtime::{self, Runtime};
 use self::outputs::Outputs;
 pub(crate) use self::selection::{LedgerPlan, MaxChanges};
 use super::{
-    Connection, ContractPlan, InputPlan, Timeouts, contract::Asking, input, rehearsal::Rehearsal,
+    Connection, ContractPlan, InputPlan, Timeouts,
+    contract::Asking,
+    input::{self, RequestLimits},
+    rehearsal::Rehearsal,
 };
 use crate::{
     batch::{BatchLimits, Batches},
@@ -119,8 +122,11 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     };
     let deadline = plan.max_time.map(|limit| started + limit);
     let (asked, terminal) = (&plan.input, plan.terminal);
-    let request = Some((&contract, plan.limits.max_bytes));
-    let mut input = input::read(asked, request, deadline, signals, summary, terminal)?;
+    let request_limits = Some(RequestLimits {
+        contract: &contract,
+        max_bytes: plan.limits.max_bytes,
+    });
+    let mut input = input::read(asked, request_limits, deadline, signals, summary, terminal)?;
     let listener = Listener::new(signals)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.

@@ -214,7 +214,7 @@ impl<'r> Validation<'r> {
                     value: ref record,
                 }) => {
                     self.counts.read += 1;
-                    if let Some(kind) = self.rules.refusal(record) {
+                    if let Some(kind) = self.rules.find_problem(record) {
                         self.record(name, at, kind, place);
                         continue;
                     }
@@ -298,7 +298,9 @@ impl<'r> Validation<'r> {
         };
         while let Some(read) = reader.next() {
             match read {
-                Ok(record) if self.rules.refusal(&record.value).is_none() => each(self, &record),
+                Ok(record) if self.rules.find_problem(&record.value).is_none() => {
+                    each(self, &record)
+                }
                 Err(fault) if fault.is_fatal => {
                     self.document(&name, fault.position, *fault.kind, place)
                 }

@@ -12,4 +12,4 @@ pub(crate) use duplicates::DuplicatePolicy;
 pub(crate) use expiry::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts};
 pub(crate) use first_reading::{RecordCounts, ValidatedInput, validate};
 pub(crate) use records::Records;
-pub(crate) use rules::ValidationRules;
+pub(crate) use rules::{ContractCheck, ValidationRules};
