@@ -53,5 +53,5 @@ pub fn run() -> ExitCode {
         Plan::Print(text) => Terminal::print_text(text),
     };
     // A defect has been told, and is to end as one.
-    ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::OTHER))
+    ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::EXIT_INTERNAL))
 }

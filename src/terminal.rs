@@ -12,7 +12,7 @@ use kdam::{Bar, BarExt};
 use serde::Serialize;
 
 use crate::{
-    diagnostics::{Failure, escape},
+    diagnostics::{self, Failure, escape},
     report::{ProbeReport, Summary},
 };
 
@@ -35,7 +35,7 @@ impl Terminal {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(|error| Failure::stdout(&error)),
+            written => written.map_err(|error| diagnostics::stdout_write_failed(&error)),
         }
     }
 

@@ -11,7 +11,7 @@ pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
     let contract = args.contract();
     let endpoint = args.server.ok_or_else(|| {
         // Clap demands it before.
-        Failure::usage_hint("no server", "--server HOST:PORT")
+        Failure::usage_with_hint("no server", "--server HOST:PORT")
     })?;
     Ok(Connection {
         endpoint,

@@ -19,7 +19,7 @@ use crate::{
         serve,
     },
     delivery::DeliveryPolicy,
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, Origin},
     receiver::Behavior,
     record::{TimeRules, TimeUnit, TokenEncoding},
@@ -84,7 +84,7 @@ fn command_line() -> clap::Command {
 fn print(error: &clap::Error) -> u8 {
     match error.print() {
         Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {
-            Failure::stdout(&failure).exit_code
+            diagnostics::stdout_write_failed(&failure).exit_code
         }
         _ => u8::try_from(error.exit_code()).unwrap_or(2),
     }
@@ -128,7 +128,7 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         Destination::Rehearsal(args.connection.contract())
     } else {
         if args.connection.reflection && args.delivery.dry_run {
-            return Err(Failure::usage_hint(
+            return Err(Failure::usage_with_hint(
                 "--dry-run contacts no server, and --reflection asks it for its contract",
                 "--proto FILE or --protoset FILE tells the contract without the server",
             ));
@@ -243,7 +243,7 @@ fn options(
 }
 
 fn no_names() -> Failure {
-    Failure::usage_hint(
+    Failure::usage_with_hint(
         "--no-header leaves no names to find a column by",
         "give the column's number, counted from 1",
     )

@@ -11,7 +11,7 @@ use http::{HeaderValue, uri::Authority};
 use super::contract::ContractPlan;
 use crate::{
     client::Target,
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     endpoint::Endpoint,
     metadata::Metadata,
     proxy::{Proxy, ProxySettings},
@@ -51,13 +51,13 @@ impl MetadataPlan {
             match header.strip_prefix('@') {
                 None => metadata
                     .add_line(header)
-                    .map_err(|error| Failure::metadata("--header", &error))?,
+                    .map_err(|error| diagnostics::metadata_invalid("--header", &error))?,
                 Some(file) => {
                     let text = read_text(Path::new(file))?;
                     for line in text.lines().filter(|line| !line.trim().is_empty()) {
                         metadata
                             .add_line(line)
-                            .map_err(|error| Failure::metadata(file, &error))?;
+                            .map_err(|error| diagnostics::metadata_invalid(file, &error))?;
                     }
                 }
             }
@@ -73,14 +73,14 @@ impl MetadataPlan {
             let token = token.strip_suffix('\r').unwrap_or(token);
             metadata
                 .add_bearer_token(token)
-                .map_err(|error| Failure::metadata(&file.to_string_lossy(), &error))?;
+                .map_err(|error| diagnostics::metadata_invalid(&file.to_string_lossy(), &error))?;
         }
         Ok(metadata)
     }
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {
-    fs::read_to_string(file).map_err(|error| Failure::configuration(file, &error))
+    fs::read_to_string(file).map_err(|error| diagnostics::file_read_failed(file, &error))
 }
 
 /// How long things may take.
@@ -137,8 +137,9 @@ impl Connection {
 
     fn proxy(&self) -> Result<Option<Proxy>, Failure> {
         let proxy = self.proxies.proxy_for(&self.endpoint);
-        proxy
-            .map_err(|invalid| Failure::proxy(invalid.variable.unwrap_or("--proxy"), invalid.error))
+        proxy.map_err(|invalid| {
+            diagnostics::proxy_invalid(invalid.variable.unwrap_or("--proxy"), invalid.error)
+        })
     }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {
@@ -159,7 +160,7 @@ impl Connection {
         let name = self.server_name.as_deref().and_then(legal_authority);
         let own = || legal_authority(&self.endpoint.authority());
         name.or_else(own).ok_or_else(|| {
-            Failure::usage_hint(
+            Failure::usage_with_hint(
                 format!("{} is no legal name of a server", self.endpoint),
                 "--authority NAME",
             )
@@ -177,7 +178,8 @@ impl Connection {
             return Ok(None);
         };
         // Files that are named are read even when nothing is verified: a wrong one is an error.
-        let given = tls::read_trusted_certificates(anchors).map_err(Failure::tls_setup)?;
+        let given =
+            tls::read_trusted_certificates(anchors).map_err(diagnostics::tls_setup_failed)?;
         let trust = if *insecure {
             Terminal::security_warning(
                 "--insecure: the server is not verified, anyone can pose as it",
@@ -190,7 +192,7 @@ impl Connection {
         };
         let identity = match identity {
             Some((certificate, key)) => {
-                Some(Identity::read(certificate, key).map_err(Failure::tls_setup)?)
+                Some(Identity::read(certificate, key).map_err(diagnostics::tls_setup_failed)?)
             }
             None => None,
         };
@@ -199,7 +201,7 @@ impl Connection {
             .with_common_name_allowed(*allow_common_name);
         ClientTls::new(trust, identity, name)
             .map(Some)
-            .map_err(Failure::tls_setup)
+            .map_err(diagnostics::tls_setup_failed)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     client::{StageOutcome, Target},
     contract::{self, Contract},
     delivery::{DeliveryPolicy, fetch_descriptors},
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     signals::Signals,
     terminal::Terminal,
 };
@@ -81,7 +81,8 @@ impl ContractPlan {
                 (file.display().to_string(), pool)
             }
             (Schema::Set(file), _) => {
-                let set = read(file).map_err(|error| Failure::configuration(file, &error))?;
+                let set =
+                    read(file).map_err(|error| diagnostics::file_read_failed(file, &error))?;
                 (
                     file.display().to_string(),
                     contract::decode_descriptor_set(&set),
@@ -96,9 +97,9 @@ impl ContractPlan {
         let contract = pool
             .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
-                let failure = Failure::schema(&origin, error);
+                let failure = diagnostics::contract_unusable(&origin, error);
                 match asking {
-                    Some(asking) => failure.hiding(&asking.target.metadata),
+                    Some(asking) => failure.masking_metadata(&asking.target.metadata),
                     None => failure,
                 }
             })?;
@@ -114,7 +115,7 @@ impl ContractPlan {
 fn check(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
     for path in import_paths {
         path.read_dir()
-            .map_err(|error| Failure::configuration(path, &error))?;
+            .map_err(|error| diagnostics::file_read_failed(path, &error))?;
     }
     let is_readable = match fs::metadata(file) {
         Err(_) if !import_paths.is_empty() => Ok(()),
@@ -125,7 +126,7 @@ fn check(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
         Ok(metadata) if metadata.len() > LARGEST => Err(io::ErrorKind::FileTooLarge.into()),
         Ok(_) => Ok(()),
     };
-    is_readable.map_err(|error| Failure::configuration(file, &error))
+    is_readable.map_err(|error| diagnostics::file_read_failed(file, &error))
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
@@ -157,11 +158,11 @@ impl Asking<'_> {
             let described = fetch_descriptors(self.target, service, self.policy, &watch);
             tokio::select! {
                 described = described => described.map_err(|error| {
-                    Failure::undescribed(&server, &error).hiding(&self.target.metadata)
+                    diagnostics::reflection_failed(&server, &error).masking_metadata(&self.target.metadata)
                 }),
-                signal = self.signals.wait() => Err(Failure::stopped(signal)),
+                signal = self.signals.wait() => Err(diagnostics::command_interrupted(signal)),
                 limit = self.out_of_time() => {
-                    Err(Failure::max_time(&server, limit, reached.get(), None))
+                    Err(diagnostics::max_time_passed(&server, limit, reached.get(), None))
                 }
             }
         });

@@ -38,7 +38,7 @@ impl Connection {
                     allow_common_name, ..
                 },
             ) => *allow_common_name = true,
-            (SuggestedFix::TrustAnchor, Security::Tls { anchors, .. }) => {
+            (SuggestedFix::TrustedCertificate, Security::Tls { anchors, .. }) => {
                 *anchors = vec![FILE.into()]
             }
             (SuggestedFix::ClientCertificate, Security::Tls { identity, .. }) => {
@@ -56,7 +56,7 @@ impl Connection {
             // What plaintext has none of.
             (
                 SuggestedFix::AllowCommonName
-                | SuggestedFix::TrustAnchor
+                | SuggestedFix::TrustedCertificate
                 | SuggestedFix::ClientCertificate,
                 Security::Plaintext,
             ) => {}

@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{
     contract::{Contract, EncodeError},
-    diagnostics::{Failure, warnings},
+    diagnostics::{self, Failure},
     input::{
         ContractCheck, ContractViolation, DuplicatePolicy, InputOptions, Origin, ReadLimits,
         ValidatedInput, ValidationRules, validate,
@@ -106,13 +106,13 @@ pub(super) fn read(
     }
     summary.input(&validated);
     if let Some(signal) = signals.received() {
-        return Err(Failure::stopped(signal));
+        return Err(diagnostics::command_interrupted(signal));
     }
-    for warning in warnings(&validated) {
+    for warning in diagnostics::input_warnings(&validated) {
         terminal.warning(&warning);
     }
     if validated.has_problems() {
-        return Err(Failure::refused(
+        return Err(diagnostics::input_refused(
             &validated.counts,
             &validated.problems,
             "sent",
@@ -129,13 +129,21 @@ impl Guards {
     fn check(&self, validated: &ValidatedInput) -> Result<(), Failure> {
         let valid = validated.counts.valid();
         if self.fail_on_empty && validated.counts.read == 0 {
-            return Err(Failure::empty());
+            return Err(diagnostics::input_empty());
         }
         if let Some(limit) = self.min_records.filter(|limit| valid < *limit) {
-            return Err(Failure::guard(valid, "--min-records", limit));
+            return Err(diagnostics::record_count_refused(
+                valid,
+                "--min-records",
+                limit,
+            ));
         }
         if let Some(limit) = self.max_records.filter(|limit| valid > *limit) {
-            return Err(Failure::guard(valid, "--max-records", limit));
+            return Err(diagnostics::record_count_refused(
+                valid,
+                "--max-records",
+                limit,
+            ));
         }
         Ok(())
     }

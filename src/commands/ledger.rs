@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     input::{DuplicatePolicy, InputOptions, Origin, ValidationRules, validate},
     ledger::{self, ForgetOutcome, ForgetSelection, LedgerError},
     report::{ForgottenReport, LedgerReport},
@@ -72,7 +72,7 @@ fn forget(path: &Path, what: &What, patience: Duration, terminal: Terminal) -> R
                 authorities: targets,
             },
             What::Target(name),
-        ) => Err(Failure::no_target(name, &targets)),
+        ) => Err(diagnostics::ledger_target_unknown(name, &targets)),
         (ForgetOutcome::UnknownAuthority { .. }, _) => Ok(0),
         (ForgetOutcome::Forgotten { tokens }, _) => {
             let report = ForgottenReport { forgotten: tokens };
@@ -90,7 +90,7 @@ fn tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, 
     };
     let mut input = validate(origins, options.clone(), &rules);
     if input.has_problems() {
-        return Err(Failure::refused(
+        return Err(diagnostics::input_refused(
             &input.counts,
             &input.problems,
             "forgotten",
@@ -99,7 +99,7 @@ fn tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, 
     let mut tokens = Vec::new();
     let mut records = input.records();
     let mut next = || records.next(|record| record.token.as_bytes().into());
-    while let Some(token) = next().map_err(|problem| Failure::changed(&problem))? {
+    while let Some(token) = next().map_err(|problem| diagnostics::input_changed(&problem))? {
         tokens.push(token);
     }
     Ok(tokens)
@@ -108,8 +108,8 @@ fn tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, 
 fn failure(path: &Path, error: &LedgerError) -> Failure {
     match error {
         LedgerError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-            Failure::no_ledger(path)
+            diagnostics::ledger_missing(path)
         }
-        error => Failure::ledger(path, error),
+        error => diagnostics::ledger_unusable(path, error),
     }
 }

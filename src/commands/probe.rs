@@ -13,7 +13,7 @@ use crate::{
     client::{OpenedCall, Target},
     contract::Contract,
     delivery::DeliveryPolicy,
-    diagnostics::{Failure, Kind, SuggestedFix},
+    diagnostics::{self, Failure, FailureKind, SuggestedFix},
     probe::{self, ProbeEnd, ProbeResult},
     report::ProbeReport,
     signals::Signals,
@@ -53,7 +53,7 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         // How far the way to a server goes that does not tell its contract is worth knowing.
         Err(failure)
             if plan.connection.contract.schema == Schema::Reflection
-                && failure.kind != Kind::Interrupted =>
+                && failure.kind != FailureKind::Interrupted =>
         {
             (Contract::built_in(), Some(failure))
         }
@@ -85,7 +85,7 @@ fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<ProbeRe
     let found = runtime.block_on(async {
         tokio::select! {
             found = probe::probe(target, contract) => Ok(found),
-            signal = signals.wait() => Err(Failure::stopped(signal)),
+            signal = signals.wait() => Err(diagnostics::command_interrupted(signal)),
         }
     });
     runtime.shutdown_background();
@@ -95,13 +95,19 @@ fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<ProbeRe
 /// What a push would fail with.
 fn failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
     match &found.end {
-        ProbeEnd::ConnectFailed(error) => Some(Failure::connect(error)),
+        ProbeEnd::ConnectFailed(error) => Some(diagnostics::connection_failed(error)),
         ProbeEnd::Called { call, .. } => {
             let server = target.endpoint.to_string();
             match call {
                 Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }) => None,
-                Ok(OpenedCall::Answered { code }) => Some(Failure::code(&server, &[*code], &[0])),
-                Err(error) => Some(Failure::call(&server, error).hiding(&target.metadata)),
+                Ok(OpenedCall::Answered { code }) => Some(diagnostics::response_codes_rejected(
+                    &server,
+                    &[*code],
+                    &[0],
+                )),
+                Err(error) => Some(
+                    diagnostics::call_failed(&server, error).masking_metadata(&target.metadata),
+                ),
             }
         }
     }
@@ -125,10 +131,11 @@ fn flags(plan: &Plan, found: &ProbeResult, target: &Target, path: &PathAndQuery)
             server_info,
         } => {
             let services = server_info.services.as_deref().unwrap_or_default();
-            SuggestedFix::of_call(error, services, path.as_str()).map(|mend| given.mended(&mend))
+            SuggestedFix::for_call_error(error, services, path.as_str())
+                .map(|mend| given.mended(&mend))
         }
         ProbeEnd::ConnectFailed(error) => {
-            let mend = SuggestedFix::of_connect(error);
+            let mend = SuggestedFix::for_connect_error(error);
             mend.and_then(|mend| mended(given, mend, target.tls.as_ref()))
         }
     };
@@ -158,7 +165,7 @@ fn mended(given: &Connection, first: SuggestedFix, tls: Option<&ClientTls>) -> O
         }
         match mended.tls().ok()??.verify_chain(&presented) {
             Ok(()) => return Some(mended),
-            Err(error) => mend = SuggestedFix::of_handshake(&error)?,
+            Err(error) => mend = SuggestedFix::for_tls_error(&error)?,
         }
         connection = mended;
     }

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 use super::connection::{Timeouts, USER_AGENT};
 use crate::{
     client::Target,
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     endpoint::Endpoint,
     input::ValidatedInput,
     metadata::Metadata,
@@ -40,11 +40,11 @@ impl Rehearsal {
     /// Starts the receiver on a free port, with its own certificate, in its own thread.
     pub(super) fn start() -> Result<Self, Failure> {
         let failed = |error| Failure::internal("the rehearsal's receiver can't start", &error);
-        let identity = Identity::self_signed().map_err(Failure::tls_setup)?;
+        let identity = Identity::self_signed().map_err(diagnostics::tls_setup_failed)?;
         let trust = TrustPolicy::Certificates(identity.certificates());
-        let client =
-            ClientTls::new(trust, None, PeerName::new(NAME)).map_err(Failure::tls_setup)?;
-        let tls = tls::server_config(identity, None).map_err(Failure::tls_setup)?;
+        let client = ClientTls::new(trust, None, PeerName::new(NAME))
+            .map_err(diagnostics::tls_setup_failed)?;
+        let tls = tls::server_config(identity, None).map_err(diagnostics::tls_setup_failed)?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -105,7 +105,7 @@ impl Rehearsal {
                 let time = self.store.expire_time_of(record.token.as_bytes());
                 time.map(|time| time == Some(record.expire_time.as_unix()))
             });
-            match same.map_err(|problem| Failure::changed(&problem))? {
+            match same.map_err(|problem| diagnostics::input_changed(&problem))? {
                 None => break,
                 Some(same) => {
                     expected += 1;
@@ -115,7 +115,7 @@ impl Rehearsal {
         }
         match differing + held.abs_diff(expected) {
             0 => Ok(()),
-            differing => Err(Failure::rehearsal(differing)),
+            differing => Err(diagnostics::rehearsal_differs(differing)),
         }
     }
 

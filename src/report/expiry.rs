@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::{
-    diagnostics::date,
+    diagnostics::format_timestamp,
     input::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts},
     record::ExpireTime,
 };
@@ -74,8 +74,8 @@ impl ExpiryReport {
         let _ = write!(
             picture,
             "earliest {}, latest {}",
-            date(i64::from(earliest)),
-            date(i64::from(latest))
+            format_timestamp(i64::from(earliest)),
+            format_timestamp(i64::from(latest))
         );
         picture
     }

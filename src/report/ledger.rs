@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::{
-    diagnostics::{count, date, escape},
+    diagnostics::{count_noun, escape, format_timestamp},
     ledger::{RunSummary, TargetSummary},
 };
 
@@ -55,7 +55,7 @@ pub(crate) struct ForgottenReport {
 
 impl ForgottenReport {
     pub(crate) fn to_text(self) -> String {
-        format!("{} forgotten", count(self.forgotten, "token"))
+        format!("{} forgotten", count_noun(self.forgotten, "token"))
     }
 }
 
@@ -99,11 +99,15 @@ impl TargetReport {
             "{} {}: {}, last success {}",
             escape(&self.target),
             escape(&self.method),
-            count(self.tokens, "token"),
-            self.last_success.map_or_else(|| "never".to_owned(), date)
+            count_noun(self.tokens, "token"),
+            self.last_success
+                .map_or_else(|| "never".to_owned(), format_timestamp)
         );
         for soonest in &self.soonest {
-            let (time, tokens) = (date(soonest.expire_time), count(soonest.tokens, "token"));
+            let (time, tokens) = (
+                format_timestamp(soonest.expire_time),
+                count_noun(soonest.tokens, "token"),
+            );
             let _ = write!(text, "\n  expires {time}: {tokens}");
         }
         for run in &self.runs {
@@ -130,7 +134,11 @@ impl RunReport {
     }
 
     fn to_text(&self) -> String {
-        let mut text = format!("push of {} at {}", escape(&self.input), date(self.started));
+        let mut text = format!(
+            "push of {} at {}",
+            escape(&self.input),
+            format_timestamp(self.started)
+        );
         let (Some(status), Some(code)) = (&self.status, self.exit_code) else {
             text.push_str(": no end (killed, or under way)");
             return text;

@@ -16,7 +16,7 @@ pub(crate) use probe::{ProbeReport, way};
 
 use crate::{
     delivery::DeliveryOutcome,
-    diagnostics::{Failure, WOULD_SEND, escape},
+    diagnostics::{self, EXIT_WOULD_SEND, Failure, FailureKind, escape},
     input::{DetectedFormat, ValidatedInput},
     record::ExpireTime,
 };
@@ -116,6 +116,28 @@ pub(crate) struct Summary {
 }
 
 impl Status {
+    /// Returns how a run with this result ended.
+    pub(crate) fn of_result(result: &Result<(), Failure>) -> Self {
+        match result {
+            Ok(()) => Self::Ok,
+            Err(failure) => Self::of_failure(failure),
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        match failure.kind {
+            FailureKind::Partial => Self::Partial,
+            FailureKind::Input => Self::Refused,
+            FailureKind::Interrupted => Self::Interrupted,
+            FailureKind::Internal
+            | FailureKind::Usage
+            | FailureKind::Unreachable
+            | FailureKind::Tls
+            | FailureKind::Code
+            | FailureKind::Rpc => Self::Failed,
+        }
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -177,15 +199,7 @@ impl Summary {
     pub(crate) fn dry_run(&mut self, detailed_exit_code: bool) {
         self.is_dry = true;
         if detailed_exit_code && self.records.unsent > 0 {
-            self.exit_code = WOULD_SEND;
-        }
-    }
-
-    /// How a run with this result ended.
-    pub(crate) fn status_after(result: &Result<(), Failure>) -> Status {
-        match result {
-            Ok(()) => Status::Ok,
-            Err(failure) => failure.status(),
+            self.exit_code = EXIT_WOULD_SEND;
         }
     }
 
@@ -210,11 +224,14 @@ impl Summary {
         let failure = if self.adds_up() {
             failure
         } else {
-            Some(Failure::miscounted(&format!("{:?}", self.records)))
+            Some(diagnostics::counts_inconsistent(&format!(
+                "{:?}",
+                self.records
+            )))
         };
         if let Some(failure) = failure {
             self.exit_code = failure.exit_code;
-            self.status = failure.status();
+            self.status = Status::of_failure(&failure);
             self.error = Some(failure);
         }
         self
@@ -280,22 +297,5 @@ impl Summary {
         }
         let _ = write!(line, " in {:.3} s", self.elapsed_seconds);
         line
-    }
-}
-
-impl Failure {
-    fn status(&self) -> Status {
-        use crate::diagnostics::Kind;
-        match self.kind {
-            Kind::Partial => Status::Partial,
-            Kind::Input => Status::Refused,
-            Kind::Interrupted => Status::Interrupted,
-            Kind::Internal
-            | Kind::Usage
-            | Kind::Unreachable
-            | Kind::Tls
-            | Kind::Code
-            | Kind::Rpc => Status::Failed,
-        }
     }
 }

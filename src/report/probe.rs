@@ -8,7 +8,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     client::{Stage, StageOutcome, Target, TlsSession},
-    diagnostics::{Failure, date, escape},
+    diagnostics::{Failure, escape, format_timestamp},
     probe::{PresentedCertificate, ProbeEnd, ProbeResult, ServerInfo},
     tls::{CertificateInfo, TrustBasis},
 };
@@ -281,8 +281,8 @@ fn certificate(certificate: &PresentedCertificate) -> Option<CertificateReport> 
         subject: inspected.subject.to_string(),
         san: inspected.alternative_names.clone().unwrap_or_default(),
         issuer: inspected.issuer.to_string(),
-        not_before: date(inspected.not_before),
-        not_after: date(inspected.not_after),
+        not_before: format_timestamp(inspected.not_before),
+        not_after: format_timestamp(inspected.not_after),
         sha256: certificate.sha256.clone(),
     })
 }
@@ -315,8 +315,8 @@ fn chain_line(certificate: &PresentedCertificate, now: i64) -> String {
             format!(
                 "{}, issued by {issuer}, {names}, valid from {} to {} ({left}), SHA-256 {}",
                 inspected.subject,
-                date(inspected.not_before),
-                date(inspected.not_after),
+                format_timestamp(inspected.not_before),
+                format_timestamp(inspected.not_after),
                 certificate.sha256
             )
         }
@@ -336,7 +336,7 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
         warnings.push(format!(
             "the server's certificate ends in {} days, on {}",
             days_left(certificate, now),
-            date(certificate.not_after)
+            format_timestamp(certificate.not_after)
         ));
     }
     if let ProbeEnd::Called { server_info, .. } = &probe.end

@@ -174,7 +174,7 @@ impl Layers {
             (Some(name), Some(file)) => Some(file.profile(&name.to_string_lossy())?.clone()),
             (Some(_), None) => {
                 let message = "--profile without a configuration file";
-                return Err(Failure::usage_hint(message, "--config FILE"));
+                return Err(Failure::usage_with_hint(message, "--config FILE"));
             }
         };
         Ok(Self {
@@ -368,7 +368,7 @@ fn from_variable(
         let times = value.to_str().and_then(|text| switch(flag, name, text));
         return times.ok_or_else(|| {
             let message = format!("the variable {variable} is neither true nor false");
-            Failure::usage_hint(message, format!("{variable}=true"))
+            Failure::usage_with_hint(message, format!("{variable}=true"))
         });
     }
     Ok(match value.to_str() {

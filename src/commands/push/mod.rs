@@ -25,7 +25,7 @@ use crate::{
     client::Target,
     contract::Contract,
     delivery::{self, DeliveryOutcome, DeliveryPolicy, RemoteServer, deliver},
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     input::{ReadLimits, ValidatedInput},
     report::{self, Metrics, Summary},
     shard::Shard,
@@ -74,7 +74,9 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     });
     let metrics = plan.metrics.as_deref().filter(|_| plan.dry_run.is_none());
     let metrics = outputs::distinct(plan).and_then(|()| {
-        let open = |path| Metrics::open(path).map_err(|error| Failure::output(path, &error));
+        let open = |path| {
+            Metrics::open(path).map_err(|error| diagnostics::file_write_failed(path, &error))
+        };
         metrics.map(open).transpose()
     });
     let (metrics, failure) = match metrics {
@@ -87,7 +89,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     }
     let written = metrics.map(|metrics| metrics.write(&summary));
     if let (Some(Err(error)), Some(path)) = (written, &plan.metrics) {
-        let broken = Failure::output(path, &error);
+        let broken = diagnostics::file_write_failed(path, &error);
         let failure = match summary.error.take() {
             Some(failure) => broken.and(failure),
             None => broken,
@@ -137,7 +139,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     let mut outputs = Outputs::open(plan, started, &target, &contract, &listener)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
     let selected = match signals.received() {
-        Some(signal) => Err(Failure::stopped(signal)),
+        Some(signal) => Err(diagnostics::command_interrupted(signal)),
         None => selected,
     };
     // What is sent may be read to its end, whatever comes: open requests are finished.
@@ -171,7 +173,7 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     match rehearsal {
         Some(rehearsal) if result.is_ok() && plan.dry_run.is_none() => {
             match (rehearsal.verify(&mut input), signals.received()) {
-                (Err(_), Some(signal)) => Err(Failure::stopped(signal)),
+                (Err(_), Some(signal)) => Err(diagnostics::command_interrupted(signal)),
                 (verified, _) => verified,
             }
         }

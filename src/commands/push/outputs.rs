@@ -20,11 +20,11 @@ use crate::{
     client::Target,
     contract::{Contract, DecodedRecord},
     delivery::{AttemptFailure, OutcomeSink, SinkError, UnacknowledgedReason},
-    diagnostics::{Failure, count, reason, short},
+    diagnostics::{self, Failure},
     input::Origin,
     ledger::{self, KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
     rejects::RejectsFile,
-    report::Summary,
+    report::{Status, Summary},
     terminal::{ProgressBar, Terminal},
 };
 
@@ -122,7 +122,7 @@ impl Outputs {
             let rejects = RejectsFile::open(path, options.token_encoding, unit);
             rejects
                 .map(|rejects| (path.clone(), rejects))
-                .map_err(|error| Failure::output(path, &error))
+                .map_err(|error| diagnostics::file_write_failed(path, &error))
         });
         let keeps = writes && matches!(plan.destination, Destination::Server(_));
         let ledger = plan.ledger.as_ref().filter(|_| keeps).map(|ledger| {
@@ -144,8 +144,8 @@ impl Outputs {
             open()
                 .map(|opened| (ledger.path.clone(), Writer::new(opened, contract.clone())))
                 .map_err(|error| match signal.get() {
-                    Some(signal) => Failure::stopped(signal),
-                    None => Failure::ledger(&ledger.path, &error),
+                    Some(signal) => diagnostics::command_interrupted(signal),
+                    None => diagnostics::ledger_unusable(&ledger.path, &error),
                 })
         });
         Ok(Self {
@@ -181,7 +181,7 @@ impl Outputs {
         };
         known
             .map(Some)
-            .map_err(|error| Failure::ledger(&ledger.path, &error))
+            .map_err(|error| diagnostics::ledger_unusable(&ledger.path, &error))
     }
 
     /// Notes in the ledger what is no longer sure once it is sent.
@@ -189,7 +189,7 @@ impl Outputs {
         match &mut self.ledger {
             Some((path, Writer::Idle(ledger, _))) => ledger
                 .mark_unconfirmed(known)
-                .map_err(|error| Failure::ledger(path, &error)),
+                .map_err(|error| diagnostics::ledger_unusable(path, &error)),
             _ => Ok(()),
         }
     }
@@ -217,7 +217,7 @@ impl Outputs {
         if let Some((path, writer)) = self.ledger {
             match writer.stop() {
                 Ok(kept) => ledger = Some((path, kept)),
-                Err(error) => broken = Some(Failure::ledger(&path, &error)),
+                Err(error) => broken = Some(diagnostics::ledger_unusable(&path, &error)),
             }
         }
         let mut result = result;
@@ -225,11 +225,12 @@ impl Outputs {
         if let (Some((path, rejects)), Some(selected)) = (self.rejects, self.selected) {
             if self.accounted == selected {
                 if let Err(error) = rejects.finish() {
-                    broken.get_or_insert(Failure::output(&path, &error));
+                    broken.get_or_insert(diagnostics::file_write_failed(&path, &error));
                 }
             } else if broken.is_none() {
                 // The file may be the input, and a part of it must not take its place.
-                result = result.map_err(|failure| failure.and(Failure::incomplete(&path)));
+                result =
+                    result.map_err(|failure| failure.and(diagnostics::rejects_incomplete(&path)));
             }
         }
         let result = match (broken, result) {
@@ -244,7 +245,7 @@ impl Outputs {
         match ended {
             Ok(()) => result,
             Err(error) => {
-                let broken = Failure::ledger(&path, &error);
+                let broken = diagnostics::ledger_unusable(&path, &error);
                 Err(match result {
                     Ok(()) => broken,
                     Err(failure) => broken.and(failure),
@@ -257,8 +258,12 @@ impl Outputs {
 impl OutcomeSink for Outputs {
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let records = batch.records;
-        self.terminal
-            .detail(2, || format!("{} acknowledged", count(records, "record")));
+        self.terminal.detail(2, || {
+            format!(
+                "{} acknowledged",
+                diagnostics::count_noun(records, "record")
+            )
+        });
         self.progress.advance(batch.records);
         self.accounted += batch.records;
         match &self.ledger {
@@ -270,11 +275,12 @@ impl OutcomeSink for Outputs {
 
     fn retrying(&mut self, failure: &AttemptFailure, delay: Duration) {
         let (what, attempts) = match failure {
-            AttemptFailure::Call { error, attempts } => {
-                (format!("a request: {}", short(error)), attempts)
-            }
+            AttemptFailure::Call { error, attempts } => (
+                format!("a request: {}", diagnostics::summarize_call_error(error)),
+                attempts,
+            ),
             AttemptFailure::Connect { error, attempts } => {
-                (Failure::connect(error).message, attempts)
+                (diagnostics::connection_failed(error).message, attempts)
             }
         };
         let (next, wait) = (attempts + 1, delay.as_secs_f64());
@@ -289,20 +295,24 @@ impl OutcomeSink for Outputs {
     ) -> Result<(), SinkError> {
         let records = batch.records;
         self.terminal.detail(2, || {
-            format!("{} {}", count(records, "record"), reason(why))
+            format!(
+                "{} {}",
+                diagnostics::count_noun(records, "record"),
+                diagnostics::describe_unacknowledged(why)
+            )
         });
         self.progress.advance(batch.records);
         let Some((path, rejects)) = &mut self.rejects else {
             return Ok(());
         };
-        let reason = reason(why);
+        let reason = diagnostics::describe_unacknowledged(why);
         for record in self.contract.split_records(&batch.message) {
             let Some(DecodedRecord { token, expire_time }) = self.contract.decode_record(&record)
             else {
                 continue;
             };
             if let Err(error) = rejects.add(token, expire_time, &reason) {
-                let failure = Failure::output(path, &error);
+                let failure = diagnostics::file_write_failed(path, &error);
                 self.broken.get_or_insert(failure);
                 return Err(SinkError);
             }
@@ -327,7 +337,7 @@ fn fifo_with_reader(
     if !path.metadata().is_ok_and(is_fifo) {
         return Ok(None);
     }
-    let failed = |error| Failure::output(path, &error);
+    let failed = |error| diagnostics::file_write_failed(path, &error);
     let at_once = OFlags::NONBLOCK.bits().cast_signed();
     loop {
         let mut options = OpenOptions::new();
@@ -340,7 +350,7 @@ fn fifo_with_reader(
             return Err(failed(io::Error::other(words)));
         }
         if let Some(signal) = listener.pause(AGAIN) {
-            return Err(Failure::stopped(signal));
+            return Err(diagnostics::command_interrupted(signal));
         }
     }
 }
@@ -381,7 +391,7 @@ fn run_end(result: &Result<(), Failure>, summary: &Summary) -> RunEnd {
         acknowledged: records.acknowledged,
         rejected: records.rejected,
         unsent: records.unsent,
-        status: Summary::status_after(result).as_str(),
+        status: Status::of_result(result).as_str(),
         exit_code: result
             .as_ref()
             .map_or_else(|failure| failure.exit_code, |()| 0),

@@ -6,7 +6,7 @@ use super::{Plan, outputs::Outputs};
 use crate::{
     client::Target,
     contract::Contract,
-    diagnostics::{Failure, date},
+    diagnostics::{self, Failure},
     input::ValidatedInput,
     ledger::{Comparison, KnownTimes},
     record::Record,
@@ -80,7 +80,7 @@ pub(super) fn select(
             }
             true
         })
-        .map_err(|problem| Failure::changed(&problem))?;
+        .map_err(|problem| diagnostics::input_changed(&problem))?;
     let mut selection = found.selection;
     selection.sends = valid - selection.unchanged - selection.other_shard;
     if let Some(ledger) = ledger {
@@ -123,8 +123,8 @@ impl Found {
     fn example(&mut self, record: &Record<'_>, before: u32) {
         if self.examples.len() < self.most_examples {
             let (before, now) = (
-                date(before.into()),
-                date(record.expire_time.as_unix().into()),
+                diagnostics::format_timestamp(before.into()),
+                diagnostics::format_timestamp(record.expire_time.as_unix().into()),
             );
             self.examples
                 .push(format!("{}: {before} becomes {now}", record.token));
@@ -133,10 +133,13 @@ impl Found {
 
     fn check(self, ledger: &LedgerPlan, read: u64) -> Result<(), Failure> {
         if ledger.refuse_shortened && self.shortened > 0 {
-            return Err(Failure::shortened(self.shortened, self.examples));
+            return Err(diagnostics::expirations_shortened(
+                self.shortened,
+                self.examples,
+            ));
         }
         match ledger.max_changes {
-            Some(rail) if self.changed > rail.of(read) => Err(Failure::too_many_changes(
+            Some(rail) if self.changed > rail.of(read) => Err(diagnostics::too_many_changes(
                 self.changed,
                 rail.of(read),
                 &rail.to_string(),

@@ -5,7 +5,7 @@ use crate::{
     client::{CallError, Target},
     contract::Contract,
     delivery::{AttemptFailure, DeliveryOutcome, StopReason},
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     input::ValidatedInput,
 };
 
@@ -34,7 +34,7 @@ pub(super) fn verdict(
         let places = input.find_positions(&tokens);
         let named = tokens.into_iter().zip(places).zip(&refused);
         named.fold(failure, |failure, ((token, place), rejected)| {
-            failure.naming(token, place, &rejected.error)
+            diagnostics::with_rejected_record(failure, token, place, &rejected.error)
         })
     })
 }
@@ -48,10 +48,11 @@ fn judge(delivery: DeliveryOutcome, sends: u64, plan: &Plan, server: &str) -> Re
         .into_keys()
         .filter(|code| !ok_codes.contains(code))
         .collect();
-    let by_code = (!codes.is_empty()).then(|| Failure::code(server, &codes, ok_codes));
+    let by_code =
+        (!codes.is_empty()).then(|| diagnostics::response_codes_rejected(server, &codes, ok_codes));
     let changed = matches!(delivery.stop_reason, Some(StopReason::Input(_)));
     let refusal = delivery.request_error.map(|error: CallError| {
-        let failure = Failure::call(server, &error);
+        let failure = diagnostics::call_failed(server, &error);
         // The tokens that it may quote can't be read again.
         if changed {
             failure.without_causes()
@@ -63,7 +64,7 @@ fn judge(delivery: DeliveryOutcome, sends: u64, plan: &Plan, server: &str) -> Re
         .stop_reason
         .and_then(|end| ended(end, plan, server));
     if let Some(Ended::Output) = end {
-        return Err(Failure::output_failed(acknowledged));
+        return Err(diagnostics::push_output_failed(acknowledged));
     }
     let end = end.and_then(|end| match end {
         Ended::Failed(failure) => Some(failure),
@@ -74,8 +75,12 @@ fn judge(delivery: DeliveryOutcome, sends: u64, plan: &Plan, server: &str) -> Re
     let first = reasons.next();
     let why = first.map(|first| reasons.fold(first, Failure::and));
     match (delivery.signal, why) {
-        (Some(signal), why) => Err(Failure::interrupted(signal, unsent, why)),
-        (_, Some(why)) if acknowledged > 0 => Err(Failure::partial(acknowledged, sends, why)),
+        (Some(signal), why) => Err(diagnostics::push_interrupted(signal, unsent, why)),
+        (_, Some(why)) if acknowledged > 0 => Err(diagnostics::partially_acknowledged(
+            acknowledged,
+            sends,
+            why,
+        )),
         (_, Some(why)) => Err(why),
         (_, None) => Ok(()),
     }
@@ -89,13 +94,18 @@ enum Ended {
 fn ended(reason: StopReason, plan: &Plan, server: &str) -> Option<Ended> {
     Some(Ended::Failed(match reason {
         StopReason::Attempt(failure) => attempt_failure(&failure, server),
-        StopReason::Input(problem) => Failure::changed(&problem),
+        StopReason::Input(problem) => diagnostics::input_changed(&problem),
         StopReason::DeadlinePassed {
             in_request,
             last_failure,
         } => {
             let last = last_failure.map(|failure| attempt_failure(&failure, server));
-            Failure::max_time(server, plan.max_time.unwrap_or_default(), in_request, last)
+            diagnostics::max_time_passed(
+                server,
+                plan.max_time.unwrap_or_default(),
+                in_request,
+                last,
+            )
         }
         StopReason::Output => return Some(Ended::Output),
         StopReason::Signal => return None,
@@ -104,8 +114,12 @@ fn ended(reason: StopReason, plan: &Plan, server: &str) -> Option<Ended> {
 
 fn attempt_failure(failure: &AttemptFailure, server: &str) -> Failure {
     match failure {
-        AttemptFailure::Call { error, attempts } => Failure::call(server, error).after(*attempts),
-        AttemptFailure::Connect { error, attempts } => Failure::connect(error).after(*attempts),
+        AttemptFailure::Call { error, attempts } => {
+            diagnostics::call_failed(server, error).after_attempts(*attempts)
+        }
+        AttemptFailure::Connect { error, attempts } => {
+            diagnostics::connection_failed(error).after_attempts(*attempts)
+        }
     }
 }
 
