@@ -8,7 +8,7 @@ use super::{
         problem::{Located, ProblemKind, ReadError},
     },
     record,
-    scanner::{enter_member, measure_value, position, skip_space, syntax},
+    scanner::{enter_member, measure_value, position_at, skip_space, syntax},
 };
 use crate::record::Record;
 
@@ -95,8 +95,8 @@ impl<'i> DocumentReader<'i> {
                     ProblemKind::MultipleDocuments => 0,
                     _ => self.record_count + 1,
                 };
-                let at = position(&self.buffer, record, 0);
-                Some(Err(ReadError::fatal(Some(at), kind)))
+                let position = position_at(&self.buffer, record, 0);
+                Some(Err(ReadError::fatal(Some(position), kind)))
             }
         }
     }
@@ -110,21 +110,18 @@ impl<'i> DocumentReader<'i> {
         match record::parse(&buffer.unread()[..length], &self.fields) {
             Ok(value) => {
                 self.record_count = number;
-                let at = position(buffer, number, 0);
-                Ok(Located {
-                    position: at,
-                    value,
-                })
+                let position = position_at(buffer, number, 0);
+                Ok(Located { position, value })
             }
             Err(error) => {
-                let at = position(buffer, number, error.offset.min(length));
+                let position = position_at(buffer, number, error.offset.min(length));
                 // A malformed element makes the whole document malformed.
                 if matches!(error.kind, ProblemKind::JsonSyntax(_)) {
                     *state = State::Finished;
-                    return Err(ReadError::fatal(Some(at), error.kind));
+                    return Err(ReadError::fatal(Some(position), error.kind));
                 }
                 self.record_count = number;
-                Err(ReadError::in_record(at, error.kind))
+                Err(ReadError::in_record(position, error.kind))
             }
         }
     }

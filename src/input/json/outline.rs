@@ -10,7 +10,7 @@ use super::{
         problem::{Excerpt, JsonKind, Position, ProblemKind, ReadError},
     },
     record,
-    scanner::{measure_value, position, skip_space, skip_value},
+    scanner::{measure_value, position_at, skip_space, skip_value},
 };
 
 /// The size of the buffer for the syntax check.
@@ -40,17 +40,19 @@ pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> 
 }
 
 fn fault(error: serde_json::Error) -> ReadError {
-    let at = Position {
+    let position = Position {
         record: 0,
         line: error.line().max(1) as u64,
         column: Some(error.column().max(1) as u64),
     };
     match error.classify() {
         serde_json::error::Category::Io => ReadError::fatal(None, io::Error::from(error).into()),
-        serde_json::error::Category::Eof => ReadError::fatal(Some(at), ProblemKind::Truncated),
+        serde_json::error::Category::Eof => {
+            ReadError::fatal(Some(position), ProblemKind::Truncated)
+        }
         serde_json::error::Category::Syntax | serde_json::error::Category::Data => {
             ReadError::fatal(
-                Some(at),
+                Some(position),
                 ProblemKind::JsonSyntax(record::syntax_message(&error)),
             )
         }
@@ -72,7 +74,7 @@ impl Outline {
     pub(in crate::input) fn read(mut text: LineBuffer<'_>) -> Result<Self, ReadError> {
         read_members(&mut text)
             .map(|members| Self { members })
-            .map_err(|kind| ReadError::fatal(Some(position(&text, 0, 0)), kind))
+            .map_err(|kind| ReadError::fatal(Some(position_at(&text, 0, 0)), kind))
     }
 
     /// Returns a key that occurs more than once.

@@ -186,7 +186,7 @@ impl ValueScanner {
 }
 
 /// Returns the position of the unread byte at `index`, in the record with this number.
-pub(super) fn position(buffer: &LineBuffer<'_>, record: u64, index: usize) -> Position {
+pub(super) fn position_at(buffer: &LineBuffer<'_>, record: u64, index: usize) -> Position {
     let LinePosition { line, column } = buffer.position(index);
     Position {
         record,
