@@ -104,7 +104,7 @@ pub(super) fn read(
     for (name, format) in validated.detected_formats() {
         terminal.detail(1, || report::describe_format(name, format));
     }
-    summary.input(&validated);
+    summary.add_input(&validated);
     if let Some(signal) = signals.received() {
         return Err(diagnostics::command_interrupted(signal));
     }

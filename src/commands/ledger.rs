@@ -10,7 +10,7 @@ use crate::{
     diagnostics::{self, Failure},
     input::{DuplicatePolicy, InputOptions, Origin, ValidationRules, validate},
     ledger::{self, ForgetOutcome, ForgetSelection, LedgerError},
-    report::{ForgottenReport, LedgerReport},
+    report::{ForgetReport, LedgerReport},
     terminal::Terminal,
 };
 
@@ -75,7 +75,7 @@ fn forget(path: &Path, what: &What, patience: Duration, terminal: Terminal) -> R
         ) => Err(diagnostics::ledger_target_unknown(name, &targets)),
         (ForgetOutcome::UnknownAuthority { .. }, _) => Ok(0),
         (ForgetOutcome::Forgotten { tokens }, _) => {
-            let report = ForgottenReport { forgotten: tokens };
+            let report = ForgetReport { forgotten: tokens };
             Ok(terminal.print_report(&report, 0, || report.to_text()))
         }
     }

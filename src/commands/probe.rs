@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 }
 
 pub(crate) fn run(plan: &Plan) -> u8 {
-    let report = probe(plan).unwrap_or_else(ProbeReport::not_begun);
+    let report = probe(plan).unwrap_or_else(ProbeReport::of_failure);
     plan.terminal.print_probe_report(&report)
 }
 

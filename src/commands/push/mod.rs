@@ -27,7 +27,7 @@ use crate::{
     delivery::{self, DeliveryOutcome, DeliveryPolicy, RemoteServer, deliver},
     diagnostics::{self, Failure},
     input::{ReadLimits, ValidatedInput},
-    report::{self, Metrics, Summary},
+    report::{self, MetricsFile, Summary},
     shard::Shard,
     signals::{Signal, Signals},
     terminal::Terminal,
@@ -75,7 +75,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     let metrics = plan.metrics.as_deref().filter(|_| plan.dry_run.is_none());
     let metrics = outputs::distinct(plan).and_then(|()| {
         let open = |path| {
-            Metrics::open(path).map_err(|error| diagnostics::file_write_failed(path, &error))
+            MetricsFile::open(path).map_err(|error| diagnostics::file_write_failed(path, &error))
         };
         metrics.map(open).transpose()
     });
@@ -85,7 +85,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     };
     let mut summary = summary.finish(failure, started.elapsed());
     if let (None, Some(dry_run)) = (&summary.error, plan.dry_run) {
-        summary.dry_run(dry_run.detailed_exit_code);
+        summary.mark_dry_run(dry_run.detailed_exit_code);
     }
     let written = metrics.map(|metrics| metrics.write(&summary));
     if let (Some(Err(error)), Some(path)) = (written, &plan.metrics) {
@@ -116,7 +116,10 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
                 policy: &plan.policy,
                 signals,
                 end: plan.max_time.map(|limit| (started + limit, limit)),
-                watch: &|finding| plan.terminal.detail(1, || report::way(&finding, &target)),
+                watch: &|finding| {
+                    plan.terminal
+                        .detail(1, || report::describe_stage(&finding, &target))
+                },
             };
             connection.contract.contract(Some(&asking), plan.terminal)?
         }
@@ -145,14 +148,14 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     // What is sent may be read to its end, whatever comes: open requests are finished.
     input.set_read_limits(&ReadLimits::default());
     let result = selected.and_then(|selection| {
-        summary.selected(selection.unchanged, selection.other_shard);
+        summary.add_selection(selection.unchanged, selection.other_shard);
         outputs.start(plan, selection.sends);
         if plan.dry_run.is_some() || selection.sends == 0 {
             return Ok(());
         }
         let way = (&target, &contract);
         let delivery = send(plan, started, way, &listener, &mut input, &mut outputs)?;
-        summary.delivery(&delivery);
+        summary.add_delivery(&delivery);
         if signals.received().is_none() {
             let stop = Some(signals.wake_stream());
             let deadline = None;
@@ -220,7 +223,10 @@ fn send(
     let server = RemoteServer {
         target,
         contract,
-        on_stage: &|finding| plan.terminal.detail(1, || report::way(&finding, target)),
+        on_stage: &|finding| {
+            plan.terminal
+                .detail(1, || report::describe_stage(&finding, target))
+        },
     };
     let (to, mut requests) = delivery::batch_channel();
     thread::scope(|threads| {
