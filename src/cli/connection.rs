@@ -1,28 +1,33 @@
 //! Connection flags as typed to a resolved connection.
 
+use std::path::PathBuf;
+
 use super::options::ConnectionArgs;
 use crate::{
-    commands::{Connection, ContractPlan, MetadataPlan, Schema, Security, Timeouts},
+    commands::{
+        ConnectionPlan, ContractPlan, IdentityFiles, MetadataPlan, Schema, Timeouts,
+        TransportSecurity,
+    },
     diagnostics::Failure,
     proxy::{EnvironmentProxy, ProxySettings},
 };
 
-pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
+pub(super) fn connection(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
     let contract = args.contract();
     let endpoint = args.server.ok_or_else(|| {
         // Clap demands it before.
         Failure::usage_with_hint("no server", "--server HOST:PORT")
     })?;
-    Ok(Connection {
+    Ok(ConnectionPlan {
         endpoint,
         security: if args.plaintext {
-            Security::Plaintext
+            TransportSecurity::Plaintext
         } else {
-            Security::Tls {
-                anchors: args.cacert,
-                identity: args.cert.zip(args.key),
-                insecure: args.insecure,
-                allow_common_name: args.allow_common_name,
+            TransportSecurity::Tls {
+                trusted_certificates: args.cacert,
+                identity: identity_files(args.cert, args.key),
+                skips_verification: args.insecure,
+                allows_common_name: args.allow_common_name,
             }
         },
         server_name: args.servername,
@@ -31,9 +36,9 @@ pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
             headers: args.header,
             bearer_token_file: args.bearer_token_file,
         },
-        user_agent: args.user_agent,
-        gzip: args.compress.is_some(),
-        proxies: ProxySettings {
+        user_agent_prefix: args.user_agent,
+        sends_gzip: args.compress.is_some(),
+        proxy_settings: ProxySettings {
             flag: args.proxy,
             environment: variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
                 .map(|(variable, url)| EnvironmentProxy { variable, url }),
@@ -41,8 +46,19 @@ pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
                 .map(|(_, value)| value)
                 .unwrap_or_default(),
         },
-        keepalive: args.keepalive_time,
+        keepalive_interval: args.keepalive_time,
         contract,
+    })
+}
+
+/// Returns the files of `--cert` and `--key`, of which clap requires both or neither.
+pub(super) fn identity_files(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Option<IdentityFiles> {
+    Some(IdentityFiles {
+        certificate: certificate?,
+        key: key?,
     })
 }
 
@@ -71,7 +87,7 @@ impl ConnectionArgs {
                     file: file.clone(),
                     import_paths: self.import_path.clone(),
                 },
-                (_, Some(file), _) => Schema::Set(file.clone()),
+                (_, Some(file), _) => Schema::DescriptorSet(file.clone()),
                 (.., true) => Schema::Reflection,
                 (None, None, false) => Schema::BuiltIn,
             },

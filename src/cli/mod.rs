@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::{
     batch::BatchLimits,
     commands::{
-        self, Guards, InputPlan,
+        self, InputGuards, InputPlan,
         push::{Destination, DryRun, LedgerPlan},
         serve,
     },
@@ -25,7 +25,7 @@ use crate::{
     record::{TimeRules, TimeUnit, TokenEncoding},
     terminal::Terminal,
 };
-use connection::{connection, timeouts};
+use connection::{connection, identity_files, timeouts};
 use options::{Cli, Command, InputArgs, LedgerCommand, OutputArgs, PushArgs, ServeArgs, ShapeArgs};
 
 /// What to do.
@@ -141,7 +141,7 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         destination,
         timeouts,
         max_time: delivery.max_time,
-        limits: BatchLimits {
+        batch_limits: BatchLimits {
             // No request may have more than a second's records.
             max_records: delivery
                 .batch_records
@@ -165,18 +165,18 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         shard: delivery.shard,
         ledger: delivery.ledger.map(|path| LedgerPlan {
             path,
-            full: delivery.full,
+            sends_unchanged: delivery.full,
             max_changes: delivery.max_changes,
-            refuse_shortened: delivery.refuse_shortened,
+            refuses_shortened: delivery.refuse_shortened,
             lock_timeout: delivery.lock_timeout,
         }),
-        rejects: delivery.rejects,
-        metrics: args.metrics_file,
+        rejects_file: delivery.rejects,
+        metrics_file: args.metrics_file,
         dry_run: delivery.dry_run.then_some(DryRun {
-            detailed_exit_code: delivery.detailed_exitcode,
+            has_detailed_exit_code: delivery.detailed_exitcode,
         }),
         // Lines and a bar don't go together.
-        progress: args.progress == options::ShowProgress::Auto && args.verbose == 0,
+        shows_progress: args.progress == options::ShowProgress::Auto && args.verbose == 0,
         terminal,
     })
 }
@@ -207,17 +207,17 @@ fn input(args: InputArgs) -> Result<InputPlan, Failure> {
             rules,
         )?,
         max_errors: args.max_errors,
-        guards: Guards {
+        guards: InputGuards {
             on_duplicate: match args.on_duplicate {
                 options::OnDuplicate::Error => DuplicatePolicy::Error,
                 options::OnDuplicate::First => DuplicatePolicy::First,
                 options::OnDuplicate::Last => DuplicatePolicy::Last,
                 options::OnDuplicate::Latest => DuplicatePolicy::Latest,
             },
-            refuse_past: args.refuse_past,
+            refuses_past: args.refuse_past,
             min_records: args.min_records,
             max_records: args.max_records,
-            fail_on_empty: args.fail_on_empty,
+            refuses_empty: args.fail_on_empty,
         },
     })
 }
@@ -250,7 +250,7 @@ fn no_names() -> Failure {
 }
 
 fn ledger(command: LedgerCommand) -> Result<commands::ledger::Plan, Failure> {
-    use commands::ledger::{Action, Plan, What};
+    use commands::ledger::{Action, ForgetScope, Plan};
     Ok(match command {
         LedgerCommand::Show(args) => Plan {
             path: args.ledger,
@@ -266,15 +266,15 @@ fn ledger(command: LedgerCommand) -> Result<commands::ledger::Plan, Failure> {
             Plan {
                 path: args.ledger,
                 action: Action::Forget {
-                    what: match (args.target, args.tokens) {
-                        (Some(target), _) => What::Target(target),
-                        (None, Some(file)) => What::Tokens {
+                    scope: match (args.target, args.tokens) {
+                        (Some(target), _) => ForgetScope::Authority(target),
+                        (None, Some(file)) => ForgetScope::Tokens {
                             origins: origins(vec![file])?,
                             options,
                         },
-                        (None, None) => What::All,
+                        (None, None) => ForgetScope::All,
                     },
-                    patience: args.lock_timeout,
+                    lock_timeout: args.lock_timeout,
                 },
                 terminal: terminal(&args.output),
             }
@@ -305,20 +305,20 @@ fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
         return Err(Failure::usage("--store and --dump name the same file"));
     }
     Ok(serve::Plan {
-        listen: args.listen,
+        listen_address: args.listen,
         security: if args.plaintext {
-            serve::Security::Plaintext
+            serve::ReceiverSecurity::Plaintext
         } else {
-            serve::Security::Tls {
-                identity: args.cert.zip(args.key),
-                client_ca: args.client_ca,
-                write_cacert: args.write_cacert,
+            serve::ReceiverSecurity::Tls {
+                identity: identity_files(args.cert, args.key),
+                client_ca_file: args.client_ca,
+                cacert_output: args.write_cacert,
             }
         },
-        store: args.store,
+        store_file: args.store,
         dump: args.dump.map(|file| match file.to_str() {
-            Some("-") => serve::Dump::Stdout,
-            _ => serve::Dump::File(file),
+            Some("-") => serve::DumpDestination::Stdout,
+            _ => serve::DumpDestination::File(file),
         }),
         token_encoding: args.token_encoding.encoding(),
         behavior: Behavior {

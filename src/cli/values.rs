@@ -6,7 +6,7 @@ use http::uri::{Authority, PathAndQuery};
 use jiff::tz::TimeZone;
 
 use crate::{
-    commands::{legal_authority, push::MaxChanges, serve::Listen},
+    commands::{parse_authority, push::MaxChanges, serve::ListenAddress},
     endpoint::{Endpoint, EndpointError},
     input::{FieldSelector, JsonPointer},
     shard::Shard,
@@ -34,7 +34,7 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
 }
 
 pub(super) fn authority(text: &str) -> Result<Authority, String> {
-    legal_authority(text).ok_or_else(|| "no legal :authority; a right one is localhost:9102".into())
+    parse_authority(text).ok_or_else(|| "no legal :authority; a right one is localhost:9102".into())
 }
 
 /// `/PKG.SERVICE/METHOD`, the path of a gRPC call.
@@ -55,19 +55,21 @@ pub(super) fn method(text: &str) -> Result<PathAndQuery, String> {
 }
 
 /// `ADDRESS:PORT` or `unix:PATH`.
-pub(super) fn listen(text: &str) -> Result<Listen, String> {
+pub(super) fn listen(text: &str) -> Result<ListenAddress, String> {
     if text.starts_with("unix:") {
         return match Endpoint::parse(text) {
-            Ok(Endpoint::Unix(path)) => Ok(Listen::Unix(path)),
+            Ok(Endpoint::Unix(path)) => Ok(ListenAddress::Unix(path)),
             _ => Err("no path; a right one is unix:/run/receiver.sock".into()),
         };
     }
     let text = text
         .strip_prefix("localhost:")
         .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    text.parse::<SocketAddr>().map(Listen::Tcp).map_err(|_| {
-        "no IP address and port; a right one is 127.0.0.1:9102, [::1]:0 or unix:PATH".into()
-    })
+    text.parse::<SocketAddr>()
+        .map(ListenAddress::Tcp)
+        .map_err(|_| {
+            "no IP address and port; a right one is 127.0.0.1:9102, [::1]:0 or unix:PATH".into()
+        })
 }
 
 /// A name, or a number for a column.

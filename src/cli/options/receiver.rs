@@ -11,7 +11,7 @@ use super::{super::values, OutputArgs, TokenEncoding};
 pub(in crate::cli) struct ServeArgs {
     /// Where to listen: ADDRESS:PORT, port 0 for a free one, or unix:PATH
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9102", value_parser = values::listen)]
-    pub(in crate::cli) listen: crate::commands::serve::Listen,
+    pub(in crate::cli) listen: crate::commands::serve::ListenAddress,
 
     /// Its certificate, with the chain [default: a self-signed one for localhost, 127.0.0.1 and
     /// ::1, made at start]
