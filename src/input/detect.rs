@@ -35,8 +35,8 @@ pub(crate) enum DetectedFormat {
     JsonRecord,
 }
 
-/// Returns the format that the extension of a file name stands for, with or without `.gz` or
-/// `.zst` behind it.
+/// Returns the format that the extension of a file name stands for. A final `.gz` or `.zst` is
+/// ignored.
 pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
     let name = name.to_ascii_lowercase();
     let name = name
@@ -58,7 +58,7 @@ pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
 ///
 /// # Errors
 ///
-/// A fatal fault if the content cannot be read, is not text, is malformed JSON, or has no single
+/// A fatal error if the content cannot be read, is not text, is malformed JSON, or has no single
 /// place for records.
 pub(super) fn detect_format(
     content: &mut Content,
@@ -138,7 +138,7 @@ impl Detector<'_> {
             },
             // The malformed document may be one bad line of NDJSON.
             Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,4 +1,8 @@
-//! Bytes to records, with a position on every problem.
+//! Reading of inputs, from bytes to records, with a position for every problem.
+//!
+//! [`validate`] reads all inputs once to find every problem. The result, [`ValidatedInput`], reads
+//! them again for use. This module does not know the contract with the server: a [`ContractCheck`]
+//! of the caller decides which records the contract can represent.
 
 mod bytes;
 mod class;

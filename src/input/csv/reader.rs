@@ -12,7 +12,7 @@ use super::{
 };
 use crate::record::{ExpireTime, Record};
 
-/// A reader of the records of CSV text, which continues behind malformed rows.
+/// A reader of the records of CSV text, which continues after malformed rows.
 pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
     fields: Fields<'i>,

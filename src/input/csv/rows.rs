@@ -322,7 +322,7 @@ fn quoting_problem(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
         }
         match rest.split_first() {
             None => return None,
-            Some((byte, behind)) if *byte == delimiter => rest = behind,
+            Some((byte, after)) if *byte == delimiter => rest = after,
             Some(_) => return Some(ProblemKind::BareQuote),
         }
     }

@@ -28,7 +28,7 @@ pub(in crate::input) struct DocumentReader<'i> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Start,
-    /// Behind an element of the array, or behind the only record.
+    /// After an element of the array, or after the only record.
     AfterRecord,
     Finished,
 }
@@ -90,7 +90,7 @@ impl<'i> DocumentReader<'i> {
             }
             Err(kind) => {
                 self.state = State::Finished;
-                // Text behind the document belongs to no record.
+                // Text after the document belongs to no record.
                 let record = match kind {
                     ProblemKind::MultipleDocuments => 0,
                     _ => self.record_count + 1,
@@ -126,7 +126,7 @@ impl<'i> DocumentReader<'i> {
         }
     }
 
-    /// Moves to the next element of the array. Returns its length, or `None` behind the last one.
+    /// Moves to the next element of the array. Returns its length, or `None` after the last one.
     fn next_element(&mut self) -> Result<Option<usize>, ProblemKind> {
         if self.state == State::Start {
             self.enter_array()?;
@@ -147,7 +147,7 @@ impl<'i> DocumentReader<'i> {
         measure_value(&mut self.buffer).map(Some)
     }
 
-    /// Moves behind the opening bracket of the array.
+    /// Moves past the opening bracket of the array.
     fn enter_array(&mut self) -> Result<(), ProblemKind> {
         for step in self.array_path.iter().flatten() {
             enter_member(&mut self.buffer, step)?;
@@ -165,7 +165,7 @@ impl<'i> DocumentReader<'i> {
         }
     }
 
-    /// Moves behind the closing bracket of the array and to the end of the document.
+    /// Moves past the closing bracket of the array and to the end of the document.
     fn leave_array(&mut self) -> Result<Option<usize>, ProblemKind> {
         self.buffer.consume(1);
         if self.array_path.as_ref().is_some_and(Vec::is_empty) {

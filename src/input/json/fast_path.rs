@@ -1,7 +1,7 @@
 //! A fast parser for the most common spelling of a record.
 //!
 //! `serde_json` takes three times as long for such a record, and reading is most of the work of a
-//! push. It parses all other records and decides what is malformed.
+//! push. All other records go through `serde_json`, which also decides what is malformed.
 
 use super::super::{fields::Fields, problem::Field};
 use crate::record::{ExpireTime, Record};
@@ -10,8 +10,8 @@ use crate::record::{ExpireTime, Record};
 const MAX_OTHER_MEMBERS: usize = 8;
 
 /// Parses a plain record: an object of printable ASCII whose members are strings without escapes
-/// and integers, all with different keys. Returns `None` for any other text, also for a plain
-/// record with a problem. [`super::record::parse_any`] parses those and reports positions.
+/// and integers, all with different keys. Returns `None` for any other text, and for a plain record
+/// with a problem: [`super::record::parse_any`] parses those and reports positions.
 pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t>> {
     // `all` would stop early, which keeps the compiler from using vector instructions.
     let is_printable = |is: bool, byte: &u8| is & (b' '..=b'~').contains(byte);
@@ -87,7 +87,7 @@ impl<'t> Cursor<'t> {
         self.string_end()
     }
 
-    /// Consumes the rest of a string behind its opening quote.
+    /// Consumes the rest of a string after its opening quote.
     fn string_end(&mut self) -> Option<&'t [u8]> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);

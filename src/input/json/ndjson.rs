@@ -13,7 +13,7 @@ use super::{
 };
 use crate::record::Record;
 
-/// A reader of the lines of NDJSON, which continues behind malformed lines.
+/// A reader of the lines of NDJSON, which continues after malformed lines.
 pub(in crate::input) struct NdjsonReader<'i> {
     buffer: LineBuffer<'i>,
     fields: Fields<'i>,
@@ -122,12 +122,12 @@ impl<'i> NdjsonReader<'i> {
             };
             let line = &self.buffer.unread()[..end];
             let before = line.iter().take_while(|byte| is_space(**byte)).count();
-            let behind = line[before..]
+            let after = line[before..]
                 .iter()
                 .rev()
                 .take_while(|byte| is_space(**byte))
                 .count();
-            let length = line.len() - before - behind;
+            let length = line.len() - before - after;
             if length > MAX_RECORD_BYTES {
                 return self.skip_overlong_line();
             }

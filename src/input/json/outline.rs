@@ -27,7 +27,7 @@ pub(in crate::input) enum Documents {
 ///
 /// # Errors
 ///
-/// A fatal fault at the first malformed byte of the first document.
+/// A fatal error at the first malformed byte of the first document.
 pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> {
     let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
@@ -35,11 +35,11 @@ pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> 
         // A malformed second document counts as a document too.
         Some(Ok(_)) if documents.next().is_some() => Ok(Documents::Several),
         Some(Ok(_)) | None => Ok(Documents::One),
-        Some(Err(error)) => Err(fault(error)),
+        Some(Err(error)) => Err(read_error(error)),
     }
 }
 
-fn fault(error: serde_json::Error) -> ReadError {
+fn read_error(error: serde_json::Error) -> ReadError {
     let position = Position {
         record: 0,
         line: error.line().max(1) as u64,
