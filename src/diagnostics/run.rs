@@ -1,6 +1,6 @@
 //! Failures of a whole run: signals, the time limit, and records that were not acknowledged.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tonic::Code;
 
@@ -10,7 +10,7 @@ use super::{
     format::{count_noun, format_duration},
     problem::describe_position,
 };
-use crate::{client::CallError, input::Position, record::MaskedToken, signals::Signal};
+use crate::{client::CallError, input::FilePosition, record::MaskedToken, signals::Signal};
 
 const REPORT_BUG: &str = "this is a defect of the program: please report it";
 
@@ -100,13 +100,13 @@ pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failu
 pub(crate) fn with_rejected_record(
     failure: Failure,
     token: &[u8],
-    position: Option<(Arc<str>, Position)>,
+    origin: Option<FilePosition>,
     error: &CallError,
 ) -> Failure {
     let rejection = format!("rejected: {}", summarize_call_error(error));
     let token = MaskedToken(token);
-    let failure = failure.with_cause(match position {
-        Some((file, position)) => {
+    let failure = failure.with_cause(match origin {
+        Some(FilePosition { file, position }) => {
             format!(
                 "{file}: {}: {token}: {rejection}",
                 describe_position(position)

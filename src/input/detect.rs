@@ -168,7 +168,7 @@ impl Detector<'_> {
             [only] => array(vec![(*only).to_owned()]),
             keys => fatal(ProblemKind::NoSingleArray {
                 keys: outline.keys(),
-                lists: keys.len(),
+                arrays: keys.len(),
             }),
         }
     }

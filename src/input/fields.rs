@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
+    excerpt::Excerpt,
     options::{InputOptions, Names},
-    problem::{Excerpt, ProblemKind},
+    problem::ProblemKind,
 };
 use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
 
@@ -61,7 +62,7 @@ impl<'o> Fields<'o> {
         Token::parse(text, self.encoding).map_err(|error| ProblemKind::InvalidToken {
             name: name.to_owned(),
             error,
-            value: Excerpt::of_token(&value),
+            value: Excerpt::from_token(&value),
         })
     }
 
@@ -85,6 +86,6 @@ fn bad_time(text: &str, name: &str, error: TimeError) -> ProblemKind {
     ProblemKind::InvalidTime {
         name: name.to_owned(),
         error,
-        value: Excerpt::of_time(text),
+        value: Excerpt::from_time(text),
     }
 }

@@ -2,7 +2,10 @@
 
 use jiff::tz::TimeZone;
 
-use super::problem::{Excerpt, Field, ProblemKind};
+use super::{
+    excerpt::Excerpt,
+    problem::{Field, ProblemKind},
+};
 use crate::record::{TimeRules, TimeUnit, TokenEncoding};
 
 /// A format of records.
@@ -126,10 +129,10 @@ impl Names {
         ProblemKind::MissingField {
             field,
             wanted: self.of(field).to_vec(),
-            found: found.iter().map(|name| Excerpt::of_name(name)).collect(),
+            found: found.iter().map(|name| Excerpt::from_name(name)).collect(),
             nearest: self
                 .nearest(field, found)
-                .map(Excerpt::of_name)
+                .map(Excerpt::from_name)
                 .filter(Excerpt::is_whole),
         }
     }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::{
     super::{
+        excerpt::Excerpt,
         options::{FieldSelector, InputOptions, Names},
-        problem::{Excerpt, Field, ProblemKind},
+        problem::{Field, ProblemKind},
     },
     rows::RowReader,
 };
@@ -59,7 +60,7 @@ impl Columns {
         let mut sorted: Vec<_> = cells.iter().filter(|cell| !cell.is_empty()).collect();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ProblemKind::DuplicateKey(Excerpt::of_name(pair[0])));
+            return Err(ProblemKind::DuplicateKey(Excerpt::from_name(pair[0])));
         }
         // A column that was chosen by its number may have any text in the first row.
         if is_like_value(cells[time.unwrap_or(token)]) {
@@ -123,7 +124,7 @@ impl Column {
 /// Checks that the two fields have different columns, by index or by number.
 fn check_distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), ProblemKind> {
     if time == Some(token) {
-        return Err(ProblemKind::SameNameForBothFields(Excerpt::of_name(name)));
+        return Err(ProblemKind::SameNameForBothFields(Excerpt::from_name(name)));
     }
     Ok(())
 }
@@ -149,7 +150,7 @@ fn index_of_field(cells: &[&str], field: Field, names: &Names) -> Result<usize, 
     match (matching.next(), matching.next()) {
         (Some((index, _)), None) => Ok(index),
         (Some((_, first)), Some((_, second))) if first == second => {
-            Err(ProblemKind::DuplicateKey(Excerpt::of_name(first)))
+            Err(ProblemKind::DuplicateKey(Excerpt::from_name(first)))
         }
         (Some((_, first)), Some((_, second))) => Err(ProblemKind::AmbiguousField {
             first: (*first).to_owned(),

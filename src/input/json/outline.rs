@@ -7,7 +7,8 @@ use serde::de::IgnoredAny;
 use super::{
     super::{
         bytes::LineBuffer,
-        problem::{Excerpt, JsonKind, Position, ProblemKind, ReadError},
+        excerpt::Excerpt,
+        problem::{JsonKind, Position, ProblemKind, ReadError},
     },
     record,
     scanner::{measure_value, position_at, skip_space, skip_value},
@@ -82,7 +83,7 @@ impl Outline {
         let mut keys: Vec<_> = self.members.iter().map(|member| &member.key).collect();
         keys.sort_unstable();
         let pair = keys.windows(2).find(|pair| pair[0] == pair[1])?;
-        Some(Excerpt::of_token(pair[0]))
+        Some(Excerpt::from_token(pair[0]))
     }
 
     /// Returns whether one of the members has one of these keys.
@@ -105,8 +106,8 @@ impl Outline {
         self.members
             .iter()
             .map(|member| match member.kind {
-                JsonKind::Array => Excerpt::of_name(&member.key),
-                _ => Excerpt::of_token(&member.key),
+                JsonKind::Array => Excerpt::from_name(&member.key),
+                _ => Excerpt::from_token(&member.key),
             })
             .collect()
     }

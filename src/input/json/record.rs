@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
+        excerpt::Excerpt,
         fields::Fields,
-        problem::{Excerpt, Field, JsonKind, ProblemKind},
+        problem::{Field, JsonKind, ProblemKind},
     },
     fast_path,
 };
@@ -58,7 +59,7 @@ pub(super) fn parse_any<'t>(
         .then(|| object.find(text, Field::Time, fields))
         .transpose()?;
     if time.is_some_and(|time| std::ptr::eq(token, time)) {
-        let name = Excerpt::of_name(&token.key);
+        let name = Excerpt::from_name(&token.key);
         return Err(token.error(text, ProblemKind::SameNameForBothFields(name)));
     }
     if let Some(duplicate) = object.duplicate {
@@ -130,7 +131,7 @@ impl<'t> Object<'t> {
                 let is_text =
                     value.starts_with('"') && !value[1..].starts_with(|c: char| c.is_ascii_digit());
                 if !is_text && fields.names.field(&member.key).is_none() {
-                    *excerpt = Excerpt::of_token(&member.key);
+                    *excerpt = Excerpt::from_token(&member.key);
                 }
             }
         }
@@ -183,8 +184,8 @@ fn parse_time(member: &Member<'_>, fields: &Fields<'_>) -> Result<ExpireTime, Pr
 /// Returns a key for display. A key that is not the name of a field may be a token.
 fn key_excerpt(key: &str, fields: &Fields<'_>) -> Excerpt {
     match fields.names.field(key) {
-        Some(_) => Excerpt::of_name(key),
-        None => Excerpt::of_token(key),
+        Some(_) => Excerpt::from_name(key),
+        None => Excerpt::from_token(key),
     }
 }
 
