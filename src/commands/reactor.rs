@@ -14,7 +14,7 @@ use crate::{
 /// A command calls this after it has opened its option files, such as a FIFO without a writer:
 /// until then, a signal ends the process as it ends any program.
 pub(super) fn listen_for_signals() -> Result<Signals, Failure> {
-    Signals::listen().map_err(|error| Failure::internal("no signals", &error))
+    Signals::install().map_err(|error| Failure::internal("no signals", &error))
 }
 
 /// Builds a runtime that runs everything on the calling thread.

@@ -106,7 +106,7 @@ impl Rehearsal {
         self.stop();
         let store_failure =
             |error| Failure::internal("the rehearsal's receiver can't be read", &error);
-        let stored = self.store.len().map_err(store_failure)?;
+        let stored = self.store.token_count().map_err(store_failure)?;
         let mut records = input.records();
         let (mut expected, mut differing) = (0, 0);
         loop {

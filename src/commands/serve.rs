@@ -224,12 +224,12 @@ impl DumpOutput {
 
     fn write(self, store: &Store, encoding: TokenEncoding) -> Result<(), Failure> {
         match self {
-            Self::Stdout => store.dump(io::stdout(), encoding).map_err(|error| {
+            Self::Stdout => store.write_csv(io::stdout(), encoding).map_err(|error| {
                 diagnostics::file_write_failed(Path::new("standard output"), &error)
             }),
             // The previous dump is kept until there is a new one.
             Self::File { path, file } => truncate(&file)
-                .and_then(|()| store.dump(file, encoding))
+                .and_then(|()| store.write_csv(file, encoding))
                 .map_err(|error| diagnostics::file_write_failed(&path, &error)),
         }
     }

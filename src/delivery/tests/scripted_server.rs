@@ -318,7 +318,7 @@ pub(super) async fn push_without_signals(
     policy: &DeliveryPolicy,
     records: TestRecords,
 ) -> DeliveryOutcome {
-    let (signals, _send_signal) = Signals::scripted();
+    let (signals, _send_signal) = Signals::simulated();
     push(
         server,
         policy,

@@ -30,7 +30,7 @@ async fn too_large_request_is_halved_until_it_fits() {
 async fn too_large_single_record_is_rejected() {
     let server = ScriptedServer::new([Reply::RefuseLargerThan(3)]);
     let mut sink = RecordingSink::default();
-    let (signals, _send_signal) = Signals::scripted();
+    let (signals, _send_signal) = Signals::simulated();
     let records = TestRecords {
         count: 2,
         per_request: 2,
