@@ -94,7 +94,7 @@ impl LedgerOutput {
             WriterState::Idle { writer, .. } => writer
                 .known_times()
                 .map_err(|error| diagnostics::ledger_unusable(&self.path, &error)),
-            WriterState::Running { .. } | WriterState::Stopped => Ok(KnownTimes::nothing()),
+            WriterState::Running { .. } | WriterState::Stopped => Ok(KnownTimes::empty()),
         }
     }
 
