@@ -1,7 +1,7 @@
 //! [`CallError`]: why a gRPC call brought no response.
 //!
-//! Which of these errors is retried is decided in `delivery/policy.rs`; their user-visible text is
-//! in `diagnostics/connection.rs`.
+//! Which of these errors is retried is decided in `delivery/retry_decision.rs`; their user-visible
+//! text is in `diagnostics/connection.rs`.
 
 use std::time::Duration;
 

@@ -40,8 +40,8 @@ async fn too_large_single_record_is_rejected() {
     assert_eq!(outcome.rejected, 2);
     assert_eq!(outcome.rejected_records.len(), 2);
     assert!(outcome.stop_reason.is_none());
-    for told in &sink.unacknowledged {
-        let reason = &told.reason;
+    for batch in &sink.unacknowledged {
+        let reason = &batch.reason;
         assert!(
             matches!(reason, UnacknowledgedReason::Rejected(_)),
             "{reason:?}"
