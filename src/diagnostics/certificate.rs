@@ -1,4 +1,4 @@
-//! UnacknowledgedReason the certificate of a server was refused, and what helps.
+//! Why a server certificate was refused, and the option that helps.
 
 use rustls::{CertificateError, Error};
 
