@@ -232,13 +232,13 @@ fn options(
     }
     Ok(InputOptions {
         format: args.input_format.format(),
-        token: args.token_field.unwrap_or(FieldSelector::DefaultNames),
-        time,
-        header: !args.no_header,
+        token_field: args.token_field.unwrap_or(FieldSelector::DefaultNames),
+        time_field: time,
+        has_header: !args.no_header,
         delimiter: args.delimiter,
         token_encoding: args.token_encoding.encoding(),
         time_rules,
-        records: args.records,
+        records_pointer: args.records,
     })
 }
 

@@ -4,8 +4,9 @@ use std::io::{self, Read};
 
 use super::{
     bytes::{Content, LineBuffer},
+    field_names::FieldNames,
     json::{self, Outline},
-    options::{InputFormat, InputOptions, JsonPointer, Names},
+    options::{InputFormat, InputOptions, JsonPointer},
     problem::{Field, ProblemKind, ReadError, UnsupportedFormat},
 };
 
@@ -96,7 +97,7 @@ impl Detector<'_> {
             let delimiter = self.options.delimiter.unwrap_or(delimiter);
             DetectedFormat::Csv { delimiter }
         };
-        let has_pointer = self.options.records.is_some();
+        let has_pointer = self.options.records_pointer.is_some();
         match format {
             InputFormat::Csv | InputFormat::Tsv | InputFormat::Ndjson if has_pointer => {
                 fatal(ProblemKind::NotJsonDocument)
@@ -132,7 +133,7 @@ impl Detector<'_> {
         match json::check(text) {
             Ok(json::Documents::One) => self.locate_records(),
             Ok(json::Documents::Several) => match self.known_format {
-                None if self.options.records.is_none() => Ok(DetectedFormat::Ndjson),
+                None if self.options.records_pointer.is_none() => Ok(DetectedFormat::Ndjson),
                 None => fatal(ProblemKind::NotJsonDocument),
                 Some(_) => fatal(ProblemKind::MultipleDocuments),
             },
@@ -149,13 +150,13 @@ impl Detector<'_> {
         let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);
         let is_protobuf = has_request_array || self.known_format == Some(InputFormat::ProtoJson);
         let array = |path| Ok(DetectedFormat::JsonArray { path, is_protobuf });
-        if !is_protobuf && self.options.records.is_none() && self.is_record(&outline) {
+        if !is_protobuf && self.options.records_pointer.is_none() && self.is_record(&outline) {
             return Ok(DetectedFormat::JsonRecord);
         }
         if let Some(key) = outline.duplicate_key() {
             return fatal(ProblemKind::DuplicateKey(key));
         }
-        if let Some(path) = &self.options.records {
+        if let Some(path) = &self.options.records_pointer {
             return array(path.clone());
         }
         if has_request_array {
@@ -176,9 +177,9 @@ impl Detector<'_> {
     /// Returns whether the root of a document is a record: it has all wanted fields, or it has one
     /// of them and no array that could hold records.
     fn is_record(&self, outline: &Outline) -> bool {
-        let names = Names::new(self.options);
+        let names = FieldNames::new(self.options);
         let has = |field| outline.has_any(names.of(field));
-        let has_if_wanted = |field| !names.wants(field) || has(field);
+        let has_if_wanted = |field| !names.has(field) || has(field);
         (has_if_wanted(Field::Token) && has_if_wanted(Field::Time))
             || (outline.array_keys().is_empty() && (has(Field::Token) || has(Field::Time)))
     }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::{
     super::{
         excerpt::Excerpt,
-        options::{FieldSelector, InputOptions, Names},
+        field_names::FieldNames,
+        options::{FieldSelector, InputOptions},
         problem::{Field, ProblemKind},
     },
     rows::RowReader,
@@ -44,17 +45,17 @@ impl Columns {
             .map(|index| String::from_utf8_lossy(rows.cell(index)))
             .collect();
         let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
-        let names = Names::new(options);
+        let names = FieldNames::new(options);
         let find = |field, selector: &FieldSelector| match selector {
             FieldSelector::Column(number) => index_of_number(*number, cells.len(), field),
             FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
                 index_of_field(&cells, field, &names)
             }
         };
-        let token = find(Field::Token, &options.token)?;
+        let token = find(Field::Token, &options.token_field)?;
         let time = names
-            .wants(Field::Time)
-            .then(|| find(Field::Time, &options.time))
+            .has(Field::Time)
+            .then(|| find(Field::Time, &options.time_field))
             .transpose()?;
         check_distinct(token, time, cells[token])?;
         let mut sorted: Vec<_> = cells.iter().filter(|cell| !cell.is_empty()).collect();
@@ -77,8 +78,8 @@ impl Columns {
             }
         };
         Ok(Self {
-            token: column(token, &options.token),
-            time: time.map(|index| column(index, &options.time)),
+            token: column(token, &options.token_field),
+            time: time.map(|index| column(index, &options.time_field)),
             width: cells.len(),
         })
     }
@@ -98,8 +99,8 @@ impl Columns {
             FieldSelector::Unused => None,
         };
         let width = rows.width();
-        let token = number_of(&options.token, 1).unwrap_or(1);
-        let time = number_of(&options.time, 2);
+        let token = number_of(&options.token_field, 1).unwrap_or(1);
+        let time = number_of(&options.time_field, 2);
         check_distinct(token, time, &token.to_string())?;
         let column = |number, field| {
             index_of_number(number, width, field).map(|index| Column::numbered(index, number))
@@ -142,7 +143,7 @@ fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, P
 }
 
 /// Returns the index of the only header cell with a name of `field`.
-fn index_of_field(cells: &[&str], field: Field, names: &Names) -> Result<usize, ProblemKind> {
+fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<usize, ProblemKind> {
     let field_names = names.of(field);
     let mut matching = (0..)
         .zip(cells)
@@ -158,7 +159,7 @@ fn index_of_field(cells: &[&str], field: Field, names: &Names) -> Result<usize, 
         }),
         // The row may be a record whose token must not be shown. A row of tokens alone has no
         // number or date to recognize it by.
-        (None, _) if !names.wants(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
+        (None, _) if !names.has(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
             Err(ProblemKind::MissingHeader)
         }
         (None, _) => Err(names.missing(field, cells)),

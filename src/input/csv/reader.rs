@@ -3,7 +3,7 @@
 use super::{
     super::{
         bytes::LineBuffer,
-        fields::Fields,
+        field_parser::FieldParser,
         options::InputOptions,
         problem::{Located, Position, ProblemKind, ReadError},
     },
@@ -15,7 +15,7 @@ use crate::record::{ExpireTime, Record};
 /// A reader of the records of CSV text, which continues after malformed rows.
 pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
-    fields: Fields<'i>,
+    fields: FieldParser<'i>,
     columns: Columns,
     /// The number of records read so far.
     record_count: u64,
@@ -43,7 +43,7 @@ impl<'i> CsvReader<'i> {
         if !has_row.map_err(fatal)? {
             return Ok(None);
         }
-        let columns = if options.header {
+        let columns = if options.has_header {
             match rows.problem() {
                 Some(kind) => Err(kind),
                 None => Columns::from_header(&rows, options),
@@ -54,9 +54,9 @@ impl<'i> CsvReader<'i> {
         Ok(Some(Self {
             columns: columns.map_err(fatal)?,
             rows,
-            fields: Fields::new(options),
+            fields: FieldParser::new(options),
             record_count: 0,
-            has_pending_row: !options.header,
+            has_pending_row: !options.has_header,
             is_finished: false,
         }))
     }
@@ -70,7 +70,7 @@ impl<'i> CsvReader<'i> {
     ) -> Self {
         Self {
             rows: RowReader::new(buffer, delimiter),
-            fields: Fields::new(options),
+            fields: FieldParser::new(options),
             columns,
             record_count: 0,
             has_pending_row: false,
@@ -137,9 +137,11 @@ impl<'i> CsvReader<'i> {
         }
         let token = rows.cell(columns.token.index);
         Ok(Record {
-            token: self.fields.token_in(token, &columns.token.name)?,
+            token: self.fields.token_from_bytes(token, &columns.token.name)?,
             expire_time: match &columns.time {
-                Some(time) => self.fields.time_in(rows.cell(time.index), &time.name)?,
+                Some(time) => self
+                    .fields
+                    .time_from_bytes(rows.cell(time.index), &time.name)?,
                 None => ExpireTime::EPOCH,
             },
         })

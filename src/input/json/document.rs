@@ -3,7 +3,7 @@
 use super::{
     super::{
         bytes::LineBuffer,
-        fields::Fields,
+        field_parser::FieldParser,
         options::{InputOptions, JsonPointer},
         problem::{Located, ProblemKind, ReadError},
     },
@@ -15,7 +15,7 @@ use crate::record::Record;
 /// A reader of the records in an array of a JSON document, or of a document that is one record.
 pub(in crate::input) struct DocumentReader<'i> {
     buffer: LineBuffer<'i>,
-    fields: Fields<'i>,
+    fields: FieldParser<'i>,
     /// The keys and indices from the root to the array. `None` if the root is the only record.
     array_path: Option<JsonPointer>,
     /// The number of records read so far.
@@ -42,9 +42,9 @@ impl<'i> DocumentReader<'i> {
         options: &'i InputOptions,
     ) -> Self {
         let fields = if is_protobuf {
-            Fields::of_protobuf(options)
+            FieldParser::for_protobuf(options)
         } else {
-            Fields::new(options)
+            FieldParser::new(options)
         };
         Self::new(buffer, fields, Some(path))
     }
@@ -54,10 +54,14 @@ impl<'i> DocumentReader<'i> {
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
     ) -> Self {
-        Self::new(buffer, Fields::new(options), None)
+        Self::new(buffer, FieldParser::new(options), None)
     }
 
-    fn new(buffer: LineBuffer<'i>, fields: Fields<'i>, array_path: Option<JsonPointer>) -> Self {
+    fn new(
+        buffer: LineBuffer<'i>,
+        fields: FieldParser<'i>,
+        array_path: Option<JsonPointer>,
+    ) -> Self {
         Self {
             buffer,
             fields,

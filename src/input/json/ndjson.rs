@@ -3,7 +3,7 @@
 use super::{
     super::{
         bytes::LineBuffer,
-        fields::Fields,
+        field_parser::FieldParser,
         limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
         options::InputOptions,
         problem::{Located, Position, ProblemKind, ReadError},
@@ -16,7 +16,7 @@ use crate::record::Record;
 /// A reader of the lines of NDJSON, which continues after malformed lines.
 pub(in crate::input) struct NdjsonReader<'i> {
     buffer: LineBuffer<'i>,
-    fields: Fields<'i>,
+    fields: FieldParser<'i>,
     /// The number of records read so far.
     record_count: u64,
     /// The text that the caller looks at. The next call consumes it.
@@ -50,7 +50,7 @@ impl<'i> NdjsonReader<'i> {
     pub(in crate::input) fn new(buffer: LineBuffer<'i>, options: &'i InputOptions) -> Self {
         Self {
             buffer,
-            fields: Fields::new(options),
+            fields: FieldParser::new(options),
             record_count: 0,
             returned: Returned::Rest(0),
             is_finished: false,
