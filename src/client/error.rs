@@ -120,7 +120,7 @@ impl CallError {
     }
 }
 
-/// The server's instruction on retrying a call that it failed.
+/// The server's instruction on retrying a failed call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RetryAdvice {
     #[default]

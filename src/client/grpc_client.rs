@@ -62,8 +62,8 @@ impl Client {
         on_stage: &dyn Fn(StageOutcome),
     ) -> Result<Self, ConnectError> {
         let connection = connect(target, on_stage).await?;
-        // With a limit of 0, a call would wait forever for new SETTINGS. As one of 1 it fails with
-        // its timeout.
+        // With a limit of 0, a call would wait forever for new SETTINGS. With a limit of 1, it fails
+        // at its timeout.
         let max_streams = connection
             .max_streams
             .map_or(u32::MAX, |limit| limit.max(1));

@@ -1,8 +1,7 @@
 //! [`ResponseObserver`]: the result of a call, decided by the response that the server sent.
 //!
 //! tonic turns every unexpected response into a gRPC status of its own. The observer records HTTP
-//! status, headers, body and trailers, so that a status of the server and an error of the library
-//! are told apart.
+//! status, headers, body and trailers, which distinguish a status of the server from one of tonic.
 
 use std::{
     error::Error,

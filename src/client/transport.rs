@@ -19,7 +19,7 @@ use crate::metadata::Metadata;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The service for one call: it adds the request headers and has the response observed.
+/// The service for one call. It adds the request headers, and records the response in `observer`.
 #[derive(Clone)]
 pub(super) struct Transport {
     pub(super) sender: http2::SendRequest<Body>,

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::client::connection_status::{CloseReason, ConnectionStatus};
 
-/// The receive window, in bytes. Responses of a license server take a few bytes, so the default of
-/// hyper would only reserve memory.
+/// The receive window in bytes, which limits the memory for unread responses. The responses of a
+/// license server are a few bytes long.
 const RECEIVE_WINDOW_BYTES: u32 = 256 << 10;
 
 /// The largest response header list to accept. Some servers put a long error report into
