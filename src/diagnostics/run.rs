@@ -55,17 +55,15 @@ pub(crate) fn max_time_passed(
     last: Option<Failure>,
 ) -> Failure {
     let passed = format!("--max-time {} passed", format_duration(limit));
-    let failure = match last {
-        _ if in_request => {
-            let message = format!("{server}: {passed} before all was answered");
-            let failure = Failure::rpc(Code::DeadlineExceeded, message);
-            match last {
-                Some(last) => failure.and(last),
-                None => failure,
-            }
-        }
-        Some(last) => last.context(format!("{server}: {passed}")),
-        None => Failure::unreachable(format!("{server} could not be reached: {passed}")),
+    let in_request_failure = || {
+        let message = format!("{server}: {passed} before all was answered");
+        Failure::rpc(Code::DeadlineExceeded, message)
+    };
+    let failure = match (in_request, last) {
+        (true, Some(last)) => in_request_failure().and(last),
+        (true, None) => in_request_failure(),
+        (false, Some(last)) => last.context(format!("{server}: {passed}")),
+        (false, None) => Failure::unreachable(format!("{server} could not be reached: {passed}")),
     };
     failure.with_hint("--max-time gives the run longer")
 }
@@ -107,10 +105,8 @@ pub(crate) fn with_rejected_record(
     let token = MaskedToken(token);
     let failure = failure.with_cause(match origin {
         Some(FilePosition { file, position }) => {
-            format!(
-                "{file}: {}: {token}: {rejection}",
-                describe_position(position)
-            )
+            let position = describe_position(position);
+            format!("{file}: {position}: {token}: {rejection}")
         }
         None => format!("{token}: {rejection}"),
     });

@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::summary::Summary;
+use super::summary::{RecordCounts, RequestCounts, Summary};
 use crate::atomic_file::AtomicFile;
 
 /// The node exporter usually runs as another user, which must be able to read the file.
@@ -23,12 +23,6 @@ pub(crate) struct MetricsFile {
     file: AtomicFile,
     /// The time of the last successful push in Unix seconds, from the previous file.
     last_success: Option<String>,
-}
-
-/// The number of records or requests with one outcome.
-struct OutcomeCount {
-    outcome: &'static str,
-    count: u64,
 }
 
 impl MetricsFile {
@@ -92,62 +86,8 @@ fn format_metrics(summary: &Summary, now: u64, last_success: Option<&str>) -> St
         "The exit code of the last push.",
         summary.exit_code,
     );
-    let records = &summary.records;
-    write_outcomes(
-        &mut text,
-        "records",
-        "Records of the last push by what became of them.",
-        &[
-            OutcomeCount {
-                outcome: "invalid",
-                count: records.invalid,
-            },
-            OutcomeCount {
-                outcome: "duplicate",
-                count: records.duplicate,
-            },
-            OutcomeCount {
-                outcome: "unchanged",
-                count: records.unchanged,
-            },
-            OutcomeCount {
-                outcome: "other_shard",
-                count: records.other_shard,
-            },
-            OutcomeCount {
-                outcome: "acknowledged",
-                count: records.acknowledged,
-            },
-            OutcomeCount {
-                outcome: "rejected",
-                count: records.rejected,
-            },
-            OutcomeCount {
-                outcome: "unsent",
-                count: records.unsent,
-            },
-        ],
-    );
-    let requests = &summary.requests;
-    write_outcomes(
-        &mut text,
-        "requests",
-        "Tries of requests of the last push, those of them that were further ones, and requests that failed.",
-        &[
-            OutcomeCount {
-                outcome: "sent",
-                count: requests.sent,
-            },
-            OutcomeCount {
-                outcome: "retried",
-                count: requests.retried,
-            },
-            OutcomeCount {
-                outcome: "failed",
-                count: requests.failed,
-            },
-        ],
-    );
+    write_records(&mut text, &summary.records);
+    write_requests(&mut text, &summary.requests);
     write_gauge(
         &mut text,
         "duration_seconds",
@@ -171,15 +111,34 @@ fn write_gauge(text: &mut String, name: &str, help: &str, value: impl fmt::Displ
     let _ = writeln!(text, "sensor_license_{name} {value}");
 }
 
-/// Writes a metric with one value per outcome.
-fn write_outcomes(text: &mut String, name: &str, help: &str, counts: &[OutcomeCount]) {
+fn write_records(text: &mut String, records: &RecordCounts) {
+    let name = "records";
+    let help = "Records of the last push by what became of them.";
     write_metric_header(text, name, help);
-    for OutcomeCount { outcome, count } in counts {
-        let _ = writeln!(
-            text,
-            "sensor_license_{name}{{outcome=\"{outcome}\"}} {count}"
-        );
-    }
+    write_outcome(text, name, "invalid", records.invalid);
+    write_outcome(text, name, "duplicate", records.duplicate);
+    write_outcome(text, name, "unchanged", records.unchanged);
+    write_outcome(text, name, "other_shard", records.other_shard);
+    write_outcome(text, name, "acknowledged", records.acknowledged);
+    write_outcome(text, name, "rejected", records.rejected);
+    write_outcome(text, name, "unsent", records.unsent);
+}
+
+fn write_requests(text: &mut String, requests: &RequestCounts) {
+    let name = "requests";
+    let help = "Tries of requests of the last push, those of them that were further ones, and requests that failed.";
+    write_metric_header(text, name, help);
+    write_outcome(text, name, "sent", requests.sent);
+    write_outcome(text, name, "retried", requests.retried);
+    write_outcome(text, name, "failed", requests.failed);
+}
+
+/// Writes the value of a metric for one outcome.
+fn write_outcome(text: &mut String, name: &str, outcome: &str, count: u64) {
+    let _ = writeln!(
+        text,
+        "sensor_license_{name}{{outcome=\"{outcome}\"}} {count}"
+    );
 }
 
 fn write_metric_header(text: &mut String, name: &str, help: &str) {
