@@ -224,9 +224,11 @@ impl DumpOutput {
 
     fn write(self, store: &Store, encoding: TokenEncoding) -> Result<(), Failure> {
         match self {
-            Self::Stdout => store.write_csv(io::stdout(), encoding).map_err(|error| {
-                diagnostics::file_write_failed(Path::new("standard output"), &error)
-            }),
+            Self::Stdout => store
+                .write_csv(Terminal::data_writer(), encoding)
+                .map_err(|error| {
+                    diagnostics::file_write_failed(Path::new("standard output"), &error)
+                }),
             // The previous dump is kept until there is a new one.
             Self::File { path, file } => truncate(&file)
                 .and_then(|()| store.write_csv(file, encoding))

@@ -98,12 +98,12 @@ pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failu
 pub(crate) fn with_rejected_record(
     failure: Failure,
     token: &[u8],
-    origin: Option<FilePosition>,
+    position: Option<FilePosition>,
     error: &CallError,
 ) -> Failure {
     let rejection = format!("rejected: {}", summarize_call_error(error));
     let token = MaskedToken(token);
-    let failure = failure.with_cause(match origin {
+    let failure = failure.with_cause(match position {
         Some(FilePosition { file, position }) => {
             let position = describe_position(position);
             format!("{file}: {position}: {token}: {rejection}")
