@@ -55,9 +55,9 @@ fn link_unwinder() {
     }
 }
 
-/// Links the program without position independence, as Go's linker does, unless the flags choose the
-/// relocation model. A position-independent program must relocate 11,000 addresses at every start,
-/// which takes 5 % of a one-record push.
+/// Links the program without position independence, as Go's linker does, unless the flags choose
+/// the relocation model. A position-independent program must relocate 11,000 addresses at every
+/// start, which takes 5 % of a one-record push.
 fn link_at_fixed_address() {
     let has_relocation_model = env_variable("CARGO_ENCODED_RUSTFLAGS").contains("relocation-model");
     if !has_relocation_model && !env_variable("CARGO_CFG_TARGET_FEATURE").contains("crt-static") {

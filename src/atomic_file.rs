@@ -25,8 +25,8 @@ enum Content {
 }
 
 impl AtomicFile {
-    /// Opens new content for a file, with the permission bits `mode`. The file keeps its old content
-    /// until [`AtomicFile::commit`].
+    /// Opens new content for a file, with the permission bits `mode`. The file keeps its old
+    /// content until [`AtomicFile::commit`].
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         // Paths such as /dev/stdout may name an open file that other processes write to.
         if path.starts_with("/dev") || path.starts_with("/proc") {

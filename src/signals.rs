@@ -47,8 +47,8 @@ impl Signal {
     }
 }
 
-/// Handlers of the signals. The first signal is only recorded, so that the run can end in order; the
-/// second ends the process at once.
+/// Handlers of the signals. The first signal is only recorded, so that the run can end in order;
+/// the second ends the process at once.
 #[derive(Debug)]
 pub(crate) struct Signals {
     /// The [`Signal::id`] of the last signal, or 0.
@@ -131,8 +131,8 @@ impl Signals {
     }
 }
 
-/// Returns whether the process was started with SIGHUP ignored (proc(5), `SigIgn`); `false` on systems
-/// without `/proc`.
+/// Returns whether the process was started with SIGHUP ignored (proc(5), `SigIgn`); `false` on
+/// systems without `/proc`.
 fn hangup_is_ignored() -> bool {
     // This capacity lets the whole file be read with one system call.
     let mut status = String::with_capacity(4096);

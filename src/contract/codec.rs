@@ -1,4 +1,4 @@
-//! The gRPC codec of a push: requests are already encoded, and only the code of a response is decoded.
+//! The gRPC codec of the call.
 
 use std::{fmt, sync::Arc};
 
@@ -26,10 +26,10 @@ impl fmt::Display for MalformedResponse {
 
 impl std::error::Error for MalformedResponse {}
 
-/// Encodes nothing, and decodes the code of a response.
+/// A codec whose requests are already encoded, and whose responses are decoded to their code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PushCodec {
-    /// `None` if responses have no code, which is then 0.
+    /// `None` if responses have no code; they are decoded to 0.
     code_field: Option<CodeField>,
 }
 

@@ -1,8 +1,8 @@
 //! Finds the contract in descriptors.
 //!
 //! The user names the method, or it has the name that it has in `proto/sensor.proto`. A field is
-//! chosen by its name in `proto/sensor.proto`, in any case style; if no field has that name, the only
-//! field with a suitable type is chosen.
+//! chosen by its name in `proto/sensor.proto`, in any case style; if no field has that name, the
+//! only field with a suitable type is chosen.
 
 use http::uri::PathAndQuery;
 use prost_reflect::{
@@ -28,9 +28,10 @@ const TOKEN_FIELD_NAMES: &[&str] = &["devicetoken", "token"];
 const TIME_FIELD_NAMES: &[&str] = &["expiretime"];
 const CODE_FIELD_NAMES: &[&str] = &["code"];
 
-/// A field that was chosen, and what makes it suitable.
+/// A field that was chosen for a role in the contract.
 struct ChosenField<T> {
     field: FieldDescriptor,
+    /// The properties of the field that the role requires, such as the encoding of a time.
     role: T,
 }
 

@@ -109,8 +109,8 @@ impl Contract {
             + record.token.as_bytes().len()
     }
 
-    /// Appends a record to a request. Elements of a repeated field are encoded one after another, so
-    /// that the appended records are a complete request.
+    /// Appends a record to a request. Elements of a repeated field are encoded one after another,
+    /// so that the appended records are a complete request.
     pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
         let framing = self.framing(record);
         framing.record_header.append_to(request);

@@ -1,5 +1,5 @@
-//! The messages on the wire: the server's contract, built in or found in descriptors, the encoding of
-//! requests and the decoding of responses.
+//! The messages on the wire: the server's contract, built in or found in descriptors, the encoding
+//! of requests and the decoding of responses.
 //!
 //! Asking a server for its descriptors belongs to `client`.
 

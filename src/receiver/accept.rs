@@ -42,8 +42,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 /// A client's connection, ready for HTTP/2.
 pub(super) struct Connection(Box<dyn ByteStream>);
 
-/// Accepts connections until the returned stream is dropped. TLS handshakes run concurrently, so that
-/// a client that stalls in its handshake does not delay other clients.
+/// Accepts connections until the returned stream is dropped. TLS handshakes run concurrently, so
+/// that a client that stalls in its handshake does not delay other clients.
 pub(super) fn accept_connections(
     listener: Listener,
     tls: Option<Arc<ServerConfig>>,

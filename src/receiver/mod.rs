@@ -1,6 +1,6 @@
 //! The reference receiver: a server of the contract, for `serve`, rehearsals and tests.
 //!
-//! Where it listens, which certificate it presents and when it stops is decided by `commands`.
+//! `commands` decides on the listening address, the certificate and the time of shutdown.
 
 mod accept;
 mod open_requests;

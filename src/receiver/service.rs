@@ -37,7 +37,7 @@ pub(super) struct ReceiverService {
     pub(super) counters: Arc<Counters>,
 }
 
-/// Counts what the service has handled.
+/// Counters that the service updates while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     /// Requests that were decoded, whatever the response.
