@@ -88,17 +88,15 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Content::Unnamed { file, .. } => file.write(bytes),
+            Content::Unnamed { file, .. } | Content::Direct(file) => file.write(bytes),
             Content::Temporary { file, .. } => file.write(bytes),
-            Content::Direct(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Content::Unnamed { file, .. } => file.flush(),
+            Content::Unnamed { file, .. } | Content::Direct(file) => file.flush(),
             Content::Temporary { file, .. } => file.flush(),
-            Content::Direct(file) => file.flush(),
         }
     }
 }
