@@ -1,9 +1,9 @@
-//! Runs of digits as numbers.
+//! Fast parsing of decimal digits.
 
-/// The number that a text of at most 19 digits is; `None` is any other text.
-pub(super) fn value(text: &[u8]) -> Option<u64> {
+/// Parses a text of 1 to 19 digits. Returns `None` for any other text.
+pub(super) fn parse_digits(text: &[u8]) -> Option<u64> {
     let (mut value, rest) = match text.split_first_chunk() {
-        Some((first, rest)) => (eight(*first)?, rest),
+        Some((first, rest)) => (parse_eight_digits(*first)?, rest),
         None if text.is_empty() => return None,
         None => (0, text),
     };
@@ -17,13 +17,14 @@ pub(super) fn value(text: &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// The number that eight digits are: of each two of them at once, then of each four, then of all.
-/// Digit by digit each step waits for the one before, which takes four times as long.
-fn eight(text: [u8; 8]) -> Option<u64> {
+/// Parses eight digits by arithmetic on all of them at once: into four numbers of two digits, two of
+/// four, and one of eight. Digit by digit each step waits for the one before, which takes four times
+/// as long.
+fn parse_eight_digits(text: [u8; 8]) -> Option<u64> {
     let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes([b'0'; 8]);
-    // What is more than 9 has the highest bit of its byte, or gets it.
-    let too_large = digits | digits.wrapping_add(u64::from_le_bytes([0x7f - 9; 8]));
-    if too_large & u64::from_le_bytes([0x80; 8]) != 0 {
+    // The addition sets the highest bit of each byte above 9 that does not have it already.
+    let above_nine = digits | digits.wrapping_add(u64::from_le_bytes([0x7f - 9; 8]));
+    if above_nine & u64::from_le_bytes([0x80; 8]) != 0 {
         return None;
     }
     let twos = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
@@ -39,12 +40,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digits_are_their_number_and_nothing_else_is(
+        fn parses_digits_and_nothing_else(
             text in "[0-9]{0,19}|[0-9:/\u{e9}~ -]{1,13}|[0-9]{7}[^0-9][0-9]{0,4}"
         ) {
             let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
             let expected = is_digits.then(|| text.parse::<u64>().ok()).flatten();
-            prop_assert_eq!(value(text.as_bytes()), expected);
+            prop_assert_eq!(parse_digits(text.as_bytes()), expected);
         }
     }
 }

@@ -1,18 +1,21 @@
-//! What is pushed: a device token and the time its license expires.
+//! Records: a device token and the expiration time of its license.
 //!
-//! A value of these types is valid; whatever is not is refused where it is parsed, with an error
-//! that carries data only.
+//! Values of these types are valid. Invalid text is refused when it is parsed, with an error that
+//! carries data only; `diagnostics` words it.
 
+mod date_time_text;
 mod digits;
-mod mask;
+
 mod time;
 mod token;
+mod token_mask;
+mod written_forms;
 
-pub(crate) use mask::TokenMask;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
+pub(crate) use token_mask::TokenMask;
 
-/// One sensor's licence expiration.
+/// The license expiration of one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) token: Token<'a>,

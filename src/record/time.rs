@@ -1,4 +1,4 @@
-//! Expire times: Unix seconds as the contract's `uint32`, read without any rounding.
+//! Expiration times: Unix seconds, as in the contract's `uint32`, parsed without rounding.
 
 use jiff::{
     Timestamp,
@@ -6,13 +6,14 @@ use jiff::{
     tz::{AmbiguousOffset, Offset, TimeZone},
 };
 
-use super::digits;
+use super::{date_time_text::DateTimeText, digits::parse_digits};
 
-/// Unix seconds, 0 (1970-01-01T00:00:00Z) to 4294967295 (2106-02-07T06:28:15Z).
+/// An expiration time in Unix seconds, from 0 (1970-01-01T00:00:00Z) to 4294967295
+/// (2106-02-07T06:28:15Z).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ExpireTime(u32);
 
-/// What an integer counts.
+/// The unit of an integer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TimeUnit {
     #[default]
@@ -20,47 +21,49 @@ pub(crate) enum TimeUnit {
     Milliseconds,
 }
 
-/// How a text or number is read as a time.
+/// The rules for parsing an expiration time.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeRules {
     pub(crate) unit: TimeUnit,
-    /// For dates and times that carry no offset.
+    /// The time zone of dates and times without an offset.
     pub(crate) zone: TimeZone,
 }
 
-/// Why a text or number is no expire time.
+/// The reason why a text or number is not an expiration time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeError {
     Empty,
-    /// A number with a sign, a point or an exponent.
+    /// A number with a sign, a decimal point or an exponent.
     NotInteger,
-    /// An integer that does not fit. `milliseconds` when it would, read as such.
     IntegerOutOfRange {
+        /// Whether the unit is seconds, and the integer so large that it is probably milliseconds.
         looks_like_milliseconds: bool,
     },
-    /// Milliseconds that are no whole second.
+    /// Milliseconds that are not a whole number of seconds.
     NotWholeSecond,
-    /// Neither an integer nor one of the date forms.
+    /// Neither an integer nor a date.
     UnknownFormat,
-    /// A date form with a field out of range, such as a 30th of February.
+    /// A date or time of day that does not exist, such as February 30.
     InvalidDateTime,
     LeapSecond,
     /// A fraction of a second other than zero.
     FractionalSecond,
     /// A date before 1970 or after 2106-02-07T06:28:15Z.
     DateOutOfRange,
-    /// The zone's clocks skip this local time.
+    /// The clocks of the time zone skip this local time.
     SkippedLocalTime,
-    /// The zone's clocks show this local time twice.
+    /// The clocks of the time zone show this local time twice.
     AmbiguousLocalTime,
 }
 
-/// From here up an integer is taken for milliseconds that were not announced: as seconds it is
-/// past the year 5000.
-const SURELY_MILLISECONDS: u64 = 100_000_000_000;
+/// The smallest integer that is probably milliseconds: as seconds it is after the year 5000.
+const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
+
+/// The most digits that cannot overflow a `u64`.
+const MAX_U64_DIGITS: usize = 19;
 
 impl ExpireTime {
-    /// What stands where no time is wanted.
+    /// The value in place of an expiration time that is not used.
     pub(crate) const EPOCH: Self = Self(0);
 
     pub(crate) const fn from_unix(seconds: u32) -> Self {
@@ -71,30 +74,39 @@ impl ExpireTime {
         self.0
     }
 
-    /// Reads a text: digits, or a date as of RFC 3339 section 5.6, looser only in that the offset
-    /// and the seconds, or the whole time of day, may be left out.
+    /// Parses digits, or a date and time as in RFC 3339 section 5.6. Other than there, the offset,
+    /// the seconds and the whole time of day are optional.
     pub(crate) fn parse(text: &str, rules: &TimeRules) -> Result<Self, TimeError> {
         match text.as_bytes() {
             [] => Err(TimeError::Empty),
             digits if digits.iter().all(u8::is_ascii_digit) => Self::from_digits(digits, rules),
-            _ => match DateForm::split(text.as_bytes()) {
-                Some(form) => form.resolve(&rules.zone),
+            _ => match DateTimeText::split(text.as_bytes()) {
+                Some(date_time) => resolve(&date_time, &rules.zone),
                 None if is_number(text) => Err(TimeError::NotInteger),
                 None => Err(TimeError::UnknownFormat),
             },
         }
     }
 
-    /// Reads a text of digits alone and not too many, which most are; `None` is any other.
+    /// Parses a short text of digits, which most are. Returns `None` for any other text and for a
+    /// time that is invalid: [`ExpireTime::parse`] parses those and reports errors.
     pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
-        const LONGEST: usize = 13;
-        if text.len() > LONGEST {
+        const MAX_DIGITS: usize = 13;
+        if text.len() > MAX_DIGITS {
             return None;
         }
-        Self::from_integer(digits::value(text)?, rules)
+        Self::from_integer(parse_digits(text)?, rules)
     }
 
-    /// An integer, if it is a time.
+    /// Parses the text of a JSON number, without the rounding of a floating-point number.
+    pub(crate) fn parse_number(literal: &str, rules: &TimeRules) -> Result<Self, TimeError> {
+        if literal.bytes().all(|byte| byte.is_ascii_digit()) {
+            Self::from_digits(literal.as_bytes(), rules)
+        } else {
+            Err(TimeError::NotInteger)
+        }
+    }
+
     fn from_integer(value: u64, rules: &TimeRules) -> Option<Self> {
         let seconds = match rules.unit {
             TimeUnit::Seconds => value,
@@ -104,19 +116,10 @@ impl ExpireTime {
         u32::try_from(seconds).ok().map(Self)
     }
 
-    /// Reads a JSON number by its literal text, so that no float ever stands between.
-    pub(crate) fn parse_number(literal: &str, rules: &TimeRules) -> Result<Self, TimeError> {
-        if literal.bytes().all(|byte| byte.is_ascii_digit()) {
-            Self::from_digits(literal.as_bytes(), rules)
-        } else {
-            Err(TimeError::NotInteger)
-        }
-    }
-
     fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        // 19 digits can't overflow; what has more is too large unless zeros lead it.
-        let (leading, last) = text.split_at(text.len().saturating_sub(19));
-        let value = match digits::value(last) {
+        // A longer text is out of range unless it starts with zeros.
+        let (leading, last) = text.split_at(text.len().saturating_sub(MAX_U64_DIGITS));
+        let value = match parse_digits(last) {
             Some(value) if leading.iter().all(|digit| *digit == b'0') => value,
             _ => u64::MAX,
         };
@@ -130,147 +133,48 @@ impl ExpireTime {
             .map(Self)
             .map_err(|_| TimeError::IntegerOutOfRange {
                 looks_like_milliseconds: rules.unit == TimeUnit::Seconds
-                    && value >= SURELY_MILLISECONDS,
+                    && value >= MIN_LIKELY_MILLISECONDS,
             })
     }
 }
 
-/// Whether a text that is no run of digits would still be a number elsewhere.
+/// Whether a text that is not only digits is a number nevertheless.
 fn is_number(text: &str) -> bool {
-    // `f64` also reads "inf" and "NaN", which are words here.
+    // The first character excludes the words "inf" and "NaN", which `f64` parses too.
     text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
         && text.parse::<f64>().is_ok()
 }
 
-/// The parts of a date text, each with digits where digits belong, not yet in range.
-struct DateForm {
-    year: i16,
-    month: i8,
-    day: i8,
-    clock: Option<ClockForm>,
-}
-
-struct ClockForm {
-    hour: i8,
-    minute: i8,
-    second: i8,
-    fraction: bool,
-    /// Seconds east of UTC.
-    offset: Option<i32>,
-}
-
-/// Reads `width` digits off the front.
-fn digits(text: &mut &[u8], width: usize) -> Option<i16> {
-    let (front, rest) = text.split_at_checked(width)?;
-    let value = front.iter().try_fold(0_i16, |value, byte| {
-        byte.is_ascii_digit()
-            .then(|| value * 10 + i16::from(byte - b'0'))
-    })?;
-    *text = rest;
-    Some(value)
-}
-
-/// Reads two digits off the front.
-fn two(text: &mut &[u8]) -> Option<i8> {
-    digits(text, 2).and_then(|value| i8::try_from(value).ok())
-}
-
-/// Reads one of `expected` off the front.
-fn one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
-    let (first, rest) = text.split_first()?;
-    expected.contains(first).then(|| {
-        *text = rest;
-        *first
-    })
-}
-
-impl DateForm {
-    fn split(mut text: &[u8]) -> Option<Self> {
-        let text = &mut text;
-        let year = digits(text, 4)?;
-        one_of(text, b"-")?;
-        let month = two(text)?;
-        one_of(text, b"-")?;
-        let day = two(text)?;
-        let clock = match text {
-            [] => None,
-            _ => Some(ClockForm::split(text)?),
-        };
-        text.is_empty().then_some(Self {
-            year,
-            month,
-            day,
-            clock,
-        })
+/// Returns the point in time of a date and time. `zone` is its time zone unless it has an offset.
+fn resolve(text: &DateTimeText, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
+    let date = Date::new(text.year, text.month, text.day);
+    let Some(time_of_day) = &text.time_of_day else {
+        let date = date.map_err(|_| TimeError::InvalidDateTime)?;
+        return in_zone(date.to_datetime(Time::midnight()), zone);
+    };
+    let is_leap_second = time_of_day.second == 60;
+    let second = if is_leap_second {
+        59
+    } else {
+        time_of_day.second
+    };
+    let time = Time::new(time_of_day.hour, time_of_day.minute, second, 0);
+    let (Ok(date), Ok(time)) = (date, time) else {
+        return Err(TimeError::InvalidDateTime);
+    };
+    if is_leap_second {
+        return Err(TimeError::LeapSecond);
     }
-
-    fn resolve(&self, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
-        let date = Date::new(self.year, self.month, self.day);
-        let Some(clock) = &self.clock else {
-            let date = date.map_err(|_| TimeError::InvalidDateTime)?;
-            return in_zone(date.to_datetime(Time::midnight()), zone);
-        };
-        let leap = clock.second == 60;
-        let second = if leap { 59 } else { clock.second };
-        let time = Time::new(clock.hour, clock.minute, second, 0);
-        let (Ok(date), Ok(time)) = (date, time) else {
-            return Err(TimeError::InvalidDateTime);
-        };
-        if leap {
-            return Err(TimeError::LeapSecond);
-        }
-        if clock.fraction {
-            return Err(TimeError::FractionalSecond);
-        }
-        let civil = date.to_datetime(time);
-        match clock.offset {
-            None => in_zone(civil, zone),
-            Some(east) => {
-                let offset = Offset::from_seconds(east).map_err(|_| TimeError::InvalidDateTime)?;
-                at_offset(civil, offset)
-            }
-        }
+    if time_of_day.has_fraction {
+        return Err(TimeError::FractionalSecond);
     }
-}
-
-impl ClockForm {
-    fn split(text: &mut &[u8]) -> Option<Self> {
-        one_of(text, b"Tt ")?;
-        let hour = two(text)?;
-        one_of(text, b":")?;
-        let minute = two(text)?;
-        let mut second = 0;
-        let mut fraction = false;
-        if one_of(text, b":").is_some() {
-            second = two(text)?;
-            if one_of(text, b".").is_some() {
-                let width = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                let (front, rest) = text.split_at(width);
-                fraction = front.iter().any(|digit| *digit != b'0');
-                *text = rest;
-                if width == 0 {
-                    return None;
-                }
-            }
+    let civil = date.to_datetime(time);
+    match time_of_day.offset_seconds {
+        None => in_zone(civil, zone),
+        Some(seconds) => {
+            let offset = Offset::from_seconds(seconds).map_err(|_| TimeError::InvalidDateTime)?;
+            at_offset(civil, offset)
         }
-        let offset = match one_of(text, b"Zz+-") {
-            None => None,
-            Some(b'Z' | b'z') => Some(0),
-            Some(sign) => {
-                let hours = two(text).filter(|hours| *hours < 24)?;
-                one_of(text, b":")?;
-                let minutes = two(text).filter(|minutes| *minutes < 60)?;
-                let east = i32::from(hours) * 3600 + i32::from(minutes) * 60;
-                Some(if sign == b'-' { -east } else { east })
-            }
-        };
-        Some(Self {
-            hour,
-            minute,
-            second,
-            fraction,
-            offset,
-        })
     }
 }
 
@@ -299,7 +203,7 @@ mod tests {
     fn rules(unit: TimeUnit, zone: &str) -> TimeRules {
         TimeRules {
             unit,
-            zone: TimeZone::get(zone).expect("a zone of the database"),
+            zone: TimeZone::get(zone).expect("a zone of the time zone database"),
         }
     }
 
@@ -308,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_accepted_forms() {
+    fn parses_integers_and_dates() {
         for (text, seconds) in [
             ("0", 0),
             ("4294967295", u32::MAX),
@@ -332,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn the_refused_forms() {
-        let beyond = |looks_like_milliseconds| TimeError::IntegerOutOfRange {
+    fn rejects_other_texts_with_the_reason() {
+        let out_of_range = |looks_like_milliseconds| TimeError::IntegerOutOfRange {
             looks_like_milliseconds,
         };
         for (text, error) in [
@@ -347,11 +251,11 @@ mod tests {
             (".5", TimeError::NotInteger),
             ("NaN", TimeError::UnknownFormat),
             ("١٢", TimeError::UnknownFormat),
-            ("4294967296", beyond(false)),
-            ("99999999999", beyond(false)),
-            ("100000000000", beyond(true)),
-            ("1580962440000", beyond(true)),
-            ("99999999999999999999999999", beyond(true)),
+            ("4294967296", out_of_range(false)),
+            ("99999999999", out_of_range(false)),
+            ("100000000000", out_of_range(true)),
+            ("1580962440000", out_of_range(true)),
+            ("99999999999999999999999999", out_of_range(true)),
             ("31/12/2026", TimeError::UnknownFormat),
             ("2026-1-1", TimeError::UnknownFormat),
             ("2026-01-01T", TimeError::UnknownFormat),
@@ -378,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_places_local_times_and_refuses_those_it_has_not_or_has_twice() {
+    fn resolves_local_times_in_the_time_zone() {
         let rules = rules(TimeUnit::Seconds, "Europe/Berlin");
         for (text, expected) in [
             ("2026-06-01", Ok(1_780_264_800)),
@@ -393,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn milliseconds_are_whole_seconds_or_refused() {
+    fn parses_milliseconds_that_are_whole_seconds() {
         let rules = rules(TimeUnit::Milliseconds, "UTC");
         for (text, expected) in [
             ("1580962440000", Ok(1_580_962_440)),
@@ -419,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_number_is_read_by_its_literal() {
+    fn parses_json_numbers_without_rounding() {
         let rules = rules(TimeUnit::Seconds, "UTC");
         assert_eq!(
             ExpireTime::parse_number("4294967295", &rules),

@@ -1,54 +1,54 @@
-//! Device tokens: opaque bytes, and credentials.
+//! Device tokens: opaque bytes, which are credentials.
 
 use std::{borrow::Cow, fmt, sync::LazyLock};
 
 use data_encoding::{BASE64, BASE64_NOPAD, Encoding, HEXLOWER, HEXLOWER_PERMISSIVE};
 
-/// A device token: at least one byte, never shown whole by `Debug` or `Display`.
+/// A device token of at least one byte. `Debug` and `Display` mask it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Token<'a>(Cow<'a, [u8]>);
 
-/// How text becomes a token's bytes.
+/// The encoding of a token's bytes as text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TokenEncoding {
-    /// The text's own bytes.
+    /// The bytes of the text itself.
     #[default]
     Utf8,
-    /// RFC 4648 base 16, either case.
+    /// Base 16 (RFC 4648), in upper or lower case.
     Hex,
-    /// RFC 4648 base 64, standard or URL-safe alphabet, padding optional.
+    /// Base 64 (RFC 4648), in the standard or the URL-safe alphabet, with or without padding.
     Base64,
 }
 
-/// Why a text is no device token.
+/// The reason why a text is not a device token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenError {
     Empty,
-    /// White space, Unicode's included, before or after the text.
+    /// White space of Unicode before or after the text.
     SurroundingWhitespace,
     OddHexLength,
-    /// No hexadecimal digit at this byte, counted from 0.
+    /// The byte at this offset is not a hexadecimal digit.
     InvalidHex {
         offset: usize,
     },
-    /// No base64 from this byte on, counted from 0.
+    /// The text is not base64 from this byte offset on.
     InvalidBase64 {
         offset: usize,
     },
 }
 
-/// Unpadded standard base64 that reads the URL-safe alphabet too.
-static BASE64_EITHER: LazyLock<Encoding> = LazyLock::new(|| {
+/// Unpadded base64 that decodes both alphabets.
+static BASE64_BOTH_ALPHABETS: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = BASE64_NOPAD.specification();
     specification.translate.from.push_str("-_");
     specification.translate.to.push_str("+/");
     specification
         .encoding()
-        .expect("the standard alphabet with two more names for two of its symbols is an encoding")
+        .expect("translating two symbols keeps the encoding valid")
 });
 
 impl<'a> Token<'a> {
-    /// Reads a token's text.
+    /// Parses the text of a token.
     pub(crate) fn parse(text: Cow<'a, str>, encoding: TokenEncoding) -> Result<Self, TokenError> {
         if text.is_empty() {
             return Err(TokenError::Empty);
@@ -61,20 +61,20 @@ impl<'a> Token<'a> {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
             },
-            TokenEncoding::Hex => Cow::Owned(hex(&text)?),
-            TokenEncoding::Base64 => Cow::Owned(base64(&text)?),
+            TokenEncoding::Hex => Cow::Owned(decode_hex(&text)?),
+            TokenEncoding::Base64 => Cow::Owned(decode_base64(&text)?),
         };
-        // Padding alone is text that stands for no byte at all.
+        // A base64 text of padding alone has no byte.
         if bytes.is_empty() {
             return Err(TokenError::Empty);
         }
         Ok(Self(bytes))
     }
 
-    /// Reads the text of a token that is plain ASCII and its own bytes, which most are; `None` is
-    /// any other, and what is no token.
+    /// Parses an ASCII text that is its own bytes, which most are. Returns `None` for any other text
+    /// and for an invalid token: [`Token::parse`] parses those and reports errors.
     pub(crate) fn parse_plain(text: &'a [u8], encoding: TokenEncoding) -> Option<Self> {
-        // The characters of ASCII that are white space to Unicode are not visible ones.
+        // All ASCII characters that Unicode calls white space are outside of the graphic ones.
         let is_plain = encoding == TokenEncoding::Utf8
             && text.first().is_some_and(u8::is_ascii_graphic)
             && text.last().is_some_and(u8::is_ascii_graphic)
@@ -88,8 +88,8 @@ impl<'a> Token<'a> {
 }
 
 impl TokenEncoding {
-    /// The text that [`Token::parse`] reads as these bytes. Bytes that are no UTF-8 stay as they
-    /// are under [`TokenEncoding::Utf8`], so that nothing is lost.
+    /// Returns the text that [`Token::parse`] parses into these bytes. [`TokenEncoding::Utf8`] returns
+    /// the bytes unchanged even if they are not UTF-8, so that nothing is lost.
     pub(crate) fn encode(self, token: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Self::Utf8 => Cow::Borrowed(token),
@@ -99,7 +99,7 @@ impl TokenEncoding {
     }
 }
 
-fn hex(text: &str) -> Result<Vec<u8>, TokenError> {
+fn decode_hex(text: &str) -> Result<Vec<u8>, TokenError> {
     HEXLOWER_PERMISSIVE
         .decode(text.as_bytes())
         .map_err(|error| match error.kind {
@@ -110,14 +110,16 @@ fn hex(text: &str) -> Result<Vec<u8>, TokenError> {
         })
 }
 
-fn base64(text: &str) -> Result<Vec<u8>, TokenError> {
-    let bare = text.trim_end_matches('=');
-    let padding = text.len() - bare.len();
+fn decode_base64(text: &str) -> Result<Vec<u8>, TokenError> {
+    let unpadded = text.trim_end_matches('=');
+    let padding = text.len() - unpadded.len();
     if padding > 0 && (padding > 2 || !text.len().is_multiple_of(4)) {
-        return Err(TokenError::InvalidBase64 { offset: bare.len() });
+        return Err(TokenError::InvalidBase64 {
+            offset: unpadded.len(),
+        });
     }
-    BASE64_EITHER
-        .decode(bare.as_bytes())
+    BASE64_BOTH_ALPHABETS
+        .decode(unpadded.as_bytes())
         .map_err(|error| TokenError::InvalidBase64 {
             offset: error.position,
         })
@@ -135,7 +137,8 @@ impl fmt::Display for Token<'_> {
     }
 }
 
-/// A token's bytes, shown as at most the first four and at most a third of them, and their number.
+/// The bytes of a token, displayed as their number and the first ones: at most four, and at most a
+/// third of the token.
 pub(crate) struct MaskedToken<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for MaskedToken<'_> {
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn each_encoding_reads_what_it_names() {
+    fn parses_each_encoding() {
         use TokenEncoding::{Base64, Hex, Utf8};
         for (text, encoding, bytes) in [
             ("fadf", Utf8, &b"fadf"[..]),
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused_with_its_rule() {
+    fn rejects_invalid_tokens_with_the_reason() {
         use TokenEncoding::{Base64, Hex, Utf8};
         for (text, encoding, error) in [
             ("", Utf8, TokenError::Empty),
@@ -195,7 +198,7 @@ mod tests {
             ("A===", Base64, TokenError::InvalidBase64 { offset: 1 }),
             ("====", Base64, TokenError::InvalidBase64 { offset: 0 }),
             ("A A=", Base64, TokenError::InvalidBase64 { offset: 1 }),
-            // The last symbol carries bits that no encoder writes.
+            // The unused bits of the last symbol are not zero.
             ("+/9=", Base64, TokenError::InvalidBase64 { offset: 2 }),
         ] {
             assert_eq!(parse(text, encoding), Err(error), "{text:?}");
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn encode_is_what_parse_reads() {
+    fn parses_what_it_encodes() {
         let bytes = b"\x01sensor~\x7f";
         for encoding in [
             TokenEncoding::Utf8,
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_never_shown_whole() {
+    fn masks_tokens_in_debug_and_display() {
         for (text, shown) in [
             ("a", "… (1 byte)"),
             ("abc", "a… (3 bytes)"),
