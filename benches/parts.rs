@@ -1,4 +1,4 @@
-//! What costs in a push beside the network, each alone: records a second.
+//! Measures the parts of a push apart from the network, each on its own, in records per second.
 
 use std::sync::Arc;
 
@@ -6,7 +6,9 @@ use divan::{
     Bencher,
     counter::{BytesCount, ItemsCount},
 };
-use sensor_license::harness::{InputFormat, acknowledge, encode, read, unchanged};
+use sensor_license::harness::{
+    InputFormat, acknowledge_records, count_unchanged_records, encode_records, read_input,
+};
 
 fn main() {
     divan::main();
@@ -14,19 +16,19 @@ fn main() {
 
 const RECORDS: usize = 100_000;
 
-/// A token of 32 characters.
+/// Returns a token of 32 characters. Tokens of neighboring numbers share no prefix and are not in
+/// sorted order, like real ones.
 fn token(number: usize) -> String {
-    // Neighbours must not look alike, nor sort as they come.
     let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{mixed:016x}{:016x}", mixed.rotate_left(29))
 }
 
-fn input(format: InputFormat) -> Arc<[u8]> {
-    let time = |number: usize| 4_070_908_800 + number as u64 % 1_000_000;
+fn make_input(format: InputFormat) -> Arc<[u8]> {
+    let expire_time = |number: usize| 4_070_908_800 + number as u64 % 1_000_000;
     let numbers = 0..RECORDS;
     let csv = |delimiter: &str| {
         let header = format!("device_token{delimiter}expire_time\n");
-        let row = |number| format!("{}{delimiter}{}\n", token(number), time(number));
+        let row = |number| format!("{}{delimiter}{}\n", token(number), expire_time(number));
         header + &numbers.clone().map(row).collect::<String>()
     };
     let objects = |token: &dyn Fn(usize) -> String, separator: &str| {
@@ -34,7 +36,7 @@ fn input(format: InputFormat) -> Arc<[u8]> {
             format!(
                 r#"{{"deviceToken":"{}","expireTime":{}}}"#,
                 token(number),
-                time(number)
+                expire_time(number)
             )
         };
         numbers
@@ -48,7 +50,7 @@ fn input(format: InputFormat) -> Arc<[u8]> {
         InputFormat::Tsv => csv("\t"),
         InputFormat::Json => format!("[{}]", objects(&token, ",\n")),
         InputFormat::Ndjson => objects(&token, "\n"),
-        // Hexadecimal digits are base64 too, of some other bytes.
+        // Tokens in protobuf JSON are base64, and every hexadecimal digit is also a base64 digit.
         InputFormat::ProtoJson => format!(r#"{{"sensorExpire":[{}]}}"#, objects(&token, ",")),
     };
     text.into_bytes().into()
@@ -64,20 +66,20 @@ const FORMATS: [InputFormat; 5] = [
 
 #[divan::bench(args = FORMATS)]
 fn validate(bencher: Bencher<'_, '_>, format: InputFormat) {
-    let input = input(format);
+    let input = make_input(format);
     bencher
         .counter(ItemsCount::new(RECORDS))
         .counter(BytesCount::new(input.len()))
         .bench(|| {
-            let reading = read(&input, Some(format));
+            let reading = read_input(&input, Some(format));
             assert_eq!(
-                (reading.valid, reading.read),
+                (reading.valid_records, reading.read_records),
                 (RECORDS as u64, RECORDS as u64)
             );
         });
 }
 
-/// Every record twice, each time as it was: what is left out takes two further readings.
+/// Validates an input in which each record occurs twice. Duplicates require two more readings.
 #[divan::bench]
 fn validate_duplicates(bencher: Bencher<'_, '_>) {
     let rows: String = (0..RECORDS)
@@ -87,42 +89,46 @@ fn validate_duplicates(bencher: Bencher<'_, '_>) {
         .into_bytes()
         .into();
     bencher.counter(ItemsCount::new(RECORDS)).bench(|| {
-        let reading = read(&input, Some(InputFormat::Csv));
-        assert_eq!(reading.valid, RECORDS as u64 / 2);
+        let reading = read_input(&input, Some(InputFormat::Csv));
+        assert_eq!(reading.valid_records, RECORDS as u64 / 2);
     });
 }
 
-fn tokens() -> Vec<String> {
+fn make_tokens() -> Vec<String> {
     (0..RECORDS).map(token).collect()
 }
 
 #[divan::bench]
 fn encode_requests(bencher: Bencher<'_, '_>) {
-    let tokens = tokens();
+    let tokens = make_tokens();
     bencher.counter(ItemsCount::new(RECORDS)).bench(|| {
-        // Two keys and lengths around a token of 32 bytes; a time of 0 is left out.
-        assert_eq!(encode(&tokens), Ok(RECORDS * 36));
+        // A tag and a length each for the record and for its token of 32 bytes. Protobuf does not
+        // encode a time of 0.
+        assert_eq!(encode_records(&tokens), Ok(RECORDS * 36));
     });
 }
 
 #[divan::bench]
 fn ledger_acknowledge(bencher: Bencher<'_, '_>) {
-    let tokens = tokens();
+    let tokens = make_tokens();
     bencher
         .counter(ItemsCount::new(RECORDS))
-        .with_inputs(|| tempfile::tempdir().expect("a folder"))
+        .with_inputs(|| tempfile::tempdir().expect("a temporary folder"))
         .bench_local_refs(|folder| {
-            assert_eq!(acknowledge(&folder.path().join("ledger"), &tokens), Ok(()));
+            assert_eq!(
+                acknowledge_records(&folder.path().join("ledger"), &tokens),
+                Ok(())
+            );
         });
 }
 
 #[divan::bench]
 fn ledger_compare(bencher: Bencher<'_, '_>) {
-    let tokens = tokens();
-    let folder = tempfile::tempdir().expect("a folder");
+    let tokens = make_tokens();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let ledger = folder.path().join("ledger");
-    assert_eq!(acknowledge(&ledger, &tokens), Ok(()));
+    assert_eq!(acknowledge_records(&ledger, &tokens), Ok(()));
     bencher.counter(ItemsCount::new(RECORDS)).bench_local(|| {
-        assert_eq!(unchanged(&ledger, &tokens), Ok(RECORDS));
+        assert_eq!(count_unchanged_records(&ledger, &tokens), Ok(RECORDS));
     });
 }

@@ -1,5 +1,5 @@
-//! Reading, encoding and the ledger alone, without a command around them: for benchmarks and fuzz
-//! targets.
+//! Entry points for the benchmarks and fuzz targets: reading, encoding and the ledger, each without
+//! a command around it.
 
 use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
@@ -13,71 +13,74 @@ use crate::{
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
-/// What one reading found.
+/// The result of reading an input once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// Records that can be sent.
-    pub valid: u64,
-    /// Records that were read.
-    pub read: u64,
-    /// Each problem with its place, as data.
+    /// The number of records that can be sent.
+    pub valid_records: u64,
+    /// The number of records that were read.
+    pub read_records: u64,
+    /// The `Debug` text of each problem, with its position.
     pub problems: Vec<String>,
 }
 
-/// Reads a whole input; `None` finds its format out.
+/// Reads and validates a whole input. A format of `None` is detected.
 #[must_use]
-pub fn read(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
-    reading(&validated(input, format))
+pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
+    reading_of(&validate_input(input, format))
 }
 
-/// Reads an input twice: once to validate it, once to use it, if it is valid.
+/// Reads an input twice, as a push does: to validate it and, if it is valid, to use its records.
 ///
 /// # Errors
 ///
-/// What the two readings disagree on, or a problem without a place: a defect.
+/// Describes a bug: two readings that differ, counts that do not add up, or a problem without a
+/// position.
 pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Reading, String> {
-    let mut first = validated(input, format);
-    let found = reading(&first);
-    let again = read(input, format);
-    if found != again {
-        return Err(format!("{found:?} and then {again:?}"));
+    let mut validated = validate_input(input, format);
+    let reading = reading_of(&validated);
+    let repeated = read_input(input, format);
+    if reading != repeated {
+        return Err(format!("{reading:?} and then {repeated:?}"));
     }
-    let counts = &first.counts;
+    let counts = &validated.counts;
     if counts.read != counts.valid() + counts.invalid + counts.duplicate {
         return Err(format!("{counts:?} do not add up"));
     }
-    for problem in &first.problems {
-        let of_record = counts.unreadable_inputs == 0;
-        if of_record
-            && problem
-                .position
-                .is_none_or(|at| at.record == 0 || at.line == 0)
-        {
-            return Err(format!("{problem:?} has no place"));
+    for problem in &validated.problems {
+        let is_in_record = counts.unreadable_inputs == 0;
+        let has_position = problem
+            .position
+            .is_some_and(|position| position.record > 0 && position.line > 0);
+        if is_in_record && !has_position {
+            return Err(format!("{problem:?} has no position"));
         }
     }
-    if first.has_problems() {
-        return Ok(found);
+    if validated.has_problems() {
+        return Ok(reading);
     }
-    let mut used = 0;
-    let mut records = first.records();
+    let mut used_records = 0;
+    let mut records = validated.records();
     loop {
         match records.next(|record| !record.token.as_bytes().is_empty()) {
-            Ok(Some(true)) => used += 1,
+            Ok(Some(true)) => used_records += 1,
             Ok(Some(false)) => return Err("an empty token".to_owned()),
-            Ok(None) if used == found.valid => return Ok(found),
-            Ok(None) => return Err(format!("{used} records used of {}", found.valid)),
-            Err(problem) => return Err(format!("{problem:?} in the second reading alone")),
+            Ok(None) if used_records == reading.valid_records => return Ok(reading),
+            Ok(None) => {
+                let valid_records = reading.valid_records;
+                return Err(format!("{used_records} records used of {valid_records}"));
+            }
+            Err(problem) => return Err(format!("{problem:?} only in the second reading")),
         }
     }
 }
 
-/// Encodes a record for each token; the bytes of them all.
+/// Encodes a record for each token and returns the number of encoded bytes.
 ///
 /// # Errors
 ///
-/// A text that is no token.
-pub fn encode(tokens: &[String]) -> Result<usize, String> {
+/// A text is not a valid token.
+pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
     let contract = Contract::built_in();
     let mut request = BytesMut::new();
     for token in tokens {
@@ -91,13 +94,13 @@ pub fn encode(tokens: &[String]) -> Result<usize, String> {
     Ok(request.len())
 }
 
-/// Writes a record for each token into a ledger, which is made where there is none.
+/// Writes an acknowledged record for each token into a ledger, which is created if it is missing.
 ///
 /// # Errors
 ///
-/// The ledger's.
-pub fn acknowledge(ledger: &Path, tokens: &[String]) -> Result<(), String> {
-    let mut ledger = open(ledger)?;
+/// The ledger cannot be opened or written.
+pub fn acknowledge_records(ledger: &Path, tokens: &[String]) -> Result<(), String> {
+    let mut ledger = open_ledger(ledger)?;
     let records = tokens.iter().map(|token| DecodedRecord {
         token: token.as_bytes(),
         expire_time: 0,
@@ -107,28 +110,29 @@ pub fn acknowledge(ledger: &Path, tokens: &[String]) -> Result<(), String> {
         .map_err(|error| format!("{error:?}"))
 }
 
-/// How many of these records a ledger holds.
+/// Returns how many of these records a ledger already holds.
 ///
 /// # Errors
 ///
-/// The ledger's.
-pub fn unchanged(ledger: &Path, tokens: &[String]) -> Result<usize, String> {
-    let known = open(ledger)?.known_times();
+/// The ledger cannot be opened or read.
+pub fn count_unchanged_records(ledger: &Path, tokens: &[String]) -> Result<usize, String> {
+    let known = open_ledger(ledger)?.known_times();
     let mut known = known.map_err(|error| format!("{error:?}"))?;
-    let is_same = |token: &&String| known.compare(token.as_bytes(), 0) == Comparison::Unchanged;
-    Ok(tokens.iter().filter(is_same).count())
+    let is_unchanged =
+        |token: &&String| known.compare(token.as_bytes(), 0) == Comparison::Unchanged;
+    Ok(tokens.iter().filter(is_unchanged).count())
 }
 
-fn open(ledger: &Path) -> Result<LedgerWriter, String> {
+fn open_ledger(path: &Path) -> Result<LedgerWriter, String> {
     let target = TargetKey {
         authority: "localhost".to_owned(),
         method: "/Internal/UpdateSensorExpireTime".to_owned(),
     };
-    LedgerWriter::open(ledger, &target, Duration::ZERO, &|_| false)
+    LedgerWriter::open(path, &target, Duration::ZERO, &|_| false)
         .map_err(|error| format!("{error:?}"))
 }
 
-fn validated(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedInput {
+fn validate_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedInput {
     let options = InputOptions {
         format,
         ..InputOptions::default()
@@ -140,10 +144,10 @@ fn validated(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedInput {
     )
 }
 
-fn reading(validated: &ValidatedInput) -> Reading {
+fn reading_of(validated: &ValidatedInput) -> Reading {
     Reading {
-        valid: validated.counts.valid(),
-        read: validated.counts.read,
+        valid_records: validated.counts.valid(),
+        read_records: validated.counts.read,
         problems: validated
             .problems
             .iter()

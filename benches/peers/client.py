@@ -1,6 +1,6 @@
-"""A client as one would write it with Python's grpcio: reads CSV with two columns, sends requests of 10,000 records in turn.
+"""An ordinary client with Python's grpcio: reads CSV with two columns and sends requests of 10,000 records one after the other.
 
-Usage: client.py ADDRESS CACERT FILE, with the generated module sensor_pb2 on the path.
+Usage: client.py ADDRESS CACERT FILE. PYTHONPATH must contain the generated module sensor_pb2.
 """
 
 import csv
@@ -8,9 +8,9 @@ import pathlib
 import sys
 
 import grpc
-import sensor_pb2 as pb
+import sensor_pb2
 
-BATCH = 10_000
+BATCH_RECORDS = 10_000
 
 
 def main():
@@ -19,16 +19,16 @@ def main():
     with grpc.secure_channel(address, credentials, (("grpc.ssl_target_name_override", "localhost"),)) as channel:
         call = channel.unary_unary(
             "/Internal/UpdateSensorExpireTime",
-            request_serializer=pb.SensorExpireTimeRequest.SerializeToString,
-            response_deserializer=pb.SensorExpireTimeResponse.FromString,
+            request_serializer=sensor_pb2.SensorExpireTimeRequest.SerializeToString,
+            response_deserializer=sensor_pb2.SensorExpireTimeResponse.FromString,
         )
         with open(file, newline="") as rows:
-            request = pb.SensorExpireTimeRequest()
+            request = sensor_pb2.SensorExpireTimeRequest()
             for row in csv.DictReader(rows):
                 request.sensorExpire.add(deviceToken=row["device_token"].encode(), expireTime=int(row["expire_time"]))
-                if len(request.sensorExpire) == BATCH:
+                if len(request.sensorExpire) == BATCH_RECORDS:
                     assert call(request, timeout=10).code == 0
-                    request = pb.SensorExpireTimeRequest()
+                    request = sensor_pb2.SensorExpireTimeRequest()
             if request.sensorExpire:
                 assert call(request, timeout=10).code == 0
 

@@ -1,12 +1,12 @@
-"""Times `push` against the same job in Python's grpcio and, where Go is installed, in Go; prints medians and ratios.
+"""Compares `push` with the same job in Python's grpcio and, if Go is installed, in Go. Prints medians and ratios.
 
-Usage: run.py [--records N] [--runs N]. Needs what the README's build needs, python3-venv, and for Go its toolchain with the
-packages google.golang.org/grpc and google.golang.org/protobuf where GOPATH or /usr/share/gocode has them (Debian:
+Usage: run.py [--records N] [--runs N]. Needs what a build needs according to the README, and python3-venv. For Go it needs the
+toolchain and the packages google.golang.org/grpc and google.golang.org/protobuf in GOPATH or /usr/share/gocode (Debian:
 golang-go, golang-google-grpc-dev, golang-github-golang-protobuf-1-5-dev, protobuf-compiler, protoc-gen-go-1-5). The first `go`
-and `protoc-gen-go` of PATH are taken, and GOPATH comes before Debian's folder, so that a newer Go can be compared with.
+and `protoc-gen-go` in PATH are used, and GOPATH precedes the folder of Debian, so that a newer Go can be measured.
 
-All clients run in turn against one receiver that costs next to nothing (sink.rs), over TLS on loopback, with requests of 10,000
-records of 32-byte tokens. Figures are of whole processes: wall time, the client's own CPU time, and its peak memory.
+All clients run alternately against one receiver that uses almost no CPU time (sink.rs), over TLS on loopback, with requests of
+10,000 records with 32-byte tokens. The figures are those of whole processes: wall time, CPU time of the client, peak memory.
 """
 
 import argparse
@@ -21,14 +21,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-INTEROP = ROOT / "tests/interop/requirements.txt"
+PYTHON_REQUIREMENTS = ROOT / "tests/interop/requirements.txt"
 
 
-def build():
-    """The program and the receiver, optimised."""
+def build_release():
+    """Builds the program and the receiver, and returns the target folder."""
     command = ["cargo", "build", "--quiet", "--locked", "--release", "--bins", "--examples"]
     subprocess.run(command, cwd=ROOT, check=True)
     metadata = subprocess.run(
@@ -38,11 +39,12 @@ def build():
 
 
 def python_client(target):
+    """Prepares the Python client, and returns its command and additional environment variables."""
     venv = target / "peers-venv"
     python = venv / "bin/python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", INTEROP]
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", PYTHON_REQUIREMENTS]
     subprocess.run(pip, check=True)
     generated = target / "peers-python"
     generated.mkdir(exist_ok=True)
@@ -52,7 +54,7 @@ def python_client(target):
 
 
 def go_client(target):
-    """`None` where Go, its protobuf compiler or its gRPC is not there."""
+    """Builds the Go client and returns its command, or None if Go, its protobuf compiler or its gRPC is missing."""
     if not all(shutil.which(tool) for tool in ("go", "protoc", "protoc-gen-go")):
         return None
     path = target / "peers-go"
@@ -65,23 +67,23 @@ def go_client(target):
     sources = [path, *filter(None, [os.environ.get("GOPATH")]), "/usr/share/gocode"]
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": ":".join(map(str, sources))}
     binary = path / "client"
-    done = subprocess.run(["go", "build", "-o", binary, "."], cwd=package, env=environment)
-    grpc = next((version for source in sources if (version := grpc_version(source))), "")
+    build = subprocess.run(["go", "build", "-o", binary, "."], cwd=package, env=environment)
+    version = next((found for source in sources if (found := grpc_version_line(source))), "")
     subprocess.run(["go", "version"], check=True)
-    print(grpc, flush=True)
-    return [installed(binary, target)] if done.returncode == 0 else None
+    print(version, flush=True)
+    return [installed(binary, target)] if build.returncode == 0 else None
 
 
-def grpc_version(source):
-    """The line of grpc-go's sources that says its version, where they are."""
+def grpc_version_line(source):
+    """Returns the line with the version in the sources of grpc-go, or None if they are not in this folder."""
     file = pathlib.Path(source) / "src/google.golang.org/grpc/version.go"
     lines = file.read_text().splitlines() if file.exists() else []
     return next((line for line in lines if line.startswith("const Version")), None)
 
 
 def installed(binary, target):
-    """A copy, as what is installed is one. Where a linker wrote a file, each of its pages is apart in the system's memory; a
-    copy has larger pieces, which a process maps faster."""
+    """Copies a binary, as an installation does, and returns the copy. The page cache holds a file that a linker wrote in single
+    pages, but a copy in larger pieces, which a process maps faster."""
     folder = target / "peers-installed"
     folder.mkdir(exist_ok=True)
     copy = folder / binary.name
@@ -91,6 +93,7 @@ def installed(binary, target):
 
 @contextlib.contextmanager
 def receiver(target, folder):
+    """Runs the receiver; yields its address, the address with a slow link, and the file of its certificate."""
     cacert = folder / "cacert.pem"
     process = subprocess.Popen([target / "release/examples/sink", cacert], stdout=subprocess.PIPE, text=True)
     try:
@@ -100,35 +103,43 @@ def receiver(target, folder):
         process.wait()
 
 
-def write_records(path, count, form):
+def write_records(path, count, file_format):
     with open(path, "w") as file:
-        if form == "csv":
+        if file_format == "csv":
             file.write("device_token,expire_time\n")
         for number in range(count):
-            # Spread like hashes, the same in each run.
+            # Tokens that are distributed like hashes, but equal in each run.
             token = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:016x}"
-            expires = 4_000_000_000 + number % 1000
-            if form == "csv":
-                file.write(f"{token},{expires}\n")
+            expire_time = 4_000_000_000 + number % 1000
+            if file_format == "csv":
+                file.write(f"{token},{expire_time}\n")
             else:
-                file.write(f'{{"device_token":"{token}","expire_time":{expires}}}\n')
+                file.write(f'{{"device_token":"{token}","expire_time":{expire_time}}}\n')
+
+
+class Figures(typing.NamedTuple):
+    """What one run of a process took."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    memory_mib: float
 
 
 class Job:
-    """A command to time; `before` is run before each run, untimed."""
+    """A command to measure. `prepare` is called before each run and not measured; `expected` must be in the output."""
 
-    def __init__(self, name, command, environment=None, before=None, says=None):
-        self.name, self.command, self.before, self.says = name, command, before, says
+    def __init__(self, name, command, environment=None, prepare=None, expected=None):
+        self.name, self.command, self.prepare, self.expected = name, command, prepare, expected
         self.environment = {**os.environ, **(environment or {})}
         self.runs = []
 
     def run(self):
-        if self.before:
-            self.before()
+        if self.prepare:
+            self.prepare()
         with tempfile.TemporaryFile() as output:
             to_output = [(os.POSIX_SPAWN_DUP2, output.fileno(), 1)]
             started = time.perf_counter()
-            # The subprocess module's own work, half a millisecond, would be in every figure.
+            # The subprocess module would add half a millisecond to every figure.
             process = os.posix_spawn(self.command[0], self.command, self.environment, file_actions=to_output)
             _, status, usage = os.wait4(process, 0)
             wall = time.perf_counter() - started
@@ -136,24 +147,24 @@ class Job:
             assert code == 0, (self.name, code)
             output.seek(0)
             text = output.read().decode()
-        assert self.says is None or self.says in text, (self.name, text)
-        self.runs.append((wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
+        assert self.expected is None or self.expected in text, (self.name, text)
+        self.runs.append(Figures(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
 
-    def median(self, figure):
-        return statistics.median(run[figure] for run in self.runs)
+    def medians(self):
+        return Figures(*map(statistics.median, zip(*self.runs)))
 
 
 def report(title, jobs, runs):
     for _ in range(runs):
-        # In another order each time, so that none always finds the caches as the same other left them.
+        # In a random order, so that no job always finds the caches as one other job left them.
         for job in random.sample(jobs, len(jobs)):
             job.run()
     print(f"\n{title}, medians of {runs} runs in turn")
     print(f"{'':34}{'wall s':>9}{'CPU s':>9}{'MiB':>8}{'wall ratio':>12}{'CPU ratio':>11}")
-    base = jobs[0]
+    baseline = jobs[0].medians()
     for job in jobs:
-        wall, cpu, memory = (job.median(figure) for figure in range(3))
-        ratios = f"{wall / base.median(0):12.2f}{cpu / base.median(1):11.2f}"
+        wall, cpu, memory = job.medians()
+        ratios = f"{wall / baseline.wall_seconds:12.2f}{cpu / baseline.cpu_seconds:11.2f}"
         print(f"{job.name:34}{wall:9.4f}{cpu:9.4f}{memory:8.1f}{ratios}")
 
 
@@ -162,7 +173,7 @@ def main():
     arguments.add_argument("--records", type=int, default=1_000_000)
     arguments.add_argument("--runs", type=int, default=5)
     arguments = arguments.parse_args()
-    target = build()
+    target = build_release()
     python, python_environment = python_client(target)
     go = go_client(target)
     binary = installed(target / "release/sensor-license", target)
@@ -172,41 +183,39 @@ def main():
         write_records(one, 1, "csv")
         write_records(many, arguments.records, "csv")
         write_records(lines, arguments.records, "ndjson")
-        ledger, kept = folder / "ledger", folder / "kept"
+        new_ledger, full_ledger = folder / "ledger", folder / "kept"
 
-        def forget():
+        def remove_ledger():
             for path in folder.glob("ledger*"):
                 path.unlink()
 
-        def push(*flags, count=None, server=address):
-            command = [binary, "push", "--server", server, "--cacert", cacert, *flags]
-            return command, (f"{count} acknowledged" if count is not None else None)
+        def push_command(*options, server=address):
+            return [binary, "push", "--server", server, "--cacert", cacert, *options]
 
-        def peers(file):
+        def peer_jobs(file):
             jobs = [Job("Go", [*go, address, cacert, file])] if go else []
             return jobs + [Job("Python", [*python, address, cacert, file], python_environment)]
 
-        def ours(name, *flags, count, before=None, server=address):
-            command, says = push(*flags, count=count, server=server)
-            return Job(f"sensor-license{name}", command, before=before, says=says)
+        def push_job(name, *options, count, prepare=None, server=address):
+            command = push_command(*options, server=server)
+            return Job(f"sensor-license{name}", command, prepare=prepare, expected=f"{count} acknowledged")
 
         count = arguments.records
-        command, _ = push("--ledger", kept, many)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        one_in_go, one_in_python = peers(one)[:-1], peers(one)
-        report("One record", [*one_in_go, ours("", one, count=1)], arguments.runs * 16)
-        # Python's start leaves little in the processor's caches of what the others need.
-        report("One record, with Python between", [*one_in_python, ours("", one, count=1)], arguments.runs * 4)
+        subprocess.run(push_command("--ledger", full_ledger, many), check=True, stdout=subprocess.DEVNULL)
+        one_in_go, one_in_python = peer_jobs(one)[:-1], peer_jobs(one)
+        report("One record", [*one_in_go, push_job("", one, count=1)], arguments.runs * 16)
+        # The start of Python replaces most of what the other clients left in the caches of the processor.
+        report("One record, with Python between", [*one_in_python, push_job("", one, count=1)], arguments.runs * 4)
         report(
             f"{count} records",
-            peers(many)
+            peer_jobs(many)
             + [
-                ours("", many, count=count),
-                ours(", NDJSON", lines, count=count),
-                ours(", new ledger", "--ledger", ledger, many, count=count, before=forget),
-                ours(", nothing changed", "--ledger", kept, many, count=0),
-                ours(", 50 ms away", many, count=count, server=slow),
-                ours(", the same, 32 in flight", "--concurrency", "32", many, count=count, server=slow),
+                push_job("", many, count=count),
+                push_job(", NDJSON", lines, count=count),
+                push_job(", new ledger", "--ledger", new_ledger, many, count=count, prepare=remove_ledger),
+                push_job(", nothing changed", "--ledger", full_ledger, many, count=0),
+                push_job(", 50 ms away", many, count=count, server=slow),
+                push_job(", the same, 32 in flight", "--concurrency", "32", many, count=count, server=slow),
             ],
             arguments.runs,
         )

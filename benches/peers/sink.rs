@@ -1,8 +1,8 @@
-//! A receiver that costs next to nothing, to measure clients against: it takes every request,
-//! looks at nothing and answers with code 0.
+//! A receiver for measurements of clients, which uses almost no CPU time itself: it discards every
+//! request unread and responds with code 0.
 //!
-//! Usage: sink CACERT. It writes the certificate to trust there, then prints its address, and
-//! another that leads to the same over a link with a round trip of 50 ms.
+//! Usage: `sink CACERT`. It writes the certificate to trust to the file CACERT and prints two
+//! addresses: its own, and that of a proxy which adds a round-trip time of 50 ms.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,11 +20,11 @@ use tokio_rustls::TlsAcceptor;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a request and a connection may have under way.
-const WINDOW: u32 = 16 << 20;
+/// The HTTP/2 flow-control window of each request and of the connection.
+const WINDOW_BYTES: u32 = 16 << 20;
 
-/// What each way of the slow link takes.
-const DELAY: Duration = Duration::from_millis(25);
+/// The delay of the slow link in each direction.
+const ONE_WAY_DELAY: Duration = Duration::from_millis(25);
 
 fn main() -> Result<(), Error> {
     let cacert = std::env::args().nth(1).ok_or("usage: sink CACERT")?;
@@ -42,16 +42,20 @@ fn main() -> Result<(), Error> {
         .build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let slow = TcpListener::bind("127.0.0.1:0").await?;
-        #[allow(clippy::print_stdout, reason = "the script waits for it")]
+        let slow_listener = TcpListener::bind("127.0.0.1:0").await?;
+        #[allow(clippy::print_stdout, reason = "run.py reads the addresses")]
         {
-            println!("{}\n{}", listener.local_addr()?, slow.local_addr()?);
+            println!(
+                "{}\n{}",
+                listener.local_addr()?,
+                slow_listener.local_addr()?
+            );
         }
-        tokio::spawn(delay(slow, listener.local_addr()?));
+        tokio::spawn(forward_slowly(slow_listener, listener.local_addr()?));
         loop {
             let (stream, _) = listener.accept().await?;
             let acceptor = acceptor.clone();
-            // A client that goes away is none of the others' business.
+            // The error of one client does not concern the others.
             tokio::spawn(async move { serve(acceptor, stream).await.ok() });
         }
     })
@@ -61,21 +65,21 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let mut connection = h2::server::Builder::new()
-        .initial_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
+        .initial_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
         .max_frame_size(1 << 20)
         .handshake(stream)
         .await?;
     while let Some(request) = connection.accept().await {
-        let (request, respond) = request?;
-        tokio::spawn(async move { answer(request.into_body(), respond).await.ok() });
+        let (request, response) = request?;
+        tokio::spawn(async move { respond(request.into_body(), response).await.ok() });
     }
     Ok(())
 }
 
-async fn answer(
+async fn respond(
     mut body: h2::RecvStream,
-    mut respond: h2::server::SendResponse<Bytes>,
+    mut response_sender: h2::server::SendResponse<Bytes>,
 ) -> Result<(), h2::Error> {
     while let Some(data) = body.data().await {
         let length = data?.len();
@@ -84,48 +88,59 @@ async fn answer(
     let mut response = Response::new(());
     let content_type = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert("content-type", content_type);
-    let mut stream = respond.send_response(response, false)?;
-    // An empty message, whose code is 0.
+    let mut stream = response_sender.send_response(response, false)?;
+    // The prefix of an empty message: the code in it has the default value 0.
     stream.send_data(Bytes::from_static(&[0; 5]), false)?;
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     stream.send_trailers(trailers)
 }
 
-/// Leads connections to a server, with a delay both ways and no limit of its own.
-async fn delay(listener: TcpListener, to: SocketAddr) -> std::io::Result<()> {
+/// Forwards connections to a server with a delay in both directions, without limiting the rate.
+async fn forward_slowly(listener: TcpListener, server: SocketAddr) -> std::io::Result<()> {
     loop {
         let (client, _) = listener.accept().await?;
-        let server = TcpStream::connect(to).await?;
+        let server = TcpStream::connect(server).await?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        tokio::spawn(carry(from_client, to_server));
-        tokio::spawn(carry(from_server, to_client));
+        tokio::spawn(forward_direction(from_client, to_server));
+        tokio::spawn(forward_direction(from_server, to_client));
     }
 }
 
-async fn carry(mut from: impl AsyncRead + Unpin, to: impl AsyncWrite + Unpin + Send + 'static) {
-    let (late, under_way) = mpsc::unbounded_channel();
-    tokio::spawn(arrive(under_way, to));
+async fn forward_direction(
+    mut from: impl AsyncRead + Unpin,
+    to: impl AsyncWrite + Unpin + Send + 'static,
+) {
+    let (sender, chunks) = mpsc::unbounded_channel();
+    tokio::spawn(deliver_when_due(chunks, to));
     let mut buffer = vec![0; 256 << 10];
-    // Whichever side ends, the other learns of it by the end of its own stream.
+    // At the end of the input the sender is dropped, which closes the output after the last chunk.
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let bytes = Bytes::copy_from_slice(&buffer[..length]);
-        if late.send((Instant::now() + DELAY, bytes)).is_err() {
+        let chunk = DelayedChunk {
+            due: Instant::now() + ONE_WAY_DELAY,
+            bytes: Bytes::copy_from_slice(&buffer[..length]),
+        };
+        if sender.send(chunk).is_err() {
             return;
         }
     }
 }
 
-async fn arrive(
-    mut under_way: mpsc::UnboundedReceiver<(Instant, Bytes)>,
+struct DelayedChunk {
+    due: Instant,
+    bytes: Bytes,
+}
+
+async fn deliver_when_due(
+    mut chunks: mpsc::UnboundedReceiver<DelayedChunk>,
     mut to: impl AsyncWrite + Unpin,
 ) {
-    while let Some((due, bytes)) = under_way.recv().await {
-        sleep_until(due).await;
-        if to.write_all(&bytes).await.is_err() {
+    while let Some(chunk) = chunks.recv().await {
+        sleep_until(chunk.due).await;
+        if to.write_all(&chunk.bytes).await.is_err() {
             return;
         }
     }

@@ -1,4 +1,5 @@
-//! CSV and TSV are read fully or refused with a place, the same in one reading as in two.
+//! Checks that CSV and TSV are either read completely or refused with a position, and that a second
+//! reading gives the same result.
 
 #![no_main]
 
@@ -8,8 +9,8 @@ use sensor_license::harness::{InputFormat, read_twice};
 fuzz_target!(|input: &[u8]| {
     let input = input.into();
     for format in [None, Some(InputFormat::Csv), Some(InputFormat::Tsv)] {
-        if let Err(defect) = read_twice(&input, format) {
-            panic!("{format:?}: {defect}");
+        if let Err(bug) = read_twice(&input, format) {
+            panic!("{format:?}: {bug}");
         }
     }
 });

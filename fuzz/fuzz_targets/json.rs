@@ -1,4 +1,5 @@
-//! JSON in all its forms is read fully or refused with a place, the same in one reading as in two.
+//! Checks that every JSON format is either read completely or refused with a position, and that a
+//! second reading gives the same result.
 
 #![no_main]
 
@@ -13,8 +14,8 @@ fuzz_target!(|input: &[u8]| {
         Some(InputFormat::Ndjson),
         Some(InputFormat::ProtoJson),
     ] {
-        if let Err(defect) = read_twice(&input, format) {
-            panic!("{format:?}: {defect}");
+        if let Err(bug) = read_twice(&input, format) {
+            panic!("{format:?}: {bug}");
         }
     }
 });

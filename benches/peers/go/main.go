@@ -1,5 +1,5 @@
-// A client as one would write it in Go: it reads CSV with two columns, builds requests of 10,000
-// records and sends them in turn. It validates nothing.
+// An ordinary client in Go: it reads CSV with two columns and sends requests of 10,000 records one
+// after the other. It validates nothing.
 package main
 
 import (
@@ -18,15 +18,15 @@ import (
 	"peers/sensor"
 )
 
-const batch = 10000
+const batchRecords = 10000
 
 func main() {
 	address, cacert, file := os.Args[1], os.Args[2], os.Args[3]
-	creds, err := credentials.NewClientTLSFromFile(cacert, "localhost")
+	tlsCredentials, err := credentials.NewClientTLSFromFile(cacert, "localhost")
 	if err != nil {
 		log.Fatal(err)
 	}
-	conn, err := grpc.Dial(address, grpc.WithTransportCredentials(creds))
+	conn, err := grpc.Dial(address, grpc.WithTransportCredentials(tlsCredentials))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,15 +49,15 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		expires, err := strconv.ParseUint(row[1], 10, 32)
+		expireTime, err := strconv.ParseUint(row[1], 10, 32)
 		if err != nil {
 			log.Fatal(err)
 		}
 		request.SensorExpire = append(request.SensorExpire, &sensor.SensorExpire{
 			DeviceToken: []byte(row[0]),
-			ExpireTime:  uint32(expires),
+			ExpireTime:  uint32(expireTime),
 		})
-		if len(request.SensorExpire) == batch {
+		if len(request.SensorExpire) == batchRecords {
 			send(conn, request)
 			request = &sensor.SensorExpireTimeRequest{}
 		}
