@@ -1,0 +1,252 @@
+//! The documents are true: every command of the README, every sample, every help.
+
+use std::{
+    fmt::Write,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::support::{BINARY, Receiver, Run, run};
+use rustix::process::Signal;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The commands of the README's shell blocks, each with the comment before its block.
+fn readme_commands() -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join("README.md")).expect("a README");
+    let mut commands = Vec::new();
+    let mut comment = String::new();
+    let mut in_block = false;
+    for line in text.lines() {
+        match line {
+            "```sh" => in_block = true,
+            "```" => {
+                in_block = false;
+                comment.clear();
+            }
+            _ if in_block => commands.push((line.to_owned(), comment.clone())),
+            _ if line.starts_with("<!--") => line.clone_into(&mut comment),
+            _ => {}
+        }
+    }
+    assert!(commands.len() > 8, "{commands:?}");
+    commands
+}
+
+/// What the README's one block of this kind holds.
+fn readme_block(kind: &str) -> String {
+    let text = fs::read_to_string(root().join("README.md")).expect("a README");
+    let (_, block) = text.split_once(&format!("```{kind}\n")).expect("a block");
+    let (block, _) = block.split_once("```").expect("its end");
+    block.to_owned()
+}
+
+/// Commands that run the tests or the compiler: `.ci/run` runs these.
+const OF_CI: [&str; 2] = ["cargo test", "cargo install --locked --path ."];
+
+#[test]
+fn every_command_of_the_readme_works() {
+    let receiver = Receiver::start();
+    let (_, port) = receiver.address.rsplit_once(':').expect("a port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, content: &str| {
+        fs::write(folder.path().join(name), content).expect("written");
+    };
+    fs::copy(receiver.cacert(), folder.path().join("server.crt")).expect("copied");
+    let client = crate::support::self_signed(
+        folder.path(),
+        "client",
+        &crate::support::params(Some("cron"), &[]),
+    );
+    assert!(client.key.exists());
+    write("token", "s3cret\n");
+    write("license.proto", include_str!("../../proto/sensor.proto"));
+    write("licenses.csv", "device_token,expire_time\na,4070908800\n");
+    let mut export = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut export, b"until;id\n4070908800000;a\n").expect("written");
+    let export = export.finish().expect("compressed");
+    fs::write(folder.path().join("export.csv.gz"), export).expect("written");
+    let config = readme_block("toml").replace("localhost:9102", &format!("localhost:{port}"));
+    write("licenses.toml", &config);
+    write("north.csv", "device_token,expire_time\nb,4070908800\n");
+    write(
+        "south.json",
+        r#"[{"device_token":"c","expire_time":4070908800}]"#,
+    );
+    std::os::unix::fs::symlink(root().join("samples"), folder.path().join("samples"))
+        .expect("linked");
+    // What the shell finds as `sensor-license` is the binary under test.
+    let programs = folder.path().join("bin");
+    fs::create_dir(&programs).expect("a folder");
+    std::os::unix::fs::symlink(BINARY, programs.join("sensor-license")).expect("linked");
+    // Enough of jq for `jq -c '.[]' FILE`, where it is not installed.
+    write("bin/jq", "#!/bin/sh\nsed 's/^\\[//; s/\\]$//' \"$3\"\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(programs.join("jq"), executable).expect("executable");
+    let path = format!(
+        "{}:{}",
+        programs.display(),
+        std::env::var("PATH").expect("a path")
+    );
+
+    let shell = |line: &str| {
+        let line = line
+            .replace("cargo run --release --", "sensor-license")
+            .replace("localhost:9102", &format!("localhost:{port}"))
+            .replace("127.0.0.1:9102", &format!("127.0.0.1:{port}"));
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("exec env {line}")])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .stdin(Stdio::null());
+        if line.contains('|') {
+            let mut piped = Command::new("sh");
+            piped
+                .args(["-c", &line])
+                .current_dir(folder.path())
+                .env("PATH", &path)
+                .stdin(Stdio::null());
+            return piped;
+        }
+        shell
+    };
+    let mut pushes = 0;
+    for (line, comment) in readme_commands() {
+        if OF_CI.contains(&line.as_str()) {
+            continue;
+        }
+        if line.starts_with("sensor-license serve") {
+            let mut child = shell(&line)
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("it runs");
+            let mut first = String::new();
+            BufReader::new(child.stdout.take().expect("a pipe"))
+                .read_line(&mut first)
+                .expect("a line");
+            assert!(
+                first.starts_with("listening on https://127.0.0.1:"),
+                "{first}"
+            );
+            crate::support::signal_child(&child, Signal::TERM);
+            assert!(child.wait().expect("it ends").success());
+            assert!(folder.path().join("cacert.pem").exists());
+            assert!(folder.path().join("received.csv").exists());
+            continue;
+        }
+        let run: Run = shell(&line).output().expect("it runs").into();
+        if comment.contains("needs a public certificate") {
+            // Nobody is there; all but that is right.
+            run.exits(5).says("license.example.com:443");
+            continue;
+        }
+        let run = run.exits(0);
+        let sends =
+            line.contains(" push ") && (line.contains("--server") || line.contains("--config"));
+        pushes += u64::from(sends && !line.contains("--dry-run"));
+        assert_eq!(run.stdout.is_empty(), line.contains("--quiet"), "{line}");
+    }
+    let totals = receiver.stop();
+    assert_eq!(totals.requests, pushes);
+    assert_eq!(totals.rows, b"a,4070908800\nb,4070908800\nc,4070908800\n");
+}
+
+#[test]
+fn the_readme_names_the_test_command_that_ci_runs() {
+    let ci = fs::read_to_string(root().join(".ci/run")).expect("a script");
+    let commands = readme_commands();
+    for command in OF_CI {
+        assert!(
+            commands.iter().any(|(line, _)| line == command),
+            "{command}"
+        );
+        assert!(ci.contains(command), "{command}");
+    }
+}
+
+fn samples(kind: &str) -> Vec<PathBuf> {
+    let mut samples: Vec<_> = fs::read_dir(root().join("samples").join(kind))
+        .expect("samples")
+        .map(|entry| entry.expect("a sample").path())
+        .collect();
+    samples.sort();
+    assert!(samples.len() > 5, "{samples:?}");
+    samples
+}
+
+#[test]
+fn valid_samples_are_checked_and_rehearsed() {
+    for sample in samples("valid") {
+        let check = run([
+            "check".as_ref(),
+            sample.as_os_str(),
+            "--output=json".as_ref(),
+        ])
+        .exits(0);
+        let push = run([
+            "push".as_ref(),
+            "--rehearse".as_ref(),
+            sample.as_os_str(),
+            "--output=json".as_ref(),
+        ])
+        .exits(0);
+        assert_eq!(check.records()["unsent"], push.records()["acknowledged"]);
+    }
+}
+
+#[test]
+fn invalid_samples_are_refused_with_these_words() {
+    let mut words = String::new();
+    for sample in samples("invalid") {
+        let run = run(["check".as_ref(), sample.as_os_str()]).exits(4);
+        let name = sample.strip_prefix(root()).expect("a sample");
+        writeln!(words, "# {}\n{}", name.display(), run.stderr).expect("a string");
+    }
+    let words = words.replace(&format!("{}/", root().display()), "");
+    insta::assert_snapshot!(words);
+}
+
+#[test]
+fn helps_say_this() {
+    for command in [
+        "",
+        "push",
+        "check",
+        "probe",
+        "serve",
+        "ledger",
+        "ledger show",
+        "ledger forget",
+    ] {
+        for flag in ["--help", "-h"] {
+            let args: Vec<_> = command.split_whitespace().chain([flag]).collect();
+            let help = run(&args).exits(0).stdout;
+            if flag == "--help" {
+                let name = format!("help{}", command.replace(' ', "-"));
+                insta::assert_snapshot!(name, help);
+            }
+        }
+    }
+    insta::assert_snapshot!("usage", run(["push"]).exits(2).stderr);
+}
+
+#[test]
+fn the_changelog_and_the_licences_are_there() {
+    for file in [
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "deny.toml",
+    ] {
+        assert!(
+            fs::metadata(root().join(file)).expect(file).len() > 100,
+            "{file}"
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! `ledger show` and `ledger forget`.
+
+use std::{fs, path::Path};
+
+use crate::support::{Receiver, Run, file, run};
+use serde_json::{Value, json};
+
+const RECORDS: &[u8] =
+    b"token,expire_time\nsensor-0001,4070908800\nsensor-0002,4070908800\nsensor-0003,4070908801\n";
+
+/// A ledger that two servers have acknowledged records in, and their addresses.
+struct Filled {
+    receivers: [Receiver; 2],
+    folder: tempfile::TempDir,
+}
+
+impl Filled {
+    fn new() -> Self {
+        let filled = Self {
+            receivers: [Receiver::start(), Receiver::start()],
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        for receiver in &filled.receivers {
+            filled.push(receiver).exits(0);
+        }
+        filled
+    }
+
+    fn path(&self) -> String {
+        let path = self.folder.path().join("ledger");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    fn push(&self, receiver: &Receiver) -> Run {
+        receiver.push_input(["--output=json", "--ledger", &self.path()], RECORDS)
+    }
+
+    /// How many of the records another push to each server finds unchanged.
+    fn unchanged(&self) -> [u64; 2] {
+        self.receivers.each_ref().map(|receiver| {
+            let run = self.push(receiver).exits(0);
+            run.records()["unchanged"].as_u64().expect("a count")
+        })
+    }
+
+    fn ledger(&self, command: &str, flags: &[&str]) -> Run {
+        run([&["ledger", command, "--ledger", &self.path()], flags].concat())
+    }
+
+    fn show(&self) -> Value {
+        self.ledger("show", &["--output=json"]).exits(0).json()
+    }
+}
+
+#[test]
+fn show_says_what_each_server_has() {
+    let filled = Filled::new();
+    // A push that fails is a part of the history, and no success.
+    let gone = Receiver::start();
+    let address = gone.address.clone();
+    let args = gone.connection();
+    drop(gone);
+    let mut args: Vec<_> = args.into_iter().collect();
+    args.extend(["--retry=0", "--ledger"].map(Into::into));
+    args.push(filled.path().into());
+    crate::support::run_with_input(args, RECORDS).exits(2);
+    let plain = [
+        "push",
+        "-s",
+        &address,
+        "-k",
+        "--retry=0",
+        "--ledger",
+        &filled.path(),
+    ];
+    crate::support::run_with_input(plain, RECORDS).exits(5);
+
+    let shown = filled.show();
+    let targets = shown["targets"].as_array().expect("targets");
+    assert_eq!(targets.len(), 3);
+    for target in targets {
+        let name = target["target"].as_str().expect("a name");
+        assert_eq!(target["method"], "/Internal/UpdateSensorExpireTime");
+        if name == address {
+            assert_eq!(target["tokens"], 0);
+            assert_eq!(target["last_success"], Value::Null);
+            assert_eq!(target["runs"][0]["exit_code"], 5);
+            assert_eq!(target["runs"][0]["status"], "failed");
+            continue;
+        }
+        assert_eq!(target["tokens"], 3);
+        assert_eq!(
+            target["soonest"],
+            json!([
+                {"expire_time": 4_070_908_800_u32, "tokens": 2},
+                {"expire_time": 4_070_908_801_u32, "tokens": 1}
+            ])
+        );
+        let last = &target["runs"][0];
+        assert_eq!(last["input"], "standard input");
+        assert_eq!(
+            (&last["read"], &last["acknowledged"]),
+            (&json!(3), &json!(3))
+        );
+        assert_eq!(target["last_success"], last["ended"]);
+    }
+    let text = filled.ledger("show", &[]).exits(0).stdout;
+    for words in [
+        &format!("{address} /Internal/UpdateSensorExpireTime: 0 tokens, last success never")[..],
+        "3 tokens, last success 20",
+        "expires 2099-01-01T00:00:00Z: 2 tokens",
+        "push of standard input at 20",
+        ": ok (0), 3 read, 3 acknowledged",
+        ": failed (5), 3 read, 3 unsent",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    assert!(!text.contains("sensor-0"), "{text}");
+}
+
+#[test]
+fn what_is_forgotten_is_sent_again() {
+    let filled = Filled::new();
+    assert_eq!(filled.unchanged(), [3, 3]);
+    let first = filled.receivers[0].address.clone();
+    let forgotten = |flags: &[&str], tokens: u64| {
+        let flags = [flags, &["--output=json"]].concat();
+        let run = filled.ledger("forget", &flags).exits(0);
+        assert_eq!(run.json()["forgotten"], tokens, "{flags:?}");
+    };
+    forgotten(&["--target", &first], 3);
+    assert_eq!(filled.unchanged(), [0, 3]);
+    // A list of tokens needs no times.
+    for (name, content) in [
+        ("tokens.csv", "device_token\nsensor-0002\nsensor-9999\n"),
+        (
+            "tokens.csv",
+            "device_token,expire_time,reason\nsensor-0002,1,\"no\"\n",
+        ),
+        ("tokens.json", r#"[{"token":"sensor-0002"}]"#),
+        ("tokens.ndjson", "{\"token\":\"sensor-0002\"}\n"),
+    ] {
+        let (_folder, tokens) = file(name, content);
+        forgotten(&["--tokens", tokens.to_str().expect("UTF-8")], 2);
+        assert_eq!(filled.unchanged(), [2, 2], "{name}");
+    }
+    let (_folder, hex) = file("tokens", "73656e736f722d30303032\n");
+    let hex = hex.to_str().expect("UTF-8");
+    let flags = ["--tokens", hex, "--no-header", "--token-encoding=hex"];
+    forgotten(&[&flags[..], &["--input-format=csv"]].concat(), 2);
+    assert_eq!(filled.unchanged(), [2, 2]);
+    forgotten(&["--all"], 6);
+    assert_eq!(filled.show(), json!({"targets": []}));
+    let text = filled.ledger("show", &[]).exits(0).stdout;
+    assert_eq!(text, "the ledger holds nothing\n");
+    assert_eq!(filled.unchanged(), [0, 0]);
+}
+
+#[test]
+fn what_can_t_be_forgotten_leaves_the_ledger_as_it_is() {
+    let filled = Filled::new();
+    let (_folder, bad) = file("bad.csv", "device_token\nsensor-0001\n \n");
+    for (flags, exit, said) in [
+        (&["--target", "elsewhere:1"][..], 2, "it has 127.0.0.1:"),
+        (
+            &["--tokens", bad.to_str().expect("UTF-8")],
+            4,
+            "nothing was forgotten",
+        ),
+        (&["--tokens", "/nowhere"], 4, "/nowhere"),
+        (&[], 2, "--all"),
+        (&["--all", "--target=x"], 2, "cannot be used with"),
+    ] {
+        filled.ledger("forget", flags).exits(exit).says(said);
+    }
+    // Without a header the first row may be a token, whatever it looks like.
+    let (_folder, bare) = file("bare.csv", "sensor_abc\nsensor_def\n");
+    let flags = ["--tokens", bare.to_str().expect("UTF-8")];
+    let run = filled.ledger("forget", &flags).exits(4).says("--no-header");
+    assert!(!run.stderr.contains("sensor_abc"), "{run:?}");
+    assert_eq!(filled.unchanged(), [3, 3]);
+}
+
+#[test]
+fn a_ledger_is_a_file_whatever_it_is_called() {
+    let receiver = Receiver::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_other, input) = file("a.csv", RECORDS);
+    for name in [":memory:", "file:x?mode=memory", "-", "a b%20c"] {
+        for unchanged in [0, 3] {
+            let mut args = receiver.connection();
+            args.extend(["--output=json", "--ledger", name].map(Into::into));
+            args.push((&input).into());
+            let run = crate::support::command(args)
+                .current_dir(folder.path())
+                .output();
+            let run: Run = run.expect("it runs").into();
+            assert_eq!(run.exits(0).records()["unchanged"], unchanged, "{name}");
+        }
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_ledger_is_named_and_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing");
+    let (_other, text) = file("text", "device_token,expire_time\n");
+    for command in [&["show"][..], &["forget", "--all"]] {
+        let on = |path: &Path| {
+            let args = ["--ledger", path.to_str().expect("UTF-8")];
+            run([&["ledger"], command, &args].concat())
+        };
+        on(&missing).exits(2).says("there is no ledger");
+        assert!(!missing.exists());
+        on(&text).exits(1).says("the file holds something else");
+        assert_eq!(
+            fs::read(&text).expect("read"),
+            b"device_token,expire_time\n"
+        );
+        on(folder.path()).exits(1);
+    }
+}

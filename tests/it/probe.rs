@@ -1,0 +1,335 @@
+//! `probe`: the way to the server, stage by stage.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+};
+
+use crate::support::{
+    Receiver, Run, authority, issued, issuer, params, raw_server, receiver_with, run,
+    run_with_input, self_signed,
+};
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::{BASE64, HEXLOWER};
+use serde_json::Value;
+
+const RECORD: &[u8] = b"token,expire_time\nabc,4070908800\n";
+const STAGES: [&str; 6] = ["DNS", "TCP", "proxy", "TLS", "HTTP/2", "RPC"];
+
+fn probe(server: &str, flags: &[&str]) -> Run {
+    run([&["probe", "--output=json", "-s", server], flags].concat())
+}
+
+/// The names of the stages that went well, and of the one that did not.
+fn stages(report: &Value) -> (Vec<String>, Option<String>) {
+    let schema = include_str!("../../docs/probe.schema.json");
+    let schema = serde_json::from_str(schema).expect("JSON");
+    assert!(jsonschema::is_valid(&schema, report), "{report}");
+    let mut passed = Vec::new();
+    let mut failed = None;
+    for stage in report["stages"].as_array().expect("stages") {
+        let name = stage["name"].as_str().expect("a name").to_owned();
+        assert!(stage["seconds"].is_number() && stage["detail"].is_string());
+        assert_eq!(failed, None, "nothing follows a failed stage: {report}");
+        if stage["ok"] == true {
+            passed.push(name);
+        } else {
+            failed = Some(name);
+        }
+    }
+    (passed, failed)
+}
+
+fn flags(report: &Value) -> Vec<String> {
+    let flags = report["flags"].as_array().expect("flags");
+    flags
+        .iter()
+        .map(|flag| flag.as_str().expect("text").to_owned())
+        .collect()
+}
+
+/// Pushes with the flags of a report.
+fn push_with(report: &Value) -> Run {
+    let args: Vec<_> = std::iter::once("push".to_owned())
+        .chain(flags(report))
+        .collect();
+    run_with_input(args, RECORD)
+}
+
+/// The bytes of the first certificate in a PEM file.
+fn der(file: &std::path::Path) -> Vec<u8> {
+    let pem = fs::read_to_string(file).expect("read");
+    let lines = pem
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.starts_with("-----"));
+    BASE64
+        .decode(lines.collect::<String>().as_bytes())
+        .expect("base64")
+}
+
+#[test]
+fn a_good_way_is_shown_whole_and_nothing_is_sent() {
+    let receiver = Receiver::start();
+    let cacert = receiver.cacert();
+    let cacert = cacert.to_str().expect("UTF-8");
+    let run = probe(&receiver.address, &["--cacert", cacert]).exits(0);
+    let report = run.json();
+    assert_eq!(stages(&report), (STAGES.map(str::to_owned).into(), None));
+    assert_eq!(report["exit_code"], 0);
+    assert_eq!(report["error"], Value::Null);
+    assert_eq!(report["verdict"], "push would work");
+    let detail = |stage: usize| report["stages"][stage]["detail"].as_str().expect("text");
+    for (stage, words) in [
+        (1, &receiver.address[..]),
+        (3, "TLS 1.3, TLS13_"),
+        (3, "X25519MLKEM768"),
+        (3, "ALPN h2"),
+        (3, "it is the certificate given"),
+        (5, "/Internal/UpdateSensorExpireTime waits"),
+        (5, "health: SERVING"),
+        (5, "services: Internal"),
+    ] {
+        assert!(detail(stage).contains(words), "{words}: {report}");
+    }
+    let certificate = &report["certificate"];
+    assert_eq!(certificate["subject"], "CN=localhost");
+    assert_eq!(certificate["issuer"], "CN=localhost");
+    assert_eq!(
+        certificate["san"],
+        serde_json::json!(["localhost", "127.0.0.1", "::1"])
+    );
+    let hash = digest(&SHA256, &der(&receiver.cacert()));
+    assert_eq!(certificate["sha256"], HEXLOWER.encode(hash.as_ref()));
+    for date in ["not_before", "not_after"] {
+        let date = certificate[date].as_str().expect("a date");
+        assert!(date.ends_with("T00:00:00Z"), "{date}");
+    }
+    push_with(&report).exits(0);
+    assert_eq!(receiver.stop().requests, 1);
+}
+
+#[test]
+fn text_is_a_line_a_stage() {
+    let receiver = Receiver::start();
+    let run = run(receiver.connection_of("probe")).exits(0);
+    assert_eq!(run.stderr, "");
+    let starts: Vec<_> = run
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .map(|line| line.split_whitespace().next().expect("a word"))
+        .collect();
+    let ends = ["verdict:", "flags:"];
+    assert_eq!(starts, [&STAGES[..], &ends].concat(), "{}", run.stdout);
+    assert!(run.stdout.contains("days left"), "{}", run.stdout);
+    let mut quiet = receiver.connection_of("probe");
+    quiet.push("-q".into());
+    let run = crate::support::run(quiet).exits(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn flags_that_it_names_make_push_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca = issuer(params(Some("Test CA"), &[]));
+    let ca_file = folder.path().join("ca.crt");
+    fs::write(&ca_file, ca.pem()).expect("written");
+    let ca_file = ca_file.to_str().expect("UTF-8");
+    let named = issued(
+        folder.path(),
+        "san",
+        &params(None, &["license.test", "other.test"]),
+        &ca,
+    );
+    let common_name = issued(folder.path(), "cn", &params(Some("license.test"), &[]), &ca);
+    let pinned = self_signed(
+        folder.path(),
+        "pinned",
+        &authority(params(Some("license.test"), &[])),
+    );
+    let pinned_file = pinned.cert.to_str().expect("UTF-8");
+    for (what, pair, given, added) in [
+        ("a name", &named, &["--cacert", ca_file][..], "--servername"),
+        (
+            "a name, and that it is a common one",
+            &common_name,
+            &["--cacert", ca_file],
+            "--allow-common-name",
+        ),
+        (
+            "that it is a common name",
+            &common_name,
+            &["--cacert", ca_file, "--servername=license.test"],
+            "--allow-common-name",
+        ),
+        (
+            "the name of a pinned one",
+            &pinned,
+            &["--cacert", pinned_file, "--servername=wrong.test"],
+            "license.test",
+        ),
+    ] {
+        let receiver = receiver_with(pair);
+        let run = probe(&receiver.address, given).exits(6);
+        let report = run.json();
+        assert_eq!(stages(&report).1.as_deref(), Some("TLS"), "{what}");
+        assert!(flags(&report).contains(&added.to_owned()), "{report}");
+        push_with(&report).exits(0);
+    }
+    // Another certificate is to be found by the user.
+    let receiver = receiver_with(&named);
+    let report = probe(&receiver.address, &["--cacert", pinned_file]).json();
+    assert!(flags(&report).contains(&"PEM".to_owned()), "{report}");
+    // What no flag can mend.
+    let mut expired = authority(params(Some("127.0.0.1"), &[]));
+    expired.not_after = rcgen::date_time_ymd(2020, 5, 17);
+    let expired = self_signed(folder.path(), "expired", &expired);
+    let receiver = receiver_with(&expired);
+    let run = probe(
+        &receiver.address,
+        &["--cacert", expired.cert.to_str().expect("UTF-8")],
+    )
+    .exits(6)
+    .says("expired");
+    let report = run.json();
+    assert_eq!(flags(&report), [""; 0]);
+    assert_eq!(report["certificate"]["not_after"], "2020-05-17T00:00:00Z");
+}
+
+#[test]
+fn plaintext_and_tls_are_told_apart() {
+    let plain = Receiver::with(["--plaintext"]);
+    let report = probe(&plain.address, &[]).exits(6).json();
+    assert_eq!(stages(&report).1.as_deref(), Some("TLS"));
+    push_with(&report).exits(0);
+    let report = probe(&plain.address, &["--plaintext"]).exits(0).json();
+    assert_eq!(stages(&report).0, STAGES);
+    assert_eq!(report["certificate"], Value::Null);
+    let tls = Receiver::start();
+    let report = probe(&tls.address, &["--plaintext"]).exits(6).json();
+    assert!(!flags(&report).contains(&"--plaintext".to_owned()));
+}
+
+#[test]
+fn a_unix_socket_has_no_name_to_look_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = format!("unix:{}", folder.path().join("socket").display());
+    let receiver = Receiver::with(["--listen", &path]);
+    let cacert = receiver.cacert();
+    let report = probe(&path, &["--cacert", cacert.to_str().expect("UTF-8")]);
+    assert_eq!(stages(&report.exits(0).json()).0, STAGES);
+    let report = probe("unix:/nowhere", &["-k"]).exits(5).json();
+    assert_eq!(stages(&report).1.as_deref(), Some("TCP"));
+}
+
+#[test]
+fn a_call_that_is_refused_is_the_last_stage() {
+    let receiver = Receiver::start();
+    let cacert = receiver.cacert();
+    let trust = ["--cacert", cacert.to_str().expect("UTF-8")];
+    let absent = ["--method=/licence.v1.Internal/UpdateSensorExpireTime"];
+    let report = probe(&receiver.address, &[&trust[..], &absent].concat())
+        .exits(76)
+        .says("UNIMPLEMENTED")
+        .json();
+    assert_eq!(stages(&report).1.as_deref(), Some("RPC"));
+    // The server lists the same service in another package.
+    push_with(&report).exits(0);
+    assert_eq!(receiver.stop().requests, 1);
+}
+
+#[test]
+fn each_stage_that_fails_is_named() {
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port()
+    };
+    let silent = raw_server(|mut stream| {
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let refusing = raw_server(|mut stream| {
+        // The end of a request's head.
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            match stream.read(&mut byte) {
+                Ok(1) => seen.extend(byte),
+                _ => return,
+            }
+        }
+        let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let closed = format!("127.0.0.1:{port}");
+    let quick = "--connect-timeout=300ms";
+    for (server, flags, exit, stage, said) in [
+        ("no-such-host.invalid:1", &[][..], 5, "DNS", "looked up"),
+        (&closed, &[], 5, "TCP", "Connection refused"),
+        (&silent, &["-k", quick], 5, "TLS", "timed out after 300ms"),
+        (
+            &silent,
+            &["--plaintext", quick],
+            5,
+            "HTTP/2",
+            "timed out after 300ms",
+        ),
+        (
+            "license.test:1",
+            &["-k", quick, "--proxy", &silent],
+            5,
+            "proxy",
+            "timed out after 300ms",
+        ),
+        (
+            "license.test:1",
+            &["-k", "--proxy", &refusing],
+            5,
+            "proxy",
+            "HTTP status 403",
+        ),
+    ] {
+        let run = probe(server, flags).exits(exit).says(said);
+        let report = run.json();
+        let (passed, failed) = stages(&report);
+        assert_eq!(failed.as_deref(), Some(stage), "{report}");
+        assert_eq!(passed, STAGES[..passed.len()], "{report}");
+        assert_eq!(report["exit_code"], exit);
+        assert_eq!(report["error"]["message"], {
+            let verdict = report["verdict"].as_str().expect("text");
+            verdict
+                .strip_prefix("push would fail: ")
+                .expect("a failure")
+        });
+    }
+    run(["probe"]).exits(2).says("--server");
+    let report = probe("localhost:1", &["--cacert=/nowhere.pem"])
+        .exits(2)
+        .json();
+    assert_eq!(stages(&report), (Vec::new(), None));
+    assert_eq!(report["error"]["kind"], "usage");
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_warned_of() {
+    let receiver = Receiver::start();
+    let mut args = receiver.connection_of("probe");
+    args.extend(["--output=json", "--warn-days=400"].map(Into::into));
+    let run = run(args)
+        .exits(0)
+        .says("warning: the server's certificate ends in 39");
+    assert!(run.json()["warnings"][0].is_string());
+}
+
+#[test]
+fn secrets_are_not_among_the_flags() {
+    let receiver = Receiver::with(["--plaintext"]);
+    let report = probe(
+        &receiver.address,
+        &["--plaintext", "-H", "authorization: s3cret", "-A", "sync/1"],
+    )
+    .exits(0);
+    assert!(!report.stdout.contains("s3cret"));
+    assert!(flags(&report.json()).contains(&"authorization: (hidden)".to_owned()));
+}

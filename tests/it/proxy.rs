@@ -1,0 +1,192 @@
+//! Servers behind HTTP proxies.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::support::{Receiver, Run, command, raw_server};
+
+const RECORD: &str = "token,expire_time\nabcdefghijkl,4070908800\n";
+
+/// Reads the head of a request, line by line.
+fn head(stream: &TcpStream) -> Vec<String> {
+    let lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
+    lines
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+        .collect()
+}
+
+/// A proxy that leads everybody to this address, and the requests that it got.
+fn proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
+    let (seen, requests) = mpsc::channel();
+    let to = to.to_owned();
+    let address = raw_server(move |mut stream| {
+        let _ = seen.send(head(&stream));
+        let mut server = TcpStream::connect(&to).expect("connected");
+        let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+        let mut back = server.try_clone().expect("cloned");
+        let mut out = stream.try_clone().expect("cloned");
+        thread::spawn(move || std::io::copy(&mut back, &mut out));
+        let _ = std::io::copy(&mut stream, &mut server);
+    });
+    (address, requests)
+}
+
+/// A proxy that gives this answer to all.
+fn answering(answer: &'static [u8]) -> String {
+    raw_server(move |mut stream| {
+        head(&stream);
+        let _ = stream.write_all(answer);
+    })
+}
+
+/// Pushes one record with these variables set.
+fn push(args: &[&str], variables: &[(&str, &str)]) -> Run {
+    let (_folder, input) = crate::support::file("a.csv", RECORD);
+    let mut command = command(["push".as_ref(), input.as_os_str()]);
+    command.args(args).envs(variables.iter().copied());
+    command.output().expect("it runs").into()
+}
+
+#[test]
+fn a_proxy_is_asked_for_the_server_by_name() {
+    let receiver = Receiver::start();
+    let cacert = receiver.cacert();
+    let cacert = cacert.to_str().expect("UTF-8");
+    let (proxy, requests) = proxy(&receiver.address);
+    let with_password = format!("http://user:p%40ss@{proxy}");
+    let plain = format!("http://{proxy}");
+    let to = "--server=license.test:443";
+    let common = ["--cacert", cacert, "--servername=localhost"];
+    for (args, variables) in [
+        (vec!["--proxy", &plain, to], vec![]),
+        (vec!["--proxy", &proxy, to], vec![]),
+        (vec![to], vec![("HTTPS_PROXY", plain.as_str())]),
+        (vec![to], vec![("https_proxy", &*proxy)]),
+        (vec![to], vec![("ALL_PROXY", &*plain)]),
+        (vec![to], vec![("all_proxy", &*plain), ("HTTPS_PROXY", "")]),
+        // The flag counts for more than a proxy that is not there.
+        (
+            vec!["--proxy", &plain, to],
+            vec![("HTTPS_PROXY", "localhost:1"), ("NO_PROXY", "other.test")],
+        ),
+    ] {
+        push(&[&args, &common[..]].concat(), &variables).exits(0);
+        let request = requests.recv().expect("a request");
+        assert_eq!(request[0], "CONNECT license.test:443 HTTP/1.1");
+        let text = request.join("\n").to_lowercase();
+        assert!(text.contains("\nhost: license.test:443"), "{text}");
+        assert!(!text.contains("authorization"), "{text}");
+    }
+    let args = [&["--proxy", &with_password, to], &common[..]].concat();
+    push(&args, &[]).exits(0);
+    let request = requests.recv().expect("a request").join("\n");
+    assert!(
+        request
+            .to_lowercase()
+            .contains("proxy-authorization: basic dxnlcjpwqhnz"),
+        "{request}"
+    );
+    assert_eq!(receiver.stop().requests, 8);
+}
+
+#[test]
+fn what_needs_no_proxy_is_reached_without() {
+    let receiver = Receiver::start();
+    let cacert = receiver.cacert();
+    let (_, port) = receiver.address.rsplit_once(':').expect("a port");
+    let trust = ["--cacert", cacert.to_str().expect("UTF-8")];
+    let nowhere = "http://127.0.0.1:1";
+    for host in ["localhost", "127.0.0.1"] {
+        let server = format!("--server={host}:{port}");
+        let to = [&trust[..], &[&server]].concat();
+        push(&to, &[("HTTPS_PROXY", nowhere), ("all_proxy", nowhere)]).exits(0);
+        push(
+            &[&to[..], &["--proxy", nowhere]].concat(),
+            &[("NO_PROXY", "127.0.0.0/8, localhost")],
+        )
+        .exits(0);
+        // The flag is for this machine's own servers too.
+        push(&[&to[..], &["--proxy", nowhere, "--retry=0"]].concat(), &[])
+            .exits(5)
+            .says("through the proxy 127.0.0.1:1")
+            .says("Connection refused");
+    }
+    assert_eq!(receiver.stop().requests, 4);
+}
+
+#[test]
+fn a_proxy_that_refuses_is_quoted() {
+    for (answer, said) in [
+        (
+            &b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"[..],
+            "HTTP status 407",
+        ),
+        (
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 403 Forbidden",
+        ),
+        (
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 502",
+        ),
+        (b"", "closed the connection"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
+    ] {
+        let proxy = answering(answer);
+        let url = format!("http://user:s3cret@{proxy}");
+        let flags = ["-s", "license.test:443", "--proxy", &url, "-k", "--retry=0"];
+        let run = push(&flags, &[]).exits(5).says(said).says(&proxy);
+        assert!(!run.stderr.contains("s3cret"), "{run:?}");
+    }
+}
+
+#[test]
+fn a_server_that_speaks_first_is_no_proxy() {
+    let ssh = raw_server(|mut stream| {
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let flags = ["-s", "license.test:443", "-k", "--proxy", &ssh, "--retry=0"];
+    // It depends on who is faster whether the banner was seen.
+    push(&flags, &[]).exits(5).says("HTTP CONNECT");
+}
+
+#[test]
+fn the_proxy_s_time_counts_as_time_to_connect() {
+    let silent = raw_server(|mut stream| {
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let started = Instant::now();
+    let flags = ["-s", "license.test:443", "-k", "--proxy", &silent];
+    let flags = [&flags[..], &["--connect-timeout=300ms", "--retry=0"]].concat();
+    push(&flags, &[])
+        .exits(5)
+        .says("the proxy's answer to CONNECT timed out after 300ms");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn what_is_no_proxy_is_refused_without_its_password() {
+    for (flag, variable, place) in [
+        (
+            Some("socks5://user:s3cret@proxy.test:1080"),
+            None,
+            "--proxy",
+        ),
+        (Some("https://user:s3cret@proxy.test"), None, "--proxy"),
+        (Some(""), None, "--proxy"),
+        (None, Some("socks5h://user:s3cret@proxy.test"), "ALL_PROXY"),
+    ] {
+        let mut args = vec!["-s", "license.test:443", "-k"];
+        args.extend(flag.iter().flat_map(|url| ["--proxy", url]));
+        let variables: Vec<_> = variable.iter().map(|url| ("ALL_PROXY", *url)).collect();
+        let run = push(&args, &variables).exits(2).says(place).says("http://");
+        assert!(!run.stderr.contains("s3cret"), "{run:?}");
+    }
+}

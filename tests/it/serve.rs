@@ -1,0 +1,390 @@
+//! The reference receiver: its flags, its store, and what other clients need of it.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+
+use crate::support::{Receiver, Run, authority, command, params, run, self_signed};
+use bytes::{Buf, BufMut, Bytes};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use rustix::process::Signal;
+use tonic::{
+    Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+async fn connect(receiver: &Receiver) -> Channel {
+    Endpoint::from_shared(receiver.url.clone())
+        .expect("a URL")
+        .connect()
+        .await
+        .expect("connected")
+}
+
+/// Messages as they are encoded.
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(message.copy_to_bytes(message.remaining())))
+    }
+}
+
+async fn reflect(channel: Channel, question: MessageRequest) -> MessageResponse {
+    let question = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(question),
+    };
+    let mut answers = ServerReflectionClient::new(channel)
+        .server_reflection_info(tokio_stream::once(question))
+        .await
+        .expect("answered")
+        .into_inner();
+    let answer = answers.message().await.expect("read").expect("an answer");
+    answer.message_response.expect("a response")
+}
+
+#[test]
+fn clients_list_and_call_it_by_reflection() {
+    let receiver = Receiver::with(["--plaintext", "--code=3"]);
+    block_on(async {
+        let channel = connect(&receiver).await;
+        let list = MessageRequest::ListServices(String::new());
+        let MessageResponse::ListServicesResponse(list) = reflect(channel.clone(), list).await
+        else {
+            panic!("no list");
+        };
+        let names: Vec<_> = list.service.iter().map(|one| one.name.as_str()).collect();
+        assert!(names.contains(&"Internal"), "{names:?}");
+
+        let symbol = MessageRequest::FileContainingSymbol("Internal".to_owned());
+        let MessageResponse::FileDescriptorResponse(files) = reflect(channel.clone(), symbol).await
+        else {
+            panic!("no file");
+        };
+        let file = prost_types::FileDescriptorProto::decode(&*files.file_descriptor_proto[0]);
+        let mut pool = DescriptorPool::new();
+        pool.add_file_descriptor_proto(file.expect("a file"))
+            .expect("a pool");
+        let service = pool.get_service_by_name("Internal").expect("the service");
+        let method = service.methods().next().expect("the method");
+
+        let json = r#"{"sensorExpire": [{"deviceToken": "YWJj", "expireTime": 7}]}"#;
+        let mut json = serde_json::Deserializer::from_str(json);
+        let request = DynamicMessage::deserialize(method.input(), &mut json).expect("a request");
+        let call = format!("/{}/{}", service.full_name(), method.name());
+        let mut grpc = Grpc::new(channel);
+        grpc.ready().await.expect("ready");
+        let response = grpc
+            .unary(
+                Request::new(Bytes::from(request.encode_to_vec())),
+                call.parse().expect("a path"),
+                Raw,
+            )
+            .await
+            .expect("a response")
+            .into_inner();
+        let response = DynamicMessage::decode(method.output(), response).expect("the message");
+        let code = response.get_field_by_name("code").expect("the code");
+        assert_eq!(code.as_i32(), Some(3));
+    });
+    assert_eq!(receiver.stop().rows, b"abc,7\n");
+}
+
+#[test]
+fn it_answers_health_checks() {
+    let receiver = Receiver::with(["--plaintext"]);
+    block_on(async {
+        let channel = connect(&receiver).await;
+        for service in ["", "Internal"] {
+            let question = HealthCheckRequest {
+                service: service.to_owned(),
+            };
+            let answer = HealthClient::new(channel.clone()).check(question).await;
+            assert_eq!(
+                answer.expect("an answer").into_inner().status,
+                1,
+                "{service}"
+            );
+        }
+    });
+}
+
+const INPUT: &[u8] = b"token,expire_time\nb,4070908800\na,4070908801\n";
+
+#[test]
+fn the_store_survives_a_kill_with_all_that_was_acknowledged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("store.sqlite");
+    let store = path(&store);
+    let receiver = Receiver::with(["--store", store]);
+    receiver.push_input(["-"], INPUT).exits(0);
+    receiver.signal(Signal::KILL);
+    drop(receiver);
+    assert_eq!(
+        fs::metadata(store).expect("a store").permissions().mode() & 0o777,
+        0o600
+    );
+
+    let receiver = Receiver::with(["--store", store]);
+    receiver
+        .push_input(["-"], b"token,expire_time\na,4070908899\n")
+        .exits(0);
+    let totals = receiver.stop();
+    assert_eq!((totals.requests, totals.records, totals.tokens), (1, 1, 2));
+    assert_eq!(totals.rows, b"a,4070908899\nb,4070908800\n");
+}
+
+#[test]
+fn a_dump_is_kept_until_there_is_a_new_one_and_made_private() {
+    let (_folder, dump) = crate::support::file("dump.csv", "old");
+    fs::set_permissions(&dump, fs::Permissions::from_mode(0o644)).expect("set");
+    let receiver = Receiver::with(["--dump", path(&dump)]);
+    run([
+        "serve",
+        "--listen",
+        &receiver.address,
+        "--dump",
+        path(&dump),
+    ])
+    .exits(1);
+    assert_eq!(fs::read(&dump).expect("read"), b"old");
+    receiver.push_input(["-"], INPUT).exits(0);
+    receiver.stop();
+    let metadata = fs::metadata(&dump).expect("a dump");
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    assert!(fs::read(&dump).expect("read").starts_with(b"device_token"));
+    run(["serve", "--store", path(&dump), "--dump", path(&dump)]).exits(2);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_left_as_it_is() {
+    let (_folder, file) = crate::support::file("store", INPUT);
+    run(["serve", "--listen=127.0.0.1:0", "--store", path(&file)])
+        .exits(1)
+        .says("something else")
+        .says(path(&file));
+    assert_eq!(fs::read(&file).expect("read"), INPUT);
+}
+
+#[test]
+fn outputs_are_opened_before_it_listens() {
+    for flag in ["--dump", "--store", "--write-cacert"] {
+        let run = run(["serve", "--listen=127.0.0.1:0", flag, "/nowhere/file"])
+            .exits(1)
+            .says("/nowhere/file");
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[test]
+fn the_dump_goes_to_a_private_file_or_to_standard_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dump = folder.path().join("dump.csv");
+    let receiver = Receiver::with(["--dump", path(&dump), "--token-encoding=hex"]);
+    receiver.push_input(["-"], INPUT).exits(0);
+    receiver.stop();
+    assert_eq!(
+        fs::read(&dump).expect("a dump"),
+        b"device_token,expire_time\n61,4070908801\n62,4070908800\n"
+    );
+    assert_eq!(
+        fs::metadata(&dump).expect("a dump").permissions().mode() & 0o777,
+        0o600
+    );
+
+    let (mut child, address) = serve(&["--plaintext", "--dump=-"]);
+    let mut args = vec!["push", "--plaintext", "--server", &address];
+    args.extend(["--quiet", "-"]);
+    crate::support::run_with_input(args, INPUT).exits(0);
+    crate::support::signal_child(&child.0, Signal::INT);
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut child.1, &mut rest).expect("read");
+    assert_eq!(
+        rest,
+        "device_token,expire_time\na,4070908801\nb,4070908800\nrequests: 1, records: 2, tokens: 2\n"
+    );
+    assert!(child.0.wait().expect("it ends").success());
+}
+
+type Serving = (
+    std::process::Child,
+    std::io::BufReader<std::process::ChildStdout>,
+);
+
+/// A receiver in text mode, and the address that it printed.
+fn serve(flags: &[&str]) -> (Serving, String) {
+    let mut child = command([&["serve", "--listen=127.0.0.1:0"], flags].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
+    let address = line
+        .trim_end()
+        .strip_prefix("listening on http://")
+        .expect("its address")
+        .to_owned();
+    ((child, stdout), address)
+}
+
+#[test]
+fn it_listens_on_a_unix_socket() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = format!("unix:{}", path(&folder.path().join("socket")));
+    for _ in 0..2 {
+        let receiver = Receiver::with(["--listen", &socket]);
+        assert_eq!(receiver.url, socket);
+        receiver.push_input(["-"], INPUT).exits(0);
+        // Left behind, and in nobody's way.
+        receiver.signal(Signal::KILL);
+    }
+    let receiver = Receiver::with(["--listen", &socket]);
+    run(["serve", "--listen", &socket])
+        .exits(1)
+        .says("can't listen");
+    receiver.stop();
+    assert!(!folder.path().join("socket").exists());
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_to_be() {
+    let receiver = Receiver::start();
+    run(["serve", "--listen", &receiver.address])
+        .exits(1)
+        .says(&receiver.address)
+        .says("in use");
+    run(["serve", "--listen=nowhere"])
+        .exits(2)
+        .says("127.0.0.1:9102");
+}
+
+#[test]
+fn its_made_certificate_is_for_all_of_localhost() {
+    let receiver = Receiver::start();
+    let port = receiver.address.rsplit_once(':').expect("a port").1;
+    let cacert = receiver.cacert();
+    for host in ["localhost", "127.0.0.1"] {
+        let server = format!("{host}:{port}");
+        let args = ["push", "--server", &server, "--cacert", path(&cacert)];
+        crate::support::run_with_input(args, INPUT).exits(0);
+    }
+    for name in ["::1", "localhost"] {
+        receiver.push_input(["--servername", name], INPUT).exits(0);
+    }
+}
+
+#[test]
+fn write_cacert_puts_what_to_trust_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pair = self_signed(
+        folder.path(),
+        "server",
+        &authority(params(Some("127.0.0.1"), &[])),
+    );
+    let trust = folder.path().join("trust.pem");
+    let receiver = Receiver::with([
+        "--cert",
+        path(&pair.cert),
+        "--key",
+        path(&pair.key),
+        "--write-cacert",
+        path(&trust),
+    ]);
+    let run: Run = crate::support::run_with_input(
+        ["push", "-s", &receiver.address, "--cacert", path(&trust)],
+        INPUT,
+    );
+    run.exits(0);
+}
+
+#[test]
+fn a_client_that_stalls_in_the_handshake_holds_up_nobody() {
+    let receiver = Receiver::start();
+    let _silent: Vec<_> = (0..100)
+        .map(|_| std::net::TcpStream::connect(&receiver.address).expect("connected"))
+        .collect();
+    receiver.push_input(["-"], INPUT).exits(0);
+    assert_eq!(receiver.stop().records, 2);
+}
+
+#[test]
+fn a_client_that_says_nothing_does_not_hold_up_its_end() {
+    let receiver = Receiver::with(["--plaintext"]);
+    let _silent = std::net::TcpStream::connect(&receiver.address).expect("connected");
+    receiver.push_input(["-"], INPUT).exits(0);
+    assert_eq!(receiver.stop().records, 2);
+}
+
+#[test]
+fn open_requests_are_finished_at_its_end() {
+    let receiver = Receiver::with(["--plaintext", "--delay=2s"]);
+    let received = block_on(async {
+        let channel = connect(&receiver).await;
+        let mut grpc = Grpc::new(channel.clone());
+        grpc.ready().await.expect("ready");
+        // One record: token "a", time 7.
+        let request = Request::new(Bytes::from_static(b"\x0a\x05\x0a\x01a\x10\x07"));
+        let path = "/Internal/UpdateSensorExpireTime".parse().expect("a path");
+        let call = tokio::spawn(async move { grpc.unary(request, path, Raw).await });
+        // Let the call be sent; what is answered behind it on the same connection came behind it.
+        tokio::task::yield_now().await;
+        let question = HealthCheckRequest {
+            service: String::new(),
+        };
+        let health = HealthClient::new(channel).check(question).await;
+        health.expect("an answer");
+        let stopped = tokio::task::spawn_blocking(move || receiver.stop());
+        call.await.expect("ended").expect("answered");
+        stopped.await.expect("stopped")
+    });
+    assert_eq!(received.rows, b"a,7\n");
+}
