@@ -6,7 +6,7 @@ use divan::{
     Bencher,
     counter::{BytesCount, ItemsCount},
 };
-use sensor_license::inspect::{Format, acknowledge, encode, read, unchanged};
+use sensor_license::harness::{Format, acknowledge, encode, read, unchanged};
 
 fn main() {
     divan::main();

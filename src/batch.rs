@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    source::{Problem, Records},
-    wire::Contract,
+    contract::Contract,
+    input::{Problem, Records},
 };
 
 /// What a request may hold at most.

@@ -3,38 +3,38 @@
 //! This is a program, `sensor-license`, and its library is the program's: [`run`]. What else is
 //! public is for the project's own benchmarks and fuzz targets.
 
-mod args;
+mod atomic_file;
 mod batch;
+mod cli;
 mod client;
-mod command;
+mod commands;
+mod contract;
 mod delivery;
+mod diagnostics;
 mod endpoint;
-mod failure;
 #[doc(hidden)]
-pub mod inspect;
+pub mod harness;
+mod input;
 mod ledger;
 mod metadata;
-mod output;
 mod probe;
 mod proxy;
 mod receiver;
 mod record;
 mod rejects;
-mod replacement;
 mod report;
 mod shard;
-mod signal;
-mod source;
+mod signals;
+mod terminal;
 mod tls;
-mod wire;
 
 use std::{
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
 };
 
-use args::Plan;
-use output::Output;
+use cli::Plan;
+use terminal::Output;
 
 /// Does what the command line says.
 #[must_use]
@@ -45,13 +45,13 @@ pub fn run() -> ExitCode {
         Err(code) => return ExitCode::from(code),
     };
     let run = || match &plan {
-        Plan::Push(plan) => command::push::run(plan),
-        Plan::Check(plan) => command::check::run(plan),
-        Plan::Probe(plan) => command::probe::run(plan),
-        Plan::Serve(plan) => command::serve::run(plan),
-        Plan::Ledger(plan) => command::ledger::run(plan),
+        Plan::Push(plan) => commands::push::run(plan),
+        Plan::Check(plan) => commands::check::run(plan),
+        Plan::Probe(plan) => commands::probe::run(plan),
+        Plan::Serve(plan) => commands::serve::run(plan),
+        Plan::Ledger(plan) => commands::ledger::run(plan),
         Plan::Print(text) => Output::print(text),
     };
     // A defect has been told, and is to end as one.
-    ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(failure::OTHER))
+    ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::OTHER))
 }

@@ -11,8 +11,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     client::{CallError, Client, ConnectError, Finding, Target},
+    contract::Contract,
     tls::{self, Inspected, Proof},
-    wire::Contract,
 };
 
 /// What was found on the way.

@@ -3,8 +3,8 @@
 use std::{io, path::Path};
 
 use crate::{
+    atomic_file::Replacement,
     record::{TimeUnit, TokenEncoding},
-    replacement::Replacement,
 };
 
 /// CSV with the columns `device_token`, `expire_time` and `reason`. Tokens stand in it whole, so

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor_license::inspect::{Format, read_twice};
+use sensor_license::harness::{Format, read_twice};
 
 fuzz_target!(|input: &[u8]| {
     let input = input.into();

@@ -19,7 +19,7 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 
 use super::error::{Advice, CallError};
-use crate::{metadata::Metadata, wire::Malformed};
+use crate::{contract::Malformed, metadata::Metadata};
 
 /// What a server sent in one call.
 #[derive(Debug, Default)]

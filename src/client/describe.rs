@@ -9,7 +9,7 @@ use super::{
     CallError, Client,
     ask::{Answer, Question, Version},
 };
-use crate::wire;
+use crate::contract;
 
 /// Why a server did not describe itself.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Client {
             let missing = files
                 .values()
                 .flat_map(|file| &file.dependency)
-                .find(|name| !files.contains_key(*name) && !wire::is_well_known(name));
+                .find(|name| !files.contains_key(*name) && !contract::is_well_known(name));
             let Some(name) = missing.cloned() else {
                 return Ok(());
             };

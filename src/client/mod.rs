@@ -27,7 +27,9 @@ pub(crate) use dial::{Cause, ConnectError, Finding, Session, Stage};
 use dial::{Connected, Ended, Fate};
 pub(crate) use error::{Advice, CallError};
 
-use crate::{endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls, wire::Contract};
+use crate::{
+    contract::Contract, endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls,
+};
 
 /// How to reach a server.
 #[derive(Clone, Debug)]

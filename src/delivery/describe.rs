@@ -5,7 +5,7 @@ use prost_types::FileDescriptorProto;
 use super::policy::{Again, Policy, Tries, again, dial_again};
 use crate::{
     client::{Client, ConnectError, DescribeError, Finding, Target},
-    wire::Contract,
+    contract::Contract,
 };
 
 /// Why there is none, after so many tries.

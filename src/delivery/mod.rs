@@ -39,9 +39,9 @@ use self::{
 use crate::{
     batch::{Batch, Batches},
     client::CallError,
-    signal::Signals,
-    source::Problem,
-    wire::Contract,
+    contract::Contract,
+    input::Problem,
+    signals::Signals,
 };
 
 /// The requests of a push, made as they are taken, in a thread that reads.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::{
     batch::Batch,
     client::{CallError, ConnectError},
-    signal::Signal,
-    source::Problem,
+    input::Problem,
+    signals::Signal,
 };
 
 /// Whoever writes down what became of records, as it becomes known.

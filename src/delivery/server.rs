@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     client::{CallError, Client, ConnectError, Finding, Target},
-    wire::Contract,
+    contract::Contract,
 };
 
 /// Something that can be connected to.

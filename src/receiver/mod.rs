@@ -22,7 +22,7 @@ pub(crate) use accept::Listener;
 use open::Open;
 pub(crate) use store::Store;
 
-use crate::wire::proto::{
+use crate::contract::proto::{
     FILE_DESCRIPTOR_SET, SensorExpireTimeRequest, SensorExpireTimeResponse,
     internal_server::{Internal, InternalServer},
 };

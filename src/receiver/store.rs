@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::{record::TokenEncoding, wire::proto::SensorExpire};
+use crate::{contract::proto::SensorExpire, record::TokenEncoding};
 
 /// Where the records are kept.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::{
-    failure::date,
+    diagnostics::date,
+    input::{Expiry, HORIZONS},
     record::ExpireTime,
-    source::{Expiry, HORIZONS},
 };
 
 /// Each valid record in one count; the times in Unix seconds.

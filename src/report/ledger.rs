@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::{
-    failure::{count, date, escape},
+    diagnostics::{count, date, escape},
     ledger::{RunView, TargetView},
 };
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::Summary;
-use crate::replacement::Replacement;
+use crate::atomic_file::Replacement;
 
 /// A textfile of metrics, which takes the place of the one before.
 #[derive(Debug)]

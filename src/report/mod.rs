@@ -16,9 +16,9 @@ pub(crate) use probe::{ProbeReport, way};
 
 use crate::{
     delivery::Delivery,
-    failure::{Failure, WOULD_SEND, escape},
+    diagnostics::{Failure, WOULD_SEND, escape},
+    input::{Form, Validated},
     record::ExpireTime,
-    source::{Form, Validated},
 };
 
 /// How an input holds its records, in words.
@@ -279,7 +279,7 @@ impl Summary {
 
 impl Failure {
     fn status(&self) -> Status {
-        use crate::failure::Kind;
+        use crate::diagnostics::Kind;
         match self.kind {
             Kind::Partial => Status::Partial,
             Kind::Input => Status::Refused,

@@ -8,7 +8,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     client::{Finding, Session, Stage, Target},
-    failure::{Failure, date, escape},
+    diagnostics::{Failure, date, escape},
     probe::{Answers, Certificate, End, Probe},
     tls::{Inspected, Proof},
 };

@@ -12,17 +12,17 @@ const LEVELS: &[&[&str]] = &[
         "endpoint",
         "metadata",
         "proxy",
-        "replacement",
-        "signal",
+        "atomic_file",
+        "signals",
         "tls",
     ],
-    &["wire", "source", "rejects", "shard"],
+    &["contract", "input", "rejects", "shard"],
     &["batch", "ledger"],
     &["client", "receiver"],
     &["delivery", "probe"],
-    &["failure", "report", "output"],
-    &["command"],
-    &["args", "inspect"],
+    &["diagnostics", "report", "terminal"],
+    &["commands"],
+    &["cli", "harness"],
     &["lib", "main"],
 ];
 
@@ -121,8 +121,8 @@ fn imports_point_down() {
 
 #[test]
 fn imports_are_found_in_every_form() {
-    let text = "use crate::{\n    batch::{Batch, Limits},\n    client::Client,\n};\nuse crate::tls;\ncrate::wire::Contract::built_in()";
-    assert_eq!(imports(text), ["batch", "client", "tls", "wire"]);
+    let text = "use crate::{\n    batch::{Batch, Limits},\n    client::Client,\n};\nuse crate::tls;\ncrate::contract::Contract::built_in()";
+    assert_eq!(imports(text), ["batch", "client", "tls", "contract"]);
 }
 
 /// What may stand in one place only.
@@ -130,8 +130,8 @@ fn imports_are_found_in_every_form() {
 fn each_of_these_is_used_in_one_place() {
     for (what, place) in [
         ("rustls_pemfile", "tls/pem.rs"),
-        ("clap::", "args/"),
-        ("io::stderr()", "output.rs"),
+        ("clap::", "cli/"),
+        ("io::stderr()", "terminal.rs"),
         ("rusqlite", "ledger/ receiver/store.rs"),
     ] {
         for (name, _, text) in sources() {

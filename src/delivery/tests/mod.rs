@@ -11,7 +11,7 @@ use self::script::{Log, Reply, Script, advised, policy, push, push_quietly, refu
 use super::*;
 use crate::{
     client::{Advice, Cause},
-    signal::Signal,
+    signals::Signal,
 };
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use crate::{
     batch::Limits,
     client::{Advice, Cause, ConnectError, Stage},
     endpoint::Endpoint,
-    source::{Options, Origin, Rules, Validated, validate},
+    input::{Options, Origin, Rules, Validated, validate},
 };
 
 /// What the server does with a request.

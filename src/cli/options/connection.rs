@@ -1,0 +1,116 @@
+//! How the server is reached.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use super::super::values;
+use crate::endpoint::Endpoint;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(in crate::cli) struct ConnectionArgs {
+    /// The server: HOST:PORT, [IPV6]:PORT, https://HOST[:PORT] or unix:PATH
+    #[arg(
+        short, long, value_name = "HOST:PORT", value_parser = values::endpoint
+    )]
+    pub(in crate::cli) server: Option<Endpoint>,
+
+    /// Trust these certificates and only these: a CA, or the server's own [repeatable; default:
+    /// the operating system's trust store]
+    #[arg(long, value_name = "PEM")]
+    pub(in crate::cli) cacert: Vec<PathBuf>,
+
+    /// Client certificate, with its chain
+    #[arg(long, value_name = "PEM", requires = "key")]
+    pub(in crate::cli) cert: Option<PathBuf>,
+
+    /// The client certificate's private key
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub(in crate::cli) key: Option<PathBuf>,
+
+    /// The name to send as SNI, to verify and to use as :authority [default: the server's host]
+    #[arg(
+        long, value_name = "NAME", visible_alias = "ssl-target-name-override",
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
+    pub(in crate::cli) servername: Option<String>,
+
+    /// The :authority alone [default: --servername, else HOST:PORT]
+    #[arg(long, value_name = "NAME", value_parser = values::authority)]
+    pub(in crate::cli) authority: Option<http::uri::Authority>,
+
+    /// Accept a CA-issued certificate without a subject alternative name by its common name
+    #[arg(long)]
+    pub(in crate::cli) allow_common_name: bool,
+
+    /// TLS without verifying the server
+    #[arg(short = 'k', long)]
+    pub(in crate::cli) insecure: bool,
+
+    /// No TLS
+    #[arg(long, conflicts_with_all = ["cacert", "cert", "key", "allow_common_name", "insecure"])]
+    pub(in crate::cli) plaintext: bool,
+
+    /// Request metadata 'name: value', or @FILE with one a line; values of -bin names are base64
+    /// [repeatable]
+    #[arg(short = 'H', long, value_name = "HEADER")]
+    pub(in crate::cli) header: Vec<String>,
+
+    /// Send the file's text as 'authorization: Bearer ...'
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) bearer_token_file: Option<PathBuf>,
+
+    /// Put before the program's own user agent
+    #[arg(short = 'A', long, value_name = "TEXT")]
+    pub(in crate::cli) user_agent: Option<String>,
+
+    /// Compress request messages
+    #[arg(long, value_name = "ENCODING")]
+    pub(in crate::cli) compress: Option<Compression>,
+
+    /// The path of the call [default: /Internal/UpdateSensorExpireTime, or the contract's]
+    #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::method)]
+    pub(in crate::cli) method: Option<http::uri::PathAndQuery>,
+
+    /// Take the contract from this .proto file: the call's path, and its messages' fields and types
+    /// [default: the built-in proto/sensor.proto]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["protoset", "reflection"])]
+    pub(in crate::cli) proto: Option<PathBuf>,
+
+    /// Where to look for the .proto file's imports, before its own folder [repeatable]
+    #[arg(long, value_name = "DIR", requires = "proto")]
+    pub(in crate::cli) import_path: Vec<PathBuf>,
+
+    /// Take the contract from this descriptor set, as protoc writes it, with its imports
+    #[arg(long, value_name = "FILE", conflicts_with = "reflection")]
+    pub(in crate::cli) protoset: Option<PathBuf>,
+
+    /// Take the contract from the server, by gRPC server reflection
+    #[arg(long)]
+    pub(in crate::cli) reflection: bool,
+
+    /// Go through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT [default: HTTPS_PROXY or
+    /// ALL_PROXY of the environment, but never to this machine itself; NO_PROXY limits both]
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) proxy: Option<String>,
+
+    /// Ask the connection for a sign of life this often while requests are open; at least 10s
+    /// [default: off]
+    #[arg(long, value_name = "DUR", value_parser = values::keepalive)]
+    pub(in crate::cli) keepalive_time: Option<Duration>,
+
+    /// For DNS, TCP, the proxy and TLS, until the server's HTTP/2 SETTINGS
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::timeout)]
+    pub(in crate::cli) connect_timeout: Duration,
+
+    /// One request's deadline, sent to the server too
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::timeout)]
+    pub(in crate::cli) timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Compression {
+    Gzip,
+}

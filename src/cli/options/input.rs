@@ -1,0 +1,117 @@
+//! What is read, and how.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::super::values;
+use crate::input;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(in crate::cli) struct ShapeArgs {
+    /// The format; auto looks at the name, then at the first bytes
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(in crate::cli) input_format: InputFormat,
+
+    /// The token's header or key, or its CSV column counted from 1 [default: device_token,
+    /// deviceToken, DeviceToken or token]
+    #[arg(long, value_name = "NAME", value_parser = values::field)]
+    pub(in crate::cli) token_field: Option<input::FieldRef>,
+
+    /// The CSV has no header: columns 1 and 2 unless others are named by number
+    #[arg(long)]
+    pub(in crate::cli) no_header: bool,
+
+    /// Between CSV columns: one character, or tab [default: a comma; in TSV a tab]
+    #[arg(long, value_name = "C", value_parser = values::delimiter)]
+    pub(in crate::cli) delimiter: Option<u8>,
+
+    /// JSON Pointer to the list inside a larger document [default: the document itself, or its
+    /// only list]
+    #[arg(long, value_name = "POINTER", value_parser = values::pointer)]
+    pub(in crate::cli) records: Option<input::Pointer>,
+
+    /// How text becomes a token's bytes (protobuf JSON is base64 always)
+    #[arg(long, value_name = "ENCODING", default_value = "utf8")]
+    pub(in crate::cli) token_encoding: TokenEncoding,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(in crate::cli) struct InputArgs {
+    /// Files of records; - or none is standard input
+    #[arg(value_name = "FILE", help_heading = None)]
+    pub(in crate::cli) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) shape: ShapeArgs,
+
+    /// The expire time's header or key, or its CSV column counted from 1 [default: expire_time,
+    /// expireTime or ExpireTime]
+    #[arg(long, value_name = "NAME", value_parser = values::field)]
+    pub(in crate::cli) time_field: Option<input::FieldRef>,
+
+    /// What numbers count
+    #[arg(long, value_name = "UNIT", default_value = "s")]
+    pub(in crate::cli) time_unit: TimeUnit,
+
+    /// For dates and times that carry no offset
+    #[arg(long, value_name = "TZ", default_value = "UTC", value_parser = values::zone)]
+    pub(in crate::cli) timezone: jiff::tz::TimeZone,
+
+    /// What one token with different times means: an error, or which record counts
+    #[arg(long, value_name = "RULE", default_value = "error")]
+    pub(in crate::cli) on_duplicate: OnDuplicate,
+
+    /// A time before now is an error instead of a warning
+    #[arg(long)]
+    pub(in crate::cli) refuse_past: bool,
+
+    /// Refuse to push fewer records
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) min_records: Option<u64>,
+
+    /// Refuse to push more records
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) max_records: Option<u64>,
+
+    /// Empty input is an error
+    #[arg(long)]
+    pub(in crate::cli) fail_on_empty: bool,
+
+    /// How many bad records are shown; all are counted
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(in crate::cli) max_errors: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum InputFormat {
+    Auto,
+    Csv,
+    Tsv,
+    Json,
+    Ndjson,
+    Protojson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum TokenEncoding {
+    Utf8,
+    Hex,
+    Base64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum OnDuplicate {
+    Error,
+    First,
+    Last,
+    Latest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum TimeUnit {
+    S,
+    Ms,
+}

@@ -1,0 +1,72 @@
+//! The reference receiver.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::{super::values, OutputArgs, TokenEncoding};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Receiver")]
+pub(in crate::cli) struct ServeArgs {
+    /// Where to listen: ADDRESS:PORT, port 0 for a free one, or unix:PATH
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9102", value_parser = values::listen)]
+    pub(in crate::cli) listen: crate::commands::serve::Listen,
+
+    /// Its certificate, with the chain [default: a self-signed one for localhost, 127.0.0.1 and
+    /// ::1, made at start]
+    #[arg(long, value_name = "PEM", requires = "key")]
+    pub(in crate::cli) cert: Option<PathBuf>,
+
+    /// The certificate's private key
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub(in crate::cli) key: Option<PathBuf>,
+
+    /// Put the certificate to trust there before listening
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) write_cacert: Option<PathBuf>,
+
+    /// Demand a client certificate that leads to one of these
+    #[arg(long, value_name = "PEM")]
+    pub(in crate::cli) client_ca: Option<PathBuf>,
+
+    /// No TLS
+    #[arg(long, conflicts_with_all = ["cert", "key", "write_cacert", "client_ca"])]
+    pub(in crate::cli) plaintext: bool,
+
+    /// Keep the newest time of each token in this SQLite file [default: in memory]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) store: Option<PathBuf>,
+
+    /// On exit, write what is held as CSV, sorted by token; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) dump: Option<PathBuf>,
+
+    /// How the dump writes tokens
+    #[arg(long, value_name = "ENCODING", default_value = "utf8")]
+    pub(in crate::cli) token_encoding: TokenEncoding,
+
+    /// Answer with this code; records are kept all the same
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    pub(in crate::cli) code: i32,
+
+    /// Answer the first N requests with UNAVAILABLE
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(in crate::cli) fail_first: u64,
+
+    /// Wait before each answer
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = values::duration)]
+    pub(in crate::cli) delay: Duration,
+
+    /// Refuse larger request messages
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = values::size)]
+    pub(in crate::cli) max_message_size: usize,
+
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}

@@ -1,0 +1,6 @@
+//! CSV and TSV (RFC 4180).
+
+mod reader;
+mod rows;
+
+pub(super) use reader::{Columns, CsvReader};
