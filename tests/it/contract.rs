@@ -2,15 +2,16 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{
-    Run,
-    described::{Described, Reflection, compile},
-    run, run_with_input,
-};
 use data_encoding::BASE64;
 use prost::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::support::{
+    files::utf8,
+    program::{run, run_with_input},
+    reflection_server::{Call, Reflection, ReflectionServer, compile},
+};
 
 const INPUT: &[u8] = b"token,expire_time\nabc,1700000000\nd\xc3\xa9f,0\n";
 
@@ -125,33 +126,19 @@ impl Case {
     }
 }
 
-fn push(server: &Described, flags: &[&str], input: &[u8]) -> Run {
-    let flags = [
-        &[
-            "push",
-            "--plaintext",
-            "--output=json",
-            "-s",
-            &server.address,
-        ],
-        flags,
-    ];
-    run_with_input(flags.concat(), input)
-}
-
 /// The ways to tell the contract of the files in a folder.
 fn ways(folder: &Path) -> [(Reflection, Vec<String>); 5] {
     let set = folder.join("set");
     let pool = compile(folder, "main.proto");
     fs::write(&set, pool.encode_to_vec()).expect("written");
-    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let text = |path: &Path| utf8(&path).to_owned();
     let proto = text(&folder.join("main.proto"));
     [
         (Reflection::None, vec!["--proto".into(), proto]),
         (Reflection::None, vec!["--protoset".into(), text(&set)]),
         (Reflection::V1, vec!["--reflection".into()]),
         (Reflection::V1Alpha, vec!["--reflection".into()]),
-        (Reflection::Whole, vec!["--reflection".into()]),
+        (Reflection::V1WithImports, vec!["--reflection".into()]),
     ]
 }
 
@@ -161,14 +148,18 @@ fn requests_are_what_the_contract_says_wherever_it_comes_from() {
         let folder = folder(&case);
         for (reflection, flags) in ways(folder.path()) {
             let pool = compile(folder.path(), "main.proto");
-            let server = Described::start(pool, reflection, case.response);
+            let server = ReflectionServer::start(pool, reflection, case.response);
             let flags: Vec<_> = flags.iter().map(String::as_str).collect();
             let flags = case.flags(&flags);
-            push(&server, &flags, INPUT)
+            server
+                .push(&flags, INPUT)
                 .exits(0)
-                .adds_up()
+                .counts_add_up()
                 .counts("acknowledged", 2);
-            let expected = (case.path.to_owned(), case.request.clone());
+            let expected = Call {
+                path: case.path.to_owned(),
+                request: case.request.clone(),
+            };
             assert_eq!(server.calls(), [expected], "{} by {flags:?}", case.name);
         }
     }
@@ -184,14 +175,15 @@ fn the_code_is_read_where_the_contract_has_it() {
         let case = &cases()[case];
         let folder = folder(case);
         let pool = compile(folder.path(), "main.proto");
-        let server = Described::start(pool, Reflection::V1, response);
-        let run = push(&server, &case.flags(&["--reflection"]), INPUT)
+        let server = ReflectionServer::start(pool, Reflection::V1, response);
+        let run = server
+            .push(&case.flags(&["--reflection"]), INPUT)
             .exits(7)
-            .adds_up()
+            .counts_add_up()
             .counts("rejected", 2);
         assert_eq!(run.json()["codes"], json!({ code: 1 }), "{}", case.name);
         let flags = case.flags(&["--reflection", "--ok-code", code]);
-        push(&server, &flags, INPUT).exits(0);
+        server.push(&flags, INPUT).exits(0);
     }
 }
 
@@ -202,18 +194,18 @@ fn where_responses_have_no_code_it_is_said() {
         let folder = folder(case);
         let proto = folder.path().join("main.proto");
         let pool = compile(folder.path(), "main.proto");
-        let server = Described::start(pool, Reflection::None, case.response);
-        let flags = ["--proto", proto.to_str().expect("UTF-8")];
-        let run = push(&server, &flags, INPUT).exits(0);
+        let server = ReflectionServer::start(pool, Reflection::None, case.response);
+        let flags = ["--proto", utf8(&proto)];
+        let run = server.push(&flags, INPUT).exits(0);
         assert_eq!(run.stderr.contains("no code"), is_said, "{run:#?}");
     }
 }
 
 /// A server that tells its contract, and the folder that has it.
-fn reflecting(case: &Case) -> (tempfile::TempDir, Described) {
+fn reflecting(case: &Case) -> (TempDir, ReflectionServer) {
     let folder = folder(case);
     let pool = compile(folder.path(), "main.proto");
-    let server = Described::start(pool, Reflection::V1, case.response);
+    let server = ReflectionServer::start(pool, Reflection::V1, case.response);
     (folder, server)
 }
 
@@ -222,17 +214,19 @@ fn a_ledger_knows_what_was_sent_by_another_contract() {
     let case = &cases()[1];
     let (folder, server) = reflecting(case);
     let ledger = folder.path().join("ledger");
-    let flags = ["--reflection", "--ledger", ledger.to_str().expect("UTF-8")];
-    push(&server, &flags, INPUT)
+    let flags = ["--reflection", "--ledger", utf8(&ledger)];
+    server
+        .push(&flags, INPUT)
         .exits(0)
         .counts("acknowledged", 2);
-    push(&server, &flags, INPUT).exits(0).counts("unchanged", 2);
+    server.push(&flags, INPUT).exits(0).counts("unchanged", 2);
     let changed = b"token,expire_time\nabc,1700000000\nd\xc3\xa9f,1\n";
-    push(&server, &flags, changed)
+    server
+        .push(&flags, changed)
         .exits(0)
         .counts("unchanged", 1)
         .counts("acknowledged", 1);
-    let (_, request) = server.calls().pop().expect("a call");
+    let request = server.calls().pop().expect("a call").request;
     assert_eq!(request["licences"][0]["until"], "1970-01-01T00:00:01Z");
 }
 
@@ -242,12 +236,13 @@ fn records_that_do_not_fit_are_refused_before_anything_is_sent() {
     let (_folder, server) = reflecting(case);
     let input = b"token,expire_time\n616263,1\nff00,1\n646566,2147483648\n";
     let flags = case.flags(&["--reflection", "--token-encoding=hex"]);
-    let run = push(&server, &flags, input)
+    let run = server
+        .push(&flags, input)
         .exits(4)
-        .adds_up()
-        .says("record 2, line 3: the token is not UTF-8")
-        .says("record 3, line 4: the expire time is later than 2038-01-19T03:14:07Z")
-        .says("1 bad token, 1 bad time");
+        .counts_add_up()
+        .stderr_contains("record 2, line 3: the token is not UTF-8")
+        .stderr_contains("record 3, line 4: the expire time is later than 2038-01-19T03:14:07Z")
+        .stderr_contains("1 bad token, 1 bad time");
     assert_eq!(run.count("invalid"), 2);
     assert_eq!(server.calls(), []);
 }
@@ -258,16 +253,17 @@ fn a_request_in_json_is_read_where_the_contract_has_its_list() {
     let (_folder, server) = reflecting(case);
     let request = br#"{"licences":[{"deviceToken":"YWJj","expireTime":"1700000000"}]}"#;
     let flags = ["--reflection", "--input-format=protojson"];
-    push(&server, &flags, request)
+    server
+        .push(&flags, request)
         .exits(4)
-        .says("no list sensorExpire")
-        .says("hint: --records /KEY");
+        .stderr_contains("no list sensorExpire")
+        .stderr_contains("hint: --records /KEY");
     let flags = [&flags[..], &["--records=/licences"]].concat();
-    push(&server, &flags, request).exits(0);
-    let [(_, sent)] = &server.calls()[..] else {
+    server.push(&flags, request).exits(0);
+    let [call] = &server.calls()[..] else {
         panic!("one call")
     };
-    assert_eq!(sent["licences"][0]["id"], BASE64.encode(b"abc"));
+    assert_eq!(call.request["licences"][0]["id"], BASE64.encode(b"abc"));
 }
 
 #[test]
@@ -275,7 +271,7 @@ fn imports_are_looked_for_where_import_path_says() {
     let case = &cases()[1];
     let folder = folder(case);
     let pool = compile(folder.path(), "main.proto");
-    let server = Described::start(pool, Reflection::None, case.response);
+    let server = ReflectionServer::start(pool, Reflection::None, case.response);
     let elsewhere = tempfile::tempdir().expect("a folder");
     let (there, here) = (
         elsewhere.path().join("other.proto"),
@@ -283,20 +279,22 @@ fn imports_are_looked_for_where_import_path_says() {
     );
     fs::rename(here, there).expect("moved");
     let proto = folder.path().join("main.proto");
-    let proto = proto.to_str().expect("UTF-8");
-    push(&server, &["--proto", proto], INPUT)
+    let proto = utf8(&proto);
+    server
+        .push(&["--proto", proto], INPUT)
         .exits(2)
-        .says("main.proto:2:")
-        .says("import 'other.proto' not found")
-        .says("--import-path DIR");
-    push(&server, &["--proto", proto, "--import-path=no/such"], INPUT)
+        .stderr_contains("main.proto:2:")
+        .stderr_contains("import 'other.proto' not found")
+        .stderr_contains("--import-path DIR");
+    server
+        .push(&["--proto", proto, "--import-path=no/such"], INPUT)
         .exits(2)
-        .says("no/such can't be read");
-    let elsewhere = elsewhere.path().to_str().expect("UTF-8");
+        .stderr_contains("no/such can't be read");
+    let elsewhere = utf8(elsewhere.path());
     let flags = ["--proto", proto, "--import-path", elsewhere];
-    push(&server, &flags, INPUT).exits(0);
+    server.push(&flags, INPUT).exits(0);
     // A name as an import would have it.
-    let folder = folder.path().to_str().expect("UTF-8");
+    let folder = utf8(folder.path());
     let flags = [
         "--proto=main.proto",
         "--import-path",
@@ -304,7 +302,7 @@ fn imports_are_looked_for_where_import_path_says() {
         "--import-path",
         elsewhere,
     ];
-    push(&server, &flags, INPUT).exits(0);
+    server.push(&flags, INPUT).exits(0);
     assert_eq!(server.calls().len(), 2);
 }
 
@@ -314,7 +312,7 @@ fn descriptors_that_are_not_known_are_refused() {
     let folder = folder(case);
     let pool = compile(folder.path(), "main.proto");
     let path = folder.path().join("set");
-    let path = path.to_str().expect("UTF-8");
+    let path = utf8(&path);
     for (syntax, words) in [
         (Some("editions"), "main.proto is written in editions"),
         (Some("proto9"), "main.proto is written in proto9"),
@@ -328,7 +326,9 @@ fn descriptors_that_are_not_known_are_refused() {
         let set = prost_types::FileDescriptorSet { file };
         fs::write(path, set.encode_to_vec()).expect("written");
         let args = ["push", "--plaintext", "-s", "127.0.0.1:1", "--protoset"];
-        run([&args[..], &[path]].concat()).exits(2).says(words);
+        run([&args[..], &[path]].concat())
+            .exits(2)
+            .stderr_contains(words);
     }
 }
 
@@ -351,8 +351,8 @@ fn a_code_that_is_absent_is_what_the_contract_says() {
         let folder = protos(&proto, "");
         for (response, exit) in [(&b""[..], absent), (b"\x08\0", zero)] {
             let pool = compile(folder.path(), "main.proto");
-            let server = Described::start(pool, Reflection::V1, response);
-            let run = push(&server, &["--reflection"], INPUT);
+            let server = ReflectionServer::start(pool, Reflection::V1, response);
+            let run = server.push(&["--reflection"], INPUT);
             assert_eq!(run.code, exit, "{fields} {response:?}: {run:#?}");
         }
     }
@@ -362,7 +362,7 @@ fn a_code_that_is_absent_is_what_the_contract_says() {
 fn a_rehearsal_refuses_what_the_contract_does() {
     let folder = folder(&cases()[3]);
     let proto = folder.path().join("main.proto");
-    let proto = proto.to_str().expect("UTF-8");
+    let proto = utf8(&proto);
     let rehearse = |method: &str, input: &[u8]| {
         let args = ["push", "--rehearse", "--proto", proto, "--method", method];
         run_with_input(args, input)
@@ -372,7 +372,7 @@ fn a_rehearsal_refuses_what_the_contract_does() {
     let late = b"token,expire_time\na,2147483648\n";
     rehearse("/x.Writer/Set", late)
         .exits(4)
-        .says("later than 2038-01-19T03:14:07Z");
+        .stderr_contains("later than 2038-01-19T03:14:07Z");
 }
 
 const HEAD: &str = "syntax = \"proto3\"; message E {} message L { repeated E sensorExpire = 1; }
@@ -542,12 +542,14 @@ fn a_contract_that_can_not_be_had_is_explained() {
     for (proto, flags, words) in unfit().into_iter().chain(unfit_messages()) {
         let folder = protos(&proto, "");
         let file = folder.path().join("main.proto");
-        let file = file.to_str().expect("UTF-8");
+        let file = utf8(&file);
         // Nothing listens there, and nothing is asked.
         let refused = |flags: &[&str]| {
             let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
             let run = run([&args[..], flags].concat()).exits(2);
-            words.iter().fold(run, |run, words| run.says(words));
+            words
+                .iter()
+                .fold(run, |run, words| run.stderr_contains(words));
         };
         refused(&[&["--proto", file], flags].concat());
     }
@@ -577,7 +579,9 @@ fn flags_that_name_no_contract_are_explained() {
         ),
     ] {
         let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
-        run([&args[..], flags].concat()).exits(2).says(words);
+        run([&args[..], flags].concat())
+            .exits(2)
+            .stderr_contains(words);
     }
 }
 
@@ -586,41 +590,34 @@ fn a_server_that_does_not_tell_its_contract_is_explained() {
     let case = &cases()[0];
     let folder = folder(case);
     let pool = || compile(folder.path(), "main.proto");
-    let silent = Described::start(pool(), Reflection::None, case.response);
-    push(&silent, &["--reflection"], INPUT)
+    let silent = ReflectionServer::start(pool(), Reflection::None, case.response);
+    silent
+        .push(&["--reflection"], INPUT)
         .exits(64 + 12)
-        .says("has no server reflection")
-        .says("--proto FILE or --protoset FILE");
-    let open = Described::start(pool(), Reflection::V1, case.response);
-    push(
-        &open,
-        &["--reflection", "--method=/acme.v2.Internal/Set"],
-        INPUT,
-    )
-    .exits(64 + 5)
-    .says("its reflection answered NOT_FOUND")
-    .says("not \\u{1b}[31mhere");
-    push(
-        &open,
-        &["--reflection", "--method=/acme.v1.Internal/Set"],
-        INPUT,
-    )
-    .exits(2)
-    .says("has no method /acme.v1.Internal/Set")
-    .says("/acme.v1.Internal/UpdateSensorExpireTime");
+        .stderr_contains("has no server reflection")
+        .stderr_contains("--proto FILE or --protoset FILE");
+    let open = ReflectionServer::start(pool(), Reflection::V1, case.response);
+    open.push(&["--reflection", "--method=/acme.v2.Internal/Set"], INPUT)
+        .exits(64 + 5)
+        .stderr_contains("its reflection answered NOT_FOUND")
+        .stderr_contains("not \\u{1b}[31mhere");
+    open.push(&["--reflection", "--method=/acme.v1.Internal/Set"], INPUT)
+        .exits(2)
+        .stderr_contains("has no method /acme.v1.Internal/Set")
+        .stderr_contains("/acme.v1.Internal/UpdateSensorExpireTime");
     let other = [
         "--reflection",
         "--method=/acme.v1.Internal/Other",
         "--header=x-secret: acme.v1.Internal",
     ];
-    push(&open, &other, INPUT).exits(0);
+    open.push(&other, INPUT).exits(0);
     let absent = [
         &other[..1],
         &["--method=/acme.v1.Internal/Set"],
         &other[2..],
     ]
     .concat();
-    let refused = push(&open, &absent, INPUT).exits(2);
+    let refused = open.push(&absent, INPUT).exits(2);
     assert!(
         !refused.json()["error"]["causes"]
             .to_string()
@@ -628,7 +625,7 @@ fn a_server_that_does_not_tell_its_contract_is_explained() {
         "{refused:#?}"
     );
     assert_eq!(silent.calls(), []);
-    assert_eq!(open.calls()[0].0, "/acme.v1.Internal/Other");
+    assert_eq!(open.calls()[0].path, "/acme.v1.Internal/Other");
     let args = [
         "push",
         "--plaintext",
@@ -638,15 +635,15 @@ fn a_server_that_does_not_tell_its_contract_is_explained() {
     ];
     run([&args[..], &["-s", "127.0.0.1:1"]].concat())
         .exits(5)
-        .says("could not be reached")
-        .says("tried 2 times");
+        .stderr_contains("could not be reached")
+        .stderr_contains("tried 2 times");
 }
 
 #[test]
 fn a_server_that_tells_its_contract_for_ever_is_left() {
     let folder = folder(&cases()[0]);
     let pool = || compile(folder.path(), "main.proto");
-    let silent = Described::start(pool(), Reflection::Silent, b"");
+    let silent = ReflectionServer::start(pool(), Reflection::Silent, b"");
     for (flags, words) in [
         (
             &["--timeout=300ms", "--retry=1", "--retry-delay=1ms"][..],
@@ -655,15 +652,19 @@ fn a_server_that_tells_its_contract_for_ever_is_left() {
         (&["--max-time=300ms"], "--max-time 300ms passed"),
     ] {
         let flags = [&["--reflection"], flags].concat();
-        push(&silent, &flags, INPUT).exits(64 + 4).says(words);
+        silent
+            .push(&flags, INPUT)
+            .exits(64 + 4)
+            .stderr_contains(words);
     }
     let services: String = (0..1001).map(|n| format!("service S{n} {{}}\n")).collect();
     let folder = protos(&format!("syntax = \"proto3\";\n{services}"), "");
     let pool = compile(folder.path(), "main.proto");
-    let wordy = Described::start(pool, Reflection::V1, b"");
-    push(&wordy, &["--reflection"], INPUT)
+    let wordy = ReflectionServer::start(pool, Reflection::V1, b"");
+    wordy
+        .push(&["--reflection"], INPUT)
         .exits(64 + 13)
-        .says("more than 1000 services");
+        .stderr_contains("more than 1000 services");
 }
 
 #[test]
@@ -671,8 +672,8 @@ fn probe_takes_the_same_contract() {
     let case = &cases()[0];
     let folder = folder(case);
     let pool = || compile(folder.path(), "main.proto");
-    let server = Described::start(pool(), Reflection::V1, case.response);
-    let probe = |server: &Described, flags: &[&str]| {
+    let server = ReflectionServer::start(pool(), Reflection::V1, case.response);
+    let probe = |server: &ReflectionServer, flags: &[&str]| {
         let args = ["probe", "--plaintext", "--output=json", "-s"];
         run([&args[..], &[&server.address], flags].concat())
     };
@@ -681,7 +682,7 @@ fn probe_takes_the_same_contract() {
     assert!(detail.starts_with(case.path), "{detail}");
     let flags = report["flags"].as_array().expect("flags");
     assert!(flags.contains(&json!("--reflection")), "{flags:?}");
-    let silent = Described::start(pool(), Reflection::None, case.response);
+    let silent = ReflectionServer::start(pool(), Reflection::None, case.response);
     let report = probe(&silent, &["--reflection"]).exits(64 + 12).json();
     assert_eq!(report["stages"][4]["ok"], true);
     assert_eq!(report["stages"][5]["ok"], false);

@@ -8,30 +8,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Receiver, Run, run_with_input, start};
 use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{Connection as Database, OpenFlags};
 use rustix::process::Signal;
 
-/// Far from now.
-const TIME: u32 = 4_070_908_800;
+use crate::support::{
+    files::utf8,
+    program::{Run, finish, run_with_input, start},
+    receiver::Receiver,
+    records::{EXPIRE_TIME, records, records_at, token},
+};
 
 const RECORDS: usize = 800;
 
 /// Many small requests, so that there is much to interrupt.
 const SMALL: &[&str] = &["--batch-records=10", "--concurrency=3", "--output=json"];
-
-fn token(number: usize) -> String {
-    format!("sensor-{number:05}")
-}
-
-/// All records, with this time.
-fn records(time: u32) -> Vec<u8> {
-    let rows: String = (0..RECORDS)
-        .map(|number| format!("{},{time}\n", token(number)))
-        .collect();
-    format!("token,expire_time\n{rows}").into_bytes()
-}
 
 /// A receiver with its store.
 struct Stored {
@@ -42,7 +33,7 @@ struct Stored {
 impl Stored {
     fn start(folder: &Path) -> Self {
         let store = folder.join("store");
-        let receiver = Receiver::with(["--store".as_ref(), store.as_os_str()]);
+        let receiver = Receiver::with(["--store", utf8(&store)]);
         Self { receiver, store }
     }
 
@@ -59,15 +50,15 @@ impl Stored {
             .expect("tokens and times")
     }
 
-    fn args(&self, ledger: &Path) -> Vec<std::ffi::OsString> {
-        let mut args = self.receiver.connection();
-        args.extend(SMALL.iter().map(Into::into));
-        args.extend(["--ledger".into(), ledger.into()]);
+    fn args(&self, ledger: &Path) -> Vec<String> {
+        let mut args = self.receiver.push_args();
+        args.extend(SMALL.iter().map(|flag| (*flag).to_owned()));
+        args.extend(["--ledger".to_owned(), utf8(ledger).to_owned()]);
         args
     }
 
     fn push(&self, ledger: &Path, input: &[u8]) -> Run {
-        run_with_input(self.args(ledger), input).adds_up()
+        run_with_input(self.args(ledger), input).counts_add_up()
     }
 }
 
@@ -124,7 +115,7 @@ fn remembered(ledger: &Path) -> Option<(Vec<u8>, Digests)> {
 }
 
 /// A push is killed when it has run for so long, or has ended before.
-fn killed(args: Vec<std::ffi::OsString>, input: &[u8], after: Duration) {
+fn killed(args: Vec<String>, input: &[u8], after: Duration) {
     let mut child = start(args, input);
     thread::sleep(after);
     // It may have ended.
@@ -140,14 +131,14 @@ fn a_push_that_is_killed_at_any_moment_loses_and_invents_nothing() {
     let stored = Stored::start(folder.path());
     let started = Instant::now();
     let first = folder.path().join("first");
-    stored.push(&first, &records(TIME)).exits(0);
+    stored.push(&first, &records(RECORDS)).exits(0);
     let whole = started.elapsed();
     let mut random = fastrand::Rng::with_seed(7);
     let mut partly = 0;
     for round in 1..=ROUNDS {
         // Another time in each round, so that all is to be sent again: with a new ledger or not.
-        let time = TIME + round;
-        let input = records(time);
+        let time = EXPIRE_TIME + round;
+        let input = records_at(RECORDS, time);
         let ledger = folder.path().join(format!("ledger {}", round / 2));
         let mut known = 0;
         for _ in 0..KILLS {
@@ -184,7 +175,7 @@ fn a_push_that_is_killed_at_any_moment_loses_and_invents_nothing() {
             .push(&ledger, &input)
             .exits(0)
             .counts("unchanged", RECORDS as u64);
-        assert_eq!(run.json()["requests"]["sent"], 0);
+        assert_eq!(run.request_count("sent"), 0);
     }
     assert!(partly > 0, "no kill came in mid-run");
 }
@@ -198,17 +189,17 @@ fn a_receiver_that_is_killed_keeps_what_it_acknowledged() {
         let rejects = folder.path().join("rejects");
         let ledger = folder.path().join("ledger");
         let mut args = stored.args(&ledger);
-        args.extend(["--rejects".into(), rejects.clone().into()]);
+        args.extend(["--rejects".to_owned(), utf8(&rejects).to_owned()]);
         args.extend(["--retry=0".into(), "--authority=receiver".into()]);
-        let child = start(args, &records(TIME));
+        let child = start(args, &records(RECORDS));
         let some = random.usize(1..RECORDS / 2);
         let deadline = Instant::now() + Duration::from_secs(20);
         while stored.held().len() < some && Instant::now() < deadline {
             thread::yield_now();
         }
         stored.receiver.signal(Signal::KILL);
-        let run: Run = child.wait_with_output().expect("it ends").into();
-        let run = run.adds_up();
+        let run = finish(child);
+        let run = run.counts_add_up();
         assert!([0, 3, 5, 78].contains(&run.code), "{run:#?}");
         drop(stored);
         let left: BTreeSet<String> = fs::read_to_string(&rejects)
@@ -225,11 +216,11 @@ fn a_receiver_that_is_killed_keeps_what_it_acknowledged() {
             .map(token)
             .filter(|token| !left.contains(token))
         {
-            assert_eq!(held.get(token.as_bytes()), Some(&TIME), "{token}");
+            assert_eq!(held.get(token.as_bytes()), Some(&EXPIRE_TIME), "{token}");
         }
         let mut args = stored.args(&ledger);
         args.push("--authority=receiver".into());
-        run_with_input(args, &records(TIME))
+        run_with_input(args, &records(RECORDS))
             .exits(0)
             .counts("unchanged", (RECORDS - left.len()) as u64)
             .counts("acknowledged", left.len() as u64);

@@ -3,13 +3,19 @@
 use std::{
     fmt::Write,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use crate::support::{BINARY, Receiver, Run, run};
 use rustix::process::Signal;
+
+use crate::support::{
+    certificates::{CertificateFolder, params},
+    files::utf8,
+    program::{PROGRAM, Run, run, send_signal},
+    receiver::Receiver,
+};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -57,12 +63,10 @@ fn every_command_of_the_readme_works() {
         fs::write(folder.path().join(name), content).expect("written");
     };
     fs::copy(receiver.cacert(), folder.path().join("server.crt")).expect("copied");
-    let client = crate::support::self_signed(
-        folder.path(),
-        "client",
-        &crate::support::params(Some("cron"), &[]),
-    );
-    assert!(client.key.exists());
+    let files = CertificateFolder::new();
+    let client = files.self_signed(&params(Some("cron"), &[]));
+    fs::copy(&client.cert, folder.path().join("client.crt")).expect("copied");
+    fs::copy(&client.key, folder.path().join("client.key")).expect("copied");
     write("token", "s3cret\n");
     write("license.proto", include_str!("../../proto/sensor.proto"));
     write("licenses.csv", "device_token,expire_time\na,4070908800\n");
@@ -82,7 +86,7 @@ fn every_command_of_the_readme_works() {
     // What the shell finds as `sensor-license` is the binary under test.
     let programs = folder.path().join("bin");
     fs::create_dir(&programs).expect("a folder");
-    std::os::unix::fs::symlink(BINARY, programs.join("sensor-license")).expect("linked");
+    std::os::unix::fs::symlink(PROGRAM, programs.join("sensor-license")).expect("linked");
     // Enough of jq for `jq -c '.[]' FILE`, where it is not installed.
     write("bin/jq", "#!/bin/sh\nsed 's/^\\[//; s/\\]$//' \"$3\"\n");
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -133,7 +137,7 @@ fn every_command_of_the_readme_works() {
                 first.starts_with("listening on https://127.0.0.1:"),
                 "{first}"
             );
-            crate::support::signal_child(&child, Signal::TERM);
+            send_signal(&child, Signal::TERM);
             assert!(child.wait().expect("it ends").success());
             assert!(folder.path().join("cacert.pem").exists());
             assert!(folder.path().join("received.csv").exists());
@@ -142,7 +146,7 @@ fn every_command_of_the_readme_works() {
         let run: Run = shell(&line).output().expect("it runs").into();
         if comment.contains("needs a public certificate") {
             // Nobody is there; all but that is right.
-            run.exits(5).says("license.example.com:443");
+            run.exits(5).stderr_contains("license.example.com:443");
             continue;
         }
         let run = run.exits(0);
@@ -182,20 +186,9 @@ fn samples(kind: &str) -> Vec<PathBuf> {
 #[test]
 fn valid_samples_are_checked_and_rehearsed() {
     for sample in samples("valid") {
-        let check = run([
-            "check".as_ref(),
-            sample.as_os_str(),
-            "--output=json".as_ref(),
-        ])
-        .exits(0);
-        let push = run([
-            "push".as_ref(),
-            "--rehearse".as_ref(),
-            sample.as_os_str(),
-            "--output=json".as_ref(),
-        ])
-        .exits(0);
-        assert_eq!(check.records()["unsent"], push.records()["acknowledged"]);
+        let check = run(["check", utf8(&sample), "--output=json"]).exits(0);
+        let push = run(["push", "--rehearse", utf8(&sample), "--output=json"]).exits(0);
+        assert_eq!(check.count("unsent"), push.count("acknowledged"));
     }
 }
 
@@ -203,7 +196,7 @@ fn valid_samples_are_checked_and_rehearsed() {
 fn invalid_samples_are_refused_with_these_words() {
     let mut words = String::new();
     for sample in samples("invalid") {
-        let run = run(["check".as_ref(), sample.as_os_str()]).exits(4);
+        let run = run(["check", utf8(&sample)]).exits(4);
         let name = sample.strip_prefix(root()).expect("a sample");
         writeln!(words, "# {}\n{}", name.display(), run.stderr).expect("a string");
     }

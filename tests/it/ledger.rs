@@ -5,140 +5,94 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
+    os::unix::fs::{FileTypeExt, symlink},
     path::{Path, PathBuf},
-    process::Command,
-    time::{Duration, Instant, SystemTime},
+    process::Child,
+    thread,
+    time::{Duration, Instant},
 };
 
-use crate::support::{
-    Receiver, Run,
-    faults::{
-        Connection, FaultServer, Seen,
-        answer::{Answer, How, code, ok, status},
-    },
-    file, run_with_input, signal_child, start,
-};
 use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
 use rusqlite::Connection as Database;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tonic::Code;
 
-use Connection::Serve;
-
-/// Far from now.
-const TIME: u32 = 4_070_908_800;
+use crate::support::{
+    fault_server::{
+        Connection::Serve,
+        FaultServer,
+        action::{Action, Ending, code, ok, status},
+    },
+    files::{FolderState, TempFile, folder_state, make_fifo, mode, set_mode, utf8},
+    program::{Run, finish, kill, run_with_input, send_signal, start, wait_until_open},
+    receiver::Receiver,
+    records::{EXPIRE_TIME, csv, records},
+};
 
 /// One record a request, one request at a time, and no further try.
 const SINGLY: &[&str] = &["--batch-records=1", "--concurrency=1", "--retry=0"];
 
-/// These records as CSV.
-fn csv(records: impl IntoIterator<Item = (usize, u32)>) -> Vec<u8> {
-    let rows: String = records
-        .into_iter()
-        .map(|(number, time)| format!("sensor-{number:05},{time}\n"))
-        .collect();
-    format!("token,expire_time\n{rows}").into_bytes()
-}
-
-/// So many records, all with the same time.
-fn records(count: usize) -> Vec<u8> {
-    csv((0..count).map(|number| (number, TIME)))
-}
-
-/// A ledger that is not there yet.
+/// A ledger in a folder of its own. The file does not exist until the first push.
 struct Ledger {
     folder: TempDir,
     path: PathBuf,
 }
 
 impl Ledger {
-    fn new() -> Self {
+    fn absent() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger");
         Self { folder, path }
     }
 
-    /// One that a push of these records has filled.
-    fn of(server: &FaultServer, input: &[u8]) -> Self {
-        let ledger = Self::new();
+    /// A ledger after a successful push of `input`.
+    fn after_push(server: &FaultServer, input: &[u8]) -> Self {
+        let ledger = Self::absent();
         ledger.push(server, &[], input).exits(0);
         ledger
     }
 
-    /// A push with this ledger, to a server that has this name whatever its port.
-    fn push(&self, server: &FaultServer, flags: &[&str], input: &[u8]) -> Run {
-        self.push_to(
-            server,
-            &[&["--servername=localhost"], flags].concat(),
-            input,
-        )
+    fn str(&self) -> &str {
+        utf8(&self.path)
     }
 
-    /// The same, to a server that is named by its address.
-    fn push_to(&self, server: &FaultServer, flags: &[&str], input: &[u8]) -> Run {
-        push(server, &self.path, flags, input)
+    /// Pushes with this ledger to a server that is known by a name, whatever its port.
+    fn push(&self, server: &FaultServer, flags: &[&str], input: &[u8]) -> Run {
+        let flags = [&["--servername=localhost"], flags].concat();
+        self.push_by_address(server, &flags, input)
+    }
+
+    /// Pushes with this ledger to a server that is known by its address.
+    fn push_by_address(&self, server: &FaultServer, flags: &[&str], input: &[u8]) -> Run {
+        push_with_ledger(server, &self.path, flags, input)
     }
 
     fn database(&self) -> Database {
         Database::open(&self.path).expect("a database")
     }
 
-    /// All files of its folder.
-    fn files(&self) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
-        files(self.folder.path())
+    /// Returns the state of all files in the ledger's folder.
+    fn files(&self) -> FolderState {
+        folder_state(self.folder.path())
     }
 }
 
-/// The content of a folder's files, and when each changed last.
-fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
-    fs::read_dir(folder)
-        .expect("a folder")
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            let about = fs::metadata(&path).expect("there");
-            let content = if about.is_file() {
-                fs::read(&path).expect("read")
-            } else {
-                Vec::new()
-            };
-            (path, (content, about.modified().expect("a time")))
-        })
-        .collect()
-}
-
-fn push(server: &FaultServer, ledger: &Path, flags: &[&str], input: &[u8]) -> Run {
-    let ledger = ledger.to_str().expect("UTF-8");
-    let flags = [&["--ledger", ledger], flags].concat();
-    let run = server.push(&flags, input).adds_up();
-    let text = format!("{}{}", run.stdout, run.stderr);
-    assert!(!text.contains("sensor-0"), "{text}");
-    run
-}
-
-fn answers_ok() -> FaultServer {
-    FaultServer::answering([ok()])
-}
-
-/// The tokens of all tries since so many, sorted.
-fn tokens(seen: &Seen, since: usize) -> Vec<&str> {
-    let tries = seen.tries[since..].iter();
-    let mut tokens: Vec<_> = tries.flat_map(|one| one.tokens()).collect();
-    tokens.sort_unstable();
-    tokens
+fn push_with_ledger(server: &FaultServer, ledger: &Path, flags: &[&str], input: &[u8]) -> Run {
+    let flags = [&["--ledger", utf8(ledger)], flags].concat();
+    server.push(&flags, input)
 }
 
 #[test]
 fn nothing_changed_makes_no_connection() {
-    let server = answers_ok();
-    let ledger = Ledger::new();
+    let server = FaultServer::ok();
+    let ledger = Ledger::absent();
     ledger
         .push(&server, &[], &records(3))
         .exits(0)
         .counts("acknowledged", 3)
         .counts("unchanged", 0);
-    assert_eq!(server.seen().connections.len(), 1);
+    assert_eq!(server.connection_count(), 1);
     for flags in [
         &[][..],
         &["--batch-records=1"],
@@ -150,74 +104,78 @@ fn nothing_changed_makes_no_connection() {
             .exits(0)
             .counts("acknowledged", 0)
             .counts("unchanged", 3);
-        assert_eq!(run.json()["requests"]["sent"], 0);
+        assert_eq!(run.request_count("sent"), 0);
         assert_eq!(run.json()["status"], "ok");
     }
-    let path = ledger.path.to_str().expect("UTF-8");
+    let path = ledger.str();
     let flags = ["--servername=localhost", "--output=text", "--ledger", path];
     let mut args = server.args(&[]);
     args.retain(|arg| arg != "--output=json");
-    args.extend(flags.iter().map(Into::into));
+    args.extend(flags.iter().map(|&flag| flag.to_owned()));
     let run = run_with_input(args, &records(2)).exits(0);
     assert!(run.stdout.contains("2 unchanged"), "{run:?}");
-    assert_eq!(server.seen().connections.len(), 1);
+    assert_eq!(server.connection_count(), 1);
 }
 
 #[test]
 fn only_what_is_new_or_changed_is_sent() {
-    let server = answers_ok();
-    let ledger = Ledger::of(&server, &records(5));
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(5));
     // One is gone, one later, one earlier, one new.
     let next = csv([
-        (0, TIME),
-        (1, TIME + 1),
-        (2, TIME - 1),
-        (3, TIME),
-        (7, TIME),
+        (0, EXPIRE_TIME),
+        (1, EXPIRE_TIME + 1),
+        (2, EXPIRE_TIME - 1),
+        (3, EXPIRE_TIME),
+        (7, EXPIRE_TIME),
     ]);
     ledger
         .push(&server, &[], &next)
         .exits(0)
         .counts("unchanged", 2)
         .counts("acknowledged", 3);
-    let seen = server.seen();
+    let traffic = server.traffic();
     assert_eq!(
-        tokens(&seen, 1),
+        traffic.tokens_since(1),
         ["sensor-00001", "sensor-00002", "sensor-00007"]
     );
     // What was not in it is known still, and of what changed the last time.
     ledger
-        .push(&server, &[], &csv([(4, TIME), (1, TIME)]))
+        .push(&server, &[], &csv([(4, EXPIRE_TIME), (1, EXPIRE_TIME)]))
         .exits(0)
         .counts("unchanged", 1)
         .counts("acknowledged", 1);
-    assert_eq!(tokens(&server.seen(), 2), ["sensor-00001"]);
+    assert_eq!(server.traffic().tokens_since(2), ["sensor-00001"]);
 }
 
 #[test]
 fn full_sends_everything_and_remembers_it() {
-    let server = answers_ok();
-    let ledger = Ledger::of(&server, &records(2));
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(2));
     ledger
         .push(
             &server,
             &["--full"],
-            &csv([(0, TIME), (1, TIME + 5), (2, TIME)]),
+            &csv([(0, EXPIRE_TIME), (1, EXPIRE_TIME + 5), (2, EXPIRE_TIME)]),
         )
         .exits(0)
         .counts("unchanged", 0)
         .counts("acknowledged", 3);
     ledger
-        .push(&server, &[], &csv([(0, TIME), (1, TIME + 5), (2, TIME)]))
+        .push(
+            &server,
+            &[],
+            &csv([(0, EXPIRE_TIME), (1, EXPIRE_TIME + 5), (2, EXPIRE_TIME)]),
+        )
         .exits(0)
         .counts("unchanged", 3);
-    assert_eq!(server.seen().connections.len(), 2);
+    assert_eq!(server.connection_count(), 2);
 }
 
 #[test]
 fn a_server_is_its_authority_and_method_and_not_its_address() {
-    let (one, other) = (answers_ok(), answers_ok());
-    let ledger = Ledger::new();
+    let (one, other) = (FaultServer::ok(), FaultServer::ok());
+    let ledger = Ledger::absent();
     for (server, flags, unchanged) in [
         (&one, &["--servername=localhost"][..], 0),
         (&one, &["--servername=localhost"], 2),
@@ -240,23 +198,23 @@ fn a_server_is_its_authority_and_method_and_not_its_address() {
         ),
         (&one, &["--authority=localhost"], 2),
     ] {
-        let before = server.seen().connections.len();
+        let before = server.connection_count();
         ledger
-            .push_to(server, flags, &records(2))
+            .push_by_address(server, flags, &records(2))
             .exits(0)
             .counts("unchanged", unchanged);
-        let connected = server.seen().connections.len() > before;
+        let connected = server.connection_count() > before;
         assert_eq!(connected, unchanged == 0, "{flags:?}");
     }
 }
 
 #[test]
 fn only_what_was_acknowledged_is_remembered() {
-    let poison = |answer: Answer| Answer::IfToken("sensor-00001", answer.into());
+    let poison = |answer: Action| Action::IfToken("sensor-00001", answer.into());
     let refusal = status(Code::InvalidArgument, "no such sensor");
-    let applied = Answer::EndWhenRead {
-        how: How::Cut,
-        applied: true,
+    let applied = Action::EndAfterRequest {
+        ending: Ending::Fin,
+        is_applied: true,
     };
     for (what, answer, flags, exit, left) in [
         ("code 5", poison(code(5)), &[][..], 3, 1),
@@ -289,7 +247,7 @@ fn only_what_was_acknowledged_is_remembered() {
         ("no OK code any more", code(0), &["--ok-code=5"], 7, 4),
     ] {
         let server = FaultServer::start([Serve(vec![answer])]);
-        let ledger = Ledger::new();
+        let ledger = Ledger::absent();
         let singly: &[&str] = if flags.iter().any(|flag| flag.starts_with("--batch")) {
             &["--concurrency=1", "--retry=0"]
         } else {
@@ -299,7 +257,7 @@ fn only_what_was_acknowledged_is_remembered() {
         let run = ledger.push(&server, &flags, &records(4));
         assert_eq!(run.code, exit, "{what}: {run:#?}");
         assert_eq!(run.count("acknowledged"), 4 - left, "{what}: {run:#?}");
-        let good = answers_ok();
+        let good = FaultServer::ok();
         let run = ledger.push(&good, &[], &records(4)).exits(0);
         assert_eq!(run.count("unchanged"), 4 - left, "{what}: {run:#?}");
         assert_eq!(run.count("acknowledged"), left, "{what}: {run:#?}");
@@ -312,77 +270,72 @@ fn only_what_was_acknowledged_is_remembered() {
 
 #[test]
 fn what_is_acknowledged_again_with_another_time_is_forgotten_by_no_failure() {
-    let server = answers_ok();
-    let ledger = Ledger::of(&server, &records(1));
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(1));
     // The server may have the later time or not: it was not acknowledged, so it is sent again.
-    let down = FaultServer::answering([status(Code::Unavailable, "")]);
+    let down = FaultServer::serving([status(Code::Unavailable, "")]);
     ledger
-        .push(&down, SINGLY, &csv([(0, TIME + 1)]))
+        .push(&down, SINGLY, &csv([(0, EXPIRE_TIME + 1)]))
         .exits(78)
         .counts("unsent", 1);
     ledger
-        .push(&server, &[], &csv([(0, TIME + 1)]))
+        .push(&server, &[], &csv([(0, EXPIRE_TIME + 1)]))
         .exits(0)
         .counts("acknowledged", 1);
 }
 
 #[test]
 fn a_signal_keeps_what_was_acknowledged() {
-    let later = Answer::After(Duration::from_millis(300), ok().into());
-    let server = FaultServer::answering([ok(), ok(), later]);
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
+    let later = Action::Delay(Duration::from_millis(300), ok().into());
+    let server = FaultServer::serving([ok(), ok(), later]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
     let flags = [SINGLY, &["--servername=localhost", "--ledger", path]].concat();
     let child = start(server.args(&flags), &records(9));
-    server.wait_for(|seen| seen.tries.len() == 3);
-    signal_child(&child, Signal::INT);
-    let run: Run = child.wait_with_output().expect("it ends").into();
-    run.exits(130).adds_up().counts("acknowledged", 3);
+    server.wait_for_attempts(3);
+    send_signal(&child, Signal::INT);
+    let run = finish(child);
+    run.exits(130).counts_add_up().counts("acknowledged", 3);
     ledger
-        .push(&answers_ok(), &[], &records(9))
+        .push(&FaultServer::ok(), &[], &records(9))
         .exits(0)
         .counts("unchanged", 3)
         .counts("acknowledged", 6);
 }
 
-fn mode(path: &Path) -> u32 {
-    fs::metadata(path).expect("there").permissions().mode() & 0o777
-}
-
 #[test]
 fn only_its_owner_may_read_it() {
-    let server = answers_ok();
-    let ledger = Ledger::of(&server, &records(1));
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(1));
     assert_eq!(mode(&ledger.path), 0o600);
-    fs::set_permissions(&ledger.path, fs::Permissions::from_mode(0o644)).expect("set");
+    set_mode(&ledger.path, 0o644);
     ledger.push(&server, &[], &records(1)).exits(0);
     assert_eq!(mode(&ledger.path), 0o600);
     // An empty file may become one.
-    let (_folder, empty) = file("empty", "");
-    fs::set_permissions(&empty, fs::Permissions::from_mode(0o666)).expect("set");
-    push(&server, &empty, &[], &records(1)).exits(0);
-    assert_eq!(mode(&empty), 0o600);
+    let empty = TempFile::new("empty", "");
+    set_mode(&empty.path, 0o666);
+    push_with_ledger(&server, &empty.path, &[], &records(1)).exits(0);
+    assert_eq!(empty.mode(), 0o600);
     // While it is written to, the files beside it are no wider.
-    let slow = FaultServer::answering([Answer::Never]);
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
-    let mut child = start(slow.args(&["--ledger", path]), &records(1));
-    slow.wait_for(|seen| seen.tries.len() == 1);
+    let slow = FaultServer::serving([Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
+    let child = start(slow.args(&["--ledger", path]), &records(1));
+    slow.wait_for_attempts(1);
     for path in ledger.files().keys() {
         assert_eq!(mode(path), 0o600, "{}", path.display());
     }
-    child.kill().expect("killed");
-    child.wait().expect("it ends");
+    kill(child);
 }
 
 #[test]
 fn tokens_are_not_in_it() {
-    let server = FaultServer::answering([ok(), ok(), Answer::Never]);
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
+    let server = FaultServer::serving([ok(), ok(), Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
     let flags = [SINGLY, &["--ledger", path, "--header=x-key: header-secret"]].concat();
-    let mut child = start(server.args(&flags), &records(5));
-    server.wait_for(|seen| seen.tries.len() == 3);
+    let child = start(server.args(&flags), &records(5));
+    server.wait_for_attempts(3);
     // Killed, it leaves its write-ahead log behind. The third try came after the answers to the
     // first two, which may not be written yet: a moment later the first is.
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -395,10 +348,9 @@ fn tokens_are_not_in_it() {
         held.unwrap_or(0)
     };
     while written(&ledger) < 2 && Instant::now() < deadline {
-        std::thread::yield_now();
+        thread::yield_now();
     }
-    child.kill().expect("killed");
-    child.wait().expect("it ends");
+    kill(child);
     let left = ledger.files();
     assert!(
         left.keys().any(|path| path.ends_with("ledger-wal")),
@@ -413,7 +365,7 @@ fn tokens_are_not_in_it() {
         }
         secrets.push(token.into_bytes());
     }
-    let check = |files: BTreeMap<PathBuf, (Vec<u8>, SystemTime)>| {
+    let check = |files: FolderState| {
         for (path, (content, _)) in files {
             for secret in &secrets {
                 let found = content.windows(secret.len()).any(|bytes| bytes == secret);
@@ -427,7 +379,7 @@ fn tokens_are_not_in_it() {
         }
     };
     check(left);
-    ledger.push(&answers_ok(), &[], &records(5)).exits(0);
+    ledger.push(&FaultServer::ok(), &[], &records(5)).exits(0);
     check(ledger.files());
 }
 
@@ -463,17 +415,16 @@ fn what_is_no_ledger_is_refused_and_left_as_it_is() {
     open.execute_batch("CREATE TABLE songs (title TEXT)")
         .expect("a table");
     let store = at("store");
-    Receiver::with(["--store".as_ref(), store.as_os_str()]).stop();
+    Receiver::with(["--store", utf8(&store)]).stop();
     fs::create_dir(at("folder")).expect("made");
-    let fifo = Command::new("mkfifo").arg(at("fifo")).status();
-    assert!(fifo.expect("mkfifo runs").success());
-    std::os::unix::fs::symlink(at("text"), at("link")).expect("linked");
-    let server = answers_ok();
+    make_fifo(&at("fifo"));
+    symlink(at("text"), at("link")).expect("linked");
+    let server = FaultServer::ok();
     let newer = at("newer");
-    push(&server, &newer, &[], &records(1)).exits(0);
+    push_with_ledger(&server, &newer, &[], &records(1)).exits(0);
     make_newer(&Database::open(&newer).expect("a database"));
     let open_newer = at("open and newer");
-    push(&server, &open_newer, &[], &records(1)).exits(0);
+    push_with_ledger(&server, &open_newer, &[], &records(1)).exits(0);
     let newer_database = Database::open(&open_newer).expect("a database");
     make_newer(&newer_database);
     newer_database
@@ -485,22 +436,22 @@ fn what_is_no_ledger_is_refused_and_left_as_it_is() {
         let copy = |name: &str| folder.path().join(format!("{name}{suffix}"));
         fs::copy(copy("open and newer"), copy("killed and newer")).expect("copied");
     }
-    let before = files(folder.path());
-    let tries = server.seen().connections.len();
+    let before = folder_state(folder.path());
+    let tries = server.connection_count();
     let mut paths: Vec<_> = before.keys().cloned().collect();
     paths.retain(|path| {
-        let name = path.to_str().expect("UTF-8");
+        let name = utf8(&path);
         !name.ends_with("-wal") && !name.ends_with("-shm")
     });
     paths.extend(["/dev/null", "/dev/full", "/dev/tty", "/proc/self/status"].map(PathBuf::from));
     for path in &paths {
         for flags in [&[][..], &["--full"], &["--dry-run"]] {
-            let run = push(&server, path, flags, &records(2));
+            let run = push_with_ledger(&server, path, flags, &records(2));
             let what = format!("{} {flags:?}: {run:#?}", path.display());
             assert_eq!(run.code, 1, "{what}");
             assert_eq!(run.count("unsent"), 2, "{what}");
-            assert!(run.stderr.contains(path.to_str().expect("UTF-8")), "{what}");
-            let after = files(folder.path());
+            assert!(run.stderr.contains(utf8(&path)), "{what}");
+            let after = folder_state(folder.path());
             assert!(
                 after == before,
                 "{what} {:?} {:?}",
@@ -510,9 +461,9 @@ fn what_is_no_ledger_is_refused_and_left_as_it_is() {
         }
     }
     for path in [&newer, &open_newer, &killed_newer] {
-        push(&server, path, &[], &records(2))
+        push_with_ledger(&server, path, &[], &records(2))
             .exits(1)
-            .says("later version");
+            .stderr_contains("later version");
     }
     assert!(
         fs::metadata(at("fifo"))
@@ -520,16 +471,16 @@ fn what_is_no_ledger_is_refused_and_left_as_it_is() {
             .file_type()
             .is_fifo()
     );
-    assert_eq!(server.seen().connections.len(), tries);
+    assert_eq!(server.connection_count(), tries);
 }
 
 #[test]
 fn a_corrupt_ledger_is_an_error_and_no_panic() {
-    let server = answers_ok();
+    let server = FaultServer::ok();
     let input = records(2000);
-    let ledger = Ledger::of(&server, &input);
+    let ledger = Ledger::after_push(&server, &input);
     let good = fs::read(&ledger.path).expect("read");
-    let tries = server.seen().connections.len();
+    let tries = server.connection_count();
     let garbage = |range: std::ops::Range<usize>| {
         let mut bad = good.clone();
         let mut state = 7_u32;
@@ -555,7 +506,7 @@ fn a_corrupt_ledger_is_an_error_and_no_panic() {
             let run = ledger.push(&server, flags, &input);
             assert_eq!(run.code, 1, "{what} {flags:?}: {run:#?}");
             let run = run
-                .says("ledger can't be used as the ledger")
+                .stderr_contains("ledger can't be used as the ledger")
                 .counts("unsent", 2000);
             assert!(!run.stderr.contains("panic"), "{what}: {run:#?}");
         }
@@ -566,50 +517,56 @@ fn a_corrupt_ledger_is_an_error_and_no_panic() {
         .database()
         .execute_batch("UPDATE segment SET records = zeroblob(length(records))")
         .expect("changed");
-    ledger.push(&server, &[], &input).exits(1).says("ledger");
+    ledger
+        .push(&server, &[], &input)
+        .exits(1)
+        .stderr_contains("ledger");
     fs::write(&ledger.path, &good).expect("written");
     ledger
         .database()
         .execute_batch("DELETE FROM meta")
         .expect("changed");
-    ledger.push(&server, &[], &input).exits(1).says("ledger");
-    assert_eq!(server.seen().connections.len(), tries);
+    ledger
+        .push(&server, &[], &input)
+        .exits(1)
+        .stderr_contains("ledger");
+    assert_eq!(server.connection_count(), tries);
 }
 
 /// A push that has the ledger and waits for a server that never answers.
-fn hold(ledger: &Ledger, server: &FaultServer) -> std::process::Child {
-    let path = ledger.path.to_str().expect("UTF-8");
+fn hold(ledger: &Ledger, server: &FaultServer) -> Child {
+    let path = ledger.str();
     let flags = ["--ledger", path, "--servername=localhost", "--timeout=1h"];
     let push = start(server.args(&flags), &records(1));
-    server.wait_for(|seen| seen.tries.len() == 1);
+    server.wait_for_attempts(1);
     push
 }
 
 #[test]
 fn a_push_waits_for_the_one_that_has_the_ledger() {
-    let server = FaultServer::answering([Answer::Never]);
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
-    let mut first = hold(&ledger, &server);
-    let good = answers_ok();
+    let server = FaultServer::serving([Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
+    let first = hold(&ledger, &server);
+    let good = FaultServer::ok();
     let started = Instant::now();
     ledger
         .push(&good, &["--lock-timeout=300ms"], &records(2))
         .exits(1)
-        .says(&format!("process {}", first.id()))
-        .says("--lock-timeout")
+        .stderr_contains(&format!("process {}", first.id()))
+        .stderr_contains("--lock-timeout")
         .counts("unsent", 2);
     assert!(started.elapsed() >= Duration::from_millis(300));
     ledger
         .push(&good, &["--lock-timeout=0"], &records(2))
         .exits(1)
-        .says(&format!("process {}", first.id()));
+        .stderr_contains(&format!("process {}", first.id()));
     // Who only looks needs not wait.
     ledger
         .push(&good, &["--dry-run", "--lock-timeout=0"], &records(2))
         .exits(0)
         .counts("unsent", 2);
-    assert!(good.seen().connections.is_empty());
+    assert!(good.traffic().connections.is_empty());
     // One that is waiting goes on when the first has ended, however it does.
     let flags = [
         "--ledger",
@@ -619,42 +576,26 @@ fn a_push_waits_for_the_one_that_has_the_ledger() {
     ];
     let second = start(good.args(&flags), &records(2));
     wait_until_open(&second, &ledger.path);
-    assert!(good.seen().connections.is_empty());
-    first.kill().expect("killed");
-    first.wait().expect("it ends");
-    let run: Run = second.wait_with_output().expect("it ends").into();
-    run.exits(0).adds_up().counts("acknowledged", 2);
+    assert!(good.traffic().connections.is_empty());
+    kill(first);
+    let run = finish(second);
+    run.exits(0).counts_add_up().counts("acknowledged", 2);
     ledger
         .push(&good, &[], &records(2))
         .exits(0)
         .counts("unchanged", 2);
 }
 
-/// Waits until a process has this file open.
-fn wait_until_open(process: &std::process::Child, path: &Path) {
-    let files = format!("/proc/{}/fd", process.id());
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let has_it_open = || {
-        let open = fs::read_dir(&files).expect("Linux");
-        let mut open = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-        open.any(|file| file == path)
-    };
-    while !has_it_open() {
-        assert!(Instant::now() < deadline, "it does not open the ledger");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn a_signal_ends_the_wait_for_the_ledger() {
-    let server = FaultServer::answering([Answer::Never]);
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
-    let mut first = hold(&ledger, &server);
+    let server = FaultServer::serving([Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
+    let first = hold(&ledger, &server);
     let input = ledger.path.with_file_name("input.csv");
     fs::write(&input, records(2)).expect("written");
-    let input = input.to_str().expect("UTF-8");
-    let good = answers_ok();
+    let input = utf8(&input);
+    let good = FaultServer::ok();
     for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let flags = [
             "--ledger",
@@ -665,21 +606,20 @@ fn a_signal_ends_the_wait_for_the_ledger() {
         ];
         let second = start(good.args(&flags), b"");
         wait_until_open(&second, &ledger.path);
-        signal_child(&second, signal);
-        let run: Run = second.wait_with_output().expect("it ends").into();
-        let run = run.exits(exit).adds_up().counts("unsent", 2);
+        send_signal(&second, signal);
+        let run = finish(second);
+        let run = run.exits(exit).counts_add_up().counts("unsent", 2);
         assert_eq!(run.json()["status"], "interrupted", "{run:?}");
     }
-    assert!(good.seen().connections.is_empty());
-    first.kill().expect("killed");
-    first.wait().expect("it ends");
+    assert!(good.traffic().connections.is_empty());
+    kill(first);
 }
 
 #[test]
 fn many_pushes_at_once_take_turns() {
-    let server = answers_ok();
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
+    let server = FaultServer::ok();
+    let ledger = Ledger::absent();
+    let path = ledger.str();
     let flags = [
         "--ledger",
         path,
@@ -689,16 +629,16 @@ fn many_pushes_at_once_take_turns() {
     // Each has some records of its own, and some of its neighbour's.
     let children: Vec<_> = (0..6)
         .map(|number| {
-            let input = csv((number * 10..number * 10 + 20).map(|one| (one, TIME)));
+            let input = csv((number * 10..number * 10 + 20).map(|one| (one, EXPIRE_TIME)));
             start(server.args(&flags), &input)
         })
         .collect();
     for child in children {
-        let run: Run = child.wait_with_output().expect("it ends").into();
-        run.exits(0).adds_up();
+        let run = finish(child);
+        run.exits(0).counts_add_up();
     }
-    let seen = server.seen();
-    let sent = tokens(&seen, 0);
+    let traffic = server.traffic();
+    let sent = traffic.tokens_since(0);
     assert_eq!(sent.len(), 70, "each record once");
     ledger
         .push(&server, &[], &records(70))
@@ -708,7 +648,7 @@ fn many_pushes_at_once_take_turns() {
 
 #[test]
 fn looking_changes_nothing() {
-    let server = answers_ok();
+    let server = FaultServer::ok();
     // Neither is it made.
     for flags in [
         &["--dry-run"][..],
@@ -721,7 +661,7 @@ fn looking_changes_nothing() {
             "--refuse-shortened",
         ],
     ] {
-        let ledger = Ledger::new();
+        let ledger = Ledger::absent();
         let exit = if flags.contains(&"--detailed-exitcode") {
             20
         } else {
@@ -730,8 +670,8 @@ fn looking_changes_nothing() {
         ledger.push(&server, flags, &records(3)).exits(exit);
         assert!(ledger.files().is_empty(), "{flags:?}");
     }
-    let ledger = Ledger::of(&server, &records(3));
-    let next = csv([(0, TIME), (1, TIME + 1), (9, TIME)]);
+    let ledger = Ledger::after_push(&server, &records(3));
+    let next = csv([(0, EXPIRE_TIME), (1, EXPIRE_TIME + 1), (9, EXPIRE_TIME)]);
     let before = ledger.files();
     assert_eq!(before.len(), 1);
     for (flags, exit, unchanged) in [
@@ -748,20 +688,19 @@ fn looking_changes_nothing() {
         let after = ledger.files();
         assert!(after == before, "{flags:?}: {:?} {run:?}", after.keys());
     }
-    assert_eq!(server.seen().connections.len(), 1);
+    assert_eq!(server.connection_count(), 1);
     // The same of one that a killed push has left.
-    let slow = FaultServer::answering([ok(), Answer::Never]);
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
+    let slow = FaultServer::serving([ok(), Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
     let flags = [SINGLY, &["--ledger", path, "--servername=localhost"]].concat();
-    let mut child = start(slow.args(&flags), &records(3));
-    slow.wait_for(|seen| seen.tries.len() == 2);
-    child.kill().expect("killed");
-    child.wait().expect("it ends");
+    let child = start(slow.args(&flags), &records(3));
+    slow.wait_for_attempts(2);
+    kill(child);
     let content = |ledger: &Ledger| -> BTreeMap<_, _> {
         let mut files = ledger.files();
         // The index of the log holds no data, and is made anew by whoever comes first.
-        files.retain(|path, _| !path.to_str().expect("UTF-8").ends_with("-shm"));
+        files.retain(|path, _| !utf8(&path).ends_with("-shm"));
         files
     };
     let before = content(&ledger);
@@ -772,13 +711,13 @@ fn looking_changes_nothing() {
 
 #[test]
 fn changes_have_a_limit() {
-    let server = answers_ok();
-    let ledger = Ledger::of(&server, &records(20));
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(20));
     let before = ledger.files().len();
     // So many of the twenty with another time, and a new one.
     let input = |changed: usize| {
-        let old = (0..20).map(|number| (number, TIME + u32::from(number < changed)));
-        csv(old.chain([(50, TIME)]))
+        let old = (0..20).map(|number| (number, EXPIRE_TIME + u32::from(number < changed)));
+        csv(old.chain([(50, EXPIRE_TIME)]))
     };
     for (changed, limit, passes) in [
         (1, "0", false),
@@ -809,31 +748,31 @@ fn changes_have_a_limit() {
             let run = ledger
                 .push(&server, &flags, &input(changed))
                 .exits(4)
-                .says("--max-changes")
-                .says("nothing was sent")
+                .stderr_contains("--max-changes")
+                .stderr_contains("nothing was sent")
                 .counts("unsent", 21)
                 .counts("unchanged", 0);
             assert_eq!(run.json()["status"], "refused", "{what}");
         }
     }
-    assert_eq!(server.seen().connections.len(), 1);
+    assert_eq!(server.connection_count(), 1);
     assert_eq!(ledger.files().len(), before);
     ledger
         .push(&server, &["--max-changes=5"], &input(5))
         .exits(0)
         .counts("acknowledged", 6);
     // There is nothing to compare with in a first run, nor with another server.
-    let first = Ledger::new();
+    let first = Ledger::absent();
     first
         .push(&server, &["--max-changes=0"], &input(5))
         .exits(0)
         .counts("acknowledged", 21);
     let flags = ["--max-changes=0", "--authority=other"];
-    first.push_to(&server, &flags, &input(0)).exits(0);
+    first.push_by_address(&server, &flags, &input(0)).exits(0);
     for limit in ["", "x", "-1", "101%", "%", "5 %"] {
         let flags = [format!("--max-changes={limit}")];
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let path = first.path.to_str().expect("UTF-8");
+        let path = first.str();
         let flags = [&["--ledger", path], &flags[..]].concat();
         run_with_input(server.args(&flags), &records(1)).exits(2);
     }
@@ -841,9 +780,9 @@ fn changes_have_a_limit() {
 
 #[test]
 fn shortened_times_can_be_refused() {
-    let server = answers_ok();
-    let ledger = Ledger::of(&server, &records(30));
-    let input = csv((0..30).map(|number| (number, TIME - u32::from(number % 2 == 0))));
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(30));
+    let input = csv((0..30).map(|number| (number, EXPIRE_TIME - u32::from(number % 2 == 0))));
     for flags in [
         &["--refuse-shortened"][..],
         &["--refuse-shortened", "--full"],
@@ -853,9 +792,9 @@ fn shortened_times_can_be_refused() {
         let run = ledger
             .push(&server, flags, &input)
             .exits(4)
-            .says("15 expire times")
-            .says("sens… (12 bytes)")
-            .says("2099-01-01T00:00:00Z becomes 2098-12-31T23:59:59Z")
+            .stderr_contains("15 expire times")
+            .stderr_contains("sens… (12 bytes)")
+            .stderr_contains("2099-01-01T00:00:00Z becomes 2098-12-31T23:59:59Z")
             .counts("unsent", 30);
         assert_eq!(run.json()["status"], "refused");
     }
@@ -864,26 +803,26 @@ fn shortened_times_can_be_refused() {
         .push(
             &server,
             &["--refuse-shortened"],
-            &csv([(0, TIME + 1), (99, 1)]),
+            &csv([(0, EXPIRE_TIME + 1), (99, 1)]),
         )
         .exits(0)
         .counts("acknowledged", 2);
     ledger
         .push(&server, &["--refuse-shortened", "--max-errors=1"], &input)
         .exits(4)
-        .says("15 expire times");
+        .stderr_contains("15 expire times");
     ledger.push(&server, &[], &input).exits(0);
     for flag in ["--full", "--refuse-shortened", "--max-changes=1"] {
         run_with_input(server.args(&[flag]), &records(1))
             .exits(2)
-            .says("--ledger");
+            .stderr_contains("--ledger");
     }
 }
 
 #[test]
 fn duplicates_and_shards_are_counted_before_what_is_unchanged() {
-    let server = answers_ok();
-    let ledger = Ledger::of(&server, &records(40));
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(40));
     // Everything is known, so that what is of another shard is of another shard alone.
     let mut others = 0;
     for index in 0..3 {
@@ -892,7 +831,7 @@ fn duplicates_and_shards_are_counted_before_what_is_unchanged() {
         assert_eq!(run.count("unchanged") + run.count("other_shard"), 40);
         others += run.count("other_shard");
         // Another machine's part is none of its concern.
-        let changed = csv((0..40).map(|number| (number, TIME - 1)));
+        let changed = csv((0..40).map(|number| (number, EXPIRE_TIME - 1)));
         let limit = format!("--max-changes={}", run.count("unchanged"));
         ledger
             .push(&server, &[&shard, &limit, "--dry-run"], &changed)
@@ -901,9 +840,9 @@ fn duplicates_and_shards_are_counted_before_what_is_unchanged() {
     }
     assert_eq!(others, 80);
     // Twice the same, in two files, once in each shard.
-    let (_one, one) = file("one.csv", records(40));
-    let (_two, two) = file("two.csv", csv((20..45).map(|number| (number, TIME))));
-    let files = [one.to_str().expect("UTF-8"), two.to_str().expect("UTF-8")];
+    let one = TempFile::new("one.csv", records(40));
+    let two = TempFile::new("two.csv", csv((20..45).map(|number| (number, EXPIRE_TIME))));
+    let files = [one.str(), two.str()];
     let run = ledger
         .push(&server, &files, b"")
         .exits(0)
@@ -911,14 +850,14 @@ fn duplicates_and_shards_are_counted_before_what_is_unchanged() {
         .counts("duplicate", 20)
         .counts("unchanged", 40)
         .counts("acknowledged", 5);
-    assert_eq!(run.json()["requests"]["sent"], 1);
+    assert_eq!(run.request_count("sent"), 1);
     let flags = [&files[..], &["--shard=0/2", "--full"]].concat();
     let run = ledger.push(&server, &flags, b"").exits(0);
     assert_eq!(run.count("duplicate"), 20);
     assert_eq!(run.count("unchanged"), 0);
     assert_eq!(run.count("acknowledged") + run.count("other_shard"), 45);
     // The record that counts is the one that is compared.
-    let twice = csv([(0, TIME), (0, TIME + 1)]);
+    let twice = csv([(0, EXPIRE_TIME), (0, EXPIRE_TIME + 1)]);
     for (rule, unchanged) in [("first", 1), ("last", 0), ("latest", 0)] {
         let rule = format!("--on-duplicate={rule}");
         ledger
@@ -931,8 +870,8 @@ fn duplicates_and_shards_are_counted_before_what_is_unchanged() {
 
 #[test]
 fn tokens_are_compared_by_their_bytes() {
-    let server = answers_ok();
-    let ledger = Ledger::new();
+    let server = FaultServer::ok();
+    let ledger = Ledger::absent();
     let hex = b"token,expire_time\n00ff,4070908800\n6162,4070908800\n";
     let base64 = b"token,expire_time\nAP8=,4070908800\nYWI=,4070908800\n";
     let protojson = br#"{"sensorExpire":[{"deviceToken":"AP8","expireTime":4070908800}]}"#;
@@ -957,20 +896,20 @@ fn tokens_are_compared_by_their_bytes() {
 
 #[test]
 fn a_folder_that_goes_away_stops_nothing_that_is_open() {
-    let later = Answer::After(Duration::from_millis(300), ok().into());
-    let server = FaultServer::answering([ok(), later, ok()]);
-    let ledger = Ledger::new();
-    let path = ledger.path.to_str().expect("UTF-8");
+    let later = Action::Delay(Duration::from_millis(300), ok().into());
+    let server = FaultServer::serving([ok(), later, ok()]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
     let flags = [SINGLY, &["--ledger", path]].concat();
     let child = start(server.args(&flags), &records(4));
-    server.wait_for(|seen| seen.tries.len() == 2);
+    server.wait_for_attempts(2);
     fs::remove_dir_all(ledger.folder.path()).expect("removed");
-    let run: Run = child.wait_with_output().expect("it ends").into();
+    let run = finish(child);
     // What it wrote is gone, which is an error where it is noticed; what it counts is right.
-    let run = run.adds_up();
+    let run = run.counts_add_up();
     assert!([0, 1].contains(&run.code), "{run:#?}");
     assert_eq!(
-        server.seen().acknowledged().len() as u64,
+        server.traffic().acknowledged().len() as u64,
         run.count("acknowledged")
     );
     let run = ledger.push(&server, &[], &records(1)).exits(1);
@@ -979,22 +918,22 @@ fn a_folder_that_goes_away_stops_nothing_that_is_open() {
 
 #[test]
 fn what_may_have_arrived_is_not_known_until_it_is_acknowledged() {
-    let lost = Answer::EndWhenRead {
-        how: How::Cut,
-        applied: true,
+    let lost = Action::EndAfterRequest {
+        ending: Ending::Fin,
+        is_applied: true,
     };
     for (what, answer) in [
         ("applied and cut", lost),
         ("answered with a code", code(9)),
         ("refused", status(Code::Internal, "")),
     ] {
-        let ledger = Ledger::of(&answers_ok(), &records(2));
-        let later = csv([(0, TIME), (1, TIME + 1)]);
-        let server = FaultServer::answering([answer]);
+        let ledger = Ledger::after_push(&FaultServer::ok(), &records(2));
+        let later = csv([(0, EXPIRE_TIME), (1, EXPIRE_TIME + 1)]);
+        let server = FaultServer::serving([answer]);
         let failed = ledger.push(&server, SINGLY, &later);
         assert_ne!(failed.code, 0, "{what}");
         // The export takes it back; which of the two the server has is not known.
-        let good = answers_ok();
+        let good = FaultServer::ok();
         ledger
             .push(&good, &["--dry-run"], &records(2))
             .exits(0)

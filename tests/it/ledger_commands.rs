@@ -2,8 +2,14 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{Receiver, Run, file, run};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    files::{TempFile, utf8},
+    program::{Run, command, run, run_with_input},
+    receiver::Receiver,
+};
 
 const RECORDS: &[u8] =
     b"token,expire_time\nsensor-0001,4070908800\nsensor-0002,4070908800\nsensor-0003,4070908801\n";
@@ -11,7 +17,7 @@ const RECORDS: &[u8] =
 /// A ledger that two servers have acknowledged records in, and their addresses.
 struct Filled {
     receivers: [Receiver; 2],
-    folder: tempfile::TempDir,
+    folder: TempDir,
 }
 
 impl Filled {
@@ -28,18 +34,18 @@ impl Filled {
 
     fn path(&self) -> String {
         let path = self.folder.path().join("ledger");
-        path.to_str().expect("UTF-8").to_owned()
+        utf8(&path).to_owned()
     }
 
     fn push(&self, receiver: &Receiver) -> Run {
         receiver.push_input(["--output=json", "--ledger", &self.path()], RECORDS)
     }
 
-    /// How many of the records another push to each server finds unchanged.
+    /// Ending many of the records another push to each server finds unchanged.
     fn unchanged(&self) -> [u64; 2] {
         self.receivers.each_ref().map(|receiver| {
             let run = self.push(receiver).exits(0);
-            run.records()["unchanged"].as_u64().expect("a count")
+            run.count("unchanged")
         })
     }
 
@@ -58,12 +64,12 @@ fn show_says_what_each_server_has() {
     // A push that fails is a part of the history, and no success.
     let gone = Receiver::start();
     let address = gone.address.clone();
-    let args = gone.connection();
+    let args = gone.push_args();
     drop(gone);
     let mut args: Vec<_> = args.into_iter().collect();
     args.extend(["--retry=0", "--ledger"].map(Into::into));
     args.push(filled.path().into());
-    crate::support::run_with_input(args, RECORDS).exits(2);
+    run_with_input(args, RECORDS).exits(2);
     let plain = [
         "push",
         "-s",
@@ -73,7 +79,7 @@ fn show_says_what_each_server_has() {
         "--ledger",
         &filled.path(),
     ];
-    crate::support::run_with_input(plain, RECORDS).exits(5);
+    run_with_input(plain, RECORDS).exits(5);
 
     let shown = filled.show();
     let targets = shown["targets"].as_array().expect("targets");
@@ -140,12 +146,12 @@ fn what_is_forgotten_is_sent_again() {
         ("tokens.json", r#"[{"token":"sensor-0002"}]"#),
         ("tokens.ndjson", "{\"token\":\"sensor-0002\"}\n"),
     ] {
-        let (_folder, tokens) = file(name, content);
-        forgotten(&["--tokens", tokens.to_str().expect("UTF-8")], 2);
+        let tokens = TempFile::new(name, content);
+        forgotten(&["--tokens", tokens.str()], 2);
         assert_eq!(filled.unchanged(), [2, 2], "{name}");
     }
-    let (_folder, hex) = file("tokens", "73656e736f722d30303032\n");
-    let hex = hex.to_str().expect("UTF-8");
+    let hex = TempFile::new("tokens", "73656e736f722d30303032\n");
+    let hex = hex.str();
     let flags = ["--tokens", hex, "--no-header", "--token-encoding=hex"];
     forgotten(&[&flags[..], &["--input-format=csv"]].concat(), 2);
     assert_eq!(filled.unchanged(), [2, 2]);
@@ -159,24 +165,26 @@ fn what_is_forgotten_is_sent_again() {
 #[test]
 fn what_can_t_be_forgotten_leaves_the_ledger_as_it_is() {
     let filled = Filled::new();
-    let (_folder, bad) = file("bad.csv", "device_token\nsensor-0001\n \n");
+    let bad = TempFile::new("bad.csv", "device_token\nsensor-0001\n \n");
     for (flags, exit, said) in [
         (&["--target", "elsewhere:1"][..], 2, "it has 127.0.0.1:"),
-        (
-            &["--tokens", bad.to_str().expect("UTF-8")],
-            4,
-            "nothing was forgotten",
-        ),
+        (&["--tokens", bad.str()], 4, "nothing was forgotten"),
         (&["--tokens", "/nowhere"], 4, "/nowhere"),
         (&[], 2, "--all"),
         (&["--all", "--target=x"], 2, "cannot be used with"),
     ] {
-        filled.ledger("forget", flags).exits(exit).says(said);
+        filled
+            .ledger("forget", flags)
+            .exits(exit)
+            .stderr_contains(said);
     }
     // Without a header the first row may be a token, whatever it looks like.
-    let (_folder, bare) = file("bare.csv", "sensor_abc\nsensor_def\n");
-    let flags = ["--tokens", bare.to_str().expect("UTF-8")];
-    let run = filled.ledger("forget", &flags).exits(4).says("--no-header");
+    let bare = TempFile::new("bare.csv", "sensor_abc\nsensor_def\n");
+    let flags = ["--tokens", bare.str()];
+    let run = filled
+        .ledger("forget", &flags)
+        .exits(4)
+        .stderr_contains("--no-header");
     assert!(!run.stderr.contains("sensor_abc"), "{run:?}");
     assert_eq!(filled.unchanged(), [3, 3]);
 }
@@ -185,17 +193,15 @@ fn what_can_t_be_forgotten_leaves_the_ledger_as_it_is() {
 fn a_ledger_is_a_file_whatever_it_is_called() {
     let receiver = Receiver::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let (_other, input) = file("a.csv", RECORDS);
+    let input = TempFile::new("a.csv", RECORDS);
     for name in [":memory:", "file:x?mode=memory", "-", "a b%20c"] {
         for unchanged in [0, 3] {
-            let mut args = receiver.connection();
+            let mut args = receiver.push_args();
             args.extend(["--output=json", "--ledger", name].map(Into::into));
-            args.push((&input).into());
-            let run = crate::support::command(args)
-                .current_dir(folder.path())
-                .output();
+            args.push(input.str().to_owned());
+            let run = command(args).current_dir(folder.path()).output();
             let run: Run = run.expect("it runs").into();
-            assert_eq!(run.exits(0).records()["unchanged"], unchanged, "{name}");
+            assert_eq!(run.exits(0).count("unchanged"), unchanged, "{name}");
         }
         assert!(folder.path().join(name).is_file(), "{name}");
     }
@@ -205,17 +211,19 @@ fn a_ledger_is_a_file_whatever_it_is_called() {
 fn what_is_no_ledger_is_named_and_left_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("missing");
-    let (_other, text) = file("text", "device_token,expire_time\n");
+    let text = TempFile::new("text", "device_token,expire_time\n");
     for command in [&["show"][..], &["forget", "--all"]] {
         let on = |path: &Path| {
-            let args = ["--ledger", path.to_str().expect("UTF-8")];
+            let args = ["--ledger", utf8(&path)];
             run([&["ledger"], command, &args].concat())
         };
-        on(&missing).exits(2).says("there is no ledger");
+        on(&missing).exits(2).stderr_contains("there is no ledger");
         assert!(!missing.exists());
-        on(&text).exits(1).says("the file holds something else");
+        on(&text.path)
+            .exits(1)
+            .stderr_contains("the file holds something else");
         assert_eq!(
-            fs::read(&text).expect("read"),
+            fs::read(&text.path).expect("read"),
             b"device_token,expire_time\n"
         );
         on(folder.path()).exits(1);

@@ -4,85 +4,41 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
     fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    io::Read,
+    path::Path,
+    process::Stdio,
+    thread,
     time::{Duration, Instant},
 };
 
-use crate::support::{
-    BINARY, Receiver, Run,
-    faults::{
-        Connection, FaultServer, Record,
-        answer::{Answer, How, Reply, code, http, ok, status},
-    },
-    run_with_input, signal_child, start,
-};
 use data_encoding::{BASE64, HEXLOWER};
 use rustix::process::Signal;
-use tempfile::TempDir;
 use tonic::Code;
 
-use Connection::Serve;
-
-/// Far from now.
-const TIME: u32 = 4_070_908_800;
+use crate::support::{
+    fault_server::{
+        Connection,
+        Connection::Serve,
+        FaultServer, Record,
+        action::{Action, Ending, Response, code, http, ok, status},
+    },
+    files::{TempFile, set_mode},
+    program::{
+        Run, command, command_after, finish, push_to, run, run_with_input, send_signal, start,
+        start_command,
+    },
+    receiver::Receiver,
+    records::{EXPIRE_TIME, TOKEN_PREFIX, records, token},
+    tcp_server::ClosedPort,
+};
 
 /// One record a request, one request at a time, and no further try.
 const SINGLY: &[&str] = &["--batch-records=1", "--concurrency=1", "--retry=0"];
 
-fn token(number: usize) -> String {
-    format!("sensor-{number:05}")
-}
-
-/// So many records.
-fn records(count: usize) -> Vec<u8> {
-    let rows: String = (0..count)
-        .map(|number| format!("{},{TIME}\n", token(number)))
-        .collect();
-    format!("token,expire_time\n{rows}").into_bytes()
-}
-
-fn answers_ok() -> FaultServer {
-    FaultServer::answering([ok()])
-}
-
-/// A server that takes no connection.
-fn closed_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
-}
-
-/// A name in a folder of its own.
-struct Named {
-    _folder: TempDir,
-    path: PathBuf,
-}
-
-impl Named {
-    fn new(name: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join(name);
-        Self {
-            _folder: folder,
-            path,
-        }
-    }
-
-    fn str(&self) -> &str {
-        self.path.to_str().expect("UTF-8")
-    }
-
-    fn read(&self) -> String {
-        fs::read_to_string(&self.path).expect("text")
-    }
-
-    fn mode(&self) -> u32 {
-        let about = fs::metadata(&self.path).expect("there");
-        about.permissions().mode() & 0o777
-    }
+/// Runs the program in a shell after a setting of the shell.
+fn run_after(setting: &str, args: Vec<String>, input: &[u8]) -> Run {
+    finish(start_command(&mut command_after(setting, args), input))
 }
 
 const HEADER: &str = "device_token,expire_time,reason\n";
@@ -103,24 +59,10 @@ fn rejects(path: &Path) -> Vec<Row> {
         .collect()
 }
 
-/// No token of [`records`] is shown.
-#[track_caller]
-fn shows_no_token(run: &Run) {
-    let text = format!("{}{}", run.stdout, run.stderr);
-    assert!(!text.contains("sensor-0"), "{text}");
-}
-
-#[track_caller]
-fn push(server: &FaultServer, flags: &[&str], input: &[u8]) -> Run {
-    let run = server.push(flags, input).adds_up();
-    shows_no_token(&run);
-    run
-}
-
 /// What is done, the server's answers, flags, the exit code, and which records are rejects why.
 type Failing = (
     &'static str,
-    Vec<Answer>,
+    Vec<Action>,
     &'static [&'static str],
     i32,
     &'static [(usize, &'static str)],
@@ -129,8 +71,8 @@ type Failing = (
 const ENDED: &str = "unsent: the push ended before";
 
 /// This answer to the record 1.
-fn poison(answer: &Answer) -> Answer {
-    Answer::IfToken("sensor-00001", answer.clone().into())
+fn poison(answer: &Action) -> Action {
+    Action::IfToken("sensor-00001", answer.clone().into())
 }
 
 /// Answers that concern their own request only.
@@ -225,7 +167,7 @@ fn endings() -> Vec<Failing> {
         ),
         (
             "no answer",
-            vec![ok(), ok(), ok(), Answer::Never],
+            vec![ok(), ok(), ok(), Action::NeverAnswer],
             &[
                 "--batch-records=1",
                 "--concurrency=1",
@@ -237,7 +179,12 @@ fn endings() -> Vec<Failing> {
         ),
         (
             "reset",
-            vec![ok(), ok(), ok(), Answer::Reset(h2::Reason::INTERNAL_ERROR)],
+            vec![
+                ok(),
+                ok(),
+                ok(),
+                Action::ResetStream(h2::Reason::INTERNAL_ERROR),
+            ],
             SINGLY,
             3,
             &[(3, "unsent: the server reset the request")],
@@ -248,9 +195,9 @@ fn endings() -> Vec<Failing> {
                 ok(),
                 ok(),
                 ok(),
-                Answer::EndWhenRead {
-                    how: How::Cut,
-                    applied: true,
+                Action::EndAfterRequest {
+                    ending: Ending::Fin,
+                    is_applied: true,
                 },
             ],
             SINGLY,
@@ -259,7 +206,7 @@ fn endings() -> Vec<Failing> {
         ),
         (
             "HTML",
-            vec![Answer::Refuse(Reply::http(200, "text/html", b"<html>"))],
+            vec![Action::Reject(Response::http(200, "text/html", b"<html>"))],
             SINGLY,
             66,
             &[
@@ -275,10 +222,10 @@ fn endings() -> Vec<Failing> {
 #[test]
 fn what_was_not_acknowledged_is_in_the_rejects_with_its_reason() {
     for (what, answers, flags, exit, reasons) in [refusals(), endings()].concat() {
-        let server = FaultServer::answering(answers);
-        let file = Named::new("rejects.csv");
+        let server = FaultServer::serving(answers);
+        let file = TempFile::absent("rejects.csv");
         let flags = [flags, &["--rejects", file.str()]].concat();
-        let run = push(&server, &flags, &records(4));
+        let run = server.push(&flags, &records(4));
         assert_eq!(run.code, exit, "{what}: {run:#?}");
         let mut found = rejects(&file.path);
         found.sort_unstable();
@@ -286,7 +233,7 @@ fn what_was_not_acknowledged_is_in_the_rejects_with_its_reason() {
             .iter()
             .map(|(number, reason)| {
                 let token = token(*number).into_bytes();
-                (token, TIME.to_string(), (*reason).to_owned())
+                (token, EXPIRE_TIME.to_string(), (*reason).to_owned())
             })
             .collect();
         assert_eq!(found, expected, "{what}");
@@ -300,33 +247,35 @@ fn what_was_not_acknowledged_is_in_the_rejects_with_its_reason() {
 
 #[test]
 fn a_server_that_is_not_reached_leaves_all_records_in_the_rejects() {
-    let closed = closed_port();
-    for (flags, exit) in [
-        (&["-k", "--retry=0", "--server", &closed][..], 5),
-        (&["--plaintext", "--retry=0", "--server", &closed], 5),
-    ] {
-        let file = Named::new("rejects.csv");
+    let closed = ClosedPort::new();
+    for (flags, exit) in [(["-k", "--retry=0"], 5), (["--plaintext", "--retry=0"], 5)] {
+        let file = TempFile::absent("rejects.csv");
         let rest = [
             "--batch-records=2",
             "--output=json",
             "--rejects",
             file.str(),
         ];
-        let args = [&["push"], flags, &rest].concat();
-        let run = run_with_input(args, &records(9)).exits(exit).adds_up();
-        shows_no_token(&run);
+        push_to(&closed.address, &[&flags[..], &rest].concat(), &records(9))
+            .exits(exit)
+            .counts_add_up()
+            .hides(TOKEN_PREFIX);
         assert_eq!(rejects(&file.path).len(), 9);
     }
     // TLS that is refused, and a time-out while connecting.
     for (script, flags, exit) in [
-        (Connection::Plain(b"nothing of TLS"), &["--retry=0"][..], 6),
+        (
+            Connection::SendWithoutTls(b"nothing of TLS"),
+            &["--retry=0"][..],
+            6,
+        ),
         (Connection::Silent, &["--max-time=300ms"], 5),
-        (Serve(vec![Answer::Never]), &["--max-time=300ms"], 68),
+        (Serve(vec![Action::NeverAnswer]), &["--max-time=300ms"], 68),
     ] {
-        let file = Named::new("rejects.csv");
+        let file = TempFile::absent("rejects.csv");
         let flags = [flags, &["--batch-records=2", "--rejects", file.str()]].concat();
         let server = FaultServer::start([script]);
-        push(&server, &flags, &records(9)).exits(exit);
+        server.push(&flags, &records(9)).exits(exit);
         assert_eq!(rejects(&file.path).len(), 9);
     }
 }
@@ -334,9 +283,9 @@ fn a_server_that_is_not_reached_leaves_all_records_in_the_rejects() {
 #[test]
 fn an_interrupted_push_leaves_the_rest_in_the_rejects() {
     for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let later = Answer::After(Duration::from_millis(300), ok().into());
-        let server = FaultServer::answering([ok(), later.clone(), later]);
-        let file = Named::new("rejects.csv");
+        let later = Action::Delay(Duration::from_millis(300), ok().into());
+        let server = FaultServer::serving([ok(), later.clone(), later]);
+        let file = TempFile::absent("rejects.csv");
         let flags = [
             "--batch-records=1",
             "--concurrency=2",
@@ -344,32 +293,34 @@ fn an_interrupted_push_leaves_the_rest_in_the_rejects() {
             file.str(),
         ];
         let child = start(server.args(&flags), &records(9));
-        server.wait_for(|seen| seen.tries.len() == 3);
-        signal_child(&child, signal);
-        let run: Run = child.wait_with_output().expect("it ends").into();
-        let run = run.exits(exit).adds_up().counts("acknowledged", 3);
-        shows_no_token(&run);
+        server.wait_for_attempts(3);
+        send_signal(&child, signal);
+        let run = finish(child);
+        run.exits(exit)
+            .counts_add_up()
+            .counts("acknowledged", 3)
+            .hides(TOKEN_PREFIX);
         assert_eq!(rejects(&file.path).len(), 6);
     }
 }
 
 /// Answers as a bad day would bring them.
-fn any_answer(random: &mut fastrand::Rng) -> Answer {
-    let how = [How::Close, How::Cut, How::Reset][random.usize(..3)];
+fn any_answer(random: &mut fastrand::Rng) -> Action {
+    let how = [Ending::CloseNotify, Ending::Fin, Ending::Rst][random.usize(..3)];
     match random.u8(..16) {
         0..=5 => ok(),
         6 => code(5),
         7 => status(Code::InvalidArgument, "no"),
-        8 => Answer::IfToken("sensor-00007", status(Code::InvalidArgument, "no").into()),
-        9 => Answer::IfLarger(50, status(Code::OutOfRange, "message size").into()),
+        8 => Action::IfToken("sensor-00007", status(Code::InvalidArgument, "no").into()),
+        9 => Action::IfLargerThan(50, status(Code::OutOfRange, "message size").into()),
         10 => status(Code::Unavailable, "later"),
-        11 => Answer::EndAtHead(how),
-        12 => Answer::EndWhenRead {
-            how,
-            applied: random.bool(),
+        11 => Action::EndAtHeaders(how),
+        12 => Action::EndAfterRequest {
+            ending: how,
+            is_applied: random.bool(),
         },
-        13 => Answer::Reset(h2::Reason::REFUSED_STREAM),
-        14 => Answer::GoawayBehind(ok().into()),
+        13 => Action::ResetStream(h2::Reason::REFUSED_STREAM),
+        14 => Action::GoawayAfter(ok().into()),
         _ => [status(Code::Internal, "no"), http(403), http(502)][random.usize(..3)].clone(),
     }
 }
@@ -385,7 +336,7 @@ fn acknowledged_and_rejects_are_everything_whatever_happens() {
             .collect();
         let what = format!("seed {seed}: {connections:?}");
         let server = FaultServer::start(connections);
-        let file = Named::new("rejects.csv");
+        let file = TempFile::absent("rejects.csv");
         let batch = format!("--batch-records={}", random.usize(1..8));
         let concurrency = format!("--concurrency={}", random.usize(1..5));
         let retry = format!("--retry={}", random.usize(..4));
@@ -394,7 +345,7 @@ fn acknowledged_and_rejects_are_everything_whatever_happens() {
         if random.bool() {
             flags.push("--isolate");
         }
-        let run = push(&server, &flags, &records(30));
+        let run = server.push(&flags, &records(30));
         exits.insert(run.code);
         let rows = rejects(&file.path);
         let left: BTreeSet<Vec<u8>> = rows.iter().map(|row| row.0.clone()).collect();
@@ -408,8 +359,8 @@ fn acknowledged_and_rejects_are_everything_whatever_happens() {
         let rejected = rows.iter().filter(|row| row.2.starts_with("rejected: "));
         assert_eq!(run.count("rejected"), rejected.count() as u64, "{what}");
         assert_eq!(run.code == 0, left.is_empty(), "{what} {run:#?}");
-        let seen = server.seen();
-        let answered: BTreeSet<_> = seen
+        let traffic = server.traffic();
+        let answered: BTreeSet<_> = traffic
             .acknowledged()
             .into_iter()
             .map(|one| &one.token)
@@ -418,12 +369,12 @@ fn acknowledged_and_rejects_are_everything_whatever_happens() {
             assert!(answered.contains(token), "{what}");
         }
         // As it is, it is the input of the next push, and that push's own rejects.
-        let good = answers_ok();
-        push(&good, &["--rejects", file.str(), file.str()], b"")
+        let good = FaultServer::ok();
+        good.push(&["--rejects", file.str(), file.str()], b"")
             .exits(0)
             .counts("acknowledged", left.len() as u64);
-        let seen = good.seen();
-        let sent: BTreeSet<_> = seen
+        let traffic = good.traffic();
+        let sent: BTreeSet<_> = traffic
             .applied()
             .into_iter()
             .map(|one| one.token.clone())
@@ -436,14 +387,14 @@ fn acknowledged_and_rejects_are_everything_whatever_happens() {
 
 #[test]
 fn rejects_are_replaced_by_whatever_was_pushed_and_by_no_refused_input() {
-    let server = answers_ok();
-    let file = Named::new("rejects.csv");
-    fs::write(&file.path, "old").expect("written");
-    fs::set_permissions(&file.path, fs::Permissions::from_mode(0o644)).expect("set");
+    let server = FaultServer::ok();
+    let file = TempFile::absent("rejects.csv");
+    file.write("old");
+    set_mode(&file.path, 0o644);
     let flags = ["--rejects", file.str()];
-    let ledger = Named::new("ledger");
+    let ledger = TempFile::absent("ledger");
     let with_ledger = ["--rejects", file.str(), "--ledger", ledger.str()];
-    push(&server, &with_ledger[2..], &records(3)).exits(0);
+    server.push(&with_ledger[2..], &records(3)).exits(0);
     let changed = format!("token,expire_time\n{},1\n", token(0));
     for (flags, input, exit) in [
         (&flags[..], &b"token,expire_time\na,b\n"[..], 4),
@@ -466,7 +417,7 @@ fn rejects_are_replaced_by_whatever_was_pushed_and_by_no_refused_input() {
         (&[&flags[..], &["--dry-run"]].concat(), &records(3), 0),
         (&[&flags[..], &["/nowhere/file"]].concat(), b"", 4),
     ] {
-        push(&server, flags, input).exits(exit);
+        server.push(flags, input).exits(exit);
         assert_eq!(file.read(), "old", "{flags:?}");
         assert_eq!(file.mode(), 0o644, "{flags:?}");
     }
@@ -477,37 +428,31 @@ fn rejects_are_replaced_by_whatever_was_pushed_and_by_no_refused_input() {
         (&flags, b""),
         (&["--rejects", file.str(), "--rehearse"], &records(3)),
     ] {
-        fs::write(&file.path, "old").expect("written");
-        push(&server, flags, input).exits(0);
+        file.write("old");
+        server.push(flags, input).exits(0);
         assert_eq!(file.read(), HEADER, "{flags:?}");
         assert_eq!(file.mode(), 0o600, "{flags:?}");
     }
-    let folder = file.path.parent().expect("a folder");
-    assert_eq!(
-        fs::read_dir(folder).expect("read").count(),
-        1,
-        "nothing beside it"
-    );
+    file.is_alone();
 }
 
 #[test]
 fn rejects_may_be_the_push_s_own_input() {
     let refuse = |server_code| {
-        FaultServer::answering([Answer::IfToken("sensor-00007", code(server_code).into())])
+        FaultServer::serving([Action::IfToken("sensor-00007", code(server_code).into())])
     };
-    let file = Named::new("records.csv");
-    let link = file.path.with_file_name("link.csv");
-    std::os::unix::fs::symlink(&file.path, &link).expect("linked");
-    let link = link.to_str().expect("UTF-8");
+    let file = TempFile::absent("records.csv");
+    let link = &*file.link("link.csv");
     for (input, output) in [
         (file.str(), file.str()),
         (link, file.str()),
         (file.str(), link),
     ] {
-        fs::write(&file.path, records(2000)).expect("written");
+        file.write(records(2000));
         let server = refuse(5);
         let flags = ["--batch-records=10", "--rejects", output, input];
-        push(&server, &flags, b"")
+        server
+            .push(&flags, b"")
             .exits(3)
             .counts("acknowledged", 1990)
             .counts("rejected", 10);
@@ -515,14 +460,16 @@ fn rejects_may_be_the_push_s_own_input() {
         assert!(fs::symlink_metadata(link).expect("there").is_symlink());
         let server = refuse(5);
         let flags = ["--batch-records=1", "--rejects", output, input];
-        push(&server, &flags, b"")
-            .exits(3)
-            .counts("acknowledged", 9);
-        push(&answers_ok(), &flags, b"")
+        server.push(&flags, b"").exits(3).counts("acknowledged", 9);
+        FaultServer::ok()
+            .push(&flags, b"")
             .exits(0)
             .counts("acknowledged", 1);
         assert_eq!(file.read(), HEADER);
-        push(&answers_ok(), &flags, b"").exits(0).counts("read", 0);
+        FaultServer::ok()
+            .push(&flags, b"")
+            .exits(0)
+            .counts("read", 0);
     }
 }
 
@@ -560,27 +507,27 @@ fn rejects_hold_any_token_so_that_it_can_be_read_again() {
     for (encoding, tokens) in [("hex", hex(odd)), ("base64", base64(odd)), ("utf8", plain)] {
         let records: Vec<_> = tokens
             .iter()
-            .map(|token| serde_json::json!({"token": token, "expire_time": TIME}))
+            .map(|token| serde_json::json!({"token": token, "expire_time": EXPIRE_TIME}))
             .collect();
         let input = serde_json::to_vec(&records).expect("JSON");
-        let file = Named::new("rejects.csv");
+        let file = TempFile::absent("rejects.csv");
         let encoding = format!("--token-encoding={encoding}");
-        let refusing = FaultServer::answering([code(5)]);
+        let refusing = FaultServer::serving([code(5)]);
         let flags = [&encoding, "--rejects", file.str()];
-        refusing.push(&flags, &input).exits(7).adds_up();
+        refusing.push(&flags, &input).exits(7).counts_add_up();
         let found = rejects(&file.path);
         let texts: Vec<_> = found
             .iter()
             .map(|row| String::from_utf8_lossy(&row.0))
             .collect();
         assert_eq!(texts, tokens, "{encoding}");
-        let good = answers_ok();
+        let good = FaultServer::ok();
         let flags = [&encoding, file.str()];
         good.push(&flags, b"")
             .exits(0)
             .counts("acknowledged", tokens.len() as u64);
         let sent = |server: &FaultServer| -> Vec<Record> {
-            server.seen().applied().into_iter().cloned().collect()
+            server.traffic().applied().into_iter().cloned().collect()
         };
         assert_eq!(sent(&good), sent(&refusing), "{encoding}");
     }
@@ -658,25 +605,22 @@ fn is_a_textfile(text: &str) {
     assert!(text.ends_with('\n'));
 }
 
-/// A push's arguments, to this server or to the one that the flags name.
-fn to(server: Option<&FaultServer>, flags: &[&str]) -> Vec<OsString> {
-    let args = || [&["push", "--output=json"], flags].concat();
-    server.map_or_else(
-        || args().iter().map(Into::into).collect(),
-        |server| server.args(flags),
-    )
+/// Returns the arguments of a push whose server is among the options.
+fn without_server(flags: &[&str]) -> Vec<String> {
+    let args = [&["push", "--output=json"], flags].concat();
+    args.into_iter().map(str::to_owned).collect()
 }
 
 #[test]
 fn metrics_say_what_the_summary_says() {
-    let file = Named::new("push.prom");
-    let closed = closed_port();
+    let file = TempFile::absent("push.prom");
+    let closed = ClosedPort::new();
     let input = [&records(5)[..], b"other,1000000000\nother,1000000000\n"].concat();
     let mut last_success = None;
     for (what, server, flags, input, exit) in [
         (
             "refused",
-            Some(answers_ok()),
+            Some(FaultServer::ok()),
             &[][..],
             &b"token,expire_time\na,b\n"[..],
             4,
@@ -684,20 +628,20 @@ fn metrics_say_what_the_summary_says() {
         (
             "unreachable",
             None,
-            &["-k", "--retry=0", "--server", &closed],
+            &["-k", "--retry=0", "--server", &closed.address],
             &input,
             5,
         ),
         (
             "well",
-            Some(answers_ok()),
+            Some(FaultServer::ok()),
             &["--batch-records=2"],
             &input,
             0,
         ),
         (
             "partial",
-            Some(FaultServer::answering([
+            Some(FaultServer::serving([
                 ok(),
                 code(5),
                 status(Code::Unavailable, ""),
@@ -709,22 +653,28 @@ fn metrics_say_what_the_summary_says() {
         ),
         (
             "code",
-            Some(FaultServer::answering([code(5)])),
+            Some(FaultServer::serving([code(5)])),
             &[],
             &input,
             7,
         ),
         (
             "denied",
-            Some(FaultServer::answering([http(401)])),
+            Some(FaultServer::serving([http(401)])),
             &[],
             &input,
             80,
         ),
-        ("shard", Some(answers_ok()), &["--shard=1/2"], &input, 0),
+        (
+            "shard",
+            Some(FaultServer::ok()),
+            &["--shard=1/2"],
+            &input,
+            0,
+        ),
         (
             "refused again",
-            Some(answers_ok()),
+            Some(FaultServer::ok()),
             &["--refuse-past"],
             &input,
             4,
@@ -736,12 +686,14 @@ fn metrics_say_what_the_summary_says() {
             &input,
             2,
         ),
-        ("empty", Some(answers_ok()), &[], b"", 0),
+        ("empty", Some(FaultServer::ok()), &[], b"", 0),
     ] {
         let flags = [flags, &["--metrics-file", file.str()]].concat();
         let before = now().floor();
-        let args = to(server.as_ref(), &flags);
-        let run = run_with_input(args, input).exits(exit).adds_up();
+        let args = server
+            .as_ref()
+            .map_or_else(|| without_server(&flags), |server| server.args(&flags));
+        let run = run_with_input(args, input).exits(exit).counts_add_up();
         let text = file.read();
         let json = run.json();
         same_counts(&text, &json);
@@ -761,39 +713,18 @@ fn metrics_say_what_the_summary_says() {
         is_a_textfile(&text);
         assert!(!text.contains("sensor-0"), "{text}");
     }
-    let folder = file.path.parent().expect("a folder");
-    assert_eq!(
-        fs::read_dir(folder).expect("read").count(),
-        1,
-        "nothing beside it"
-    );
-}
-
-/// The binary through a shell, which sets something first.
-fn through_shell(setting: &str, args: &[OsString], input: &[u8]) -> Run {
-    let mut child = Command::new("sh")
-        .arg("-c")
-        .arg(format!("{setting} exec \"$0\" \"$@\""))
-        .arg(BINARY)
-        .args(args)
-        .env_remove("HTTPS_PROXY")
-        .env_remove("https_proxy")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let input = input.to_vec();
-    std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &input));
-    child.wait_with_output().expect("it ends").into()
+    file.is_alone();
 }
 
 #[test]
 fn the_caller_s_mask_changes_no_mode() {
-    let server = answers_ok();
+    let server = FaultServer::ok();
     for mask in ["077", "000", "027"] {
-        let (metrics, rejects, ledger) = (Named::new("m"), Named::new("r"), Named::new("l"));
+        let (metrics, rejects, ledger) = (
+            TempFile::absent("m"),
+            TempFile::absent("r"),
+            TempFile::absent("l"),
+        );
         let flags = [
             "--metrics-file",
             metrics.str(),
@@ -802,7 +733,7 @@ fn the_caller_s_mask_changes_no_mode() {
             "--ledger",
             ledger.str(),
         ];
-        through_shell(&format!("umask {mask};"), &server.args(&flags), &records(2)).exits(0);
+        run_after(&format!("umask {mask};"), server.args(&flags), &records(2)).exits(0);
         assert_eq!(
             (metrics.mode(), rejects.mode(), ledger.mode()),
             (0o644, 0o600, 0o600),
@@ -813,32 +744,25 @@ fn the_caller_s_mask_changes_no_mode() {
 
 #[test]
 fn metrics_are_replaced_whole() {
-    let file = Named::new("push.prom");
-    fs::write(
-        &file.path,
-        "sensor_license_last_success_timestamp_seconds 12.5\nold\n",
-    )
-    .expect("written");
+    let file = TempFile::absent("push.prom");
+    file.write("sensor_license_last_success_timestamp_seconds 12.5\nold\n");
     // While the push runs the old ones stand.
-    let server = FaultServer::answering([Answer::Never]);
+    let server = FaultServer::serving([Action::NeverAnswer]);
     let child = start(
         server.args(&["--metrics-file", file.str(), "--timeout=1h"]),
         &records(1),
     );
-    server.wait_for(|seen| seen.tries.len() == 1);
+    server.wait_for_attempts(1);
     assert!(file.read().ends_with("old\n"));
     let reader = fs::File::open(&file.path).expect("there");
-    signal_child(&child, Signal::INT);
-    signal_child(&child, Signal::TERM);
+    send_signal(&child, Signal::INT);
+    send_signal(&child, Signal::TERM);
     child.wait_with_output().expect("it ends");
     // Ended at once, it has written none.
     assert!(file.read().ends_with("old\n"));
-    push(
-        &FaultServer::answering([code(5)]),
-        &["--metrics-file", file.str()],
-        &records(1),
-    )
-    .exits(7);
+    FaultServer::serving([code(5)])
+        .push(&["--metrics-file", file.str()], &records(1))
+        .exits(7);
     assert_eq!(
         sample(&file.read(), "last_success_timestamp_seconds"),
         Some(12.5)
@@ -850,27 +774,22 @@ fn metrics_are_replaced_whole() {
         "who reads it has the old ones: {old}"
     );
     // What is no number was no time of a success.
-    fs::write(
-        &file.path,
-        "sensor_license_last_success_timestamp_seconds soon\n",
-    )
-    .expect("written");
-    push(
-        &FaultServer::answering([code(5)]),
-        &["--metrics-file", file.str()],
-        &records(1),
-    )
-    .exits(7);
+    file.write("sensor_license_last_success_timestamp_seconds soon\n");
+    FaultServer::serving([code(5)])
+        .push(&["--metrics-file", file.str()], &records(1))
+        .exits(7);
     assert_eq!(sample(&file.read(), "last_success_timestamp_seconds"), None);
 }
 
 #[test]
 fn a_dry_run_contacts_nobody() {
-    let server = answers_ok();
-    let file = Named::new("rejects.csv");
-    let metrics = Named::new("push.prom");
-    let ledger = Named::new("ledger");
-    push(&server, &["--ledger", ledger.str()], &records(2)).exits(0);
+    let server = FaultServer::ok();
+    let file = TempFile::absent("rejects.csv");
+    let metrics = TempFile::absent("push.prom");
+    let ledger = TempFile::absent("ledger");
+    server
+        .push(&["--ledger", ledger.str()], &records(2))
+        .exits(0);
     let detailed = ["--dry-run", "--detailed-exitcode"];
     for (flags, input, exit, unsent) in [
         (&["--dry-run"][..], &records(3)[..], 0, 3),
@@ -916,17 +835,18 @@ fn a_dry_run_contacts_nobody() {
             3,
         ),
     ] {
-        let run = push(&server, flags, input)
+        let run = server
+            .push(flags, input)
             .exits(exit)
             .counts("unsent", unsent)
             .counts("acknowledged", 0);
         let status = if exit == 4 { "refused" } else { "ok" };
         assert_eq!(run.json()["status"], status, "{flags:?}");
         assert_eq!(run.json()["error"].is_null(), exit != 4, "{flags:?}");
-        assert_eq!(run.json()["requests"]["sent"], 0, "{flags:?}");
+        assert_eq!(run.request_count("sent"), 0, "{flags:?}");
     }
     assert!(!file.path.exists() && !metrics.path.exists());
-    assert_eq!(server.seen().connections.len(), 1);
+    assert_eq!(server.connection_count(), 1);
     // What would keep a push from starting is found all the same.
     let args = [
         "push",
@@ -948,14 +868,14 @@ fn a_dry_run_contacts_nobody() {
 fn shards_share_everything_out() {
     let all: BTreeSet<String> = (0..200).map(token).collect();
     for count in [1, 2, 3, 7] {
-        let server = answers_ok();
+        let server = FaultServer::ok();
         let mut sent = Vec::new();
         for index in 0..count {
-            let before = server.seen().tries.len();
+            let before = server.attempt_count();
             let shard = format!("--shard={index}/{count}");
-            let run = push(&server, &[&shard], &records(200)).exits(0);
-            let seen = server.seen();
-            let part: Vec<String> = seen.tries[before..]
+            let run = server.push(&[&shard], &records(200)).exits(0);
+            let traffic = server.traffic();
+            let part: Vec<String> = traffic.attempts[before..]
                 .iter()
                 .flat_map(|one| one.tokens())
                 .map(ToOwned::to_owned)
@@ -978,18 +898,19 @@ fn shards_share_everything_out() {
         );
     }
     // What is another machine's is none of the rejects'.
-    let file = Named::new("rejects.csv");
-    let run = push(
-        &FaultServer::answering([code(5)]),
-        &["--shard=0/2", "--rejects", file.str()],
-        &records(50),
-    )
-    .exits(7);
+    let file = TempFile::absent("rejects.csv");
+    let run = FaultServer::serving([code(5)])
+        .push(&["--shard=0/2", "--rejects", file.str()], &records(50))
+        .exits(7);
     assert_eq!(rejects(&file.path).len() as u64, run.count("rejected"));
     // A shard that has nothing to do connects to nobody.
-    let server = answers_ok();
+    let server = FaultServer::ok();
     let runs: Vec<_> = (0..2)
-        .map(|index| push(&server, &[&format!("--shard={index}/2")], &records(1)).exits(0))
+        .map(|index| {
+            server
+                .push(&[&format!("--shard={index}/2")], &records(1))
+                .exits(0)
+        })
         .collect();
     assert_eq!(
         runs.iter()
@@ -997,13 +918,13 @@ fn shards_share_everything_out() {
             .sum::<u64>(),
         1
     );
-    assert_eq!(server.seen().connections.len(), 1);
+    assert_eq!(server.connection_count(), 1);
     for shard in [
         "", "0", "1/1", "2/2", "0/0", "-1/2", "a/b", "0/2/3", "1.0/2", "0/", "/2", " 0/2", "0/-2",
     ] {
         run_with_input(server.args(&[&format!("--shard={shard}")]), &records(1))
             .exits(2)
-            .says("--shard");
+            .stderr_contains("--shard");
     }
 }
 
@@ -1023,7 +944,7 @@ fn no_second_has_more_records_than_the_rate() {
                 status(Code::Unavailable, ""),
                 ok(),
                 status(Code::Unavailable, ""),
-                Answer::After(Duration::from_millis(700), ok().into()),
+                Action::Delay(Duration::from_millis(700), ok().into()),
                 ok(),
             ],
             &["--rate=10", "--batch-records=4", "--retry-delay=1ms"],
@@ -1031,7 +952,7 @@ fn no_second_has_more_records_than_the_rate() {
             20,
         ),
         (
-            vec![Answer::IfLarger(
+            vec![Action::IfLargerThan(
                 50,
                 status(Code::OutOfRange, "message size").into(),
             )],
@@ -1040,14 +961,14 @@ fn no_second_has_more_records_than_the_rate() {
             16,
         ),
     ] {
-        let server = FaultServer::answering(answers);
-        push(&server, flags, &records(count)).exits(0);
-        let seen = server.seen();
+        let server = FaultServer::serving(answers);
+        server.push(flags, &records(count)).exits(0);
+        let traffic = server.traffic();
         let second = Duration::from_secs(1);
-        for from in &seen.tries {
+        for from in &traffic.attempts {
             let within = |at: Instant| at >= from.at && at < from.at + second;
-            let got: usize = seen
-                .tries
+            let got: usize = traffic
+                .attempts
                 .iter()
                 .filter(|one| within(one.at))
                 .map(|one| one.records.len())
@@ -1055,20 +976,20 @@ fn no_second_has_more_records_than_the_rate() {
             assert!(
                 got <= limit,
                 "{got} in a second, {flags:?}: {:#?}",
-                seen.tries
+                traffic.attempts
             );
         }
     }
     for rate in ["0", "-1", "x", "1.5"] {
         let flag = format!("--rate={rate}");
-        run_with_input(answers_ok().args(&[&flag]), &records(1)).exits(2);
+        run_with_input(FaultServer::ok().args(&[&flag]), &records(1)).exits(2);
     }
 }
 
 #[test]
 fn so_many_requests_are_open_at_once() {
     for concurrency in [1, 3, 9] {
-        let server = FaultServer::answering([Answer::Never]);
+        let server = FaultServer::serving([Action::NeverAnswer]);
         let concurrency_flag = format!("--concurrency={concurrency}");
         let flags = [
             &concurrency_flag,
@@ -1076,21 +997,22 @@ fn so_many_requests_are_open_at_once() {
             "--retry=0",
             "--timeout=500ms",
         ];
-        push(&server, &flags, &records(20))
+        server
+            .push(&flags, &records(20))
             .exits(68)
             .counts("unsent", 20);
-        assert_eq!(server.seen().tries.len(), concurrency);
+        assert_eq!(server.attempt_count(), concurrency);
     }
     // No more than there is to send.
-    let server = FaultServer::answering([Answer::Never]);
+    let server = FaultServer::serving([Action::NeverAnswer]);
     let flags = [
         "--concurrency=9",
         "--batch-records=1",
         "--retry=0",
         "--timeout=500ms",
     ];
-    push(&server, &flags, &records(2)).exits(68);
-    assert_eq!(server.seen().tries.len(), 2);
+    server.push(&flags, &records(2)).exits(68);
+    assert_eq!(server.attempt_count(), 2);
     for concurrency in ["0", "-1", "x"] {
         let flag = format!("--concurrency={concurrency}");
         run_with_input(server.args(&[&flag]), &records(1)).exits(2);
@@ -1100,16 +1022,16 @@ fn so_many_requests_are_open_at_once() {
 #[test]
 fn the_whole_run_s_limit_ends_it_in_the_midst() {
     for (answers, exit) in [
-        (vec![ok(), ok(), Answer::Never], 3),
+        (vec![ok(), ok(), Action::NeverAnswer], 3),
         (
-            vec![ok(), ok(), Answer::Refuse(Reply::pushback("60000"))],
+            vec![ok(), ok(), Action::Reject(Response::pushback("60000"))],
             3,
         ),
-        (vec![Answer::Never], 68),
+        (vec![Action::NeverAnswer], 68),
     ] {
         let started = Instant::now();
-        let server = FaultServer::answering(answers);
-        let (file, ledger) = (Named::new("rejects.csv"), Named::new("ledger"));
+        let server = FaultServer::serving(answers);
+        let (file, ledger) = (TempFile::absent("rejects.csv"), TempFile::absent("ledger"));
         let flags = [
             "--max-time=700ms",
             "--timeout=1h",
@@ -1121,11 +1043,12 @@ fn the_whole_run_s_limit_ends_it_in_the_midst() {
             "--ledger",
             ledger.str(),
         ];
-        let run = push(&server, &flags, &records(5)).exits(exit);
+        let run = server.push(&flags, &records(5)).exits(exit);
         assert!(started.elapsed() < Duration::from_secs(20));
         let left = rejects(&file.path).len() as u64;
         assert_eq!(left, 5 - run.count("acknowledged"));
-        push(&answers_ok(), &flags, &records(5))
+        FaultServer::ok()
+            .push(&flags, &records(5))
             .exits(0)
             .counts("acknowledged", left);
     }
@@ -1144,44 +1067,45 @@ fn an_output_that_is_full_ends_the_push() {
             vec![ok()],
         ),
     ] {
-        let server = FaultServer::answering(answers);
-        let run = push(&server, flags, &records(3)).exits(1).says("/dev/full");
+        let server = FaultServer::serving(answers);
+        let run = server
+            .push(flags, &records(3))
+            .exits(1)
+            .stderr_contains("/dev/full");
         assert_eq!(run.json()["status"], "failed", "{flags:?}");
     }
     // What else went wrong is told with it.
     for flag in ["--rejects", "--metrics-file"] {
-        push(
-            &FaultServer::answering([code(5)]),
-            &[flag, "/dev/full"],
-            &records(3),
-        )
-        .exits(1)
-        .says("/dev/full")
-        .says("code 5")
-        .counts("rejected", 3);
+        FaultServer::serving([code(5)])
+            .push(&[flag, "/dev/full"], &records(3))
+            .exits(1)
+            .stderr_contains("/dev/full")
+            .stderr_contains("code 5")
+            .counts("rejected", 3);
     }
     // In its midst: no more is sent.
-    let server = FaultServer::answering([code(5)]);
+    let server = FaultServer::serving([code(5)]);
     let flags = [
         "--batch-records=100",
         "--concurrency=2",
         "--rejects",
         "/dev/full",
     ];
-    let run = push(&server, &flags, &records(10_000))
+    let run = server
+        .push(&flags, &records(10_000))
         .exits(1)
-        .says("/dev/full");
-    let tries = server.seen().tries.len();
+        .stderr_contains("/dev/full");
+    let tries = server.attempt_count();
     assert!(tries < 20, "{tries}");
     assert!(run.count("unsent") > 8000, "{run:#?}");
     // Standard output.
     for exit_before in [0, 5] {
-        let server = FaultServer::answering([code(exit_before)]);
+        let server = FaultServer::serving([code(exit_before)]);
         let full = fs::File::options()
             .write(true)
             .open("/dev/full")
             .expect("a full device");
-        let mut child = crate::support::command(server.args(&[]))
+        let mut child = command(server.args(&[]))
             .stdin(Stdio::piped())
             .stdout(full)
             .stderr(Stdio::piped())
@@ -1190,8 +1114,9 @@ fn an_output_that_is_full_ends_the_push() {
         let mut stdin = child.stdin.take().expect("a pipe");
         std::io::Write::write_all(&mut stdin, &records(3)).expect("read");
         drop(stdin);
-        let run: Run = child.wait_with_output().expect("it ends").into();
-        run.exits(1).says("standard output can't be written");
+        let run = finish(child);
+        run.exits(1)
+            .stderr_contains("standard output can't be written");
     }
 }
 
@@ -1199,9 +1124,9 @@ fn an_output_that_is_full_ends_the_push() {
 fn a_disk_that_fills_up_ends_the_push() {
     // No file may be longer than so many blocks of 512 bytes.
     let limit = |blocks: usize| format!("trap '' XFSZ; ulimit -f {blocks};");
-    let server = answers_ok();
-    let ledger = Named::new("ledger");
-    let file = Named::new("rejects.csv");
+    let server = FaultServer::ok();
+    let ledger = TempFile::absent("ledger");
+    let file = TempFile::absent("rejects.csv");
     let flags = [
         "--batch-records=1",
         "--concurrency=2",
@@ -1211,92 +1136,85 @@ fn a_disk_that_fills_up_ends_the_push() {
         "--rejects",
         file.str(),
     ];
-    let run = through_shell(&limit(1000), &server.args(&flags), &records(1500))
+    let run = run_after(&limit(1000), server.args(&flags), &records(1500))
         .exits(1)
-        .adds_up()
-        .says("ledger can't be used as the ledger");
-    shows_no_token(&run);
+        .counts_add_up()
+        .stderr_contains("ledger can't be used as the ledger")
+        .hides(TOKEN_PREFIX);
     assert_eq!(run.json()["status"], "failed");
     let acknowledged = run.count("acknowledged");
     assert!(acknowledged > 0 && run.count("unsent") > 0, "{run:#?}");
-    assert_eq!(server.seen().acknowledged().len() as u64, acknowledged);
+    assert_eq!(server.traffic().acknowledged().len() as u64, acknowledged);
     assert_eq!(rejects(&file.path).len() as u64, 1500 - acknowledged);
     // What it holds is right, and the next push goes on from there.
-    let good = answers_ok();
-    let run = push(&good, &flags, &records(1500)).exits(0);
+    let good = FaultServer::ok();
+    let run = good.push(&flags, &records(1500)).exits(0);
     assert!(run.count("unchanged") > 0, "{run:#?}");
     assert!(run.count("unchanged") <= acknowledged, "{run:#?}");
-    push(&good, &flags, &records(1500))
+    good.push(&flags, &records(1500))
         .exits(0)
         .counts("unchanged", 1500);
 
     // One with no room from the start: nothing is sent.
-    let server = answers_ok();
-    let ledger = Named::new("ledger");
-    through_shell(
+    let server = FaultServer::ok();
+    let ledger = TempFile::absent("ledger");
+    run_after(
         &limit(8),
-        &server.args(&["--ledger", ledger.str()]),
+        server.args(&["--ledger", ledger.str()]),
         &records(3),
     )
     .exits(1)
-    .adds_up()
-    .says("ledger can't be used as the ledger")
+    .counts_add_up()
+    .stderr_contains("ledger can't be used as the ledger")
     .counts("unsent", 3);
-    assert!(server.seen().tries.is_empty());
+    assert!(server.traffic().attempts.is_empty());
 
     // Rejects and metrics: what was there before stays.
-    let server = FaultServer::answering([code(5)]);
-    fs::write(&file.path, "old").expect("written");
+    let server = FaultServer::serving([code(5)]);
+    file.write("old");
     let flags = ["--batch-records=10", "--rejects", file.str()];
-    let run = through_shell(&limit(8), &server.args(&flags), &records(3000))
+    let run = run_after(&limit(8), server.args(&flags), &records(3000))
         .exits(1)
-        .adds_up()
-        .says("rejects.csv can't be written");
+        .counts_add_up()
+        .stderr_contains("rejects.csv can't be written");
     assert!(run.count("unsent") > 0, "{run:#?}");
     assert_eq!(file.read(), "old");
-    let folder = file.path.parent().expect("a folder");
-    assert_eq!(
-        fs::read_dir(folder).expect("read").count(),
-        1,
-        "nothing beside it"
-    );
+    file.is_alone();
     let flags = ["--metrics-file", file.str()];
-    through_shell(&limit(1), &answers_ok().args(&flags), &records(3))
+    run_after(&limit(1), FaultServer::ok().args(&flags), &records(3))
         .exits(1)
-        .adds_up()
-        .says("rejects.csv can't be written")
+        .counts_add_up()
+        .stderr_contains("rejects.csv can't be written")
         .counts("acknowledged", 3);
     assert_eq!(file.read(), "old");
 }
 
 #[test]
 fn one_file_is_one_output() {
-    let server = answers_ok();
-    let file = Named::new("file");
-    let link = file.path.with_file_name("link");
-    std::os::unix::fs::symlink(&file.path, &link).expect("linked");
-    let link = link.to_str().expect("UTF-8");
+    let server = FaultServer::ok();
+    let file = TempFile::absent("file");
+    let link = &*file.link("link");
     for flags in [
         ["--rejects", file.str(), "--ledger", file.str()],
         ["--metrics-file", file.str(), "--ledger", file.str()],
         ["--rejects", file.str(), "--metrics-file", file.str()],
         ["--rejects", link, "--ledger", file.str()],
     ] {
-        let run = push(&server, &flags, &records(1)).exits(2);
+        let run = server.push(&flags, &records(1)).exits(2);
         assert!(run.stderr.contains("the same file"), "{run:#?}");
         // A ledger that is there is not replaced by anything else.
-        push(&server, &["--ledger", file.str()], &records(1)).exits(0);
+        server.push(&["--ledger", file.str()], &records(1)).exits(0);
         let before = fs::read(&file.path).expect("read");
-        push(&server, &flags, &records(1)).exits(2);
+        server.push(&flags, &records(1)).exits(2);
         assert!(fs::read(&file.path).expect("read") == before, "{flags:?}");
         fs::remove_file(&file.path).expect("removed");
     }
-    push(
-        &server,
-        &["--rejects=/dev/null", "--metrics-file=/dev/null"],
-        &records(1),
-    )
-    .exits(0);
+    server
+        .push(
+            &["--rejects=/dev/null", "--metrics-file=/dev/null"],
+            &records(1),
+        )
+        .exits(0);
 }
 
 #[test]
@@ -1308,8 +1226,12 @@ fn no_token_is_shown_by_any_output_but_the_rejects() {
         status(Code::InvalidArgument, echo),
         status(Code::Internal, echo),
     ] {
-        let server = FaultServer::answering([answer]);
-        let (rejects, metrics, ledger) = (Named::new("r"), Named::new("m"), Named::new("l"));
+        let server = FaultServer::serving([answer]);
+        let (rejects, metrics, ledger) = (
+            TempFile::absent("r"),
+            TempFile::absent("m"),
+            TempFile::absent("l"),
+        );
         for more in [
             &[][..],
             &["--isolate"],
@@ -1326,7 +1248,7 @@ fn no_token_is_shown_by_any_output_but_the_rejects() {
                 ledger.str(),
             ];
             let flags = [&flags[..], more].concat();
-            let run = push(&server, &flags, &records(3));
+            let run = server.push(&flags, &records(3));
             let text = format!("{}{}{}", run.stdout, run.stderr, metrics.read());
             let held = fs::read(&ledger.path).expect("read");
             for secret in ["sensor-0", "x-secret-value"] {
@@ -1345,10 +1267,10 @@ fn no_token_is_shown_by_any_output_but_the_rejects() {
 fn an_input_that_changes_loses_nothing_in_its_own_rejects() {
     // The receiver's answers take their time, so that the file can change before it is read again.
     let receiver = Receiver::with(["--delay=300ms"]);
-    let file = Named::new("records.csv");
+    let file = TempFile::absent("records.csv");
     let content = records(100_000);
-    fs::write(&file.path, &content).expect("written");
-    let mut args = receiver.connection();
+    file.write(&content);
+    let mut args = receiver.push_args();
     let flags = [
         "--output=json",
         "--batch-records=1000",
@@ -1357,15 +1279,15 @@ fn an_input_that_changes_loses_nothing_in_its_own_rejects() {
         file.str(),
         file.str(),
     ];
-    args.extend(flags.iter().map(Into::into));
+    args.extend(flags.iter().map(|&flag| flag.to_owned()));
     let child = start(args, b"");
     receiver.wait_for_connection();
     let changed = String::from_utf8(content)
         .expect("UTF-8")
         .replace(",4070908800", ",4070908801");
     fs::write(&file.path, &changed).expect("changed");
-    let run: Run = child.wait_with_output().expect("it ends").into();
-    let run = run.adds_up().says("changed");
+    let run = finish(child);
+    let run = run.counts_add_up().stderr_contains("changed");
     assert!([3, 4].contains(&run.code), "{run:#?}");
     assert!(
         fs::read_to_string(&file.path).expect("text") == changed,
@@ -1375,19 +1297,18 @@ fn an_input_that_changes_loses_nothing_in_its_own_rejects() {
 
 #[test]
 fn rejects_count_in_the_unit_of_the_push() {
-    let (_folder, path) =
-        crate::support::file("a.csv", "token,expire_time\nabcdefghijkl,1900000000000\n");
-    let path = path.to_str().expect("UTF-8");
+    let path = TempFile::new("a.csv", "token,expire_time\nabcdefghijkl,1900000000000\n");
+    let path = path.str();
     let args = ["push", "-s", "127.0.0.1:1", "--plaintext", "--retry=0"];
     let unit = ["--time-unit=ms", "--rejects", path, path];
-    crate::support::run([&args[..], &unit].concat()).exits(5);
-    let receiver = crate::support::Receiver::start();
+    run([&args[..], &unit].concat()).exits(5);
+    let receiver = Receiver::start();
     receiver.push(unit).exits(0);
     assert_eq!(receiver.stop().rows, b"abcdefghijkl,1900000000\n");
 }
 
 /// What a push writes to a terminal of so many columns that its standard error is.
-fn on_a_terminal(receiver: &crate::support::Receiver, columns: u16, flags: &[&str]) -> String {
+fn on_a_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String {
     use std::io::Read;
 
     use rustix::{
@@ -1408,16 +1329,16 @@ fn on_a_terminal(receiver: &crate::support::Receiver, columns: u16, flags: &[&st
     };
     tcsetwinsize(&master, size).expect("sized");
     let terminal = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
-    let (_folder, input) = crate::support::file("a.csv", "token,expire_time\na,1\nb,1\nc,1\n");
-    let mut args = receiver.connection();
-    args.extend(flags.iter().map(Into::into));
-    args.push(input.into());
-    let mut command = crate::support::command(args);
+    let input = TempFile::new("a.csv", "token,expire_time\na,1\nb,1\nc,1\n");
+    let mut args = receiver.push_args();
+    args.extend(flags.iter().map(|&flag| flag.to_owned()));
+    args.push(input.str().to_owned());
+    let mut command = command(args);
     command.stderr(terminal.expect("opened"));
-    let reader = std::thread::spawn(move || {
+    let reader = thread::spawn(move || {
         let mut shown = Vec::new();
         // Its end is an error, once nobody has the terminal open.
-        let _ = std::fs::File::from(master).read_to_end(&mut shown);
+        let _ = fs::File::from(master).read_to_end(&mut shown);
         String::from_utf8_lossy(&shown).into_owned()
     });
     let output = command.output().expect("it runs");
@@ -1428,7 +1349,7 @@ fn on_a_terminal(receiver: &crate::support::Receiver, columns: u16, flags: &[&st
 
 #[test]
 fn a_terminal_is_shown_how_far_the_push_is() {
-    let receiver = crate::support::Receiver::with(["--delay=200ms"]);
+    let receiver = Receiver::with(["--delay=200ms"]);
     let singly = ["--batch-records=1", "--concurrency=1"];
     for columns in [1, 20, 40] {
         let shown = on_a_terminal(&receiver, columns, &singly);

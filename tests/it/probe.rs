@@ -6,15 +6,18 @@ use std::{
     net::TcpListener,
 };
 
-use crate::support::{
-    Receiver, Run, authority, issued, issuer, params, raw_server, receiver_with, run,
-    run_with_input, self_signed,
-};
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::Value;
 
-const RECORD: &[u8] = b"token,expire_time\nabc,4070908800\n";
+use crate::support::{
+    certificates::{CertificateFolder, as_ca, authority, expired, params},
+    program::{Run, run, run_with_input},
+    receiver::Receiver,
+    records::ONE_RECORD,
+    tcp_server::serve_tcp,
+};
+
 const STAGES: [&str; 6] = ["DNS", "TCP", "proxy", "TLS", "HTTP/2", "RPC"];
 
 fn probe(server: &str, flags: &[&str]) -> Run {
@@ -54,11 +57,11 @@ fn push_with(report: &Value) -> Run {
     let args: Vec<_> = std::iter::once("push".to_owned())
         .chain(flags(report))
         .collect();
-    run_with_input(args, RECORD)
+    run_with_input(args, ONE_RECORD)
 }
 
 /// The bytes of the first certificate in a PEM file.
-fn der(file: &std::path::Path) -> Vec<u8> {
+fn der(file: &str) -> Vec<u8> {
     let pem = fs::read_to_string(file).expect("read");
     let lines = pem
         .lines()
@@ -73,8 +76,7 @@ fn der(file: &std::path::Path) -> Vec<u8> {
 fn a_good_way_is_shown_whole_and_nothing_is_sent() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
-    let cacert = cacert.to_str().expect("UTF-8");
-    let run = probe(&receiver.address, &["--cacert", cacert]).exits(0);
+    let run = probe(&receiver.address, &["--cacert", &cacert]).exits(0);
     let report = run.json();
     assert_eq!(stages(&report), (STAGES.map(str::to_owned).into(), None));
     assert_eq!(report["exit_code"], 0);
@@ -113,43 +115,32 @@ fn a_good_way_is_shown_whole_and_nothing_is_sent() {
 #[test]
 fn text_is_a_line_a_stage() {
     let receiver = Receiver::start();
-    let run = run(receiver.connection_of("probe")).exits(0);
-    assert_eq!(run.stderr, "");
-    let starts: Vec<_> = run
+    let shown = run(receiver.args_of("probe")).exits(0);
+    assert_eq!(shown.stderr, "");
+    let starts: Vec<_> = shown
         .stdout
         .lines()
         .filter(|line| !line.starts_with(' '))
         .map(|line| line.split_whitespace().next().expect("a word"))
         .collect();
     let ends = ["verdict:", "flags:"];
-    assert_eq!(starts, [&STAGES[..], &ends].concat(), "{}", run.stdout);
-    assert!(run.stdout.contains("days left"), "{}", run.stdout);
-    let mut quiet = receiver.connection_of("probe");
+    assert_eq!(starts, [&STAGES[..], &ends].concat(), "{}", shown.stdout);
+    assert!(shown.stdout.contains("days left"), "{}", shown.stdout);
+    let mut quiet = receiver.args_of("probe");
     quiet.push("-q".into());
-    let run = crate::support::run(quiet).exits(0);
-    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    let quiet = run(quiet).exits(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
 }
 
 #[test]
 fn flags_that_it_names_make_push_work() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let ca = issuer(params(Some("Test CA"), &[]));
-    let ca_file = folder.path().join("ca.crt");
-    fs::write(&ca_file, ca.pem()).expect("written");
-    let ca_file = ca_file.to_str().expect("UTF-8");
-    let named = issued(
-        folder.path(),
-        "san",
-        &params(None, &["license.test", "other.test"]),
-        &ca,
-    );
-    let common_name = issued(folder.path(), "cn", &params(Some("license.test"), &[]), &ca);
-    let pinned = self_signed(
-        folder.path(),
-        "pinned",
-        &authority(params(Some("license.test"), &[])),
-    );
-    let pinned_file = pinned.cert.to_str().expect("UTF-8");
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Test CA"), &[]));
+    let ca_file = &*files.write(ca.pem());
+    let named = files.issued_by(&ca, &params(None, &["license.test", "other.test"]));
+    let common_name = files.issued_by(&ca, &params(Some("license.test"), &[]));
+    let pinned = files.self_signed(&as_ca(params(Some("license.test"), &[])));
+    let pinned_file = &pinned.cert;
     for (what, pair, given, added) in [
         ("a name", &named, &["--cacert", ca_file][..], "--servername"),
         (
@@ -171,7 +162,7 @@ fn flags_that_it_names_make_push_work() {
             "license.test",
         ),
     ] {
-        let receiver = receiver_with(pair);
+        let receiver = Receiver::presenting(pair);
         let run = probe(&receiver.address, given).exits(6);
         let report = run.json();
         assert_eq!(stages(&report).1.as_deref(), Some("TLS"), "{what}");
@@ -179,20 +170,15 @@ fn flags_that_it_names_make_push_work() {
         push_with(&report).exits(0);
     }
     // Another certificate is to be found by the user.
-    let receiver = receiver_with(&named);
+    let receiver = Receiver::presenting(&named);
     let report = probe(&receiver.address, &["--cacert", pinned_file]).json();
     assert!(flags(&report).contains(&"PEM".to_owned()), "{report}");
     // What no flag can mend.
-    let mut expired = authority(params(Some("127.0.0.1"), &[]));
-    expired.not_after = rcgen::date_time_ymd(2020, 5, 17);
-    let expired = self_signed(folder.path(), "expired", &expired);
-    let receiver = receiver_with(&expired);
-    let run = probe(
-        &receiver.address,
-        &["--cacert", expired.cert.to_str().expect("UTF-8")],
-    )
-    .exits(6)
-    .says("expired");
+    let expired = files.self_signed(&expired(as_ca(params(Some("127.0.0.1"), &[]))));
+    let receiver = Receiver::presenting(&expired);
+    let run = probe(&receiver.address, &["--cacert", &expired.cert])
+        .exits(6)
+        .stderr_contains("expired");
     let report = run.json();
     assert_eq!(flags(&report), [""; 0]);
     assert_eq!(report["certificate"]["not_after"], "2020-05-17T00:00:00Z");
@@ -218,7 +204,7 @@ fn a_unix_socket_has_no_name_to_look_up() {
     let path = format!("unix:{}", folder.path().join("socket").display());
     let receiver = Receiver::with(["--listen", &path]);
     let cacert = receiver.cacert();
-    let report = probe(&path, &["--cacert", cacert.to_str().expect("UTF-8")]);
+    let report = probe(&path, &["--cacert", &cacert]);
     assert_eq!(stages(&report.exits(0).json()).0, STAGES);
     let report = probe("unix:/nowhere", &["-k"]).exits(5).json();
     assert_eq!(stages(&report).1.as_deref(), Some("TCP"));
@@ -228,11 +214,11 @@ fn a_unix_socket_has_no_name_to_look_up() {
 fn a_call_that_is_refused_is_the_last_stage() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
-    let trust = ["--cacert", cacert.to_str().expect("UTF-8")];
+    let trust = ["--cacert", &cacert];
     let absent = ["--method=/licence.v1.Internal/UpdateSensorExpireTime"];
     let report = probe(&receiver.address, &[&trust[..], &absent].concat())
         .exits(76)
-        .says("UNIMPLEMENTED")
+        .stderr_contains("UNIMPLEMENTED")
         .json();
     assert_eq!(stages(&report).1.as_deref(), Some("RPC"));
     // The server lists the same service in another package.
@@ -246,10 +232,10 @@ fn each_stage_that_fails_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("an address").port()
     };
-    let silent = raw_server(|mut stream| {
+    let silent = serve_tcp(|mut stream| {
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
-    let refusing = raw_server(|mut stream| {
+    let refusing = serve_tcp(|mut stream| {
         // The end of a request's head.
         let mut seen = Vec::new();
         while !seen.ends_with(b"\r\n\r\n") {
@@ -290,7 +276,7 @@ fn each_stage_that_fails_is_named() {
             "HTTP status 403",
         ),
     ] {
-        let run = probe(server, flags).exits(exit).says(said);
+        let run = probe(server, flags).exits(exit).stderr_contains(said);
         let report = run.json();
         let (passed, failed) = stages(&report);
         assert_eq!(failed.as_deref(), Some(stage), "{report}");
@@ -303,7 +289,7 @@ fn each_stage_that_fails_is_named() {
                 .expect("a failure")
         });
     }
-    run(["probe"]).exits(2).says("--server");
+    run(["probe"]).exits(2).stderr_contains("--server");
     let report = probe("localhost:1", &["--cacert=/nowhere.pem"])
         .exits(2)
         .json();
@@ -314,11 +300,11 @@ fn each_stage_that_fails_is_named() {
 #[test]
 fn a_certificate_that_ends_soon_is_warned_of() {
     let receiver = Receiver::start();
-    let mut args = receiver.connection_of("probe");
+    let mut args = receiver.args_of("probe");
     args.extend(["--output=json", "--warn-days=400"].map(Into::into));
     let run = run(args)
         .exits(0)
-        .says("warning: the server's certificate ends in 39");
+        .stderr_contains("warning: the server's certificate ends in 39");
     assert!(run.json()["warnings"][0].is_string());
 }
 

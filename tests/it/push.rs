@@ -1,9 +1,22 @@
 //! What is pushed arrives, value by value.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::{
+    fs,
+    io::{Read, Seek, SeekFrom, Write},
+    process::Stdio,
+};
 
-use crate::support::{Receiver, command, file, run, run_with_input, signal_child};
 use rustix::process::Signal;
+
+use crate::support::{
+    files::TempFile,
+    program::{
+        Run, command, finish, run, run_with_input, send_signal, start_with_open_stdin,
+        wait_until_handled,
+    },
+    receiver::Receiver,
+    records::slow_input,
+};
 
 /// The two records of the clients that this program replaces.
 const ORIGINALS: &str = "fadfadftetwtwtwt,1232312313\nfadsfadfadfasfdtest,1580962440\n";
@@ -50,12 +63,10 @@ fn every_format_arrives() {
             r#"{"sensorExpire":[{"deviceToken":"ZmFkZmFkZnRldHd0d3R3dA==","expireTime":1232312313},{"deviceToken":"ZmFkc2ZhZGZhZGZhc2ZkdGVzdA","expireTime":1580962440}]}"#,
         ),
     ] {
-        let (_folder, path) = file(name, content);
+        let path = TempFile::new(name, content);
         let receiver = Receiver::start();
-        let run = receiver
-            .push([path.as_os_str(), "--output=json".as_ref()])
-            .exits(0);
-        assert_eq!(run.records()["acknowledged"], 2, "{name}");
+        let run = receiver.push([path.str(), "--output=json"]).exits(0);
+        assert_eq!(run.count("acknowledged"), 2, "{name}");
         let received = receiver.stop();
         assert_eq!(String::from_utf8_lossy(&received.rows), ORIGINALS, "{name}");
         assert_eq!((received.requests, received.records), (1, 2), "{name}");
@@ -95,27 +106,17 @@ fn token_encodings_arrive_as_the_bytes_they_mean() {
 
 #[test]
 fn several_files_and_standard_input_are_one_push() {
-    let (_one, csv) = file("one.csv", "device_token,expire_time\nabc,1\n");
-    let (_two, json) = file("two.json", r#"[{"token":"def","expire_time":2}]"#);
+    let csv = TempFile::new("one.csv", "device_token,expire_time\nabc,1\n");
+    let json = TempFile::new("two.json", r#"[{"token":"def","expire_time":2}]"#);
     let receiver = Receiver::start();
-    let args = [
-        csv.as_os_str(),
-        json.as_os_str(),
-        "-".as_ref(),
-        "--output=json".as_ref(),
-    ];
+    let args = [csv.str(), json.str(), "-", "--output=json"];
     let run = receiver
         .push_input(args, b"token,expireTime\nghi,3\n")
         .exits(0);
-    assert_eq!(run.records()["acknowledged"], 3);
+    assert_eq!(run.count("acknowledged"), 3);
     let received = receiver.stop();
     assert_eq!(received.rows, b"abc,1\ndef,2\nghi,3\n");
     assert_eq!(received.requests, 1);
-}
-
-#[test]
-fn standard_input_can_be_named_once() {
-    run(["check", "-", "-"]).exits(2).says("standard input");
 }
 
 /// Rows with tokens `t000000`, `t000001` …
@@ -141,7 +142,7 @@ fn requests_are_bounded_by_records_and_by_bytes() {
         let run = receiver
             .push_input([flags, &["--output=json"]].concat(), input.as_bytes())
             .exits(0);
-        assert_eq!(run.json()["requests"]["sent"], requests, "{flags:?}");
+        assert_eq!(run.request_count("sent"), requests, "{flags:?}");
         assert_eq!(run.json()["codes"]["0"], requests, "{flags:?}");
         let received = receiver.stop();
         assert_eq!(received.requests, requests, "{flags:?}");
@@ -151,8 +152,8 @@ fn requests_are_bounded_by_records_and_by_bytes() {
     receiver
         .push_input(["--batch-bytes=12"], input.as_bytes())
         .exits(4)
-        .says("record 2, line 3")
-        .says("--batch-bytes");
+        .stderr_contains("record 2, line 3")
+        .stderr_contains("--batch-bytes");
     assert_eq!(receiver.stop().requests, 0);
 }
 
@@ -170,11 +171,11 @@ fn nothing_is_sent_for_empty_input() {
         receiver
             .push_input(["-"], input.as_bytes())
             .exits(0)
-            .says("no record");
+            .stderr_contains("no record");
         receiver
             .push_input(["--fail-on-empty"], input.as_bytes())
             .exits(4)
-            .says("no record");
+            .stderr_contains("no record");
         assert_eq!(receiver.stop().requests, 0, "{input:?}");
     }
     // Not even a connection is made.
@@ -184,18 +185,18 @@ fn nothing_is_sent_for_empty_input() {
 #[test]
 fn the_same_record_twice_counts_once_and_warns() {
     let receiver = Receiver::start();
-    let (_folder, other) = file("other.json", r#"[{"token":"abc","expire_time":"00100"}]"#);
+    let other = TempFile::new("other.json", r#"[{"token":"abc","expire_time":"00100"}]"#);
     let run = receiver
         .push_input(
-            ["-".as_ref(), other.as_os_str(), "--output=json".as_ref()],
+            ["-", other.str(), "--output=json"],
             b"device_token,expire_time\nabc,100\nxyz,100\nabc,1970-01-01T00:01:40Z\n",
         )
         .exits(0)
-        .says("2 duplicates left out");
-    let records = run.records();
-    assert_eq!(records["read"], 4);
-    assert_eq!(records["duplicate"], 2);
-    assert_eq!(records["acknowledged"], 2);
+        .stderr_contains("2 duplicates left out");
+    let run = run
+        .counts("read", 4)
+        .counts("duplicate", 2)
+        .counts("acknowledged", 2);
     assert_eq!(run.json()["warnings"]["past"], 2);
     assert_eq!(receiver.stop().rows, b"abc,100\nxyz,100\n");
 }
@@ -219,14 +220,14 @@ fn a_rehearsal_needs_no_server_and_leaves_the_real_one_alone() {
         input.as_bytes(),
     )
     .exits(0);
-    assert_eq!(run.records()["acknowledged"], 1000);
-    assert_eq!(run.json()["requests"]["sent"], 10);
+    assert_eq!(run.count("acknowledged"), 1000);
+    assert_eq!(run.request_count("sent"), 10);
 
     let receiver = Receiver::start();
     receiver
         .push_input(["--rehearse"], input.as_bytes())
         .exits(0)
-        .says("rehearsal");
+        .stderr_contains("rehearsal");
     assert_eq!(receiver.stop().requests, 0);
     run_with_input(["push", "--rehearse"], b"token,expire_time\na,b\n").exits(4);
 }
@@ -241,230 +242,99 @@ fn a_rehearsal_of_a_shard_is_of_its_records_alone() {
             input.as_bytes(),
         )
         .exits(0)
-        .adds_up();
+        .counts_add_up();
         assert!(run.count("other_shard") > 0);
         acknowledged += run.count("acknowledged");
     }
     assert_eq!(acknowledged, 1000);
 }
 
-/// A FIFO, and the folder that it is in.
-fn fifo() -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let fifo = folder.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.expect("mkfifo runs").success());
-    (folder, fifo)
-}
-
 #[test]
 fn a_fifo_is_read() {
-    let (_folder, fifo) = fifo();
-    let child = command(["check".as_ref(), fifo.as_os_str(), "--output=json".as_ref()])
-        .stdout(std::process::Stdio::piped())
+    let fifo = TempFile::fifo();
+    let child = command(["check", fifo.str(), "--output=json"])
+        .stdout(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    std::fs::write(&fifo, "token,expire_time\na,1\n").expect("written");
-    let run: crate::support::Run = child.wait_with_output().expect("it ends").into();
-    assert_eq!(run.exits(0).records()["unsent"], 1);
+    fs::write(fifo.str(), "token,expire_time\na,1\n").expect("written");
+    let run = finish(child);
+    assert_eq!(run.exits(0).count("unsent"), 1);
 }
 
 #[test]
 fn the_whole_run_s_limit_holds_for_an_input_that_does_not_end() {
-    let (_folder, fifo) = fifo();
+    let fifo = TempFile::fifo();
     let receiver = Receiver::start();
-    for file in [&*fifo, "-".as_ref()] {
-        let mut args = receiver.connection();
+    for file in [fifo.str(), "-"] {
+        let mut args = receiver.push_args();
         args.extend([
             "--max-time=300ms".into(),
             "--output=json".into(),
             file.into(),
         ]);
-        let mut child = start_and_hold(args);
+        let mut child = start_with_open_stdin(args);
         let mut input = child.stdin.take().expect("piped");
         let _ = input.write_all(b"token,expire_time\na,1\nb,");
-        let run: crate::support::Run = child.wait_with_output().expect("it ends").into();
+        let run = finish(child);
         run.exits(4)
-            .says("--max-time passed while it was read")
-            .adds_up();
+            .stderr_contains("--max-time passed while it was read")
+            .counts_add_up();
     }
     assert_eq!(receiver.stop().requests, 0);
-}
-
-/// The signals that end a run, and its exit codes then.
-const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
-
-/// What starts a command that reads.
-fn reading(command: &str, receiver: &Receiver) -> Vec<std::ffi::OsString> {
-    let mut args = receiver.connection_of(command);
-    if command == "check" {
-        args.truncate(1);
-    }
-    args.push("--output=json".into());
-    args
-}
-
-#[test]
-fn a_signal_ends_the_wait_for_input() {
-    let receiver = Receiver::start();
-    for (signal, exit) in SIGNALS {
-        for command in ["push", "check"] {
-            let mut child = start_and_hold(reading(command, &receiver));
-            let mut input = child.stdin.take().expect("piped");
-            // More than a pipe holds: some of it has been read when all of it is written.
-            let rows = "a,1\n".repeat(100_000);
-            let rows = format!("token,expire_time\n{rows}b,");
-            input.write_all(rows.as_bytes()).expect("written");
-            signal_child(&child, signal);
-            let run: crate::support::Run = child.wait_with_output().expect("it ends").into();
-            let run = run.exits(exit).says("came before the end").adds_up();
-            assert_eq!(run.json()["status"], "interrupted", "{run:?}");
-        }
-    }
-    assert_eq!(receiver.stop().requests, 0);
-}
-
-/// The name of a file, so often that reading all of it takes a second and more.
-fn many_times(file: &std::path::Path) -> Vec<std::ffi::OsString> {
-    let rows: String = (0..40_000).map(|n| format!("t{n},4070908800\n")).collect();
-    std::fs::write(file, format!("token,expire_time\n{rows}")).expect("written");
-    vec![file.into(); 1000]
-}
-
-#[test]
-fn a_signal_ends_the_reading_of_files() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let files = many_times(&folder.path().join("input.csv"));
-    let metrics = folder.path().join("metrics");
-    let receiver = Receiver::start();
-    for (signal, exit) in SIGNALS {
-        for command in ["push", "check"] {
-            let mut args = reading(command, &receiver);
-            if command == "push" {
-                args.extend(["--metrics-file".into(), metrics.clone().into()]);
-            }
-            args.extend(files.clone());
-            let child = start_and_hold(args);
-            until_caught(&child, signal);
-            signal_child(&child, signal);
-            let run: crate::support::Run = child.wait_with_output().expect("it ends").into();
-            let run = run.exits(exit).says("came before the end").adds_up();
-            assert_eq!(run.json()["status"], "interrupted", "{run:?}");
-        }
-        let written = std::fs::read_to_string(&metrics).expect("metrics");
-        assert!(
-            written.contains(&format!("exit_code {exit}\n")),
-            "{written}"
-        );
-    }
-    assert_eq!(receiver.stop().requests, 0);
-    // Nothing else is left.
-    assert_eq!(folder.path().read_dir().expect("a folder").count(), 2);
 }
 
 #[test]
 fn the_whole_run_s_limit_holds_for_the_reading_of_files() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let file = TempFile::absent("input.csv");
     let receiver = Receiver::start();
-    let mut args = receiver.connection();
+    let mut args = receiver.push_args();
     args.extend(["--max-time=50ms".into(), "--output=json".into()]);
-    args.extend(many_times(&folder.path().join("input.csv")));
-    let run: crate::support::Run = command(args).output().expect("it runs").into();
-    run.exits(4)
-        .says("--max-time passed while it was read")
-        .says("error: the input could not be read in the time that --max-time gives; nothing was sent")
-        .says("hint: --max-time gives it longer")
-        .adds_up();
+    args.extend(slow_input(&file));
+    run(args)
+        .exits(4)
+        .stderr_contains("--max-time passed while it was read")
+        .stderr_contains("error: the input could not be read in the time that --max-time gives; nothing was sent")
+        .stderr_contains("hint: --max-time gives it longer")
+        .counts_add_up();
     assert_eq!(receiver.stop().requests, 0);
 }
 
 #[test]
-fn a_second_signal_ends_what_a_blocked_output_holds_up() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let input = folder.path().join("input.csv");
-    let rows: String = (0..5000).map(|n| format!("a token {n},never\n")).collect();
-    std::fs::write(&input, format!("token,expire_time\n{rows}")).expect("written");
-    for args in [
-        &["check", "--max-errors=5000"][..],
-        &["push", "--rehearse", "--max-errors=5000"],
-    ] {
-        let mut args: Vec<std::ffi::OsString> = args.iter().map(Into::into).collect();
-        args.push(input.clone().into());
-        let mut child = start_and_hold(args);
-        let mut stderr = child.stderr.take().expect("piped");
-        // It writes already, and more than a pipe holds.
-        stderr.read_exact(&mut [0; 100]).expect("some of it");
-        signal_child(&child, Signal::TERM);
-        signal_child(&child, Signal::INT);
-        let status = child.wait().expect("it ends");
-        assert!([Some(130), Some(143)].contains(&status.code()), "{status}");
-    }
-}
-
-#[test]
 fn rejects_into_a_fifo_wait_for_whoever_reads_it() {
-    let (_folder, fifo) = fifo();
+    let fifo = TempFile::fifo();
     let start = |more: &[&str]| {
         let args = ["push", "--server=127.0.0.1:1", "--retry=0", "--output=json"];
-        let mut args: Vec<std::ffi::OsString> = args.iter().chain(more).map(Into::into).collect();
-        args.extend(["--rejects".into(), fifo.clone().into()]);
-        let mut child = start_and_hold(args);
+        let rejects = ["--rejects", fifo.str()];
+        let mut child = start_with_open_stdin([&args[..], more, &rejects].concat());
         let mut input = child.stdin.take().expect("piped");
         input
             .write_all(b"token,expire_time\na,4070908800\n")
             .expect("written");
         child
     };
-    let end = |child: std::process::Child| {
-        crate::support::Run::from(child.wait_with_output().expect("it ends"))
-    };
-    end(start(&["--max-time=300ms"]))
+    finish(start(&["--max-time=300ms"]))
         .exits(1)
-        .says("nobody had opened it to read when --max-time had passed")
-        .adds_up();
+        .stderr_contains("nobody had opened it to read when --max-time had passed")
+        .counts_add_up();
     let child = start(&[]);
-    until_caught(&child, Signal::TERM);
-    signal_child(&child, Signal::TERM);
-    end(child).exits(143).adds_up();
+    wait_until_handled(&child, Signal::TERM);
+    send_signal(&child, Signal::TERM);
+    finish(child).exits(143).counts_add_up();
     let child = start(&[]);
-    let rejects = std::fs::read_to_string(&fifo).expect("read");
+    let rejects = fifo.read();
     assert_eq!(rejects.lines().count(), 2, "{rejects}");
-    end(child).exits(5).adds_up();
-}
-
-/// Waits until a program handles a signal itself.
-fn until_caught(child: &std::process::Child, signal: Signal) {
-    let status = format!("/proc/{}/status", child.id());
-    loop {
-        let status = std::fs::read_to_string(&status).expect("it runs");
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        let mask = u64::from_str_radix(caught.expect("a mask").trim(), 16).expect("a mask");
-        if mask >> (signal.as_raw() - 1) & 1 == 1 {
-            return;
-        }
-        std::thread::yield_now();
-    }
-}
-
-/// Starts it with a standard input that is left open.
-fn start_and_hold(args: Vec<std::ffi::OsString>) -> std::process::Child {
-    command(args)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the binary runs")
+    finish(child).exits(5).counts_add_up();
 }
 
 #[test]
 fn an_endless_input_is_refused_as_soon_as_it_is_wrong() {
-    let mut child = start_and_hold(vec!["check".into()]);
+    let mut child = start_with_open_stdin(["check"]);
     let mut input = child.stdin.take().expect("piped");
     let block = vec![b'a'; 1 << 20];
     let refused = (0..1000).any(|_| input.write_all(&block).is_err());
     assert!(refused, "a gigabyte was read");
-    let run: crate::support::Run = child.wait_with_output().expect("it ends").into();
-    run.exits(4).says("longer than 1 MiB");
+    let run = finish(child);
+    run.exits(4).stderr_contains("longer than 1 MiB");
 }
 
 #[test]
@@ -475,13 +345,13 @@ fn a_file_as_standard_input_is_read_from_where_it_stands() {
         .expect("written");
     file.seek(SeekFrom::Start(14)).expect("a place");
     let receiver = Receiver::start();
-    let mut args = receiver.connection();
+    let mut args = receiver.push_args();
     args.push("--output=json".into());
     let stdin = file.try_clone().expect("another");
     let output = command(args).stdin(stdin).output().expect("it runs");
-    crate::support::Run::from(output)
+    Run::from(output)
         .exits(0)
-        .adds_up()
+        .counts_add_up()
         .counts("acknowledged", 200_000);
     // Who reads it next finds it read.
     let mut rest = String::new();
@@ -499,15 +369,15 @@ fn quiet_says_nothing_of_a_success() {
     let run = receiver
         .push_input(["-q"], b"token,expire_time\na,x\n")
         .exits(4)
-        .says("error: ");
+        .stderr_contains("error: ");
     assert_eq!(run.stdout, "");
 }
 
 #[test]
 fn standard_output_closed_early_is_no_error() {
     let mut child = command(["check", "--output=json"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("the binary runs");
     drop(child.stdout.take());
@@ -517,7 +387,7 @@ fn standard_output_closed_early_is_no_error() {
 
 #[test]
 fn standard_output_that_is_full_is_an_error() {
-    let full = std::fs::File::options()
+    let full = fs::File::options()
         .write(true)
         .open("/dev/full")
         .expect("a full device");

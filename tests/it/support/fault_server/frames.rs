@@ -1,4 +1,4 @@
-//! HTTP/2 frames, byte by byte (RFC 9113), so that each can also be wrong.
+//! HTTP/2 frames as bytes (RFC 9113), so that a test can also send invalid ones.
 
 use bytes::BytesMut;
 
@@ -16,7 +16,6 @@ pub(super) const END_HEADERS: u8 = 4;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// One frame.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) kind: u8,
@@ -35,7 +34,8 @@ impl Frame {
     }
 }
 
-/// Takes the preface from the front of what came, if it has come whole.
+/// Removes the connection preface from the front of the received bytes. Returns whether it was
+/// complete.
 pub(super) fn take_preface(bytes: &mut BytesMut) -> bool {
     if bytes.len() < PREFACE.len() {
         return false;
@@ -44,8 +44,8 @@ pub(super) fn take_preface(bytes: &mut BytesMut) -> bool {
     true
 }
 
-/// Takes a frame from the front of what came, if one has come whole.
-pub(super) fn take(bytes: &mut BytesMut) -> Option<Frame> {
+/// Removes a frame from the front of the received bytes, if it is complete.
+pub(super) fn take_frame(bytes: &mut BytesMut) -> Option<Frame> {
     let [a, b, c, kind, flags, stream @ ..] = *bytes.first_chunk::<9>()?;
     let length = u32::from_be_bytes([0, a, b, c]) as usize;
     if bytes.len() < 9 + length {
@@ -60,45 +60,46 @@ pub(super) fn take(bytes: &mut BytesMut) -> Option<Frame> {
     })
 }
 
-/// A frame's bytes.
+/// Encodes a frame.
 pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, a, b, c] = u32::try_from(payload.len()).expect("short").to_be_bytes();
     let header = [a, b, c, kind, flags];
     [&header[..], &stream.to_be_bytes(), payload].concat()
 }
 
+/// Encodes `RST_STREAM`.
 pub(super) fn reset(stream: u32, reason: h2::Reason) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &u32::from(reason).to_be_bytes())
 }
 
-/// `last` is the last stream that was, or may be, processed.
-pub(super) fn goaway(last: u32, reason: h2::Reason) -> Vec<u8> {
+/// Encodes GOAWAY. `last_stream` is the last stream that was or may be processed.
+pub(super) fn goaway(last_stream: u32, reason: h2::Reason) -> Vec<u8> {
     let reason = u32::from(reason).to_be_bytes();
-    frame(GOAWAY, 0, 0, &[last.to_be_bytes(), reason].concat())
+    frame(GOAWAY, 0, 0, &[last_stream.to_be_bytes(), reason].concat())
 }
 
-/// What lets the client send as much again on the connection and on a stream.
+/// Encodes WINDOW_UPDATE for the connection and for a stream, by `length` bytes each.
 pub(super) fn window_updates(stream: u32, length: usize) -> Vec<u8> {
     let length = u32::try_from(length).expect("short").to_be_bytes();
     let update = |stream| frame(WINDOW_UPDATE, 0, stream, &length);
     [update(0), update(stream)].concat()
 }
 
-/// Fields as a HEADERS frame.
-pub(super) fn headers(stream: u32, fields: &[(String, Vec<u8>)], ends: bool) -> Vec<u8> {
+/// Encodes a HEADERS frame with these fields.
+pub(super) fn headers(stream: u32, fields: &[(String, Vec<u8>)], ends_stream: bool) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
-        // Literal, not indexed, with a new name (RFC 7541 section 6.2.2).
+        // A literal field without indexing, with a new name (RFC 7541 section 6.2.2).
         block.push(0);
-        string(name.as_bytes(), &mut block);
-        string(value, &mut block);
+        push_string(name.as_bytes(), &mut block);
+        push_string(value, &mut block);
     }
-    let flags = END_HEADERS | if ends { END_STREAM } else { 0 };
+    let flags = END_HEADERS | if ends_stream { END_STREAM } else { 0 };
     frame(HEADERS, flags, stream, &block)
 }
 
-/// RFC 7541 sections 5.1 and 5.2, without Huffman's code.
-fn string(text: &[u8], block: &mut Vec<u8>) {
+/// Appends a string literal that is not Huffman coded (RFC 7541 sections 5.1 and 5.2).
+fn push_string(text: &[u8], block: &mut Vec<u8>) {
     let mut length = text.len();
     if length < 127 {
         block.push(u8::try_from(length).expect("short"));

@@ -1,4 +1,4 @@
-//! A server with a contract of its own, which it tells by reflection, and what it got.
+//! A gRPC server whose contract is given as descriptors. It records the calls that it receives.
 
 use std::{
     path::Path,
@@ -10,6 +10,7 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor};
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tonic::Code;
 use tonic_reflection::pb::v1::{
     ErrorResponse, FileDescriptorResponse, ListServiceResponse, ServerReflectionRequest,
     ServerReflectionResponse, ServiceResponse, server_reflection_request::MessageRequest,
@@ -17,92 +18,112 @@ use tonic_reflection::pb::v1::{
 };
 
 use super::{
-    faults::answer::framed,
-    tls::{Serving, serve},
+    async_server::{ServerTask, serve_connections},
+    fault_server::action::{Response, framed},
+    grpc_server::{read_body, send_response},
+    program::{Run, push_to},
 };
 
-/// How a server tells of itself.
+/// Whether and how a server answers reflection requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reflection {
     None,
     V1,
     V1Alpha,
-    /// Imports come along with the file that imports them.
-    Whole,
-    /// No question is answered.
+    /// Sends imported files together with the file that imports them.
+    V1WithImports,
+    /// Never answers.
     Silent,
 }
 
-/// The server, which answers whatever call with the same message until the test ends.
-pub(crate) struct Described {
+/// A server that answers every call with the same message.
+pub(crate) struct ReflectionServer {
     pub(crate) address: String,
-    _serving: Serving,
+    _task: ServerTask,
     pool: DescriptorPool,
     calls: Arc<Mutex<Vec<(String, Bytes)>>>,
 }
 
-/// The files of a folder of `.proto` files, from this one on.
+/// A call that a server received: its path, and the request as JSON.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) path: String,
+    pub(crate) request: Value,
+}
+
+/// Compiles a `.proto` file of a folder and the files that it imports.
 pub(crate) fn compile(folder: &Path, file: &str) -> DescriptorPool {
     let mut compiler = protox::Compiler::new([folder]).expect("a compiler");
     compiler.open_file(folder.join(file)).expect("it compiles");
     compiler.descriptor_pool()
 }
 
-impl Described {
+impl ReflectionServer {
     pub(crate) fn start(pool: DescriptorPool, reflection: Reflection, response: &[u8]) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let server = Server {
+        let server = Service {
             pool: pool.clone(),
             reflection,
             response: response.to_vec(),
             calls: Arc::clone(&calls),
         };
         let server = Arc::new(server);
-        let serving = serve(move |stream| {
+        let task = serve_connections(move |stream| {
             let server = Arc::clone(&server);
             async move {
-                // A client may leave whenever it likes.
+                // A client may disconnect at any time.
                 let _ = server.connection(stream).await;
             }
         });
         Self {
-            address: serving.address.clone(),
-            _serving: serving,
+            address: task.address.clone(),
+            _task: task,
             pool,
             calls,
         }
     }
 
-    /// The calls that were not reflection: the path, and the request as JSON.
-    pub(crate) fn calls(&self) -> Vec<(String, Value)> {
+    /// Pushes `input` to this server.
+    pub(crate) fn push(&self, flags: &[&str], input: &[u8]) -> Run {
+        let common = ["--plaintext", "--output=json"];
+        push_to(&self.address, &[&common, flags].concat(), input)
+    }
+
+    /// Returns the calls other than reflection.
+    pub(crate) fn calls(&self) -> Vec<Call> {
         let calls = self.calls.lock().expect("calls");
-        let calls = calls.iter();
         calls
+            .iter()
             .map(|(path, message)| {
                 let (service, method) = path[1..].split_once('/').expect("a path");
                 let service = self.pool.get_service_by_name(service).expect("a service");
-                let method = service.methods().find(|one| one.name() == method);
+                let method = service
+                    .methods()
+                    .find(|candidate| candidate.name() == method);
                 let input = method.expect("a method").input();
                 let message = DynamicMessage::decode(input, message.clone()).expect("a request");
                 assert_eq!(
                     message.unknown_fields().count(),
                     0,
-                    "fields of another contract"
+                    "fields that the contract lacks"
                 );
-                (path.clone(), serde_json::to_value(&message).expect("JSON"))
+                Call {
+                    path: path.clone(),
+                    request: serde_json::to_value(&message).expect("JSON"),
+                }
             })
             .collect()
     }
 }
 
-struct Server {
+struct Service {
     pool: DescriptorPool,
     reflection: Reflection,
     response: Vec<u8>,
     calls: Arc<Mutex<Vec<(String, Bytes)>>>,
 }
 
-impl Server {
+impl Service {
     async fn connection(self: Arc<Self>, stream: TcpStream) -> Result<(), h2::Error> {
         let mut connection = h2::server::handshake(stream).await?;
         while let Some(request) = connection.accept().await {
@@ -115,23 +136,17 @@ impl Server {
     async fn answer(
         self: Arc<Self>,
         request: http::Request<h2::RecvStream>,
-        mut respond: h2::server::SendResponse<Bytes>,
+        respond: h2::server::SendResponse<Bytes>,
     ) -> Result<(), h2::Error> {
         let path = request.uri().path().to_owned();
-        let mut body = request.into_body();
-        let mut message = Vec::new();
-        while let Some(data) = body.data().await {
-            let data = data?;
-            body.flow_control().release_capacity(data.len())?;
-            message.extend(data);
-        }
-        let mut message = Bytes::from(message);
+        let mut message = Bytes::from(read_body(request.into_body()).await?);
+        // The prefix that gRPC gives every message.
         message.advance(5);
         let answer = if let Some(call) = path.strip_prefix("/grpc.reflection.") {
             let version = match self.reflection {
                 Reflection::Silent => return std::future::pending().await,
                 Reflection::None => "none",
-                Reflection::V1 | Reflection::Whole => "v1",
+                Reflection::V1 | Reflection::V1WithImports => "v1",
                 Reflection::V1Alpha => "v1alpha",
             };
             let is_known = call == format!("{version}.ServerReflection/ServerReflectionInfo");
@@ -140,28 +155,20 @@ impl Server {
             self.calls.lock().expect("calls").push((path, message));
             Some(self.response.clone())
         };
-        let head = http::Response::builder().header("content-type", "application/grpc");
-        let Some(answer) = answer else {
-            let head = head.header("grpc-status", "12").body(()).expect("a head");
-            respond.send_response(head, true)?;
-            return Ok(());
+        let response = match answer {
+            Some(message) => Response::body(&framed(&message)),
+            None => Response::status(Code::Unimplemented, ""),
         };
-        let mut stream = respond.send_response(head.body(()).expect("a head"), false)?;
-        stream.send_data(framed(&answer).into(), false)?;
-        let trailers = [("grpc-status", "0")].map(|(name, value)| {
-            let name = http::HeaderName::from_static(name);
-            (name, http::HeaderValue::from_static(value))
-        });
-        stream.send_trailers(trailers.into_iter().collect())
+        send_response(respond, &response)
     }
 
-    /// Both versions of the protocol look the same on the wire.
+    /// Answers a request of either version of the protocol. Their messages are the same.
     fn reflect(&self, message: Bytes) -> Vec<u8> {
-        let request = ServerReflectionRequest::decode(message).expect("a question");
+        let request = ServerReflectionRequest::decode(message).expect("a reflection request");
         let file = |name: &str| {
             let file = self.pool.get_file_by_name(name)?;
             let mut files = vec![file.clone()];
-            if self.reflection == Reflection::Whole {
+            if self.reflection == Reflection::V1WithImports {
                 files.extend(file.dependencies());
             }
             Some(MessageResponse::FileDescriptorResponse(
@@ -173,9 +180,12 @@ impl Server {
                 },
             ))
         };
-        let answer = match request.message_request.expect("a question") {
+        let response = match request.message_request.expect("a reflection request") {
             MessageRequest::ListServices(_) => {
-                let names = self.pool.services().map(|one| one.full_name().to_owned());
+                let names = self
+                    .pool
+                    .services()
+                    .map(|service| service.full_name().to_owned());
                 let own = ["grpc.health.v1.Health".to_owned()].into_iter();
                 Some(MessageResponse::ListServicesResponse(ListServiceResponse {
                     service: own
@@ -189,16 +199,16 @@ impl Server {
                 .get_service_by_name(&symbol)
                 .and_then(|service| file(service.parent_file().name())),
             MessageRequest::FileByFilename(name) => file(&name),
-            other => panic!("nobody asks {other:?}"),
+            other => panic!("not expected: {other:?}"),
         };
-        let refusal = || {
+        let not_found = || {
             MessageResponse::ErrorResponse(ErrorResponse {
                 error_code: 5,
                 error_message: "not \x1b[31mhere".to_owned(),
             })
         };
         ServerReflectionResponse {
-            message_response: Some(answer.unwrap_or_else(refusal)),
+            message_response: Some(response.unwrap_or_else(not_found)),
             ..ServerReflectionResponse::default()
         }
         .encode_to_vec()
