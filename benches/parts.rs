@@ -6,7 +6,7 @@ use divan::{
     Bencher,
     counter::{BytesCount, ItemsCount},
 };
-use sensor_license::harness::{Format, acknowledge, encode, read, unchanged};
+use sensor_license::harness::{InputFormat, acknowledge, encode, read, unchanged};
 
 fn main() {
     divan::main();
@@ -21,7 +21,7 @@ fn token(number: usize) -> String {
     format!("{mixed:016x}{:016x}", mixed.rotate_left(29))
 }
 
-fn input(format: Format) -> Arc<[u8]> {
+fn input(format: InputFormat) -> Arc<[u8]> {
     let time = |number: usize| 4_070_908_800 + number as u64 % 1_000_000;
     let numbers = 0..RECORDS;
     let csv = |delimiter: &str| {
@@ -44,18 +44,26 @@ fn input(format: Format) -> Arc<[u8]> {
             .join(separator)
     };
     let text = match format {
-        Format::Csv => csv(","),
-        Format::Tsv => csv("\t"),
-        Format::Json => format!("[{}]", objects(&token, ",\n")),
-        Format::Ndjson => objects(&token, "\n"),
+        InputFormat::Csv => csv(","),
+        InputFormat::Tsv => csv("\t"),
+        InputFormat::Json => format!("[{}]", objects(&token, ",\n")),
+        InputFormat::Ndjson => objects(&token, "\n"),
         // Hexadecimal digits are base64 too, of some other bytes.
-        Format::ProtoJson => format!(r#"{{"sensorExpire":[{}]}}"#, objects(&token, ",")),
+        InputFormat::ProtoJson => format!(r#"{{"sensorExpire":[{}]}}"#, objects(&token, ",")),
     };
     text.into_bytes().into()
 }
 
-#[divan::bench(args = [Format::Csv, Format::Tsv, Format::Json, Format::Ndjson, Format::ProtoJson])]
-fn validate(bencher: Bencher<'_, '_>, format: Format) {
+const FORMATS: [InputFormat; 5] = [
+    InputFormat::Csv,
+    InputFormat::Tsv,
+    InputFormat::Json,
+    InputFormat::Ndjson,
+    InputFormat::ProtoJson,
+];
+
+#[divan::bench(args = FORMATS)]
+fn validate(bencher: Bencher<'_, '_>, format: InputFormat) {
     let input = input(format);
     bencher
         .counter(ItemsCount::new(RECORDS))
@@ -79,7 +87,7 @@ fn validate_duplicates(bencher: Bencher<'_, '_>) {
         .into_bytes()
         .into();
     bencher.counter(ItemsCount::new(RECORDS)).bench(|| {
-        let reading = read(&input, Some(Format::Csv));
+        let reading = read(&input, Some(InputFormat::Csv));
         assert_eq!(reading.valid, RECORDS as u64 / 2);
     });
 }

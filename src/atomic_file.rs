@@ -10,9 +10,9 @@ use std::{
 use rustix::fs::{AtFlags, CWD, linkat};
 use tempfile::NamedTempFile;
 
-/// The new content of a file, which takes its place with [`Replacement::commit`].
+/// The new content of a file, which takes its place with [`AtomicFile::commit`].
 #[derive(Debug)]
-pub(crate) struct Replacement(Content);
+pub(crate) struct AtomicFile(Content);
 
 #[derive(Debug)]
 enum Content {
@@ -24,7 +24,7 @@ enum Content {
     Direct(File),
 }
 
-impl Replacement {
+impl AtomicFile {
     /// Opens a file's new content. The file itself stays as it is.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         // Names of what is open already, such as /dev/stdout, may lead to a file that others write.
@@ -85,7 +85,7 @@ impl Replacement {
     }
 }
 
-impl Write for Replacement {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Content::Nameless { new, .. } => new.write(bytes),
@@ -156,7 +156,7 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).expect("linked");
         fs::write(&path, "old").expect("written");
         for (name, mode) in [(&path, 0o600), (&link, 0o644)] {
-            let mut replacement = Replacement::open(name, mode).expect("opened");
+            let mut replacement = AtomicFile::open(name, mode).expect("opened");
             replacement.write_all(b"new").expect("written");
             assert_eq!(fs::read(&path).expect("read"), b"old");
             // Nothing is left where the process ends now.
@@ -165,7 +165,7 @@ mod tests {
             }
             drop(replacement);
             assert_eq!(fs::read(&path).expect("read"), b"old");
-            let mut replacement = Replacement::open(name, mode).expect("opened");
+            let mut replacement = AtomicFile::open(name, mode).expect("opened");
             replacement.write_all(b"new").expect("written");
             replacement.commit().expect("in place");
             assert_eq!(fs::read(&path).expect("read"), b"new");
@@ -175,7 +175,7 @@ mod tests {
         }
         assert!(link.is_symlink());
         assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 2);
-        assert!(Replacement::open(folder.path(), 0o600).is_err());
-        assert!(Replacement::open(&folder.path().join("no/file"), 0o600).is_err());
+        assert!(AtomicFile::open(folder.path(), 0o600).is_err());
+        assert!(AtomicFile::open(&folder.path().join("no/file"), 0o600).is_err());
     }
 }

@@ -9,10 +9,10 @@ use crate::{
 
 /// What a request may hold at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub(crate) records: usize,
+pub(crate) struct BatchLimits {
+    pub(crate) max_records: usize,
     /// Encoded, without the framing of gRPC.
-    pub(crate) bytes: usize,
+    pub(crate) max_bytes: usize,
 }
 
 /// One request, encoded.
@@ -29,7 +29,7 @@ impl Batch {
         if first == 0 {
             return None;
         }
-        let records = contract.split(&self.message);
+        let records = contract.split_records(&self.message);
         let count = usize::try_from(first).ok()?;
         let length: usize = records.take(count).map(|record| record.len()).sum();
         let part = |message, records| Self { message, records };
@@ -44,7 +44,7 @@ impl Batch {
 pub(crate) struct Batches<'a> {
     records: Records<'a>,
     contract: &'a Contract,
-    limits: Limits,
+    limits: BatchLimits,
     /// Encoded records of the next request.
     encoded: BytesMut,
     count: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    pub(crate) fn new(records: Records<'a>, contract: &'a Contract, limits: Limits) -> Self {
+    pub(crate) fn new(records: Records<'a>, contract: &'a Contract, limits: BatchLimits) -> Self {
         Self {
             records,
             contract,
@@ -82,13 +82,13 @@ impl<'a> Batches<'a> {
                 encoded,
                 ..
             } = self;
-            let more = records.next(|record| contract.append(record, encoded))?;
+            let more = records.next(|record| contract.append_record(record, encoded))?;
             if more.is_none() {
                 self.finished = true;
                 return Ok((self.count > 0).then(|| self.take(before, 0)));
             }
-            if self.count == self.limits.records
-                || (self.count > 0 && self.encoded.len() > self.limits.bytes)
+            if self.count == self.limits.max_records
+                || (self.count > 0 && self.encoded.len() > self.limits.max_bytes)
             {
                 return Ok(Some(self.take(before, 1)));
             }

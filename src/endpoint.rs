@@ -1,8 +1,8 @@
-//! Where the server is.
+//! [`Endpoint`]: the address of a server, parsed from `--server`.
 
 use std::path::PathBuf;
 
-/// The address of a server, as `--server` names it.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// A host name or an IP address (IPv6 without brackets), and a port.
@@ -11,39 +11,40 @@ pub(crate) enum Endpoint {
     Unix(PathBuf),
 }
 
-/// Why a text is no address of a server.
+/// The reason why a text is not an [`Endpoint`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointError {
     Empty,
-    NoHost,
-    NoPort,
-    BadPort,
-    BadHost,
-    /// A scheme other than `https://`.
-    Scheme,
-    /// Something behind `https://host:port`.
-    Path,
-    /// More than one colon, and no brackets.
-    BareIpv6,
+    MissingHost,
+    MissingPort,
+    /// The port is not a decimal number from 1 to 65535.
+    InvalidPort,
+    InvalidHost,
+    /// The URL has a scheme other than `https://`.
+    UnsupportedScheme,
+    /// The URL has a path, a query, a fragment or credentials.
+    UnexpectedPath,
+    /// The host has more than one colon and no brackets.
+    UnbracketedIpv6,
 }
 
-/// The port of `https://host`.
+/// The port of `https://HOST` without a port.
 const HTTPS_PORT: u16 = 443;
 
 impl Endpoint {
-    /// Reads `HOST:PORT`, `[IPV6]:PORT`, `https://HOST[:PORT]` or `unix:PATH`.
+    /// Parses `HOST:PORT`, `[IPV6]:PORT`, `https://HOST[:PORT]` or `unix:PATH`.
     pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
         if text.is_empty() {
             return Err(EndpointError::Empty);
         }
         if let Some(path) = text.strip_prefix("unix:") {
-            // The gRPC naming document also writes absolute paths as `unix:///path`.
+            // gRPC's doc/naming.md also allows `unix:///absolute/path`.
             let path = path
                 .strip_prefix("//")
                 .filter(|path| path.starts_with('/'))
                 .unwrap_or(path);
             return match path {
-                "" => Err(EndpointError::NoHost),
+                "" => Err(EndpointError::MissingHost),
                 path => Ok(Self::Unix(path.into())),
             };
         }
@@ -52,27 +53,30 @@ impl Endpoint {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => {
                 (rest.strip_suffix('/').unwrap_or(rest), Some(HTTPS_PORT))
             }
-            Some(_) => return Err(EndpointError::Scheme),
+            Some(_) => return Err(EndpointError::UnsupportedScheme),
         };
         if address.contains(['/', '?', '#', '@']) {
-            return Err(EndpointError::Path);
+            return Err(EndpointError::UnexpectedPath);
         }
-        let (host, port) = split_port(address)?;
+        let HostAndPort { host, port } = split_host_and_port(address)?;
         let port = match port {
             Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                port.parse().map_err(|_| EndpointError::BadPort)?
+                port.parse().map_err(|_| EndpointError::InvalidPort)?
             }
-            Some(_) => return Err(EndpointError::BadPort),
-            None => default_port.ok_or(EndpointError::NoPort)?,
+            Some(_) => return Err(EndpointError::InvalidPort),
+            None => default_port.ok_or(EndpointError::MissingPort)?,
         };
         if port == 0 {
-            return Err(EndpointError::BadPort);
+            return Err(EndpointError::InvalidPort);
         }
-        Ok(Self::Tcp { host, port })
+        Ok(Self::Tcp {
+            host: host.to_owned(),
+            port,
+        })
     }
 
-    /// The name to verify and to ask for when nothing else is given: the host, and `localhost`
-    /// for a Unix domain socket.
+    /// Returns the host, which is the default server name for TLS. It is `localhost` for a Unix
+    /// domain socket.
     pub(crate) fn host(&self) -> &str {
         match self {
             Self::Tcp { host, .. } => host,
@@ -80,8 +84,8 @@ impl Endpoint {
         }
     }
 
-    /// `host:port` with brackets around an IPv6 address, or `localhost`: the HTTP/2 `:authority`
-    /// when no other is given.
+    /// Returns the default HTTP/2 `:authority`: `host:port` with brackets around an IPv6 address,
+    /// or `localhost` for a Unix domain socket.
     pub(crate) fn authority(&self) -> String {
         match self {
             Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
@@ -100,33 +104,41 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
-/// The host without brackets, and the text behind its colon.
-fn split_port(address: &str) -> Result<(String, Option<&str>), EndpointError> {
+/// The two parts of `HOST[:PORT]`.
+struct HostAndPort<'a> {
+    /// The host without the brackets of an IPv6 address.
+    host: &'a str,
+    /// The text after the colon, which is not verified yet.
+    port: Option<&'a str>,
+}
+
+/// Splits `HOST[:PORT]` and verifies the host.
+fn split_host_and_port(address: &str) -> Result<HostAndPort<'_>, EndpointError> {
     let (host, port) = if let Some(rest) = address.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or(EndpointError::BadHost)?;
+        let (host, rest) = rest.split_once(']').ok_or(EndpointError::InvalidHost)?;
         host.parse::<std::net::Ipv6Addr>()
-            .map_err(|_| EndpointError::BadHost)?;
+            .map_err(|_| EndpointError::InvalidHost)?;
         match rest {
             "" => (host, None),
             rest => match rest.strip_prefix(':') {
                 Some(port) => (host, Some(port)),
-                None => return Err(EndpointError::BadPort),
+                None => return Err(EndpointError::InvalidPort),
             },
         }
     } else {
         match address.split_once(':') {
             None => (address, None),
-            Some((_, port)) if port.contains(':') => return Err(EndpointError::BareIpv6),
+            Some((_, port)) if port.contains(':') => return Err(EndpointError::UnbracketedIpv6),
             Some((host, port)) => (host, Some(port)),
         }
     };
     if host.is_empty() {
-        return Err(EndpointError::NoHost);
+        return Err(EndpointError::MissingHost);
     }
     if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]\"\\<>".contains(c)) {
-        return Err(EndpointError::BadHost);
+        return Err(EndpointError::InvalidHost);
     }
-    Ok((host.to_owned(), port))
+    Ok(HostAndPort { host, port })
 }
 
 #[cfg(test)]
@@ -134,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_accepted_forms_and_their_authority() {
+    fn parses_each_form_of_address() {
         for (text, host, authority) in [
             ("localhost:9102", "localhost", "localhost:9102"),
             ("10.0.0.1:1", "10.0.0.1", "10.0.0.1:1"),
@@ -159,27 +171,27 @@ mod tests {
     }
 
     #[test]
-    fn the_refused_forms() {
+    fn rejects_invalid_addresses() {
         for (text, error) in [
             ("", EndpointError::Empty),
-            ("localhost", EndpointError::NoPort),
-            ("localhost:", EndpointError::BadPort),
-            ("localhost:0", EndpointError::BadPort),
-            ("localhost:65536", EndpointError::BadPort),
-            ("localhost:+1", EndpointError::BadPort),
-            ("localhost:http", EndpointError::BadPort),
-            (":9102", EndpointError::NoHost),
-            ("unix:", EndpointError::NoHost),
-            ("::1:9102", EndpointError::BareIpv6),
-            ("[::1]", EndpointError::NoPort),
-            ("[::1", EndpointError::BadHost),
-            ("[::1]9102", EndpointError::BadPort),
-            ("[host]:1", EndpointError::BadHost),
-            ("a b:1", EndpointError::BadHost),
-            ("http://localhost:80", EndpointError::Scheme),
-            ("dns:///localhost:80", EndpointError::Scheme),
-            ("https://localhost/path", EndpointError::Path),
-            ("https://user@localhost", EndpointError::Path),
+            ("localhost", EndpointError::MissingPort),
+            ("localhost:", EndpointError::InvalidPort),
+            ("localhost:0", EndpointError::InvalidPort),
+            ("localhost:65536", EndpointError::InvalidPort),
+            ("localhost:+1", EndpointError::InvalidPort),
+            ("localhost:http", EndpointError::InvalidPort),
+            (":9102", EndpointError::MissingHost),
+            ("unix:", EndpointError::MissingHost),
+            ("::1:9102", EndpointError::UnbracketedIpv6),
+            ("[::1]", EndpointError::MissingPort),
+            ("[::1", EndpointError::InvalidHost),
+            ("[::1]9102", EndpointError::InvalidPort),
+            ("[host]:1", EndpointError::InvalidHost),
+            ("a b:1", EndpointError::InvalidHost),
+            ("http://localhost:80", EndpointError::UnsupportedScheme),
+            ("dns:///localhost:80", EndpointError::UnsupportedScheme),
+            ("https://localhost/path", EndpointError::UnexpectedPath),
+            ("https://user@localhost", EndpointError::UnexpectedPath),
         ] {
             assert_eq!(Endpoint::parse(text), Err(error), "{text}");
         }

@@ -5,11 +5,11 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 
-pub use crate::input::Format;
+pub use crate::input::InputFormat;
 use crate::{
-    contract::Contract,
-    input::{Options, Origin, Rules, Validated, validate},
-    ledger::{Compared, Ledger, Target},
+    contract::{Contract, DecodedRecord},
+    input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
+    ledger::{Comparison, LedgerWriter, TargetKey},
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
@@ -26,7 +26,7 @@ pub struct Reading {
 
 /// Reads a whole input; `None` finds its format out.
 #[must_use]
-pub fn read(input: &Arc<[u8]>, format: Option<Format>) -> Reading {
+pub fn read(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
     reading(&validated(input, format))
 }
 
@@ -35,7 +35,7 @@ pub fn read(input: &Arc<[u8]>, format: Option<Format>) -> Reading {
 /// # Errors
 ///
 /// What the two readings disagree on, or a problem without a place: a defect.
-pub fn read_twice(input: &Arc<[u8]>, format: Option<Format>) -> Result<Reading, String> {
+pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Reading, String> {
     let mut first = validated(input, format);
     let found = reading(&first);
     let again = read(input, format);
@@ -47,12 +47,16 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<Format>) -> Result<Reading, 
         return Err(format!("{counts:?} do not add up"));
     }
     for problem in &first.problems {
-        let of_record = counts.documents == 0;
-        if of_record && problem.at.is_none_or(|at| at.record == 0 || at.line == 0) {
+        let of_record = counts.unreadable_inputs == 0;
+        if of_record
+            && problem
+                .position
+                .is_none_or(|at| at.record == 0 || at.line == 0)
+        {
             return Err(format!("{problem:?} has no place"));
         }
     }
-    if first.is_refused() {
+    if first.has_problems() {
         return Ok(found);
     }
     let mut used = 0;
@@ -80,9 +84,9 @@ pub fn encode(tokens: &[String]) -> Result<usize, String> {
         let token = Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8);
         let record = Record {
             token: token.map_err(|error| format!("{error:?}"))?,
-            expires: ExpireTime::EPOCH,
+            expire_time: ExpireTime::EPOCH,
         };
-        contract.append(&record, &mut request);
+        contract.append_record(&record, &mut request);
     }
     Ok(request.len())
 }
@@ -94,7 +98,10 @@ pub fn encode(tokens: &[String]) -> Result<usize, String> {
 /// The ledger's.
 pub fn acknowledge(ledger: &Path, tokens: &[String]) -> Result<(), String> {
     let mut ledger = open(ledger)?;
-    let records = tokens.iter().map(|token| (token.as_bytes(), 0));
+    let records = tokens.iter().map(|token| DecodedRecord {
+        token: token.as_bytes(),
+        expire_time: 0,
+    });
     ledger
         .acknowledge(records)
         .map_err(|error| format!("{error:?}"))
@@ -106,33 +113,34 @@ pub fn acknowledge(ledger: &Path, tokens: &[String]) -> Result<(), String> {
 ///
 /// The ledger's.
 pub fn unchanged(ledger: &Path, tokens: &[String]) -> Result<usize, String> {
-    let known = open(ledger)?.known();
+    let known = open(ledger)?.known_times();
     let mut known = known.map_err(|error| format!("{error:?}"))?;
-    let is_same = |token: &&String| known.compare(token.as_bytes(), 0) == Compared::Unchanged;
+    let is_same = |token: &&String| known.compare(token.as_bytes(), 0) == Comparison::Unchanged;
     Ok(tokens.iter().filter(is_same).count())
 }
 
-fn open(ledger: &Path) -> Result<Ledger, String> {
-    let target = Target {
+fn open(ledger: &Path) -> Result<LedgerWriter, String> {
+    let target = TargetKey {
         authority: "localhost".to_owned(),
         method: "/Internal/UpdateSensorExpireTime".to_owned(),
     };
-    Ledger::open(ledger, &target, Duration::ZERO, &|_| false).map_err(|error| format!("{error:?}"))
+    LedgerWriter::open(ledger, &target, Duration::ZERO, &|_| false)
+        .map_err(|error| format!("{error:?}"))
 }
 
-fn validated(input: &Arc<[u8]>, format: Option<Format>) -> Validated {
-    let options = Options {
+fn validated(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedInput {
+    let options = InputOptions {
         format,
-        ..Options::default()
+        ..InputOptions::default()
     };
     validate(
         &[Origin::Memory(Arc::clone(input))],
         options,
-        &Rules::default(),
+        &ValidationRules::default(),
     )
 }
 
-fn reading(validated: &Validated) -> Reading {
+fn reading(validated: &ValidatedInput) -> Reading {
     Reading {
         valid: validated.counts.valid(),
         read: validated.counts.read,

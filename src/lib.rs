@@ -34,12 +34,12 @@ use std::{
 };
 
 use cli::Plan;
-use terminal::Output;
+use terminal::Terminal;
 
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
-    panic::set_hook(Box::new(|panic| Output::defect(panic.location())));
+    panic::set_hook(Box::new(|panic| Terminal::internal_error(panic.location())));
     let plan = match Plan::from_command_line() {
         Ok(plan) => plan,
         Err(code) => return ExitCode::from(code),
@@ -50,8 +50,8 @@ pub fn run() -> ExitCode {
         Plan::Probe(plan) => commands::probe::run(plan),
         Plan::Serve(plan) => commands::serve::run(plan),
         Plan::Ledger(plan) => commands::ledger::run(plan),
-        Plan::Print(text) => Output::print(text),
+        Plan::Print(text) => Terminal::print_text(text),
     };
     // A defect has been told, and is to end as one.
-    ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::OTHER))
+    ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::EXIT_INTERNAL))
 }

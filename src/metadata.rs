@@ -1,26 +1,29 @@
-//! What requests carry beside their message (gRPC over HTTP/2, "Custom-Metadata").
+//! [`Metadata`]: the custom request headers of `--header` and `--bearer-token-file`.
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
-/// Request metadata. Its values may be secrets: they are never shown.
+/// Request metadata (gRPC over HTTP/2, "Custom-Metadata"). Debug masks the values, which may be
+/// secrets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metadata(HeaderMap);
 
-/// Why a line is no metadata. It carries the name at most, never the value.
+/// The reason why a line is not metadata. The strings are header names, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MetadataError {
-    /// No colon between a name and a value.
-    NoColon,
-    BadName,
-    /// A name that belongs to gRPC or to HTTP/2 itself.
-    Reserved(String),
-    BadValue(String),
-    NotBase64(String),
+    /// The line has no colon between a name and a value.
+    MissingColon,
+    InvalidName,
+    /// gRPC or HTTP/2 sets this header itself.
+    ReservedName(String),
+    /// The value has characters other than printable ASCII.
+    InvalidValue(String),
+    /// The name ends in `-bin` and the value is not base64.
+    InvalidBase64(String),
 }
 
-/// Names that HTTP/2 or gRPC sets itself (RFC 9113 section 8.2.2 for the connection's own).
-const RESERVED: [&str; 10] = [
+/// The headers that gRPC or HTTP/2 sets itself (RFC 9113 section 8.2.2).
+const RESERVED_NAMES: [&str; 10] = [
     "te",
     "content-type",
     "content-length",
@@ -34,51 +37,56 @@ const RESERVED: [&str; 10] = [
 ];
 
 impl Metadata {
-    /// Adds `name: value`. The value of a name that ends in `-bin` is base64, padded or not.
+    /// Adds a header from `name: value`. The value of a name that ends in `-bin` is base64, with or
+    /// without padding.
     pub(crate) fn add_line(&mut self, line: &str) -> Result<(), MetadataError> {
         if line.starts_with(':') {
-            return Err(MetadataError::Reserved(":".to_owned()));
+            return Err(MetadataError::ReservedName(":".to_owned()));
         }
-        let (name, value) = line.split_once(':').ok_or(MetadataError::NoColon)?;
+        let (name, value) = line.split_once(':').ok_or(MetadataError::MissingColon)?;
         self.add(name.trim(), value.trim())
     }
 
     /// Adds an OAuth 2.0 bearer token (RFC 6750 section 2.1).
-    pub(crate) fn add_bearer(&mut self, token: &str) -> Result<(), MetadataError> {
+    pub(crate) fn add_bearer_token(&mut self, token: &str) -> Result<(), MetadataError> {
         if token.is_empty() {
-            return Err(MetadataError::BadValue("authorization".to_owned()));
+            return Err(MetadataError::InvalidValue("authorization".to_owned()));
         }
         self.add("authorization", &format!("Bearer {token}"))
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has_header(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// What a server must not be quoted with: each value, the parts of it, such as a token behind
-    /// its scheme, and what they are in base64.
+    /// Returns the texts to hide when the server is quoted: each value, its words (such as the token
+    /// after `Bearer`), and the decoded text of words that are base64.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        /// Shorter parts stand in every text.
-        const SHORTEST: usize = 4;
+        /// Shorter words occur in ordinary text, which must stay readable.
+        const MIN_SECRET_BYTES: usize = 4;
         let mut secrets = Vec::new();
         for (name, value) in &self.0 {
             let Ok(value) = value.to_str() else { continue };
             secrets.push(value.to_owned());
-            let parts = value
+            // The first word of `authorization` is the scheme, which is public.
+            let words = value
                 .split_whitespace()
                 .skip(usize::from(name == AUTHORIZATION));
-            for part in parts {
-                let bare = part.trim_end_matches('=');
-                secrets.push(bare.to_owned());
-                let decoded = BASE64_NOPAD.decode(bare.as_bytes()).ok();
+            for word in words {
+                let unpadded = word.trim_end_matches('=');
+                secrets.push(unpadded.to_owned());
+                let decoded = BASE64_NOPAD.decode(unpadded.as_bytes()).ok();
                 if let Some(Ok(text)) = decoded.map(String::from_utf8) {
-                    // RFC 7617: a user and a password.
-                    secrets.extend(text.split_once(':').map(|(_, word)| word.to_owned()));
+                    // Basic authentication encodes USER:PASSWORD (RFC 7617).
+                    secrets.extend(
+                        text.split_once(':')
+                            .map(|(_, password)| password.to_owned()),
+                    );
                     secrets.push(text);
                 }
             }
         }
-        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
         secrets
     }
 
@@ -88,25 +96,26 @@ impl Metadata {
 
     fn add(&mut self, name: &str, value: &str) -> Result<(), MetadataError> {
         let name = name.to_ascii_lowercase();
-        if name.starts_with("grpc-") || RESERVED.contains(&name.as_str()) {
-            return Err(MetadataError::Reserved(name));
+        if name.starts_with("grpc-") || RESERVED_NAMES.contains(&name.as_str()) {
+            return Err(MetadataError::ReservedName(name));
         }
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| MetadataError::BadName)?;
+        let header =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| MetadataError::InvalidName)?;
         let bytes = if name.ends_with("-bin") {
             let value = value.as_bytes();
             let decoded = BASE64.decode(value).or_else(|_| BASE64_NOPAD.decode(value));
-            let decoded = decoded.map_err(|_| MetadataError::NotBase64(name.clone()))?;
+            let decoded = decoded.map_err(|_| MetadataError::InvalidBase64(name.clone()))?;
             BASE64_NOPAD.encode(&decoded).into_bytes()
         } else {
             value.as_bytes().to_vec()
         };
-        // gRPC's "ASCII-Value": space to tilde.
+        // gRPC allows only 0x20 to 0x7e ("ASCII-Value").
         if !bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-            return Err(MetadataError::BadValue(name));
+            return Err(MetadataError::InvalidValue(name));
         }
         let mut value =
-            HeaderValue::from_bytes(&bytes).map_err(|_| MetadataError::BadValue(name))?;
-        // Kept out of compression tables and of debug output.
+            HeaderValue::from_bytes(&bytes).map_err(|_| MetadataError::InvalidValue(name))?;
+        // Keeps the value out of HPACK compression tables and of debug output.
         value.set_sensitive(true);
         self.0.append(header, value);
         Ok(())
@@ -118,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines() {
+    fn parses_header_lines() {
         let mut metadata = Metadata::default();
         for line in [
             "x-tenant: north",
@@ -134,22 +143,22 @@ mod tests {
         assert_eq!(all("empty"), [""]);
         assert!(!format!("{metadata:?}").contains("north"));
         for (line, error) in [
-            ("no colon", MetadataError::NoColon),
-            (": x", MetadataError::Reserved(":".into())),
-            (":path: /x", MetadataError::Reserved(":".into())),
-            ("a b: x", MetadataError::BadName),
+            ("no colon", MetadataError::MissingColon),
+            (": x", MetadataError::ReservedName(":".into())),
+            (":path: /x", MetadataError::ReservedName(":".into())),
+            ("a b: x", MetadataError::InvalidName),
             (
                 "grpc-timeout: 1S",
-                MetadataError::Reserved("grpc-timeout".into()),
+                MetadataError::ReservedName("grpc-timeout".into()),
             ),
-            ("TE: x", MetadataError::Reserved("te".into())),
+            ("TE: x", MetadataError::ReservedName("te".into())),
             (
                 "content-type: x",
-                MetadataError::Reserved("content-type".into()),
+                MetadataError::ReservedName("content-type".into()),
             ),
-            ("x: a\u{1b}", MetadataError::BadValue("x".into())),
-            ("x: é", MetadataError::BadValue("x".into())),
-            ("x-bin: !", MetadataError::NotBase64("x-bin".into())),
+            ("x: a\u{1b}", MetadataError::InvalidValue("x".into())),
+            ("x: é", MetadataError::InvalidValue("x".into())),
+            ("x-bin: !", MetadataError::InvalidBase64("x-bin".into())),
         ] {
             assert_eq!(Metadata::default().add_line(line), Err(error), "{line}");
         }

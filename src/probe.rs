@@ -1,6 +1,8 @@
-//! The way to a server, stage by stage. No record is sent.
+//! The measurement behind the `probe` command: each stage of a connection, then a call without a
+//! message, health checking and server reflection. No record is sent.
 //!
-//! It goes through the same stages as a push, in the same code, so that the two can't disagree.
+//! The connection uses the same code as a push, so that both fail for the same reasons. The text of
+//! the report is in `report/probe.rs`.
 
 use std::{
     cell::RefCell,
@@ -10,117 +12,123 @@ use std::{
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
-    client::{CallError, Client, ConnectError, Finding, Target},
+    client::{CallError, Client, ConnectError, OpenedCall, StageOutcome, Target},
     contract::Contract,
-    tls::{self, Inspected, Proof},
+    tls::{self, CertificateInfo, TrustBasis},
 };
 
-/// What was found on the way.
+/// The results of a probe of one server.
 #[derive(Debug)]
-pub(crate) struct Probe {
-    /// In their order, as far as they were reached; all but the last went well.
-    pub(crate) stages: Vec<Passed>,
-    /// The server's certificate and those behind it.
-    pub(crate) chain: Vec<Certificate>,
-    /// Why the certificate is trusted, if it is.
-    pub(crate) proof: Option<Proof>,
-    /// Whether the server asked for a client certificate.
-    pub(crate) asked_for_certificate: bool,
-    pub(crate) end: End,
-    /// How long the last stage took, whether it went well or not.
-    pub(crate) took: Duration,
+pub(crate) struct ProbeResult {
+    /// The stages that succeeded, in order.
+    pub(crate) stages: Vec<CompletedStage>,
+    /// The server's certificate, followed by the CA certificates that the server presented.
+    pub(crate) chain: Vec<PresentedCertificate>,
+    /// The reason why the certificate is trusted, or `None` if it is not.
+    pub(crate) trust_basis: Option<TrustBasis>,
+    /// Whether the server requested a client certificate.
+    pub(crate) has_certificate_request: bool,
+    pub(crate) end: ProbeEnd,
+    /// The duration of the stage that failed, or of the call and the queries after it.
+    pub(crate) last_stage_duration: Duration,
 }
 
-/// A stage that went well.
+impl ProbeResult {
+    /// Returns the server's own certificate, if it can be parsed.
+    pub(crate) fn server_certificate(&self) -> Option<&CertificateInfo> {
+        self.chain.first()?.info.as_ref().ok()
+    }
+}
+
+/// A stage that succeeded.
 #[derive(Debug)]
-pub(crate) struct Passed {
-    pub(crate) finding: Finding,
-    pub(crate) took: Duration,
+pub(crate) struct CompletedStage {
+    pub(crate) outcome: StageOutcome,
+    pub(crate) duration: Duration,
 }
 
 /// A certificate that the server presented.
 #[derive(Debug)]
-pub(crate) struct Certificate {
-    /// What it says, where it can be read.
-    pub(crate) inspected: Result<Inspected, String>,
-    /// Of its DER, in hexadecimal.
+pub(crate) struct PresentedCertificate {
+    /// The parsed certificate, or the reason why it cannot be parsed.
+    pub(crate) info: Result<CertificateInfo, String>,
+    /// The SHA-256 of the DER, in lower-case hexadecimal.
     pub(crate) sha256: String,
 }
 
-/// Where the way ended.
+/// The step at which a probe ended.
 #[derive(Debug)]
-pub(crate) enum End {
-    /// At a stage before the call.
-    NotConnected(ConnectError),
-    /// At the call, which the server refused or, without a refusal, waits for a message of.
+pub(crate) enum ProbeEnd {
+    /// A stage before the call failed.
+    ConnectFailed(ConnectError),
+    /// The connection was established, and the call was made.
     Called {
-        /// The response's code, where it did not wait.
-        knocked: Result<Option<i32>, CallError>,
-        answers: Answers,
+        call: Result<OpenedCall, CallError>,
+        server_info: ServerInfo,
     },
 }
 
-/// What the server tells of itself.
+/// The information that a server publishes about itself. A part is `None` if the server does not
+/// offer it.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct ServerInfo {
+    /// The status from gRPC health checking.
     pub(crate) health: Option<ServingStatus>,
-    /// The services that it lists.
+    /// The names of the services from server reflection.
     pub(crate) services: Option<Vec<String>>,
 }
 
-/// How long a server has to refuse a call. One that would take it waits for its message.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time in which a server must reject a call; a server that accepts the call waits for its
+/// message. Health checking and reflection have the same time.
+const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Goes the way.
-pub(crate) async fn probe(target: &Target, contract: &Contract) -> Probe {
-    let clock = RefCell::new(Instant::now());
-    let passed = RefCell::new(Vec::new());
-    let lap = || clock.replace(Instant::now()).elapsed();
-    let connected = Client::connect(target, contract, &|finding| {
-        let took = lap();
-        passed.borrow_mut().push(Passed { finding, took });
+/// Connects to a server and opens a call without sending a message.
+pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
+    let stage_start = RefCell::new(Instant::now());
+    let stages = RefCell::new(Vec::new());
+    let end_stage = || stage_start.replace(Instant::now()).elapsed();
+    let connected = Client::connect(target, contract, &|outcome| {
+        let duration = end_stage();
+        stages
+            .borrow_mut()
+            .push(CompletedStage { outcome, duration });
     })
     .await;
     let end = match connected {
-        Err(error) => End::NotConnected(error),
+        Err(error) => ProbeEnd::ConnectFailed(error),
         Ok(client) => call(&client).await,
     };
-    let took = lap();
-    let presented = target.tls.as_ref().map(tls::ClientTls::presented);
+    let last_stage_duration = end_stage();
+    let presented = target.tls.as_ref().map(tls::ClientTls::presented_chain);
     let presented = presented.unwrap_or_default();
-    Probe {
-        stages: passed.take(),
-        chain: presented.chain.iter().map(certificate).collect(),
-        proof: presented.proof,
-        asked_for_certificate: target
+    ProbeResult {
+        stages: stages.take(),
+        chain: presented
+            .certificates
+            .iter()
+            .map(|der| PresentedCertificate {
+                info: CertificateInfo::from_der(der),
+                sha256: tls::fingerprint(der),
+            })
+            .collect(),
+        trust_basis: presented.trust,
+        has_certificate_request: target
             .tls
             .as_ref()
-            .is_some_and(tls::ClientTls::client_certificate_was_asked_for),
+            .is_some_and(tls::ClientTls::is_client_certificate_requested),
         end,
-        took,
+        last_stage_duration,
     }
 }
 
-async fn call(client: &Client) -> End {
-    let knocked = client.knock(PATIENCE).await;
-    // Only then: a server may hang up on calls that it does not know.
-    let (health, services) = tokio::join!(client.health(PATIENCE), client.services(PATIENCE));
-    End::Called {
-        knocked,
-        answers: Answers { health, services },
-    }
-}
-
-fn certificate(der: &rustls::pki_types::CertificateDer<'static>) -> Certificate {
-    Certificate {
-        inspected: tls::inspect(der),
-        sha256: tls::fingerprint(der),
-    }
-}
-
-impl Probe {
-    /// The server's own certificate, where it can be read.
-    pub(crate) fn certificate(&self) -> Option<&Inspected> {
-        self.chain.first()?.inspected.as_ref().ok()
+async fn call(client: &Client) -> ProbeEnd {
+    let call = client.open_without_message(CALL_TIMEOUT).await;
+    // These calls come last, because a server may close the connection at a call that it does not
+    // implement.
+    let (health, services) =
+        tokio::join!(client.health(CALL_TIMEOUT), client.services(CALL_TIMEOUT));
+    ProbeEnd::Called {
+        call,
+        server_info: ServerInfo { health, services },
     }
 }

@@ -1,4 +1,5 @@
-//! HTTP proxies: which one stands before a server, and how it is named.
+//! HTTP proxies: parsing their URLs, and choosing the proxy for a server from `--proxy` and the
+//! environment. The CONNECT request itself is in `client/connect/`.
 
 use std::{fmt, net::IpAddr};
 
@@ -7,46 +8,64 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use crate::endpoint::Endpoint;
 
-/// A proxy that takes HTTP CONNECT (RFC 9110 section 9.3.6). Its credentials are never shown.
+/// An HTTP proxy that supports CONNECT (RFC 9110 section 9.3.6).
+///
+/// Display leaves the credentials out, and Debug masks them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proxy {
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// The value of `Proxy-Authorization`.
+    /// The value of the `Proxy-Authorization` header, marked as sensitive.
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-/// Why a text names no proxy.
+/// The reason why a text is not the URL of a supported proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyError {
-    /// No URL, or one without a host.
-    NoUrl,
-    /// A proxy that is spoken to in something else than plain HTTP.
-    Scheme,
+    /// The text is not a URL, or it has no host or an invalid port.
+    InvalidUrl,
+    /// The scheme is not `http://`.
+    UnsupportedScheme,
 }
 
-/// What the flag and the environment say of proxies.
+/// An invalid proxy URL and the setting that it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProxySettingError {
+    /// The environment variable, or `None` for `--proxy`.
+    pub(crate) variable: Option<&'static str>,
+    pub(crate) error: ProxyError,
+}
+
+/// The proxy settings of the command line and the environment. They may hold a password, so the type
+/// has no `Debug`.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Proxies {
-    /// `--proxy`.
+pub(crate) struct ProxySettings {
+    /// The URL of `--proxy`, which overrides the environment.
     pub(crate) flag: Option<String>,
-    /// The variable that names one, and its value.
-    pub(crate) environment: Option<(&'static str, String)>,
-    /// Hosts, domains and networks that are reached without any (`NO_PROXY`).
+    pub(crate) environment: Option<EnvironmentProxy>,
+    /// The hosts, domains and networks that are connected to directly (`NO_PROXY`).
     pub(crate) exceptions: String,
 }
 
-/// The port of `http://host`.
+/// An environment variable that names a proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct EnvironmentProxy {
+    pub(crate) variable: &'static str,
+    pub(crate) url: String,
+}
+
+/// The port of `http://HOST` without a port.
 const HTTP_PORT: u16 = 80;
 
 impl Proxy {
-    /// Reads `[http://][user:password@]HOST[:PORT]`.
+    /// Parses `[http://][user:password@]HOST[:PORT]`.
     pub(crate) fn parse(url: &str) -> Result<Self, ProxyError> {
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let behind = authority.find(['/', '?', '#']).map(|at| &authority[at..]);
-        // A password with one of these in it would end there, and its start would be the host.
-        if !matches!(behind, None | Some("/")) {
-            return Err(ProxyError::NoUrl);
+        let suffix = authority.find(['/', '?', '#']).map(|at| &authority[at..]);
+        // An unescaped `/`, `?` or `#` in a password ends the authority, so that a part of the
+        // credentials would be taken for the host.
+        if !matches!(suffix, None | Some("/")) {
+            return Err(ProxyError::InvalidUrl);
         }
         let proxy = Matcher::builder()
             .all(url)
@@ -54,30 +73,35 @@ impl Proxy {
             .intercept(&Uri::from_static("https://any.invalid"));
         match proxy {
             Some(proxy) => Self::from_intercept(&proxy),
-            None if url.contains("://") && !url.starts_with("http://") => Err(ProxyError::Scheme),
-            None => Err(ProxyError::NoUrl),
+            None if url.contains("://") && !url.starts_with("http://") => {
+                Err(ProxyError::UnsupportedScheme)
+            }
+            None => Err(ProxyError::InvalidUrl),
         }
     }
 
     fn from_intercept(proxy: &Intercept) -> Result<Self, ProxyError> {
         if proxy.uri().scheme() != Some(&Scheme::HTTP) {
-            return Err(ProxyError::Scheme);
+            return Err(ProxyError::UnsupportedScheme);
         }
         let host = proxy.uri().host().filter(|host| !host.is_empty());
-        let host = host.ok_or(ProxyError::NoUrl)?;
-        let authority = proxy.uri().authority().map_or("", |one| one.as_str());
+        let host = host.ok_or(ProxyError::InvalidUrl)?;
+        let authority = proxy
+            .uri()
+            .authority()
+            .map_or("", |authority| authority.as_str());
         let port = match authority.rsplit_once(':') {
-            // The last colon of a bare IPv6 address is inside its brackets.
+            // The last colon of an IPv6 address without a port is inside its brackets.
             Some((_, port)) if !port.contains(']') => {
-                port.parse().map_err(|_| ProxyError::NoUrl)?
+                port.parse().map_err(|_| ProxyError::InvalidUrl)?
             }
             _ => HTTP_PORT,
         };
-        let bare = host
+        let ipv6 = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
         Ok(Self {
-            host: bare.unwrap_or(host).to_owned(),
+            host: ipv6.unwrap_or(host).to_owned(),
             port,
             authorization: proxy.basic_auth().cloned(),
         })
@@ -93,36 +117,37 @@ impl fmt::Display for Proxy {
     }
 }
 
-impl Proxies {
-    /// The proxy to go through to this server, if any. The environment's is never asked for what
-    /// is on this machine.
+impl ProxySettings {
+    /// Returns the proxy to use for this server, or `None` for a direct connection.
+    ///
+    /// A proxy of the environment is not used for a server on this machine.
     ///
     /// # Errors
     ///
-    /// The proxy that would be used is none; the variable that names it, `None` for the flag.
-    pub(crate) fn toward(
-        &self,
-        server: &Endpoint,
-    ) -> Result<Option<Proxy>, (Option<&'static str>, ProxyError)> {
+    /// The URL of the proxy that applies to this server is invalid.
+    pub(crate) fn proxy_for(&self, server: &Endpoint) -> Result<Option<Proxy>, ProxySettingError> {
         let Endpoint::Tcp { host, .. } = server else {
             return Ok(None);
         };
-        let (place, url) = match (&self.flag, &self.environment) {
+        let (variable, url) = match (&self.flag, &self.environment) {
             (Some(url), _) => (None, url),
-            (None, Some((name, url))) if !is_loopback(host) => (Some(*name), url),
+            (None, Some(proxy)) if !is_loopback(host) => (Some(proxy.variable), &proxy.url),
             (None, _) => return Ok(None),
         };
-        if self.excepts(server) {
+        if self.has_exception_for(server) {
             return Ok(None);
         }
-        Proxy::parse(url).map(Some).map_err(|error| (place, error))
+        Proxy::parse(url)
+            .map(Some)
+            .map_err(|error| ProxySettingError { variable, error })
     }
 
-    fn excepts(&self, server: &Endpoint) -> bool {
+    fn has_exception_for(&self, server: &Endpoint) -> bool {
         let Ok(server) = format!("https://{}", server.authority()).parse::<Uri>() else {
             return false;
         };
-        // Any proxy will do to ask which servers none is for.
+        // The matcher checks exceptions only when it has a proxy, and the result does not depend on
+        // which one.
         Matcher::builder()
             .all("http://any.invalid")
             .no(self.exceptions.as_str())
@@ -132,7 +157,7 @@ impl Proxies {
     }
 }
 
-/// Whether a name or an address is this machine's own (RFC 6761 section 6.3).
+/// Returns whether a host is a loopback address or a name under `localhost` (RFC 6761 section 6.3).
 fn is_loopback(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     match host.parse::<IpAddr>() {
@@ -146,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls() {
+    fn parses_http_proxy_urls_only() {
         for (url, shown, has_credentials) in [
             ("http://proxy.test:3128", "proxy.test:3128", false),
             ("proxy.test:3128", "proxy.test:3128", false),
@@ -160,30 +185,33 @@ mod tests {
             assert!(!format!("{proxy:?}").contains("s3cret"));
         }
         for (url, error) in [
-            ("", ProxyError::NoUrl),
-            ("http://", ProxyError::NoUrl),
-            ("http://a b", ProxyError::NoUrl),
-            ("http://proxy.test:abc", ProxyError::NoUrl),
-            ("http://proxy.test:99999", ProxyError::NoUrl),
-            ("http://proxy.test:", ProxyError::NoUrl),
-            ("https://proxy.test", ProxyError::Scheme),
-            ("socks5://proxy.test:1", ProxyError::Scheme),
-            ("ftp://proxy.test", ProxyError::Scheme),
+            ("", ProxyError::InvalidUrl),
+            ("http://", ProxyError::InvalidUrl),
+            ("http://a b", ProxyError::InvalidUrl),
+            ("http://proxy.test:abc", ProxyError::InvalidUrl),
+            ("http://proxy.test:99999", ProxyError::InvalidUrl),
+            ("http://proxy.test:", ProxyError::InvalidUrl),
+            ("https://proxy.test", ProxyError::UnsupportedScheme),
+            ("socks5://proxy.test:1", ProxyError::UnsupportedScheme),
+            ("ftp://proxy.test", ProxyError::UnsupportedScheme),
         ] {
             assert_eq!(Proxy::parse(url), Err(error), "{url}");
         }
     }
 
     #[test]
-    fn which_servers_are_behind_a_proxy() {
-        let toward = |flag: bool, exceptions: &str, server: &str| {
-            let proxies = Proxies {
+    fn chooses_proxy_by_setting_and_server() {
+        let proxy_host_for = |flag: bool, exceptions: &str, server: &str| {
+            let settings = ProxySettings {
                 flag: flag.then(|| "http://flag.test:1".to_owned()),
-                environment: Some(("HTTPS_PROXY", "environment.test:1".to_owned())),
+                environment: Some(EnvironmentProxy {
+                    variable: "HTTPS_PROXY",
+                    url: "environment.test:1".to_owned(),
+                }),
                 exceptions: exceptions.to_owned(),
             };
             let server = Endpoint::parse(server).expect(server);
-            let proxy = proxies.toward(&server).expect("a proxy");
+            let proxy = settings.proxy_for(&server).expect("valid settings");
             proxy.map(|proxy| proxy.host)
         };
         for (flag, exceptions, server, proxy) in [
@@ -207,7 +235,7 @@ mod tests {
             (true, "cense.test", "license.test:1", Some("flag.test")),
         ] {
             assert_eq!(
-                toward(flag, exceptions, server).as_deref(),
+                proxy_host_for(flag, exceptions, server).as_deref(),
                 proxy,
                 "{flag} {exceptions} {server}"
             );

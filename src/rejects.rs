@@ -3,26 +3,26 @@
 use std::{io, path::Path};
 
 use crate::{
-    atomic_file::Replacement,
+    atomic_file::AtomicFile,
     record::{TimeUnit, TokenEncoding},
 };
 
 /// CSV with the columns `device_token`, `expire_time` and `reason`. Tokens stand in it whole, so
 /// that only its owner may read it.
 #[derive(Debug)]
-pub(crate) struct Rejects {
-    csv: csv::Writer<Replacement>,
+pub(crate) struct RejectsFile {
+    csv: csv::Writer<AtomicFile>,
     encoding: TokenEncoding,
     unit: TimeUnit,
 }
 
 const OWNER_ONLY: u32 = 0o600;
 
-impl Rejects {
+impl RejectsFile {
     /// Opens the file's new content; what is there, which may be read yet, stays until the end.
     /// Tokens and times are written as the push reads them, so that the same flags push it.
     pub(crate) fn open(path: &Path, encoding: TokenEncoding, unit: TimeUnit) -> io::Result<Self> {
-        let mut csv = csv::Writer::from_writer(Replacement::open(path, OWNER_ONLY)?);
+        let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY)?);
         csv.write_record(["device_token", "expire_time", "reason"])?;
         Ok(Self {
             csv,

@@ -24,7 +24,7 @@ impl Shard {
 
     /// Whether a token belongs to it. This must never change, or machines of different versions
     /// would leave tokens out: XXH3-64 (seed 0) of the token's bytes, modulo the number of parts.
-    pub(crate) fn has(self, token: &Token<'_>) -> bool {
+    pub(crate) fn contains(self, token: &Token<'_>) -> bool {
         XxHash3_64::oneshot(token.as_bytes()) % self.count == self.index
     }
 }
@@ -50,12 +50,16 @@ mod tests {
         ] {
             for (count, index) in [(2, of_2), (3, of_3), (1000, of_1000)] {
                 let found: Vec<_> = (0..count)
-                    .filter(|index| Shard::new(*index, count).expect("a part").has(&token(text)))
+                    .filter(|index| {
+                        Shard::new(*index, count)
+                            .expect("a part")
+                            .contains(&token(text))
+                    })
                     .collect();
                 assert_eq!(found, [index], "{text} of {count}");
             }
         }
-        assert!(Shard::new(0, 1).expect("the whole").has(&token("b")));
+        assert!(Shard::new(0, 1).expect("the whole").contains(&token("b")));
         assert_eq!(Shard::new(2, 2), None);
         assert_eq!(Shard::new(0, 0), None);
     }

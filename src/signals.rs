@@ -88,12 +88,12 @@ impl Signals {
     }
 
     /// Can be read from once a signal has come.
-    pub(crate) fn stop(&self) -> Arc<UnixStream> {
+    pub(crate) fn wake_stream(&self) -> Arc<UnixStream> {
         Arc::clone(&self.stop)
     }
 
     /// The signal that has come, if one has.
-    pub(crate) fn arrived(&self) -> Option<Signal> {
+    pub(crate) fn received(&self) -> Option<Signal> {
         let mark = self.arrived.load(Ordering::SeqCst);
         Signal::ALL.into_iter().find(|signal| signal.mark() == mark)
     }
@@ -104,7 +104,7 @@ impl Signals {
         if let Ok(stop) = stop.and_then(tokio::net::UnixStream::from_std) {
             let _ = stop.readable().await;
         }
-        match self.arrived() {
+        match self.received() {
             Some(signal) => signal,
             // There is nothing to wait with, and a second signal ends it all the same.
             None => future::pending().await,

@@ -1,4 +1,4 @@
-//! Standard output and standard error: the one place that writes to them.
+//! The only writer to standard output and standard error: reports, messages, colors and progress.
 
 use std::{
     borrow::Cow,
@@ -12,41 +12,81 @@ use kdam::{Bar, BarExt};
 use serde::Serialize;
 
 use crate::{
-    diagnostics::{Failure, escape},
+    diagnostics::{self, Failure, escape},
     report::{ProbeReport, Summary},
 };
 
-/// What is written, and how.
+/// How much is printed, and in which format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Output {
+pub(crate) struct Terminal {
+    /// Whether reports are printed as JSON in place of text.
     pub(crate) json: bool,
-    /// Errors alone.
+    /// Whether only errors, security warnings and requested data are printed.
     pub(crate) quiet: bool,
-    /// How much more than usual is said: 1 of the way to the server and of further tries, 2 of
-    /// each request too.
+    /// 1 adds the stages of a connection and retries, 2 adds each request.
     pub(crate) verbosity: u8,
 }
 
-impl Output {
-    /// Data, on standard output, with a line's end.
-    pub(crate) fn data(text: &str) -> Result<(), Failure> {
+impl Terminal {
+    /// Writes a line of data to standard output.
+    ///
+    /// A closed pipe is not a failure: its reader has seen enough.
+    pub(crate) fn print_data(text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // Whoever reads has read enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(|error| Failure::stdout(&error)),
+            written => written.map_err(|error| diagnostics::stdout_write_failed(&error)),
         }
     }
 
-    /// Data and nothing else. Returns the exit code.
-    pub(crate) fn print(text: &str) -> u8 {
-        Self::ended(Self::data(text), 0)
+    /// Prints a text as the whole output of a command. Returns the exit code.
+    pub(crate) fn print_text(text: &str) -> u8 {
+        Self::exit_code(Self::print_data(text), 0)
     }
 
-    /// The exit code, which is another where data could not be written.
-    fn ended(written: Result<(), Failure>, code: u8) -> u8 {
+    /// Prints the summary of a run after its error. Returns the exit code.
+    pub(crate) fn print_summary(self, summary: &Summary) -> u8 {
+        if let Some(failure) = &summary.error {
+            Self::error(failure);
+        }
+        self.print_report(summary, summary.exit_code, || summary.to_text())
+    }
+
+    /// Prints the report of a probe after its warnings and its error. Returns the exit code.
+    pub(crate) fn print_probe_report(self, report: &ProbeReport) -> u8 {
+        for warning in &report.warnings {
+            self.warning(warning);
+        }
+        if let Some(failure) = &report.error {
+            Self::error(failure);
+        }
+        self.print_report(report, report.exit_code, || report.to_text())
+    }
+
+    /// Prints a report as JSON or as text. Returns `exit_code`, or the code of the failed write.
+    pub(crate) fn print_report(
+        self,
+        report: &impl Serialize,
+        exit_code: u8,
+        text: impl FnOnce() -> String,
+    ) -> u8 {
+        let written = if self.json {
+            match serde_json::to_string(report) {
+                Ok(json) => Self::print_data(&json),
+                Err(error) => Err(Failure::internal("the report can't be written", &error)),
+            }
+        } else if self.quiet {
+            Ok(())
+        } else {
+            Self::print_data(&text())
+        };
+        Self::exit_code(written, exit_code)
+    }
+
+    /// Returns `exit_code`, or prints the failure of a write and returns that failure's exit code.
+    fn exit_code(written: Result<(), Failure>, exit_code: u8) -> u8 {
         match written {
-            Ok(()) => code,
+            Ok(()) => exit_code,
             Err(failure) => {
                 Self::error(&failure);
                 failure.exit_code
@@ -54,113 +94,76 @@ impl Output {
         }
     }
 
-    /// Something to know.
-    pub(crate) fn note(self, text: &str) {
+    /// Prints the error that ends a command, with its causes and its hint.
+    pub(crate) fn error(failure: &Failure) {
+        Self::write_stderr(&failure.to_string());
+    }
+
+    /// Prints a warning, unless only errors are wanted.
+    pub(crate) fn warning(self, text: &str) {
         if !self.quiet {
-            Self::talk(&format!("note: {}\n", escape(text)));
+            Self::write_stderr(&format!("warning: {}\n", escape(text)));
         }
     }
 
-    /// Something to know for whoever wants to know this much.
+    /// Prints a warning about an option that gives up security, even when only errors are wanted.
+    pub(crate) fn security_warning(text: &str) {
+        Self::write_stderr(&format!("warning: {}\n", escape(text)));
+    }
+
+    /// Prints a note, unless only errors are wanted.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            Self::write_stderr(&format!("note: {}\n", escape(text)));
+        }
+    }
+
+    /// Prints a note if `--verbose` was given at least `verbosity` times.
     pub(crate) fn detail(self, verbosity: u8, text: impl FnOnce() -> String) {
         if self.verbosity >= verbosity {
             self.note(&text());
         }
     }
 
-    /// Something odd.
-    pub(crate) fn warning(self, text: &str) {
-        if !self.quiet {
-            Self::talk(&format!("warning: {}\n", escape(text)));
-        }
+    /// Prints where the value of a wrong option comes from, even when only errors are wanted.
+    pub(crate) fn option_origin(text: &str) {
+        Self::write_stderr(&format!("note: {}\n", escape(text)));
     }
 
-    /// Something dangerous that was asked for: said even when nothing else is.
-    pub(crate) fn danger(text: &str) {
-        Self::talk(&format!("warning: {}\n", escape(text)));
-    }
-
-    /// Where a flag came from that is wrong.
-    pub(crate) fn origin(text: &str) {
-        Self::talk(&format!("note: {}\n", escape(text)));
-    }
-
-    /// A panic, by its place alone: its message may quote a token.
-    pub(crate) fn defect(place: Option<&Location<'_>>) {
-        let place = place.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        Self::talk(&format!(
+    /// Prints the source location of a panic without its message, which may quote a token.
+    pub(crate) fn internal_error(location: Option<&Location<'_>>) {
+        let location = location.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        Self::write_stderr(&format!(
             "error: a defect of this program at {}; please report it\n",
-            escape(&place)
+            escape(&location)
         ));
     }
 
-    pub(crate) fn error(failure: &Failure) {
-        Self::talk(&failure.to_string());
-    }
-
-    /// The summary of a run, and its error. Returns the exit code.
-    pub(crate) fn summary(self, summary: &Summary) -> u8 {
-        if let Some(failure) = &summary.error {
-            Self::error(failure);
-        }
-        self.report(summary, summary.exit_code, || summary.text())
-    }
-
-    /// What a probe found, and its error. Returns the exit code.
-    pub(crate) fn probe(self, report: &ProbeReport) -> u8 {
-        for warning in &report.warnings {
-            self.warning(warning);
-        }
-        if let Some(failure) = &report.error {
-            Self::error(failure);
-        }
-        self.report(report, report.exit_code, || report.text())
-    }
-
-    /// Data in the form that was asked for. Returns the exit code.
-    pub(crate) fn report(
-        self,
-        data: &impl Serialize,
-        code: u8,
-        text: impl FnOnce() -> String,
-    ) -> u8 {
-        let written = if self.json {
-            match serde_json::to_string(data) {
-                Ok(text) => Self::data(&text),
-                Err(error) => Err(Failure::internal("the report can't be written", &error)),
-            }
-        } else if self.quiet {
-            Ok(())
-        } else {
-            Self::data(&text())
-        };
-        Self::ended(written, code)
-    }
-
-    /// Shows on a terminal how many of so many records are done.
-    pub(crate) fn progress(self, total: u64) -> Progress {
+    /// Returns a progress bar for `total_records`, hidden if standard error is not a terminal or
+    /// only errors are wanted.
+    pub(crate) fn progress_bar(self, total_records: u64) -> ProgressBar {
         if self.quiet || !io::stderr().is_terminal() {
-            return Progress::none();
+            return ProgressBar::hidden();
         }
-        let mut bar = Bar::new(usize::try_from(total).unwrap_or(usize::MAX));
+        let mut bar = Bar::new(usize::try_from(total_records).unwrap_or(usize::MAX));
         bar.dynamic_ncols = true;
         " records".clone_into(&mut bar.unit);
-        Progress(Some(bar))
+        ProgressBar(Some(bar))
     }
 
-    fn talk(text: &str) {
+    /// Writes to standard error. A failed write is ignored, because no place is left to report it.
+    fn write_stderr(text: &str) {
         let mut standard_error = io::stderr().lock();
         let text = match AutoStream::choice(&standard_error) {
             ColorChoice::Never => Cow::Borrowed(text),
-            _ => Cow::Owned(coloured(text)),
+            _ => Cow::Owned(color_labels(text)),
         };
-        // With standard error gone there is nobody left to tell.
         let _ = standard_error.write_all(text.as_bytes());
     }
 }
 
-/// The lines' first words in colours.
-fn coloured(text: &str) -> String {
+/// Colors the label, such as `error:`, at the start of each line.
+fn color_labels(text: &str) -> String {
     const LABELS: [(&str, Style); 5] = [
         ("error:", AnsiColor::Red.on_default().bold()),
         ("warning:", AnsiColor::Yellow.on_default().bold()),
@@ -169,46 +172,47 @@ fn coloured(text: &str) -> String {
         ("note:", Style::new().bold()),
     ];
     let lines = text.split_inclusive('\n').map(|line| {
-        let found = LABELS.iter().find_map(|(label, style)| {
+        let colored = LABELS.iter().find_map(|(label, style)| {
             let rest = line.strip_prefix(label)?;
             Some(format!("{style}{label}{style:#}{rest}"))
         });
-        found.unwrap_or_else(|| line.to_owned())
+        colored.unwrap_or_else(|| line.to_owned())
     });
     lines.collect()
 }
 
-/// Nothing from here to the line's end (ECMA-48, EL).
-const CLEAR_REST: &str = "\x1b[K";
+/// Erases from the cursor to the end of the line (ECMA-48, EL).
+const ERASE_TO_END_OF_LINE: &str = "\x1b[K";
 
-/// How far a push is, on a terminal.
-pub(crate) struct Progress(Option<Bar>);
+/// The progress bar of a push on standard error.
+pub(crate) struct ProgressBar(Option<Bar>);
 
-impl Progress {
-    /// One that is not shown.
-    pub(crate) fn none() -> Self {
+impl ProgressBar {
+    /// Returns a progress bar that prints nothing.
+    pub(crate) fn hidden() -> Self {
         Self(None)
     }
 
+    /// Counts records as processed and redraws the bar if it is due.
     pub(crate) fn advance(&mut self, records: u64) {
         if let Some(bar) = &mut self.0 {
             bar.counter += usize::try_from(records).unwrap_or(usize::MAX);
             if bar.should_refresh() {
                 bar.elapsed_time();
                 let text = bar.render();
-                // A line that a narrow terminal wraps could not be cleared.
+                // A bar that wraps into a second line could not be erased again.
                 let width = kdam::term::width().filter(|width| *width > 0);
                 let width = width.map_or(usize::MAX, usize::from);
                 let shown: String = text.chars().take(width).collect();
-                Output::talk(&format!("\r{shown}{CLEAR_REST}"));
+                Terminal::write_stderr(&format!("\r{shown}{ERASE_TO_END_OF_LINE}"));
             }
         }
     }
 
-    /// Takes it off the terminal.
-    pub(crate) fn finish(&self) {
+    /// Erases the bar from the terminal.
+    pub(crate) fn clear(&self) {
         if self.0.is_some() {
-            Output::talk(&format!("\r{CLEAR_REST}"));
+            Terminal::write_stderr(&format!("\r{ERASE_TO_END_OF_LINE}"));
         }
     }
 }

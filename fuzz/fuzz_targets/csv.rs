@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor_license::harness::{Format, read_twice};
+use sensor_license::harness::{InputFormat, read_twice};
 
 fuzz_target!(|input: &[u8]| {
     let input = input.into();
-    for format in [None, Some(Format::Csv), Some(Format::Tsv)] {
+    for format in [None, Some(InputFormat::Csv), Some(InputFormat::Tsv)] {
         if let Err(defect) = read_twice(&input, format) {
             panic!("{format:?}: {defect}");
         }

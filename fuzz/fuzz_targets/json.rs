@@ -3,15 +3,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor_license::harness::{Format, read_twice};
+use sensor_license::harness::{InputFormat, read_twice};
 
 fuzz_target!(|input: &[u8]| {
     let input = input.into();
     for format in [
         None,
-        Some(Format::Json),
-        Some(Format::Ndjson),
-        Some(Format::ProtoJson),
+        Some(InputFormat::Json),
+        Some(InputFormat::Ndjson),
+        Some(InputFormat::ProtoJson),
     ] {
         if let Err(defect) = read_twice(&input, format) {
             panic!("{format:?}: {defect}");

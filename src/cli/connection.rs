@@ -4,14 +4,14 @@ use super::options::ConnectionArgs;
 use crate::{
     commands::{Connection, ContractPlan, MetadataPlan, Schema, Security, Timeouts},
     diagnostics::Failure,
-    proxy::Proxies,
+    proxy::{EnvironmentProxy, ProxySettings},
 };
 
 pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
     let contract = args.contract();
     let endpoint = args.server.ok_or_else(|| {
         // Clap demands it before.
-        Failure::usage_hint("no server", "--server HOST:PORT")
+        Failure::usage_with_hint("no server", "--server HOST:PORT")
     })?;
     Ok(Connection {
         endpoint,
@@ -33,9 +33,10 @@ pub(super) fn connection(args: ConnectionArgs) -> Result<Connection, Failure> {
         },
         user_agent: args.user_agent,
         gzip: args.compress.is_some(),
-        proxies: Proxies {
+        proxies: ProxySettings {
             flag: args.proxy,
-            environment: variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            environment: variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+                .map(|(variable, url)| EnvironmentProxy { variable, url }),
             exceptions: variable(&["NO_PROXY", "no_proxy"])
                 .map(|(_, value)| value)
                 .unwrap_or_default(),

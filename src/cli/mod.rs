@@ -12,18 +12,18 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
-    batch::Limits,
+    batch::BatchLimits,
     commands::{
         self, Guards, InputPlan,
         push::{Destination, DryRun, LedgerPlan},
         serve,
     },
-    delivery::Policy,
-    diagnostics::Failure,
-    input::{FieldRef, Format, OnDuplicate, Options, Origin},
-    receiver::Behaviour,
+    delivery::DeliveryPolicy,
+    diagnostics::{self, Failure},
+    input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, Origin},
+    receiver::Behavior,
     record::{TimeRules, TimeUnit, TokenEncoding},
-    terminal::Output,
+    terminal::Terminal,
 };
 use connection::{connection, timeouts};
 use options::{Cli, Command, InputArgs, LedgerCommand, OutputArgs, PushArgs, ServeArgs, ShapeArgs};
@@ -44,7 +44,7 @@ impl Plan {
     /// exit code is returned.
     pub(crate) fn from_command_line() -> Result<Self, u8> {
         let say = |failure: Failure| {
-            Output::error(&failure);
+            Terminal::error(&failure);
             failure.exit_code
         };
         // To take the flags down again costs a fiftieth of a push of one record, and frees nothing that
@@ -60,7 +60,7 @@ impl Plan {
         let cli = parsed.map_err(|error| {
             let code = print(&error);
             for origin in completed.origins(&error.to_string()) {
-                Output::origin(&origin);
+                Terminal::option_origin(&origin);
             }
             code
         })?;
@@ -68,7 +68,7 @@ impl Plan {
             let origins = completed.origins(&failure.to_string());
             let code = say(failure);
             for origin in origins {
-                Output::origin(&origin);
+                Terminal::option_origin(&origin);
             }
             code
         })
@@ -84,7 +84,7 @@ fn command_line() -> clap::Command {
 fn print(error: &clap::Error) -> u8 {
     match error.print() {
         Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {
-            Failure::stdout(&failure).exit_code
+            diagnostics::stdout_write_failed(&failure).exit_code
         }
         _ => u8::try_from(error.exit_code()).unwrap_or(2),
     }
@@ -95,16 +95,16 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
         Command::Push(args) => push(*args).map(|plan| Plan::Push(Box::new(plan))),
         Command::Check(args) => Ok(Plan::Check(commands::check::Plan {
             input: input(args.input)?,
-            output: Output {
+            terminal: Terminal {
                 verbosity: args.verbose,
-                ..output(&args.output)
+                ..terminal(&args.output)
             },
         })),
         Command::Probe(args) => Ok(Plan::Probe(Box::new(commands::probe::Plan {
             timeouts: timeouts(&args.connection),
             connection: connection(args.connection)?,
             warn_days: args.warn_days,
-            output: output(&args.output),
+            terminal: terminal(&args.output),
         }))),
         Command::Serve(args) => serve(*args).map(Plan::Serve),
         Command::Ledger(command) => ledger(command).map(Plan::Ledger),
@@ -117,18 +117,18 @@ fn resolve(cli: Cli) -> Result<Plan, Failure> {
 
 fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
     let timeouts = timeouts(&args.connection);
-    let output = Output {
+    let terminal = Terminal {
         verbosity: args.verbose,
-        ..output(&args.output)
+        ..terminal(&args.output)
     };
     let destination = if args.delivery.rehearse {
         if args.connection.names_a_server() {
-            output.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
+            terminal.note("a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push");
         }
         Destination::Rehearsal(args.connection.contract())
     } else {
         if args.connection.reflection && args.delivery.dry_run {
-            return Err(Failure::usage_hint(
+            return Err(Failure::usage_with_hint(
                 "--dry-run contacts no server, and --reflection asks it for its contract",
                 "--proto FILE or --protoset FILE tells the contract without the server",
             ));
@@ -136,30 +136,29 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         Destination::Server(Box::new(connection(args.connection)?))
     };
     let delivery = args.delivery;
-    let rate = delivery.rate.map(|rate| rate as u64);
     Ok(commands::push::Plan {
         input: input(args.input)?,
         destination,
         timeouts,
         max_time: delivery.max_time,
-        limits: Limits {
+        limits: BatchLimits {
             // No request may have more than a second's records.
-            records: delivery
+            max_records: delivery
                 .batch_records
                 .min(delivery.rate.unwrap_or(usize::MAX)),
-            bytes: delivery.batch_bytes,
+            max_bytes: delivery.batch_bytes,
         },
-        policy: Policy {
+        policy: DeliveryPolicy {
             concurrency: delivery.concurrency,
-            retries: delivery.retry,
-            delay: delivery.retry_delay,
+            max_retries: delivery.retry,
+            base_delay: delivery.retry_delay,
             max_delay: delivery.retry_max_delay,
             ok_codes: match delivery.ok_code {
                 codes if codes.is_empty() => vec![0],
                 codes => codes,
             },
-            isolate: delivery.isolate,
-            rate,
+            isolates_invalid_records: delivery.isolate,
+            max_records_per_second: delivery.rate.map(|rate| rate as u64),
             deadline: None,
             jitter: |longest| longest.mul_f64(fastrand::f64()),
         },
@@ -178,12 +177,13 @@ fn push(args: PushArgs) -> Result<commands::push::Plan, Failure> {
         }),
         // Lines and a bar don't go together.
         progress: args.progress == options::ShowProgress::Auto && args.verbose == 0,
-        output,
+        terminal,
     })
 }
 
 fn input(args: InputArgs) -> Result<InputPlan, Failure> {
-    let names_column = |field: &Option<FieldRef>| matches!(field, Some(FieldRef::Name(_)));
+    let names_column =
+        |field: &Option<FieldSelector>| matches!(field, Some(FieldSelector::Name(_)));
     if args.shape.no_header && names_column(&args.time_field) {
         return Err(no_names());
     }
@@ -203,16 +203,16 @@ fn input(args: InputArgs) -> Result<InputPlan, Failure> {
         origins: origins(args.files)?,
         options: options(
             args.shape,
-            args.time_field.unwrap_or(FieldRef::Usual),
+            args.time_field.unwrap_or(FieldSelector::DefaultNames),
             rules,
         )?,
         max_errors: args.max_errors,
         guards: Guards {
             on_duplicate: match args.on_duplicate {
-                options::OnDuplicate::Error => OnDuplicate::Error,
-                options::OnDuplicate::First => OnDuplicate::First,
-                options::OnDuplicate::Last => OnDuplicate::Last,
-                options::OnDuplicate::Latest => OnDuplicate::Latest,
+                options::OnDuplicate::Error => DuplicatePolicy::Error,
+                options::OnDuplicate::First => DuplicatePolicy::First,
+                options::OnDuplicate::Last => DuplicatePolicy::Last,
+                options::OnDuplicate::Latest => DuplicatePolicy::Latest,
             },
             refuse_past: args.refuse_past,
             min_records: args.min_records,
@@ -222,13 +222,17 @@ fn input(args: InputArgs) -> Result<InputPlan, Failure> {
     })
 }
 
-fn options(args: ShapeArgs, time: FieldRef, time_rules: TimeRules) -> Result<Options, Failure> {
-    if args.no_header && matches!(args.token_field, Some(FieldRef::Name(_))) {
+fn options(
+    args: ShapeArgs,
+    time: FieldSelector,
+    time_rules: TimeRules,
+) -> Result<InputOptions, Failure> {
+    if args.no_header && matches!(args.token_field, Some(FieldSelector::Name(_))) {
         return Err(no_names());
     }
-    Ok(Options {
+    Ok(InputOptions {
         format: args.input_format.format(),
-        token: args.token_field.unwrap_or(FieldRef::Usual),
+        token: args.token_field.unwrap_or(FieldSelector::DefaultNames),
         time,
         header: !args.no_header,
         delimiter: args.delimiter,
@@ -239,7 +243,7 @@ fn options(args: ShapeArgs, time: FieldRef, time_rules: TimeRules) -> Result<Opt
 }
 
 fn no_names() -> Failure {
-    Failure::usage_hint(
+    Failure::usage_with_hint(
         "--no-header leaves no names to find a column by",
         "give the column's number, counted from 1",
     )
@@ -251,14 +255,14 @@ fn ledger(command: LedgerCommand) -> Result<commands::ledger::Plan, Failure> {
         LedgerCommand::Show(args) => Plan {
             path: args.ledger,
             action: Action::Show,
-            output: output(&args.output),
+            terminal: terminal(&args.output),
         },
         LedgerCommand::Forget(args) => {
             let rules = TimeRules {
                 unit: TimeUnit::Seconds,
                 zone: jiff::tz::TimeZone::UTC,
             };
-            let options = options(args.shape, FieldRef::Unused, rules)?;
+            let options = options(args.shape, FieldSelector::Unused, rules)?;
             Plan {
                 path: args.ledger,
                 action: Action::Forget {
@@ -272,7 +276,7 @@ fn ledger(command: LedgerCommand) -> Result<commands::ledger::Plan, Failure> {
                     },
                     patience: args.lock_timeout,
                 },
-                output: output(&args.output),
+                terminal: terminal(&args.output),
             }
         }
     })
@@ -317,18 +321,18 @@ fn serve(args: ServeArgs) -> Result<serve::Plan, Failure> {
             _ => serve::Dump::File(file),
         }),
         token_encoding: args.token_encoding.encoding(),
-        behaviour: Behaviour {
+        behavior: Behavior {
             code: args.code,
             fail_first: args.fail_first,
             delay: args.delay,
             max_message_size: args.max_message_size,
         },
-        output: output(&args.output),
+        terminal: terminal(&args.output),
     })
 }
 
-fn output(args: &OutputArgs) -> Output {
-    Output {
+fn terminal(args: &OutputArgs) -> Terminal {
+    Terminal {
         json: args.output == options::OutputFormat::Json,
         quiet: args.quiet,
         verbosity: 0,
@@ -336,14 +340,14 @@ fn output(args: &OutputArgs) -> Output {
 }
 
 impl options::InputFormat {
-    fn format(self) -> Option<Format> {
+    fn format(self) -> Option<InputFormat> {
         match self {
             Self::Auto => None,
-            Self::Csv => Some(Format::Csv),
-            Self::Tsv => Some(Format::Tsv),
-            Self::Json => Some(Format::Json),
-            Self::Ndjson => Some(Format::Ndjson),
-            Self::Protojson => Some(Format::ProtoJson),
+            Self::Csv => Some(InputFormat::Csv),
+            Self::Tsv => Some(InputFormat::Tsv),
+            Self::Json => Some(InputFormat::Json),
+            Self::Ndjson => Some(InputFormat::Ndjson),
+            Self::Protojson => Some(InputFormat::ProtoJson),
         }
     }
 }

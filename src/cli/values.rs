@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::{
     commands::{legal_authority, push::MaxChanges, serve::Listen},
     endpoint::{Endpoint, EndpointError},
-    input::{FieldRef, Pointer},
+    input::{FieldSelector, JsonPointer},
     shard::Shard,
 };
 
@@ -16,16 +16,18 @@ use crate::{
 pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|error| {
         let (what, right) = match error {
-            EndpointError::Empty | EndpointError::NoHost => ("no host", "localhost:9102"),
-            EndpointError::NoPort => ("no port", "localhost:9102"),
-            EndpointError::BadPort => ("no port from 1 to 65535", "localhost:9102"),
-            EndpointError::BadHost => ("no legal host", "localhost:9102 or [::1]:9102"),
-            EndpointError::Scheme => (
+            EndpointError::Empty | EndpointError::MissingHost => ("no host", "localhost:9102"),
+            EndpointError::MissingPort => ("no port", "localhost:9102"),
+            EndpointError::InvalidPort => ("no port from 1 to 65535", "localhost:9102"),
+            EndpointError::InvalidHost => ("no legal host", "localhost:9102 or [::1]:9102"),
+            EndpointError::UnsupportedScheme => (
                 "no scheme but https:// is known",
                 "https://localhost:9102, or localhost:9102 with --plaintext",
             ),
-            EndpointError::Path => ("more than a host and a port", "https://localhost:9102"),
-            EndpointError::BareIpv6 => ("an IPv6 address without brackets", "[::1]:9102"),
+            EndpointError::UnexpectedPath => {
+                ("more than a host and a port", "https://localhost:9102")
+            }
+            EndpointError::UnbracketedIpv6 => ("an IPv6 address without brackets", "[::1]:9102"),
         };
         format!("{what}; a right one is {right}")
     })
@@ -69,12 +71,12 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
 }
 
 /// A name, or a number for a column.
-pub(super) fn field(text: &str) -> Result<FieldRef, String> {
+pub(super) fn field(text: &str) -> Result<FieldSelector, String> {
     match text.parse() {
         Ok(0) => Err("columns are counted from 1".into()),
-        Ok(column) => Ok(FieldRef::Column(column)),
+        Ok(column) => Ok(FieldSelector::Column(column)),
         Err(_) if text.is_empty() => Err("no name".into()),
-        Err(_) => Ok(FieldRef::Name(text.to_owned())),
+        Err(_) => Ok(FieldSelector::Name(text.to_owned())),
     }
 }
 
@@ -88,7 +90,7 @@ pub(super) fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 /// RFC 6901: empty, or steps that each begin with `/`, in which `~1` is `/` and `~0` is `~`.
-pub(super) fn pointer(text: &str) -> Result<Pointer, String> {
+pub(super) fn pointer(text: &str) -> Result<JsonPointer, String> {
     let wrong = || "no JSON Pointer; a right one is /data/licenses, or empty for the root";
     let mut steps = text.split('/');
     if steps.next() != Some("") {
@@ -302,8 +304,8 @@ mod tests {
 
     #[test]
     fn fields_and_delimiters() {
-        assert_eq!(field("2"), Ok(FieldRef::Column(2)));
-        assert_eq!(field("id"), Ok(FieldRef::Name("id".into())));
+        assert_eq!(field("2"), Ok(FieldSelector::Column(2)));
+        assert_eq!(field("id"), Ok(FieldSelector::Name("id".into())));
         assert!(field("0").is_err());
         assert!(field("").is_err());
         for (text, byte) in [(";", b';'), ("tab", b'\t'), ("\\t", b'\t'), ("|", b'|')] {

@@ -1,70 +1,132 @@
-//! How a call fails.
+//! [`CallError`]: why a gRPC call brought no response.
+//!
+//! Which of these errors is retried is decided in `delivery/policy.rs`; their user-visible text is
+//! in `diagnostics/connection.rs`.
 
 use std::time::Duration;
 
 use tonic::Code;
 
-/// Why a call brought no response.
+/// The reason why a gRPC call brought no response message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CallError {
-    /// The deadline passed here.
+    /// The timeout of the call passed on this side.
     TimedOut(Duration),
-    /// The server's own status.
+    /// The server ended the call with a gRPC status other than OK.
     Status {
         code: Code,
         message: String,
-        advice: Advice,
+        advice: RetryAdvice,
     },
-    /// An HTTP status other than 200, and no gRPC status with it.
-    Http(u16),
-    /// HTTP 200 with another content type than gRPC's.
+    /// The response has an HTTP status other than 200 and no gRPC status.
+    HttpStatus(u16),
+    /// The response has HTTP status 200 and a content type other than `application/grpc`.
     NotGrpc { content_type: &'static str },
-    /// A message that can't be decoded, or is cut off.
-    Malformed(String),
-    /// OK without a message.
-    NoMessage,
-    /// No `grpc-status`.
-    NoStatus,
-    /// A `grpc-status` that is none.
-    UnknownStatus(String),
-    /// The server reset the stream.
-    Reset(h2::Reason),
-    /// The server announced the connection's end (GOAWAY) and did not process the request.
-    GoneAway(h2::Reason),
+    /// The response message is truncated, cannot be decoded, or is one of several.
+    MalformedResponse(String),
+    /// The server sent gRPC status OK and no message.
+    MissingMessage,
+    /// The server ended the response without a `grpc-status`.
+    MissingStatus,
+    /// The `grpc-status` is not one number from 0 to 16.
+    InvalidStatus(String),
+    /// The server reset the HTTP/2 stream (`RST_STREAM`).
+    StreamReset(h2::Reason),
+    /// The server sent GOAWAY and did not process the request.
+    GoAway(h2::Reason),
     /// The connection had ended before the request was sent on it.
     NotSent {
         causes: Vec<String>,
-        /// Whether the server had announced that (GOAWAY).
-        announced: bool,
+        /// Whether the server had sent GOAWAY on that connection.
+        has_goaway: bool,
     },
-    /// The server or the network ended the connection.
-    Lost(Vec<String>),
-    /// What the server sent is not HTTP/2.
-    Garbled(Vec<String>),
-    /// A defect in this program or below it, contained.
+    /// The server or the network ended the connection during the call.
+    ConnectionLost(Vec<String>),
+    /// The server sent bytes that are not valid TLS or HTTP/2.
+    ProtocolError(Vec<String>),
+    /// The code that made the call panicked, which is a bug in this program or in a library.
     Panicked,
 }
 
 impl CallError {
-    /// What it is when it came so late. A server keeps the deadline too, and many call that a
-    /// cancellation, which would be final.
-    pub(super) fn after(self, took: Duration, limit: Duration) -> Self {
+    /// Turns a CANCELLED status that arrives after `timeout` into [`CallError::TimedOut`].
+    ///
+    /// The server keeps the deadline too (`grpc-timeout`), and many servers report a passed deadline
+    /// as CANCELLED, which is not retried.
+    pub(super) fn into_timeout_if_late(self, elapsed: Duration, timeout: Duration) -> Self {
         match self {
             Self::Status {
                 code: Code::Cancelled,
                 ..
-            } if took >= limit => Self::TimedOut(limit),
+            } if elapsed >= timeout => Self::TimedOut(timeout),
             error => error,
         }
     }
+
+    /// Returns whether the error concerns this request only, so that other requests may succeed on
+    /// the same server.
+    pub(crate) fn is_request_specific(&self) -> bool {
+        self.is_invalid_argument() || self.is_message_too_large() || matches!(self, Self::Panicked)
+    }
+
+    /// Returns whether the server rejected the request with `INVALID_ARGUMENT`.
+    pub(crate) fn is_invalid_argument(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                code: Code::InvalidArgument,
+                ..
+            }
+        )
+    }
+
+    /// Returns whether the server rejected the request for its size.
+    ///
+    /// gRPC has no status of its own for this, so the message is searched for the words of the
+    /// common implementations.
+    pub(crate) fn is_message_too_large(&self) -> bool {
+        let Self::Status {
+            code: Code::ResourceExhausted | Code::OutOfRange,
+            message,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let message = message.to_ascii_lowercase();
+        [
+            "larger than max",
+            "too large",
+            "maximum size",
+            "message size",
+        ]
+        .iter()
+        .any(|words| message.contains(words))
+    }
+
+    /// Returns whether the connection can carry no further call.
+    ///
+    /// A timeout is one of these errors, because a connection may be dead without a notice from the
+    /// network.
+    pub(crate) fn is_end_of_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::GoAway(_)
+                | Self::NotSent { .. }
+                | Self::ConnectionLost(_)
+                | Self::ProtocolError(_)
+                | Self::TimedOut(_)
+        )
+    }
 }
 
-/// What a server says of another try.
+/// The server's instruction on retrying a call that it failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Advice {
+pub(crate) enum RetryAdvice {
     #[default]
-    None,
-    /// After this time, and no other (gRFC A6 "pushback", or `google.rpc.RetryInfo`).
+    Unspecified,
+    /// Retry after exactly this delay (`grpc-retry-pushback-ms` of gRFC A6, or
+    /// `google.rpc.RetryInfo`).
     After(Duration),
     Never,
 }
@@ -73,20 +135,55 @@ pub(crate) enum Advice {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_cancellation_at_the_deadline_is_the_deadline() {
-        let limit = Duration::from_millis(100);
-        let status = |code| CallError::Status {
+    fn status(code: Code, message: &str) -> CallError {
+        CallError::Status {
             code,
-            message: "Timeout expired".to_owned(),
-            advice: Advice::default(),
-        };
-        for (code, took, expected) in [
-            (Code::Cancelled, limit, CallError::TimedOut(limit)),
-            (Code::Cancelled, limit / 2, status(Code::Cancelled)),
-            (Code::Internal, limit, status(Code::Internal)),
+            message: message.to_owned(),
+            advice: RetryAdvice::default(),
+        }
+    }
+
+    #[test]
+    fn cancellation_after_the_timeout_is_a_timeout() {
+        let timeout = Duration::from_millis(100);
+        let status = |code| status(code, "Timeout expired");
+        for (code, elapsed, expected) in [
+            (Code::Cancelled, timeout, CallError::TimedOut(timeout)),
+            (Code::Cancelled, timeout / 2, status(Code::Cancelled)),
+            (Code::Internal, timeout, status(Code::Internal)),
         ] {
-            assert_eq!(status(code).after(took, limit), expected);
+            assert_eq!(
+                status(code).into_timeout_if_late(elapsed, timeout),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn only_invalid_argument_and_size_errors_are_request_specific() {
+        for (error, expected) in [
+            (status(Code::InvalidArgument, ""), true),
+            (
+                status(
+                    Code::ResourceExhausted,
+                    "grpc: received message larger than max (5 vs. 4)",
+                ),
+                true,
+            ),
+            (
+                status(
+                    Code::OutOfRange,
+                    "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
+                ),
+                true,
+            ),
+            (status(Code::ResourceExhausted, "quota exceeded"), false),
+            (status(Code::Unavailable, ""), false),
+            (status(Code::Unauthenticated, ""), false),
+            (CallError::MissingStatus, false),
+            (CallError::TimedOut(Duration::from_secs(1)), false),
+        ] {
+            assert_eq!(error.is_request_specific(), expected, "{error:?}");
         }
     }
 }

@@ -11,12 +11,12 @@ use http::{HeaderValue, uri::Authority};
 use super::contract::ContractPlan;
 use crate::{
     client::Target,
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     endpoint::Endpoint,
     metadata::Metadata,
-    proxy::{Proxies, Proxy},
-    terminal::Output,
-    tls::{self, ClientTls, Identity, PeerName, Trust},
+    proxy::{Proxy, ProxySettings},
+    terminal::Terminal,
+    tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
 };
 
 /// How to reach the server, as it was asked for.
@@ -31,7 +31,7 @@ pub(crate) struct Connection {
     /// Before the program's own name.
     pub(crate) user_agent: Option<String>,
     pub(crate) gzip: bool,
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: ProxySettings,
     pub(crate) keepalive: Option<Duration>,
     pub(crate) contract: ContractPlan,
 }
@@ -51,19 +51,19 @@ impl MetadataPlan {
             match header.strip_prefix('@') {
                 None => metadata
                     .add_line(header)
-                    .map_err(|error| Failure::metadata("--header", &error))?,
+                    .map_err(|error| diagnostics::metadata_invalid("--header", &error))?,
                 Some(file) => {
                     let text = read_text(Path::new(file))?;
                     for line in text.lines().filter(|line| !line.trim().is_empty()) {
                         metadata
                             .add_line(line)
-                            .map_err(|error| Failure::metadata(file, &error))?;
+                            .map_err(|error| diagnostics::metadata_invalid(file, &error))?;
                     }
                 }
             }
         }
         if let Some(file) = &self.bearer_token_file {
-            if metadata.has("authorization") {
+            if metadata.has_header("authorization") {
                 return Err(Failure::usage(
                     "--bearer-token-file and a header authorization contradict each other",
                 ));
@@ -72,15 +72,15 @@ impl MetadataPlan {
             let token = text.strip_suffix('\n').unwrap_or(&text);
             let token = token.strip_suffix('\r').unwrap_or(token);
             metadata
-                .add_bearer(token)
-                .map_err(|error| Failure::metadata(&file.to_string_lossy(), &error))?;
+                .add_bearer_token(token)
+                .map_err(|error| diagnostics::metadata_invalid(&file.to_string_lossy(), &error))?;
         }
         Ok(metadata)
     }
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {
-    fs::read_to_string(file).map_err(|error| Failure::configuration(file, &error))
+    fs::read_to_string(file).map_err(|error| diagnostics::file_read_failed(file, &error))
 }
 
 /// How long things may take.
@@ -129,15 +129,17 @@ impl Connection {
             timeout: timeouts.request,
             user_agent: self.user_agent()?,
             metadata: self.metadata.read()?,
-            gzip: self.gzip,
+            sends_gzip: self.gzip,
             proxy: self.proxy()?,
-            keepalive: self.keepalive,
+            keepalive_interval: self.keepalive,
         })
     }
 
     fn proxy(&self) -> Result<Option<Proxy>, Failure> {
-        let proxy = self.proxies.toward(&self.endpoint);
-        proxy.map_err(|(variable, error)| Failure::proxy(variable.unwrap_or("--proxy"), error))
+        let proxy = self.proxies.proxy_for(&self.endpoint);
+        proxy.map_err(|invalid| {
+            diagnostics::proxy_invalid(invalid.variable.unwrap_or("--proxy"), invalid.error)
+        })
     }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {
@@ -158,7 +160,7 @@ impl Connection {
         let name = self.server_name.as_deref().and_then(legal_authority);
         let own = || legal_authority(&self.endpoint.authority());
         name.or_else(own).ok_or_else(|| {
-            Failure::usage_hint(
+            Failure::usage_with_hint(
                 format!("{} is no legal name of a server", self.endpoint),
                 "--authority NAME",
             )
@@ -176,27 +178,30 @@ impl Connection {
             return Ok(None);
         };
         // Files that are named are read even when nothing is verified: a wrong one is an error.
-        let given = tls::read_anchors(anchors).map_err(Failure::tls_setup)?;
+        let given =
+            tls::read_trusted_certificates(anchors).map_err(diagnostics::tls_setup_failed)?;
         let trust = if *insecure {
-            Output::danger("--insecure: the server is not verified, anyone can pose as it");
-            Trust::Unverified
+            Terminal::security_warning(
+                "--insecure: the server is not verified, anyone can pose as it",
+            );
+            TrustPolicy::Unverified
         } else if given.is_empty() {
-            Trust::System
+            TrustPolicy::System
         } else {
-            Trust::Given(given)
+            TrustPolicy::Certificates(given)
         };
         let identity = match identity {
             Some((certificate, key)) => {
-                Some(Identity::read(certificate, key).map_err(Failure::tls_setup)?)
+                Some(Identity::read(certificate, key).map_err(diagnostics::tls_setup_failed)?)
             }
             None => None,
         };
         let name = self.server_name.as_deref();
         let name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()))
-            .allowing_common_name(*allow_common_name);
-        tls::client(trust, identity, name)
+            .with_common_name_allowed(*allow_common_name);
+        ClientTls::new(trust, identity, name)
             .map(Some)
-            .map_err(Failure::tls_setup)
+            .map_err(diagnostics::tls_setup_failed)
     }
 }
 

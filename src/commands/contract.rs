@@ -13,12 +13,12 @@ use http::uri::PathAndQuery;
 use tokio::runtime;
 
 use crate::{
-    client::{Finding, Target},
+    client::{StageOutcome, Target},
     contract::{self, Contract},
-    delivery::{Policy, describe},
-    diagnostics::Failure,
+    delivery::{DeliveryPolicy, fetch_descriptors},
+    diagnostics::{self, Failure},
     signals::Signals,
-    terminal::Output,
+    terminal::Terminal,
 };
 
 /// What requests and responses look like.
@@ -48,11 +48,11 @@ pub(crate) enum Schema {
 /// A server that can be asked for its contract.
 pub(super) struct Asking<'a> {
     pub(super) target: &'a Target,
-    pub(super) policy: &'a Policy,
+    pub(super) policy: &'a DeliveryPolicy,
     pub(super) signals: &'a Signals,
     /// When the whole run must be over, and how long it may take.
     pub(super) end: Option<(Instant, Duration)>,
-    pub(super) watch: &'a dyn Fn(Finding),
+    pub(super) watch: &'a dyn Fn(StageOutcome),
 }
 
 /// The largest file of descriptors, in bytes.
@@ -64,7 +64,7 @@ impl ContractPlan {
     pub(super) fn contract(
         &self,
         asking: Option<&Asking<'_>>,
-        output: Output,
+        terminal: Terminal,
     ) -> Result<Contract, Failure> {
         let method = self.method.as_ref();
         let (origin, pool) = match (&self.schema, asking) {
@@ -77,30 +77,34 @@ impl ContractPlan {
             }
             (Schema::Proto { file, import_paths }, _) => {
                 check(file, import_paths)?;
-                let pool = contract::compiled(file, import_paths);
+                let pool = contract::compile_proto(file, import_paths);
                 (file.display().to_string(), pool)
             }
             (Schema::Set(file), _) => {
-                let set = read(file).map_err(|error| Failure::configuration(file, &error))?;
-                (file.display().to_string(), contract::decoded(&set))
+                let set =
+                    read(file).map_err(|error| diagnostics::file_read_failed(file, &error))?;
+                (
+                    file.display().to_string(),
+                    contract::decode_descriptor_set(&set),
+                )
             }
             (Schema::Reflection, Some(asking)) => {
                 let files = asking.ask(method)?;
                 let origin = format!("the reflection of {}", asking.target.endpoint);
-                (origin, contract::linked(files))
+                (origin, contract::link_files(files))
             }
         };
         let contract = pool
-            .and_then(|pool| contract::contract(&pool, method))
+            .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
-                let failure = Failure::schema(&origin, error);
+                let failure = diagnostics::contract_unusable(&origin, error);
                 match asking {
-                    Some(asking) => failure.hiding(&asking.target.metadata),
+                    Some(asking) => failure.masking_metadata(&asking.target.metadata),
                     None => failure,
                 }
             })?;
         if !contract.has_code() {
-            output
+            terminal
                 .note("responses have no code: a request is acknowledged by its gRPC status alone");
         }
         Ok(contract)
@@ -111,7 +115,7 @@ impl ContractPlan {
 fn check(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
     for path in import_paths {
         path.read_dir()
-            .map_err(|error| Failure::configuration(path, &error))?;
+            .map_err(|error| diagnostics::file_read_failed(path, &error))?;
     }
     let is_readable = match fs::metadata(file) {
         Err(_) if !import_paths.is_empty() => Ok(()),
@@ -122,7 +126,7 @@ fn check(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
         Ok(metadata) if metadata.len() > LARGEST => Err(io::ErrorKind::FileTooLarge.into()),
         Ok(_) => Ok(()),
     };
-    is_readable.map_err(|error| Failure::configuration(file, &error))
+    is_readable.map_err(|error| diagnostics::file_read_failed(file, &error))
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
@@ -147,18 +151,18 @@ impl Asking<'_> {
             .map_err(|error| Failure::internal("no runtime", &error))?;
         let reached = Cell::new(false);
         let watch = |finding| {
-            reached.set(matches!(finding, Finding::Settings));
+            reached.set(matches!(finding, StageOutcome::SettingsReceived));
             (self.watch)(finding);
         };
         let files = runtime.block_on(async {
-            let described = describe(self.target, service, self.policy, &watch);
+            let described = fetch_descriptors(self.target, service, self.policy, &watch);
             tokio::select! {
                 described = described => described.map_err(|error| {
-                    Failure::undescribed(&server, &error).hiding(&self.target.metadata)
+                    diagnostics::reflection_failed(&server, &error).masking_metadata(&self.target.metadata)
                 }),
-                signal = self.signals.wait() => Err(Failure::stopped(signal)),
+                signal = self.signals.wait() => Err(diagnostics::command_interrupted(signal)),
                 limit = self.out_of_time() => {
-                    Err(Failure::max_time(&server, limit, reached.get(), None))
+                    Err(diagnostics::max_time_passed(&server, limit, reached.get(), None))
                 }
             }
         });

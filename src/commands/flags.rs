@@ -7,8 +7,8 @@ use std::{
 
 use super::{Connection, MetadataPlan, Schema, Security, Timeouts};
 use crate::{
-    diagnostics::Mend,
-    proxy::{Proxies, Proxy},
+    diagnostics::SuggestedFix,
+    proxy::{Proxy, ProxySettings},
 };
 
 /// What stands for a file that only the user can name.
@@ -19,11 +19,11 @@ const HIDDEN: &str = "(hidden)";
 
 impl Connection {
     /// The same with one change.
-    pub(super) fn mended(&self, mend: &Mend) -> Self {
+    pub(super) fn mended(&self, mend: &SuggestedFix) -> Self {
         let mut mended = self.clone();
         match (mend, &mut mended.security) {
-            (Mend::ServerName(name), _) => mended.server_name = Some(name.clone()),
-            (Mend::Method(path), _) => {
+            (SuggestedFix::ServerName(name), _) => mended.server_name = Some(name.clone()),
+            (SuggestedFix::Method(path), _) => {
                 let contract = &mut mended.contract;
                 contract.method = path.parse().ok().or(contract.method.take());
                 // Another service's fields may have other numbers, and what a server does not know
@@ -33,17 +33,19 @@ impl Connection {
                 }
             }
             (
-                Mend::AllowCommonName,
+                SuggestedFix::AllowCommonName,
                 Security::Tls {
                     allow_common_name, ..
                 },
             ) => *allow_common_name = true,
-            (Mend::TrustAnchor, Security::Tls { anchors, .. }) => *anchors = vec![FILE.into()],
-            (Mend::ClientCertificate, Security::Tls { identity, .. }) => {
+            (SuggestedFix::TrustedCertificate, Security::Tls { anchors, .. }) => {
+                *anchors = vec![FILE.into()]
+            }
+            (SuggestedFix::ClientCertificate, Security::Tls { identity, .. }) => {
                 *identity = Some((FILE.into(), FILE.into()));
             }
-            (Mend::Plaintext, security) => *security = Security::Plaintext,
-            (Mend::NoPlaintext, security) => {
+            (SuggestedFix::Plaintext, security) => *security = Security::Plaintext,
+            (SuggestedFix::NoPlaintext, security) => {
                 *security = Security::Tls {
                     anchors: Vec::new(),
                     identity: None,
@@ -53,7 +55,9 @@ impl Connection {
             }
             // What plaintext has none of.
             (
-                Mend::AllowCommonName | Mend::TrustAnchor | Mend::ClientCertificate,
+                SuggestedFix::AllowCommonName
+                | SuggestedFix::TrustedCertificate
+                | SuggestedFix::ClientCertificate,
                 Security::Plaintext,
             ) => {}
         }
@@ -157,7 +161,7 @@ impl Schema {
     }
 }
 
-impl Proxies {
+impl ProxySettings {
     fn flags(&self, add: &mut impl FnMut(&str, &str)) {
         let Some(Ok(proxy)) = self.flag.as_deref().map(Proxy::parse) else {
             return;

@@ -7,17 +7,17 @@ use std::{
 };
 
 use crate::{
-    diagnostics::Failure,
-    input::{OnDuplicate, Options, Origin, Rules, validate},
-    ledger::{self, Forget, Forgotten, LedgerError},
+    diagnostics::{self, Failure},
+    input::{DuplicatePolicy, InputOptions, Origin, ValidationRules, validate},
+    ledger::{self, ForgetOutcome, ForgetSelection, LedgerError},
     report::{ForgottenReport, LedgerReport},
-    terminal::Output,
+    terminal::Terminal,
 };
 
 pub(crate) struct Plan {
     pub(crate) path: PathBuf,
     pub(crate) action: Action,
-    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
 }
 
 pub(crate) enum Action {
@@ -36,58 +36,61 @@ pub(crate) enum What {
     Target(String),
     Tokens {
         origins: Vec<Origin>,
-        options: Options,
+        options: InputOptions,
     },
 }
 
 pub(crate) fn run(plan: &Plan) -> u8 {
     let done = match &plan.action {
-        Action::Show => show(&plan.path, plan.output),
-        Action::Forget { what, patience } => forget(&plan.path, what, *patience, plan.output),
+        Action::Show => show(&plan.path, plan.terminal),
+        Action::Forget { what, patience } => forget(&plan.path, what, *patience, plan.terminal),
     };
     done.unwrap_or_else(|failure| {
-        Output::error(&failure);
+        Terminal::error(&failure);
         failure.exit_code
     })
 }
 
-fn show(path: &Path, output: Output) -> Result<u8, Failure> {
-    let targets = ledger::show(path).map_err(|error| failure(path, &error))?;
+fn show(path: &Path, terminal: Terminal) -> Result<u8, Failure> {
+    let targets = ledger::list_targets(path).map_err(|error| failure(path, &error))?;
     let report = LedgerReport::new(&targets);
-    Ok(output.report(&report, 0, || report.text()))
+    Ok(terminal.print_report(&report, 0, || report.to_text()))
 }
 
-fn forget(path: &Path, what: &What, patience: Duration, output: Output) -> Result<u8, Failure> {
+fn forget(path: &Path, what: &What, patience: Duration, terminal: Terminal) -> Result<u8, Failure> {
     let forgotten = match what {
-        What::All => ledger::forget(path, Forget::All, patience),
-        What::Target(name) => ledger::forget(path, Forget::Authority(name), patience),
+        What::All => ledger::forget(path, ForgetSelection::All, patience),
+        What::Target(name) => ledger::forget(path, ForgetSelection::Authority(name), patience),
         What::Tokens { origins, options } => {
             let tokens = tokens(origins, options)?;
-            ledger::forget(path, Forget::Tokens(&tokens), patience)
+            ledger::forget(path, ForgetSelection::Tokens(&tokens), patience)
         }
     };
     match (forgotten.map_err(|error| failure(path, &error))?, what) {
-        (Forgotten::NoTarget(targets), What::Target(name)) => {
-            Err(Failure::no_target(name, &targets))
-        }
-        (Forgotten::NoTarget(_), _) => Ok(0),
-        (Forgotten::Tokens(tokens), _) => {
+        (
+            ForgetOutcome::UnknownAuthority {
+                authorities: targets,
+            },
+            What::Target(name),
+        ) => Err(diagnostics::ledger_target_unknown(name, &targets)),
+        (ForgetOutcome::UnknownAuthority { .. }, _) => Ok(0),
+        (ForgetOutcome::Forgotten { tokens }, _) => {
             let report = ForgottenReport { forgotten: tokens };
-            Ok(output.report(&report, 0, || report.text()))
+            Ok(terminal.print_report(&report, 0, || report.to_text()))
         }
     }
 }
 
 /// Reads everything before anything is forgotten.
-fn tokens(origins: &[Origin], options: &Options) -> Result<Vec<Box<[u8]>>, Failure> {
-    let rules = Rules {
+fn tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
+    let rules = ValidationRules {
         // They differ in nothing that is looked at.
-        on_duplicate: OnDuplicate::First,
-        ..Rules::default()
+        on_duplicate: DuplicatePolicy::First,
+        ..ValidationRules::default()
     };
     let mut input = validate(origins, options.clone(), &rules);
-    if input.is_refused() {
-        return Err(Failure::refused(
+    if input.has_problems() {
+        return Err(diagnostics::input_refused(
             &input.counts,
             &input.problems,
             "forgotten",
@@ -96,7 +99,7 @@ fn tokens(origins: &[Origin], options: &Options) -> Result<Vec<Box<[u8]>>, Failu
     let mut tokens = Vec::new();
     let mut records = input.records();
     let mut next = || records.next(|record| record.token.as_bytes().into());
-    while let Some(token) = next().map_err(|problem| Failure::changed(&problem))? {
+    while let Some(token) = next().map_err(|problem| diagnostics::input_changed(&problem))? {
         tokens.push(token);
     }
     Ok(tokens)
@@ -105,8 +108,8 @@ fn tokens(origins: &[Origin], options: &Options) -> Result<Vec<Box<[u8]>>, Failu
 fn failure(path: &Path, error: &LedgerError) -> Failure {
     match error {
         LedgerError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-            Failure::no_ledger(path)
+            diagnostics::ledger_missing(path)
         }
-        error => Failure::ledger(path, error),
+        error => diagnostics::ledger_unusable(path, error),
     }
 }

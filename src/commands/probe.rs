@@ -10,14 +10,14 @@ use super::{
     contract::{Asking, Schema},
 };
 use crate::{
-    client::Target,
+    client::{OpenedCall, Target},
     contract::Contract,
-    delivery::Policy,
-    diagnostics::{Failure, Kind, Mend},
-    probe::{self, End, Probe},
+    delivery::DeliveryPolicy,
+    diagnostics::{self, Failure, FailureKind, SuggestedFix},
+    probe::{self, ProbeEnd, ProbeResult},
     report::ProbeReport,
     signals::Signals,
-    terminal::Output,
+    terminal::Terminal,
     tls::ClientTls,
 };
 
@@ -26,12 +26,12 @@ pub(crate) struct Plan {
     pub(crate) timeouts: Timeouts,
     /// A certificate that ends within so many days is warned of.
     pub(crate) warn_days: u32,
-    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
 }
 
 pub(crate) fn run(plan: &Plan) -> u8 {
     let report = probe(plan).unwrap_or_else(ProbeReport::not_begun);
-    plan.output.probe(&report)
+    plan.terminal.print_probe_report(&report)
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
@@ -40,20 +40,20 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let asking = Asking {
         target: &target,
         signals: &signals,
-        policy: &Policy::ONCE,
+        policy: &DeliveryPolicy::SINGLE_ATTEMPT,
         end: None,
         watch: &|_| {},
     };
     let contract = plan
         .connection
         .contract
-        .contract(Some(&asking), plan.output);
+        .contract(Some(&asking), plan.terminal);
     let (contract, unknown) = match contract {
         Ok(contract) => (contract, None),
         // How far the way to a server goes that does not tell its contract is worth knowing.
         Err(failure)
             if plan.connection.contract.schema == Schema::Reflection
-                && failure.kind != Kind::Interrupted =>
+                && failure.kind != FailureKind::Interrupted =>
         {
             (Contract::built_in(), Some(failure))
         }
@@ -62,8 +62,8 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let found = go(&target, &contract, &signals)?;
     let is_described = unknown.is_none();
     let failure = match found.end {
-        End::NotConnected(_) => failure(&found, &target),
-        End::Called { .. } => unknown.or_else(|| failure(&found, &target)),
+        ProbeEnd::ConnectFailed(_) => failure(&found, &target),
+        ProbeEnd::Called { .. } => unknown.or_else(|| failure(&found, &target)),
     };
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -71,13 +71,13 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let path = &contract.path;
     let mut report = ProbeReport::new(&found, &target, path, failure, now, plan.warn_days);
-    if is_described || matches!(found.end, End::NotConnected(_)) {
+    if is_described || matches!(found.end, ProbeEnd::ConnectFailed(_)) {
         report.flags = flags(plan, &found, &target, path);
     }
     Ok(report)
 }
 
-fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<Probe, Failure> {
+fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<ProbeResult, Failure> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,7 +85,7 @@ fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<Probe, 
     let found = runtime.block_on(async {
         tokio::select! {
             found = probe::probe(target, contract) => Ok(found),
-            signal = signals.wait() => Err(Failure::stopped(signal)),
+            signal = signals.wait() => Err(diagnostics::command_interrupted(signal)),
         }
     });
     runtime.shutdown_background();
@@ -93,15 +93,21 @@ fn go(target: &Target, contract: &Contract, signals: &Signals) -> Result<Probe, 
 }
 
 /// What a push would fail with.
-fn failure(found: &Probe, target: &Target) -> Option<Failure> {
+fn failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
     match &found.end {
-        End::NotConnected(error) => Some(Failure::connect(error)),
-        End::Called { knocked, .. } => {
+        ProbeEnd::ConnectFailed(error) => Some(diagnostics::connection_failed(error)),
+        ProbeEnd::Called { call, .. } => {
             let server = target.endpoint.to_string();
-            match knocked {
-                Ok(None | Some(0)) => None,
-                Ok(Some(code)) => Some(Failure::code(&server, &[*code], &[0])),
-                Err(error) => Some(Failure::call(&server, error).hiding(&target.metadata)),
+            match call {
+                Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }) => None,
+                Ok(OpenedCall::Answered { code }) => Some(diagnostics::response_codes_rejected(
+                    &server,
+                    &[*code],
+                    &[0],
+                )),
+                Err(error) => Some(
+                    diagnostics::call_failed(&server, error).masking_metadata(&target.metadata),
+                ),
             }
         }
     }
@@ -109,21 +115,27 @@ fn failure(found: &Probe, target: &Target) -> Option<Failure> {
 
 /// The flags that make `push` work: those that were given, or a change of them. Empty where no
 /// flag is known to help.
-fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Vec<String> {
+fn flags(plan: &Plan, found: &ProbeResult, target: &Target, path: &PathAndQuery) -> Vec<String> {
     let given = &plan.connection;
     let mended = match &found.end {
-        End::Called {
-            knocked: Ok(code), ..
-        } => code.is_none_or(|code| code == 0).then(|| given.clone()),
-        End::Called {
-            knocked: Err(error),
-            answers,
+        ProbeEnd::Called {
+            call: Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }),
+            ..
+        } => Some(given.clone()),
+        ProbeEnd::Called {
+            call: Ok(OpenedCall::Answered { .. }),
+            ..
+        } => None,
+        ProbeEnd::Called {
+            call: Err(error),
+            server_info,
         } => {
-            let services = answers.services.as_deref().unwrap_or_default();
-            Mend::of_call(error, services, path.as_str()).map(|mend| given.mended(&mend))
+            let services = server_info.services.as_deref().unwrap_or_default();
+            SuggestedFix::for_call_error(error, services, path.as_str())
+                .map(|mend| given.mended(&mend))
         }
-        End::NotConnected(error) => {
-            let mend = Mend::of_connect(error);
+        ProbeEnd::ConnectFailed(error) => {
+            let mend = SuggestedFix::for_connect_error(error);
             mend.and_then(|mend| mended(given, mend, target.tls.as_ref()))
         }
     };
@@ -135,22 +147,25 @@ fn flags(plan: &Plan, found: &Probe, target: &Target, path: &PathAndQuery) -> Ve
 }
 
 /// Changes flags until what the server presented is trusted; `None` where they don't help.
-fn mended(given: &Connection, first: Mend, tls: Option<&ClientTls>) -> Option<Connection> {
-    let presented = tls.map(ClientTls::presented).unwrap_or_default();
+fn mended(given: &Connection, first: SuggestedFix, tls: Option<&ClientTls>) -> Option<Connection> {
+    let presented = tls.map(ClientTls::presented_chain).unwrap_or_default();
     let mut connection = given.clone();
     let mut mend = first;
     loop {
         let mended = connection.mended(&mend);
-        if !matches!(mend, Mend::ServerName(_) | Mend::AllowCommonName) {
+        if !matches!(
+            mend,
+            SuggestedFix::ServerName(_) | SuggestedFix::AllowCommonName
+        ) {
             return Some(mended);
         }
         // The same again means that it did not help.
         if mended == connection {
             return None;
         }
-        match mended.tls().ok()??.would_trust(&presented) {
+        match mended.tls().ok()??.verify_chain(&presented) {
             Ok(()) => return Some(mended),
-            Err(error) => mend = Mend::of_handshake(&error)?,
+            Err(error) => mend = SuggestedFix::for_tls_error(&error)?,
         }
         connection = mended;
     }

@@ -8,12 +8,12 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 use super::connection::{Timeouts, USER_AGENT};
 use crate::{
     client::Target,
-    diagnostics::Failure,
+    diagnostics::{self, Failure},
     endpoint::Endpoint,
-    input::Validated,
+    input::ValidatedInput,
     metadata::Metadata,
-    receiver::{self, Behaviour, Listener, Store},
-    tls::{self, ClientTls, Identity, PeerName, Trust},
+    receiver::{self, Behavior, Listener, Store},
+    tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
 };
 
 /// A running receiver; it ends with the value.
@@ -29,7 +29,7 @@ pub(super) struct Rehearsal {
 const NAME: &str = "localhost";
 
 /// A good server. How large a request may be is a matter between `--batch-bytes` and the real one.
-const BEHAVIOUR: Behaviour = Behaviour {
+const BEHAVIOR: Behavior = Behavior {
     code: 0,
     fail_first: 0,
     delay: Duration::ZERO,
@@ -40,10 +40,11 @@ impl Rehearsal {
     /// Starts the receiver on a free port, with its own certificate, in its own thread.
     pub(super) fn start() -> Result<Self, Failure> {
         let failed = |error| Failure::internal("the rehearsal's receiver can't start", &error);
-        let identity = Identity::self_signed().map_err(Failure::tls_setup)?;
-        let trust = Trust::Given(identity.anchors());
-        let client = tls::client(trust, None, PeerName::new(NAME)).map_err(Failure::tls_setup)?;
-        let tls = tls::server_config(identity, None).map_err(Failure::tls_setup)?;
+        let identity = Identity::self_signed().map_err(diagnostics::tls_setup_failed)?;
+        let trust = TrustPolicy::Certificates(identity.certificates());
+        let client = ClientTls::new(trust, None, PeerName::new(NAME))
+            .map_err(diagnostics::tls_setup_failed)?;
+        let tls = tls::server_config(identity, None).map_err(diagnostics::tls_setup_failed)?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -60,7 +61,7 @@ impl Rehearsal {
                 let end = async { stopped.await.unwrap_or(()) };
                 let listener = Listener::Tcp(listener);
                 // If it could not serve, the push that it is for says so.
-                let _ = runtime.block_on(receiver::run(listener, Some(tls), store, BEHAVIOUR, end));
+                let _ = runtime.block_on(receiver::run(listener, Some(tls), store, BEHAVIOR, end));
             }
         });
         Ok(Self {
@@ -85,14 +86,14 @@ impl Rehearsal {
             timeout: timeouts.request,
             user_agent: HeaderValue::from_static(USER_AGENT),
             metadata: Metadata::default(),
-            gzip: false,
+            sends_gzip: false,
             proxy: None,
-            keepalive: None,
+            keepalive_interval: None,
         }
     }
 
     /// Ends the receiver and compares what it holds with what was read.
-    pub(super) fn verify(mut self, input: &mut Validated) -> Result<(), Failure> {
+    pub(super) fn verify(mut self, input: &mut ValidatedInput) -> Result<(), Failure> {
         self.end();
         let lost = |error| Failure::internal("the rehearsal's receiver can't be read", &error);
         let held = self.store.len().map_err(lost)?;
@@ -101,10 +102,10 @@ impl Rehearsal {
         let (mut expected, mut differing) = (0, 0);
         loop {
             let same = records.next(|record| {
-                let time = self.store.time_of(record.token.as_bytes());
-                time.map(|time| time == Some(record.expires.as_unix()))
+                let time = self.store.expire_time_of(record.token.as_bytes());
+                time.map(|time| time == Some(record.expire_time.as_unix()))
             });
-            match same.map_err(|problem| Failure::changed(&problem))? {
+            match same.map_err(|problem| diagnostics::input_changed(&problem))? {
                 None => break,
                 Some(same) => {
                     expected += 1;
@@ -114,7 +115,7 @@ impl Rehearsal {
         }
         match differing + held.abs_diff(expected) {
             0 => Ok(()),
-            differing => Err(Failure::rehearsal(differing)),
+            differing => Err(diagnostics::rehearsal_differs(differing)),
         }
     }
 

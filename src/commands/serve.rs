@@ -16,11 +16,11 @@ use tokio::{
 };
 
 use crate::{
-    diagnostics::Failure,
-    receiver::{self, Behaviour, Listener, Store, Totals},
+    diagnostics::{self, Failure},
+    receiver::{self, Behavior, Listener, Store, Totals},
     record::TokenEncoding,
     signals::Signals,
-    terminal::Output,
+    terminal::Terminal,
     tls::{self, Identity},
 };
 
@@ -31,8 +31,8 @@ pub(crate) struct Plan {
     pub(crate) dump: Option<Dump>,
     /// How the dump writes tokens.
     pub(crate) token_encoding: TokenEncoding,
-    pub(crate) behaviour: Behaviour,
-    pub(crate) output: Output,
+    pub(crate) behavior: Behavior,
+    pub(crate) terminal: Terminal,
 }
 
 /// Where to listen.
@@ -64,7 +64,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     match serve(plan) {
         Ok(()) => 0,
         Err(failure) => {
-            Output::error(&failure);
+            Terminal::error(&failure);
             failure.exit_code
         }
     }
@@ -86,7 +86,7 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }
-    report(plan.output, totals)
+    report(plan.terminal, totals)
 }
 
 async fn listen(
@@ -101,11 +101,11 @@ async fn listen(
         (Listener::Tcp(_), Some(_)) => format!("https://{name}"),
         (Listener::Tcp(_), None) => format!("http://{name}"),
     };
-    Output::data(&format!("listening on {url}"))?;
+    Terminal::print_data(&format!("listening on {url}"))?;
     let shutdown = async {
         signals.wait().await;
     };
-    let totals = receiver::run(listener, tls, store, plan.behaviour, shutdown).await;
+    let totals = receiver::run(listener, tls, store, plan.behavior, shutdown).await;
     if let Listen::Unix(path) = &plan.listen {
         // Somebody may have tidied it up already.
         let _ = fs::remove_file(path);
@@ -116,7 +116,7 @@ async fn listen(
 async fn bind(listen: &Listen) -> Result<(Listener, String), Failure> {
     match listen {
         Listen::Tcp(address) => {
-            let failed = |error| Failure::listen(&address.to_string(), &error);
+            let failed = |error| diagnostics::listen_failed(&address.to_string(), &error);
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let address = listener.local_addr().map_err(failed)?;
             Ok((Listener::Tcp(listener), address.to_string()))
@@ -124,8 +124,8 @@ async fn bind(listen: &Listen) -> Result<(Listener, String), Failure> {
         Listen::Unix(path) => {
             let name = format!("unix:{}", path.display());
             remove_stale_socket(path).await;
-            let listener =
-                UnixListener::bind(path).map_err(|error| Failure::listen(&name, &error))?;
+            let listener = UnixListener::bind(path)
+                .map_err(|error| diagnostics::listen_failed(&name, &error))?;
             Ok((Listener::Unix(listener), name))
         }
     }
@@ -152,15 +152,18 @@ fn security(security: &Security) -> Result<Option<Arc<ServerConfig>>, Failure> {
         Some((certificate, key)) => Identity::read(certificate, key),
         None => Identity::self_signed(),
     };
-    let identity = identity.map_err(Failure::tls_setup)?;
-    let pem = identity.pem();
+    let identity = identity.map_err(diagnostics::tls_setup_failed)?;
+    let pem = identity.chain_pem();
     let client_anchors = match client_ca {
-        Some(file) => Some(tls::read_anchors(&[file]).map_err(Failure::tls_setup)?),
+        Some(file) => {
+            Some(tls::read_trusted_certificates(&[file]).map_err(diagnostics::tls_setup_failed)?)
+        }
         None => None,
     };
-    let config = tls::server_config(identity, client_anchors).map_err(Failure::tls_setup)?;
+    let config =
+        tls::server_config(identity, client_anchors).map_err(diagnostics::tls_setup_failed)?;
     if let Some(path) = write_cacert {
-        fs::write(path, pem).map_err(|error| Failure::output(path, &error))?;
+        fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;
     }
     Ok(Some(config))
 }
@@ -168,7 +171,7 @@ fn security(security: &Security) -> Result<Option<Arc<ServerConfig>>, Failure> {
 fn open_store(path: &Path) -> Result<Store, Failure> {
     // SQLite would make the file readable for all, and tokens are credentials.
     private(path)?;
-    Store::open(path).map_err(|error| Failure::store(path, &error))
+    Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))
 }
 
 /// Opens a file for its owner alone, made where it is not there. What it holds stays.
@@ -185,7 +188,7 @@ fn private(path: &Path) -> Result<File, Failure> {
         }
         Ok(file)
     };
-    open().map_err(|error| Failure::output(path, &error))
+    open().map_err(|error| diagnostics::file_write_failed(path, &error))
 }
 
 /// Where the dump goes, and what errors call it.
@@ -214,7 +217,7 @@ impl DumpFile {
             // The dump before is kept until there is a new one.
             Some(file) => empty(&file).and_then(|()| store.dump(file, encoding)),
         };
-        written.map_err(|error| Failure::output(&self.name, &error))
+        written.map_err(|error| diagnostics::file_write_failed(&self.name, &error))
     }
 }
 
@@ -226,18 +229,18 @@ fn empty(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-fn report(output: Output, totals: Totals) -> Result<(), Failure> {
+fn report(terminal: Terminal, totals: Totals) -> Result<(), Failure> {
     let Totals {
         requests,
         records,
         tokens,
     } = totals;
-    if output.json {
+    if terminal.json {
         let text = serde_json::to_string(&totals)
             .map_err(|error| Failure::internal("the totals can't be written", &error))?;
-        return Output::data(&text);
+        return Terminal::print_data(&text);
     }
-    Output::data(&format!(
+    Terminal::print_data(&format!(
         "requests: {requests}, records: {records}, tokens: {tokens}"
     ))
 }

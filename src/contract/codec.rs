@@ -14,15 +14,15 @@ use tonic::{
 
 /// A response message that can't be decoded, in the decoder's words.
 #[derive(Debug)]
-pub(crate) struct Malformed(pub(crate) String);
+pub(crate) struct MalformedResponse(pub(crate) String);
 
-impl fmt::Display for Malformed {
+impl fmt::Display for MalformedResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Malformed {}
+impl std::error::Error for MalformedResponse {}
 
 /// The field of a response that holds its code: an integer or an enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,22 +92,22 @@ impl Decoder for PushCodec {
 }
 
 /// Reads a response, of which only the code counts. Of several codes the last one does.
-fn code(field: Option<CodeField>, response: &mut impl Buf) -> Result<i32, Malformed> {
-    let malformed = |error: DecodeError| Malformed(error.to_string());
+fn code(field: Option<CodeField>, response: &mut impl Buf) -> Result<i32, MalformedResponse> {
+    let malformed = |error: DecodeError| MalformedResponse(error.to_string());
     let mut code = field.map_or(Some(0), |field| field.absent);
     while response.has_remaining() {
         let (number, wire_type) = encoding::decode_key(response).map_err(malformed)?;
         if let Some(field) = field.filter(|field| field.number == number) {
             let found = field.kind.read(wire_type, response).map_err(malformed)?;
             let found = i32::try_from(found)
-                .map_err(|_| Malformed(format!("the code {found} is out of range")))?;
+                .map_err(|_| MalformedResponse(format!("the code {found} is out of range")))?;
             code = Some(found);
         } else {
             let context = DecodeContext::default();
             encoding::skip_field(wire_type, number, response, context).map_err(malformed)?;
         }
     }
-    code.ok_or_else(|| Malformed("the code is missing".to_owned()))
+    code.ok_or_else(|| MalformedResponse("the code is missing".to_owned()))
 }
 
 /// Reads with one of prost's `merge` functions.

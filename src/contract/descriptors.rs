@@ -22,41 +22,41 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SchemaError {
     /// A `.proto` file that can't be compiled, in the compiler's words.
-    Proto(String),
+    InvalidProto(String),
     /// No descriptors, or descriptors that don't hold together.
-    Descriptors(String),
+    InvalidDescriptors(String),
     /// A file in another syntax than proto2 and proto3.
-    Syntax { file: String, syntax: String },
+    UnsupportedSyntax { file: String, syntax: String },
     /// No such method; those that there are.
-    NoMethod { wanted: String, found: Vec<String> },
+    MethodNotFound { wanted: String, found: Vec<String> },
     /// More than one method that it might be.
-    Methods(Vec<String>),
+    AmbiguousMethod(Vec<String>),
     /// A method that does not fit.
-    Misfit {
+    UnsuitableMethod {
         method: String,
         /// The message that is the matter, where it is one.
         message: String,
-        what: Misfit,
+        problem: MethodProblem,
     },
 }
 
 /// What is wrong with a method or one of its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Misfit {
+pub(crate) enum MethodProblem {
     /// The call is not unary.
-    Streams,
+    Streaming,
     /// No field can be the list of records; the fields.
-    List(Vec<String>),
+    NoRecordsField(Vec<String>),
     /// No field, or more than one, can be the token.
-    Token(Vec<String>),
+    NoTokenField(Vec<String>),
     /// No field, or more than one, can be the expire time.
-    Time(Vec<String>),
+    NoTimeField(Vec<String>),
     /// The token and the expire time exclude each other.
-    Oneof(String),
+    SharedOneof(String),
     /// A response says something, and not by a code.
-    Code(Vec<String>),
+    NoCodeField(Vec<String>),
     /// A field must be set that nothing is known of.
-    Required(String),
+    UnknownRequiredField(String),
 }
 
 /// The method's name in `proto/sensor.proto`, and the path of the call there.
@@ -74,7 +74,7 @@ const CODE_NAMES: &[&str] = &["code"];
 /// # Errors
 ///
 /// What is wrong with it, in the compiler's words, which name file, line and column.
-pub(crate) fn compiled(
+pub(crate) fn compile_proto(
     file: &Path,
     import_paths: &[PathBuf],
 ) -> Result<DescriptorPool, SchemaError> {
@@ -84,7 +84,7 @@ pub(crate) fn compiled(
         includes.push(folder.unwrap_or(Path::new(".")).to_owned());
     }
     // The compiler's `Debug` is its message with the place.
-    let error = |error: protox::Error| SchemaError::Proto(format!("{error:?}"));
+    let error = |error: protox::Error| SchemaError::InvalidProto(format!("{error:?}"));
     let mut compiler = protox::Compiler::new(includes).map_err(error)?;
     compiler.open_file(file).map_err(error)?;
     Ok(compiler.descriptor_pool())
@@ -95,13 +95,15 @@ pub(crate) fn compiled(
 /// # Errors
 ///
 /// Where it is none, or lacks a file that another imports.
-pub(crate) fn decoded(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
+pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
     let set = FileDescriptorSet::decode(set)
-        .map_err(|error| SchemaError::Descriptors(error.to_string()))?;
+        .map_err(|error| SchemaError::InvalidDescriptors(error.to_string()))?;
     if set.file.is_empty() {
-        return Err(SchemaError::Descriptors("it holds no file".to_owned()));
+        return Err(SchemaError::InvalidDescriptors(
+            "it holds no file".to_owned(),
+        ));
     }
-    linked(set.file)
+    link_files(set.file)
 }
 
 /// Files that import one another.
@@ -109,20 +111,22 @@ pub(crate) fn decoded(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
 /// # Errors
 ///
 /// Where they lack one, or contradict each other.
-pub(crate) fn linked(mut files: Vec<FileDescriptorProto>) -> Result<DescriptorPool, SchemaError> {
+pub(crate) fn link_files(
+    mut files: Vec<FileDescriptorProto>,
+) -> Result<DescriptorPool, SchemaError> {
     // Those are there already, and another release's may differ.
     files.retain(|file| !is_well_known(file.name()));
     // Features of editions change what goes over the wire, and are not known here.
     let unknown = |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
     if let Some(file) = files.iter().find(unknown) {
-        return Err(SchemaError::Syntax {
+        return Err(SchemaError::UnsupportedSyntax {
             file: file.name().to_owned(),
             syntax: file.syntax().to_owned(),
         });
     }
     let mut pool = DescriptorPool::global();
     pool.add_file_descriptor_protos(files)
-        .map_err(|error| SchemaError::Descriptors(format!("{error:?}")))?;
+        .map_err(|error| SchemaError::InvalidDescriptors(format!("{error:?}")))?;
     Ok(pool)
 }
 
@@ -137,7 +141,7 @@ pub(crate) fn is_well_known(file: &str) -> bool {
 /// # Errors
 ///
 /// Where there is no such method, or none that fits.
-pub(crate) fn contract(
+pub(crate) fn find_contract(
     pool: &DescriptorPool,
     path: Option<&PathAndQuery>,
 ) -> Result<Contract, SchemaError> {
@@ -147,7 +151,7 @@ pub(crate) fn contract(
         .collect();
     let at = |path: &str| methods.iter().find(|method| path_of(method) == path);
     if let Some(path) = path {
-        let method = at(path.as_str()).ok_or_else(|| SchemaError::NoMethod {
+        let method = at(path.as_str()).ok_or_else(|| SchemaError::MethodNotFound {
             wanted: path.to_string(),
             found: paths(&methods),
         })?;
@@ -158,12 +162,12 @@ pub(crate) fn contract(
     }
     let namesakes: Vec<_> = methods.iter().filter(|one| one.name() == METHOD).collect();
     match *namesakes.as_slice() {
-        [] => Err(SchemaError::NoMethod {
+        [] => Err(SchemaError::MethodNotFound {
             wanted: METHOD.to_owned(),
             found: paths(&methods),
         }),
         [only] => of_method(only),
-        _ => Err(SchemaError::Methods(paths(namesakes))),
+        _ => Err(SchemaError::AmbiguousMethod(paths(namesakes))),
     }
 }
 
@@ -177,49 +181,60 @@ fn paths<'m>(methods: impl IntoIterator<Item = &'m MethodDescriptor>) -> Vec<Str
 
 fn of_method(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
     let path = path_of(method);
-    let misfit = |message: &MessageDescriptor, what| SchemaError::Misfit {
+    let unsuitable = |message: &MessageDescriptor, problem| SchemaError::UnsuitableMethod {
         method: path.clone(),
         message: message.full_name().to_owned(),
-        what,
+        problem,
     };
     let (request, response) = (method.input(), method.output());
     if method.is_client_streaming() || method.is_server_streaming() {
-        return Err(misfit(&request, Misfit::Streams));
+        return Err(unsuitable(&request, MethodProblem::Streaming));
     }
     let list = chosen(&request, LIST_NAMES, records);
-    let (list, record) = list.ok_or_else(|| misfit(&request, Misfit::List(fields(&request))))?;
+    let (list, record) =
+        list.ok_or_else(|| unsuitable(&request, MethodProblem::NoRecordsField(fields(&request))))?;
     let token = chosen(&record, TOKEN_NAMES, |field| {
         (is_one(field) && matches!(field.kind(), Kind::Bytes | Kind::String)).then_some(())
     });
-    let (token, ()) = token.ok_or_else(|| misfit(&record, Misfit::Token(fields(&record))))?;
+    let (token, ()) =
+        token.ok_or_else(|| unsuitable(&record, MethodProblem::NoTokenField(fields(&record))))?;
     let time = chosen(&record, TIME_NAMES, |field| {
         let is_plain = is_one(field) && !counts_other_units(field.name());
         time_encoding(&field.kind()).filter(|_| is_plain)
     });
     let (time, (encoding, latest)) =
-        time.ok_or_else(|| misfit(&record, Misfit::Time(fields(&record))))?;
+        time.ok_or_else(|| unsuitable(&record, MethodProblem::NoTimeField(fields(&record))))?;
     for (message, known) in [(&request, &[&list][..]), (&record, &[&token, &time])] {
         let unknown = message
             .fields()
             .find(|field| field.cardinality() == Cardinality::Required && !known.contains(&field));
         if let Some(field) = unknown {
-            return Err(misfit(message, Misfit::Required(field.name().to_owned())));
+            return Err(unsuitable(
+                message,
+                MethodProblem::UnknownRequiredField(field.name().to_owned()),
+            ));
         }
     }
     if let (Some(one), Some(other)) = (token.containing_oneof(), time.containing_oneof())
         && one == other
     {
-        return Err(misfit(&record, Misfit::Oneof(one.name().to_owned())));
+        return Err(unsuitable(
+            &record,
+            MethodProblem::SharedOneof(one.name().to_owned()),
+        ));
     }
     let code = chosen(&response, CODE_NAMES, code);
     let says_something = response.fields().len() + response.extension_ranges().len() > 0;
     if code.is_none() && says_something {
-        return Err(misfit(&response, Misfit::Code(fields(&response))));
+        return Err(unsuitable(
+            &response,
+            MethodProblem::NoCodeField(fields(&response)),
+        ));
     }
     Ok(Contract {
         path: path
             .parse()
-            .map_err(|_| SchemaError::Descriptors(format!("{path} is no path of a call")))?,
+            .map_err(|_| SchemaError::InvalidDescriptors(format!("{path} is no path of a call")))?,
         list: list.number(),
         token: token.number(),
         token_is_text: token.kind() == Kind::String,

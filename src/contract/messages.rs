@@ -47,11 +47,19 @@ pub(super) enum TimeEncoding {
 
 /// Why a record can't be put into a request of this server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
+pub(crate) enum EncodeError {
     /// The token is not UTF-8, and the server's field is a `string`.
-    NotText,
+    TokenNotUtf8,
     /// The expire time is later than this, the last one that the server's field holds.
-    TooLate(ExpireTime),
+    ExpireTimeTooLate(ExpireTime),
+}
+
+/// A record of a request, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DecodedRecord<'r> {
+    pub(crate) token: &'r [u8],
+    /// Unix seconds.
+    pub(crate) expire_time: u32,
 }
 
 /// The key of a timestamp's seconds: field 1, a varint.
@@ -59,7 +67,7 @@ const SECONDS_KEY: u64 = 1 << 3;
 
 impl Contract {
     /// The most that a record adds to a request beside its token.
-    pub(crate) const FRAMING: usize = 3 * size_of::<u128>();
+    pub(crate) const MAX_FRAMING_BYTES: usize = 3 * size_of::<u128>();
 
     /// The contract of `proto/sensor.proto`.
     pub(crate) fn built_in() -> Self {
@@ -92,18 +100,24 @@ impl Contract {
         self.code.is_some()
     }
 
-    /// Why a record can't be put into a request, if so.
-    pub(crate) fn unfit(&self, record: &Record<'_>) -> Option<Unfit> {
-        if self.token_is_text && str::from_utf8(record.token.as_bytes()).is_err() {
-            return Some(Unfit::NotText);
-        }
-        let latest = self.time.latest;
-        (record.expires.as_unix() > latest).then(|| Unfit::TooLate(ExpireTime::from_unix(latest)))
+    /// Whether the types of the fields cannot hold every token and every expiration time.
+    pub(crate) fn restricts_values(&self) -> bool {
+        self.token_is_text || self.time.latest < u32::MAX
     }
 
-    /// The bytes that one record adds to a request, at most [`Contract::FRAMING`] more than its token
+    /// Why a record can't be put into a request, if so.
+    pub(crate) fn encode_error(&self, record: &Record<'_>) -> Option<EncodeError> {
+        if self.token_is_text && str::from_utf8(record.token.as_bytes()).is_err() {
+            return Some(EncodeError::TokenNotUtf8);
+        }
+        let latest = self.time.latest;
+        (record.expire_time.as_unix() > latest)
+            .then(|| EncodeError::ExpireTimeTooLate(ExpireTime::from_unix(latest)))
+    }
+
+    /// The bytes that one record adds to a request, at most [`Contract::MAX_FRAMING_BYTES`] more than its token
     /// has.
-    pub(crate) fn record_len(&self, record: &Record<'_>) -> usize {
+    pub(crate) fn encoded_len(&self, record: &Record<'_>) -> usize {
         let token = record.token.as_bytes().len();
         let framing: usize = self.framing(record).iter().map(|part| part.length).sum();
         framing + token
@@ -111,7 +125,7 @@ impl Contract {
 
     /// Appends one record to a request. Requests are lists of records and nothing else, so that
     /// records encoded one after another are a request (the encoding of a repeated field).
-    pub(crate) fn append(&self, record: &Record<'_>, request: &mut BytesMut) {
+    pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
         let [of_record, of_token, time] = self.framing(record);
         of_record.append(request);
         of_token.append(request);
@@ -119,8 +133,11 @@ impl Contract {
         time.append(request);
     }
 
-    /// The records of a request, each as the bytes that [`Contract::append`] added.
-    pub(crate) fn split<'m>(&self, message: &'m Bytes) -> impl Iterator<Item = Bytes> + use<'m> {
+    /// The records of a request, each as the bytes that [`Contract::append_record`] added.
+    pub(crate) fn split_records<'m>(
+        &self,
+        message: &'m Bytes,
+    ) -> impl Iterator<Item = Bytes> + use<'m> {
         let key = key_len(self.list);
         let mut start = 0;
         std::iter::from_fn(move || {
@@ -135,31 +152,37 @@ impl Contract {
     }
 
     /// The token and the expire time of one such record.
-    pub(crate) fn read<'r>(&self, record: &'r [u8]) -> Option<(&'r [u8], u32)> {
+    pub(crate) fn decode_record<'r>(&self, record: &'r [u8]) -> Option<DecodedRecord<'r>> {
         let mut rest = record.get(key_len(self.list)..)?;
         decode_varint(&mut rest).ok()?;
         rest = rest.get(key_len(self.token)..)?;
         let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
         let (token, rest) = rest.split_at_checked(length)?;
         if rest.is_empty() {
-            return Some((token, 0));
+            return Some(DecodedRecord {
+                token,
+                expire_time: 0,
+            });
         }
         let time = rest.get(key_len(self.time.number)..)?;
-        Some((token, self.time.decode(time)?))
+        Some(DecodedRecord {
+            token,
+            expire_time: self.time.decode(time)?,
+        })
     }
 
     /// What a record is besides its token: what it begins with, what the token begins with, and the
     /// time.
     #[inline]
-    fn framing(&self, record: &Record<'_>) -> [Few; 3] {
+    fn framing(&self, record: &Record<'_>) -> [ShortBytes; 3] {
         let token = record.token.as_bytes().len();
-        let of_token = Few::key(self.token, WireType::LengthDelimited).varint(token as u64);
-        let time = match record.expires.as_unix() {
-            0 if !self.time.keeps_zero => Few::default(),
+        let of_token = ShortBytes::key(self.token, WireType::LengthDelimited).varint(token as u64);
+        let time = match record.expire_time.as_unix() {
+            0 if !self.time.keeps_zero => ShortBytes::default(),
             time => self.time.encode(time),
         };
         let length = of_token.length + token + time.length;
-        let of_record = Few::key(self.list, WireType::LengthDelimited).varint(length as u64);
+        let of_record = ShortBytes::key(self.list, WireType::LengthDelimited).varint(length as u64);
         [of_record, of_token, time]
     }
 }
@@ -167,8 +190,8 @@ impl Contract {
 impl TimeField {
     /// The field's key and value.
     #[inline]
-    fn encode(&self, time: u32) -> Few {
-        let key = |wire_type| Few::key(self.number, wire_type);
+    fn encode(&self, time: u32) -> ShortBytes {
+        let key = |wire_type| ShortBytes::key(self.number, wire_type);
         let value = u64::from(time);
         match self.encoding {
             TimeEncoding::Varint => key(WireType::Varint).varint(value),
@@ -203,13 +226,13 @@ impl TimeField {
 /// Up to 16 bytes, put together in a register: the processor has to wait for bytes that are written one
 /// by one and then copied as one.
 #[derive(Clone, Copy, Default)]
-struct Few {
+struct ShortBytes {
     /// The first is the lowest.
     bytes: u128,
     length: usize,
 }
 
-impl Few {
+impl ShortBytes {
     /// A field's key, 1 to 5 bytes.
     fn key(number: u32, wire_type: WireType) -> Self {
         Self::default().varint(u64::from(number << 3 | wire_type as u32))
@@ -260,7 +283,7 @@ mod tests {
     fn record(token: &str, time: u32) -> Record<'_> {
         Record {
             token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
-            expires: ExpireTime::from_unix(time),
+            expire_time: ExpireTime::from_unix(time),
         }
     }
 
@@ -272,7 +295,7 @@ mod tests {
             .filter(|value| *value < 1 << 35)
         {
             let (mut varint, mut expected) = (BytesMut::new(), BytesMut::new());
-            Few::default().varint(value).append(&mut varint);
+            ShortBytes::default().varint(value).append(&mut varint);
             prost::encoding::encode_varint(value, &mut expected);
             assert_eq!(varint, expected, "{value}");
         }
@@ -290,7 +313,7 @@ mod tests {
             ("b", u32::MAX),
             (long.as_str(), 1),
         ] {
-            contract.append(&record(text, time), &mut request);
+            contract.append_record(&record(text, time), &mut request);
             expected.sensor_expire.push(proto::SensorExpire {
                 device_token: Bytes::copy_from_slice(text.as_bytes()),
                 expire_time: time,
@@ -327,20 +350,26 @@ mod tests {
                 for (token, time) in written {
                     let record = record(token, time);
                     let before = request.len();
-                    contract.append(&record, &mut request);
+                    contract.append_record(&record, &mut request);
                     let length = request.len() - before;
-                    assert_eq!(contract.record_len(&record), length, "{contract:?}");
+                    assert_eq!(contract.encoded_len(&record), length, "{contract:?}");
                     if time == 1 {
                         assert!(request.ends_with(one), "{contract:?}");
                     }
                 }
                 let request = request.freeze();
-                let records: Vec<_> = contract.split(&request).collect();
+                let records: Vec<_> = contract.split_records(&request).collect();
                 assert_eq!(records.concat(), request);
-                let read: Vec<_> = records.iter().map(|one| contract.read(one)).collect();
+                let read: Vec<_> = records
+                    .iter()
+                    .map(|one| contract.decode_record(one))
+                    .collect();
                 assert_eq!(
                     read,
-                    written.map(|(token, time)| Some((token.as_bytes(), time))),
+                    written.map(|(token, expire_time)| Some(DecodedRecord {
+                        token: token.as_bytes(),
+                        expire_time
+                    })),
                     "{contract:?}"
                 );
             }

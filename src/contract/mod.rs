@@ -5,9 +5,12 @@ mod descriptors;
 mod messages;
 
 pub(crate) use self::{
-    codec::Malformed,
-    descriptors::{Misfit, SchemaError, compiled, contract, decoded, is_well_known, linked},
-    messages::{Contract, Unfit},
+    codec::MalformedResponse,
+    descriptors::{
+        MethodProblem, SchemaError, compile_proto, decode_descriptor_set, find_contract,
+        is_well_known, link_files,
+    },
+    messages::{Contract, DecodedRecord, EncodeError},
 };
 
 /// What `proto/sensor.proto` generates.

@@ -1,101 +1,72 @@
-//! What became of a push and of its records.
+//! [`DeliveryOutcome`]: the counts of a push, and the reason why it stopped early.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use crate::{
-    batch::Batch,
     client::{CallError, ConnectError},
     input::Problem,
     signals::Signal,
 };
 
-/// Whoever writes down what became of records, as it becomes known.
-pub(crate) trait Witness {
-    /// These records were acknowledged.
-    ///
-    /// # Errors
-    ///
-    /// An output can't be written; nothing more is to be sent.
-    fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed>;
-
-    /// These were not.
-    ///
-    /// # Errors
-    ///
-    /// As above.
-    fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed>;
-
-    /// Something failed and is tried again after this time.
-    fn tried_again(&mut self, failed: &End, wait: Duration);
-
-    /// Whether it wants to be told of records that were not even tried.
-    fn wants_all(&self) -> bool;
-}
-
-/// The witness knows what went wrong.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputFailed;
-
-/// Why records were not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// The server answered with this code.
-    Code(i32),
-    /// The server does not take these records: they are rejected.
-    Rejected(CallError),
-    /// The request failed: its records are unsent, which a later push may mend.
-    Failed(CallError),
-    /// The push ended before it was their turn, or before they got through.
-    Ended,
-}
-
-/// What became of a push.
+/// The counts of a push, and the reason why it stopped early.
 #[derive(Debug, Default)]
-pub(crate) struct Delivery {
-    /// Records.
+pub(crate) struct DeliveryOutcome {
+    /// Number of acknowledged records.
     pub(crate) acknowledged: u64,
-    /// Records that the server answered with a code that is not OK, or refused one by one.
+    /// Number of records that the server refused: by a response code that does not mean success, or
+    /// by a gRPC status for that record alone.
     pub(crate) rejected: u64,
-    /// Tries of requests.
-    pub(crate) sent: u64,
-    /// Tries that were not the first.
-    pub(crate) retried: u64,
-    /// Requests that were not acknowledged.
-    pub(crate) failed: u64,
-    /// Answered requests by the response's code.
-    pub(crate) codes: BTreeMap<i32, u64>,
-    /// The first failure that concerned its request alone.
-    pub(crate) refusal: Option<CallError>,
-    /// Records that the server refused one by one: the first of them, and why.
-    pub(crate) refused: Vec<(Bytes, CallError)>,
-    /// Why no more was sent.
-    pub(crate) end: Option<End>,
-    /// The signal that came meanwhile, if one did.
+    /// Number of attempts of all requests.
+    pub(crate) attempts: u64,
+    /// Number of attempts that were not the first of their request.
+    pub(crate) retries: u64,
+    /// Number of requests that were not acknowledged.
+    pub(crate) failed_requests: u64,
+    /// Number of answered requests, by response code.
+    pub(crate) response_codes: BTreeMap<i32, u64>,
+    /// The first failure that concerned its own request only.
+    pub(crate) request_error: Option<CallError>,
+    /// The first records that the server refused with a gRPC status of their own.
+    pub(crate) rejected_records: Vec<RejectedRecord>,
+    /// Why the push stopped before its last record.
+    pub(crate) stop_reason: Option<StopReason>,
+    /// The signal that arrived during the push.
     pub(crate) signal: Option<Signal>,
 }
 
-/// What ends a push before its last record.
+/// A record that the server refused with a gRPC status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RejectedRecord {
+    /// The record as it stands in a request message.
+    pub(crate) encoded: Bytes,
+    pub(crate) error: CallError,
+}
+
+/// A failed attempt of a request, or to connect, with the number of attempts up to and including it.
 #[derive(Debug)]
-pub(crate) enum End {
-    Call {
-        error: CallError,
-        tries: u32,
-    },
-    Connect {
-        error: ConnectError,
-        tries: u32,
-    },
+pub(crate) enum AttemptFailure {
+    Call { error: CallError, attempts: u32 },
+    Connect { error: ConnectError, attempts: u32 },
+}
+
+/// The reason why a push stopped before its last record.
+#[derive(Debug)]
+pub(crate) enum StopReason {
+    /// An attempt failed in a way that would fail other requests too, and is not retried.
+    Attempt(AttemptFailure),
+    /// Reading the validated input again found a problem: the input has changed.
     Input(Problem),
     Signal,
     /// An output could not be written.
     Output,
-    /// The time for the whole run was over.
-    MaxTime {
-        /// Whether a request was open.
+    /// The deadline of the whole run passed.
+    DeadlinePassed {
+        /// Whether a request was in flight, or requests had been attempted and no retry was waiting.
+        /// Otherwise the push was connecting or waiting for a retry.
         in_request: bool,
-        /// What had failed last and was to be tried again.
-        last: Option<Box<Self>>,
+        /// The failure whose retry was waiting.
+        last_failure: Option<AttemptFailure>,
     },
 }

@@ -1,267 +1,83 @@
-//! Which failures are worth another try, and when.
+//! [`DeliveryPolicy`]: the limits and delays of a push, and the backoff that follows from them.
 
-use std::{cell::Cell, time::Duration};
+use std::time::Duration;
 
-use http::StatusCode;
-use tonic::Code;
+use super::{attempt_counter::AttemptCounter, retry_decision::RetryDecision};
 
-use crate::client::{Advice, CallError, Cause, ConnectError};
-
-/// How a push goes about its requests.
-pub(crate) struct Policy {
-    /// Requests in flight.
+/// The limits and delays of a push.
+pub(crate) struct DeliveryPolicy {
+    /// The most requests in flight.
     pub(crate) concurrency: usize,
-    /// Further tries of one request, and of one connection.
-    pub(crate) retries: u32,
-    /// The longest wait before the first further try; it doubles with each.
-    pub(crate) delay: Duration,
+    /// The most retries of one request, and of one connection.
+    pub(crate) max_retries: u32,
+    /// The longest delay before the first retry; it doubles with each further retry.
+    pub(crate) base_delay: Duration,
+    /// The longest delay before any retry.
     pub(crate) max_delay: Duration,
     /// Response codes that mean success.
     pub(crate) ok_codes: Vec<i32>,
-    /// Whether a request refused with `INVALID_ARGUMENT` is split until the offending records
-    /// stand alone.
-    pub(crate) isolate: bool,
-    /// Records a second, at most.
-    pub(crate) rate: Option<u64>,
-    /// When the whole run must be over.
+    /// Whether a request that the server refused with `INVALID_ARGUMENT` is split until the invalid
+    /// records stand alone.
+    pub(crate) isolates_invalid_records: bool,
+    pub(crate) max_records_per_second: Option<u64>,
+    /// The deadline of the whole run.
     pub(crate) deadline: Option<tokio::time::Instant>,
-    /// A random time up to this one. Tests give the time itself.
+    /// Returns a random duration between zero and its argument. Tests return the argument.
     pub(crate) jitter: fn(Duration) -> Duration,
 }
 
-impl Policy {
-    /// One try, for what is not a push.
-    pub(crate) const ONCE: Self = Self {
+/// The retry delay after `ENHANCE_YOUR_CALM`, in multiples of the base delay, to which the usual
+/// backoff is added.
+const CALM_DELAY_FACTOR: u32 = 4;
+
+impl DeliveryPolicy {
+    /// A policy without retries, for commands that are not a push.
+    pub(crate) const SINGLE_ATTEMPT: Self = Self {
         concurrency: 1,
-        retries: 0,
-        delay: Duration::ZERO,
+        max_retries: 0,
+        base_delay: Duration::ZERO,
         max_delay: Duration::ZERO,
         ok_codes: Vec::new(),
-        isolate: false,
-        rate: None,
+        isolates_invalid_records: false,
+        max_records_per_second: None,
         deadline: None,
         jitter: |longest| longest,
     };
-}
 
-/// What a failed try means for its request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
-    /// No further try.
-    No,
-    /// At once, and it does not count: the server did not process the request.
-    Free,
-    /// With exponential backoff.
-    Backoff,
-    /// With exponential backoff after a while in which the server wants to be left alone.
-    Calm,
-    /// After exactly this time.
-    After(Duration),
-}
-
-/// Tries that do not count, of one request or connection. More of them and the server is not well.
-const FREE_TRIES: u32 = 10;
-
-/// The tries of one request or connection that have failed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tries {
-    counted: u32,
-    free: u32,
-}
-
-impl Tries {
-    /// Counts a failed one; what it means then.
-    pub(super) fn count(&mut self, again: Again) -> Again {
-        if again == Again::Free && self.free < FREE_TRIES {
-            self.free += 1;
-            return Again::Free;
+    /// Returns the delay before the retry that follows these failed attempts, or `None` if there
+    /// must be no retry.
+    pub(super) fn retry_delay(
+        &self,
+        decision: RetryDecision,
+        attempts: AttemptCounter,
+    ) -> Option<Duration> {
+        if attempts.counted() > self.max_retries {
+            return None;
         }
-        self.counted += 1;
-        match again {
-            Again::Free => Again::Backoff,
-            other => other,
+        match decision {
+            RetryDecision::Never => None,
+            RetryDecision::Transparent => Some(Duration::ZERO),
+            RetryDecision::Backoff => Some(self.backoff(attempts.counted())),
+            RetryDecision::LongBackoff => Some(self.long_backoff(attempts.counted())),
+            RetryDecision::After(delay) => Some(delay),
         }
     }
 
-    /// The free ones too.
-    pub(super) fn all(self) -> u32 {
-        self.counted + self.free
-    }
-}
-
-/// How many times the usual delay a server is left alone that asks for calm.
-const CALM: u32 = 4;
-
-/// Whether a request that failed so is worth another try. An update is idempotent, so that one
-/// which may have arrived can be sent again.
-pub(super) fn again(error: &CallError) -> Again {
-    match error {
-        CallError::Status { code, advice, .. } => match (advice, code) {
-            _ if !is_passing(*code) || error.is_about_size() => Again::No,
-            (Advice::Never, _) => Again::No,
-            (Advice::After(time), _) => Again::After(*time),
-            (Advice::None, _) => Again::Backoff,
-        },
-        CallError::Http(429 | 502..=504) | CallError::TimedOut(_) | CallError::Lost(_) => {
-            Again::Backoff
-        }
-        CallError::Reset(h2::Reason::ENHANCE_YOUR_CALM)
-        | CallError::GoneAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
-        CallError::Reset(h2::Reason::REFUSED_STREAM)
-        | CallError::GoneAway(h2::Reason::NO_ERROR)
-        | CallError::NotSent {
-            announced: true, ..
-        } => Again::Free,
-        CallError::Reset(_) | CallError::GoneAway(_) | CallError::NotSent { .. } => Again::Backoff,
-        CallError::Http(_)
-        | CallError::NotGrpc { .. }
-        | CallError::Malformed(_)
-        | CallError::NoMessage
-        | CallError::NoStatus
-        | CallError::UnknownStatus(_)
-        | CallError::Garbled(_)
-        | CallError::Panicked => Again::No,
-    }
-}
-
-/// Statuses that say that the same request may fare better later.
-fn is_passing(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted
-    )
-}
-
-/// Whether a server that could not be reached so is worth another connection.
-pub(super) fn dial_again(error: &ConnectError) -> Again {
-    match &error.cause {
-        Cause::GoneAway(h2::Reason::NO_ERROR) => Again::Free,
-        Cause::GoneAway(h2::Reason::ENHANCE_YOUR_CALM) => Again::Calm,
-        Cause::TimedOut(_)
-        | Cause::Io(_)
-        | Cause::NoAddress
-        | Cause::Refused(_)
-        | Cause::Closed
-        | Cause::GoneAway(_)
-        | Cause::Http2(_) => Again::Backoff,
-        Cause::Proxy(status)
-            if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS =>
-        {
-            Again::Backoff
-        }
-        Cause::Proxy(_)
-        | Cause::Tls(_)
-        | Cause::Alpn(_)
-        | Cause::NotHttp2(_)
-        | Cause::Garbled(_)
-        | Cause::NoProxy
-        | Cause::ClientCertificate
-        | Cause::WantsTls => Again::No,
-    }
-}
-
-impl CallError {
-    /// Whether another request may fare better on the same server.
-    pub(super) fn is_of_its_request(&self) -> bool {
-        match self {
-            Self::Status {
-                code: Code::InvalidArgument,
-                ..
-            }
-            | Self::Panicked => true,
-            _ => self.is_about_size(),
-        }
-    }
-
-    /// Whether the request was refused for its size, in the words of the common implementations:
-    /// "larger than max", "message length too large", "exceeds maximum size".
-    pub(crate) fn is_about_size(&self) -> bool {
-        let Self::Status {
-            code: Code::ResourceExhausted | Code::OutOfRange,
-            message,
-            ..
-        } = self
-        else {
-            return false;
-        };
-        let message = message.to_ascii_lowercase();
-        [
-            "larger than max",
-            "too large",
-            "maximum size",
-            "message size",
-        ]
-        .iter()
-        .any(|words| message.contains(words))
-    }
-}
-
-impl Policy {
-    /// How long to wait before the further try of this number, counted from 1: at random up to a
-    /// time that doubles ("full jitter").
-    pub(super) fn backoff(&self, number: u32) -> Duration {
-        let doubled = 2_u32.saturating_pow(number.saturating_sub(1));
-        let longest = self.delay.saturating_mul(doubled).min(self.max_delay);
+    /// Returns the delay before a retry, counted from 1: a random duration up to a limit that
+    /// doubles with each retry ("full jitter").
+    fn backoff(&self, retry: u32) -> Duration {
+        let factor = 2_u32.saturating_pow(retry.saturating_sub(1));
+        let longest = self.base_delay.saturating_mul(factor).min(self.max_delay);
         (self.jitter)(longest)
     }
 
-    /// The same where the server asked for calm.
-    fn calm(&self, number: u32) -> Duration {
-        self.delay.saturating_mul(CALM) + self.backoff(number)
+    /// Returns the delay before a retry once the backoff has reached its limit.
+    pub(super) fn longest_backoff(&self) -> Duration {
+        self.backoff(u32::MAX)
     }
 
-    /// How long to wait for another try after those; `None` where there is to be none.
-    pub(super) fn wait(&self, again: Again, tries: Tries) -> Option<Duration> {
-        if tries.counted > self.retries {
-            return None;
-        }
-        match again {
-            Again::No => None,
-            Again::Free => Some(Duration::ZERO),
-            Again::Backoff => Some(self.backoff(tries.counted)),
-            Again::Calm => Some(self.calm(tries.counted)),
-            Again::After(time) => Some(time),
-        }
-    }
-}
-
-/// Notices a server that fails most tries (gRFC A6 "throttling"). A request has the tries that it
-/// was given all the same; they come as rarely as ever.
-#[derive(Debug)]
-pub(super) struct Throttle {
-    tokens: Cell<u32>,
-    most: u32,
-}
-
-/// A failure takes a token, a success gives one back: a server that takes each request at its
-/// second try is slow, and not dying.
-const TOKEN: u32 = 1;
-
-impl Throttle {
-    /// One that lets every request in flight use all of its tries once.
-    pub(super) fn new(policy: &Policy) -> Self {
-        const LEAST: u32 = 20;
-        let concurrency = u32::try_from(policy.concurrency).unwrap_or(u32::MAX);
-        let tries = policy.retries.saturating_add(1).saturating_mul(concurrency);
-        let most = tries.saturating_mul(2).max(LEAST).saturating_mul(TOKEN);
-        Self {
-            tokens: Cell::new(most),
-            most,
-        }
-    }
-
-    pub(super) fn succeeded(&self) {
-        let more = self.tokens.get().saturating_add(TOKEN);
-        self.tokens.set(more.min(self.most));
-    }
-
-    pub(super) fn failed(&self) {
-        self.tokens.set(self.tokens.get().saturating_sub(TOKEN));
-    }
-
-    /// Whether further tries may come as soon as usual.
-    pub(super) fn allows(&self) -> bool {
-        self.tokens.get() > self.most / 2
+    fn long_backoff(&self, retry: u32) -> Duration {
+        self.base_delay.saturating_mul(CALM_DELAY_FACTOR) + self.backoff(retry)
     }
 }
 
@@ -269,132 +85,20 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    fn status(code: Code, message: &str, advice: Advice) -> CallError {
-        CallError::Status {
-            code,
-            message: message.to_owned(),
-            advice,
-        }
-    }
-
     #[test]
-    fn what_is_worth_another_try() {
-        const TOO_LARGE: &str = "grpc: received message larger than max (5 vs. 4)";
-        let second = Duration::from_secs(1);
-        let plain = |code| status(code, "", Advice::None);
-        let not_sent = |announced| CallError::NotSent {
-            causes: Vec::new(),
-            announced,
-        };
-        for (error, expected) in [
-            (plain(Code::Unavailable), Again::Backoff),
-            (plain(Code::DeadlineExceeded), Again::Backoff),
-            (plain(Code::Aborted), Again::Backoff),
-            (plain(Code::ResourceExhausted), Again::Backoff),
-            (
-                status(Code::ResourceExhausted, TOO_LARGE, Advice::None),
-                Again::No,
-            ),
-            (
-                status(Code::Unavailable, "", Advice::After(second)),
-                Again::After(second),
-            ),
-            (status(Code::Unavailable, "", Advice::Never), Again::No),
-            // What is final stays so, whatever else the server says.
-            (
-                status(Code::InvalidArgument, "", Advice::After(second)),
-                Again::No,
-            ),
-            (plain(Code::Unknown), Again::No),
-            (plain(Code::Internal), Again::No),
-            (plain(Code::Cancelled), Again::No),
-            (plain(Code::DataLoss), Again::No),
-            (plain(Code::Unauthenticated), Again::No),
-            (plain(Code::Unimplemented), Again::No),
-            (CallError::Http(503), Again::Backoff),
-            (CallError::Http(429), Again::Backoff),
-            (CallError::Http(401), Again::No),
-            (CallError::TimedOut(second), Again::Backoff),
-            (CallError::Lost(Vec::new()), Again::Backoff),
-            (not_sent(true), Again::Free),
-            (not_sent(false), Again::Backoff),
-            (CallError::Reset(h2::Reason::REFUSED_STREAM), Again::Free),
-            (CallError::GoneAway(h2::Reason::NO_ERROR), Again::Free),
-            (CallError::Reset(h2::Reason::INTERNAL_ERROR), Again::Backoff),
-            (CallError::Reset(h2::Reason::CANCEL), Again::Backoff),
-            (CallError::Reset(h2::Reason::ENHANCE_YOUR_CALM), Again::Calm),
-            (CallError::NoStatus, Again::No),
-            (CallError::Malformed(String::new()), Again::No),
-            (CallError::Panicked, Again::No),
-        ] {
-            assert_eq!(again(&error), expected, "{error:?}");
-        }
-    }
-
-    #[test]
-    fn only_what_the_request_itself_caused_lets_the_push_go_on() {
-        let status = |code, message: &str| status(code, message, Advice::None);
-        for (error, goes_on) in [
-            (status(Code::InvalidArgument, ""), true),
-            (
-                status(
-                    Code::ResourceExhausted,
-                    "grpc: received message larger than max (5 vs. 4)",
-                ),
-                true,
-            ),
-            (
-                status(
-                    Code::OutOfRange,
-                    "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
-                ),
-                true,
-            ),
-            (status(Code::ResourceExhausted, "quota exceeded"), false),
-            (status(Code::Unavailable, ""), false),
-            (status(Code::Unauthenticated, ""), false),
-            (CallError::NoStatus, false),
-            (CallError::TimedOut(Duration::from_secs(1)), false),
-        ] {
-            assert_eq!(error.is_of_its_request(), goes_on, "{error:?}");
-        }
-    }
-
-    #[test]
-    fn waits_double_up_to_the_longest() {
-        let policy = Policy {
-            concurrency: 1,
-            retries: 9,
-            delay: Duration::from_millis(200),
+    fn backoff_doubles_up_to_max_delay() {
+        let policy = DeliveryPolicy {
+            max_retries: 9,
+            base_delay: Duration::from_millis(200),
             max_delay: Duration::from_secs(1),
-            ok_codes: vec![0],
-            isolate: false,
-            rate: None,
-            deadline: None,
-            jitter: |longest| longest,
+            ..DeliveryPolicy::SINGLE_ATTEMPT
         };
-        let waits: Vec<_> = (1..=5).map(|number| policy.backoff(number)).collect();
+        let delays: Vec<_> = (1..=5).map(|retry| policy.backoff(retry)).collect();
         assert_eq!(
-            waits,
+            delays,
             [200, 400, 800, 1000, 1000].map(Duration::from_millis)
         );
-        assert_eq!(policy.calm(1), Duration::from_secs(1));
-        assert_eq!(policy.backoff(u32::MAX), Duration::from_secs(1));
-    }
-
-    #[test]
-    fn a_dying_server_is_not_hammered() {
-        let throttle = Throttle {
-            tokens: Cell::new(40 * TOKEN),
-            most: 40 * TOKEN,
-        };
-        for _ in 0..19 {
-            throttle.failed();
-            assert!(throttle.allows());
-        }
-        throttle.failed();
-        assert!(!throttle.allows());
-        throttle.succeeded();
-        assert!(throttle.allows());
+        assert_eq!(policy.long_backoff(1), Duration::from_secs(1));
+        assert_eq!(policy.longest_backoff(), Duration::from_secs(1));
     }
 }

@@ -1,4 +1,4 @@
-//! What a push sends to, as much of it as policy needs.
+//! The server that a push sends to, as far as delivery uses it: connect, reserve a stream, send.
 
 use std::future::Future;
 
@@ -6,53 +6,53 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    client::{CallError, Client, ConnectError, Finding, Target},
+    client::{CallError, Client, ConnectError, StageOutcome, Target},
     contract::Contract,
 };
 
-/// Something that can be connected to.
+/// A server that can be connected to. The tests of this folder replace it by a script.
 pub(crate) trait Server {
-    type Connection: Exchange;
+    type Connection: ServerConnection;
 
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
 }
 
-/// Something that takes one request message and brings the response's code.
-pub(crate) trait Exchange {
-    /// Waits until the connection may have another request open; what is held as long as it is.
-    fn room(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>>;
+/// A connection that takes request messages.
+pub(crate) trait ServerConnection {
+    /// Waits until the server's limit on concurrent streams allows another request, which may then
+    /// be open for as long as the permit is held.
+    fn reserve_stream(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>>;
 
-    fn exchange(
-        &self,
-        message: Bytes,
-    ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static;
+    /// Sends one request message and returns the response code.
+    fn send(&self, message: Bytes)
+    -> impl Future<Output = Result<i32, CallError>> + Send + 'static;
 }
 
-/// The server of a push.
-pub(crate) struct Remote<'t> {
+/// A server on the network.
+pub(crate) struct RemoteServer<'t> {
     pub(crate) target: &'t Target,
     pub(crate) contract: &'t Contract,
-    /// Is told what each stage of the way comes to.
-    pub(crate) watch: &'t dyn Fn(Finding),
+    /// Called with the outcome of each connection stage.
+    pub(crate) on_stage: &'t dyn Fn(StageOutcome),
 }
 
-impl Server for Remote<'_> {
+impl Server for RemoteServer<'_> {
     type Connection = Client;
 
     async fn connect(&self) -> Result<Client, ConnectError> {
-        Client::connect(self.target, self.contract, self.watch).await
+        Client::connect(self.target, self.contract, self.on_stage).await
     }
 }
 
-impl Exchange for Client {
-    fn room(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> {
-        self.room()
+impl ServerConnection for Client {
+    fn reserve_stream(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> {
+        Client::reserve_stream(self)
     }
 
-    fn exchange(
+    fn send(
         &self,
         message: Bytes,
     ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
-        self.send(message)
+        Client::send(self, message)
     }
 }

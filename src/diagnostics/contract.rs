@@ -1,140 +1,155 @@
-//! Contracts that can't be had, in words.
+//! Failures to load a contract from descriptors, or from the server by reflection.
 
 use tonic::Code;
 
-use super::{Failure, connection};
+use super::{
+    call::{call_failed, status_name},
+    connection::connection_failed,
+    failure::Failure,
+};
 use crate::{
-    client::{CallError, DescribeError},
-    contract::{Misfit, SchemaError},
-    delivery::Undescribed,
+    client::{CallError, ReflectionError},
+    contract::{MethodProblem, SchemaError},
+    delivery::FetchDescriptorsError,
 };
 
-/// What names the method, where there is a choice.
-const METHOD: &str = "--method /PKG.SERVICE/METHOD names the one that takes records";
+const NAME_METHOD: &str = "--method /PKG.SERVICE/METHOD names the one that takes records";
 
-/// What describes a server that does not do so itself.
-const OTHER_WAYS: &str = "describe it with --proto FILE or --protoset FILE";
+/// How many names a message lists, because a line holds no more.
+const MAX_NAMES: usize = 12;
 
-impl Failure {
-    /// What describes the server's contract, `origin`, does not do.
-    pub(crate) fn schema(origin: &str, error: SchemaError) -> Self {
-        match error {
-            SchemaError::Proto(words) => Self::usage(format!("{origin} can't be compiled"))
-                .cause(words)
-                .hint("--import-path DIR says where its imports are; --protoset takes what protoc --include_imports --descriptor_set_out=FILE writes"),
-            SchemaError::Descriptors(words) => Self::usage(format!("{origin} is no whole set of descriptors"))
-                .cause(words)
-                .hint("protoc --include_imports --descriptor_set_out=FILE writes one"),
-            SchemaError::Syntax { file, syntax } => {
-                Self::usage(format!("{origin} can't be understood"))
-                    .cause(format!("{file} is written in {syntax}: proto2 and proto3 are known"))
-                    .hint("describe what a push needs in proto3 and name it with --proto FILE")
-            }
-            SchemaError::NoMethod { wanted, found } => {
-                let cause = if found.is_empty() {
-                    "it declares no method at all".to_owned()
-                } else {
-                    format!("it has {}", list(&found))
-                };
-                Self::usage(format!("{origin} has no method {wanted}"))
-                    .cause(cause)
-                    .hint(METHOD)
-            }
-            SchemaError::Methods(found) => {
-                Self::usage(format!("{origin} has more than one method that it might be"))
-                    .cause(format!("they are {}", list(&found)))
-                    .hint(METHOD)
-            }
-            SchemaError::Misfit {
-                method,
-                message,
-                what,
-            } => Self::usage(format!("{origin} has a call that records don't fit into"))
-                .cause(format!("{method}: {}", misfit(&message, what)))
-                .hint(METHOD),
+const COMPILE_HINT: &str = "--import-path DIR says where its imports are; --protoset takes what protoc --include_imports --descriptor_set_out=FILE writes";
+
+const USE_DESCRIPTORS: &str = "describe it with --proto FILE or --protoset FILE";
+
+/// The failure of a contract that the descriptors of `origin` do not describe.
+pub(crate) fn contract_unusable(origin: &str, error: SchemaError) -> Failure {
+    match error {
+        SchemaError::InvalidProto(reason) => Failure::usage(format!("{origin} can't be compiled"))
+            .with_cause(reason)
+            .with_hint(COMPILE_HINT),
+        SchemaError::InvalidDescriptors(reason) => {
+            Failure::usage(format!("{origin} is no whole set of descriptors"))
+                .with_cause(reason)
+                .with_hint("protoc --include_imports --descriptor_set_out=FILE writes one")
         }
-    }
-
-    /// A server that was asked for its contract and did not tell.
-    pub(crate) fn undescribed(server: &str, error: &Undescribed) -> Self {
-        let (error, tries) = match error {
-            Undescribed::Connect { error, tries } => return Self::connect(error).after(*tries),
-            Undescribed::Call { error, tries } => (error, *tries),
-        };
-        match error {
-            DescribeError::Call(CallError::Status {
-                code: Code::Unimplemented,
-                ..
-            }) => Self::rpc(
-                Code::Unimplemented,
-                format!("{server} has no server reflection"),
-            )
-            .hint(OTHER_WAYS),
-            DescribeError::Call(error @ CallError::TimedOut(_)) => Self::call(server, error)
-                .after(tries)
-                .hint(format!("--timeout waits longer; or {OTHER_WAYS}")),
-            DescribeError::Call(error) => Self::call(server, error).after(tries),
-            DescribeError::Refused(code, message) => {
-                let code = match Code::from_i32(*code) {
-                    Code::Ok => Code::Unknown,
-                    code => code,
-                };
-                Self::rpc(
-                    code,
-                    format!(
-                        "{server}: its reflection answered {}",
-                        connection::name(code)
-                    ),
-                )
-                .cause(message)
-                .hint(format!("check --method, or {OTHER_WAYS}"))
-            }
-            DescribeError::Nonsense(what) => Self::rpc(
-                Code::Internal,
-                format!("{server}: its reflection can't be understood"),
-            )
-            .cause(format!("the answer was {what}"))
-            .hint(OTHER_WAYS),
+        SchemaError::UnsupportedSyntax { file, syntax } => {
+            Failure::usage(format!("{origin} can't be understood"))
+                .with_cause(format!(
+                    "{file} is written in {syntax}: proto2 and proto3 are known"
+                ))
+                .with_hint("describe what a push needs in proto3 and name it with --proto FILE")
         }
+        SchemaError::MethodNotFound { wanted, found } => {
+            let cause = if found.is_empty() {
+                "it declares no method at all".to_owned()
+            } else {
+                format!("it has {}", list_names(&found))
+            };
+            Failure::usage(format!("{origin} has no method {wanted}"))
+                .with_cause(cause)
+                .with_hint(NAME_METHOD)
+        }
+        SchemaError::AmbiguousMethod(found) => Failure::usage(format!(
+            "{origin} has more than one method that it might be"
+        ))
+        .with_cause(format!("they are {}", list_names(&found)))
+        .with_hint(NAME_METHOD),
+        SchemaError::UnsuitableMethod {
+            method,
+            message,
+            problem,
+        } => Failure::usage(format!("{origin} has a call that records don't fit into"))
+            .with_cause(format!(
+                "{method}: {}",
+                describe_method_problem(&message, problem)
+            ))
+            .with_hint(NAME_METHOD),
     }
 }
 
-fn misfit(message: &str, what: Misfit) -> String {
-    match what {
-        Misfit::Streams => {
+/// The failure to load the contract from the server by reflection.
+pub(crate) fn reflection_failed(server: &str, error: &FetchDescriptorsError) -> Failure {
+    let (error, attempts) = match error {
+        FetchDescriptorsError::Connect { error, attempts } => {
+            return connection_failed(error).after_attempts(*attempts);
+        }
+        FetchDescriptorsError::Call { error, attempts } => (error, *attempts),
+    };
+    match error {
+        ReflectionError::Call(CallError::Status {
+            code: Code::Unimplemented,
+            ..
+        }) => Failure::rpc(
+            Code::Unimplemented,
+            format!("{server} has no server reflection"),
+        )
+        .with_hint(USE_DESCRIPTORS),
+        ReflectionError::Call(error @ CallError::TimedOut(_)) => call_failed(server, error)
+            .after_attempts(attempts)
+            .with_hint(format!("--timeout waits longer; or {USE_DESCRIPTORS}")),
+        ReflectionError::Call(error) => call_failed(server, error).after_attempts(attempts),
+        ReflectionError::Refused { code, message } => {
+            let code = match Code::from_i32(*code) {
+                Code::Ok => Code::Unknown,
+                code => code,
+            };
+            Failure::rpc(
+                code,
+                format!("{server}: its reflection answered {}", status_name(code)),
+            )
+            .with_cause(message)
+            .with_hint(format!("check --method, or {USE_DESCRIPTORS}"))
+        }
+        ReflectionError::InvalidAnswer(answer) => Failure::rpc(
+            Code::Internal,
+            format!("{server}: its reflection can't be understood"),
+        )
+        .with_cause(format!("the answer was {answer}"))
+        .with_hint(USE_DESCRIPTORS),
+    }
+}
+
+/// Describes why a method of the message type `message` cannot carry records.
+fn describe_method_problem(message: &str, problem: MethodProblem) -> String {
+    match problem {
+        MethodProblem::Streaming => {
             "it streams: a call with one request and one response is wanted".to_owned()
         }
-        Misfit::List(fields) => format!(
+        MethodProblem::NoRecordsField(fields) => format!(
             "{message} has no list of messages, or no single one, that can be the records: {}",
-            list(&fields)
+            list_names(&fields)
         ),
-        Misfit::Token(fields) => format!(
+        MethodProblem::NoTokenField(fields) => format!(
             "{message} has no bytes or string, or no single one, that can be the device token: {}",
-            list(&fields)
+            list_names(&fields)
         ),
-        Misfit::Time(fields) => format!(
+        MethodProblem::NoTimeField(fields) => format!(
             "{message} has no integer, in seconds, or google.protobuf.Timestamp, or no single one, that can be the expire time: {}",
-            list(&fields)
+            list_names(&fields)
         ),
-        Misfit::Oneof(name) => {
+        MethodProblem::SharedOneof(name) => {
             format!("{message} holds either a token or an expire time, in the oneof {name}")
         }
-        Misfit::Code(fields) => format!(
+        MethodProblem::NoCodeField(fields) => format!(
             "{message} is not empty and has no integer or enum, outside of a oneof, or no single one, whose name ends in code: {}",
-            list(&fields)
+            list_names(&fields)
         ),
-        Misfit::Required(field) => {
+        MethodProblem::UnknownRequiredField(field) => {
             format!("{message} requires the field {field}, of which records say nothing")
         }
     }
 }
 
-/// As many as a line holds.
-fn list(names: &[String]) -> String {
-    const SHOWN: usize = 12;
+/// Lists at most [`MAX_NAMES`] names.
+fn list_names(names: &[String]) -> String {
     match names.len() {
         0 => "no field".to_owned(),
-        all if all > SHOWN => format!("{}, and {} more", names[..SHOWN].join(", "), all - SHOWN),
+        all if all > MAX_NAMES => format!(
+            "{}, and {} more",
+            names[..MAX_NAMES].join(", "),
+            all - MAX_NAMES
+        ),
         _ => names.join(", "),
     }
 }

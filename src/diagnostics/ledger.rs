@@ -1,45 +1,41 @@
-//! Ledgers that can't be used, in words.
+//! Failures of ledgers.
 
 use std::path::Path;
 
-use super::{Failure, Kind, OTHER};
+use super::failure::Failure;
 use crate::ledger::LedgerError;
 
-impl Failure {
-    /// A ledger that can't be used.
-    pub(crate) fn ledger(path: &Path, error: &LedgerError) -> Self {
-        let failure = Self::new(
-            Kind::Internal,
-            OTHER,
-            format!("{} can't be used as the ledger", path.display()),
-        )
-        .cause(error.to_string());
-        match error {
-            LedgerError::Foreign => {
-                failure.hint("name a file that does not exist yet, or a ledger of this program")
-            }
-            LedgerError::Damaged | LedgerError::Sqlite(_) => failure
-                .hint("if it is damaged, move it away: without it everything is sent once more, which does no harm"),
-            LedgerError::Newer(_) => failure.hint("use the version of this program that made it"),
-            LedgerError::Held { .. } => {
-                failure.hint("wait until the other push has ended; --lock-timeout waits longer")
-            }
-            LedgerError::Defect | LedgerError::Io(_) => failure,
-        }
+/// The failure to open, read or write a ledger.
+pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
+    let failure = Failure::internal(
+        format!("{} can't be used as the ledger", ledger.display()),
+        error,
+    );
+    match error {
+        LedgerError::NotALedger => failure
+            .with_hint("name a file that does not exist yet, or a ledger of this program"),
+        LedgerError::Corrupt | LedgerError::Sqlite(_) => failure
+            .with_hint("if it is damaged, move it away: without it everything is sent once more, which does no harm"),
+        LedgerError::NewerSchema { .. } => failure.with_hint("use the version of this program that made it"),
+        LedgerError::Locked { .. } => failure
+            .with_hint("wait until the other push has ended; --lock-timeout waits longer"),
+        LedgerError::WriterPanicked | LedgerError::Io(_) => failure,
     }
+}
 
-    /// A ledger that is to be looked into and is not there.
-    pub(crate) fn no_ledger(path: &Path) -> Self {
-        Self::usage(format!("there is no ledger {}", path.display()))
-            .hint("push --ledger FILE makes one")
-    }
+/// The failure of a `ledger` command whose ledger does not exist.
+pub(crate) fn ledger_missing(ledger: &Path) -> Failure {
+    Failure::usage_with_hint(
+        format!("there is no ledger {}", ledger.display()),
+        "push --ledger FILE makes one",
+    )
+}
 
-    /// A target that the ledger does not have; those that it has.
-    pub(crate) fn no_target(name: &str, targets: &[String]) -> Self {
-        let failure = Self::usage(format!("the ledger has no target {name}"));
-        match targets {
-            [] => failure.hint("it has none"),
-            targets => failure.hint(format!("it has {}", targets.join(", "))),
-        }
-    }
+/// The failure of a `ledger` command whose target is not in the ledger, which contains `targets`.
+pub(crate) fn ledger_target_unknown(target: &str, targets: &[String]) -> Failure {
+    let hint = match targets {
+        [] => "it has none".to_owned(),
+        targets => format!("it has {}", targets.join(", ")),
+    };
+    Failure::usage_with_hint(format!("the ledger has no target {target}"), hint)
 }

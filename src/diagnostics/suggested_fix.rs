@@ -1,50 +1,51 @@
-//! What would mend a failure, where flags can.
+//! Changes of the options that may let a failed connection or call succeed.
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, Error};
 use tonic::Code;
 
-use super::tls::usable_name;
+use super::certificate::{refusal_of, requestable_name};
 use crate::{
-    client::{CallError, Cause, ConnectError, Stage},
-    tls::{Reason, Refusal},
+    client::{CallError, ConnectError, ConnectErrorKind, Stage},
+    tls::{Refusal, RefusalReason},
 };
 
-/// A change of flags.
+/// A change of the connection options.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mend {
+pub(crate) enum SuggestedFix {
+    /// Expect this name in the certificate of the server.
     ServerName(String),
     AllowCommonName,
-    /// A certificate to trust is to be named.
-    TrustAnchor,
-    /// A client certificate is to be named.
+    /// Trust a certificate that the user has to name.
+    TrustedCertificate,
+    /// Present a client certificate that the user has to name.
     ClientCertificate,
     Plaintext,
     NoPlaintext,
-    /// The path of the call.
+    /// Call the method with this path.
     Method(String),
 }
 
-impl Mend {
-    /// What would let a connection come about.
-    pub(crate) fn of_connect(error: &ConnectError) -> Option<Self> {
-        match &error.cause {
-            Cause::Tls(error) => Self::of_handshake(error),
-            Cause::ClientCertificate => Some(Self::ClientCertificate),
-            Cause::WantsTls => Some(Self::NoPlaintext),
-            // A TLS record in answer to plaintext.
-            Cause::NotHttp2(first) if matches!(first.as_slice(), [0x15 | 0x16, 3, ..]) => {
+impl SuggestedFix {
+    /// Returns the change that may let the connection succeed.
+    pub(crate) fn for_connect_error(error: &ConnectError) -> Option<Self> {
+        match &error.kind {
+            ConnectErrorKind::Tls(error) => Self::for_tls_error(error),
+            ConnectErrorKind::ClientCertificateRequested => Some(Self::ClientCertificate),
+            ConnectErrorKind::ServerExpectsTls => Some(Self::NoPlaintext),
+            // A TLS alert or handshake record (RFC 8446 section 5.1) in response to plaintext.
+            ConnectErrorKind::NotHttp2(first_bytes)
+                if matches!(first_bytes.as_slice(), [0x15 | 0x16, 3, ..]) =>
+            {
                 (error.stage == Stage::Http2).then_some(Self::NoPlaintext)
             }
             _ => None,
         }
     }
 
-    /// What would let a handshake succeed.
-    pub(crate) fn of_handshake(error: &Error) -> Option<Self> {
+    /// Returns the change that may let the TLS handshake succeed.
+    pub(crate) fn for_tls_error(error: &Error) -> Option<Self> {
         match error {
-            Error::InvalidCertificate(CertificateError::Other(other)) => {
-                Self::of_refusal(other.0.downcast_ref()?)
-            }
+            Error::InvalidCertificate(_) => Self::for_refusal(refusal_of(error)?),
             Error::InvalidMessage(_) => Some(Self::Plaintext),
             Error::AlertReceived(
                 AlertDescription::CertificateRequired
@@ -60,24 +61,28 @@ impl Mend {
         }
     }
 
-    fn of_refusal(refusal: &Refusal) -> Option<Self> {
+    fn for_refusal(refusal: &Refusal) -> Option<Self> {
         let certificate = refusal.certificate.as_ref()?;
         match refusal.reason {
-            Reason::WrongName => usable_name(certificate)
+            RefusalReason::NameMismatch => requestable_name(certificate)
                 .filter(|name| !name.contains('*'))
                 .map(|name| Self::ServerName(name.to_owned())),
-            Reason::CommonNameOnly => Some(Self::AllowCommonName),
-            Reason::NotTheGivenOne
-            | Reason::BadSignature
-            | Reason::UnknownIssuer { .. }
-            | Reason::AuthorityAsServer => Some(Self::TrustAnchor),
+            RefusalReason::CommonNameOnly => Some(Self::AllowCommonName),
+            RefusalReason::SelfSignedNotPinned
+            | RefusalReason::BadSignature
+            | RefusalReason::UnknownIssuer { .. }
+            | RefusalReason::CaUsedAsEndEntity => Some(Self::TrustedCertificate),
             _ => None,
         }
     }
 
-    /// What would let a call go through: the same method of a service with the same last name,
-    /// where the server lists one.
-    pub(crate) fn of_call(error: &CallError, services: &[String], path: &str) -> Option<Self> {
+    /// Returns the change that may let the call at `path` succeed: the same method of the only
+    /// service of the server with the same name in another package.
+    pub(crate) fn for_call_error(
+        error: &CallError,
+        services: &[String],
+        path: &str,
+    ) -> Option<Self> {
         let CallError::Status {
             code: Code::Unimplemented | Code::NotFound,
             ..
@@ -86,10 +91,10 @@ impl Mend {
             return None;
         };
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-        let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+        let name_of = |service: &str| service.rsplit('.').next().unwrap_or_default().to_owned();
         let mut namesakes = services
             .iter()
-            .filter(|one| *one != service && last(one) == last(service));
+            .filter(|other| *other != service && name_of(other) == name_of(service));
         match (namesakes.next(), namesakes.next()) {
             (Some(only), None) => Some(Self::Method(format!("/{only}/{method}"))),
             _ => None,

@@ -1,56 +1,65 @@
 //! Bad records by their kind.
 
-use super::problem::{Field, ProblemKind};
-use crate::contract::Unfit;
+use super::problem::{ContractViolation, Field, ProblemKind};
 
 /// Kinds of bad records, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
-    Document,
-    Shape,
-    Token,
-    Time,
-    Duplicate,
-    Size,
+pub(crate) enum ProblemClass {
+    Unreadable,
+    Malformed,
+    InvalidToken,
+    InvalidTime,
+    ConflictingDuplicate,
+    TooLarge,
 }
 
 impl ProblemKind {
-    pub(crate) fn class(&self) -> Class {
+    pub(crate) fn class(&self) -> ProblemClass {
         match self {
             Self::Unreadable(_)
-            | Self::Directory
-            | Self::Lookalike(_)
-            | Self::Changed
-            | Self::TooLate
+            | Self::IsDirectory
+            | Self::UnsupportedFormat(_)
+            | Self::FileChanged
+            | Self::DeadlineExceeded
             | Self::Truncated
-            | Self::Archive(_)
-            | Self::NoDocument
-            | Self::NotList { .. }
-            | Self::NoList { .. }
-            | Self::SecondDocument
-            | Self::NoPointer
-            | Self::NoRequest
-            | Self::NoHeader
-            | Self::NoColumn { .. } => Class::Document,
-            Self::Syntax(_)
+            | Self::CorruptArchive(_)
+            | Self::NotJsonDocument
+            | Self::NotArray { .. }
+            | Self::NoSingleArray { .. }
+            | Self::MultipleDocuments
+            | Self::PointerNotFound
+            | Self::MissingRequestArray
+            | Self::MissingHeader
+            | Self::ColumnOutOfRange { .. } => ProblemClass::Unreadable,
+            Self::JsonSyntax(_)
             | Self::MissingField { .. }
-            | Self::Spellings { .. }
-            | Self::Ragged { .. }
+            | Self::AmbiguousField { .. }
+            | Self::WrongColumnCount { .. }
             | Self::LoneCarriageReturn
             | Self::BareQuote
-            | Self::Nul
+            | Self::NulByte
             | Self::NotUtf8 { .. }
             | Self::NotObject { .. }
             | Self::DuplicateKey(_)
-            | Self::SameField(_) => Class::Shape,
+            | Self::SameNameForBothFields(_) => ProblemClass::Malformed,
             Self::WrongType { field, .. } => match field {
-                Field::Token => Class::Token,
-                Field::Time => Class::Time,
+                Field::Token => ProblemClass::InvalidToken,
+                Field::Time => ProblemClass::InvalidTime,
             },
-            Self::Token { .. } | Self::Unfit(Unfit::NotText) => Class::Token,
-            Self::Time { .. } | Self::Past(_) | Self::Unfit(Unfit::TooLate(_)) => Class::Time,
-            Self::Conflict { .. } => Class::Duplicate,
-            Self::TooLarge { .. } | Self::TooLong => Class::Size,
+            Self::InvalidToken { .. }
+            | Self::ContractViolation(ContractViolation::TokenNotUtf8) => {
+                ProblemClass::InvalidToken
+            }
+            Self::InvalidTime { .. }
+            | Self::ExpireTimePassed(_)
+            | Self::ContractViolation(ContractViolation::ExpireTimeTooLate { .. }) => {
+                ProblemClass::InvalidTime
+            }
+            Self::ConflictingDuplicate { .. } => ProblemClass::ConflictingDuplicate,
+            Self::RecordTooLong
+            | Self::ContractViolation(ContractViolation::RecordTooLarge { .. }) => {
+                ProblemClass::TooLarge
+            }
         }
     }
 }

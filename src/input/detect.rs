@@ -1,102 +1,273 @@
-//! Which format an input has, by its name and its first bytes.
+//! Detection of the format of an input, by the name of its file and by its bytes.
 
 use std::io::{self, Read};
 
-use super::{options::Format, problem::Lookalike};
+use super::{
+    bytes::{Content, LineBuffer},
+    json::{self, Outline},
+    options::{InputFormat, InputOptions, JsonPointer, Names},
+    problem::{Field, ProblemKind, ReadError, UnsupportedFormat},
+};
 
-/// How many bytes are looked at.
-const LOOK: usize = 4096;
+/// The number of bytes at the start of an input that the detection looks at.
+const HEAD_BYTES: usize = 4096;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The key of the array of records in the request message (protobuf JSON mapping).
+const PROTOBUF_ARRAY_KEY: &str = "sensorExpire";
 
-/// The start of an input.
-pub(super) struct Start {
-    head: Vec<u8>,
+/// How the bytes of an input hold its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DetectedFormat {
+    /// Nothing, or only white space.
+    Blank,
+    /// CSV or TSV rows with cells between delimiters.
+    Csv { delimiter: u8 },
+    /// One JSON object per line.
+    Ndjson,
+    /// An array of records in a JSON document.
+    JsonArray {
+        /// The keys and indices from the root to the array.
+        path: JsonPointer,
+        /// Whether the document is the request message in the JSON mapping of protobuf.
+        is_protobuf: bool,
+    },
+    /// A JSON document whose root is the only record.
+    JsonRecord,
 }
 
-/// Reads the first bytes of a stream, which are to be put back, less a UTF-8 byte order mark.
-pub(super) fn read_head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    input
-        .take(BYTE_ORDER_MARK.len() as u64)
-        .read_to_end(&mut head)?;
-    if head == BYTE_ORDER_MARK {
-        head.clear();
-    }
-    Ok(head)
+/// Returns the format that the extension of a file name stands for, with or without `.gz` or
+/// `.zst` behind it.
+pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
+    let name = name.to_ascii_lowercase();
+    let name = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".zst"))
+        .unwrap_or(&name);
+    let (_, extension) = name.rsplit_once('.')?;
+    Some(match extension {
+        "csv" => InputFormat::Csv,
+        "tsv" => InputFormat::Tsv,
+        "json" => InputFormat::Json,
+        "ndjson" | "jsonl" => InputFormat::Ndjson,
+        _ => return None,
+    })
 }
 
-impl Start {
-    /// Reads the start of a stream, without a byte order mark. White space alone is passed over as
-    /// far as it goes, so that it can be told from an input with something in it.
-    pub(super) fn read(input: &mut dyn Read) -> io::Result<Self> {
-        let mut head = read_head(input)?;
-        loop {
-            let read = input.take(LOOK as u64).read_to_end(&mut head)?;
-            if read == 0 || !head.iter().all(u8::is_ascii_whitespace) {
-                return Ok(Self { head });
+/// Detects the format of an input. `known_format` is the one that an option or the name of the
+/// file says. Reads the first bytes of CSV, TSV, NDJSON and JSON arrays, and other JSON to its end.
+///
+/// # Errors
+///
+/// A fatal fault if the content cannot be read, is not text, is malformed JSON, or has no single
+/// place for records.
+pub(super) fn detect_format(
+    content: &mut Content,
+    known_format: Option<InputFormat>,
+    options: &InputOptions,
+) -> Result<DetectedFormat, ReadError> {
+    let detector = Detector {
+        content,
+        known_format,
+        options,
+    };
+    detector.detect()
+}
+
+/// The detection of one input's format.
+struct Detector<'d> {
+    content: &'d mut Content,
+    known_format: Option<InputFormat>,
+    options: &'d InputOptions,
+}
+
+impl Detector<'_> {
+    fn detect(mut self) -> Result<DetectedFormat, ReadError> {
+        let mut text = self.content.text_reader().map_err(unreadable)?;
+        let head = Head::read(&mut text).map_err(unreadable)?;
+        drop(text);
+        if let Some(format) = head.unsupported_format() {
+            return fatal(ProblemKind::UnsupportedFormat(format));
+        }
+        if head.is_blank() {
+            return Ok(DetectedFormat::Blank);
+        }
+        let format = self.known_format.unwrap_or_else(|| head.format());
+        let csv = |delimiter| {
+            let delimiter = self.options.delimiter.unwrap_or(delimiter);
+            DetectedFormat::Csv { delimiter }
+        };
+        let has_pointer = self.options.records.is_some();
+        match format {
+            InputFormat::Csv | InputFormat::Tsv | InputFormat::Ndjson if has_pointer => {
+                fatal(ProblemKind::NotJsonDocument)
             }
-            head.clear();
+            InputFormat::Csv => Ok(csv(b',')),
+            InputFormat::Tsv => Ok(csv(b'\t')),
+            InputFormat::Ndjson => Ok(DetectedFormat::Ndjson),
+            // An array of records is checked record by record while it is read.
+            InputFormat::Json if head.first_byte() != Some(b'{') && !has_pointer => {
+                Ok(DetectedFormat::JsonArray {
+                    path: Vec::new(),
+                    is_protobuf: false,
+                })
+            }
+            InputFormat::Json => self.detect_in_document(&head, ProblemKind::PointerNotFound),
+            InputFormat::ProtoJson => {
+                self.detect_in_document(&head, ProblemKind::MissingRequestArray)
+            }
         }
     }
 
-    pub(super) fn is_blank(&self) -> bool {
-        self.head.iter().all(u8::is_ascii_whitespace)
+    /// Detects where a JSON document has its records. `no_container` is the problem if its root is
+    /// neither an object nor an array.
+    fn detect_in_document(
+        &mut self,
+        head: &Head,
+        no_container: ProblemKind,
+    ) -> Result<DetectedFormat, ReadError> {
+        if !matches!(head.first_byte(), Some(b'[' | b'{')) {
+            return fatal(no_container);
+        }
+        let text = self.content.text_reader().map_err(unreadable)?;
+        match json::check(text) {
+            Ok(json::Documents::One) => self.locate_records(),
+            Ok(json::Documents::Several) => match self.known_format {
+                None if self.options.records.is_none() => Ok(DetectedFormat::Ndjson),
+                None => fatal(ProblemKind::NotJsonDocument),
+                Some(_) => fatal(ProblemKind::MultipleDocuments),
+            },
+            // The malformed document may be one bad line of NDJSON.
+            Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
+            Err(fault) => Err(fault),
+        }
     }
 
-    /// What the bytes look like that are no text of any format.
-    pub(super) fn lookalike(&self) -> Option<Lookalike> {
-        Some(match self.head.as_slice() {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Lookalike::Utf16,
-            [b'P', b'K', 3 | 5, ..] => Lookalike::Zip,
-            [0xd0, 0xcf, 0x11, 0xe0, ..] => Lookalike::Xls,
-            [b'%', b'P', b'D', b'F', b'-', ..] => Lookalike::Pdf,
+    /// Chooses the array of records, or the root as the only record, by the keys of the root.
+    fn locate_records(&mut self) -> Result<DetectedFormat, ReadError> {
+        let text = self.content.text_reader().map_err(unreadable)?;
+        let outline = Outline::read(LineBuffer::new(text))?;
+        let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);
+        let is_protobuf = has_request_array || self.known_format == Some(InputFormat::ProtoJson);
+        let array = |path| Ok(DetectedFormat::JsonArray { path, is_protobuf });
+        if !is_protobuf && self.options.records.is_none() && self.is_record(&outline) {
+            return Ok(DetectedFormat::JsonRecord);
+        }
+        if let Some(key) = outline.duplicate_key() {
+            return fatal(ProblemKind::DuplicateKey(key));
+        }
+        if let Some(path) = &self.options.records {
+            return array(path.clone());
+        }
+        if has_request_array {
+            return array(vec![PROTOBUF_ARRAY_KEY.to_owned()]);
+        }
+        if is_protobuf {
+            return fatal(ProblemKind::MissingRequestArray);
+        }
+        match outline.array_keys().as_slice() {
+            [only] => array(vec![(*only).to_owned()]),
+            keys => fatal(ProblemKind::NoSingleArray {
+                keys: outline.keys(),
+                lists: keys.len(),
+            }),
+        }
+    }
+
+    /// Returns whether the root of a document is a record: it has all wanted fields, or it has one
+    /// of them and no array that could hold records.
+    fn is_record(&self, outline: &Outline) -> bool {
+        let names = Names::new(self.options);
+        let has = |field| outline.has_any(names.of(field));
+        let has_if_wanted = |field| !names.wants(field) || has(field);
+        (has_if_wanted(Field::Token) && has_if_wanted(Field::Time))
+            || (outline.array_keys().is_empty() && (has(Field::Token) || has(Field::Time)))
+    }
+}
+
+fn fatal<T>(kind: ProblemKind) -> Result<T, ReadError> {
+    Err(ReadError::fatal(None, kind))
+}
+
+fn unreadable(error: io::Error) -> ReadError {
+    ReadError::fatal(None, error.into())
+}
+
+/// The first bytes of an input that has no byte order mark.
+struct Head {
+    bytes: Vec<u8>,
+}
+
+impl Head {
+    /// Reads [`HEAD_BYTES`], and more as long as all bytes are white space.
+    fn read(input: &mut dyn Read) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        loop {
+            let read = input.take(HEAD_BYTES as u64).read_to_end(&mut bytes)?;
+            if read == 0 || !bytes.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Self { bytes });
+            }
+            bytes.clear();
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.bytes.iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// Returns the kind of file that the bytes belong to, if it is not text in UTF-8.
+    fn unsupported_format(&self) -> Option<UnsupportedFormat> {
+        Some(match self.bytes.as_slice() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => UnsupportedFormat::Utf16,
+            [b'P', b'K', 3 | 5, ..] => UnsupportedFormat::Zip,
+            [0xd0, 0xcf, 0x11, 0xe0, ..] => UnsupportedFormat::Xls,
+            [b'%', b'P', b'D', b'F', b'-', ..] => UnsupportedFormat::Pdf,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', ..]
-            | [b'7', b'z', 0xbc, 0xaf, ..] => Lookalike::OtherArchive,
-            [0x89, b'P', b'N', b'G', ..] | [0x7f, b'E', b'L', b'F', ..] => Lookalike::Binary,
-            head if head.starts_with(b"SQLite format 3\0") => Lookalike::Binary,
-            // ASCII in UTF-16 has every other byte zero.
-            [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
-                Lookalike::Utf16
+            | [b'7', b'z', 0xbc, 0xaf, ..] => UnsupportedFormat::OtherArchive,
+            [0x89, b'P', b'N', b'G', ..] | [0x7f, b'E', b'L', b'F', ..] => {
+                UnsupportedFormat::Binary
             }
-            head if head.iter().take(512).filter(|byte| **byte == 0).count() > 8 => {
-                Lookalike::Binary
+            bytes if bytes.starts_with(b"SQLite format 3\0") => UnsupportedFormat::Binary,
+            // Every other byte of ASCII text is zero in UTF-16.
+            [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
+                UnsupportedFormat::Utf16
+            }
+            bytes if bytes.iter().take(512).filter(|byte| **byte == 0).count() > 8 => {
+                UnsupportedFormat::Binary
             }
             _ => return None,
         })
     }
 
-    /// The first byte that is no white space.
-    pub(super) fn first(&self) -> Option<u8> {
-        self.head
+    /// Returns the first byte that is not white space.
+    fn first_byte(&self) -> Option<u8> {
+        self.bytes
             .iter()
             .copied()
             .find(|byte| !byte.is_ascii_whitespace())
     }
 
-    /// The format by content: JSON by its bracket, else CSV, or TSV where the first line has more
-    /// tabs than commas outside quotes. An object may still turn out to be the first line of NDJSON.
-    pub(super) fn format(&self) -> Format {
-        if let Some(b'[' | b'{') = self.first() {
-            return Format::Json;
+    /// Returns JSON if the text starts with a bracket, TSV if its first line has more tabs than
+    /// commas outside quotes, and CSV otherwise.
+    fn format(&self) -> InputFormat {
+        if let Some(b'[' | b'{') = self.first_byte() {
+            return InputFormat::Json;
         }
-        let text = self.head.trim_ascii_start();
+        let text = self.bytes.trim_ascii_start();
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        // What stands between quotes says nothing about the delimiter.
-        let outside = || line.split(|byte| *byte == b'"').step_by(2).flatten();
-        let count = |wanted: u8| outside().filter(|byte| **byte == wanted).count();
+        let unquoted = || line.split(|byte| *byte == b'"').step_by(2).flatten();
+        let count = |wanted: u8| unquoted().filter(|byte| **byte == wanted).count();
         if count(b'\t') > count(b',') {
-            Format::Tsv
+            InputFormat::Tsv
         } else {
-            Format::Csv
+            InputFormat::Csv
         }
     }
 
-    /// Whether this looks like NDJSON: the first two lines each start an object.
-    pub(super) fn is_lines_of_objects(&self) -> bool {
+    /// Returns whether the first two lines that are not blank start with an object each.
+    fn is_ndjson(&self) -> bool {
         let mut lines = self
-            .head
+            .bytes
             .split(|byte| *byte == b'\n')
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty());
@@ -105,88 +276,71 @@ impl Start {
     }
 }
 
-/// The format that a file's name says.
-pub(super) fn format_of_name(name: &str) -> Option<Format> {
-    let name = name.to_ascii_lowercase();
-    let name = name
-        .strip_suffix(".gz")
-        .or_else(|| name.strip_suffix(".zst"))
-        .unwrap_or(&name);
-    let (_, ending) = name.rsplit_once('.')?;
-    Some(match ending {
-        "csv" => Format::Csv,
-        "tsv" => Format::Tsv,
-        "json" => Format::Json,
-        "ndjson" | "jsonl" => Format::Ndjson,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn start(bytes: &[u8]) -> Start {
-        Start::read(&mut &*bytes).expect("memory can be read")
+    fn head(bytes: &[u8]) -> Head {
+        Head::read(&mut &*bytes).expect("memory can be read")
     }
 
     #[test]
-    fn formats_by_content() {
+    fn detects_format_by_first_bytes() {
         for (text, format) in [
-            ("[{}]", Format::Json),
-            ("\u{feff} \n [", Format::Json),
-            ("{\"a\":1}", Format::Json),
-            ("device_token,expire_time\n", Format::Csv),
-            ("device_token\texpire_time\n", Format::Tsv),
-            ("\"a\tb\",expire_time\n", Format::Csv),
-            ("\"a,b\"\texpire_time\n", Format::Tsv),
-            ("device_token\texpire_time\ta, b\n", Format::Tsv),
-            ("token\n", Format::Csv),
+            ("[{}]", InputFormat::Json),
+            (" \n [", InputFormat::Json),
+            ("{\"a\":1}", InputFormat::Json),
+            ("device_token,expire_time\n", InputFormat::Csv),
+            ("device_token\texpire_time\n", InputFormat::Tsv),
+            ("\"a\tb\",expire_time\n", InputFormat::Csv),
+            ("\"a,b\"\texpire_time\n", InputFormat::Tsv),
+            ("device_token\texpire_time\ta, b\n", InputFormat::Tsv),
+            ("token\n", InputFormat::Csv),
         ] {
-            assert_eq!(start(text.as_bytes()).format(), format, "{text:?}");
+            assert_eq!(head(text.as_bytes()).format(), format, "{text:?}");
         }
     }
 
     #[test]
-    fn formats_by_name() {
+    fn detects_format_by_file_name() {
         for (name, format) in [
-            ("a.csv", Some(Format::Csv)),
-            ("a.CSV.GZ", Some(Format::Csv)),
-            ("dir.json/a.tsv.zst", Some(Format::Tsv)),
-            ("a.jsonl", Some(Format::Ndjson)),
-            ("a.ndjson", Some(Format::Ndjson)),
+            ("a.csv", Some(InputFormat::Csv)),
+            ("a.CSV.GZ", Some(InputFormat::Csv)),
+            ("dir.json/a.tsv.zst", Some(InputFormat::Tsv)),
+            ("a.jsonl", Some(InputFormat::Ndjson)),
+            ("a.ndjson", Some(InputFormat::Ndjson)),
             ("a.txt", None),
             ("csv", None),
         ] {
-            assert_eq!(format_of_name(name), format, "{name}");
+            assert_eq!(format_from_name(name), format, "{name}");
         }
     }
 
     #[test]
-    fn what_is_no_text_is_told_by_its_bytes() {
-        for (bytes, lookalike) in [
-            (&b"\xff\xfed\0"[..], Some(Lookalike::Utf16)),
-            (b"d\0e\0v\0", Some(Lookalike::Utf16)),
-            (b"\0d\0e", Some(Lookalike::Utf16)),
-            (b"PK\x03\x04", Some(Lookalike::Zip)),
-            (b"\xd0\xcf\x11\xe0\xa1", Some(Lookalike::Xls)),
-            (b"%PDF-1.7", Some(Lookalike::Pdf)),
-            (b"\x7fELF\x02\x01", Some(Lookalike::Binary)),
-            (&[0; 64], Some(Lookalike::Binary)),
+    fn recognizes_files_that_are_not_text() {
+        for (bytes, format) in [
+            (&b"\xff\xfed\0"[..], Some(UnsupportedFormat::Utf16)),
+            (b"d\0e\0v\0", Some(UnsupportedFormat::Utf16)),
+            (b"\0d\0e", Some(UnsupportedFormat::Utf16)),
+            (b"PK\x03\x04", Some(UnsupportedFormat::Zip)),
+            (b"\xd0\xcf\x11\xe0\xa1", Some(UnsupportedFormat::Xls)),
+            (b"%PDF-1.7", Some(UnsupportedFormat::Pdf)),
+            (b"\x7fELF\x02\x01", Some(UnsupportedFormat::Binary)),
+            (&[0; 64], Some(UnsupportedFormat::Binary)),
             (b"device_token,expire_time\na,1\0\n", None),
             (b"", None),
         ] {
-            assert_eq!(start(bytes).lookalike(), lookalike, "{bytes:?}");
+            assert_eq!(head(bytes).unsupported_format(), format, "{bytes:?}");
         }
     }
 
     #[test]
-    fn blank_is_blank_at_any_length() {
-        assert!(start(b"").is_blank());
-        assert!(start(b"\xef\xbb\xbf\r\n").is_blank());
-        assert!(start(&[b'\n'; 3 * LOOK]).is_blank());
-        let mut late = vec![b' '; 2 * LOOK];
+    fn looks_past_white_space_of_any_length() {
+        assert!(head(b"").is_blank());
+        assert!(head(b" \r\n").is_blank());
+        assert!(head(&[b'\n'; 3 * HEAD_BYTES]).is_blank());
+        let mut late = vec![b' '; 2 * HEAD_BYTES];
         late.push(b'[');
-        assert_eq!(start(&late).format(), Format::Json);
+        assert_eq!(head(&late).format(), InputFormat::Json);
     }
 }

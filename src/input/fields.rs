@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    options::{Names, Options},
+    options::{InputOptions, Names},
     problem::{Excerpt, ProblemKind},
 };
 use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
@@ -15,7 +15,7 @@ pub(super) struct Fields<'o> {
 }
 
 impl<'o> Fields<'o> {
-    pub(super) fn new(options: &'o Options) -> Self {
+    pub(super) fn new(options: &'o InputOptions) -> Self {
         Self {
             names: Names::new(options),
             encoding: options.token_encoding,
@@ -24,7 +24,7 @@ impl<'o> Fields<'o> {
     }
 
     /// The request message's own rules: protobuf's JSON mapping writes `bytes` as base64.
-    pub(super) fn of_protobuf(options: &'o Options) -> Self {
+    pub(super) fn of_protobuf(options: &'o InputOptions) -> Self {
         Self {
             names: Names::new(options),
             encoding: TokenEncoding::Base64,
@@ -58,7 +58,7 @@ impl<'o> Fields<'o> {
         name: &str,
     ) -> Result<Token<'t>, ProblemKind> {
         let value = text.clone();
-        Token::parse(text, self.encoding).map_err(|error| ProblemKind::Token {
+        Token::parse(text, self.encoding).map_err(|error| ProblemKind::InvalidToken {
             name: name.to_owned(),
             error,
             value: Excerpt::of_token(&value),
@@ -82,7 +82,7 @@ fn utf8<'t>(cell: &'t [u8], name: &str) -> Result<&'t str, ProblemKind> {
 }
 
 fn bad_time(text: &str, name: &str, error: TimeError) -> ProblemKind {
-    ProblemKind::Time {
+    ProblemKind::InvalidTime {
         name: name.to_owned(),
         error,
         value: Excerpt::of_time(text),

@@ -15,13 +15,16 @@ mod reader;
 mod tests;
 mod validation;
 
-pub(crate) use bytes::{Origin, Patience};
-pub(crate) use class::Class;
-pub(crate) use file::Form;
-pub(crate) use limits::LARGEST_RECORD;
-pub use options::Format;
-pub(crate) use options::{FieldRef, Options, Pointer};
-pub(crate) use problem::{Excerpt, Field, JsonKind, Lookalike, Position, Problem, ProblemKind};
+pub(crate) use bytes::{Origin, ReadLimits};
+pub(crate) use class::ProblemClass;
+pub(crate) use detect::DetectedFormat;
+pub(crate) use limits::MAX_RECORD_BYTES;
+pub use options::InputFormat;
+pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};
+pub(crate) use problem::{
+    ContractViolation, Excerpt, Field, JsonKind, Position, Problem, ProblemKind, UnsupportedFormat,
+};
 pub(crate) use validation::{
-    Counts, Expiry, HORIZONS, OnDuplicate, Records, Rules, Validated, validate,
+    ContractCheck, DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, RecordCounts,
+    Records, ValidatedInput, ValidationRules, validate,
 };

@@ -7,7 +7,7 @@ use crate::record::{TimeRules, TimeUnit, TokenEncoding};
 
 /// A format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum InputFormat {
     /// RFC 4180.
     Csv,
     /// The same with tabs.
@@ -22,9 +22,9 @@ pub enum Format {
 
 /// Where a field is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FieldRef {
+pub(crate) enum FieldSelector {
     /// Under any of the usual names.
-    Usual,
+    DefaultNames,
     /// Under this header or key.
     Name(String),
     /// In this column of a CSV file, counted from 1; in JSON, under this key.
@@ -35,11 +35,11 @@ pub(crate) enum FieldRef {
 
 /// How an input is to be read.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) struct InputOptions {
     /// `None`: found out by the name, then by the first bytes.
-    pub(crate) format: Option<Format>,
-    pub(crate) token: FieldRef,
-    pub(crate) time: FieldRef,
+    pub(crate) format: Option<InputFormat>,
+    pub(crate) token: FieldSelector,
+    pub(crate) time: FieldSelector,
     /// Whether a CSV file's first row names its columns.
     pub(crate) header: bool,
     /// Between the columns of a CSV file; `None` for the format's own.
@@ -47,16 +47,16 @@ pub(crate) struct Options {
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) time_rules: TimeRules,
     /// Where a JSON document has its list of records.
-    pub(crate) records: Option<Pointer>,
+    pub(crate) records: Option<JsonPointer>,
 }
 
-impl Default for Options {
+impl Default for InputOptions {
     /// What is read without any flag.
     fn default() -> Self {
         Self {
             format: None,
-            token: FieldRef::Usual,
-            time: FieldRef::Usual,
+            token: FieldSelector::DefaultNames,
+            time: FieldSelector::DefaultNames,
             header: true,
             delimiter: None,
             token_encoding: TokenEncoding::Utf8,
@@ -70,7 +70,7 @@ impl Default for Options {
 }
 
 /// The steps of a JSON Pointer (RFC 6901) from the root.
-pub(crate) type Pointer = Vec<String>;
+pub(crate) type JsonPointer = Vec<String>;
 
 const TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
 const TIME_NAMES: [&str; 3] = ["expire_time", "expireTime", "ExpireTime"];
@@ -83,12 +83,12 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(options: &Options) -> Self {
-        let names = |field: &FieldRef, usual: &[&str]| match field {
-            FieldRef::Usual => usual.iter().map(ToString::to_string).collect(),
-            FieldRef::Name(name) => vec![name.clone()],
-            FieldRef::Column(number) => vec![number.to_string()],
-            FieldRef::Unused => Vec::new(),
+    pub(super) fn new(options: &InputOptions) -> Self {
+        let names = |field: &FieldSelector, usual: &[&str]| match field {
+            FieldSelector::DefaultNames => usual.iter().map(ToString::to_string).collect(),
+            FieldSelector::Name(name) => vec![name.clone()],
+            FieldSelector::Column(number) => vec![number.to_string()],
+            FieldSelector::Unused => Vec::new(),
         };
         Self {
             token: names(&options.token, &TOKEN_NAMES),

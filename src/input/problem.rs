@@ -2,10 +2,8 @@
 
 use std::{fmt, io, sync::Arc};
 
-use crate::{
-    contract::Unfit,
-    record::{ExpireTime, TimeError, TokenError},
-};
+use super::bytes::StreamError;
+use crate::record::{ExpireTime, TimeError, TokenError};
 
 /// Where a record stands in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +20,16 @@ pub(crate) struct Position {
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) file: Arc<str>,
-    pub(crate) at: Option<Position>,
+    pub(crate) position: Option<Position>,
     pub(crate) kind: ProblemKind,
 }
 
 impl Problem {
     /// Moves it behind so many records and lines.
     pub(super) fn behind(mut self, (records, lines): (u64, u64)) -> Self {
-        if let Some(at) = &mut self.at {
-            at.record += records;
-            at.line += lines;
+        if let Some(position) = &mut self.position {
+            position.record += records;
+            position.line += lines;
         }
         self
     }
@@ -57,7 +55,7 @@ pub(crate) enum JsonKind {
 
 /// What a file looks like that is none of the formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lookalike {
+pub(crate) enum UnsupportedFormat {
     Utf16,
     /// A zip archive, as XLSX and ODS files are.
     Zip,
@@ -76,70 +74,45 @@ pub(crate) struct Excerpt(String);
 /// A value, and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Located<T> {
-    pub(crate) at: Position,
+    pub(crate) position: Position,
     pub(crate) value: T,
 }
 
 /// One thing wrong with the file that is being read.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) at: Option<Position>,
+pub(super) struct ReadError {
+    pub(super) position: Option<Position>,
     /// Apart, so that a record, which is what is read nearly always, is moved alone.
     pub(super) kind: Box<ProblemKind>,
     /// Whether reading ends here: the fault is the document's, and counts as no record.
-    pub(super) fatal: bool,
+    pub(super) is_fatal: bool,
 }
 
-impl Fault {
-    pub(super) fn fatal(at: Option<Position>, kind: ProblemKind) -> Self {
+impl ReadError {
+    pub(super) fn fatal(position: Option<Position>, kind: ProblemKind) -> Self {
         Self {
-            at,
+            position,
             kind: Box::new(kind),
-            fatal: true,
+            is_fatal: true,
         }
     }
 
-    pub(super) fn record(at: Position, kind: ProblemKind) -> Self {
+    pub(super) fn in_record(position: Position, kind: ProblemKind) -> Self {
         Self {
-            at: Some(at),
+            position: Some(position),
             kind: Box::new(kind),
-            fatal: false,
+            is_fatal: false,
         }
-    }
-}
-
-/// What a stream of this module can end with, inside an [`io::Error`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum StreamError {
-    Changed,
-    /// It had not ended when there was no patience left.
-    TooLate,
-    /// The decoder's words.
-    Archive(String),
-}
-
-impl fmt::Display for StreamError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl std::error::Error for StreamError {}
-
-impl From<StreamError> for io::Error {
-    fn from(error: StreamError) -> Self {
-        Self::other(error)
     }
 }
 
 impl From<io::Error> for ProblemKind {
     fn from(error: io::Error) -> Self {
-        let own = error.get_ref().and_then(|inner| inner.downcast_ref());
-        match own {
-            Some(StreamError::Changed) => Self::Changed,
-            Some(StreamError::TooLate) => Self::TooLate,
-            Some(StreamError::Archive(reason)) => Self::Archive(reason.clone()),
-            None if error.kind() == io::ErrorKind::IsADirectory => Self::Directory,
+        match StreamError::inside(&error) {
+            Some(StreamError::FileChanged) => Self::FileChanged,
+            Some(StreamError::DeadlineExceeded) => Self::DeadlineExceeded,
+            Some(StreamError::CorruptArchive(reason)) => Self::CorruptArchive(reason.clone()),
+            None if error.kind() == io::ErrorKind::IsADirectory => Self::IsDirectory,
             None => Self::Unreadable(error),
         }
     }
@@ -149,39 +122,39 @@ impl From<io::Error> for ProblemKind {
 #[derive(Debug)]
 pub(crate) enum ProblemKind {
     Unreadable(io::Error),
-    Directory,
-    Lookalike(Lookalike),
+    IsDirectory,
+    UnsupportedFormat(UnsupportedFormat),
     /// The file is not what it was when it was validated.
-    Changed,
+    FileChanged,
     /// It had not ended when all had to have been read.
-    TooLate,
+    DeadlineExceeded,
     /// Malformed JSON, in the parser's words, which quote nothing of the input.
-    Syntax(String),
+    JsonSyntax(String),
     /// A broken archive, in the decoder's words.
-    Archive(String),
+    CorruptArchive(String),
     /// `--records` for something that is no JSON document.
-    NoDocument,
+    NotJsonDocument,
     /// The document ends inside a value or a quoted field.
     Truncated,
-    /// A record longer than [`super::LARGEST_RECORD`].
-    TooLong,
+    /// A record longer than [`super::MAX_RECORD_BYTES`].
+    RecordTooLong,
     /// Something else where the list of records belongs.
-    NotList {
+    NotArray {
         found: JsonKind,
     },
     /// A JSON object whose direct members are no list, or more than one.
-    NoList {
+    NoSingleArray {
         keys: Vec<Excerpt>,
         lists: usize,
     },
     /// `--records` leads nowhere.
-    NoPointer,
+    PointerNotFound,
     /// Protobuf JSON without the request's list.
-    NoRequest,
+    MissingRequestArray,
     /// One column or key for both fields.
-    SameField(Excerpt),
+    SameNameForBothFields(Excerpt),
     /// More JSON behind the document's end.
-    SecondDocument,
+    MultipleDocuments,
     /// No column or key of this field.
     MissingField {
         field: Field,
@@ -190,26 +163,26 @@ pub(crate) enum ProblemKind {
         nearest: Option<Excerpt>,
     },
     /// The first row looks like a record.
-    NoHeader,
+    MissingHeader,
     /// A column was asked for by a number past the row's width.
-    NoColumn {
+    ColumnOutOfRange {
         field: Field,
         number: usize,
         width: usize,
     },
     /// Two columns or keys of one field.
-    Spellings {
+    AmbiguousField {
         first: String,
         second: String,
     },
 
-    Ragged {
+    WrongColumnCount {
         expected: usize,
         found: usize,
     },
     LoneCarriageReturn,
     BareQuote,
-    Nul,
+    NulByte,
     NotUtf8 {
         name: String,
     },
@@ -222,31 +195,36 @@ pub(crate) enum ProblemKind {
         found: JsonKind,
     },
     DuplicateKey(Excerpt),
-    Token {
+    InvalidToken {
         name: String,
         error: TokenError,
         value: Excerpt,
     },
-    Time {
+    InvalidTime {
         name: String,
         error: TimeError,
         value: Excerpt,
     },
     /// The token came before with another time.
-    Conflict {
+    ConflictingDuplicate {
         token: String,
         first_file: Arc<str>,
         first: Position,
     },
     /// A time before now, where that is refused.
-    Past(ExpireTime),
-    /// One record encodes to more than a request may hold.
-    TooLarge {
-        bytes: usize,
-        limit: usize,
-    },
-    /// It can't be put into a request of this server's.
-    Unfit(Unfit),
+    ExpireTimePassed(ExpireTime),
+    ContractViolation(ContractViolation),
+}
+
+/// A reason why a request of the server's contract cannot hold a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ContractViolation {
+    /// The token is not UTF-8, and the contract's field is a `string`.
+    TokenNotUtf8,
+    /// The expiration time is after `latest`, the last one that the contract's field type holds.
+    ExpireTimeTooLate { latest: ExpireTime },
+    /// The encoded record alone is larger than a request may be.
+    RecordTooLarge { bytes: usize, max_bytes: usize },
 }
 
 /// Names of one word are no longer than this ("devicetoken"), and neither are the words of others.

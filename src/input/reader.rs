@@ -1,74 +1,76 @@
-//! Records of one input, whatever its format.
+//! One reader for the records of every format.
 
 use super::{
-    bytes::Window,
+    bytes::LineBuffer,
     csv::{Columns, CsvReader},
-    json::{JsonReader, Layout},
-    options::Options,
-    problem::{Fault, Located},
+    detect::DetectedFormat,
+    json::{DocumentReader, NdjsonReader},
+    options::InputOptions,
+    problem::{Located, ReadError},
 };
 use crate::record::Record;
 
-/// How an input's bytes hold records.
-#[derive(Clone, Debug)]
-pub(super) enum Shape {
+/// A reader of the records of one input, or of a part of it.
+pub(super) enum RecordReader<'i> {
     Blank,
-    Csv {
-        delimiter: u8,
-        /// `None`: the stream starts with what tells.
-        columns: Option<Columns>,
-    },
-    Json {
-        layout: Layout,
-        protobuf: bool,
-    },
-}
-
-/// A reader of one input's records.
-pub(super) enum Reader<'i> {
-    Empty,
     Csv(Box<CsvReader<'i>>),
-    Json(Box<JsonReader<'i>>),
+    Ndjson(Box<NdjsonReader<'i>>),
+    Document(Box<DocumentReader<'i>>),
 }
 
-impl<'i> Reader<'i> {
-    /// Reads a stream of this shape from its start, which is no byte order mark.
+impl<'i> RecordReader<'i> {
+    /// Reads a text without a byte order mark. `columns` is `Some` for CSV text from behind the
+    /// header row, whose columns are known.
+    ///
+    /// # Errors
+    ///
+    /// A fatal fault if the header row cannot be read or does not name the wanted columns.
     pub(super) fn open(
-        shape: Shape,
-        window: Window<'i>,
-        options: &'i Options,
-    ) -> Result<Self, Fault> {
-        Ok(match shape {
-            Shape::Blank => Self::Empty,
-            Shape::Csv { delimiter, columns } => {
+        format: DetectedFormat,
+        columns: Option<Columns>,
+        buffer: LineBuffer<'i>,
+        options: &'i InputOptions,
+    ) -> Result<Self, ReadError> {
+        Ok(match format {
+            DetectedFormat::Blank => Self::Blank,
+            DetectedFormat::Csv { delimiter } => {
                 let reader = match columns {
-                    None => CsvReader::open(window, options, delimiter)?,
-                    Some(columns) => Some(CsvReader::inside(window, options, delimiter, columns)),
+                    None => CsvReader::open(buffer, options, delimiter)?,
+                    Some(columns) => Some(CsvReader::without_header(
+                        buffer, options, delimiter, columns,
+                    )),
                 };
-                reader.map_or(Self::Empty, |reader| Self::Csv(Box::new(reader)))
+                reader.map_or(Self::Blank, |reader| Self::Csv(Box::new(reader)))
             }
-            Shape::Json { layout, protobuf } => {
-                let reader = JsonReader::new(window, layout, protobuf, options);
-                Self::Json(Box::new(reader))
+            DetectedFormat::Ndjson => Self::Ndjson(Box::new(NdjsonReader::new(buffer, options))),
+            DetectedFormat::JsonArray { path, is_protobuf } => {
+                let reader = DocumentReader::array(buffer, path, is_protobuf, options);
+                Self::Document(Box::new(reader))
+            }
+            DetectedFormat::JsonRecord => {
+                Self::Document(Box::new(DocumentReader::single_record(buffer, options)))
             }
         })
     }
 
-    /// The next record, or what is wrong with it. After a fatal fault there is none.
-    pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
+    /// Returns the next record or what is wrong with it, and `None` at the end or after a fatal
+    /// fault.
+    pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         match self {
-            Self::Empty => None,
+            Self::Blank => None,
             Self::Csv(reader) => reader.next(),
-            Self::Json(reader) => reader.next(),
+            Self::Ndjson(reader) => reader.next(),
+            Self::Document(reader) => reader.next(),
         }
     }
 
-    /// The buffer that it read from, to be used again.
+    /// Returns the memory of the line buffer for reuse.
     pub(super) fn into_buffer(self) -> Vec<u8> {
         match self {
-            Self::Empty => Vec::new(),
+            Self::Blank => Vec::new(),
             Self::Csv(reader) => reader.into_buffer(),
-            Self::Json(reader) => reader.into_buffer(),
+            Self::Ndjson(reader) => reader.into_buffer(),
+            Self::Document(reader) => reader.into_buffer(),
         }
     }
 }

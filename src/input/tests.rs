@@ -7,19 +7,16 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::{
-    bytes::Window,
-    json::Layout,
-    options::Options,
-    reader::{Reader, Shape},
+    bytes::LineBuffer, detect::DetectedFormat, options::InputOptions, reader::RecordReader,
 };
 use crate::record::TokenEncoding;
 
 type Plain = (Vec<u8>, u32);
 
-fn options(token_encoding: TokenEncoding) -> Options {
-    Options {
+fn options(token_encoding: TokenEncoding) -> InputOptions {
+    InputOptions {
         token_encoding,
-        ..Options::default()
+        ..InputOptions::default()
     }
 }
 
@@ -43,8 +40,8 @@ impl Read for Pieces<'_> {
 /// Everything that is read, and what is wrong with the rest, with its place.
 fn read(
     bytes: &[u8],
-    shape: &Shape,
-    options: &Options,
+    format: &DetectedFormat,
+    options: &InputOptions,
     lengths: &[usize],
 ) -> (Vec<Plain>, Vec<String>) {
     let stream = Box::new(Pieces {
@@ -53,15 +50,19 @@ fn read(
     });
     let mut records = Vec::new();
     let mut faults = Vec::new();
-    let mut reader = match Reader::open(shape.clone(), Window::new(stream), options) {
-        Ok(reader) => reader,
-        Err(fault) => return (records, vec![format!("{fault:?}")]),
-    };
+    let mut reader =
+        match RecordReader::open(format.clone(), None, LineBuffer::new(stream), options) {
+            Ok(reader) => reader,
+            Err(fault) => return (records, vec![format!("{fault:?}")]),
+        };
     while let Some(read) = reader.next() {
         match read {
             Ok(located) => {
                 let record = located.value;
-                records.push((record.token.as_bytes().to_vec(), record.expires.as_unix()));
+                records.push((
+                    record.token.as_bytes().to_vec(),
+                    record.expire_time.as_unix(),
+                ));
             }
             Err(fault) => faults.push(format!("{fault:?}")),
         }
@@ -102,12 +103,12 @@ fn csv(records: &[Plain], delimiter: u8, crlf: bool, token: &dyn Fn(&[u8]) -> St
     writer.into_inner().expect("flushed")
 }
 
-/// Every form that these records can be written in, with the shape to read it by.
+/// Every form that these records can be written in, with the format to read it by.
 fn forms(
     records: &[Plain],
     encoding: TokenEncoding,
     variant: bool,
-) -> Vec<(&'static str, Vec<u8>, Shape)> {
+) -> Vec<(&'static str, Vec<u8>, DetectedFormat)> {
     let token = |bytes: &[u8]| text(bytes, encoding, variant);
     let objects: Vec<_> = records
         .iter()
@@ -118,27 +119,21 @@ fn forms(
         .iter()
         .map(|(bytes, time)| json!({ "deviceToken": BASE64.encode(bytes), "expireTime": time }))
         .collect();
-    let list = |steps: &[&str], protobuf| Shape::Json {
-        layout: Layout::List(steps.iter().map(ToString::to_string).collect()),
-        protobuf,
+    let list = |steps: &[&str], is_protobuf| DetectedFormat::JsonArray {
+        path: steps.iter().map(ToString::to_string).collect(),
+        is_protobuf,
     };
     let pretty = |value: &serde_json::Value| serde_json::to_vec_pretty(value).expect("JSON");
     vec![
         (
             "CSV",
             csv(records, b',', variant, &token),
-            Shape::Csv {
-                delimiter: b',',
-                columns: None,
-            },
+            DetectedFormat::Csv { delimiter: b',' },
         ),
         (
             "TSV",
             csv(records, b'\t', !variant, &token),
-            Shape::Csv {
-                delimiter: b'\t',
-                columns: None,
-            },
+            DetectedFormat::Csv { delimiter: b'\t' },
         ),
         ("JSON", pretty(&json!(objects)), list(&[], false)),
         (
@@ -149,10 +144,7 @@ fn forms(
         (
             "NDJSON",
             lines.join("\n").into_bytes(),
-            Shape::Json {
-                layout: Layout::Lines,
-                protobuf: false,
-            },
+            DetectedFormat::Ndjson,
         ),
         (
             "protobuf JSON",
@@ -196,8 +188,8 @@ proptest! {
         lengths in lengths(),
     ) {
         let options = options(encoding);
-        for (name, bytes, shape) in forms(&records, encoding, variant) {
-            let (found, faults) = read(&bytes, &shape, &options, &lengths);
+        for (name, bytes, format) in forms(&records, encoding, variant) {
+            let (found, faults) = read(&bytes, &format, &options, &lengths);
             prop_assert_eq!(&faults, &Vec::<String>::new(), "{}", name);
             prop_assert_eq!(&found, &records, "{}", name);
         }
@@ -211,7 +203,7 @@ proptest! {
         lengths in lengths(),
     ) {
         let options = options(TokenEncoding::Hex);
-        for (name, mut bytes, shape) in forms(&records, TokenEncoding::Hex, false) {
+        for (name, mut bytes, format) in forms(&records, TokenEncoding::Hex, false) {
             for (index, byte) in &damage {
                 let index = index.index(bytes.len().max(1));
                 if let Some(there) = bytes.get_mut(index) {
@@ -219,8 +211,8 @@ proptest! {
                 }
             }
             bytes.truncate(cut.index(bytes.len() * 2 + 1));
-            let whole = read(&bytes, &shape, &options, &[usize::MAX]);
-            let pieces = read(&bytes, &shape, &options, &lengths);
+            let whole = read(&bytes, &format, &options, &[usize::MAX]);
+            let pieces = read(&bytes, &format, &options, &lengths);
             prop_assert_eq!(whole, pieces, "{}", name);
         }
     }

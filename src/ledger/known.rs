@@ -81,7 +81,7 @@ pub(super) fn settle(rows: &mut Vec<Row>) {
 
 /// The times that a target has acknowledged, by token.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct KnownTimes {
     digester: Digester,
     /// In the order of their digests.
     rows: Vec<Row>,
@@ -97,7 +97,7 @@ fn prefix(digest: &Digest) -> usize {
     usize::from(u16::from_be_bytes([digest[0], digest[1]]))
 }
 
-impl Known {
+impl KnownTimes {
     pub(crate) fn nothing() -> Self {
         Self::new(Digester::new(&[]), Vec::new())
     }
@@ -125,25 +125,25 @@ impl Known {
     }
 
     /// Compares a record with what is known of its token.
-    pub(crate) fn compare(&mut self, token: &[u8], time: u32) -> Compared {
+    pub(crate) fn compare(&mut self, token: &[u8], time: u32) -> Comparison {
         if self.is_empty() {
-            return Compared::New;
+            return Comparison::New;
         }
         let digest = self.digester.digest(token);
         let Some(row) = self.find(&digest) else {
-            return Compared::New;
+            return Comparison::New;
         };
         if row.time == time && row.is_sure {
-            return Compared::Unchanged;
+            return Comparison::Unchanged;
         }
         self.doubts.push(Row {
             is_sure: false,
             ..row
         });
         if row.time == time {
-            Compared::Unsure
+            Comparison::Unconfirmed
         } else {
-            Compared::Changed { before: row.time }
+            Comparison::Changed { previous: row.time }
         }
     }
 
@@ -168,14 +168,14 @@ impl Known {
 
 /// What a record is to what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compared {
+pub(crate) enum Comparison {
     New,
     /// The server has acknowledged this very record.
     Unchanged,
     /// So it has, but something else was sent since, and may have arrived.
-    Unsure,
+    Unconfirmed,
     Changed {
-        before: u32,
+        previous: u32,
     },
 }
 
@@ -221,7 +221,7 @@ mod tests {
                 Row { digest, time: 1, is_sure: true }
             };
             let rows: Vec<_> = nexts.iter().map(row).collect();
-            let known = Known::new(Digester::new(&[]), rows.clone());
+            let known = KnownTimes::new(Digester::new(&[]), rows.clone());
             for row in rows {
                 prop_assert_eq!(known.find(&row.digest), Some(row));
             }
@@ -243,20 +243,20 @@ mod tests {
             })
             .collect();
         settle(&mut rows);
-        let mut known = Known::new(digester, rows);
+        let mut known = KnownTimes::new(digester, rows);
         for (number, token) in (0..).zip(&tokens) {
             let expected = if number == 7 {
-                Compared::Unsure
+                Comparison::Unconfirmed
             } else {
-                Compared::Unchanged
+                Comparison::Unchanged
             };
             assert_eq!(known.compare(token, number), expected);
-            let other = Compared::Changed { before: number };
+            let other = Comparison::Changed { previous: number };
             assert_eq!(known.compare(token, number + 1), other);
         }
-        assert_eq!(known.compare(b"another", 1), Compared::New);
+        assert_eq!(known.compare(b"another", 1), Comparison::New);
         assert_eq!(known.doubts().len(), 1001);
-        assert_eq!(Known::nothing().compare(b"any", 1), Compared::New);
+        assert_eq!(KnownTimes::nothing().compare(b"any", 1), Comparison::New);
         // The digest is of the salt and the token: its first 16 bytes, by another implementation.
         let digest = Digester::new(b"salt").digest(b"token");
         assert_eq!(

@@ -20,10 +20,12 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use crate::contract::DecodedRecord;
+
 pub(crate) use self::{
-    known::{Compared, Known},
-    runs::{Run, RunEnd},
-    view::{Forget, Forgotten, RunView, TargetView, forget, show},
+    known::{Comparison, KnownTimes},
+    runs::{RunEnd, RunStart},
+    view::{ForgetOutcome, ForgetSelection, RunSummary, TargetSummary, forget, list_targets},
 };
 use self::{
     known::{Digester, Row, settle},
@@ -32,7 +34,7 @@ use self::{
 
 /// A server is its `:authority` and the call's path, whatever address it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct TargetKey {
     pub(crate) authority: String,
     pub(crate) method: String,
 }
@@ -43,15 +45,17 @@ pub(crate) enum LedgerError {
     Io(io::Error),
     Sqlite(rusqlite::Error),
     /// The file is there and is no ledger.
-    Foreign,
+    NotALedger,
     /// The file is from a later version of this program, which has this schema.
-    Newer(i64),
+    NewerSchema {
+        version: i64,
+    },
     /// The file is a ledger, and what it holds is broken.
-    Damaged,
+    Corrupt,
     /// A defect of this program ended whoever wrote to it.
-    Defect,
+    WriterPanicked,
     /// Another push has it, with this process id where that is known.
-    Held {
+    Locked {
         pid: Option<u32>,
         waited: Duration,
     },
@@ -59,7 +63,7 @@ pub(crate) enum LedgerError {
 
 /// A ledger that this process alone writes, for one target.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct LedgerWriter {
     // Closed before the lock is: see `Lock`.
     connection: Connection,
     _lock: Lock,
@@ -69,7 +73,7 @@ pub(crate) struct Ledger {
     run: Option<i64>,
 }
 
-impl Ledger {
+impl LedgerWriter {
     /// Opens or creates a ledger and waits for whoever holds it.
     ///
     /// # Errors
@@ -78,7 +82,7 @@ impl Ledger {
     /// `pause`, which waits so long, says that there is to be no more waiting.
     pub(crate) fn open(
         path: &Path,
-        target: &Target,
+        target: &TargetKey,
         patience: Duration,
         pause: &dyn Fn(Duration) -> bool,
     ) -> Result<Self, LedgerError> {
@@ -106,26 +110,26 @@ impl Ledger {
     }
 
     /// What the target has acknowledged so far.
-    pub(crate) fn known(&self) -> Result<Known, LedgerError> {
+    pub(crate) fn known_times(&self) -> Result<KnownTimes, LedgerError> {
         let rows = segments::load(&self.connection, self.target)?;
-        Ok(Known::new(self.digester.clone(), rows))
+        Ok(KnownTimes::new(self.digester.clone(), rows))
     }
 
     /// Notes that other times than those that are known are about to be sent. From then on it is
     /// not known which the server has, until it acknowledges one.
-    pub(crate) fn doubt(&mut self, known: &Known) -> Result<(), LedgerError> {
+    pub(crate) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), LedgerError> {
         segments::append(&self.connection, self.target, known.doubts())
     }
 
     /// Takes records that were acknowledged, all or none.
     pub(crate) fn acknowledge<'r>(
         &mut self,
-        records: impl Iterator<Item = (&'r [u8], u32)>,
+        records: impl Iterator<Item = DecodedRecord<'r>>,
     ) -> Result<(), LedgerError> {
         let mut rows: Vec<Row> = records
-            .map(|(token, time)| Row {
-                digest: self.digester.digest(token),
-                time,
+            .map(|record| Row {
+                digest: self.digester.digest(record.token),
+                time: record.expire_time,
                 is_sure: true,
             })
             .collect();
@@ -135,32 +139,30 @@ impl Ledger {
     }
 }
 
-impl Known {
-    /// What a target has acknowledged, without writing anything and whoever holds the ledger; of a
-    /// file that is not there, nothing.
-    ///
-    /// # Errors
-    ///
-    /// The file is no ledger.
-    pub(crate) fn read(path: &Path, target: &Target) -> Result<Self, LedgerError> {
-        let connection = match open_to_read(path) {
-            Err(LedgerError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::nothing());
-            }
-            connection => connection?,
-        };
-        if schema::is_empty(&connection)? {
-            return Ok(Self::nothing());
+/// Returns the times that a target has acknowledged, without waiting for a process that writes to
+/// the ledger. A ledger that does not exist knows no times.
+///
+/// # Errors
+///
+/// The file is not a ledger, or cannot be read.
+pub(crate) fn read_known_times(path: &Path, target: &TargetKey) -> Result<KnownTimes, LedgerError> {
+    let connection = match open_to_read(path) {
+        Err(LedgerError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(KnownTimes::nothing());
         }
-        let digester = Digester::new(&schema::salt(&connection)?);
-        Ok(match find_target(&connection, target)? {
-            Some(target) => Self::new(digester, segments::load(&connection, target)?),
-            None => Self::nothing(),
-        })
+        connection => connection?,
+    };
+    if schema::is_empty(&connection)? {
+        return Ok(KnownTimes::nothing());
     }
+    let digester = Digester::new(&schema::salt(&connection)?);
+    Ok(match find_target(&connection, target)? {
+        Some(target) => KnownTimes::new(digester, segments::load(&connection, target)?),
+        None => KnownTimes::nothing(),
+    })
 }
 
-fn find_target(connection: &Connection, target: &Target) -> Result<Option<i64>, LedgerError> {
+fn find_target(connection: &Connection, target: &TargetKey) -> Result<Option<i64>, LedgerError> {
     Ok(connection
         .query_row(
             "SELECT id FROM target WHERE authority = ?1 AND method = ?2",
@@ -192,12 +194,12 @@ fn open_locked(
         .mode(0o600)
         .open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(LedgerError::Foreign);
+        return Err(LedgerError::NotALedger);
     }
     schema::check_file(&file)?;
     let started = Instant::now();
     let Some(lock) = Lock::take(file, started + patience, pause)? else {
-        return Err(LedgerError::Held {
+        return Err(LedgerError::Locked {
             pid: holder(path),
             waited: started.elapsed(),
         });
@@ -231,7 +233,7 @@ impl std::ops::Deref for Reading {
 fn open_to_read(path: &Path) -> Result<Reading, LedgerError> {
     // Opened, a pipe would wait for somebody to write to it.
     if !fs::metadata(path)?.is_file() {
-        return Err(LedgerError::Foreign);
+        return Err(LedgerError::NotALedger);
     }
     let file = File::open(path)?;
     schema::check_file(&file)?;
@@ -269,7 +271,7 @@ impl From<io::Error> for LedgerError {
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign,
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotALedger,
             _ => Self::Sqlite(error),
         }
     }
@@ -280,15 +282,15 @@ impl fmt::Display for LedgerError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Sqlite(error) => error.fmt(f),
-            Self::Damaged => f.write_str("what it holds is damaged"),
-            Self::Defect => f.write_str("a defect of this program ended its writing"),
-            Self::Foreign => f.write_str("the file holds something else"),
-            Self::Newer(version) => write!(
+            Self::Corrupt => f.write_str("what it holds is damaged"),
+            Self::WriterPanicked => f.write_str("a defect of this program ended its writing"),
+            Self::NotALedger => f.write_str("the file holds something else"),
+            Self::NewerSchema { version } => write!(
                 f,
                 "the file is from a later version of this program (its format is {version}, known is {})",
                 schema::VERSION
             ),
-            Self::Held {
+            Self::Locked {
                 pid: Some(pid),
                 waited,
             } => write!(
@@ -296,7 +298,7 @@ impl fmt::Display for LedgerError {
                 "process {pid} holds it still after {:.1} s",
                 waited.as_secs_f64()
             ),
-            Self::Held { pid: None, waited } => write!(
+            Self::Locked { pid: None, waited } => write!(
                 f,
                 "another process holds it still after {:.1} s",
                 waited.as_secs_f64()

@@ -2,11 +2,11 @@
 
 use rusqlite::params;
 
-use super::{Ledger, LedgerError, immediate, segments};
+use super::{LedgerError, LedgerWriter, immediate, segments};
 
 /// A push that starts.
 #[derive(Clone, Debug)]
-pub(crate) struct Run {
+pub(crate) struct RunStart {
     /// Unix seconds.
     pub(crate) started: i64,
     /// The names of its inputs.
@@ -30,9 +30,9 @@ pub(crate) struct RunEnd {
 /// Older runs of a target are forgotten.
 const KEPT: i64 = 100;
 
-impl Ledger {
+impl LedgerWriter {
     /// Notes that a push starts. If it never ends, it was killed.
-    pub(crate) fn begin(&mut self, run: &Run) -> Result<(), LedgerError> {
+    pub(crate) fn begin_run(&mut self, run: &RunStart) -> Result<(), LedgerError> {
         let transaction = immediate(&mut self.connection)?;
         transaction.execute(
             "INSERT INTO run (target, input, started) VALUES (?1, ?2, ?3)",
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// Notes how the push that began ended.
-    pub(crate) fn end(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
+    pub(crate) fn end_run(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
         let Some(run) = self.run.take() else {
             return Ok(());
         };

@@ -124,19 +124,19 @@ pub(super) fn check_file(file: &File) -> Result<(), LedgerError> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return match file.metadata()?.len() {
                 0 => Ok(()),
-                _ => Err(LedgerError::Foreign),
+                _ => Err(LedgerError::NotALedger),
             };
         }
         Err(error) => return Err(error.into()),
     }
     let is_ours = header[APPLICATION_ID_AT..].starts_with(&APPLICATION_ID.to_be_bytes()[4..]);
     if !header.starts_with(MAGIC) || !is_ours {
-        return Err(LedgerError::Foreign);
+        return Err(LedgerError::NotALedger);
     }
     let mut version = [0; 4];
     version.copy_from_slice(&header[VERSION_AT..VERSION_AT + 4]);
     match i32::from_be_bytes(version).into() {
-        newer if newer > VERSION => Err(LedgerError::Newer(newer)),
+        newer if newer > VERSION => Err(LedgerError::NewerSchema { version: newer }),
         _ => Ok(()),
     }
 }
@@ -148,9 +148,9 @@ pub(super) fn check(connection: &Connection) -> Result<(), LedgerError> {
         pragma(connection, "user_version")?,
     ) {
         (APPLICATION_ID, 1..=VERSION) => Ok(()),
-        (APPLICATION_ID, newer) => Err(LedgerError::Newer(newer)),
+        (APPLICATION_ID, newer) => Err(LedgerError::NewerSchema { version: newer }),
         (0, 0) if is_empty(connection)? => Ok(()),
-        _ => Err(LedgerError::Foreign),
+        _ => Err(LedgerError::NotALedger),
     }
 }
 
@@ -228,7 +228,10 @@ mod tests {
             })
             .expect("the row");
         assert_eq!(note, None);
-        assert!(matches!(check(&connection), Err(LedgerError::Newer(2))));
+        assert!(matches!(
+            check(&connection),
+            Err(LedgerError::NewerSchema { version: 2 })
+        ));
         // One that fails leaves the version before.
         let broken = [
             later[0],

@@ -61,7 +61,7 @@ pub(super) fn load(connection: &Connection, target: i64) -> Result<Vec<Row>, Led
             .as_blob()
             .map_err(rusqlite::Error::from)?;
         if bytes.len() % ROW != 0 || checksum(bytes) != segment.get::<_, i64>(1)? {
-            return Err(LedgerError::Damaged);
+            return Err(LedgerError::Corrupt);
         }
         rows.extend(unpack(bytes, segment.get(2)?));
     }

@@ -16,21 +16,21 @@ use super::{
 
 /// What a ledger holds of one target.
 #[derive(Clone, Debug)]
-pub(crate) struct TargetView {
+pub(crate) struct TargetSummary {
     pub(crate) authority: String,
     pub(crate) method: String,
     pub(crate) tokens: u64,
     /// When a push last succeeded, in Unix seconds.
     pub(crate) last_success: Option<i64>,
     /// The expire times that come first.
-    pub(crate) soonest: Vec<Soonest>,
+    pub(crate) next_expirations: Vec<ExpirationCount>,
     /// The last pushes, the latest first.
-    pub(crate) runs: Vec<RunView>,
+    pub(crate) runs: Vec<RunSummary>,
 }
 
 /// An expire time and the number of tokens that have it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Soonest {
+pub(crate) struct ExpirationCount {
     /// Unix seconds.
     pub(crate) expire_time: i64,
     pub(crate) tokens: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Soonest {
 
 /// One push. Without an end it is under way, or was killed.
 #[derive(Clone, Debug)]
-pub(crate) struct RunView {
+pub(crate) struct RunSummary {
     pub(crate) input: String,
     /// Unix seconds, as all times here.
     pub(crate) started: i64,
@@ -54,7 +54,7 @@ pub(crate) struct RunView {
 
 /// What to forget.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Forget<'f> {
+pub(crate) enum ForgetSelection<'f> {
     All,
     /// All methods of this `:authority`.
     Authority(&'f str),
@@ -64,17 +64,18 @@ pub(crate) enum Forget<'f> {
 
 /// What was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Forgotten {
-    Tokens(u64),
-    /// There is no such target; those that there are.
-    NoTarget(Vec<String>),
+pub(crate) enum ForgetOutcome {
+    /// The number of tokens that were removed.
+    Forgotten { tokens: u64 },
+    /// No target has the wanted `:authority`; the ledger has these.
+    UnknownAuthority { authorities: Vec<String> },
 }
 
 const SHOWN_TIMES: usize = 5;
 const SHOWN_RUNS: u32 = 10;
 
 /// All targets of a ledger, by name.
-pub(crate) fn show(path: &Path) -> Result<Vec<TargetView>, LedgerError> {
+pub(crate) fn list_targets(path: &Path) -> Result<Vec<TargetSummary>, LedgerError> {
     let connection = open_to_read(path)?;
     if schema::is_empty(&connection)? {
         return Ok(Vec::new());
@@ -86,7 +87,7 @@ pub(crate) fn show(path: &Path) -> Result<Vec<TargetView>, LedgerError> {
     while let Some(row) = found.next()? {
         let id = row.get(0)?;
         let rows = segments::load(&connection, id)?;
-        targets.push(TargetView {
+        targets.push(TargetSummary {
             authority: row.get(1)?,
             method: row.get(2)?,
             tokens: rows.len() as u64,
@@ -95,7 +96,7 @@ pub(crate) fn show(path: &Path) -> Result<Vec<TargetView>, LedgerError> {
                 [id],
                 |row| row.get(0),
             )?,
-            soonest: soonest(&rows),
+            next_expirations: next_expirations(&rows),
             runs: runs(&connection, id)?,
         });
     }
@@ -107,28 +108,28 @@ fn count(number: Option<i64>) -> Option<u64> {
     number.and_then(|number| number.try_into().ok())
 }
 
-fn soonest(rows: &[Row]) -> Vec<Soonest> {
+fn next_expirations(rows: &[Row]) -> Vec<ExpirationCount> {
     let mut times = BTreeMap::new();
     for row in rows {
         *times.entry(row.time).or_default() += 1;
     }
     let soonest = times.into_iter().take(SHOWN_TIMES);
     soonest
-        .map(|(time, tokens)| Soonest {
+        .map(|(time, tokens)| ExpirationCount {
             expire_time: time.into(),
             tokens,
         })
         .collect()
 }
 
-fn runs(connection: &Connection, target: i64) -> Result<Vec<RunView>, LedgerError> {
+fn runs(connection: &Connection, target: i64) -> Result<Vec<RunSummary>, LedgerError> {
     let mut select = connection.prepare(
         "SELECT input, started, ended, read, unchanged, acknowledged, rejected, unsent, status,
              exit_code
          FROM run WHERE target = ?1 ORDER BY id DESC LIMIT ?2",
     )?;
     let rows = select.query_map(params![target, SHOWN_RUNS], |row| {
-        Ok(RunView {
+        Ok(RunSummary {
             input: row.get(0)?,
             started: row.get(1)?,
             ended: row.get(2)?,
@@ -145,12 +146,12 @@ fn runs(connection: &Connection, target: i64) -> Result<Vec<RunView>, LedgerErro
 }
 
 /// Forgets what a server acknowledged, so that the next push sends it again. The history of pushes
-/// stays, but with [`Forget::All`].
+/// stays, but with [`ForgetSelection::All`].
 pub(crate) fn forget(
     path: &Path,
-    what: Forget<'_>,
+    what: ForgetSelection<'_>,
     patience: Duration,
-) -> Result<Forgotten, LedgerError> {
+) -> Result<ForgetOutcome, LedgerError> {
     let pause = |time| {
         std::thread::sleep(time);
         true
@@ -161,27 +162,27 @@ pub(crate) fn forget(
     let targets = targets(&transaction)?;
     let mut tokens = 0;
     match what {
-        Forget::All => {
+        ForgetSelection::All => {
             for (target, _) in targets {
                 tokens += segments::load(&transaction, target)?.len();
             }
             transaction
                 .execute_batch("DELETE FROM segment; DELETE FROM run; DELETE FROM target")?;
         }
-        Forget::Authority(authority) => {
+        ForgetSelection::Authority(authority) => {
             let (wanted, others): (Vec<_>, Vec<_>) =
                 targets.into_iter().partition(|(_, name)| name == authority);
             if wanted.is_empty() {
                 let mut names: Vec<_> = others.into_iter().map(|(_, name)| name).collect();
                 names.dedup();
-                return Ok(Forgotten::NoTarget(names));
+                return Ok(ForgetOutcome::UnknownAuthority { authorities: names });
             }
             for (target, _) in wanted {
                 tokens += segments::load(&transaction, target)?.len();
                 segments::rewrite(&transaction, target, &[])?;
             }
         }
-        Forget::Tokens(listed) => {
+        ForgetSelection::Tokens(listed) => {
             let digests: HashSet<_> = listed.iter().map(|one| digester.digest(one)).collect();
             for (target, _) in targets {
                 let mut rows = segments::load(&transaction, target)?;
@@ -193,7 +194,9 @@ pub(crate) fn forget(
         }
     }
     transaction.commit()?;
-    Ok(Forgotten::Tokens(tokens as u64))
+    Ok(ForgetOutcome::Forgotten {
+        tokens: tokens as u64,
+    })
 }
 
 /// The targets and their authorities, sorted by these.

@@ -29,7 +29,7 @@ use crate::contract::proto::{
 
 /// How the receiver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Behaviour {
+pub(crate) struct Behavior {
     /// The response's code. Records are stored whatever it is: which codes mean success is the
     /// client's to say.
     pub(crate) code: i32,
@@ -62,7 +62,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 struct Service {
     store: Arc<Store>,
-    behaviour: Behaviour,
+    behavior: Behavior,
     requests: Arc<AtomicU64>,
     records: Arc<AtomicU64>,
 }
@@ -74,16 +74,16 @@ impl Internal for Service {
         request: Request<SensorExpireTimeRequest>,
     ) -> Result<Response<SensorExpireTimeResponse>, Status> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        if !self.behaviour.delay.is_zero() {
-            tokio::time::sleep(self.behaviour.delay).await;
+        if !self.behavior.delay.is_zero() {
+            tokio::time::sleep(self.behavior.delay).await;
         }
-        if number < self.behaviour.fail_first {
+        if number < self.behavior.fail_first {
             return Err(Status::unavailable("told to fail at first"));
         }
         let store = Arc::clone(&self.store);
         let records = request.into_inner().sensor_expire;
         let count = records.len() as u64;
-        let code = self.behaviour.code;
+        let code = self.behavior.code;
         // A client that goes away must not leave a request half stored: what runs here runs on.
         tokio::task::spawn_blocking(move || store.apply(records))
             .await
@@ -103,18 +103,18 @@ pub(crate) async fn run(
     listener: Listener,
     tls: Option<Arc<ServerConfig>>,
     store: Arc<Store>,
-    behaviour: Behaviour,
+    behavior: Behavior,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Totals> {
     let requests = Arc::<AtomicU64>::default();
     let records = Arc::<AtomicU64>::default();
     let service = InternalServer::new(Service {
         store: Arc::clone(&store),
-        behaviour,
+        behavior,
         requests: Arc::clone(&requests),
         records: Arc::clone(&records),
     })
-    .max_decoding_message_size(behaviour.max_message_size)
+    .max_decoding_message_size(behavior.max_message_size)
     .accept_compressed(CompressionEncoding::Gzip);
 
     let (health_reporter, health) = tonic_health::server::health_reporter();

@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// The time of a token.
-    pub(crate) fn time_of(&self, token: &[u8]) -> Result<Option<u32>, StoreError> {
+    pub(crate) fn expire_time_of(&self, token: &[u8]) -> Result<Option<u32>, StoreError> {
         match self {
             Self::Memory(map) => Ok(lock(map).get(token).copied()),
             Self::Sqlite(connection) => {
@@ -222,8 +222,8 @@ mod tests {
             store.apply(first).expect("stored");
             store.apply(records(&[(b"b", u32::MAX)])).expect("stored");
             assert_eq!(store.len().expect("counted"), 3);
-            assert_eq!(store.time_of(b"b").expect("found"), Some(u32::MAX));
-            assert_eq!(store.time_of(b"c").expect("looked for"), None);
+            assert_eq!(store.expire_time_of(b"b").expect("found"), Some(u32::MAX));
+            assert_eq!(store.expire_time_of(b"c").expect("looked for"), None);
             let mut dump = Vec::new();
             store.dump(&mut dump, TokenEncoding::Utf8).expect("dumped");
             assert_eq!(

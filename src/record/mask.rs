@@ -4,7 +4,7 @@ use std::{borrow::Cow, cmp::Reverse, fmt::Write};
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 
-use super::token::{Masked, Token};
+use super::token::{MaskedToken, Token};
 
 /// Shorter tokens of letters alone are looked for as whole words: they stand in every text.
 const SHORT: usize = 6;
@@ -14,7 +14,7 @@ const SHORTEST: usize = 4;
 
 /// A text in which tokens are looked for, whatever their case and however they are written out.
 #[derive(Debug)]
-pub(crate) struct Mask<'t> {
+pub(crate) struct TokenMask<'t> {
     text: &'t str,
     /// Of the same length.
     lower: String,
@@ -32,7 +32,7 @@ pub(crate) struct Mask<'t> {
     found: Vec<(String, String)>,
 }
 
-impl<'t> Mask<'t> {
+impl<'t> TokenMask<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let lower = text.to_ascii_lowercase();
         let readings = readings(text);
@@ -57,21 +57,21 @@ impl<'t> Mask<'t> {
     }
 
     /// Looks for one token.
-    pub(crate) fn look_for(&mut self, token: &Token<'_>) {
+    pub(crate) fn search_token(&mut self, token: &Token<'_>) {
         let token = token.as_bytes();
         // No form is shorter.
         if token.len() > self.text.len() {
             return;
         }
         let plain = String::from_utf8_lossy(token);
-        self.look_for_form(token, &plain);
+        self.search_form(token, &plain);
         if !plain.is_ascii() {
             let lower = plain.to_lowercase();
             let upper = plain.to_uppercase().to_lowercase();
             let mut forms = vec![plain.to_ascii_lowercase(), lower, upper];
             forms.dedup();
             for form in &forms[1..] {
-                self.look_for_form(token, form);
+                self.search_form(token, form);
             }
         }
         // What whole characters stand for in each of them.
@@ -85,24 +85,24 @@ impl<'t> Mask<'t> {
             let first = &mut first[..encoding.encode_len(start.len())];
             encoding.encode_mut(start, first);
             if self.may_hold(first) {
-                self.look_for_form(token, &encoding.encode(token));
+                self.search_form(token, &encoding.encode(token));
             }
         }
         if self.has_escapes {
-            self.look_for_form(token, &token.escape_ascii().to_string());
-            self.look_for_form(token, &plain.escape_default().to_string());
+            self.search_form(token, &token.escape_ascii().to_string());
+            self.search_form(token, &plain.escape_default().to_string());
         }
         if self.has_lists {
             for separator in [" ", ", ", ","] {
                 let numbers: Vec<_> = token.iter().map(ToString::to_string).collect();
-                self.look_for_form(token, &numbers.join(separator));
+                self.search_form(token, &numbers.join(separator));
             }
         }
         self.looked();
     }
 
     /// Looks for a text that must not be shown at all.
-    pub(crate) fn hide(&mut self, secret: &str) {
+    pub(crate) fn search_secret(&mut self, secret: &str) {
         let form = secret.to_ascii_lowercase();
         if !form.is_empty() && self.finds(&form) {
             self.found.push((form, "(hidden)".to_owned()));
@@ -137,7 +137,7 @@ impl<'t> Mask<'t> {
         start.len() < 2 || self.pairs[pair]
     }
 
-    fn look_for_form(&mut self, token: &[u8], form: &str) {
+    fn search_form(&mut self, token: &[u8], form: &str) {
         if form.is_empty() || form.len() > self.lower.len() || !self.may_hold(form.as_bytes()) {
             return;
         }
@@ -148,12 +148,12 @@ impl<'t> Mask<'t> {
         };
         if self.finds(&form) {
             self.found
-                .push((form.into_owned(), Masked(token).to_string()));
+                .push((form.into_owned(), MaskedToken(token).to_string()));
         }
     }
 
     /// The text without the tokens that were found, and without what looks like one all the same.
-    pub(crate) fn masked(mut self) -> String {
+    pub(crate) fn into_masked_text(mut self) -> String {
         if self.is_quoted {
             return "(not shown: it quotes a token or a secret)".to_owned();
         }
@@ -347,14 +347,14 @@ mod tests {
                 _ => BASE64URL_NOPAD.encode(&bytes),
             };
             let text = format!("{before}{form}{behind}");
-            let mut mask = Mask::new(&text);
-            mask.look_for(&token);
-            prop_assert!(!mask.masked().contains(&form), "{text:?}");
+            let mut mask = TokenMask::new(&text);
+            mask.search_token(&token);
+            prop_assert!(!mask.into_masked_text().contains(&form), "{text:?}");
         }
     }
 
     fn mask(text: &str) -> String {
-        let mut mask = Mask::new(text);
+        let mut mask = TokenMask::new(text);
         for token in [
             "fadfadftetwtwtwt",
             "fadfadftetwtwtwt-x",
@@ -365,12 +365,12 @@ mod tests {
             "\u{1f600}tok\u{1f600}",
         ] {
             let token = Token::parse(token.into(), TokenEncoding::Utf8).expect("a token");
-            mask.look_for(&token);
+            mask.search_token(&token);
         }
         let binary = Token::parse("fbff00".into(), TokenEncoding::Hex).expect("a token");
-        mask.look_for(&binary);
-        mask.hide("S3cret-value");
-        mask.masked()
+        mask.search_token(&binary);
+        mask.search_secret("S3cret-value");
+        mask.into_masked_text()
     }
 
     #[test]

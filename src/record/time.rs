@@ -35,24 +35,24 @@ pub(crate) enum TimeError {
     /// A number with a sign, a point or an exponent.
     NotInteger,
     /// An integer that does not fit. `milliseconds` when it would, read as such.
-    IntegerRange {
-        milliseconds: bool,
+    IntegerOutOfRange {
+        looks_like_milliseconds: bool,
     },
     /// Milliseconds that are no whole second.
-    PartSecond,
+    NotWholeSecond,
     /// Neither an integer nor one of the date forms.
-    NotTime,
+    UnknownFormat,
     /// A date form with a field out of range, such as a 30th of February.
-    NoSuchDate,
+    InvalidDateTime,
     LeapSecond,
     /// A fraction of a second other than zero.
-    Fraction,
+    FractionalSecond,
     /// A date before 1970 or after 2106-02-07T06:28:15Z.
-    DateRange,
+    DateOutOfRange,
     /// The zone's clocks skip this local time.
-    LocalGap,
+    SkippedLocalTime,
     /// The zone's clocks show this local time twice.
-    LocalFold,
+    AmbiguousLocalTime,
 }
 
 /// From here up an integer is taken for milliseconds that were not announced: as seconds it is
@@ -80,7 +80,7 @@ impl ExpireTime {
             _ => match DateForm::split(text.as_bytes()) {
                 Some(form) => form.resolve(&rules.zone),
                 None if is_number(text) => Err(TimeError::NotInteger),
-                None => Err(TimeError::NotTime),
+                None => Err(TimeError::UnknownFormat),
             },
         }
     }
@@ -124,12 +124,13 @@ impl ExpireTime {
             TimeUnit::Seconds => value,
             TimeUnit::Milliseconds if value % 1000 == 0 => value / 1000,
             TimeUnit::Milliseconds if value == u64::MAX => value,
-            TimeUnit::Milliseconds => return Err(TimeError::PartSecond),
+            TimeUnit::Milliseconds => return Err(TimeError::NotWholeSecond),
         };
         u32::try_from(seconds)
             .map(Self)
-            .map_err(|_| TimeError::IntegerRange {
-                milliseconds: rules.unit == TimeUnit::Seconds && value >= SURELY_MILLISECONDS,
+            .map_err(|_| TimeError::IntegerOutOfRange {
+                looks_like_milliseconds: rules.unit == TimeUnit::Seconds
+                    && value >= SURELY_MILLISECONDS,
             })
     }
 }
@@ -206,26 +207,26 @@ impl DateForm {
     fn resolve(&self, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
         let date = Date::new(self.year, self.month, self.day);
         let Some(clock) = &self.clock else {
-            let date = date.map_err(|_| TimeError::NoSuchDate)?;
+            let date = date.map_err(|_| TimeError::InvalidDateTime)?;
             return in_zone(date.to_datetime(Time::midnight()), zone);
         };
         let leap = clock.second == 60;
         let second = if leap { 59 } else { clock.second };
         let time = Time::new(clock.hour, clock.minute, second, 0);
         let (Ok(date), Ok(time)) = (date, time) else {
-            return Err(TimeError::NoSuchDate);
+            return Err(TimeError::InvalidDateTime);
         };
         if leap {
             return Err(TimeError::LeapSecond);
         }
         if clock.fraction {
-            return Err(TimeError::Fraction);
+            return Err(TimeError::FractionalSecond);
         }
         let civil = date.to_datetime(time);
         match clock.offset {
             None => in_zone(civil, zone),
             Some(east) => {
-                let offset = Offset::from_seconds(east).map_err(|_| TimeError::NoSuchDate)?;
+                let offset = Offset::from_seconds(east).map_err(|_| TimeError::InvalidDateTime)?;
                 at_offset(civil, offset)
             }
         }
@@ -276,8 +277,8 @@ impl ClockForm {
 fn in_zone(civil: DateTime, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
     match zone.to_ambiguous_timestamp(civil).offset() {
         AmbiguousOffset::Unambiguous { offset } => at_offset(civil, offset),
-        AmbiguousOffset::Gap { .. } => Err(TimeError::LocalGap),
-        AmbiguousOffset::Fold { .. } => Err(TimeError::LocalFold),
+        AmbiguousOffset::Gap { .. } => Err(TimeError::SkippedLocalTime),
+        AmbiguousOffset::Fold { .. } => Err(TimeError::AmbiguousLocalTime),
     }
 }
 
@@ -288,7 +289,7 @@ fn at_offset(civil: DateTime, offset: Offset) -> Result<ExpireTime, TimeError> {
         .map(Timestamp::as_second)
         .and_then(|seconds| u32::try_from(seconds).ok())
         .map(ExpireTime)
-        .ok_or(TimeError::DateRange)
+        .ok_or(TimeError::DateOutOfRange)
 }
 
 #[cfg(test)]
@@ -332,43 +333,45 @@ mod tests {
 
     #[test]
     fn the_refused_forms() {
-        let beyond = |milliseconds| TimeError::IntegerRange { milliseconds };
+        let beyond = |looks_like_milliseconds| TimeError::IntegerOutOfRange {
+            looks_like_milliseconds,
+        };
         for (text, error) in [
             ("", TimeError::Empty),
-            (" 1", TimeError::NotTime),
-            ("1 ", TimeError::NotTime),
+            (" 1", TimeError::UnknownFormat),
+            ("1 ", TimeError::UnknownFormat),
             ("-1", TimeError::NotInteger),
             ("+1", TimeError::NotInteger),
             ("1.0", TimeError::NotInteger),
             ("1e9", TimeError::NotInteger),
             (".5", TimeError::NotInteger),
-            ("NaN", TimeError::NotTime),
-            ("١٢", TimeError::NotTime),
+            ("NaN", TimeError::UnknownFormat),
+            ("١٢", TimeError::UnknownFormat),
             ("4294967296", beyond(false)),
             ("99999999999", beyond(false)),
             ("100000000000", beyond(true)),
             ("1580962440000", beyond(true)),
             ("99999999999999999999999999", beyond(true)),
-            ("31/12/2026", TimeError::NotTime),
-            ("2026-1-1", TimeError::NotTime),
-            ("2026-01-01T", TimeError::NotTime),
-            ("2026-01-01T00:00:00.", TimeError::NotTime),
-            ("2026-01-01T00:00.0", TimeError::NotTime),
-            ("2026-01-01Z", TimeError::NotTime),
-            ("2026-01-01T00:00:00+0100", TimeError::NotTime),
-            ("2026-01-01T00:00:00+24:00", TimeError::NotTime),
-            ("2026-01-01T00:00:00[UTC]", TimeError::NotTime),
-            ("2026-02-29", TimeError::NoSuchDate),
-            ("2026-13-01", TimeError::NoSuchDate),
-            ("2026-01-01T24:00:00Z", TimeError::NoSuchDate),
-            ("2026-01-01T00:60:00Z", TimeError::NoSuchDate),
-            ("2026-01-01T00:00:61Z", TimeError::NoSuchDate),
+            ("31/12/2026", TimeError::UnknownFormat),
+            ("2026-1-1", TimeError::UnknownFormat),
+            ("2026-01-01T", TimeError::UnknownFormat),
+            ("2026-01-01T00:00:00.", TimeError::UnknownFormat),
+            ("2026-01-01T00:00.0", TimeError::UnknownFormat),
+            ("2026-01-01Z", TimeError::UnknownFormat),
+            ("2026-01-01T00:00:00+0100", TimeError::UnknownFormat),
+            ("2026-01-01T00:00:00+24:00", TimeError::UnknownFormat),
+            ("2026-01-01T00:00:00[UTC]", TimeError::UnknownFormat),
+            ("2026-02-29", TimeError::InvalidDateTime),
+            ("2026-13-01", TimeError::InvalidDateTime),
+            ("2026-01-01T24:00:00Z", TimeError::InvalidDateTime),
+            ("2026-01-01T00:60:00Z", TimeError::InvalidDateTime),
+            ("2026-01-01T00:00:61Z", TimeError::InvalidDateTime),
             ("2016-12-31T23:59:60Z", TimeError::LeapSecond),
-            ("2026-01-01T00:00:00.5Z", TimeError::Fraction),
-            ("1969-12-31T23:59:59Z", TimeError::DateRange),
-            ("2106-02-07T06:28:16Z", TimeError::DateRange),
-            ("9999-12-31T23:59:59-23:59", TimeError::DateRange),
-            ("0000-01-01", TimeError::DateRange),
+            ("2026-01-01T00:00:00.5Z", TimeError::FractionalSecond),
+            ("1969-12-31T23:59:59Z", TimeError::DateOutOfRange),
+            ("2106-02-07T06:28:16Z", TimeError::DateOutOfRange),
+            ("9999-12-31T23:59:59-23:59", TimeError::DateOutOfRange),
+            ("0000-01-01", TimeError::DateOutOfRange),
         ] {
             assert_eq!(parse(text), Err(error), "{text:?}");
         }
@@ -380,8 +383,8 @@ mod tests {
         for (text, expected) in [
             ("2026-06-01", Ok(1_780_264_800)),
             ("2026-06-01T00:00:00Z", Ok(1_780_272_000)),
-            ("2026-03-29T02:30:00", Err(TimeError::LocalGap)),
-            ("2026-10-25T02:30:00", Err(TimeError::LocalFold)),
+            ("2026-03-29T02:30:00", Err(TimeError::SkippedLocalTime)),
+            ("2026-10-25T02:30:00", Err(TimeError::AmbiguousLocalTime)),
             ("2026-10-25T02:30:00+01:00", Ok(1_792_891_800)),
         ] {
             let read = ExpireTime::parse(text, &rules).map(ExpireTime::as_unix);
@@ -395,17 +398,17 @@ mod tests {
         for (text, expected) in [
             ("1580962440000", Ok(1_580_962_440)),
             ("0", Ok(0)),
-            ("1580962440001", Err(TimeError::PartSecond)),
+            ("1580962440001", Err(TimeError::NotWholeSecond)),
             (
                 "4294967296000",
-                Err(TimeError::IntegerRange {
-                    milliseconds: false,
+                Err(TimeError::IntegerOutOfRange {
+                    looks_like_milliseconds: false,
                 }),
             ),
             (
                 "99999999999999999999999",
-                Err(TimeError::IntegerRange {
-                    milliseconds: false,
+                Err(TimeError::IntegerOutOfRange {
+                    looks_like_milliseconds: false,
                 }),
             ),
             ("2020-02-06T04:14:00Z", Ok(1_580_962_440)),

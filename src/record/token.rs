@@ -25,12 +25,16 @@ pub(crate) enum TokenEncoding {
 pub(crate) enum TokenError {
     Empty,
     /// White space, Unicode's included, before or after the text.
-    Surrounded,
-    OddHex,
+    SurroundingWhitespace,
+    OddHexLength,
     /// No hexadecimal digit at this byte, counted from 0.
-    NotHex(usize),
+    InvalidHex {
+        offset: usize,
+    },
     /// No base64 from this byte on, counted from 0.
-    NotBase64(usize),
+    InvalidBase64 {
+        offset: usize,
+    },
 }
 
 /// Unpadded standard base64 that reads the URL-safe alphabet too.
@@ -50,7 +54,7 @@ impl<'a> Token<'a> {
             return Err(TokenError::Empty);
         }
         if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
-            return Err(TokenError::Surrounded);
+            return Err(TokenError::SurroundingWhitespace);
         }
         let bytes = match encoding {
             TokenEncoding::Utf8 => match text {
@@ -99,8 +103,10 @@ fn hex(text: &str) -> Result<Vec<u8>, TokenError> {
     HEXLOWER_PERMISSIVE
         .decode(text.as_bytes())
         .map_err(|error| match error.kind {
-            data_encoding::DecodeKind::Length => TokenError::OddHex,
-            _ => TokenError::NotHex(error.position),
+            data_encoding::DecodeKind::Length => TokenError::OddHexLength,
+            _ => TokenError::InvalidHex {
+                offset: error.position,
+            },
         })
 }
 
@@ -108,29 +114,31 @@ fn base64(text: &str) -> Result<Vec<u8>, TokenError> {
     let bare = text.trim_end_matches('=');
     let padding = text.len() - bare.len();
     if padding > 0 && (padding > 2 || !text.len().is_multiple_of(4)) {
-        return Err(TokenError::NotBase64(bare.len()));
+        return Err(TokenError::InvalidBase64 { offset: bare.len() });
     }
     BASE64_EITHER
         .decode(bare.as_bytes())
-        .map_err(|error| TokenError::NotBase64(error.position))
+        .map_err(|error| TokenError::InvalidBase64 {
+            offset: error.position,
+        })
 }
 
 impl fmt::Debug for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Masked(&self.0), f)
+        fmt::Display::fmt(&MaskedToken(&self.0), f)
     }
 }
 
 impl fmt::Display for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Masked(&self.0), f)
+        fmt::Display::fmt(&MaskedToken(&self.0), f)
     }
 }
 
 /// A token's bytes, shown as at most the first four and at most a third of them, and their number.
-pub(crate) struct Masked<'a>(pub(crate) &'a [u8]);
+pub(crate) struct MaskedToken<'a>(pub(crate) &'a [u8]);
 
-impl fmt::Display for Masked<'_> {
+impl fmt::Display for MaskedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let length = self.0.len();
         for byte in &self.0[..(length / 3).min(4)] {
@@ -175,20 +183,20 @@ mod tests {
         for (text, encoding, error) in [
             ("", Utf8, TokenError::Empty),
             ("", Hex, TokenError::Empty),
-            (" a", Utf8, TokenError::Surrounded),
-            ("a\u{a0}", Utf8, TokenError::Surrounded),
-            ("\u{2003}00", Hex, TokenError::Surrounded),
-            ("abc", Hex, TokenError::OddHex),
-            ("0g", Hex, TokenError::NotHex(1)),
-            ("0x00", Hex, TokenError::NotHex(1)),
-            ("A", Base64, TokenError::NotBase64(0)),
-            ("AAAA=", Base64, TokenError::NotBase64(4)),
-            ("AA=", Base64, TokenError::NotBase64(2)),
-            ("A===", Base64, TokenError::NotBase64(1)),
-            ("====", Base64, TokenError::NotBase64(0)),
-            ("A A=", Base64, TokenError::NotBase64(1)),
+            (" a", Utf8, TokenError::SurroundingWhitespace),
+            ("a\u{a0}", Utf8, TokenError::SurroundingWhitespace),
+            ("\u{2003}00", Hex, TokenError::SurroundingWhitespace),
+            ("abc", Hex, TokenError::OddHexLength),
+            ("0g", Hex, TokenError::InvalidHex { offset: 1 }),
+            ("0x00", Hex, TokenError::InvalidHex { offset: 1 }),
+            ("A", Base64, TokenError::InvalidBase64 { offset: 0 }),
+            ("AAAA=", Base64, TokenError::InvalidBase64 { offset: 4 }),
+            ("AA=", Base64, TokenError::InvalidBase64 { offset: 2 }),
+            ("A===", Base64, TokenError::InvalidBase64 { offset: 1 }),
+            ("====", Base64, TokenError::InvalidBase64 { offset: 0 }),
+            ("A A=", Base64, TokenError::InvalidBase64 { offset: 1 }),
             // The last symbol carries bits that no encoder writes.
-            ("+/9=", Base64, TokenError::NotBase64(2)),
+            ("+/9=", Base64, TokenError::InvalidBase64 { offset: 2 }),
         ] {
             assert_eq!(parse(text, encoding), Err(error), "{text:?}");
         }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::{
-    diagnostics::date,
-    input::{Expiry, HORIZONS},
+    diagnostics::format_timestamp,
+    input::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts},
     record::ExpireTime,
 };
 
@@ -26,9 +26,9 @@ pub(crate) struct ExpiryReport {
 /// The width of the longest bar.
 const BAR: u64 = 40;
 
-impl From<&Expiry> for ExpiryReport {
-    fn from(expiry: &Expiry) -> Self {
-        const { assert!(matches!(HORIZONS, [7, 30, 90, 365])) };
+impl From<&ExpirationCounts> for ExpiryReport {
+    fn from(expiry: &ExpirationCounts) -> Self {
+        const { assert!(matches!(EXPIRATION_HORIZONS_DAYS, [7, 30, 90, 365])) };
         let [
             within_7_days,
             within_30_days,
@@ -74,8 +74,8 @@ impl ExpiryReport {
         let _ = write!(
             picture,
             "earliest {}, latest {}",
-            date(i64::from(earliest)),
-            date(i64::from(latest))
+            format_timestamp(i64::from(earliest)),
+            format_timestamp(i64::from(latest))
         );
         picture
     }

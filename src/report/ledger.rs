@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::{
-    diagnostics::{count, date, escape},
-    ledger::{RunView, TargetView},
+    diagnostics::{count_noun, escape, format_timestamp},
+    ledger::{RunSummary, TargetSummary},
 };
 
 /// All targets of a ledger. Times are Unix seconds.
@@ -54,20 +54,20 @@ pub(crate) struct ForgottenReport {
 }
 
 impl ForgottenReport {
-    pub(crate) fn text(self) -> String {
-        format!("{} forgotten", count(self.forgotten, "token"))
+    pub(crate) fn to_text(self) -> String {
+        format!("{} forgotten", count_noun(self.forgotten, "token"))
     }
 }
 
 impl LedgerReport {
-    pub(crate) fn new(targets: &[TargetView]) -> Self {
+    pub(crate) fn new(targets: &[TargetSummary]) -> Self {
         Self {
             targets: targets.iter().map(TargetReport::new).collect(),
         }
     }
 
-    pub(crate) fn text(&self) -> String {
-        let texts: Vec<_> = self.targets.iter().map(TargetReport::text).collect();
+    pub(crate) fn to_text(&self) -> String {
+        let texts: Vec<_> = self.targets.iter().map(TargetReport::to_text).collect();
         match texts.as_slice() {
             [] => "the ledger holds nothing".to_owned(),
             texts => texts.join("\n"),
@@ -76,45 +76,49 @@ impl LedgerReport {
 }
 
 impl TargetReport {
-    fn new(target: &TargetView) -> Self {
+    fn new(target: &TargetSummary) -> Self {
         Self {
             target: target.authority.clone(),
             method: target.method.clone(),
             tokens: target.tokens,
             last_success: target.last_success,
             soonest: target
-                .soonest
+                .next_expirations
                 .iter()
-                .map(|soonest| SoonestReport {
-                    expire_time: soonest.expire_time,
-                    tokens: soonest.tokens,
+                .map(|expiration| SoonestReport {
+                    expire_time: expiration.expire_time,
+                    tokens: expiration.tokens,
                 })
                 .collect(),
             runs: target.runs.iter().map(RunReport::new).collect(),
         }
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         let mut text = format!(
             "{} {}: {}, last success {}",
             escape(&self.target),
             escape(&self.method),
-            count(self.tokens, "token"),
-            self.last_success.map_or_else(|| "never".to_owned(), date)
+            count_noun(self.tokens, "token"),
+            self.last_success
+                .map_or_else(|| "never".to_owned(), format_timestamp)
         );
         for soonest in &self.soonest {
-            let (time, tokens) = (date(soonest.expire_time), count(soonest.tokens, "token"));
+            let (time, tokens) = (
+                format_timestamp(soonest.expire_time),
+                count_noun(soonest.tokens, "token"),
+            );
             let _ = write!(text, "\n  expires {time}: {tokens}");
         }
         for run in &self.runs {
-            let _ = write!(text, "\n  {}", run.text());
+            let _ = write!(text, "\n  {}", run.to_text());
         }
         text
     }
 }
 
 impl RunReport {
-    fn new(run: &RunView) -> Self {
+    fn new(run: &RunSummary) -> Self {
         Self {
             started: run.started,
             ended: run.ended,
@@ -129,8 +133,12 @@ impl RunReport {
         }
     }
 
-    fn text(&self) -> String {
-        let mut text = format!("push of {} at {}", escape(&self.input), date(self.started));
+    fn to_text(&self) -> String {
+        let mut text = format!(
+            "push of {} at {}",
+            escape(&self.input),
+            format_timestamp(self.started)
+        );
         let (Some(status), Some(code)) = (&self.status, self.exit_code) else {
             text.push_str(": no end (killed, or under way)");
             return text;

@@ -10,12 +10,12 @@ use std::{
 };
 
 use super::Summary;
-use crate::atomic_file::Replacement;
+use crate::atomic_file::AtomicFile;
 
 /// A textfile of metrics, which takes the place of the one before.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    file: Replacement,
+    file: AtomicFile,
     /// When a run last succeeded, by the file before.
     last_success: Option<String>,
 }
@@ -25,7 +25,7 @@ const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 
 impl Metrics {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = Replacement::open(path, READABLE_FOR_ALL)?;
+        let file = AtomicFile::open(path, READABLE_FOR_ALL)?;
         // Only a regular file can have anything in it.
         let before = match fs::metadata(path) {
             Ok(kind) if kind.is_file() => fs::read_to_string(path).unwrap_or_default(),

@@ -15,32 +15,38 @@ pub(crate) use metrics::Metrics;
 pub(crate) use probe::{ProbeReport, way};
 
 use crate::{
-    delivery::Delivery,
-    diagnostics::{Failure, WOULD_SEND, escape},
-    input::{Form, Validated},
+    delivery::DeliveryOutcome,
+    diagnostics::{self, EXIT_WOULD_SEND, Failure, FailureKind, escape},
+    input::{DetectedFormat, ValidatedInput},
     record::ExpireTime,
 };
 
-/// How an input holds its records, in words.
-pub(crate) fn form(name: &str, form: Form<'_>) -> String {
-    let form = match form {
-        Form::Blank => "nothing but white space".to_owned(),
-        Form::Rows(b'\t') => "rows of cells apart by a tab".to_owned(),
-        Form::Rows(delimiter) => format!("rows of cells apart by {:?}", char::from(delimiter)),
-        Form::Lines => "JSON, an object a line".to_owned(),
-        Form::One => "JSON, one record".to_owned(),
-        Form::List { path, protobuf } => {
-            let json = if protobuf { "protobuf JSON" } else { "JSON" };
+/// Returns a sentence on the format that was detected for an input.
+pub(crate) fn describe_format(name: &str, format: &DetectedFormat) -> String {
+    let format = match format {
+        DetectedFormat::Blank => "nothing but white space".to_owned(),
+        DetectedFormat::Csv { delimiter: b'\t' } => "rows of cells apart by a tab".to_owned(),
+        DetectedFormat::Csv { delimiter } => {
+            format!("rows of cells apart by {:?}", char::from(*delimiter))
+        }
+        DetectedFormat::Ndjson => "JSON, an object a line".to_owned(),
+        DetectedFormat::JsonRecord => "JSON, one record".to_owned(),
+        DetectedFormat::JsonArray { path, is_protobuf } => {
+            let json = if *is_protobuf {
+                "protobuf JSON"
+            } else {
+                "JSON"
+            };
             // As a JSON Pointer (RFC 6901 section 3).
             let step = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
             let steps: String = path.iter().map(step).collect();
-            match path {
+            match path.as_slice() {
                 [] => format!("{json}, a list"),
                 _ => format!("{json}, the list at {steps}"),
             }
         }
     };
-    format!("{name}: {form}")
+    format!("{name}: {format}")
 }
 
 /// How a run ended.
@@ -110,6 +116,28 @@ pub(crate) struct Summary {
 }
 
 impl Status {
+    /// Returns how a run with this result ended.
+    pub(crate) fn of_result(result: &Result<(), Failure>) -> Self {
+        match result {
+            Ok(()) => Self::Ok,
+            Err(failure) => Self::of_failure(failure),
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        match failure.kind {
+            FailureKind::Partial => Self::Partial,
+            FailureKind::Input => Self::Refused,
+            FailureKind::Interrupted => Self::Interrupted,
+            FailureKind::Internal
+            | FailureKind::Usage
+            | FailureKind::Unreachable
+            | FailureKind::Tls
+            | FailureKind::Code
+            | FailureKind::Rpc => Self::Failed,
+        }
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -142,7 +170,7 @@ impl Summary {
     }
 
     /// Takes the counts of the input; its valid records are unsent so far.
-    pub(crate) fn input(&mut self, validated: &Validated) {
+    pub(crate) fn input(&mut self, validated: &ValidatedInput) {
         let counts = &validated.counts;
         self.records = RecordCounts {
             read: counts.read,
@@ -152,12 +180,12 @@ impl Summary {
             ..RecordCounts::default()
         };
         self.warnings = WarningCounts {
-            past: validated.expiry.past,
+            past: validated.expirations.past,
             duplicate: counts.duplicate,
         };
-        self.earliest = validated.expiry.earliest.map(ExpireTime::as_unix);
+        self.earliest = validated.expirations.earliest.map(ExpireTime::as_unix);
         // What contacts nobody is there to look at the input.
-        self.expiry = (!self.contacts).then(|| (&validated.expiry).into());
+        self.expiry = (!self.contacts).then(|| (&validated.expirations).into());
     }
 
     /// Takes how many of the valid records are not this push's to send.
@@ -171,30 +199,22 @@ impl Summary {
     pub(crate) fn dry_run(&mut self, detailed_exit_code: bool) {
         self.is_dry = true;
         if detailed_exit_code && self.records.unsent > 0 {
-            self.exit_code = WOULD_SEND;
-        }
-    }
-
-    /// How a run with this result ended.
-    pub(crate) fn status_after(result: &Result<(), Failure>) -> Status {
-        match result {
-            Ok(()) => Status::Ok,
-            Err(failure) => failure.status(),
+            self.exit_code = EXIT_WOULD_SEND;
         }
     }
 
     /// Takes what became of the records that were to be sent.
-    pub(crate) fn delivery(&mut self, delivery: &Delivery) {
+    pub(crate) fn delivery(&mut self, delivery: &DeliveryOutcome) {
         let records = &mut self.records;
         records.acknowledged = delivery.acknowledged;
         records.rejected = delivery.rejected;
         records.unsent = records
             .unsent
             .saturating_sub(delivery.acknowledged + delivery.rejected);
-        self.requests.sent = delivery.sent;
-        self.requests.retried = delivery.retried;
-        self.requests.failed = delivery.failed;
-        self.codes.clone_from(&delivery.codes);
+        self.requests.sent = delivery.attempts;
+        self.requests.retried = delivery.retries;
+        self.requests.failed = delivery.failed_requests;
+        self.codes.clone_from(&delivery.response_codes);
     }
 
     /// Ends the run.
@@ -204,11 +224,14 @@ impl Summary {
         let failure = if self.adds_up() {
             failure
         } else {
-            Some(Failure::miscounted(&format!("{:?}", self.records)))
+            Some(diagnostics::counts_inconsistent(&format!(
+                "{:?}",
+                self.records
+            )))
         };
         if let Some(failure) = failure {
             self.exit_code = failure.exit_code;
-            self.status = failure.status();
+            self.status = Status::of_failure(&failure);
             self.error = Some(failure);
         }
         self
@@ -227,7 +250,7 @@ impl Summary {
     }
 
     /// One line, and for a look at the input alone when its licences run out.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let line = self.line();
         match self.expiry.as_ref().map(ExpiryReport::picture) {
             Some(picture) if self.error.is_none() && !picture.is_empty() => {
@@ -274,22 +297,5 @@ impl Summary {
         }
         let _ = write!(line, " in {:.3} s", self.elapsed_seconds);
         line
-    }
-}
-
-impl Failure {
-    fn status(&self) -> Status {
-        use crate::diagnostics::Kind;
-        match self.kind {
-            Kind::Partial => Status::Partial,
-            Kind::Input => Status::Refused,
-            Kind::Interrupted => Status::Interrupted,
-            Kind::Internal
-            | Kind::Usage
-            | Kind::Unreachable
-            | Kind::Tls
-            | Kind::Code
-            | Kind::Rpc => Status::Failed,
-        }
     }
 }

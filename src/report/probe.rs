@@ -7,10 +7,10 @@ use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
-    client::{Finding, Session, Stage, Target},
-    diagnostics::{Failure, date, escape},
-    probe::{Answers, Certificate, End, Probe},
-    tls::{Inspected, Proof},
+    client::{Stage, StageOutcome, Target, TlsSession},
+    diagnostics::{Failure, escape, format_timestamp},
+    probe::{PresentedCertificate, ProbeEnd, ProbeResult, ServerInfo},
+    tls::{CertificateInfo, TrustBasis},
 };
 
 /// The report of one probe.
@@ -56,7 +56,7 @@ impl ProbeReport {
     /// Puts a probe into words. A certificate that ends within `warn_days` of `now`, in Unix
     /// seconds, is warned of.
     pub(crate) fn new(
-        probe: &Probe,
+        probe: &ProbeResult,
         target: &Target,
         path: &PathAndQuery,
         failure: Option<Failure>,
@@ -93,7 +93,7 @@ impl ProbeReport {
     }
 
     /// A line a stage, the certificates under that of TLS, and the verdict.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for stage in &self.stages {
             let _ = writeln!(
@@ -133,7 +133,7 @@ fn name(stage: Stage) -> &'static str {
 const CALL: &str = "RPC";
 
 fn stages(
-    probe: &Probe,
+    probe: &ProbeResult,
     target: &Target,
     path: &PathAndQuery,
     failure: Option<&Failure>,
@@ -162,98 +162,98 @@ fn stages(
         }
     };
     for passed in &probe.stages {
-        let stage = stage_of(&passed.finding);
+        let stage = stage_of(&passed.outcome);
         fill(&mut stages, stage);
         stages.push(pass(
             stage,
-            passed.took,
-            detail(&passed.finding, probe, target),
+            passed.duration,
+            detail(&passed.outcome, probe, target),
         ));
     }
     let failed = |name, failure: &Failure| StageReport {
         name,
         ok: false,
-        seconds: probe.took.as_secs_f64(),
+        seconds: probe.last_stage_duration.as_secs_f64(),
         detail: failure.causes.first().unwrap_or(&failure.message).clone(),
     };
     match (&probe.end, failure) {
-        (End::NotConnected(error), Some(failure)) => {
+        (ProbeEnd::ConnectFailed(error), Some(failure)) => {
             fill(&mut stages, error.stage);
             stages.push(failed(name(error.stage), failure));
         }
-        (End::Called { answers, .. }, _) => stages.push(StageReport {
+        (ProbeEnd::Called { server_info, .. }, _) => stages.push(StageReport {
             name: CALL,
             ok: failure.is_none(),
-            seconds: probe.took.as_secs_f64(),
-            detail: call_detail(path, failure, answers),
+            seconds: probe.last_stage_duration.as_secs_f64(),
+            detail: call_detail(path, failure, server_info),
         }),
-        (End::NotConnected(_), None) => {}
+        (ProbeEnd::ConnectFailed(_), None) => {}
     }
     stages
 }
 
-fn stage_of(finding: &Finding) -> Stage {
+fn stage_of(finding: &StageOutcome) -> Stage {
     match finding {
-        Finding::Names(_) => Stage::Dns,
-        Finding::Tcp { .. } | Finding::Unix => Stage::Tcp,
-        Finding::Tunnel => Stage::Proxy,
-        Finding::Tls(_) => Stage::Tls,
-        Finding::Settings => Stage::Http2,
+        StageOutcome::Resolved(_) => Stage::Dns,
+        StageOutcome::TcpConnected { .. } | StageOutcome::UnixConnected => Stage::Tcp,
+        StageOutcome::ProxyConnected => Stage::Proxy,
+        StageOutcome::TlsEstablished(_) => Stage::Tls,
+        StageOutcome::SettingsReceived => Stage::Http2,
     }
 }
 
-fn detail(finding: &Finding, probe: &Probe, target: &Target) -> String {
+fn detail(finding: &StageOutcome, probe: &ProbeResult, target: &Target) -> String {
     let way = way(finding, target);
     match finding {
-        Finding::Tls(_) => format!("{way}; {}", trust(probe)),
+        StageOutcome::TlsEstablished(_) => format!("{way}; {}", trust(probe)),
         _ => way,
     }
 }
 
 /// What a stage of the way to the server came to.
-pub(crate) fn way(finding: &Finding, target: &Target) -> String {
+pub(crate) fn way(finding: &StageOutcome, target: &Target) -> String {
     let host = match &target.proxy {
         Some(proxy) => &proxy.host,
         None => target.endpoint.host(),
     };
     match finding {
-        Finding::Names(_) if host.parse::<std::net::IpAddr>().is_ok() => {
+        StageOutcome::Resolved(_) if host.parse::<std::net::IpAddr>().is_ok() => {
             format!("{host} is an address")
         }
-        Finding::Names(addresses) => {
+        StageOutcome::Resolved(addresses) => {
             let addresses: Vec<_> = addresses.iter().map(|one| one.ip().to_string()).collect();
             format!("{host} is {}", addresses.join(", "))
         }
-        Finding::Tcp { address, failures } => {
+        StageOutcome::TcpConnected { address, failures } => {
             let mut text = format!("connected to {address}");
-            for (address, error) in failures {
-                let _ = write!(text, "; not to {address}: {error}");
+            for one in failures {
+                let _ = write!(text, "; not to {}: {}", one.address, one.error);
             }
             text
         }
-        Finding::Unix => format!("connected to {}", target.endpoint),
-        Finding::Tunnel => match &target.proxy {
+        StageOutcome::UnixConnected => format!("connected to {}", target.endpoint),
+        StageOutcome::ProxyConnected => match &target.proxy {
             Some(proxy) => format!("{proxy} leads to {}", target.endpoint),
             None => String::new(),
         },
-        Finding::Tls(Session {
+        StageOutcome::TlsEstablished(TlsSession {
             version,
             cipher_suite,
             key_exchange,
         }) => format!("{version}, {cipher_suite}, {key_exchange}, ALPN h2"),
-        Finding::Settings => "the server speaks HTTP/2".to_owned(),
+        StageOutcome::SettingsReceived => "the server speaks HTTP/2".to_owned(),
     }
 }
 
-fn trust(probe: &Probe) -> String {
-    let trusted = match probe.proof {
-        Some(Proof::Pinned) => "trusted: it is the certificate given",
-        Some(Proof::Issued) => "trusted: a certificate given leads to it",
-        Some(Proof::System) => "trusted: the operating system's trust store leads to it",
-        Some(Proof::Unverified) => "not verified (--insecure)",
+fn trust(probe: &ProbeResult) -> String {
+    let trusted = match probe.trust_basis {
+        Some(TrustBasis::Pinned) => "trusted: it is the certificate given",
+        Some(TrustBasis::Issued) => "trusted: a certificate given leads to it",
+        Some(TrustBasis::System) => "trusted: the operating system's trust store leads to it",
+        Some(TrustBasis::Unverified) => "not verified (--insecure)",
         None => "not judged",
     };
-    let asked = if probe.asked_for_certificate {
+    let asked = if probe.has_certificate_request {
         "; the server asked for a client certificate"
     } else {
         ""
@@ -261,39 +261,39 @@ fn trust(probe: &Probe) -> String {
     format!("{trusted}{asked}")
 }
 
-fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, answers: &Answers) -> String {
+fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, server_info: &ServerInfo) -> String {
     let mut text = match failure {
         None => format!("{path} waits for its message"),
         Some(failure) => format!("{path}: {}", failure.message),
     };
-    if let Some(health) = &answers.health {
+    if let Some(health) = &server_info.health {
         let _ = write!(text, "; health: {}", health.as_str_name());
     }
-    if let Some(services) = &answers.services {
+    if let Some(services) = &server_info.services {
         let _ = write!(text, "; services: {}", services.join(", "));
     }
     text
 }
 
-fn certificate(certificate: &Certificate) -> Option<CertificateReport> {
-    let inspected = certificate.inspected.as_ref().ok()?;
+fn certificate(certificate: &PresentedCertificate) -> Option<CertificateReport> {
+    let inspected = certificate.info.as_ref().ok()?;
     Some(CertificateReport {
         subject: inspected.subject.to_string(),
         san: inspected.alternative_names.clone().unwrap_or_default(),
         issuer: inspected.issuer.to_string(),
-        not_before: date(inspected.not_before),
-        not_after: date(inspected.not_after),
+        not_before: format_timestamp(inspected.not_before),
+        not_after: format_timestamp(inspected.not_after),
         sha256: certificate.sha256.clone(),
     })
 }
 
 /// Whole days that are left; negative past the end.
-fn days_left(certificate: &Inspected, now: i64) -> i64 {
+fn days_left(certificate: &CertificateInfo, now: i64) -> i64 {
     (certificate.not_after - now).div_euclid(DAY)
 }
 
-fn chain_line(certificate: &Certificate, now: i64) -> String {
-    match &certificate.inspected {
+fn chain_line(certificate: &PresentedCertificate, now: i64) -> String {
+    match &certificate.info {
         Err(reason) => format!(
             "a certificate that can't be read: {reason}; SHA-256 {}",
             certificate.sha256
@@ -315,31 +315,32 @@ fn chain_line(certificate: &Certificate, now: i64) -> String {
             format!(
                 "{}, issued by {issuer}, {names}, valid from {} to {} ({left}), SHA-256 {}",
                 inspected.subject,
-                date(inspected.not_before),
-                date(inspected.not_after),
+                format_timestamp(inspected.not_before),
+                format_timestamp(inspected.not_after),
                 certificate.sha256
             )
         }
     }
 }
 
-fn warnings(probe: &Probe, now: i64, warn_days: u32) -> Vec<String> {
+fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     let mut warnings = Vec::new();
-    let ends_soon = |one: &&Inspected| (0..i64::from(warn_days)).contains(&days_left(one, now));
+    let ends_soon =
+        |one: &&CertificateInfo| (0..i64::from(warn_days)).contains(&days_left(one, now));
     // Only one that is trusted is worth to renew.
     if let Some(certificate) = probe
-        .certificate()
-        .filter(|_| probe.proof.is_some())
+        .server_certificate()
+        .filter(|_| probe.trust_basis.is_some())
         .filter(ends_soon)
     {
         warnings.push(format!(
             "the server's certificate ends in {} days, on {}",
             days_left(certificate, now),
-            date(certificate.not_after)
+            format_timestamp(certificate.not_after)
         ));
     }
-    if let End::Called { answers, .. } = &probe.end
-        && let Some(ServingStatus::NotServing) = answers.health
+    if let ProbeEnd::Called { server_info, .. } = &probe.end
+        && let Some(ServingStatus::NotServing) = server_info.health
     {
         warnings.push("the server says that it does not serve (gRPC health checking)".to_owned());
     }

@@ -1,4 +1,4 @@
-//! What a certificate says of itself (RFC 5280), for checks and for people.
+//! The contents of an X.509 certificate (RFC 5280) that verification and reports need.
 
 use std::fmt;
 
@@ -13,67 +13,111 @@ use x509_parser::{
     x509::{X509Name, X509Version},
 };
 
-/// The parts of a certificate that decide whether it is trusted, and those that a person needs to
-/// recognise it. The texts are the certificate's own: they are not safe for a terminal.
+/// The fields of a certificate that decide whether it is trusted, and those that a person needs to
+/// recognize it. Its strings come from the peer and must be escaped before they reach a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Inspected {
-    pub(crate) subject: Name,
-    pub(crate) issuer: Name,
+pub(crate) struct CertificateInfo {
+    pub(crate) subject: DistinguishedName,
+    pub(crate) issuer: DistinguishedName,
     pub(crate) common_names: Vec<String>,
-    /// The DNS names and IP addresses of the subject alternative names; `None` without that
-    /// extension.
+    /// The DNS names and IP addresses of the subject alternative name extension; `None` if the
+    /// certificate does not have it.
     pub(crate) alternative_names: Option<Vec<String>>,
     /// Unix seconds.
     pub(crate) not_before: i64,
     /// Unix seconds, inclusive.
     pub(crate) not_after: i64,
-    /// X.509 v1, which has no extensions.
-    pub(crate) version_1: bool,
-    /// Whether key usage and extended key usage let the key sign a TLS handshake as a server.
-    pub(crate) serves_tls: bool,
-    /// A signature over SHA-1 or MD5.
-    pub(crate) weak_signature: bool,
-    /// The modulus of an RSA key, in bits.
-    pub(crate) rsa_bits: Option<usize>,
-    /// The subject public key info, DER.
-    pub(crate) public_key: Vec<u8>,
+    /// Whether the certificate is X.509 v1, which has no extensions.
+    pub(crate) is_x509_v1: bool,
+    /// Whether key usage and extended key usage allow TLS server authentication.
+    pub(crate) allows_tls_server: bool,
+    /// Whether the signature is over SHA-1 or MD5.
+    pub(crate) has_weak_signature: bool,
+    /// The length of an RSA key in bits; `None` for other key types.
+    pub(crate) rsa_key_bits: Option<usize>,
+    /// The subject public key info, in DER.
+    pub(crate) public_key_info: Vec<u8>,
 }
 
-/// A distinguished name (RFC 5280 section 4.1.2.4), as DER. Its text, which takes longer than all
-/// else that is read of a certificate, is made when it is shown.
+/// A distinguished name (RFC 5280 section 4.1.2.4), in DER.
+///
+/// `Display` formats it as text, which takes longer than parsing the rest of the certificate and is
+/// rarely needed.
 #[derive(Clone, Debug, Default, Eq)]
-pub(crate) struct Name(Vec<u8>);
+pub(crate) struct DistinguishedName(Vec<u8>);
 
-impl Name {
-    fn read(name: &X509Name<'_>) -> Self {
+/// The shortest RSA key, in bits, that rustls accepts.
+const MIN_RSA_KEY_BITS: usize = 2048;
+
+impl DistinguishedName {
+    fn new(name: &X509Name<'_>) -> Self {
         Self(name.as_raw().to_vec())
     }
 }
 
-/// The same text in another string type is the same name.
-impl PartialEq for Name {
+/// Names are equal if their text is, because issuer and subject may use different string types.
+impl PartialEq for DistinguishedName {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0 || self.to_string() == other.to_string()
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match X509Name::from_der(&self.0) {
             Ok((_, name)) => name.fmt(f),
-            // None was read.
+            // The default value is empty.
             Err(_) => Ok(()),
         }
     }
 }
 
-impl Inspected {
-    /// Whether it names itself as its issuer, as a self-signed certificate does.
+impl CertificateInfo {
+    /// Parses a certificate.
+    ///
+    /// # Errors
+    ///
+    /// The parser's message.
+    pub(crate) fn from_der(der: &CertificateDer<'_>) -> Result<Self, String> {
+        let (rest, certificate) =
+            X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+        if !rest.is_empty() {
+            return Err(format!("{} bytes behind the certificate", rest.len()));
+        }
+        let subject = certificate.subject();
+        Ok(Self {
+            subject: DistinguishedName::new(subject),
+            issuer: DistinguishedName::new(certificate.issuer()),
+            common_names: subject
+                .iter_common_name()
+                .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))
+                .collect(),
+            alternative_names: alternative_names(&certificate)?,
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
+            is_x509_v1: certificate.version() == X509Version::V1,
+            allows_tls_server: allows_tls_server(&certificate),
+            has_weak_signature: has_weak_signature(&certificate),
+            rsa_key_bits: match certificate.public_key().parsed() {
+                Ok(PublicKey::RSA(key)) => Some(key.key_size()),
+                _ => None,
+            },
+            public_key_info: certificate.public_key().raw.to_vec(),
+        })
+    }
+
+    /// Returns whether subject and issuer are equal, as in a self-signed certificate.
     pub(crate) fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 
-    /// The names a client may ask for: the alternative names, else the common name.
+    /// Returns the length in bits of an RSA key that is too short for rustls.
+    pub(super) fn weak_rsa_key_bits(&self) -> Option<usize> {
+        self.rsa_key_bits.filter(|bits| *bits < MIN_RSA_KEY_BITS)
+    }
+
+    /// Returns the names that the certificate is for: its alternative names if it has that extension,
+    /// else its common names.
     pub(crate) fn names(&self) -> &[String] {
         self.alternative_names
             .as_deref()
@@ -81,39 +125,7 @@ impl Inspected {
     }
 }
 
-/// Reads a certificate.
-///
-/// # Errors
-///
-/// What the parser says is wrong with the DER.
-pub(crate) fn inspect(der: &CertificateDer<'_>) -> Result<Inspected, String> {
-    let (rest, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
-    if !rest.is_empty() {
-        return Err(format!("{} bytes behind the certificate", rest.len()));
-    }
-    let subject = certificate.subject();
-    Ok(Inspected {
-        subject: Name::read(subject),
-        issuer: Name::read(certificate.issuer()),
-        common_names: subject
-            .iter_common_name()
-            .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))
-            .collect(),
-        alternative_names: alternative_names(&certificate)?,
-        not_before: certificate.validity().not_before.timestamp(),
-        not_after: certificate.validity().not_after.timestamp(),
-        version_1: certificate.version() == X509Version::V1,
-        serves_tls: serves_tls(&certificate),
-        weak_signature: weak_signature(&certificate),
-        rsa_bits: match certificate.public_key().parsed() {
-            Ok(PublicKey::RSA(key)) => Some(key.key_size()),
-            _ => None,
-        },
-        public_key: certificate.public_key().raw.to_vec(),
-    })
-}
-
-/// The SHA-256 of a certificate's DER, in lower-case hexadecimal.
+/// Returns the SHA-256 digest of a certificate's DER in lower-case hexadecimal.
 pub(crate) fn fingerprint(der: &CertificateDer<'_>) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
     data_encoding::HEXLOWER.encode(digest.as_ref())
@@ -146,8 +158,9 @@ fn ip_address(bytes: &[u8]) -> Option<String> {
         .map(|v6| std::net::IpAddr::from(v6).to_string())
 }
 
-/// RFC 5280 section 4.2.1.3 and 4.2.1.12: absent means any use.
-fn serves_tls(certificate: &X509Certificate<'_>) -> bool {
+/// Reads key usage and extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12). A certificate
+/// without these extensions allows every use.
+fn allows_tls_server(certificate: &X509Certificate<'_>) -> bool {
     certificate
         .extensions()
         .iter()
@@ -160,10 +173,10 @@ fn serves_tls(certificate: &X509Certificate<'_>) -> bool {
         })
 }
 
-/// `ecdsa-with-SHA1` (RFC 3279 section 2.2.3).
+/// The algorithm `ecdsa-with-SHA1` (RFC 3279 section 2.2.3).
 const ECDSA_WITH_SHA1: Oid<'static> = oid!(1.2.840.10045.4.1);
 
-fn weak_signature(certificate: &X509Certificate<'_>) -> bool {
+fn has_weak_signature(certificate: &X509Certificate<'_>) -> bool {
     let algorithm = certificate.signature_algorithm.oid();
     [
         oid_registry::OID_PKCS1_SHA1WITHRSA,

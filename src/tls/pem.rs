@@ -1,8 +1,8 @@
-//! PEM files (RFC 7468): the one place that reads them.
+//! Reading and writing PEM files (RFC 7468).
 //!
-//! A PEM reader skips whatever it does not know, so that a file of the wrong kind reads as an
-//! empty list and fails much later as an unknown issuer. Here such a file is an error that says
-//! what it holds.
+//! A PEM parser skips everything it does not know, so that a file of the wrong type yields no
+//! certificate and fails much later with an unknown issuer. This module rejects such a file at once
+//! and reports what it contains.
 
 use std::{
     fs::File,
@@ -13,24 +13,24 @@ use std::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_pemfile::Item;
 
-use super::certificate;
+use super::certificate::CertificateInfo;
 
-/// A file that does not hold the PEM that it was named for.
+/// A file that does not contain the expected PEM blocks.
 #[derive(Debug)]
 pub(crate) struct PemError {
     pub(crate) file: PathBuf,
-    pub(crate) expected: Expected,
+    pub(crate) expected: PemKind,
     pub(crate) problem: PemProblem,
 }
 
-/// What a PEM file was named for.
+/// The content that a PEM file should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expected {
+pub(crate) enum PemKind {
     Certificate,
     PrivateKey,
 }
 
-/// What is wrong with a PEM file.
+/// The defect of a PEM file. Line numbers count from 1.
 #[derive(Debug)]
 pub(crate) enum PemProblem {
     Unreadable(io::Error),
@@ -39,75 +39,84 @@ pub(crate) enum PemProblem {
     Utf16,
     ByteOrderMark,
     Der,
-    /// White space before the `-----BEGIN` of this line, counted from 1.
+    /// Whitespace precedes a `-----BEGIN` line.
     Indented {
         line: usize,
     },
-    /// A `-----BEGIN` line that is more than that, as in a file that lost its line ends.
-    BadBegin {
+    /// Other text follows in a `-----BEGIN` line, as in a file that lost its line ends.
+    MalformedBegin {
         line: usize,
     },
-    /// Another word where `CERTIFICATE` belongs, such as `TRUSTED CERTIFICATE`.
-    Label(String),
-    /// None of the blocks asked for; the labels of those that are there.
-    Missing {
+    /// A certificate under a label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
+    UnsupportedLabel(String),
+    /// The file has no block of the expected kind; `found` holds the labels that it has.
+    NoSuchBlock {
         found: Vec<String>,
     },
-    /// The block that begins on this line, counted from 1, can't be read.
-    BadBlock {
+    /// The block that begins at `line` cannot be parsed.
+    InvalidBlock {
         line: usize,
         label: String,
         reason: String,
     },
     EncryptedKey,
-    SeveralKeys,
+    MultipleKeys,
 }
 
-/// No list of trust anchors is anywhere near this size; a device file is.
-const LARGEST_FILE: u64 = 16 << 20;
+/// The size limit of a PEM file in bytes. No certificate bundle comes near it, but a device file can
+/// be endless.
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// Reads every certificate of a file: at least one, and no certificate block left unread.
-pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
-    read_certificates(file).map_err(|problem| PemError {
+/// Reads all certificates of a file.
+///
+/// # Errors
+///
+/// An error if the file has no certificate, or one that cannot be parsed.
+pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    parse_certificates(file).map_err(|problem| PemError {
         file: file.to_owned(),
-        expected: Expected::Certificate,
+        expected: PemKind::Certificate,
         problem,
     })
 }
 
-/// Reads the one private key of a file: PKCS#8, PKCS#1 or SEC1, not encrypted.
-pub(crate) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
-    read_private_key(file).map_err(|problem| PemError {
+/// Reads the only private key of a file: PKCS#8, PKCS#1 or SEC1.
+///
+/// # Errors
+///
+/// An error if the file has no private key, several, or an encrypted one.
+pub(super) fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
+    parse_private_key(file).map_err(|problem| PemError {
         file: file.to_owned(),
-        expected: Expected::PrivateKey,
+        expected: PemKind::PrivateKey,
         problem,
     })
 }
 
-fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemProblem> {
-    let blocks = blocks(file)?;
+fn parse_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemProblem> {
+    let blocks = read_blocks(file)?;
     let mut certificates = Vec::new();
     for block in &blocks {
         match &block.item {
             Some(Item::X509Certificate(der)) => {
-                certificate::inspect(der).map_err(|reason| block.bad(reason))?;
+                CertificateInfo::from_der(der).map_err(|reason| block.invalid(reason))?;
                 certificates.push(der.clone());
             }
             None if block.label.ends_with(" CERTIFICATE") => {
-                return Err(PemProblem::Label(block.label.clone()));
+                return Err(PemProblem::UnsupportedLabel(block.label.clone()));
             }
             _ => {}
         }
     }
     if certificates.is_empty() {
-        return Err(missing(blocks));
+        return Err(no_such_block(blocks));
     }
     Ok(certificates)
 }
 
-fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemProblem> {
-    let blocks = blocks(file)?;
-    if blocks.iter().any(|block| block.encrypted) {
+fn parse_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemProblem> {
+    let blocks = read_blocks(file)?;
+    if blocks.iter().any(|block| block.is_encrypted) {
         return Err(PemProblem::EncryptedKey);
     }
     let mut keys = blocks.iter().filter_map(|block| match &block.item {
@@ -118,30 +127,30 @@ fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemProblem> {
     });
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
-        (Some(_), Some(_)) => Err(PemProblem::SeveralKeys),
-        (None, _) => Err(missing(blocks)),
+        (Some(_), Some(_)) => Err(PemProblem::MultipleKeys),
+        (None, _) => Err(no_such_block(blocks)),
     }
 }
 
-fn missing(blocks: Vec<Block>) -> PemProblem {
-    PemProblem::Missing {
+fn no_such_block(blocks: Vec<Block>) -> PemProblem {
+    PemProblem::NoSuchBlock {
         found: blocks.into_iter().map(|block| block.label).collect(),
     }
 }
 
-/// What stands between one `-----BEGIN` line and the next.
+/// A block: the text from one `-----BEGIN` line to the next.
 struct Block {
     label: String,
-    /// The physical line of its `-----BEGIN`, counted from 1.
+    /// The line number of its `-----BEGIN`, counted from 1.
     line: usize,
-    /// `None` where the PEM reader does not know the label.
+    /// The parsed content; `None` if the parser does not know the label.
     item: Option<Item>,
-    encrypted: bool,
+    is_encrypted: bool,
 }
 
 impl Block {
-    fn bad(&self, reason: String) -> PemProblem {
-        PemProblem::BadBlock {
+    fn invalid(&self, reason: String) -> PemProblem {
+        PemProblem::InvalidBlock {
             line: self.line,
             label: self.label.clone(),
             reason,
@@ -149,14 +158,33 @@ impl Block {
     }
 }
 
-fn blocks(file: &Path) -> Result<Vec<Block>, PemProblem> {
-    let bytes = read(file).map_err(PemProblem::Unreadable)?;
-    if bytes.len() as u64 > LARGEST_FILE {
+/// The beginning of a block.
+struct BlockStart {
+    /// The position of the `-----BEGIN` line in the file, in bytes.
+    offset: usize,
+    line: usize,
+    label: String,
+}
+
+fn read_blocks(file: &Path) -> Result<Vec<Block>, PemProblem> {
+    let bytes = read_file(file).map_err(PemProblem::Unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(PemProblem::TooLarge);
     }
-    if let Some(problem) = other_shape(&bytes) {
+    if let Some(problem) = foreign_format(&bytes) {
         return Err(problem);
     }
+    let starts = find_block_starts(&bytes)?;
+    let ends = starts.iter().skip(1).map(|start| start.offset);
+    let ends: Vec<usize> = ends.chain([bytes.len()]).collect();
+    starts
+        .into_iter()
+        .zip(ends)
+        .map(|(start, end)| parse_block(&bytes[start.offset..end], start))
+        .collect()
+}
+
+fn find_block_starts(bytes: &[u8]) -> Result<Vec<BlockStart>, PemProblem> {
     let mut starts = Vec::new();
     let mut offset = 0;
     for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
@@ -166,39 +194,39 @@ fn blocks(file: &Path) -> Result<Vec<Block>, PemProblem> {
             .strip_prefix("-----BEGIN ")
             .and_then(|rest| rest.strip_suffix("-----"));
         if let Some(label) = label {
-            // More between the dashes than a label may be the key itself, which is not shown.
+            // An invalid label may contain the key itself, so that the error does not quote it.
             if !is_label(label) {
-                return Err(PemProblem::BadBegin { line: number });
+                return Err(PemProblem::MalformedBegin { line: number });
             }
             if text.starts_with(char::is_whitespace) {
                 return Err(PemProblem::Indented { line: number });
             }
-            starts.push((offset, number, label.to_owned()));
+            starts.push(BlockStart {
+                offset,
+                line: number,
+                label: label.to_owned(),
+            });
         }
         offset += line.len();
     }
-    let ends = starts.iter().skip(1).map(|(offset, ..)| *offset);
-    let ends: Vec<usize> = ends.chain([bytes.len()]).collect();
-    starts
-        .into_iter()
-        .zip(ends)
-        .map(|((start, line, label), end)| block(&bytes[start..end], line, label))
-        .collect()
+    Ok(starts)
 }
 
-/// RFC 7468 section 3, less lower case, which no known label has.
+/// Returns whether a text is a label (RFC 7468 section 3) without lower-case letters, which no known
+/// label has.
 fn is_label(text: &str) -> bool {
-    const LONGEST: usize = 40;
-    text.len() <= LONGEST
+    const MAX_LABEL_BYTES: usize = 40;
+    text.len() <= MAX_LABEL_BYTES
         && text
             .bytes()
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ')
 }
 
-fn block(text: &[u8], line: usize, label: String) -> Result<Block, PemProblem> {
-    // RFC 7468 has the first form, OpenSSL's traditional format the second, as a header that the
-    // PEM reader would take for base64.
-    let encrypted = label == "ENCRYPTED PRIVATE KEY"
+fn parse_block(text: &[u8], start: BlockStart) -> Result<Block, PemProblem> {
+    let BlockStart { line, label, .. } = start;
+    // RFC 7468 marks an encrypted key by its label, OpenSSL's traditional format by a header, which
+    // the parser would read as base64.
+    let is_encrypted = label == "ENCRYPTED PRIVATE KEY"
         || text
             .split(|byte| *byte == b'\n')
             .any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED"));
@@ -206,18 +234,18 @@ fn block(text: &[u8], line: usize, label: String) -> Result<Block, PemProblem> {
         label,
         line,
         item: None,
-        encrypted,
+        is_encrypted,
     };
-    if !encrypted {
+    if !is_encrypted {
         block.item = match rustls_pemfile::read_one_from_slice(text) {
             Ok(item) => item.map(|(item, _)| item),
-            Err(error) => return Err(block.bad(bad_block(&error))),
+            Err(error) => return Err(block.invalid(block_error(&error))),
         };
     }
     Ok(block)
 }
 
-fn bad_block(error: &rustls_pemfile::Error) -> String {
+fn block_error(error: &rustls_pemfile::Error) -> String {
     match error {
         rustls_pemfile::Error::MissingSectionEnd { .. } => {
             "its -----END line is missing".to_owned()
@@ -229,21 +257,21 @@ fn bad_block(error: &rustls_pemfile::Error) -> String {
     }
 }
 
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    // One certificate comes in one read.
+fn read_file(file: &Path) -> io::Result<Vec<u8>> {
+    // This capacity lets a file of one certificate be read with one system call.
     let mut bytes = Vec::with_capacity(4096);
     File::open(file)?
-        .take(LARGEST_FILE + 1)
+        .take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Writes a certificate as a PEM block (RFC 7468 section 5.1).
-pub(super) fn encode(der: &CertificateDer<'_>) -> String {
-    const LINE: usize = 64;
+/// Encodes a certificate as a PEM block (RFC 7468 section 5.1).
+pub(super) fn encode_certificate(der: &CertificateDer<'_>) -> String {
+    const LINE_BYTES: usize = 64;
     let base64 = data_encoding::BASE64.encode(der);
     let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    for line in base64.as_bytes().chunks(LINE) {
+    for line in base64.as_bytes().chunks(LINE_BYTES) {
         pem.extend(line.iter().map(|byte| char::from(*byte)));
         pem.push('\n');
     }
@@ -251,12 +279,12 @@ pub(super) fn encode(der: &CertificateDer<'_>) -> String {
     pem
 }
 
-/// What a file that can't be PEM looks like.
-fn other_shape(bytes: &[u8]) -> Option<PemProblem> {
+/// Recognizes a file that is not PEM text.
+fn foreign_format(bytes: &[u8]) -> Option<PemProblem> {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(PemProblem::Utf16),
         [0xef, 0xbb, 0xbf, ..] => Some(PemProblem::ByteOrderMark),
-        // A DER sequence with a length of two bytes, as every certificate and key has.
+        // A DER sequence with a length in long form, as every certificate and key has.
         [0x30, 0x81..=0x84, ..] => Some(PemProblem::Der),
         _ if bytes.iter().all(u8::is_ascii_whitespace) => Some(PemProblem::Empty),
         [0, _, ..] | [_, 0, ..] => Some(PemProblem::Utf16),

@@ -1,112 +1,76 @@
-//! TLS for the reference receiver.
+//! The TLS configuration of the reference receiver.
 
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::{
     DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
+    pki_types::{CertificateDer, UnixTime},
     server::{
         WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
 
-use super::{HTTP2, Identity, Inspected, TlsError, provider, verify::dates};
+use super::{
+    alpn::HTTP2_PROTOCOL,
+    error::TlsError,
+    identity::Identity,
+    provider::crypto_provider,
+    refusal::check_validity,
+    trust::{TrustedCertificate, parse_trusted},
+};
 
-/// The names a made certificate is good for.
-const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-
-/// How long a made certificate lasts: the longest that strict clients accept.
-const LIFETIME_DAYS: i64 = 397;
-
-impl Identity {
-    /// Makes a certificate for the loopback names, valid from yesterday on, so that a client whose
-    /// clock is behind takes it too.
-    pub(crate) fn self_signed() -> Result<Self, TlsError> {
-        make().map_err(|error| TlsError::SelfSigned(error.to_string()))
-    }
-}
-
-fn make() -> Result<Identity, rcgen::Error> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(LOCAL_NAMES.map(ToOwned::to_owned))?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "localhost");
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    params.not_before = date(today.saturating_sub(jiff::Span::new().days(1)));
-    params.not_after = date(today.saturating_add(jiff::Span::new().days(LIFETIME_DAYS - 1)));
-    let certificate = params.self_signed(&key)?;
-    Ok(Identity {
-        chain: vec![certificate.der().clone()],
-        key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-    })
-}
-
-fn date(date: jiff::civil::Date) -> time::OffsetDateTime {
-    rcgen::date_time_ymd(
-        i32::from(date.year()),
-        date.month().unsigned_abs(),
-        date.day().unsigned_abs(),
-    )
-}
-
-/// The configuration of a server that offers HTTP/2 alone and, given certificates, demands one
-/// from each client that leads to them.
+/// Builds the configuration of a server that offers only HTTP/2. If `trusted_clients` is set, each
+/// client must present one of these certificates or one that they issued.
 pub(crate) fn server_config(
     identity: Identity,
-    client_anchors: Option<Vec<CertificateDer<'static>>>,
+    trusted_clients: Option<Vec<CertificateDer<'static>>>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let provider = provider();
+    let provider = crypto_provider();
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Unsupported)?;
-    let builder = match client_anchors {
+    let builder = match trusted_clients {
         None => builder.with_no_client_auth(),
-        Some(anchors) => builder.with_client_cert_verifier(client_verifier(anchors, provider)?),
+        Some(trusted) => builder.with_client_cert_verifier(client_verifier(trusted, provider)?),
     };
     let mut config = builder
         .with_single_cert(identity.chain, identity.key)
-        .map_err(TlsError::Identity)?;
-    config.alpn_protocols = vec![HTTP2.to_vec()];
+        .map_err(TlsError::InvalidIdentity)?;
+    config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
     Ok(Arc::new(config))
 }
 
 fn client_verifier(
-    anchors: Vec<CertificateDer<'static>>,
+    trusted: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
-    for anchor in &anchors {
+    for certificate in &trusted {
         roots
-            .add(anchor.clone())
-            .map_err(|error| TlsError::Anchors(error.to_string()))?;
+            .add(certificate.clone())
+            .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
     }
     let issued = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|error| TlsError::Anchors(error.to_string()))?;
-    Ok(Arc::new(PinnedOrIssued {
-        pinned: super::inspected(anchors)?,
+        .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
+    Ok(Arc::new(ClientVerifier {
+        pinned: parse_trusted(trusted)?,
         issued,
     }))
 }
 
-/// Takes the certificates that were given themselves, self-signed and CA:TRUE as they may be, and
-/// those that they issued.
+/// Accepts pinned client certificates, which may be self-signed or CA certificates, and client
+/// certificates that they issued.
 #[derive(Debug)]
-struct PinnedOrIssued {
-    pinned: Vec<(CertificateDer<'static>, Inspected)>,
+struct ClientVerifier {
+    pinned: Vec<TrustedCertificate>,
     issued: Arc<dyn ClientCertVerifier>,
 }
 
-impl ClientCertVerifier for PinnedOrIssued {
+impl ClientCertVerifier for ClientVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.issued.root_hint_subjects()
     }
@@ -117,8 +81,11 @@ impl ClientCertVerifier for PinnedOrIssued {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        match self.pinned.iter().find(|(der, _)| der == end_entity) {
-            Some((_, pinned)) if dates(pinned, now).is_ok() => Ok(ClientCertVerified::assertion()),
+        let pinned = self.pinned.iter().find(|pinned| pinned.der == *end_entity);
+        match pinned {
+            Some(pinned) if check_validity(&pinned.info, now).is_ok() => {
+                Ok(ClientCertVerified::assertion())
+            }
             _ => self
                 .issued
                 .verify_client_cert(end_entity, intermediates, now),

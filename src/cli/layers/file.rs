@@ -8,7 +8,7 @@ use std::{
 use toml::Table;
 
 use super::{PROFILES, nearest};
-use crate::diagnostics::Failure;
+use crate::diagnostics::{self, Failure};
 
 /// A configuration file.
 pub(super) struct File {
@@ -18,7 +18,7 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn read(path: PathBuf) -> Result<Self, Failure> {
-        let text = read(&path).map_err(|error| Failure::configuration(&path, &error))?;
+        let text = read(&path).map_err(|error| diagnostics::file_read_failed(&path, &error))?;
         match text.parse::<Table>() {
             Ok(table) => Ok(Self { path, table }),
             // The line itself may hold a secret.
@@ -32,7 +32,7 @@ impl File {
                 } else {
                     reason
                 };
-                Err(Failure::no_toml(&path, line, reason))
+                Err(diagnostics::config_file_malformed(&path, line, reason))
             }
         }
     }
@@ -47,7 +47,7 @@ impl File {
         found.ok_or_else(|| {
             let names = profiles.iter().flat_map(|profiles| profiles.keys());
             let nearest = nearest(name, names);
-            Failure::usage_hint(
+            Failure::usage_with_hint(
                 format!("{} has no profile {name}", self.path.display()),
                 nearest.map_or(format!("a table [{PROFILES}.{name}]"), |nearest| {
                     format!("--profile {nearest}")
@@ -65,7 +65,7 @@ impl File {
                     "{}: {PROFILES} holds something else than tables",
                     self.path.display()
                 );
-                Failure::usage_hint(message, format!("[{PROFILES}.NAME]"))
+                Failure::usage_with_hint(message, format!("[{PROFILES}.NAME]"))
             };
             for profile in profiles.as_table().ok_or_else(wrong)?.values() {
                 keys.extend(profile.as_table().ok_or_else(wrong)?.keys());
@@ -73,7 +73,7 @@ impl File {
         }
         let unknown = keys.into_iter().find(|key| !known.contains(key));
         unknown.map_or(Ok(()), |key| {
-            Err(Failure::usage_hint(
+            Err(Failure::usage_with_hint(
                 format!("{}: {key} is no flag's name", self.path.display()),
                 format!(
                     "the nearest is {}",

@@ -17,7 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, parser::ValueSource};
 use toml::{Table, Value};
 
 use self::file::File;
-use crate::{diagnostics::Failure, terminal::Output};
+use crate::{diagnostics::Failure, terminal::Terminal};
 
 /// What the variables' names begin with.
 const PREFIX: &str = "SENSOR_LICENSE_";
@@ -174,7 +174,7 @@ impl Layers {
             (Some(name), Some(file)) => Some(file.profile(&name.to_string_lossy())?.clone()),
             (Some(_), None) => {
                 let message = "--profile without a configuration file";
-                return Err(Failure::usage_hint(message, "--config FILE"));
+                return Err(Failure::usage_with_hint(message, "--config FILE"));
             }
         };
         Ok(Self {
@@ -222,7 +222,7 @@ impl Layers {
     }
 
     fn warn_of_unknown(&self, known: &[String]) {
-        let output = Output {
+        let terminal = Terminal {
             json: false,
             quiet: false,
             verbosity: 0,
@@ -233,7 +233,7 @@ impl Layers {
             if !is_known && !places.contains(name) {
                 let flag = name[PREFIX.len()..].to_lowercase().replace('_', "-");
                 let nearest = nearest(&flag, known.iter()).map(variable_of);
-                output.warning(&format!(
+                terminal.warning(&format!(
                     "the variable {name} is no flag's; the nearest is {}",
                     nearest.unwrap_or_default()
                 ));
@@ -368,7 +368,7 @@ fn from_variable(
         let times = value.to_str().and_then(|text| switch(flag, name, text));
         return times.ok_or_else(|| {
             let message = format!("the variable {variable} is neither true nor false");
-            Failure::usage_hint(message, format!("{variable}=true"))
+            Failure::usage_with_hint(message, format!("{variable}=true"))
         });
     }
     Ok(match value.to_str() {

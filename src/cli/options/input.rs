@@ -17,7 +17,7 @@ pub(in crate::cli) struct ShapeArgs {
     /// The token's header or key, or its CSV column counted from 1 [default: device_token,
     /// deviceToken, DeviceToken or token]
     #[arg(long, value_name = "NAME", value_parser = values::field)]
-    pub(in crate::cli) token_field: Option<input::FieldRef>,
+    pub(in crate::cli) token_field: Option<input::FieldSelector>,
 
     /// The CSV has no header: columns 1 and 2 unless others are named by number
     #[arg(long)]
@@ -30,7 +30,7 @@ pub(in crate::cli) struct ShapeArgs {
     /// JSON Pointer to the list inside a larger document [default: the document itself, or its
     /// only list]
     #[arg(long, value_name = "POINTER", value_parser = values::pointer)]
-    pub(in crate::cli) records: Option<input::Pointer>,
+    pub(in crate::cli) records: Option<input::JsonPointer>,
 
     /// How text becomes a token's bytes (protobuf JSON is base64 always)
     #[arg(long, value_name = "ENCODING", default_value = "utf8")]
@@ -50,7 +50,7 @@ pub(in crate::cli) struct InputArgs {
     /// The expire time's header or key, or its CSV column counted from 1 [default: expire_time,
     /// expireTime or ExpireTime]
     #[arg(long, value_name = "NAME", value_parser = values::field)]
-    pub(in crate::cli) time_field: Option<input::FieldRef>,
+    pub(in crate::cli) time_field: Option<input::FieldSelector>,
 
     /// What numbers count
     #[arg(long, value_name = "UNIT", default_value = "s")]

@@ -15,19 +15,22 @@ use tokio::runtime::{self, Runtime};
 use self::outputs::Outputs;
 pub(crate) use self::selection::{LedgerPlan, MaxChanges};
 use super::{
-    Connection, ContractPlan, InputPlan, Timeouts, contract::Asking, input, rehearsal::Rehearsal,
+    Connection, ContractPlan, InputPlan, Timeouts,
+    contract::Asking,
+    input::{self, RequestLimits},
+    rehearsal::Rehearsal,
 };
 use crate::{
-    batch::{Batches, Limits},
+    batch::{BatchLimits, Batches},
     client::Target,
     contract::Contract,
-    delivery::{self, Delivery, Policy, Remote, deliver},
-    diagnostics::Failure,
-    input::{Patience, Validated},
+    delivery::{self, DeliveryOutcome, DeliveryPolicy, RemoteServer, deliver},
+    diagnostics::{self, Failure},
+    input::{ReadLimits, ValidatedInput},
     report::{self, Metrics, Summary},
     shard::Shard,
     signals::{Signal, Signals},
-    terminal::Output,
+    terminal::Terminal,
 };
 
 pub(crate) struct Plan {
@@ -36,9 +39,9 @@ pub(crate) struct Plan {
     pub(crate) timeouts: Timeouts,
     /// Of the whole run.
     pub(crate) max_time: Option<Duration>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: BatchLimits,
     /// Its deadline is [`Plan::max_time`]'s.
-    pub(crate) policy: Policy,
+    pub(crate) policy: DeliveryPolicy,
     pub(crate) shard: Shard,
     pub(crate) ledger: Option<LedgerPlan>,
     pub(crate) rejects: Option<PathBuf>,
@@ -46,7 +49,7 @@ pub(crate) struct Plan {
     pub(crate) dry_run: Option<DryRun>,
     /// Whether a terminal is shown how far it is.
     pub(crate) progress: bool,
-    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
 }
 
 /// Where a push goes.
@@ -71,7 +74,9 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     });
     let metrics = plan.metrics.as_deref().filter(|_| plan.dry_run.is_none());
     let metrics = outputs::distinct(plan).and_then(|()| {
-        let open = |path| Metrics::open(path).map_err(|error| Failure::output(path, &error));
+        let open = |path| {
+            Metrics::open(path).map_err(|error| diagnostics::file_write_failed(path, &error))
+        };
         metrics.map(open).transpose()
     });
     let (metrics, failure) = match metrics {
@@ -84,14 +89,14 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     }
     let written = metrics.map(|metrics| metrics.write(&summary));
     if let (Some(Err(error)), Some(path)) = (written, &plan.metrics) {
-        let broken = Failure::output(path, &error);
+        let broken = diagnostics::file_write_failed(path, &error);
         let failure = match summary.error.take() {
             Some(failure) => broken.and(failure),
             None => broken,
         };
         summary = summary.finish(Some(failure), started.elapsed());
     }
-    plan.output.summary(&summary)
+    plan.terminal.print_summary(&summary)
 }
 
 fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Failure> {
@@ -111,16 +116,19 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
                 policy: &plan.policy,
                 signals,
                 end: plan.max_time.map(|limit| (started + limit, limit)),
-                watch: &|finding| plan.output.detail(1, || report::way(&finding, &target)),
+                watch: &|finding| plan.terminal.detail(1, || report::way(&finding, &target)),
             };
-            connection.contract.contract(Some(&asking), plan.output)?
+            connection.contract.contract(Some(&asking), plan.terminal)?
         }
-        Destination::Rehearsal(contract) => contract.contract(None, plan.output)?,
+        Destination::Rehearsal(contract) => contract.contract(None, plan.terminal)?,
     };
     let deadline = plan.max_time.map(|limit| started + limit);
-    let (asked, output) = (&plan.input, plan.output);
-    let request = Some((&contract, plan.limits.bytes));
-    let mut input = input::read(asked, request, deadline, signals, summary, output)?;
+    let (asked, terminal) = (&plan.input, plan.terminal);
+    let request_limits = Some(RequestLimits {
+        contract: &contract,
+        max_bytes: plan.limits.max_bytes,
+    });
+    let mut input = input::read(asked, request_limits, deadline, signals, summary, terminal)?;
     let listener = Listener::new(signals)?;
     // What would not fit into the server's requests has been refused; the rehearsal's receiver has
     // the one contract.
@@ -130,12 +138,12 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     };
     let mut outputs = Outputs::open(plan, started, &target, &contract, &listener)?;
     let selected = selection::select(plan, &target, &contract, &mut outputs, &mut input);
-    let selected = match signals.arrived() {
-        Some(signal) => Err(Failure::stopped(signal)),
+    let selected = match signals.received() {
+        Some(signal) => Err(diagnostics::command_interrupted(signal)),
         None => selected,
     };
     // What is sent may be read to its end, whatever comes: open requests are finished.
-    input.set_patience(&Patience::default());
+    input.set_read_limits(&ReadLimits::default());
     let result = selected.and_then(|selection| {
         summary.selected(selection.unchanged, selection.other_shard);
         outputs.start(plan, selection.sends);
@@ -145,10 +153,10 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
         let way = (&target, &contract);
         let delivery = send(plan, started, way, &listener, &mut input, &mut outputs)?;
         summary.delivery(&delivery);
-        if signals.arrived().is_none() {
-            let stop = Some(signals.stop());
+        if signals.received().is_none() {
+            let stop = Some(signals.wake_stream());
             let deadline = None;
-            input.set_patience(&Patience { deadline, stop });
+            input.set_read_limits(&ReadLimits { deadline, stop });
         }
         verdict::verdict(
             delivery,
@@ -164,8 +172,8 @@ fn push(plan: &Plan, started: Instant, summary: &mut Summary) -> Result<(), Fail
     let result = outputs.finish(result, summary);
     match rehearsal {
         Some(rehearsal) if result.is_ok() && plan.dry_run.is_none() => {
-            match (rehearsal.verify(&mut input), signals.arrived()) {
-                (Err(_), Some(signal)) => Err(Failure::stopped(signal)),
+            match (rehearsal.verify(&mut input), signals.received()) {
+                (Err(_), Some(signal)) => Err(diagnostics::command_interrupted(signal)),
                 (verified, _) => verified,
             }
         }
@@ -201,29 +209,28 @@ fn send(
     started: Instant,
     (target, contract): (&Target, &Contract),
     listener: &Listener<'_>,
-    input: &mut Validated,
+    input: &mut ValidatedInput,
     outputs: &mut Outputs,
-) -> Result<Delivery, Failure> {
-    let policy = Policy {
+) -> Result<DeliveryOutcome, Failure> {
+    let policy = DeliveryPolicy {
         deadline: plan.max_time.map(|limit| (started + limit).into()),
         ok_codes: plan.policy.ok_codes.clone(),
         ..plan.policy
     };
-    let server = Remote {
+    let server = RemoteServer {
         target,
         contract,
-        watch: &|finding| plan.output.detail(1, || report::way(&finding, target)),
+        on_stage: &|finding| plan.terminal.detail(1, || report::way(&finding, target)),
     };
-    let (to, mut requests) = delivery::channel();
+    let (to, mut requests) = delivery::batch_channel();
     thread::scope(|threads| {
         let mut batches = Batches::new(input.records(), contract, plan.limits);
         // What is more than one request is read beside the network.
-        if delivery::read_one(&mut batches, &to) {
+        if delivery::send_next_batch(&mut batches, &to) {
             thread::Builder::new()
-                .spawn_scoped(
-                    threads,
-                    move || while delivery::read_one(&mut batches, &to) {},
-                )
+                .spawn_scoped(threads, move || {
+                    while delivery::send_next_batch(&mut batches, &to) {}
+                })
                 .map_err(|error| Failure::internal("no thread can be started", &error))?;
         } else {
             // As long as it is held, the delivery waits for more.

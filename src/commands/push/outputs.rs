@@ -18,23 +18,23 @@ use super::{Destination, Listener, Plan};
 use crate::{
     batch::Batch,
     client::Target,
-    contract::Contract,
-    delivery::{End, OutputFailed, Why, Witness},
-    diagnostics::{Failure, count, reason, short},
+    contract::{Contract, DecodedRecord},
+    delivery::{AttemptFailure, OutcomeSink, SinkError, UnacknowledgedReason},
+    diagnostics::{self, Failure},
     input::Origin,
-    ledger::{self, Known, Ledger, LedgerError, Run, RunEnd},
-    rejects::Rejects,
-    report::Summary,
-    terminal::{Output, Progress},
+    ledger::{self, KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
+    rejects::RejectsFile,
+    report::{Status, Summary},
+    terminal::{ProgressBar, Terminal},
 };
 
 /// The outputs of one push, opened before anything is sent.
 pub(super) struct Outputs {
     contract: Contract,
     ledger: Option<(PathBuf, Writer)>,
-    rejects: Option<(PathBuf, Rejects)>,
-    output: Output,
-    progress: Progress,
+    rejects: Option<(PathBuf, RejectsFile)>,
+    terminal: Terminal,
+    progress: ProgressBar,
     progress_is_wanted: bool,
     /// How many records were selected; `None` before that.
     selected: Option<u64>,
@@ -119,10 +119,10 @@ impl Outputs {
         let rejects = rejects.map(|path| {
             let options = &plan.input.options;
             let unit = options.time_rules.unit;
-            let rejects = Rejects::open(path, options.token_encoding, unit);
+            let rejects = RejectsFile::open(path, options.token_encoding, unit);
             rejects
                 .map(|rejects| (path.clone(), rejects))
-                .map_err(|error| Failure::output(path, &error))
+                .map_err(|error| diagnostics::file_write_failed(path, &error))
         });
         let keeps = writes && matches!(plan.destination, Destination::Server(_));
         let ledger = plan.ledger.as_ref().filter(|_| keeps).map(|ledger| {
@@ -134,26 +134,26 @@ impl Outputs {
             let patience = ledger.lock_timeout.min(left);
             let signal = Cell::new(None);
             let open = || {
-                let mut opened = Ledger::open(&ledger.path, &target, patience, &|time| {
+                let mut opened = LedgerWriter::open(&ledger.path, &target, patience, &|time| {
                     signal.set(listener.pause(time));
                     signal.get().is_none()
                 })?;
-                opened.begin(&run(plan))?;
+                opened.begin_run(&run(plan))?;
                 Ok(opened)
             };
             open()
                 .map(|opened| (ledger.path.clone(), Writer::new(opened, contract.clone())))
                 .map_err(|error| match signal.get() {
-                    Some(signal) => Failure::stopped(signal),
-                    None => Failure::ledger(&ledger.path, &error),
+                    Some(signal) => diagnostics::command_interrupted(signal),
+                    None => diagnostics::ledger_unusable(&ledger.path, &error),
                 })
         });
         Ok(Self {
             contract: contract.clone(),
             rejects: rejects.transpose()?,
             ledger: ledger.transpose()?,
-            output: plan.output,
-            progress: Progress::none(),
+            terminal: plan.terminal,
+            progress: ProgressBar::hidden(),
             progress_is_wanted: plan.progress,
             selected: None,
             accounted: 0,
@@ -167,29 +167,29 @@ impl Outputs {
         plan: &Plan,
         target: &Target,
         contract: &Contract,
-    ) -> Result<Option<Known>, Failure> {
+    ) -> Result<Option<KnownTimes>, Failure> {
         let Some(ledger) = &plan.ledger else {
             return Ok(None);
         };
         let known = match (&mut self.ledger, &plan.destination) {
             (Some((_, writer)), _) => writer.known(),
             (None, Destination::Server(_)) => {
-                Known::read(&ledger.path, &target_of(target, contract))
+                ledger::read_known_times(&ledger.path, &target_of(target, contract))
             }
             // A rehearsal is of all records, and nothing is known of its receiver.
             (None, Destination::Rehearsal(_)) => return Ok(None),
         };
         known
             .map(Some)
-            .map_err(|error| Failure::ledger(&ledger.path, &error))
+            .map_err(|error| diagnostics::ledger_unusable(&ledger.path, &error))
     }
 
     /// Notes in the ledger what is no longer sure once it is sent.
-    pub(super) fn doubt(&mut self, known: &Known) -> Result<(), Failure> {
+    pub(super) fn doubt(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         match &mut self.ledger {
             Some((path, Writer::Idle(ledger, _))) => ledger
-                .doubt(known)
-                .map_err(|error| Failure::ledger(path, &error)),
+                .mark_unconfirmed(known)
+                .map_err(|error| diagnostics::ledger_unusable(path, &error)),
             _ => Ok(()),
         }
     }
@@ -198,7 +198,7 @@ impl Outputs {
     pub(super) fn start(&mut self, plan: &Plan, sends: u64) {
         self.selected = Some(sends);
         if self.progress_is_wanted && sends > 0 {
-            self.progress = plan.output.progress(sends);
+            self.progress = plan.terminal.progress_bar(sends);
         }
         if let Some((_, writer)) = &mut self.ledger {
             writer.start();
@@ -211,13 +211,13 @@ impl Outputs {
         result: Result<(), Failure>,
         summary: &Summary,
     ) -> Result<(), Failure> {
-        self.progress.finish();
+        self.progress.clear();
         let mut broken = self.broken.take();
         let mut ledger = None;
         if let Some((path, writer)) = self.ledger {
             match writer.stop() {
                 Ok(kept) => ledger = Some((path, kept)),
-                Err(error) => broken = Some(Failure::ledger(&path, &error)),
+                Err(error) => broken = Some(diagnostics::ledger_unusable(&path, &error)),
             }
         }
         let mut result = result;
@@ -225,11 +225,12 @@ impl Outputs {
         if let (Some((path, rejects)), Some(selected)) = (self.rejects, self.selected) {
             if self.accounted == selected {
                 if let Err(error) = rejects.finish() {
-                    broken.get_or_insert(Failure::output(&path, &error));
+                    broken.get_or_insert(diagnostics::file_write_failed(&path, &error));
                 }
             } else if broken.is_none() {
                 // The file may be the input, and a part of it must not take its place.
-                result = result.map_err(|failure| failure.and(Failure::incomplete(&path)));
+                result =
+                    result.map_err(|failure| failure.and(diagnostics::rejects_incomplete(&path)));
             }
         }
         let result = match (broken, result) {
@@ -240,11 +241,11 @@ impl Outputs {
         let Some((path, mut ledger)) = ledger else {
             return result;
         };
-        let ended = ledger.end(&run_end(&result, summary));
+        let ended = ledger.end_run(&run_end(&result, summary));
         match ended {
             Ok(()) => result,
             Err(error) => {
-                let broken = Failure::ledger(&path, &error);
+                let broken = diagnostics::ledger_unusable(&path, &error);
                 Err(match result {
                     Ok(()) => broken,
                     Err(failure) => broken.and(failure),
@@ -254,11 +255,15 @@ impl Outputs {
     }
 }
 
-impl Witness for Outputs {
-    fn acknowledged(&mut self, batch: &Batch) -> Result<(), OutputFailed> {
+impl OutcomeSink for Outputs {
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let records = batch.records;
-        self.output
-            .detail(2, || format!("{} acknowledged", count(records, "record")));
+        self.terminal.detail(2, || {
+            format!(
+                "{} acknowledged",
+                diagnostics::count_noun(records, "record")
+            )
+        });
         self.progress.advance(batch.records);
         self.accounted += batch.records;
         match &self.ledger {
@@ -268,42 +273,55 @@ impl Witness for Outputs {
         }
     }
 
-    fn tried_again(&mut self, failed: &End, wait: Duration) {
-        let (what, tries) = match failed {
-            End::Call { error, tries } => (format!("a request: {}", short(error)), tries),
-            End::Connect { error, tries } => (Failure::connect(error).message, tries),
-            End::Input(_) | End::Signal | End::Output | End::MaxTime { .. } => return,
+    fn retrying(&mut self, failure: &AttemptFailure, delay: Duration) {
+        let (what, attempts) = match failure {
+            AttemptFailure::Call { error, attempts } => (
+                format!("a request: {}", diagnostics::summarize_call_error(error)),
+                attempts,
+            ),
+            AttemptFailure::Connect { error, attempts } => {
+                (diagnostics::connection_failed(error).message, attempts)
+            }
         };
-        let (next, wait) = (tries + 1, wait.as_secs_f64());
-        self.output
+        let (next, wait) = (attempts + 1, delay.as_secs_f64());
+        self.terminal
             .detail(1, || format!("{what}; try {next} in {wait:.3} s"));
     }
 
-    fn kept_back(&mut self, batch: &Batch, why: &Why) -> Result<(), OutputFailed> {
+    fn unacknowledged(
+        &mut self,
+        batch: &Batch,
+        why: &UnacknowledgedReason,
+    ) -> Result<(), SinkError> {
         let records = batch.records;
-        self.output.detail(2, || {
-            format!("{} {}", count(records, "record"), reason(why))
+        self.terminal.detail(2, || {
+            format!(
+                "{} {}",
+                diagnostics::count_noun(records, "record"),
+                diagnostics::describe_unacknowledged(why)
+            )
         });
         self.progress.advance(batch.records);
         let Some((path, rejects)) = &mut self.rejects else {
             return Ok(());
         };
-        let reason = reason(why);
-        for record in self.contract.split(&batch.message) {
-            let Some((token, time)) = self.contract.read(&record) else {
+        let reason = diagnostics::describe_unacknowledged(why);
+        for record in self.contract.split_records(&batch.message) {
+            let Some(DecodedRecord { token, expire_time }) = self.contract.decode_record(&record)
+            else {
                 continue;
             };
-            if let Err(error) = rejects.add(token, time, &reason) {
-                let failure = Failure::output(path, &error);
+            if let Err(error) = rejects.add(token, expire_time, &reason) {
+                let failure = diagnostics::file_write_failed(path, &error);
                 self.broken.get_or_insert(failure);
-                return Err(OutputFailed);
+                return Err(SinkError);
             }
         }
         self.accounted += batch.records;
         Ok(())
     }
 
-    fn wants_all(&self) -> bool {
+    fn wants_unattempted(&self) -> bool {
         self.rejects.is_some() && self.broken.is_none()
     }
 }
@@ -319,7 +337,7 @@ fn fifo_with_reader(
     if !path.metadata().is_ok_and(is_fifo) {
         return Ok(None);
     }
-    let failed = |error| Failure::output(path, &error);
+    let failed = |error| diagnostics::file_write_failed(path, &error);
     let at_once = OFlags::NONBLOCK.bits().cast_signed();
     loop {
         let mut options = OpenOptions::new();
@@ -332,13 +350,13 @@ fn fifo_with_reader(
             return Err(failed(io::Error::other(words)));
         }
         if let Some(signal) = listener.pause(AGAIN) {
-            return Err(Failure::stopped(signal));
+            return Err(diagnostics::command_interrupted(signal));
         }
     }
 }
 
-fn target_of(target: &Target, contract: &Contract) -> ledger::Target {
-    ledger::Target {
+fn target_of(target: &Target, contract: &Contract) -> TargetKey {
+    TargetKey {
         authority: target.authority.to_string(),
         method: contract.path.to_string(),
     }
@@ -351,14 +369,14 @@ fn now() -> i64 {
     })
 }
 
-fn run(plan: &Plan) -> Run {
+fn run(plan: &Plan) -> RunStart {
     let names: Vec<_> = plan
         .input
         .origins
         .iter()
         .map(|one| one.name().to_string())
         .collect();
-    Run {
+    RunStart {
         started: now(),
         input: names.join(", "),
     }
@@ -373,7 +391,7 @@ fn run_end(result: &Result<(), Failure>, summary: &Summary) -> RunEnd {
         acknowledged: records.acknowledged,
         rejected: records.rejected,
         unsent: records.unsent,
-        status: Summary::status_after(result).as_str(),
+        status: Status::of_result(result).as_str(),
         exit_code: result
             .as_ref()
             .map_or_else(|failure| failure.exit_code, |()| 0),
@@ -382,10 +400,10 @@ fn run_end(result: &Result<(), Failure>, summary: &Summary) -> RunEnd {
 
 /// Writes to the ledger in a thread of its own, so that the network does not wait for the disk.
 enum Writer {
-    Idle(Box<Ledger>, Contract),
+    Idle(Box<LedgerWriter>, Contract),
     Running {
         requests: SyncSender<Bytes>,
-        thread: JoinHandle<Result<Ledger, LedgerError>>,
+        thread: JoinHandle<Result<LedgerWriter, LedgerError>>,
     },
     /// Between the two.
     Gone,
@@ -395,14 +413,14 @@ enum Writer {
 const WAITING: usize = 16;
 
 impl Writer {
-    fn new(ledger: Ledger, contract: Contract) -> Self {
+    fn new(ledger: LedgerWriter, contract: Contract) -> Self {
         Self::Idle(Box::new(ledger), contract)
     }
 
-    fn known(&self) -> Result<Known, LedgerError> {
+    fn known(&self) -> Result<KnownTimes, LedgerError> {
         match self {
-            Self::Idle(ledger, _) => ledger.known(),
-            Self::Running { .. } | Self::Gone => Ok(Known::nothing()),
+            Self::Idle(ledger, _) => ledger.known_times(),
+            Self::Running { .. } | Self::Gone => Ok(KnownTimes::nothing()),
         }
     }
 
@@ -413,8 +431,11 @@ impl Writer {
         let (requests, waiting) = mpsc::sync_channel::<Bytes>(WAITING);
         let thread = thread::spawn(move || {
             for message in waiting {
-                let records: Vec<_> = contract.split(&message).collect();
-                ledger.acknowledge(records.iter().filter_map(|one| contract.read(one)))?;
+                let records: Vec<_> = contract.split_records(&message).collect();
+                let decoded = records
+                    .iter()
+                    .filter_map(|record| contract.decode_record(record));
+                ledger.acknowledge(decoded)?;
             }
             Ok(*ledger)
         });
@@ -422,22 +443,22 @@ impl Writer {
     }
 
     /// Hands a request on. When the thread has ended, it has failed.
-    fn acknowledged(&self, message: Bytes) -> Result<(), OutputFailed> {
+    fn acknowledged(&self, message: Bytes) -> Result<(), SinkError> {
         match self {
-            Self::Running { requests, .. } => requests.send(message).map_err(|_| OutputFailed),
-            Self::Idle(..) | Self::Gone => Err(OutputFailed),
+            Self::Running { requests, .. } => requests.send(message).map_err(|_| SinkError),
+            Self::Idle(..) | Self::Gone => Err(SinkError),
         }
     }
 
     /// Waits until everything is written.
-    fn stop(self) -> Result<Ledger, LedgerError> {
+    fn stop(self) -> Result<LedgerWriter, LedgerError> {
         match self {
             Self::Idle(ledger, _) => Ok(*ledger),
             Self::Running { requests, thread } => {
                 drop(requests);
-                thread.join().unwrap_or(Err(LedgerError::Defect))
+                thread.join().unwrap_or(Err(LedgerError::WriterPanicked))
             }
-            Self::Gone => Err(LedgerError::Defect),
+            Self::Gone => Err(LedgerError::WriterPanicked),
         }
     }
 }

@@ -6,9 +6,9 @@ use super::{Plan, outputs::Outputs};
 use crate::{
     client::Target,
     contract::Contract,
-    diagnostics::{Failure, date},
-    input::Validated,
-    ledger::{Compared, Known},
+    diagnostics::{self, Failure},
+    input::ValidatedInput,
+    ledger::{Comparison, KnownTimes},
     record::Record,
 };
 
@@ -45,7 +45,7 @@ pub(super) fn select(
     target: &Target,
     contract: &Contract,
     outputs: &mut Outputs,
-    input: &mut Validated,
+    input: &mut ValidatedInput,
 ) -> Result<Selection, Failure> {
     let valid = input.counts.valid();
     let known = outputs.known(plan, target, contract)?;
@@ -67,7 +67,7 @@ pub(super) fn select(
     let full = ledger.is_some_and(|ledger| ledger.full);
     input
         .retain(|record| {
-            if !plan.shard.has(&record.token) {
+            if !plan.shard.contains(&record.token) {
                 found.selection.other_shard += 1;
                 return false;
             }
@@ -80,7 +80,7 @@ pub(super) fn select(
             }
             true
         })
-        .map_err(|problem| Failure::changed(&problem))?;
+        .map_err(|problem| diagnostics::input_changed(&problem))?;
     let mut selection = found.selection;
     selection.sends = valid - selection.unchanged - selection.other_shard;
     if let Some(ledger) = ledger {
@@ -94,7 +94,7 @@ pub(super) fn select(
 
 struct Found {
     selection: Selection,
-    /// Known tokens with another time.
+    /// KnownTimes tokens with another time.
     changed: u64,
     /// Those of them with an earlier one.
     shortened: u64,
@@ -104,16 +104,16 @@ struct Found {
 
 impl Found {
     /// Whether the server has acknowledged this very record.
-    fn compare(&mut self, known: &mut Known, record: &Record<'_>) -> bool {
-        let expires = record.expires.as_unix();
-        match known.compare(record.token.as_bytes(), expires) {
-            Compared::Unchanged => return true,
-            Compared::New | Compared::Unsure => {}
-            Compared::Changed { before } => {
+    fn compare(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
+        let expire_time = record.expire_time.as_unix();
+        match known.compare(record.token.as_bytes(), expire_time) {
+            Comparison::Unchanged => return true,
+            Comparison::New | Comparison::Unconfirmed => {}
+            Comparison::Changed { previous } => {
                 self.changed += 1;
-                if expires < before {
+                if expire_time < previous {
                     self.shortened += 1;
-                    self.example(record, before);
+                    self.example(record, previous);
                 }
             }
         }
@@ -122,7 +122,10 @@ impl Found {
 
     fn example(&mut self, record: &Record<'_>, before: u32) {
         if self.examples.len() < self.most_examples {
-            let (before, now) = (date(before.into()), date(record.expires.as_unix().into()));
+            let (before, now) = (
+                diagnostics::format_timestamp(before.into()),
+                diagnostics::format_timestamp(record.expire_time.as_unix().into()),
+            );
             self.examples
                 .push(format!("{}: {before} becomes {now}", record.token));
         }
@@ -130,10 +133,13 @@ impl Found {
 
     fn check(self, ledger: &LedgerPlan, read: u64) -> Result<(), Failure> {
         if ledger.refuse_shortened && self.shortened > 0 {
-            return Err(Failure::shortened(self.shortened, self.examples));
+            return Err(diagnostics::expirations_shortened(
+                self.shortened,
+                self.examples,
+            ));
         }
         match ledger.max_changes {
-            Some(rail) if self.changed > rail.of(read) => Err(Failure::too_many_changes(
+            Some(rail) if self.changed > rail.of(read) => Err(diagnostics::too_many_changes(
                 self.changed,
                 rail.of(read),
                 &rail.to_string(),

@@ -4,22 +4,22 @@ use super::Plan;
 use crate::{
     client::{CallError, Target},
     contract::Contract,
-    delivery::{Delivery, End},
-    diagnostics::Failure,
-    input::Validated,
+    delivery::{AttemptFailure, DeliveryOutcome, StopReason},
+    diagnostics::{self, Failure},
+    input::ValidatedInput,
 };
 
 /// Nothing but every record acknowledged is a success.
 pub(super) fn verdict(
-    mut delivery: Delivery,
+    mut delivery: DeliveryOutcome,
     sends: u64,
     plan: &Plan,
     target: &Target,
     contract: &Contract,
-    input: &mut Validated,
+    input: &mut ValidatedInput,
 ) -> Result<(), Failure> {
-    let refused = std::mem::take(&mut delivery.refused);
-    let changed = matches!(delivery.end, Some(End::Input(_)));
+    let refused = std::mem::take(&mut delivery.rejected_records);
+    let changed = matches!(delivery.stop_reason, Some(StopReason::Input(_)));
     judge(delivery, sends, plan, &target.endpoint.to_string()).map_err(|failure| {
         // What is wrong with the input is in this program's words, and it can't be read again.
         if changed {
@@ -28,30 +28,31 @@ pub(super) fn verdict(
         let failure = without_secrets(failure, input, target);
         let records: Vec<_> = refused
             .iter()
-            .filter_map(|(record, _)| contract.read(record))
+            .filter_map(|rejected| contract.decode_record(&rejected.encoded))
             .collect();
-        let tokens: Vec<_> = records.iter().map(|(token, _)| *token).collect();
-        let places = input.positions(&tokens);
+        let tokens: Vec<_> = records.iter().map(|record| record.token).collect();
+        let places = input.find_positions(&tokens);
         let named = tokens.into_iter().zip(places).zip(&refused);
-        named.fold(failure, |failure, ((token, place), (_, error))| {
-            failure.naming(token, place, error)
+        named.fold(failure, |failure, ((token, place), rejected)| {
+            diagnostics::with_rejected_record(failure, token, place, &rejected.error)
         })
     })
 }
 
-fn judge(delivery: Delivery, sends: u64, plan: &Plan, server: &str) -> Result<(), Failure> {
+fn judge(delivery: DeliveryOutcome, sends: u64, plan: &Plan, server: &str) -> Result<(), Failure> {
     let acknowledged = delivery.acknowledged;
     let unsent = sends - acknowledged - delivery.rejected;
     let ok_codes = &plan.policy.ok_codes;
     let codes: Vec<i32> = delivery
-        .codes
+        .response_codes
         .into_keys()
         .filter(|code| !ok_codes.contains(code))
         .collect();
-    let by_code = (!codes.is_empty()).then(|| Failure::code(server, &codes, ok_codes));
-    let changed = matches!(delivery.end, Some(End::Input(_)));
-    let refusal = delivery.refusal.map(|error: CallError| {
-        let failure = Failure::call(server, &error);
+    let by_code =
+        (!codes.is_empty()).then(|| diagnostics::response_codes_rejected(server, &codes, ok_codes));
+    let changed = matches!(delivery.stop_reason, Some(StopReason::Input(_)));
+    let refusal = delivery.request_error.map(|error: CallError| {
+        let failure = diagnostics::call_failed(server, &error);
         // The tokens that it may quote can't be read again.
         if changed {
             failure.without_causes()
@@ -59,9 +60,11 @@ fn judge(delivery: Delivery, sends: u64, plan: &Plan, server: &str) -> Result<()
             failure
         }
     });
-    let end = delivery.end.and_then(|end| ended(end, plan, server));
+    let end = delivery
+        .stop_reason
+        .and_then(|end| ended(end, plan, server));
     if let Some(Ended::Output) = end {
-        return Err(Failure::output_failed(acknowledged));
+        return Err(diagnostics::push_output_failed(acknowledged));
     }
     let end = end.and_then(|end| match end {
         Ended::Failed(failure) => Some(failure),
@@ -72,8 +75,12 @@ fn judge(delivery: Delivery, sends: u64, plan: &Plan, server: &str) -> Result<()
     let first = reasons.next();
     let why = first.map(|first| reasons.fold(first, Failure::and));
     match (delivery.signal, why) {
-        (Some(signal), why) => Err(Failure::interrupted(signal, unsent, why)),
-        (_, Some(why)) if acknowledged > 0 => Err(Failure::partial(acknowledged, sends, why)),
+        (Some(signal), why) => Err(diagnostics::push_interrupted(signal, unsent, why)),
+        (_, Some(why)) if acknowledged > 0 => Err(diagnostics::partially_acknowledged(
+            acknowledged,
+            sends,
+            why,
+        )),
         (_, Some(why)) => Err(why),
         (_, None) => Ok(()),
     }
@@ -84,36 +91,51 @@ enum Ended {
     Output,
 }
 
-fn ended(end: End, plan: &Plan, server: &str) -> Option<Ended> {
-    Some(Ended::Failed(match end {
-        End::Call { error, tries } => Failure::call(server, &error).after(tries),
-        End::Connect { error, tries } => Failure::connect(&error).after(tries),
-        End::Input(problem) => Failure::changed(&problem),
-        End::MaxTime { in_request, last } => {
-            let last = last.and_then(|last| match ended(*last, plan, server)? {
-                Ended::Failed(failure) => Some(failure),
-                Ended::Output => None,
-            });
-            Failure::max_time(server, plan.max_time.unwrap_or_default(), in_request, last)
+fn ended(reason: StopReason, plan: &Plan, server: &str) -> Option<Ended> {
+    Some(Ended::Failed(match reason {
+        StopReason::Attempt(failure) => attempt_failure(&failure, server),
+        StopReason::Input(problem) => diagnostics::input_changed(&problem),
+        StopReason::DeadlinePassed {
+            in_request,
+            last_failure,
+        } => {
+            let last = last_failure.map(|failure| attempt_failure(&failure, server));
+            diagnostics::max_time_passed(
+                server,
+                plan.max_time.unwrap_or_default(),
+                in_request,
+                last,
+            )
         }
-        End::Output => return Some(Ended::Output),
-        End::Signal => return None,
+        StopReason::Output => return Some(Ended::Output),
+        StopReason::Signal => return None,
     }))
 }
 
+fn attempt_failure(failure: &AttemptFailure, server: &str) -> Failure {
+    match failure {
+        AttemptFailure::Call { error, attempts } => {
+            diagnostics::call_failed(server, error).after_attempts(*attempts)
+        }
+        AttemptFailure::Connect { error, attempts } => {
+            diagnostics::connection_failed(error).after_attempts(*attempts)
+        }
+    }
+}
+
 /// Servers quote what they complain about, and what they got was tokens and credentials.
-fn without_secrets(failure: Failure, input: &mut Validated, target: &Target) -> Failure {
+fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target) -> Failure {
     failure.masked(|masks| {
         for secret in target.metadata.secrets() {
             for mask in &mut *masks {
-                mask.hide(&secret);
+                mask.search_secret(&secret);
             }
         }
         let mut records = input.records();
         loop {
             let looked = records.next(|record| {
                 for mask in &mut *masks {
-                    mask.look_for(&record.token);
+                    mask.search_token(&record.token);
                 }
             });
             match looked {

@@ -1,58 +1,64 @@
-//! Compressed inputs, known by their magic bytes.
+//! Decompression of inputs, recognized by their magic bytes.
 
-use std::{
-    error::Error,
-    io::{self, BufReader, Read},
-};
+use std::io::{self, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::input::problem::StreamError;
+use super::stream_error::StreamError;
 
-/// RFC 1952 section 2.3.1.
-const GZIP: &[u8] = &[0x1f, 0x8b];
-/// RFC 8878 section 3.1.1.
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// The magic bytes of gzip (RFC 1952 section 2.3.1).
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// The magic bytes of Zstandard (RFC 8878 section 3.1.1).
+const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Decompresses a stream, if it is compressed.
-pub(in crate::input) fn decode<'r>(
+/// Returns a reader that decompresses gzip and Zstandard, and repeats any other stream as it is.
+///
+/// # Errors
+///
+/// The error of reading the magic bytes. The reader fails with [`StreamError::CorruptArchive`] if
+/// the compressed data is corrupt or truncated.
+pub(super) fn decompress<'r>(
     mut raw: Box<dyn Read + Send + 'r>,
 ) -> io::Result<Box<dyn Read + Send + 'r>> {
     let mut head = Vec::new();
-    (&mut raw).take(ZSTD.len() as u64).read_to_end(&mut head)?;
-    let is_gzip = head.starts_with(GZIP);
-    let is_zstd = head.starts_with(ZSTD);
+    (&mut raw)
+        .take(ZSTD_MAGIC.len() as u64)
+        .read_to_end(&mut head)?;
+    let is_gzip = head.starts_with(GZIP_MAGIC);
+    let is_zstd = head.starts_with(ZSTD_MAGIC);
     let whole = io::Cursor::new(head).chain(raw);
     if is_gzip {
-        Ok(gunzip(whole))
+        Ok(decompress_gzip(whole))
     } else if is_zstd {
         let decoder = zstd::stream::read::Decoder::new(whole)?;
-        Ok(Box::new(Archive(decoder)))
+        Ok(Box::new(ArchiveReader(decoder)))
     } else {
         Ok(Box::new(whole))
     }
 }
 
-/// On its own, so that a stream that is not compressed does not pay for a decoder's 30 KiB on the
-/// stack.
+/// Never inlined, because the decoder would add 30 KiB to the stack frame of [`decompress`], also
+/// for streams that are not compressed.
 #[inline(never)]
-fn gunzip<'r>(packed: impl Read + Send + 'r) -> Box<dyn Read + Send + 'r> {
-    Box::new(Archive(MultiGzDecoder::new(BufReader::new(packed))))
+fn decompress_gzip<'r>(compressed: impl Read + Send + 'r) -> Box<dyn Read + Send + 'r> {
+    let decoder = MultiGzDecoder::new(BufReader::new(compressed));
+    Box::new(ArchiveReader(decoder))
 }
 
-/// A decoder, whose own errors say that the archive is broken and not the disk.
-struct Archive<R>(R);
+/// A decoder whose own errors become [`StreamError::CorruptArchive`].
+struct ArchiveReader<R>(R);
 
-impl<R: Read> Read for Archive<R> {
+impl<R: Read> Read for ArchiveReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.0.read(out).map_err(|error| {
-            let own = error.get_ref();
-            let own = own.is_some_and(<dyn Error + Send + Sync>::is::<StreamError>);
-            match error.kind() {
-                // What comes from below is an error of the system, or one of this module's.
-                _ if own || error.raw_os_error().is_some() => error,
-                io::ErrorKind::Interrupted => error,
-                _ => StreamError::Archive(error.to_string()).into(),
+            // Errors of the stream below the decoder say nothing about the archive.
+            let is_from_below = StreamError::inside(&error).is_some()
+                || error.raw_os_error().is_some()
+                || error.kind() == io::ErrorKind::Interrupted;
+            if is_from_below {
+                error
+            } else {
+                StreamError::CorruptArchive(error.to_string()).into()
             }
         })
     }
@@ -63,7 +69,6 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::input::problem::ProblemKind;
 
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -71,7 +76,7 @@ mod tests {
         encoder.finish().expect("finished")
     }
 
-    /// With a checksum, as the command `zstd` writes by default.
+    /// Compresses with a checksum, as the command `zstd` does by default.
     fn zstandard(text: &[u8]) -> Vec<u8> {
         let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
         encoder.include_checksum(true).expect("a checksum");
@@ -81,12 +86,12 @@ mod tests {
 
     fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
-        decode(Box::new(bytes))?.read_to_end(&mut text)?;
+        decompress(Box::new(bytes))?.read_to_end(&mut text)?;
         Ok(text)
     }
 
     #[test]
-    fn archives_of_several_parts_are_read_to_the_end() {
+    fn reads_all_members_of_an_archive() {
         for text in [&b""[..], b"a", b"\x1f", b"plain text\n"] {
             assert_eq!(read(text).expect("plain"), text);
         }
@@ -97,22 +102,25 @@ mod tests {
     }
 
     #[test]
-    fn broken_archives_are_told_from_unreadable_files() {
+    fn reports_corrupt_archives() {
         for pack in [gzip, zstandard] {
             let packed = pack(&b"a line of text\n".repeat(1000));
             let mut flipped = packed.clone();
             let middle = packed.len() / 2;
             flipped[middle] ^= 0xff;
-            for broken in [
+            for corrupt in [
                 &packed[..packed.len() - 1],
                 &packed[..packed.len() / 2],
                 &packed[..5],
                 &flipped,
                 &[&packed[..], b"and more"].concat(),
             ] {
-                let error = read(broken).map(|text| text.len()).expect_err("broken");
-                let kind = ProblemKind::from(error);
-                assert!(matches!(kind, ProblemKind::Archive(_)), "{kind:?}");
+                let error = read(corrupt).map(|text| text.len()).expect_err("corrupt");
+                let inside = StreamError::inside(&error);
+                assert!(
+                    matches!(inside, Some(StreamError::CorruptArchive(_))),
+                    "{error:?}"
+                );
             }
         }
     }

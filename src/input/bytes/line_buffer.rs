@@ -1,35 +1,46 @@
-//! A view of the unread part of a stream that knows the line it stands on.
+//! A buffer over a stream that knows the line and column of its unread bytes.
 
 use std::io::{self, Read};
 
-use super::content;
+use super::verified_file::BLOCK_BYTES;
 
-/// How much is read at a time, at most: so much that a file is read straight into the buffer.
-const CHUNK: usize = content::BLOCK;
+/// The most bytes of one read. A whole block lets a file be read into the buffer without a copy.
+const MAX_READ_BYTES: usize = BLOCK_BYTES;
 
-/// How much is read first. Memory that is never touched costs nothing.
-const FIRST: usize = 8 << 10;
+/// The bytes of the first read, small so that a small input touches little memory.
+const FIRST_READ_BYTES: usize = 8 << 10;
 
-pub(in crate::input) struct Window<'i> {
+/// A stream with the bytes that were read from it and are not consumed yet.
+pub(in crate::input) struct LineBuffer<'i> {
     input: Box<dyn Read + Send + 'i>,
     buffer: Vec<u8>,
+    /// The range of unread bytes in `buffer`.
     start: usize,
     end: usize,
-    /// How much is read next: more and more as long as there is as much.
-    room: usize,
-    /// Lines are counted from 1.
+    /// The bytes to ask for in the next read, doubled as long as the stream fills them.
+    next_read_bytes: usize,
+    /// The line of `start`, counted from 1.
     line: u64,
-    /// Bytes of the current line before `start`.
-    column: u64,
+    /// The bytes of this line before `start`.
+    line_offset: u64,
 }
 
-impl<'i> Window<'i> {
+/// The place of a byte in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::input) struct LinePosition {
+    /// The physical line, counted from 1.
+    pub(in crate::input) line: u64,
+    /// Bytes from the start of the line, counted from 1.
+    pub(in crate::input) column: u64,
+}
+
+impl<'i> LineBuffer<'i> {
     pub(in crate::input) fn new(input: Box<dyn Read + Send + 'i>) -> Self {
-        Self::behind(Vec::new(), 0, input)
+        Self::prefilled(Vec::new(), 0, input)
     }
 
-    /// Of a stream whose first bytes have been read already: so many of the buffer's.
-    pub(in crate::input) fn behind(
+    /// Buffers a stream whose first `length` bytes are at the start of `buffer` already.
+    pub(in crate::input) fn prefilled(
         buffer: Vec<u8>,
         length: usize,
         input: Box<dyn Read + Send + 'i>,
@@ -39,39 +50,39 @@ impl<'i> Window<'i> {
             buffer,
             start: 0,
             end: length,
-            room: FIRST,
+            next_read_bytes: FIRST_READ_BYTES,
             line: 1,
-            column: 0,
+            line_offset: 0,
         }
     }
 
-    /// The buffer, to be used again.
+    /// Returns the memory of the buffer for reuse.
     pub(in crate::input) fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
 
-    /// What has been read and not been passed yet.
+    /// Returns the bytes that were read and are not consumed yet.
     pub(in crate::input) fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Reads on; `false` at the end of the stream.
-    pub(in crate::input) fn more(&mut self) -> io::Result<bool> {
+    /// Appends bytes of the stream to [`Self::unread`]. Returns `false` at the end of the stream.
+    pub(in crate::input) fn read_more(&mut self) -> io::Result<bool> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() - self.end < self.room {
-            self.buffer.resize(self.end + self.room, 0);
+        if self.buffer.len() - self.end < self.next_read_bytes {
+            self.buffer.resize(self.end + self.next_read_bytes, 0);
         }
         loop {
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => return Ok(false),
                 Ok(read) => {
                     self.end += read;
-                    if read >= self.room {
-                        self.room = CHUNK.min(2 * self.room);
+                    if read >= self.next_read_bytes {
+                        self.next_read_bytes = MAX_READ_BYTES.min(2 * self.next_read_bytes);
                     }
                     return Ok(true);
                 }
@@ -81,46 +92,59 @@ impl<'i> Window<'i> {
         }
     }
 
-    /// The line and column, both counted from 1, of a byte of [`Self::unread`].
-    pub(in crate::input) fn position(&self, index: usize) -> (u64, u64) {
-        if index == 0 {
-            return (self.line, self.column + 1);
-        }
-        let (lines, last) = lines(&self.unread()[..index]);
-        match last {
-            None => (self.line, self.column + index as u64 + 1),
-            Some(last) => (self.line + lines, (index - last) as u64),
+    /// Returns the position of the byte at `index` of [`Self::unread`].
+    pub(in crate::input) fn position(&self, index: usize) -> LinePosition {
+        let (line, offset) = if index == 0 {
+            (self.line, self.line_offset)
+        } else {
+            let line_feeds = LineFeeds::find(&self.unread()[..index]);
+            match line_feeds.last {
+                None => (self.line, self.line_offset + index as u64),
+                Some(last) => (self.line + line_feeds.count, (index - last - 1) as u64),
+            }
+        };
+        LinePosition {
+            line,
+            column: offset + 1,
         }
     }
 
-    /// The line that the unread part starts on.
+    /// Returns the line of the first unread byte, counted from 1.
     pub(in crate::input) fn line(&self) -> u64 {
         self.line
     }
 
-    /// Passes so many bytes that are so many whole lines.
-    pub(in crate::input) fn pass_lines(&mut self, length: usize, lines: u64) {
-        self.start += length;
-        self.line += lines;
-        self.column = 0;
-    }
-
-    /// Passes the first `length` bytes of [`Self::unread`].
-    pub(in crate::input) fn pass(&mut self, length: usize) {
-        let (lines, last) = lines(&self.buffer[self.start..self.start + length]);
-        self.line += lines;
-        match last {
-            None => self.column += length as u64,
-            Some(last) => self.column = (length - last - 1) as u64,
+    /// Consumes the first `length` bytes of [`Self::unread`].
+    pub(in crate::input) fn consume(&mut self, length: usize) {
+        let line_feeds = LineFeeds::find(&self.buffer[self.start..self.start + length]);
+        self.line += line_feeds.count;
+        match line_feeds.last {
+            None => self.line_offset += length as u64,
+            Some(last) => self.line_offset = (length - last - 1) as u64,
         }
         self.start += length;
     }
+
+    /// Consumes `length` bytes that the caller knows to be `lines` whole lines.
+    pub(in crate::input) fn consume_lines(&mut self, length: usize, lines: u64) {
+        self.start += length;
+        self.line += lines;
+        self.line_offset = 0;
+    }
 }
 
-/// The number of line feeds, and the index of the last.
-fn lines(bytes: &[u8]) -> (u64, Option<usize>) {
-    (
-        memchr::memchr_iter(b'\n', bytes).count() as u64,
-        memchr::memrchr(b'\n', bytes),
-    )
+/// The line feeds in some bytes.
+struct LineFeeds {
+    count: u64,
+    /// The index of the last one.
+    last: Option<usize>,
+}
+
+impl LineFeeds {
+    fn find(bytes: &[u8]) -> Self {
+        Self {
+            count: memchr::memchr_iter(b'\n', bytes).count() as u64,
+            last: memchr::memrchr(b'\n', bytes),
+        }
+    }
 }

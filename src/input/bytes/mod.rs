@@ -1,12 +1,21 @@
-//! Bytes of an input: where they come from, read again, decompressed, within limits.
+//! The bytes of an input: where they come from, how they are read again, decompressed and limited.
+//!
+//! Nothing in this folder knows formats or records.
 
 mod compression;
 mod content;
+mod fill;
 mod line_buffer;
+mod origin;
 mod read_limits;
+mod recorded_stream;
+mod stream_error;
+mod verified_file;
 
-pub(super) use compression::decode;
-pub(crate) use content::Origin;
-pub(super) use content::{BLOCK, Content, fill};
-pub(super) use line_buffer::Window;
-pub(crate) use read_limits::Patience;
+pub(super) use content::Content;
+pub(super) use fill::fill;
+pub(super) use line_buffer::{LineBuffer, LinePosition};
+pub(crate) use origin::Origin;
+pub(crate) use read_limits::ReadLimits;
+pub(super) use stream_error::StreamError;
+pub(super) use verified_file::BLOCK_BYTES;

@@ -1,4 +1,4 @@
-//! How long to wait, and when to read no more.
+//! Limits on how long the reading of an input may take.
 
 use std::{fs::File, io, os::unix::net::UnixStream, sync::Arc, time::Instant};
 
@@ -7,68 +7,75 @@ use rustix::{
     io::Errno,
 };
 
-use crate::input::problem::StreamError;
+use super::stream_error::StreamError;
 
-/// How long reading may take.
+/// The conditions that end a reading before the end of the input. The default has none.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Patience {
+pub(crate) struct ReadLimits {
     pub(crate) deadline: Option<Instant>,
-    /// It ends when there is something to read here.
+    /// A socket that becomes readable when the reading has to stop, as at a signal.
     pub(crate) stop: Option<Arc<UnixStream>>,
 }
 
-impl Patience {
-    /// What is left of it.
+impl ReadLimits {
+    /// Blocks until `file` can be read without blocking.
     ///
     /// # Errors
     ///
-    /// [`StreamError::TooLate`] where nothing is.
-    fn left(&self) -> io::Result<Option<Timespec>> {
-        let Some(deadline) = self.deadline else {
-            return Ok(None);
-        };
-        let left = deadline.checked_duration_since(Instant::now());
-        let left = left.ok_or(StreamError::TooLate)?;
-        left.try_into().map(Some).map_err(io::Error::other)
-    }
-
-    /// Waits until there is something to read from a file.
-    ///
-    /// # Errors
-    ///
-    /// [`StreamError::TooLate`] where this ends, whatever there is to read.
-    pub(in crate::input) fn wait_for(&self, file: &File) -> io::Result<()> {
+    /// [`StreamError::DeadlineExceeded`] at the deadline or the stop, even if `file` can be read too.
+    pub(super) fn wait_until_readable(&self, file: &File) -> io::Result<()> {
         loop {
-            let left = self.left()?;
+            let timeout = self.remaining_time()?;
             let mut polled = vec![PollFd::new(file, PollFlags::IN)];
             polled.extend(
                 self.stop
                     .iter()
                     .map(|stop| PollFd::new(stop, PollFlags::IN)),
             );
-            match poll(&mut polled, left.as_ref()) {
+            match poll(&mut polled, timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let mut is_ready = polled.iter().map(|one| !one.revents().is_empty());
-            let file_is_ready = is_ready.next() == Some(true);
-            if is_ready.next() == Some(true) {
-                return Err(StreamError::TooLate.into());
-            } else if file_is_ready {
+            let mut is_ready = polled.iter().map(|polled| !polled.revents().is_empty());
+            let is_file_ready = is_ready.next() == Some(true);
+            let is_stopped = is_ready.next() == Some(true);
+            if is_stopped {
+                return Err(StreamError::DeadlineExceeded.into());
+            } else if is_file_ready {
                 return Ok(());
             }
         }
     }
 
-    /// The same where there is nothing to wait for.
-    pub(in crate::input) fn check(&self) -> io::Result<()> {
-        self.left()?;
-        let stop = self.stop.iter();
-        let mut polled: Vec<_> = stop.map(|stop| PollFd::new(stop, PollFlags::IN)).collect();
-        let at_once = Some(&Timespec::default());
-        if !polled.is_empty() && poll(&mut polled, at_once).is_ok_and(|ready| ready > 0) {
-            return Err(StreamError::TooLate.into());
+    /// Checks the limits without waiting, for files that can always be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::DeadlineExceeded`] after the deadline or the stop.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.remaining_time()?;
+        let Some(stop) = &self.stop else {
+            return Ok(());
+        };
+        let mut polled = [PollFd::new(stop, PollFlags::IN)];
+        let no_wait = Timespec::default();
+        if poll(&mut polled, Some(&no_wait)).is_ok_and(|ready| ready > 0) {
+            return Err(StreamError::DeadlineExceeded.into());
         }
         Ok(())
+    }
+
+    /// Returns the time until the deadline, or `None` without one.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::DeadlineExceeded`] after the deadline.
+    fn remaining_time(&self) -> io::Result<Option<Timespec>> {
+        let Some(deadline) = self.deadline else {
+            return Ok(None);
+        };
+        let remaining = deadline.checked_duration_since(Instant::now());
+        let remaining = remaining.ok_or(StreamError::DeadlineExceeded)?;
+        remaining.try_into().map(Some).map_err(io::Error::other)
     }
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::{
     super::{
-        bytes::Window,
+        bytes::LineBuffer,
         fields::Fields,
-        options::{FieldRef, Names, Options},
-        problem::{Excerpt, Fault, Field, Located, Position, ProblemKind},
+        options::{FieldSelector, InputOptions, Names},
+        problem::{Excerpt, Field, Located, Position, ProblemKind, ReadError},
     },
     rows::Rows,
 };
@@ -38,10 +38,10 @@ impl<'i> CsvReader<'i> {
     /// Reads as far as the header, or the first row where there is no header. `None` is an input
     /// without any row.
     pub(in crate::input) fn open(
-        window: Window<'i>,
-        options: &'i Options,
+        window: LineBuffer<'i>,
+        options: &'i InputOptions,
         delimiter: u8,
-    ) -> Result<Option<Self>, Fault> {
+    ) -> Result<Option<Self>, ReadError> {
         let mut rows = Rows::new(window, delimiter);
         let more = rows.advance();
         let at = Position {
@@ -49,7 +49,7 @@ impl<'i> CsvReader<'i> {
             line: rows.line(),
             column: None,
         };
-        if !more.map_err(|kind| Fault::fatal(Some(at), kind))? {
+        if !more.map_err(|kind| ReadError::fatal(Some(at), kind))? {
             return Ok(None);
         }
         let columns = if options.header {
@@ -61,7 +61,7 @@ impl<'i> CsvReader<'i> {
             Columns::numbered(&rows, options)
         };
         Ok(Some(Self {
-            columns: columns.map_err(|kind| Fault::fatal(Some(at), kind))?,
+            columns: columns.map_err(|kind| ReadError::fatal(Some(at), kind))?,
             rows,
             fields: Fields::new(options),
             record: 0,
@@ -71,9 +71,9 @@ impl<'i> CsvReader<'i> {
     }
 
     /// Reads on behind the header, or behind rows without one.
-    pub(in crate::input) fn inside(
-        window: Window<'i>,
-        options: &'i Options,
+    pub(in crate::input) fn without_header(
+        window: LineBuffer<'i>,
+        options: &'i InputOptions,
         delimiter: u8,
         columns: Columns,
     ) -> Self {
@@ -95,7 +95,7 @@ impl<'i> CsvReader<'i> {
         self.rows.into_buffer()
     }
 
-    pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, Fault>> {
+    pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         if self.finished {
             return None;
         }
@@ -117,31 +117,34 @@ impl<'i> CsvReader<'i> {
             }
             Err(kind) => {
                 self.finished = true;
-                return Some(Err(Fault::fatal(Some(at), kind)));
+                return Some(Err(ReadError::fatal(Some(at), kind)));
             }
         }
         match self.rows.flaw() {
             // The quote that was never closed has swallowed the rest of the file.
             Some(kind @ ProblemKind::Truncated) => {
                 self.finished = true;
-                return Some(Err(Fault::fatal(Some(at), kind)));
+                return Some(Err(ReadError::fatal(Some(at), kind)));
             }
             Some(kind) => {
                 self.record += 1;
-                return Some(Err(Fault::record(at, kind)));
+                return Some(Err(ReadError::in_record(at, kind)));
             }
             None => self.record += 1,
         }
         Some(match self.record() {
-            Ok(value) => Ok(Located { at, value }),
-            Err(kind) => Err(Fault::record(at, kind)),
+            Ok(value) => Ok(Located {
+                position: at,
+                value,
+            }),
+            Err(kind) => Err(ReadError::in_record(at, kind)),
         })
     }
 
     fn record(&self) -> Result<Record<'_>, ProblemKind> {
         let columns = &self.columns;
         if self.rows.width() != columns.width {
-            return Err(ProblemKind::Ragged {
+            return Err(ProblemKind::WrongColumnCount {
                 expected: columns.width,
                 found: self.rows.width(),
             });
@@ -150,7 +153,7 @@ impl<'i> CsvReader<'i> {
             token: self
                 .fields
                 .token_in(self.rows.cell(columns.token), &columns.token_name)?,
-            expires: match &columns.time {
+            expire_time: match &columns.time {
                 Some((index, name)) => self.fields.time_in(self.rows.cell(*index), name)?,
                 None => ExpireTime::EPOCH,
             },
@@ -160,15 +163,17 @@ impl<'i> CsvReader<'i> {
 
 impl Columns {
     /// Finds the columns by the names in the first row.
-    fn named(rows: &Rows<'_>, options: &Options) -> Result<Self, ProblemKind> {
+    fn named(rows: &Rows<'_>, options: &InputOptions) -> Result<Self, ProblemKind> {
         let cells: Vec<Cow<'_, str>> = (0..rows.width())
             .map(|index| String::from_utf8_lossy(rows.cell(index)))
             .collect();
         let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
         let names = Names::new(options);
-        let column = |field, wanted: &FieldRef| match wanted {
-            FieldRef::Column(number) => index(*number, cells.len(), field),
-            FieldRef::Usual | FieldRef::Name(_) | FieldRef::Unused => find(&cells, field, &names),
+        let column = |field, wanted: &FieldSelector| match wanted {
+            FieldSelector::Column(number) => index(*number, cells.len(), field),
+            FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
+                find(&cells, field, &names)
+            }
         };
         let token = column(Field::Token, &options.token)?;
         let time = names
@@ -183,7 +188,7 @@ impl Columns {
         }
         // By number the first row was not looked at so far.
         if is_like_value(cells[time.unwrap_or(token)]) {
-            return Err(ProblemKind::NoHeader);
+            return Err(ProblemKind::MissingHeader);
         }
         Ok(Self {
             token,
@@ -194,11 +199,11 @@ impl Columns {
     }
 
     /// Takes the columns by number: the first two unless others are asked for.
-    fn numbered(rows: &Rows<'_>, options: &Options) -> Result<Self, ProblemKind> {
-        let number = |field: &FieldRef, usual| match field {
-            FieldRef::Column(number) => Some(*number),
-            FieldRef::Usual | FieldRef::Name(_) => Some(usual),
-            FieldRef::Unused => None,
+    fn numbered(rows: &Rows<'_>, options: &InputOptions) -> Result<Self, ProblemKind> {
+        let number = |field: &FieldSelector, usual| match field {
+            FieldSelector::Column(number) => Some(*number),
+            FieldSelector::DefaultNames | FieldSelector::Name(_) => Some(usual),
+            FieldSelector::Unused => None,
         };
         let width = rows.width();
         let token = number(&options.token, 1).unwrap_or(1);
@@ -217,17 +222,19 @@ impl Columns {
 }
 
 /// What errors call a column: a cell that was not asked for by its text may hold anything.
-fn name(wanted: &FieldRef, cell: &str, index: usize) -> String {
+fn name(wanted: &FieldSelector, cell: &str, index: usize) -> String {
     match wanted {
-        FieldRef::Column(_) => format!("column {}", index + 1),
-        FieldRef::Usual | FieldRef::Name(_) | FieldRef::Unused => cell.to_owned(),
+        FieldSelector::Column(_) => format!("column {}", index + 1),
+        FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
+            cell.to_owned()
+        }
     }
 }
 
 /// One column can't be both.
 fn distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), ProblemKind> {
     if time == Some(token) {
-        return Err(ProblemKind::SameField(Excerpt::of_name(name)));
+        return Err(ProblemKind::SameNameForBothFields(Excerpt::of_name(name)));
     }
     Ok(())
 }
@@ -236,7 +243,7 @@ fn index(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind
     number
         .checked_sub(1)
         .filter(|index| *index < width)
-        .ok_or(ProblemKind::NoColumn {
+        .ok_or(ProblemKind::ColumnOutOfRange {
             field,
             number,
             width,
@@ -258,14 +265,14 @@ fn find(cells: &[&str], field: Field, names: &Names) -> Result<usize, ProblemKin
         (Some((_, first)), Some((_, second))) if first == second => {
             Err(ProblemKind::DuplicateKey(Excerpt::of_name(first)))
         }
-        (Some((_, first)), Some((_, second))) => Err(ProblemKind::Spellings {
+        (Some((_, first)), Some((_, second))) => Err(ProblemKind::AmbiguousField {
             first: (*first).to_owned(),
             second: (*second).to_owned(),
         }),
         // Without a header the first row holds a token, which must not be shown. Where tokens alone
         // are wanted nothing tells that it is one.
         (None, _) if !names.wants(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
-            Err(ProblemKind::NoHeader)
+            Err(ProblemKind::MissingHeader)
         }
         (None, _) => Err(names.missing(field, cells)),
     }

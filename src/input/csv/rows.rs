@@ -8,13 +8,13 @@
 use csv_core::{ReadRecordResult, Terminator};
 
 use super::super::{
-    bytes::Window,
-    limits::{ENDLESS_LINE, LARGEST_RECORD, LONGEST_LINE},
+    bytes::LineBuffer,
+    limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
     problem::ProblemKind,
 };
 
 pub(in crate::input) struct Rows<'i> {
-    window: Window<'i>,
+    window: LineBuffer<'i>,
     /// Made for the first row with quotes: its tables take a quarter of a million instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
@@ -47,7 +47,7 @@ enum Kind {
 }
 
 impl<'i> Rows<'i> {
-    pub(in crate::input) fn new(window: Window<'i>, delimiter: u8) -> Self {
+    pub(in crate::input) fn new(window: LineBuffer<'i>, delimiter: u8) -> Self {
         Self {
             window,
             parser: None,
@@ -104,7 +104,7 @@ impl<'i> Rows<'i> {
                     break;
                 }
                 Some(_) => return self.parse().map(|()| true),
-                None if unread.len() > LONGEST_LINE => {
+                None if unread.len() > MAX_LINE_BYTES => {
                     return self.pass_overlong().map(|()| true);
                 }
                 None => searched = unread.len(),
@@ -138,8 +138,8 @@ impl<'i> Rows<'i> {
             let length = row.len();
             self.pass(length, 0);
             passed += length;
-            if passed > ENDLESS_LINE {
-                return Err(ProblemKind::TooLong);
+            if passed > MAX_SKIPPED_BYTES {
+                return Err(ProblemKind::RecordTooLong);
             }
             if !self.more()? {
                 break;
@@ -151,7 +151,7 @@ impl<'i> Rows<'i> {
 
     /// Passes so many bytes that are so many whole lines.
     fn pass(&mut self, length: usize, lines: u64) {
-        self.window.pass_lines(length, lines);
+        self.window.consume_lines(length, lines);
         self.plain = self.plain.saturating_sub(length);
     }
 
@@ -184,10 +184,10 @@ impl<'i> Rows<'i> {
 
     /// Reads on; `false` at the end.
     fn more(&mut self) -> Result<bool, ProblemKind> {
-        if self.window.unread().len() > 2 * LARGEST_RECORD {
-            return Err(ProblemKind::TooLong);
+        if self.window.unread().len() > 2 * MAX_RECORD_BYTES {
+            return Err(ProblemKind::RecordTooLong);
         }
-        self.window.more().map_err(ProblemKind::from)
+        self.window.read_more().map_err(ProblemKind::from)
     }
 
     /// Reads a row with quotes.
@@ -256,14 +256,14 @@ impl<'i> Rows<'i> {
     /// What a lenient reader would have let pass in the row.
     pub(in crate::input) fn flaw(&self) -> Option<ProblemKind> {
         if matches!(self.kind, Kind::Overlong { .. }) {
-            return Some(ProblemKind::TooLong);
+            return Some(ProblemKind::RecordTooLong);
         }
-        if self.kind == Kind::Plain && self.length <= LARGEST_RECORD {
+        if self.kind == Kind::Plain && self.length <= MAX_RECORD_BYTES {
             return None;
         }
         let body = body(&self.window.unread()[..self.length]);
-        if body.len() > LARGEST_RECORD {
-            return Some(ProblemKind::TooLong);
+        if body.len() > MAX_RECORD_BYTES {
+            return Some(ProblemKind::RecordTooLong);
         }
         if self.kind == Kind::Quoted
             && let Some(flaw) = quoting(body, self.delimiter)
@@ -272,7 +272,7 @@ impl<'i> Rows<'i> {
         }
         memchr::memchr2(b'\r', 0, body)?;
         if body.contains(&0) {
-            return Some(ProblemKind::Nul);
+            return Some(ProblemKind::NulByte);
         }
         memchr::memchr_iter(b'\r', body)
             .any(|index| body.get(index + 1) != Some(&b'\n'))
@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     fn rows_of(text: &[u8]) -> Rows<'_> {
-        Rows::new(Window::new(Box::new(text)), b',')
+        Rows::new(LineBuffer::new(Box::new(text)), b',')
     }
 
     /// The cells of all rows, and the line that each row starts on.

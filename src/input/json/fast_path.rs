@@ -1,72 +1,75 @@
-//! A record as nearly all are written, read without a detour.
+//! A fast parser for the most common spelling of a record.
 //!
-//! The JSON reader is asked about everything else, and has the last word on what is JSON. For a
-//! record like this it takes three times as long, and reading is most of what a push costs.
+//! `serde_json` takes three times as long for such a record, and reading is most of the work of a
+//! push. It parses all other records and decides what is malformed.
 
 use super::super::{fields::Fields, problem::Field};
 use crate::record::{ExpireTime, Record};
 
-/// How many members besides the two fields a plain record may have.
-const OTHERS: usize = 8;
+/// The most members that a plain record may have besides the two fields.
+const MAX_OTHER_MEMBERS: usize = 8;
 
-/// Reads an object of printable ASCII whose members are strings without escapes and integers, all
-/// under different keys; `None` is any other, and whatever is wrong. [`super::record::read_any`]
-/// reads those, and knows where things stand in them.
-pub(in crate::input) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t>> {
-    // Not `all`, which stops early and for that looks at one byte at a time.
+/// Parses a plain record: an object of printable ASCII whose members are strings without escapes
+/// and integers, all with different keys. Returns `None` for any other text, also for a plain
+/// record with a problem. [`super::record::parse_any`] parses those and reports positions.
+pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t>> {
+    // `all` would stop early, which keeps the compiler from using vector instructions.
     let is_printable = |is: bool, byte: &u8| is & (b' '..=b'~').contains(byte);
     if !text.iter().fold(true, is_printable) {
         return None;
     }
     let (mut token, mut time) = (None, None);
-    let mut others = [&b""[..]; OTHERS];
-    let mut count = 0;
-    let mut rest = Rest(text);
-    rest.take(b'{')?;
+    let mut others = [&b""[..]; MAX_OTHER_MEMBERS];
+    let mut other_count = 0;
+    let mut cursor = Cursor(text);
+    cursor.take(b'{')?;
     loop {
-        let key = rest.string()?;
-        rest.take(b':')?;
-        let value = rest.value()?;
+        let key = cursor.string()?;
+        cursor.take(b':')?;
+        let value = cursor.value()?;
         match (fields.names.field_of(key), value) {
-            (Some((Field::Token, name)), Value::Text(text)) if token.is_none() => {
+            (Some((Field::Token, name)), Value::String(text)) if token.is_none() => {
                 token = Some(fields.token_in(text, name).ok()?);
             }
-            (Some((Field::Time, name)), Value::Text(text) | Value::Integer(text))
+            (Some((Field::Time, name)), Value::String(text) | Value::Integer(text))
                 if time.is_none() =>
             {
                 time = Some(fields.time_in(text, name).ok()?);
             }
-            (None, _) if count < OTHERS && !others[..count].contains(&key) => {
-                others[count] = key;
-                count += 1;
+            (None, _)
+                if other_count < MAX_OTHER_MEMBERS && !others[..other_count].contains(&key) =>
+            {
+                others[other_count] = key;
+                other_count += 1;
             }
             _ => return None,
         }
-        if rest.take(b',').is_none() {
+        if cursor.take(b',').is_none() {
             break;
         }
     }
-    rest.take(b'}')?;
-    if !rest.is_blank() || (time.is_none() && fields.names.wants(Field::Time)) {
+    cursor.take(b'}')?;
+    if !cursor.is_blank() || (time.is_none() && fields.names.wants(Field::Time)) {
         return None;
     }
     Some(Record {
         token: token?,
-        expires: time.unwrap_or(ExpireTime::EPOCH),
+        expire_time: time.unwrap_or(ExpireTime::EPOCH),
     })
 }
 
+/// A value of a plain record.
 enum Value<'t> {
-    Text(&'t [u8]),
-    /// Its digits.
+    String(&'t [u8]),
+    /// The digits of an integer that is not negative.
     Integer(&'t [u8]),
 }
 
-/// What is still to be read, which is printable.
-struct Rest<'t>(&'t [u8]);
+/// The text that is not parsed yet, all of it printable ASCII.
+struct Cursor<'t>(&'t [u8]);
 
-impl<'t> Rest<'t> {
-    /// Passes spaces, and this byte if it comes next.
+impl<'t> Cursor<'t> {
+    /// Consumes spaces, then the byte `wanted`. Returns `None` if another byte comes next.
     fn take(&mut self, wanted: u8) -> Option<()> {
         while let [b' ', rest @ ..] = self.0 {
             self.0 = rest;
@@ -81,30 +84,30 @@ impl<'t> Rest<'t> {
 
     fn string(&mut self) -> Option<&'t [u8]> {
         self.take(b'"')?;
-        self.behind_quote()
+        self.string_end()
     }
 
-    /// The rest of a string.
-    fn behind_quote(&mut self) -> Option<&'t [u8]> {
+    /// Consumes the rest of a string behind its opening quote.
+    fn string_end(&mut self) -> Option<&'t [u8]> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);
         self.0 = rest;
-        // The quote, unless it is an escape.
+        // This fails at a backslash: strings with escapes are not plain.
         self.take(b'"')?;
         Some(text)
     }
 
     fn value(&mut self) -> Option<Value<'t>> {
         if self.take(b'"').is_some() {
-            return self.behind_quote().map(Value::Text);
+            return self.string_end().map(Value::String);
         }
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit());
         let (digits, rest) = self.0.split_at(digits.count());
-        // A number of JSON does not start with a zero unless it is one (RFC 8259 section 6).
+        // A JSON number has no leading zeros (RFC 8259 section 6).
         if matches!(digits, [] | [b'0', _, ..]) {
             return None;
         }
-        // A point or an exponent would be no byte that comes behind a value.
+        // A fraction or an exponent makes the caller fail, which expects a comma or a brace.
         self.0 = rest;
         Some(Value::Integer(digits))
     }
@@ -115,11 +118,11 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::{super::record, *};
-    use crate::input::Options;
+    use crate::input::InputOptions;
 
     #[test]
-    fn plain_records_are_read_here_and_no_others() {
-        let options = Options::default();
+    fn parses_plain_records_only() {
+        let options = InputOptions::default();
         let fields = Fields::new(&options);
         for (text, is_plain) in [
             (r#"{"device_token":"a","expire_time":1}"#, true),
@@ -145,13 +148,17 @@ mod tests {
             (r#"{"token":"a","expire_time":1,"x":"1 }"#, false),
             ("{\"token\":\"a\tb\",\"expire_time\":1}", false),
         ] {
-            assert_eq!(read(text.as_bytes(), &fields).is_some(), is_plain, "{text}");
+            assert_eq!(
+                parse(text.as_bytes(), &fields).is_some(),
+                is_plain,
+                "{text}"
+            );
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_plain_is_read_as_any_other(
+        fn parses_plain_records_like_the_full_parser(
             open in select(vec!["{", "{", "{ ", ""]),
             members in vec(
                 (
@@ -176,10 +183,10 @@ mod tests {
                 .map(|(key, colon, value)| [key, colon, value].concat())
                 .collect();
             let text = [open, &members.join(comma), close].concat();
-            let options = Options::default();
+            let options = InputOptions::default();
             let fields = Fields::new(&options);
-            if let Some(plain) = read(text.as_bytes(), &fields) {
-                let any = record::read_any(text.as_bytes(), &fields);
+            if let Some(plain) = parse(text.as_bytes(), &fields) {
+                let any = record::parse_any(text.as_bytes(), &fields);
                 prop_assert_eq!(any.expect("a record"), plain);
             }
         }

@@ -1,4 +1,4 @@
-//! What a document holds, before any of it is read as records.
+//! The outline of a JSON document, read before its records.
 
 use std::io::{self, Read};
 
@@ -6,111 +6,135 @@ use serde::de::IgnoredAny;
 
 use super::{
     super::{
-        bytes::Window,
-        problem::{Excerpt, Fault, JsonKind, Position, ProblemKind},
+        bytes::LineBuffer,
+        problem::{Excerpt, JsonKind, Position, ProblemKind, ReadError},
     },
     record,
-    scanner::{measure, position, skip, skip_space},
+    scanner::{measure_value, position, skip_space, skip_value},
 };
 
-/// Looks through a whole document, whose syntax is checked, and says whether more JSON follows
-/// behind it.
+/// The size of the buffer for the syntax check.
+const CHECK_BUFFER_BYTES: usize = 64 << 10;
+
+/// How many JSON documents a text holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::input) enum Documents {
+    One,
+    Several,
+}
+
+/// Checks the syntax of the first document in a text, and whether more text follows it.
 ///
 /// # Errors
 ///
-/// The first malformed place.
-pub(in crate::input) fn check<R: Read>(input: R) -> Result<bool, Fault> {
-    let input = io::BufReader::with_capacity(64 << 10, input);
-    let mut documents = serde_json::Deserializer::from_reader(input).into_iter::<IgnoredAny>();
+/// A fatal fault at the first malformed byte of the first document.
+pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> {
+    let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
+    let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     match documents.next() {
-        // A second document that is malformed is one more all the same.
-        Some(Ok(_)) => Ok(documents.next().is_some()),
+        // A malformed second document counts as a document too.
+        Some(Ok(_)) if documents.next().is_some() => Ok(Documents::Several),
+        Some(Ok(_)) | None => Ok(Documents::One),
         Some(Err(error)) => Err(fault(error)),
-        None => Ok(false),
     }
 }
 
-fn fault(error: serde_json::Error) -> Fault {
+fn fault(error: serde_json::Error) -> ReadError {
     let at = Position {
         record: 0,
         line: error.line().max(1) as u64,
         column: Some(error.column().max(1) as u64),
     };
     match error.classify() {
-        serde_json::error::Category::Io => Fault::fatal(None, io::Error::from(error).into()),
-        serde_json::error::Category::Eof => Fault::fatal(Some(at), ProblemKind::Truncated),
-        _ => Fault::fatal(Some(at), ProblemKind::Syntax(record::message(&error))),
+        serde_json::error::Category::Io => ReadError::fatal(None, io::Error::from(error).into()),
+        serde_json::error::Category::Eof => ReadError::fatal(Some(at), ProblemKind::Truncated),
+        serde_json::error::Category::Syntax | serde_json::error::Category::Data => {
+            ReadError::fatal(
+                Some(at),
+                ProblemKind::JsonSyntax(record::syntax_message(&error)),
+            )
+        }
     }
 }
 
-/// The members of a document's root, if it is an object.
+/// The members of the root of a document. Empty if the root is not an object.
 pub(in crate::input) struct Outline {
-    members: Vec<(String, JsonKind)>,
+    members: Vec<Member>,
+}
+
+struct Member {
+    key: String,
+    kind: JsonKind,
 }
 
 impl Outline {
-    /// Reads a document that was checked.
-    pub(in crate::input) fn read(mut window: Window<'_>) -> Result<Self, Fault> {
-        members(&mut window)
+    /// Reads the outline of a document that passed [`check`].
+    pub(in crate::input) fn read(mut text: LineBuffer<'_>) -> Result<Self, ReadError> {
+        read_members(&mut text)
             .map(|members| Self { members })
-            .map_err(|kind| Fault::fatal(Some(position(&window, 0, 0)), kind))
+            .map_err(|kind| ReadError::fatal(Some(position(&text, 0, 0)), kind))
     }
 
-    /// A key that comes twice.
+    /// Returns a key that occurs more than once.
     pub(in crate::input) fn duplicate_key(&self) -> Option<Excerpt> {
-        let mut keys: Vec<_> = self.members.iter().map(|(key, _)| key.as_str()).collect();
+        let mut keys: Vec<_> = self.members.iter().map(|member| &member.key).collect();
         keys.sort_unstable();
         let pair = keys.windows(2).find(|pair| pair[0] == pair[1])?;
         Some(Excerpt::of_token(pair[0]))
     }
 
-    pub(in crate::input) fn has(&self, names: &[String]) -> bool {
-        self.members.iter().any(|(key, _)| names.contains(key))
+    /// Returns whether one of the members has one of these keys.
+    pub(in crate::input) fn has_any<S: AsRef<str>>(&self, keys: &[S]) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| keys.iter().any(|key| *key.as_ref() == member.key))
     }
 
-    /// The keys of the members that are lists.
-    pub(in crate::input) fn lists(&self) -> Vec<&str> {
+    /// Returns the keys of the members that are arrays.
+    pub(in crate::input) fn array_keys(&self) -> Vec<&str> {
         self.members
             .iter()
-            .filter(|(_, kind)| *kind == JsonKind::Array)
-            .map(|(key, _)| key.as_str())
+            .filter(|member| member.kind == JsonKind::Array)
+            .map(|member| member.key.as_str())
             .collect()
     }
 
-    /// The keys, as they may be shown: one that is not a list's may be a token.
+    /// Returns all keys for display. The key of another value than an array may be a token.
     pub(in crate::input) fn keys(&self) -> Vec<Excerpt> {
         self.members
             .iter()
-            .map(|(key, kind)| match kind {
-                JsonKind::Array => Excerpt::of_name(key),
-                _ => Excerpt::of_token(key),
+            .map(|member| match member.kind {
+                JsonKind::Array => Excerpt::of_name(&member.key),
+                _ => Excerpt::of_token(&member.key),
             })
             .collect()
     }
 }
 
-fn members(window: &mut Window<'_>) -> Result<Vec<(String, JsonKind)>, ProblemKind> {
+fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
     let mut members = Vec::new();
-    if skip_space(window)? != Some(b'{') {
+    if skip_space(text)? != Some(b'{') {
         return Ok(members);
     }
-    window.pass(1);
-    while skip_space(window)? == Some(b'"') {
-        let length = measure(window)?;
-        let key = record::string(&window.unread()[..length])
-            .map_err(|error| ProblemKind::Syntax(record::message(&error)))?
+    text.consume(1);
+    while skip_space(text)? == Some(b'"') {
+        let length = measure_value(text)?;
+        let key = record::parse_string(&text.unread()[..length])
+            .map_err(|error| ProblemKind::JsonSyntax(record::syntax_message(&error)))?
             .into_owned();
-        window.pass(length);
-        // The colon; the document's syntax was checked.
-        skip_space(window)?;
-        window.pass(1);
-        let Some(first) = skip_space(window)? else {
+        text.consume(length);
+        // The syntax check has found a colon here.
+        skip_space(text)?;
+        text.consume(1);
+        let Some(first) = skip_space(text)? else {
             return Err(ProblemKind::Truncated);
         };
-        skip(window)?;
-        members.push((key, record::kind(first)));
-        if skip_space(window)? == Some(b',') {
-            window.pass(1);
+        skip_value(text)?;
+        members.push(Member {
+            key,
+            kind: record::json_kind(first),
+        });
+        if skip_space(text)? == Some(b',') {
+            text.consume(1);
         }
     }
     Ok(members)

@@ -1,4 +1,4 @@
-//! One record as a JSON object.
+//! Parsing of one record, which is a JSON object.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -14,35 +14,40 @@ use super::{
 };
 use crate::record::{ExpireTime, Record, Token};
 
-/// What is wrong, and at which byte of the record's text.
-type Wrong = (usize, ProblemKind);
+/// Up to this number of keys, searching a vector is faster than searching a set.
+const MAX_SEARCHED_KEYS: usize = 16;
 
-/// Reads a record's text, which is one JSON value.
-pub(in crate::input) fn read<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>, Wrong> {
-    match fast_path::read(text, fields) {
+/// What is wrong with a record, and where.
+#[derive(Debug)]
+pub(super) struct RecordError {
+    /// Bytes from the start of the record's text.
+    pub(super) offset: usize,
+    pub(super) kind: ProblemKind,
+}
+
+/// Parses the text of a record, which is one JSON value.
+pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>, RecordError> {
+    match fast_path::parse(text, fields) {
         Some(record) => Ok(record),
-        None => read_any(text, fields),
+        None => parse_any(text, fields),
     }
 }
 
-/// The same, for records of any kind.
-pub(in crate::input) fn read_any<'t>(
+/// Parses the text of a record without the fast path.
+pub(super) fn parse_any<'t>(
     text: &'t [u8],
     fields: &Fields<'_>,
-) -> Result<Record<'t>, Wrong> {
+) -> Result<Record<'t>, RecordError> {
+    let at_start = |kind| RecordError { offset: 0, kind };
     match text.first() {
         Some(b'{') => {}
         Some(first) => {
-            // Malformed JSON is said to be that, whatever it starts like.
+            // Malformed JSON is reported as malformed, whatever its first byte is.
             serde_json::from_slice::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
-            return Err((
-                0,
-                ProblemKind::NotObject {
-                    found: kind(*first),
-                },
-            ));
+            let found = json_kind(*first);
+            return Err(at_start(ProblemKind::NotObject { found }));
         }
-        None => return Err((0, ProblemKind::Truncated)),
+        None => return Err(at_start(ProblemKind::Truncated)),
     }
     let object: Object<'t> =
         serde_json::from_slice(text).map_err(|error| malformed(text, &error))?;
@@ -54,28 +59,26 @@ pub(in crate::input) fn read_any<'t>(
         .transpose()?;
     if time.is_some_and(|time| std::ptr::eq(token, time)) {
         let name = Excerpt::of_name(&token.key);
-        return Err((offset(text, token.value), ProblemKind::SameField(name)));
+        return Err(token.error(text, ProblemKind::SameNameForBothFields(name)));
     }
-    if let Some(twice) = object.twice {
-        return Err((
-            offset(text, twice.value),
-            ProblemKind::DuplicateKey(shown(&twice.key, fields)),
-        ));
+    if let Some(duplicate) = object.duplicate {
+        let key = key_excerpt(&duplicate.key, fields);
+        return Err(duplicate.error(text, ProblemKind::DuplicateKey(key)));
     }
     Ok(Record {
-        token: token_of(token, fields).map_err(|kind| (offset(text, token.value), kind))?,
-        expires: match time {
-            Some(time) => time_of(time, fields).map_err(|kind| (offset(text, time.value), kind))?,
+        token: parse_token(token, fields).map_err(|kind| token.error(text, kind))?,
+        expire_time: match time {
+            Some(time) => parse_time(time, fields).map_err(|kind| time.error(text, kind))?,
             None => ExpireTime::EPOCH,
         },
     })
 }
 
-/// An object's members in their order.
+/// The members of an object in the order of the text.
 struct Object<'t> {
     members: Vec<Member<'t>>,
-    /// A member whose key has come before.
-    twice: Option<Member<'t>>,
+    /// The first member whose key occurred before.
+    duplicate: Option<Member<'t>>,
 }
 
 #[derive(Clone)]
@@ -85,31 +88,35 @@ struct Member<'t> {
 }
 
 impl<'t> Object<'t> {
-    fn find(&self, text: &[u8], field: Field, fields: &Fields<'_>) -> Result<&Member<'t>, Wrong> {
-        let mut matching = self.members.iter().filter(|member| {
-            fields
-                .names
-                .of(field)
-                .iter()
-                .any(|name| *name == member.key)
-        });
+    /// Returns the only member with a name of `field`.
+    fn find(
+        &self,
+        text: &[u8],
+        field: Field,
+        fields: &Fields<'_>,
+    ) -> Result<&Member<'t>, RecordError> {
+        let names = fields.names.of(field);
+        let mut matching = self
+            .members
+            .iter()
+            .filter(|member| names.iter().any(|name| *name == member.key));
         match (matching.next(), matching.next()) {
             (Some(member), None) => Ok(member),
-            (Some(first), Some(second)) => {
-                let at = offset(text, second.value);
-                Err(if first.key == second.key {
-                    (at, ProblemKind::DuplicateKey(shown(&first.key, fields)))
-                } else {
-                    (
-                        at,
-                        ProblemKind::Spellings {
-                            first: first.key.to_string(),
-                            second: second.key.to_string(),
-                        },
-                    )
-                })
+            (Some(first), Some(second)) if first.key == second.key => {
+                let key = key_excerpt(&first.key, fields);
+                Err(second.error(text, ProblemKind::DuplicateKey(key)))
             }
-            (None, _) => Err((0, self.missing(field, fields))),
+            (Some(first), Some(second)) => {
+                let kind = ProblemKind::AmbiguousField {
+                    first: first.key.to_string(),
+                    second: second.key.to_string(),
+                };
+                Err(second.error(text, kind))
+            }
+            (None, _) => Err(RecordError {
+                offset: 0,
+                kind: self.missing(field, fields),
+            }),
         }
     }
 
@@ -118,10 +125,10 @@ impl<'t> Object<'t> {
         let mut problem = fields.names.missing(field, &keys);
         if let ProblemKind::MissingField { found, .. } = &mut problem {
             for (member, excerpt) in self.members.iter().zip(found) {
-                // A key may be a token: some write a map of them to times, or to more.
-                let text = member.value.get();
+                // The key of anything but text may be a token, as in a map of tokens to times.
+                let value = member.value.get();
                 let is_text =
-                    text.starts_with('"') && !text[1..].starts_with(|c: char| c.is_ascii_digit());
+                    value.starts_with('"') && !value[1..].starts_with(|c: char| c.is_ascii_digit());
                 if !is_text && fields.names.field(&member.key).is_none() {
                     *excerpt = Excerpt::of_token(&member.key);
                 }
@@ -131,59 +138,71 @@ impl<'t> Object<'t> {
     }
 }
 
-fn token_of<'t>(member: &Member<'t>, fields: &Fields<'_>) -> Result<Token<'t>, ProblemKind> {
-    match kind_of(member.value) {
-        JsonKind::String => {
-            let text = text_of(member)?;
-            fields.token(text, &member.key)
+impl<'t> Member<'t> {
+    /// Returns an error at the value of this member, which was parsed from `text`.
+    fn error(&self, text: &[u8], kind: ProblemKind) -> RecordError {
+        let offset = (self.value.get().as_ptr() as usize)
+            .saturating_sub(text.as_ptr() as usize)
+            .min(text.len());
+        RecordError { offset, kind }
+    }
+
+    fn json_kind(&self) -> JsonKind {
+        json_kind(self.value.get().bytes().next().unwrap_or(b'n'))
+    }
+
+    fn string(&self) -> Result<Cow<'t, str>, ProblemKind> {
+        parse_string(self.value.get().as_bytes())
+            .map_err(|error| ProblemKind::JsonSyntax(syntax_message(&error)))
+    }
+
+    fn wrong_type(&self, field: Field) -> ProblemKind {
+        ProblemKind::WrongType {
+            field,
+            name: self.key.to_string(),
+            found: self.json_kind(),
         }
-        found => Err(wrong_type(Field::Token, member, found)),
     }
 }
 
-fn time_of(member: &Member<'_>, fields: &Fields<'_>) -> Result<ExpireTime, ProblemKind> {
-    match kind_of(member.value) {
+fn parse_token<'t>(member: &Member<'t>, fields: &Fields<'_>) -> Result<Token<'t>, ProblemKind> {
+    match member.json_kind() {
+        JsonKind::String => fields.token(member.string()?, &member.key),
+        _ => Err(member.wrong_type(Field::Token)),
+    }
+}
+
+fn parse_time(member: &Member<'_>, fields: &Fields<'_>) -> Result<ExpireTime, ProblemKind> {
+    match member.json_kind() {
         JsonKind::Number => fields.number(member.value.get(), &member.key),
-        JsonKind::String => fields.time(&text_of(member)?, &member.key),
-        found => Err(wrong_type(Field::Time, member, found)),
+        JsonKind::String => fields.time(&member.string()?, &member.key),
+        _ => Err(member.wrong_type(Field::Time)),
     }
 }
 
-fn text_of<'t>(member: &Member<'t>) -> Result<Cow<'t, str>, ProblemKind> {
-    string(member.value.get().as_bytes()).map_err(|error| ProblemKind::Syntax(message(&error)))
-}
-
-fn wrong_type(field: Field, member: &Member<'_>, found: JsonKind) -> ProblemKind {
-    ProblemKind::WrongType {
-        field,
-        name: member.key.to_string(),
-        found,
-    }
-}
-
-/// Reads a JSON string, borrowed where nothing in it is escaped.
-pub(in crate::input) fn string(text: &[u8]) -> Result<Cow<'_, str>, serde_json::Error> {
-    serde_json::from_slice::<Text<'_>>(text).map(|text| text.0)
-}
-
-/// A key as it may be shown: one that is no known name may be a token.
-fn shown(key: &str, fields: &Fields<'_>) -> Excerpt {
+/// Returns a key for display. A key that is not the name of a field may be a token.
+fn key_excerpt(key: &str, fields: &Fields<'_>) -> Excerpt {
     match fields.names.field(key) {
         Some(_) => Excerpt::of_name(key),
         None => Excerpt::of_token(key),
     }
 }
 
-/// Whether a JSON value can start with this byte.
-pub(in crate::input) fn starts_value(first: u8) -> bool {
+/// Parses a JSON string, and copies it only if it has escapes.
+pub(super) fn parse_string(text: &[u8]) -> Result<Cow<'_, str>, serde_json::Error> {
+    serde_json::from_slice::<Text<'_>>(text).map(|text| text.0)
+}
+
+/// Returns whether a JSON value can start with this byte.
+pub(super) fn starts_value(first: u8) -> bool {
     matches!(
         first,
         b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9'
     )
 }
 
-/// The kind of JSON value that starts with this byte.
-pub(in crate::input) fn kind(first: u8) -> JsonKind {
+/// Returns the kind of the JSON value that starts with this byte.
+pub(super) fn json_kind(first: u8) -> JsonKind {
     match first {
         b'{' => JsonKind::Object,
         b'[' => JsonKind::Array,
@@ -194,31 +213,23 @@ pub(in crate::input) fn kind(first: u8) -> JsonKind {
     }
 }
 
-fn kind_of(value: &RawValue) -> JsonKind {
-    kind(value.get().bytes().next().unwrap_or(b'n'))
-}
-
-/// Where in `text` a value stands that was read from it.
-fn offset(text: &[u8], value: &RawValue) -> usize {
-    (value.get().as_ptr() as usize)
-        .saturating_sub(text.as_ptr() as usize)
-        .min(text.len())
-}
-
-fn malformed(text: &[u8], error: &serde_json::Error) -> Wrong {
-    // The parser counts lines and columns from the record's start.
+/// Returns the error of malformed JSON in the text of a record.
+fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
+    // `serde_json` counts lines and columns from the start of the record.
     let line_start = match error.line() {
         0 | 1 => 0,
         line => memchr::memchr_iter(b'\n', text)
             .nth(line - 2)
             .map_or(0, |index| index + 1),
     };
-    let at = (line_start + error.column().saturating_sub(1)).min(text.len());
-    (at, ProblemKind::Syntax(message(error)))
+    RecordError {
+        offset: (line_start + error.column().saturating_sub(1)).min(text.len()),
+        kind: ProblemKind::JsonSyntax(syntax_message(error)),
+    }
 }
 
-/// A syntax error's message without the position, which is the record's own.
-pub(in crate::input) fn message(error: &serde_json::Error) -> String {
+/// Returns the message of a syntax error without its position, which is relative to the record.
+pub(super) fn syntax_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
         Some(end) => text[..end].to_owned(),
@@ -226,7 +237,7 @@ pub(in crate::input) fn message(error: &serde_json::Error) -> String {
     }
 }
 
-/// A string that borrows where it can.
+/// A string that is borrowed from the JSON text unless it has escapes.
 struct Text<'t>(Cow<'t, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
@@ -253,9 +264,6 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-/// Up to here a list of keys is searched faster than a set.
-const FEW_KEYS: usize = 16;
-
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ObjectVisitor;
@@ -270,10 +278,10 @@ impl<'de> Deserialize<'de> for Object<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut members: Vec<Member<'de>> = Vec::with_capacity(4);
                 let mut keys = HashSet::new();
-                let mut twice = None;
+                let mut duplicate = None;
                 while let Some(Text(key)) = map.next_key()? {
                     let value = map.next_value::<&RawValue>()?;
-                    let known = if members.len() < FEW_KEYS {
+                    let is_known = if members.len() < MAX_SEARCHED_KEYS {
                         members.iter().any(|member| member.key == key)
                     } else {
                         if keys.is_empty() {
@@ -282,12 +290,12 @@ impl<'de> Deserialize<'de> for Object<'de> {
                         !keys.insert(key.clone())
                     };
                     let member = Member { key, value };
-                    if known && twice.is_none() {
-                        twice = Some(member.clone());
+                    if is_known && duplicate.is_none() {
+                        duplicate = Some(member.clone());
                     }
                     members.push(member);
                 }
-                Ok(Object { members, twice })
+                Ok(Object { members, duplicate })
             }
         }
 

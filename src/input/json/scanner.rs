@@ -1,88 +1,96 @@
-//! Where a JSON value starts and ends.
+//! Finding the start and the end of JSON values in a stream, without parsing them.
 
 use std::io;
 
 use super::{
     super::{
-        bytes::Window,
-        limits::LARGEST_RECORD,
+        bytes::{LineBuffer, LinePosition},
+        limits::MAX_RECORD_BYTES,
         problem::{Position, ProblemKind},
     },
     record,
 };
 
-/// White space (RFC 8259 section 2).
-pub(in crate::input) const SPACE: &[u8] = b" \t\r\n";
+/// Returns whether a byte is white space (RFC 8259 section 2).
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
 
-/// Passes white space and looks at what comes behind it.
-pub(in crate::input) fn skip_space(window: &mut Window<'_>) -> io::Result<Option<u8>> {
+/// Consumes white space. Returns the byte behind it, or `None` at the end of the text.
+pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> {
     loop {
-        let unread = window.unread();
-        let space = unread
-            .iter()
-            .take_while(|byte| SPACE.contains(byte))
-            .count();
+        let unread = buffer.unread();
+        let space = unread.iter().take_while(|byte| is_space(**byte)).count();
         let next = unread.get(space).copied();
-        window.pass(space);
-        if next.is_some() || !window.more()? {
+        buffer.consume(space);
+        if next.is_some() || !buffer.read_more()? {
             return Ok(next);
         }
     }
 }
 
-/// Moves behind the key or index `step` of the object or list that comes next.
-pub(in crate::input) fn enter(window: &mut Window<'_>, step: &str) -> Result<(), ProblemKind> {
-    let object = match skip_space(window)? {
+/// Moves to the value with the key or index `step` in the next value, an object or an array.
+///
+/// # Errors
+///
+/// [`ProblemKind::PointerNotFound`] if there is no such value, or the problem of the text before it.
+pub(super) fn enter_member(buffer: &mut LineBuffer<'_>, step: &str) -> Result<(), ProblemKind> {
+    let is_object = match skip_space(buffer)? {
         Some(b'{') => true,
         Some(b'[') => false,
-        _ => return Err(ProblemKind::NoPointer),
+        _ => return Err(ProblemKind::PointerNotFound),
     };
-    window.pass(1);
+    buffer.consume(1);
     for index in 0_u64.. {
-        if matches!(skip_space(window)?, None | Some(b'}' | b']')) {
-            return Err(ProblemKind::NoPointer);
+        if matches!(skip_space(buffer)?, None | Some(b'}' | b']')) {
+            return Err(ProblemKind::PointerNotFound);
         }
-        let here = if object {
-            let length = measure(window)?;
-            let key = record::string(&window.unread()[..length])
+        let is_step = if is_object {
+            let length = measure_value(buffer)?;
+            let key = record::parse_string(&buffer.unread()[..length])
                 .map_err(|error| syntax(&error.to_string()))?;
-            let here = key == step;
-            window.pass(length);
-            if skip_space(window)? != Some(b':') {
+            let is_step = key == step;
+            buffer.consume(length);
+            if skip_space(buffer)? != Some(b':') {
                 return Err(syntax("expected `:`"));
             }
-            window.pass(1);
-            here
+            buffer.consume(1);
+            is_step
         } else {
             index.to_string() == step
         };
-        if here {
+        if is_step {
             return Ok(());
         }
-        skip_space(window)?;
-        skip(window)?;
-        if skip_space(window)? == Some(b',') {
-            window.pass(1);
+        skip_space(buffer)?;
+        skip_value(buffer)?;
+        if skip_space(buffer)? == Some(b',') {
+            buffer.consume(1);
         }
     }
-    Err(ProblemKind::NoPointer)
+    Err(ProblemKind::PointerNotFound)
 }
 
-/// The length of the value that the window stands on, which is read whole.
-pub(in crate::input) fn measure(window: &mut Window<'_>) -> Result<usize, ProblemKind> {
-    let mut scan = Scan::default();
+/// Reads until the next value is unread as a whole. Returns its length in bytes.
+///
+/// # Errors
+///
+/// [`ProblemKind::RecordTooLong`] if the value is longer than [`MAX_RECORD_BYTES`], and
+/// [`ProblemKind::Truncated`] if the text ends inside it.
+pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, ProblemKind> {
+    let mut scanner = ValueScanner::default();
     let mut scanned = 0;
     let length = loop {
-        let unread = window.unread();
-        if let Some(end) = scan.find_end(&unread[scanned..]) {
+        let unread = buffer.unread();
+        if let Some(end) = scanner.find_end(&unread[scanned..]) {
             break scanned + end;
         }
         scanned = unread.len();
-        if scanned > LARGEST_RECORD {
+        if scanned > MAX_RECORD_BYTES {
             break scanned;
         }
-        if !window.more()? {
-            if scan.is_open() || scanned == 0 {
+        if !buffer.read_more()? {
+            if scanner.is_open() || scanned == 0 {
                 return Err(ProblemKind::Truncated);
             }
             break scanned;
@@ -90,57 +98,63 @@ pub(in crate::input) fn measure(window: &mut Window<'_>) -> Result<usize, Proble
     };
     match length {
         0 => Err(syntax("expected value")),
-        length if length > LARGEST_RECORD => Err(ProblemKind::TooLong),
+        length if length > MAX_RECORD_BYTES => Err(ProblemKind::RecordTooLong),
         length => Ok(length),
     }
 }
 
-/// Passes the value that the window stands on, of any length.
-pub(in crate::input) fn skip(window: &mut Window<'_>) -> Result<(), ProblemKind> {
-    let mut scan = Scan::default();
+/// Consumes the next value, of any length.
+///
+/// # Errors
+///
+/// [`ProblemKind::Truncated`] if the text ends inside the value.
+pub(super) fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
+    let mut scanner = ValueScanner::default();
     loop {
-        let unread = window.unread();
-        let end = scan.find_end(unread);
+        let unread = buffer.unread();
+        let end = scanner.find_end(unread);
         let length = end.unwrap_or(unread.len());
-        window.pass(length);
+        buffer.consume(length);
         if end.is_some() {
             return Ok(());
         }
-        if !window.more()? {
+        if !buffer.read_more()? {
             return Err(ProblemKind::Truncated);
         }
     }
 }
 
-/// Finds the end of a JSON value by its brackets and quotes. Whether it is well-formed in between
-/// is for the JSON reader to say.
+/// Finds the end of a JSON value by its brackets and quotes. The value may be malformed otherwise.
 #[derive(Default)]
-struct Scan {
+struct ValueScanner {
+    /// The number of open brackets.
     depth: u64,
-    in_string: bool,
-    escaped: bool,
+    is_in_string: bool,
+    /// Whether the next byte follows a backslash.
+    is_escaped: bool,
 }
 
-impl Scan {
+impl ValueScanner {
+    /// Returns whether the bytes so far end inside a string, an object or an array.
     fn is_open(&self) -> bool {
-        self.depth > 0 || self.in_string
+        self.depth > 0 || self.is_in_string
     }
 
-    /// Goes on over `bytes`; the index behind the value, if it ends there.
+    /// Scans the next bytes. Returns the index behind the value if the value ends among them.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut index = 0;
         while index < bytes.len() {
-            if self.escaped {
-                self.escaped = false;
+            if self.is_escaped {
+                self.is_escaped = false;
                 index += 1;
                 continue;
             }
-            if self.in_string {
+            if self.is_in_string {
                 index += memchr::memchr2(b'"', b'\\', &bytes[index..])?;
                 if bytes[index] == b'\\' {
-                    self.escaped = true;
+                    self.is_escaped = true;
                 } else {
-                    self.in_string = false;
+                    self.is_in_string = false;
                     if self.depth == 0 {
                         return Some(index + 1);
                     }
@@ -149,7 +163,7 @@ impl Scan {
                 continue;
             }
             match bytes[index] {
-                b'"' => self.in_string = true,
+                b'"' => self.is_in_string = true,
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => {
                     if self.depth == 0 {
@@ -171,9 +185,9 @@ impl Scan {
     }
 }
 
-/// Where a byte of the unread part stands.
-pub(in crate::input) fn position(window: &Window<'_>, record: u64, index: usize) -> Position {
-    let (line, column) = window.position(index);
+/// Returns the position of the unread byte at `index`, in the record with this number.
+pub(super) fn position(buffer: &LineBuffer<'_>, record: u64, index: usize) -> Position {
+    let LinePosition { line, column } = buffer.position(index);
     Position {
         record,
         line,
@@ -181,7 +195,7 @@ pub(in crate::input) fn position(window: &Window<'_>, record: u64, index: usize)
     }
 }
 
-/// Malformed JSON.
-pub(in crate::input) fn syntax(message: &str) -> ProblemKind {
-    ProblemKind::Syntax(message.to_owned())
+/// Returns the problem of malformed JSON.
+pub(super) fn syntax(message: &str) -> ProblemKind {
+    ProblemKind::JsonSyntax(message.to_owned())
 }

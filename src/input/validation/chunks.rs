@@ -11,17 +11,17 @@ use std::{
 };
 
 use super::super::{
-    bytes::{self, Window, fill},
-    csv::CsvReader,
-    file::Input,
-    json::Layout,
-    options::Options,
-    problem::Fault,
-    reader::{Reader, Shape},
+    bytes::{self, LineBuffer, fill},
+    csv::{Columns, CsvReader},
+    detect::DetectedFormat,
+    file::InputFile,
+    options::InputOptions,
+    problem::ReadError,
+    reader::RecordReader,
 };
 
 /// How much is read at a time. What is shorter is not worth a thread.
-const PIECE: usize = bytes::BLOCK;
+const PIECE: usize = bytes::BLOCK_BYTES;
 
 /// How much is read before room for a piece is made.
 const SMALL: usize = 8 << 10;
@@ -31,8 +31,10 @@ const WAITING: usize = 2;
 
 /// A stream of records.
 pub(in crate::input) struct Pieces<'i> {
-    shape: Shape,
-    options: &'i Options,
+    format: DetectedFormat,
+    /// The columns that the header row names, once it has been read.
+    columns: Option<Columns>,
+    options: &'i InputOptions,
     stream: Box<dyn Read + Send + 'i>,
     /// What has been read and is in no piece.
     rest: Ahead,
@@ -44,7 +46,9 @@ pub(in crate::input) struct Pieces<'i> {
 pub(in crate::input) struct Piece {
     pub(in crate::input) number: usize,
     lines: Ahead,
-    shape: Shape,
+    format: DetectedFormat,
+    /// `None` if the lines start with the header row, or are not CSV.
+    columns: Option<Columns>,
 }
 
 /// What has been read: the first bytes of a buffer, so many.
@@ -62,15 +66,23 @@ pub(in crate::input) struct Share {
 
 impl<'i> Pieces<'i> {
     /// Of an input from its start.
-    pub(in crate::input) fn of(input: &'i mut Input, options: &'i Options) -> Result<Self, Fault> {
-        let shape = input.shape(options)?;
-        Ok(Self::new(shape, input.stream()?, options))
+    pub(in crate::input) fn of(
+        input: &'i mut InputFile,
+        options: &'i InputOptions,
+    ) -> Result<Self, ReadError> {
+        let format = input.detect_format(options)?;
+        Ok(Self::new(format, input.text_reader()?, options))
     }
 
-    /// Of a stream of this shape from its start, which is no byte order mark.
-    fn new(shape: Shape, stream: Box<dyn Read + Send + 'i>, options: &'i Options) -> Self {
+    /// Of a stream of this format from its start, which is no byte order mark.
+    fn new(
+        format: DetectedFormat,
+        stream: Box<dyn Read + Send + 'i>,
+        options: &'i InputOptions,
+    ) -> Self {
         Self {
-            shape,
+            format,
+            columns: None,
             options,
             stream,
             rest: Ahead::default(),
@@ -130,11 +142,11 @@ impl<'i> Pieces<'i> {
     }
 
     /// A reader of what is in no piece.
-    pub(in crate::input) fn rest(self) -> Result<Reader<'i>, Fault> {
+    pub(in crate::input) fn rest(self) -> Result<RecordReader<'i>, ReadError> {
         let Ahead { buffer, length } = self.rest;
         let stream = Box::new(Failed(self.error).chain(self.stream));
-        let window = Window::behind(buffer, length, stream);
-        Reader::open(self.shape, window, self.options)
+        let window = LineBuffer::prefilled(buffer, length, stream);
+        RecordReader::open(self.format, self.columns, window, self.options)
     }
 
     /// Cuts the next piece off, into a buffer to be used again; `None` where what follows is to be
@@ -142,8 +154,9 @@ impl<'i> Pieces<'i> {
     fn cut(&mut self, number: usize, buffer: Vec<u8>) -> Option<Piece> {
         let mut lines = std::mem::replace(&mut self.rest, Ahead { buffer, length: 0 });
         let length = self.read_on(&mut lines);
-        let shape = length.and_then(|length| self.shape_of(&lines.buffer[..length]));
-        let (Some(length), Some(shape)) = (length, shape) else {
+        let columns = self.columns.clone();
+        let length = length.filter(|length| self.can_be_piece(&lines.buffer[..*length]));
+        let Some(length) = length else {
             self.rest = lines;
             return None;
         };
@@ -152,13 +165,14 @@ impl<'i> Pieces<'i> {
         Some(Piece {
             number,
             lines,
-            shape,
+            format: self.format.clone(),
+            columns,
         })
     }
 
     /// Undoes the first cut.
     fn put_back(&mut self, piece: Piece) {
-        self.shape = piece.shape;
+        self.columns = piece.columns;
         let rest = std::mem::replace(&mut self.rest, piece.lines);
         self.rest.add(&rest.buffer[..rest.length]);
     }
@@ -174,40 +188,43 @@ impl<'i> Pieces<'i> {
 
     /// Whether there was as much.
     fn read_as_much(&mut self, lines: &mut Ahead, size: usize) -> bool {
-        let (read, result) = fill(&mut self.stream, lines.room(size));
-        lines.length += read;
-        self.error = result.err();
-        read == size
+        let filled = fill(&mut self.stream, lines.room(size));
+        lines.length += filled.length;
+        self.error = filled.error;
+        filled.length == size
     }
 
-    /// How to read a piece of these lines, if it can be one.
-    fn shape_of(&mut self, lines: &[u8]) -> Option<Shape> {
-        let shape = self.shape.clone();
-        match &mut self.shape {
-            Shape::Json {
-                layout: Layout::Lines,
-                ..
-            } => Some(shape),
-            Shape::Csv { delimiter, columns } if memchr::memchr(b'"', lines).is_none() => {
-                if columns.is_none() {
+    /// Whether these lines can be a piece. Reads the header row if they are the first of CSV.
+    fn can_be_piece(&mut self, lines: &[u8]) -> bool {
+        match self.format {
+            DetectedFormat::Ndjson => true,
+            DetectedFormat::Csv { delimiter } if memchr::memchr(b'"', lines).is_none() => {
+                if self.columns.is_none() {
                     // What is wrong with a header is told by who reads the rest.
-                    let window = Window::new(Box::new(lines));
-                    let opened = CsvReader::open(window, self.options, *delimiter);
-                    *columns = Some(opened.ok()??.into_columns());
+                    let window = LineBuffer::new(Box::new(lines));
+                    let opened = CsvReader::open(window, self.options, delimiter);
+                    let reader = opened.ok().flatten();
+                    self.columns = reader.map(CsvReader::into_columns);
                 }
-                Some(shape)
+                self.columns.is_some()
             }
-            Shape::Csv { .. } | Shape::Json { .. } | Shape::Blank => None,
+            DetectedFormat::Csv { .. }
+            | DetectedFormat::Blank
+            | DetectedFormat::JsonArray { .. }
+            | DetectedFormat::JsonRecord => false,
         }
     }
 }
 
 impl Piece {
     /// A reader of these records, which counts them and their lines from 1.
-    pub(in crate::input) fn reader(self, options: &Options) -> Result<Reader<'_>, Fault> {
+    pub(in crate::input) fn reader(
+        self,
+        options: &InputOptions,
+    ) -> Result<RecordReader<'_>, ReadError> {
         let Ahead { buffer, length } = self.lines;
-        let window = Window::behind(buffer, length, Box::new(io::empty()));
-        Reader::open(self.shape, window, options)
+        let window = LineBuffer::prefilled(buffer, length, Box::new(io::empty()));
+        RecordReader::open(self.format, self.columns, window, options)
     }
 
     pub(in crate::input) fn lines(&self) -> u64 {
@@ -255,7 +272,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::input::{Origin, Rules, Validated, validate};
+    use crate::input::{Origin, ValidatedInput, ValidationRules, validate};
 
     const RECORDS: u64 = 60_000;
 
@@ -281,32 +298,37 @@ mod tests {
         })
     }
 
-    fn validated(text: &str) -> Validated {
+    fn validated(text: &str) -> ValidatedInput {
         let bytes = text.as_bytes().into();
         validate(
             &[Origin::Memory(bytes)],
-            Options::default(),
-            &Rules::default(),
+            InputOptions::default(),
+            &ValidationRules::default(),
         )
     }
 
-    fn problems(validated: &Validated) -> Vec<String> {
+    fn problems(validated: &ValidatedInput) -> Vec<String> {
         let problems = validated.problems.iter();
         problems
-            .map(|problem| format!("{:?} {:?}", problem.at, problem.kind))
+            .map(|problem| format!("{:?} {:?}", problem.position, problem.kind))
             .collect()
     }
 
     /// What one reader finds wrong, and how many records it reads.
-    fn in_one(text: &str, shape: Shape) -> (Vec<String>, u64) {
-        let options = Options::default();
-        let mut reader = Reader::open(shape, Window::new(Box::new(text.as_bytes())), &options)
-            .expect("a header");
+    fn in_one(text: &str, format: DetectedFormat) -> (Vec<String>, u64) {
+        let options = InputOptions::default();
+        let mut reader = RecordReader::open(
+            format,
+            None,
+            LineBuffer::new(Box::new(text.as_bytes())),
+            &options,
+        )
+        .expect("a header");
         let (mut problems, mut read) = (Vec::new(), 0);
         while let Some(record) = reader.next() {
             read += 1;
             if let Err(fault) = record {
-                problems.push(format!("{:?} {:?}", fault.at, fault.kind));
+                problems.push(format!("{:?} {:?}", fault.position, fault.kind));
             }
         }
         (problems, read)
@@ -317,28 +339,22 @@ mod tests {
         let json = |token: &str, time: &str| {
             format!("{{\"token\":\"{token}\",\"expire_time\":\"{time}\"}}\n")
         };
-        let csv_shape = Shape::Csv {
-            delimiter: b',',
-            columns: None,
-        };
-        let lines = Shape::Json {
-            layout: Layout::Lines,
-            protobuf: false,
-        };
+        let csv_format = DetectedFormat::Csv { delimiter: b',' };
+        let lines = DetectedFormat::Ndjson;
         let quoted_late = csv() + "\"late\",1\n\"later\",later\n";
-        for (text, shape) in [
-            (csv(), csv_shape.clone()),
-            (csv().replace('\n', "\r\n"), csv_shape.clone()),
-            (csv().trim_end().to_owned(), csv_shape.clone()),
-            (quoted_late, csv_shape),
+        for (text, format) in [
+            (csv(), csv_format.clone()),
+            (csv().replace('\n', "\r\n"), csv_format.clone()),
+            (csv().trim_end().to_owned(), csv_format.clone()),
+            (quoted_late, csv_format),
             (text("", &json), lines),
         ] {
-            let options = Options::default();
-            let mut pieces = Pieces::new(shape.clone(), Box::new(text.as_bytes()), &options);
+            let options = InputOptions::default();
+            let mut pieces = Pieces::new(format.clone(), Box::new(text.as_bytes()), &options);
             let cut = pieces.cut(0, Vec::new()).is_some() && pieces.cut(1, Vec::new()).is_some();
             assert!(cut, "it is large enough");
             let validated = validated(&text);
-            let (expected, read) = in_one(&text, shape);
+            let (expected, read) = in_one(&text, format);
             assert_eq!(problems(&validated), expected);
             assert_eq!(validated.counts.read, read);
             assert_eq!(validated.counts.invalid, expected.len() as u64);
@@ -348,12 +364,9 @@ mod tests {
     #[test]
     fn a_piece_that_is_put_back_is_read_with_the_rest() {
         let text = csv();
-        let options = Options::default();
-        let shape = Shape::Csv {
-            delimiter: b',',
-            columns: None,
-        };
-        let mut pieces = Pieces::new(shape.clone(), Box::new(text.as_bytes()), &options);
+        let options = InputOptions::default();
+        let format = DetectedFormat::Csv { delimiter: b',' };
+        let mut pieces = Pieces::new(format.clone(), Box::new(text.as_bytes()), &options);
         let piece = pieces.cut(0, Vec::new()).expect("it is large enough");
         pieces.put_back(piece);
         let mut reader = pieces.rest().expect("a header");
@@ -383,12 +396,9 @@ mod tests {
         let lines = "{\"token\":\"a\",\"expire_time\":1}\n".repeat(30_000);
         let broken = Failed(Some(io::Error::other("broken")));
         let stream = Box::new(io::Cursor::new(lines).chain(broken));
-        let options = Options::default();
-        let shape = Shape::Json {
-            layout: Layout::Lines,
-            protobuf: false,
-        };
-        let mut pieces = Pieces::new(shape, stream, &options);
+        let options = InputOptions::default();
+        let format = DetectedFormat::Ndjson;
+        let mut pieces = Pieces::new(format, stream, &options);
         let mut read = 0;
         let shares = pieces.share_out(|share| {
             let mut read = 0;
@@ -404,7 +414,7 @@ mod tests {
             match reader.next() {
                 Some(Ok(_)) => read += 1,
                 Some(Err(fault)) => {
-                    assert!(fault.fatal, "{fault:?}");
+                    assert!(fault.is_fatal, "{fault:?}");
                     break;
                 }
                 None => panic!("no failure"),

@@ -22,7 +22,7 @@ use crate::record::{ExpireTime, Record};
 /// Which record counts when one token comes with different times. The very same record twice is
 /// always one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum OnDuplicate {
+pub(crate) enum DuplicatePolicy {
     /// None: that is an error.
     #[default]
     Error,
@@ -159,7 +159,7 @@ impl Suspects {
     /// What each further reading has to look for.
     pub(in crate::input) fn readings(
         &self,
-        rule: OnDuplicate,
+        rule: DuplicatePolicy,
     ) -> impl Iterator<Item = Comparison<'_>> {
         self.hashes
             .chunks(self.a_reading)
@@ -178,7 +178,7 @@ impl Suspects {
 pub(in crate::input) struct Comparison<'s> {
     key: Key,
     hashes: &'s [u64],
-    rule: OnDuplicate,
+    rule: DuplicatePolicy,
     /// The tokens of each hash.
     seen: Box<[Vec<Suspect>]>,
 }
@@ -194,7 +194,7 @@ struct Suspect {
 pub(in crate::input) struct Seen {
     pub(in crate::input) file: Arc<str>,
     pub(in crate::input) at: Position,
-    expires: ExpireTime,
+    expire_time: ExpireTime,
     place: usize,
 }
 
@@ -217,7 +217,10 @@ impl Comparison<'_> {
         file: &Arc<str>,
         place: usize,
     ) -> Verdict {
-        let Located { at, value: record } = record;
+        let Located {
+            position: at,
+            value: record,
+        } = record;
         let token = record.token.as_bytes();
         let hash = self.key.hash(token);
         // A reading looks for a range of hashes. Most records are of the others'.
@@ -230,7 +233,7 @@ impl Comparison<'_> {
         let this = || Seen {
             file: Arc::clone(file),
             at: *at,
-            expires: record.expires,
+            expire_time: record.expire_time,
             place,
         };
         let alike = &mut self.seen[index];
@@ -244,14 +247,14 @@ impl Comparison<'_> {
             return Verdict::Keep;
         };
         let seen = &mut suspect.seen;
-        let before = seen.expires;
+        let before = seen.expire_time;
         let this_counts = match self.rule {
-            OnDuplicate::Error if before != record.expires => {
+            DuplicatePolicy::Error if before != record.expire_time => {
                 return Verdict::Conflict(seen.clone());
             }
-            OnDuplicate::Error | OnDuplicate::First => false,
-            OnDuplicate::Last => true,
-            OnDuplicate::Latest => record.expires > before,
+            DuplicatePolicy::Error | DuplicatePolicy::First => false,
+            DuplicatePolicy::Last => true,
+            DuplicatePolicy::Latest => record.expire_time > before,
         };
         if this_counts {
             Verdict::Drop(std::mem::replace(seen, this()).place)
@@ -306,14 +309,14 @@ mod tests {
 
     fn record(token: &str, time: u32) -> Located<Record<'_>> {
         Located {
-            at: Position {
+            position: Position {
                 record: 1,
                 line: 2,
                 column: None,
             },
             value: Record {
                 token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
-                expires: ExpireTime::from_unix(time),
+                expire_time: ExpireTime::from_unix(time),
             },
         }
     }
@@ -348,7 +351,7 @@ mod tests {
     fn equal_hashes_of_different_tokens_are_no_duplicates() {
         let suspects = suspects(&["a", "b"]);
         let mut comparison = suspects
-            .readings(OnDuplicate::Error)
+            .readings(DuplicatePolicy::Error)
             .next()
             .expect("one reading");
         let file = Arc::from("a.csv");
@@ -364,9 +367,9 @@ mod tests {
     fn each_rule_drops_its_own() {
         let times = [5, 3, 9, 9, 3];
         for (rule, kept) in [
-            (OnDuplicate::First, 0),
-            (OnDuplicate::Last, 4),
-            (OnDuplicate::Latest, 2),
+            (DuplicatePolicy::First, 0),
+            (DuplicatePolicy::Last, 4),
+            (DuplicatePolicy::Latest, 2),
         ] {
             let suspects = suspects(&["a"]);
             let mut comparison = suspects.readings(rule).next().expect("one reading");

@@ -4,23 +4,23 @@ use crate::record::ExpireTime;
 
 /// How many records run out by when, each counted once, and the first and last time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Expiry {
+pub(crate) struct ExpirationCounts {
     /// Unix seconds.
     now: u64,
     pub(crate) past: u64,
-    /// As many as [`HORIZONS`], each without those before.
-    pub(crate) within: [u64; HORIZONS.len()],
+    /// As many as [`EXPIRATION_HORIZONS_DAYS`], each without those before.
+    pub(crate) within: [u64; EXPIRATION_HORIZONS_DAYS.len()],
     pub(crate) later: u64,
     pub(crate) earliest: Option<ExpireTime>,
     pub(crate) latest: Option<ExpireTime>,
 }
 
 /// Days from now.
-pub(crate) const HORIZONS: [u64; 4] = [7, 30, 90, 365];
+pub(crate) const EXPIRATION_HORIZONS_DAYS: [u64; 4] = [7, 30, 90, 365];
 
 const DAY: u64 = 24 * 60 * 60;
 
-impl Expiry {
+impl ExpirationCounts {
     /// Nothing yet, as seen at `now` (Unix seconds).
     pub(in crate::input) fn at(now: u64) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Expiry {
     pub(in crate::input) fn add(&mut self, time: ExpireTime) {
         let count = match u64::from(time.as_unix()).checked_sub(self.now) {
             None => &mut self.past,
-            Some(left) => HORIZONS
+            Some(left) => EXPIRATION_HORIZONS_DAYS
                 .iter()
                 .position(|days| left < days * DAY)
                 .map_or(&mut self.later, |index| &mut self.within[index]),
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn each_record_is_in_one_count() {
         let now = 1_000_000_000;
-        let mut expiry = Expiry::at(u64::from(now));
+        let mut expiry = ExpirationCounts::at(u64::from(now));
         let day = 86_400;
         for time in [
             0,

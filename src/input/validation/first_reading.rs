@@ -4,36 +4,37 @@ use std::{collections::BTreeMap, ops::RangeFrom, sync::Arc};
 
 use super::{
     super::{
-        bytes::{Origin, Patience},
-        class::Class,
-        file::{Form, Input},
-        options::Options,
+        bytes::{Origin, ReadLimits},
+        class::ProblemClass,
+        detect::DetectedFormat,
+        file::InputFile,
+        options::InputOptions,
         problem::{Located, Position, Problem, ProblemKind},
-        reader::Reader,
+        reader::RecordReader,
     },
     chunks::{Pieces, Share},
     duplicates::{Comparison, Hashes, RecordSet, Verdict},
-    expiry::Expiry,
-    problem_log::First,
+    expiry::ExpirationCounts,
+    problem_log::ProblemLog,
     records::Records,
-    rules::Rules,
+    rules::ValidationRules,
 };
 use crate::record::Record;
 
 /// What was found in all inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub(crate) struct RecordCounts {
     pub(crate) read: u64,
     pub(crate) invalid: u64,
     /// Records left out because the same token came before or came again.
     pub(crate) duplicate: u64,
     /// Problems that are the document's and no record's.
-    pub(crate) documents: u64,
+    pub(crate) unreadable_inputs: u64,
     /// Invalid records by kind.
-    pub(crate) by_class: BTreeMap<Class, u64>,
+    pub(crate) by_class: BTreeMap<ProblemClass, u64>,
 }
 
-impl Counts {
+impl RecordCounts {
     /// The records that can be sent.
     pub(crate) fn valid(&self) -> u64 {
         self.read - self.invalid - self.duplicate
@@ -43,7 +44,7 @@ impl Counts {
         self.read += others.read;
         self.invalid += others.invalid;
         self.duplicate += others.duplicate;
-        self.documents += others.documents;
+        self.unreadable_inputs += others.unreadable_inputs;
         for (class, count) in others.by_class {
             *self.by_class.entry(class).or_default() += count;
         }
@@ -52,23 +53,27 @@ impl Counts {
 
 /// Inputs that were read to their end.
 #[derive(Debug)]
-pub(crate) struct Validated {
-    pub(crate) counts: Counts,
+pub(crate) struct ValidatedInput {
+    pub(crate) counts: RecordCounts,
     /// The first problems, in the order of the input.
     pub(crate) problems: Vec<Problem>,
     /// Of the valid records, duplicates left out.
-    pub(crate) expiry: Expiry,
-    inputs: Vec<Input>,
-    options: Options,
+    pub(crate) expirations: ExpirationCounts,
+    inputs: Vec<InputFile>,
+    options: InputOptions,
     skipped: RecordSet,
 }
 
 /// Reads all inputs.
-pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) -> Validated {
+pub(crate) fn validate(
+    origins: &[Origin],
+    options: InputOptions,
+    rules: &ValidationRules<'_>,
+) -> ValidatedInput {
     let mut validation = Validation::new(rules, Hashes::default());
     let mut inputs = Vec::new();
     for origin in origins {
-        match Input::open(origin, &options, &rules.patience) {
+        match InputFile::open(origin, &options, &rules.read_limits) {
             Ok(input) => inputs.push(input),
             Err(kind) => validation.document(&origin.name(), None, kind, inputs.len()),
         }
@@ -88,7 +93,7 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
     }
     if !validation.skipped.is_empty() {
         // What was left out may have been the first or the last to run out.
-        validation.expiry = Expiry::at(rules.now);
+        validation.expirations = ExpirationCounts::at(rules.now);
         let mut places = 0..;
         for (place, input) in inputs.iter_mut().enumerate() {
             validation.last_reading(place, input, &options, &mut places);
@@ -99,12 +104,12 @@ pub(crate) fn validate(origins: &[Origin], options: Options, rules: &Rules<'_>) 
 
 /// The reading so far.
 struct Validation<'r> {
-    rules: &'r Rules<'r>,
-    counts: Counts,
-    problems: First,
+    rules: &'r ValidationRules<'r>,
+    counts: RecordCounts,
+    problems: ProblemLog,
     /// The records and lines before those that are being read.
     before: (u64, u64),
-    expiry: Expiry,
+    expirations: ExpirationCounts,
     hashes: Hashes,
     /// Valid records that are left out after all.
     skipped: RecordSet,
@@ -120,39 +125,39 @@ struct Part<'r> {
 }
 
 impl<'r> Validation<'r> {
-    fn new(rules: &'r Rules<'r>, hashes: Hashes) -> Self {
+    fn new(rules: &'r ValidationRules<'r>, hashes: Hashes) -> Self {
         Self {
             rules,
-            counts: Counts::default(),
-            problems: First::new(rules.max_shown),
+            counts: RecordCounts::default(),
+            problems: ProblemLog::new(rules.max_shown),
             before: (0, 0),
-            expiry: Expiry::at(rules.now),
+            expirations: ExpirationCounts::at(rules.now),
             hashes,
             skipped: RecordSet::default(),
             is_late: false,
         }
     }
 
-    fn first_reading(&mut self, place: usize, input: &mut Input, options: &Options) {
+    fn first_reading(&mut self, place: usize, input: &mut InputFile, options: &InputOptions) {
         let name = Arc::clone(&input.name);
-        let documents = self.counts.documents;
+        let unreadable = self.counts.unreadable_inputs;
         match Pieces::of(input, options) {
             Ok(mut pieces) => {
                 let parts = pieces.share_out(|share| self.read_share(share, &name, options));
                 self.before = self.add_parts(parts, place);
                 match pieces.rest() {
                     Ok(mut reader) => self.read_first(place, &name, &mut reader),
-                    Err(fault) => self.document(&name, fault.at, *fault.kind, place),
+                    Err(fault) => self.document(&name, fault.position, *fault.kind, place),
                 }
                 self.before = (0, 0);
             }
-            Err(fault) => self.document(&name, fault.at, *fault.kind, place),
+            Err(fault) => self.document(&name, fault.position, *fault.kind, place),
         }
-        input.broken = self.is_late || self.counts.documents > documents;
+        input.is_incomplete = self.is_late || self.counts.unreadable_inputs > unreadable;
     }
 
     /// Reads some of an input's pieces, apart from this reading. A problem's place is its piece's.
-    fn read_share(&self, share: Share, name: &Arc<str>, options: &Options) -> Part<'r> {
+    fn read_share(&self, share: Share, name: &Arc<str>, options: &InputOptions) -> Part<'r> {
         let mut part = Part {
             validation: Validation::new(self.rules, self.hashes.more()),
             pieces: Vec::new(),
@@ -167,7 +172,7 @@ impl<'r> Validation<'r> {
                     reader.into_buffer()
                 }
                 Err(fault) => {
-                    validation.document(name, fault.at, *fault.kind, number);
+                    validation.document(name, fault.position, *fault.kind, number);
                     Vec::new()
                 }
             };
@@ -191,7 +196,7 @@ impl<'r> Validation<'r> {
         }
         for Part { validation, .. } in parts {
             self.counts.add_all(validation.counts);
-            self.expiry.add_all(&validation.expiry);
+            self.expirations.add_all(&validation.expirations);
             self.hashes.add_all(validation.hashes);
             for (piece, problem) in validation.problems.into_sorted() {
                 self.problems.add(place, problem.behind(starts[piece]));
@@ -201,23 +206,23 @@ impl<'r> Validation<'r> {
     }
 
     /// Reads to the end, or as far as it goes.
-    fn read_first(&mut self, place: usize, name: &Arc<str>, reader: &mut Reader<'_>) {
+    fn read_first(&mut self, place: usize, name: &Arc<str>, reader: &mut RecordReader<'_>) {
         while let Some(read) = reader.next() {
             match read {
                 Ok(Located {
-                    at,
+                    position: at,
                     value: ref record,
                 }) => {
                     self.counts.read += 1;
-                    if let Some(kind) = self.rules.refusal(record) {
+                    if let Some(kind) = self.rules.find_problem(record) {
                         self.record(name, at, kind, place);
                         continue;
                     }
-                    self.expiry.add(record.expires);
+                    self.expirations.add(record.expire_time);
                     self.hashes.add(record);
                 }
-                Err(fault) => match fault.at {
-                    Some(at) if !fault.fatal => {
+                Err(fault) => match fault.position {
+                    Some(at) if !fault.is_fatal => {
                         self.counts.read += 1;
                         self.record(name, at, *fault.kind, place);
                     }
@@ -231,8 +236,8 @@ impl<'r> Validation<'r> {
     fn further_reading(
         &mut self,
         input_place: usize,
-        input: &mut Input,
-        options: &Options,
+        input: &mut InputFile,
+        options: &InputOptions,
         comparison: &mut Comparison<'_>,
         places: &mut RangeFrom<usize>,
     ) {
@@ -247,12 +252,12 @@ impl<'r> Validation<'r> {
                 }
                 Verdict::Conflict(first) => {
                     validation.skipped.insert(place);
-                    let kind = ProblemKind::Conflict {
+                    let kind = ProblemKind::ConflictingDuplicate {
                         token: record.value.token.to_string(),
                         first_file: first.file,
                         first: first.at,
                     };
-                    validation.record(&name, record.at, kind, input_place);
+                    validation.record(&name, record.position, kind, input_place);
                 }
             }
         });
@@ -262,14 +267,14 @@ impl<'r> Validation<'r> {
     fn last_reading(
         &mut self,
         input_place: usize,
-        input: &mut Input,
-        options: &Options,
+        input: &mut InputFile,
+        options: &InputOptions,
         places: &mut RangeFrom<usize>,
     ) {
         self.read_again(input_place, input, options, |validation, record| {
             let place = places.next();
             if place.is_some_and(|place| !validation.skipped.contains(place)) {
-                validation.expiry.add(record.value.expires);
+                validation.expirations.add(record.value.expire_time);
             }
         });
     }
@@ -279,22 +284,26 @@ impl<'r> Validation<'r> {
     fn read_again(
         &mut self,
         place: usize,
-        input: &mut Input,
-        options: &Options,
+        input: &mut InputFile,
+        options: &InputOptions,
         mut each: impl FnMut(&mut Self, &Located<Record<'_>>),
     ) {
-        if input.broken || self.is_late {
+        if input.is_incomplete || self.is_late {
             return;
         }
         let name = Arc::clone(&input.name);
-        let mut reader = match input.read(options) {
+        let mut reader = match input.records(options) {
             Ok(reader) => reader,
-            Err(fault) => return self.document(&name, fault.at, *fault.kind, place),
+            Err(fault) => return self.document(&name, fault.position, *fault.kind, place),
         };
         while let Some(read) = reader.next() {
             match read {
-                Ok(record) if self.rules.refusal(&record.value).is_none() => each(self, &record),
-                Err(fault) if fault.fatal => self.document(&name, fault.at, *fault.kind, place),
+                Ok(record) if self.rules.find_problem(&record.value).is_none() => {
+                    each(self, &record)
+                }
+                Err(fault) if fault.is_fatal => {
+                    self.document(&name, fault.position, *fault.kind, place)
+                }
                 Ok(_) | Err(_) => {}
             }
         }
@@ -311,23 +320,27 @@ impl<'r> Validation<'r> {
         if self.is_late {
             return;
         }
-        self.is_late = matches!(kind, ProblemKind::TooLate);
-        self.counts.documents += 1;
+        self.is_late = matches!(kind, ProblemKind::DeadlineExceeded);
+        self.counts.unreadable_inputs += 1;
         self.add(file, at, kind, place);
     }
 
     fn add(&mut self, file: &Arc<str>, at: Option<Position>, kind: ProblemKind, place: usize) {
         let file = Arc::clone(file);
-        let problem = Problem { file, at, kind };
+        let problem = Problem {
+            file,
+            position: at,
+            kind,
+        };
         self.problems.add(place, problem.behind(self.before));
     }
 
-    fn finish(self, inputs: Vec<Input>, options: Options) -> Validated {
+    fn finish(self, inputs: Vec<InputFile>, options: InputOptions) -> ValidatedInput {
         let problems = self.problems.into_sorted().into_iter();
-        Validated {
+        ValidatedInput {
             counts: self.counts,
             problems: problems.map(|(_, one)| one).collect(),
-            expiry: self.expiry,
+            expirations: self.expirations,
             inputs,
             options,
             skipped: self.skipped,
@@ -335,22 +348,22 @@ impl<'r> Validation<'r> {
     }
 }
 
-impl Validated {
+impl ValidatedInput {
     /// Whether anything is wrong, so that nothing may be used.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.counts.invalid > 0 || self.counts.documents > 0
+    pub(crate) fn has_problems(&self) -> bool {
+        self.counts.invalid > 0 || self.counts.unreadable_inputs > 0
     }
 
     /// Each input's name, and what was found of how it holds its records.
-    pub(crate) fn forms(&self) -> impl Iterator<Item = (&str, Form<'_>)> {
+    pub(crate) fn detected_formats(&self) -> impl Iterator<Item = (&str, &DetectedFormat)> {
         let inputs = self.inputs.iter();
-        inputs.filter_map(|input| Some((&*input.name, input.form()?)))
+        inputs.filter_map(|input| Some((&*input.name, input.detected_format()?)))
     }
 
     /// From now on reading may take so long.
-    pub(crate) fn set_patience(&mut self, patience: &Patience) {
+    pub(crate) fn set_read_limits(&mut self, read_limits: &ReadLimits) {
         for input in &mut self.inputs {
-            input.set_patience(patience.clone());
+            input.set_read_limits(read_limits.clone());
         }
     }
 
@@ -378,7 +391,7 @@ impl Validated {
     }
 
     /// Where the records with these tokens stand; `None` for one that is not found any more.
-    pub(crate) fn positions(&mut self, tokens: &[&[u8]]) -> Vec<Option<(Arc<str>, Position)>> {
+    pub(crate) fn find_positions(&mut self, tokens: &[&[u8]]) -> Vec<Option<(Arc<str>, Position)>> {
         let mut positions = vec![None; tokens.len()];
         let mut records = self.records();
         let mut missing = tokens.len();

@@ -8,8 +8,8 @@ mod problem_log;
 mod records;
 mod rules;
 
-pub(crate) use duplicates::OnDuplicate;
-pub(crate) use expiry::{Expiry, HORIZONS};
-pub(crate) use first_reading::{Counts, Validated, validate};
+pub(crate) use duplicates::DuplicatePolicy;
+pub(crate) use expiry::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts};
+pub(crate) use first_reading::{RecordCounts, ValidatedInput, validate};
 pub(crate) use records::Records;
-pub(crate) use rules::Rules;
+pub(crate) use rules::{ContractCheck, ValidationRules};

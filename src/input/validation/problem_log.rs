@@ -4,7 +4,7 @@ use crate::input::problem::Problem;
 
 /// Keeps the first problems in the order of the input, in whatever order they are found:
 /// duplicates are found last, wherever they stand.
-pub(in crate::input) struct First {
+pub(in crate::input) struct ProblemLog {
     most: usize,
     found: Vec<(usize, Problem)>,
     /// Where the last one stands that is kept, once there are as many.
@@ -17,7 +17,7 @@ type Place = (usize, Option<u64>);
 /// How many more are held, so that they are seldom sorted.
 const SPARE: usize = 64;
 
-impl First {
+impl ProblemLog {
     pub(in crate::input) fn new(most: usize) -> Self {
         Self {
             most,
@@ -52,7 +52,7 @@ impl First {
 }
 
 fn place((input, problem): &(usize, Problem)) -> Place {
-    (*input, problem.at.map(|at| at.record))
+    (*input, problem.position.map(|at| at.record))
 }
 
 #[cfg(test)]
@@ -71,13 +71,13 @@ mod tests {
             most in prop_oneof![0_usize..100, Just(usize::MAX)]
         ) {
             let file = Arc::from("a.csv");
-            let mut first = First::new(most);
+            let mut first = ProblemLog::new(most);
             for record in &records {
                 let at = Some(Position { record: *record, line: 1, column: None });
-                first.add(0, Problem { file: Arc::clone(&file), at, kind: ProblemKind::Nul });
+                first.add(0, Problem { file: Arc::clone(&file), position: at, kind: ProblemKind::NulByte });
             }
             let kept = first.into_sorted();
-            let kept: Vec<_> = kept.iter().filter_map(|(_, one)| Some(one.at?.record)).collect();
+            let kept: Vec<_> = kept.iter().filter_map(|(_, one)| Some(one.position?.record)).collect();
             let mut expected = records;
             expected.sort_unstable();
             expected.truncate(most);

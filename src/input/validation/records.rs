@@ -4,10 +4,10 @@ use std::{slice, sync::Arc};
 
 use super::{
     super::{
-        file::Input,
-        options::Options,
+        file::InputFile,
+        options::InputOptions,
         problem::{Position, Problem},
-        reader::Reader,
+        reader::RecordReader,
     },
     duplicates::RecordSet,
 };
@@ -15,10 +15,10 @@ use crate::record::Record;
 
 /// The records of all inputs, duplicates left out.
 pub(crate) struct Records<'v> {
-    inputs: slice::IterMut<'v, Input>,
-    options: &'v Options,
+    inputs: slice::IterMut<'v, InputFile>,
+    options: &'v InputOptions,
     skipped: &'v RecordSet,
-    current: Option<(Arc<str>, Reader<'v>)>,
+    current: Option<(Arc<str>, RecordReader<'v>)>,
     place: usize,
 }
 
@@ -32,8 +32,8 @@ pub(in crate::input) struct At<'a> {
 
 impl<'v> Records<'v> {
     pub(in crate::input) fn new(
-        inputs: &'v mut [Input],
-        options: &'v Options,
+        inputs: &'v mut [InputFile],
+        options: &'v InputOptions,
         skipped: &'v RecordSet,
     ) -> Self {
         Self {
@@ -68,9 +68,9 @@ impl<'v> Records<'v> {
                     return Ok(None);
                 };
                 let name = Arc::clone(&input.name);
-                let reader = input.read(self.options).map_err(|fault| Problem {
+                let reader = input.records(self.options).map_err(|fault| Problem {
                     file: Arc::clone(&name),
-                    at: fault.at,
+                    position: fault.position,
                     kind: *fault.kind,
                 })?;
                 self.current = Some((name, reader));
@@ -84,7 +84,7 @@ impl<'v> Records<'v> {
                     if !self.skipped.contains(place) {
                         let at = At {
                             file: name,
-                            position: located.at,
+                            position: located.position,
                             place,
                         };
                         return Ok(Some(use_it(at, &located.value)));
@@ -93,7 +93,7 @@ impl<'v> Records<'v> {
                 Some(Err(fault)) => {
                     return Err(Problem {
                         file: Arc::clone(name),
-                        at: fault.at,
+                        position: fault.position,
                         kind: *fault.kind,
                     });
                 }

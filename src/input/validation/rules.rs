@@ -1,54 +1,66 @@
-//! What makes a well-formed record one that is refused.
+//! The rules that a well-formed record must meet to be sent.
 
 use super::{
-    super::{bytes::Patience, problem::ProblemKind},
-    duplicates::OnDuplicate,
+    super::{
+        bytes::ReadLimits,
+        problem::{ContractViolation, ProblemKind},
+    },
+    duplicates::DuplicatePolicy,
 };
-use crate::{contract::Contract, record::Record};
+use crate::record::Record;
 
-/// What a record must be beyond being well-formed.
-pub(crate) struct Rules<'r> {
-    /// Unix seconds.
+/// The rules of one validation, beyond a record being well-formed.
+pub(crate) struct ValidationRules<'r> {
+    /// The current time in Unix seconds.
     pub(crate) now: u64,
-    /// Whether a time before now is an error.
+    /// Whether an expiration time before `now` is an error.
     pub(crate) refuse_past: bool,
-    pub(crate) on_duplicate: OnDuplicate,
-    /// How many problems are kept; all are counted.
+    pub(crate) on_duplicate: DuplicatePolicy,
+    /// The largest number of problems that are kept; all are counted.
     pub(crate) max_shown: usize,
-    /// What its request is like, and the most bytes that it may add to one.
-    pub(crate) request: Option<(&'r Contract, usize)>,
-    pub(crate) patience: Patience,
+    /// The server's contract; `None` accepts what any contract may hold.
+    pub(crate) contract_check: Option<ContractCheck<'r>>,
+    pub(crate) read_limits: ReadLimits,
 }
 
-impl Default for Rules<'_> {
-    /// What is asked of records without any flag, and of no server.
+/// A check of each record against the server's contract.
+///
+/// The caller provides it as a closure, so that reading input does not depend on the encoding of
+/// requests.
+pub(crate) struct ContractCheck<'r> {
+    /// The largest token, in bytes, whose record needs no call of `find_violation`. Nearly all
+    /// records pass by this comparison alone; 0 has every record checked.
+    pub(crate) unchecked_token_bytes: usize,
+    pub(crate) find_violation: &'r FindViolation<'r>,
+}
+
+/// Returns the reason why a request cannot hold the record, if there is one.
+pub(crate) type FindViolation<'r> = dyn Fn(&Record<'_>) -> Option<ContractViolation> + Sync + 'r;
+
+impl Default for ValidationRules<'_> {
+    /// The rules without any command-line option and without a server.
     fn default() -> Self {
         Self {
             now: 0,
             refuse_past: false,
-            on_duplicate: OnDuplicate::Error,
+            on_duplicate: DuplicatePolicy::Error,
             max_shown: 20,
-            request: None,
-            patience: Patience::default(),
+            contract_check: None,
+            read_limits: ReadLimits::default(),
         }
     }
 }
 
-impl Rules<'_> {
-    /// What is wrong with a record that is well-formed.
-    pub(in crate::input) fn refusal(&self, record: &Record<'_>) -> Option<ProblemKind> {
-        if self.refuse_past && u64::from(record.expires.as_unix()) < self.now {
-            return Some(ProblemKind::Past(record.expires));
+impl ValidationRules<'_> {
+    /// Returns the rule that a well-formed record breaks.
+    pub(in crate::input) fn find_problem(&self, record: &Record<'_>) -> Option<ProblemKind> {
+        if self.refuse_past && u64::from(record.expire_time.as_unix()) < self.now {
+            return Some(ProblemKind::ExpireTimePassed(record.expire_time));
         }
-        let (contract, limit) = self.request?;
-        if let Some(unfit) = contract.unfit(record) {
-            return Some(ProblemKind::Unfit(unfit));
-        }
-        // Of nearly all records this need not be known exactly.
-        if record.token.as_bytes().len() + Contract::FRAMING <= limit {
+        let check = self.contract_check.as_ref()?;
+        if record.token.as_bytes().len() <= check.unchecked_token_bytes {
             return None;
         }
-        let bytes = contract.record_len(record);
-        (bytes > limit).then_some(ProblemKind::TooLarge { bytes, limit })
+        (check.find_violation)(record).map(ProblemKind::ContractViolation)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Greeting {
         max_streams: Option<u32>,
     },
     /// The connection ends before it began (GOAWAY).
-    GoneAway(h2::Reason),
+    GoAway(h2::Reason),
     /// The first bytes of something else.
     Other(Vec<u8>),
 }
@@ -98,7 +98,7 @@ impl<S> Greeted<S> {
     fn gone_away(&self) -> Greeting {
         let reason = self.first.get(REASON);
         match reason.and_then(|reason| reason.try_into().ok()) {
-            Some(reason) => Greeting::GoneAway(u32::from_be_bytes(reason).into()),
+            Some(reason) => Greeting::GoAway(u32::from_be_bytes(reason).into()),
             None => self.other(),
         }
     }

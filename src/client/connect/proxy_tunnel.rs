@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::oneshot};
 use tonic::body::Body;
 
-use super::dial::{Cause, hyper_cause};
+use super::stages::{ConnectErrorKind, hyper_cause};
 use crate::{endpoint::Endpoint, proxy::Proxy};
 
 /// Asks the proxy for a connection to the server, whose name the proxy looks up.
@@ -15,7 +15,7 @@ pub(super) async fn tunnel(
     proxy: &Proxy,
     server: &Endpoint,
     user_agent: &http::HeaderValue,
-) -> Result<TokioIo<Upgraded>, Cause> {
+) -> Result<TokioIo<Upgraded>, ConnectErrorKind> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(proxy_cause)?;
@@ -35,20 +35,20 @@ pub(super) async fn tunnel(
     }
     let request = request
         .body(Body::empty())
-        .map_err(|error| Cause::Http2(error.into()))?;
+        .map_err(|error| ConnectErrorKind::Http2(error.into()))?;
     let response = match sender.send_request(request).await {
         Ok(response) => response,
         // What a proxy said before it was asked ends the connection, and the request with it.
         Err(error) if error.is_canceled() => {
             return Err(match end.await {
                 Ok(Err(error)) => proxy_cause(error),
-                Ok(Ok(())) | Err(_) => Cause::Closed,
+                Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
             });
         }
         Err(error) => return Err(proxy_cause(error)),
     };
     if !response.status().is_success() {
-        return Err(Cause::Proxy(response.status()));
+        return Err(ConnectErrorKind::ProxyRefused(response.status()));
     }
     hyper::upgrade::on(response)
         .await
@@ -56,12 +56,12 @@ pub(super) async fn tunnel(
         .map_err(proxy_cause)
 }
 
-fn proxy_cause(error: hyper::Error) -> Cause {
+fn proxy_cause(error: hyper::Error) -> ConnectErrorKind {
     if error.is_incomplete_message() {
-        return Cause::Closed;
+        return ConnectErrorKind::Closed;
     }
     match hyper_cause(error) {
-        Cause::Http2(_) => Cause::NoProxy,
+        ConnectErrorKind::Http2(_) => ConnectErrorKind::ProxyNotHttp,
         other => other,
     }
 }

@@ -8,7 +8,10 @@ use tonic_health::pb::{
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
-use super::{CallError, Client, explain};
+use super::{
+    error::CallError,
+    grpc_client::{Client, explain},
+};
 
 /// What server reflection is asked (gRPC doc/server-reflection.md).
 #[derive(Clone, Debug)]
@@ -27,7 +30,10 @@ pub(super) enum Answer {
     /// Encoded `google.protobuf.FileDescriptorProto`s.
     Files(Vec<Vec<u8>>),
     /// It has no answer; a gRPC status and a text.
-    Refused(i32, String),
+    Refused {
+        code: i32,
+        message: String,
+    },
     /// Something that was not asked.
     Other,
 }
@@ -76,9 +82,10 @@ macro_rules! asked {
             Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
                 Ok(Answer::Files(files.file_descriptor_proto))
             }
-            Ok(Some(MessageResponse::ErrorResponse(error))) => {
-                Ok(Answer::Refused(error.error_code, error.error_message))
-            }
+            Ok(Some(MessageResponse::ErrorResponse(error))) => Ok(Answer::Refused {
+                code: error.error_code,
+                message: error.error_message,
+            }),
             Ok(_) => Ok(Answer::Other),
             Err(status) => Err(seen.failure(&status)),
         }

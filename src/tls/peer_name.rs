@@ -1,11 +1,13 @@
-//! The name that a server must prove.
+//! The name that a server's certificate must prove.
 
 use std::net::IpAddr;
 
 use rustls::pki_types::{DnsName, ServerName};
 
-/// A server's name as it was asked for: a DNS name, an IP address, or a text that is neither (old
-/// certificates have common names with spaces) and that only a common name can match.
+/// The name of a server as the user wrote it: a DNS name, an IP address, or other text.
+///
+/// Other text, such as the common names with spaces of old certificates, can match only a common
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PeerName {
     text: String,
@@ -28,9 +30,9 @@ impl PeerName {
         }
     }
 
-    /// Whether an authority's certificate may prove the name by its common name, where it has no
-    /// subject alternative name.
-    pub(crate) fn allowing_common_name(mut self, allows: bool) -> Self {
+    /// Sets whether a certificate that a CA issued without a subject alternative name may prove the
+    /// name by its common name.
+    pub(crate) fn with_common_name_allowed(mut self, allows: bool) -> Self {
         self.allows_common_name = allows;
         self
     }
@@ -43,38 +45,38 @@ impl PeerName {
         &self.text
     }
 
-    /// The name in TLS's terms, if it has any.
+    /// Returns the DNS name or IP address.
     pub(super) fn parsed(&self) -> Option<&ServerName<'static>> {
         self.parsed.as_ref()
     }
 
-    /// What the TLS stack is told to connect to. Only a DNS name can be sent as SNI (RFC 6066
-    /// section 3); for any other text it is given an address, with which it sends none.
+    /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3), so that
+    /// other text is replaced by an IP address, for which rustls sends no SNI.
     pub(super) fn for_handshake(&self) -> ServerName<'static> {
         self.parsed
             .clone()
             .unwrap_or(ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into()))
     }
 
-    /// Whether a common name is this name: without case, with a `*` for one left-most label, and
-    /// an IP address by value.
-    pub(super) fn is_common_name(&self, common_name: &str) -> bool {
+    /// Returns whether a common name is this name. The comparison ignores case, accepts `*` as the
+    /// leftmost label, and compares IP addresses by value.
+    pub(super) fn matches_common_name(&self, common_name: &str) -> bool {
         if let Some(ServerName::IpAddress(address)) = &self.parsed {
             return common_name.parse() == Ok(IpAddr::from(*address));
         }
         let name = self.text.trim_end_matches('.');
         match common_name.strip_prefix("*.") {
-            // As in an alternative name, a wildcard under a top-level domain alone is none.
+            // rustls rejects `*.TLD` in an alternative name too.
             Some(parent) if parent.contains('.') => name
                 .split_once('.')
-                .is_some_and(|(label, rest)| !label.is_empty() && same(rest, parent)),
+                .is_some_and(|(label, rest)| !label.is_empty() && is_same_name(rest, parent)),
             Some(_) => false,
-            None => same(name, common_name.trim_end_matches('.')),
+            None => is_same_name(name, common_name.trim_end_matches('.')),
         }
     }
 }
 
-fn same(left: &str, right: &str) -> bool {
+fn is_same_name(left: &str, right: &str) -> bool {
     !left.is_empty() && left.eq_ignore_ascii_case(right)
 }
 
@@ -83,8 +85,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_names() {
-        for (name, common_name, same) in [
+    fn compares_common_names() {
+        for (name, common_name, expected) in [
             ("localhost", "LOCALHOST", true),
             ("license.example.com", "license.example.com", true),
             ("license.example.com.", "license.example.com", true),
@@ -95,7 +97,7 @@ mod tests {
             ("license.example.com", "example.com", false),
             ("license.example.com", "*", false),
             ("*.example.com", "a.example.com", false),
-            ("Sensor Licence Server", "sensor licence server", true),
+            ("Sensor License Server", "sensor license server", true),
             ("127.0.0.1", "127.0.0.1", true),
             ("::1", "0:0:0:0:0:0:0:1", true),
             ("127.0.0.1", "localhost", false),
@@ -103,8 +105,8 @@ mod tests {
             ("localhost", "", false),
         ] {
             assert_eq!(
-                PeerName::new(name).is_common_name(common_name),
-                same,
+                PeerName::new(name).matches_common_name(common_name),
+                expected,
                 "{name} against {common_name}"
             );
         }

@@ -1,14 +1,13 @@
 //! A name to addresses, addresses to a stream.
 
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use tokio::{net::TcpStream, task::JoinSet};
 
-use super::dial::Cause;
+use super::stages::{AddressFailure, ConnectErrorKind};
 
 /// How long one address is tried alone before the next joins in (RFC 8305 section 5).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
@@ -17,26 +16,26 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 pub(super) struct Opened {
     pub(super) stream: TcpStream,
     pub(super) address: SocketAddr,
-    pub(super) failures: Vec<(SocketAddr, io::Error)>,
+    pub(super) failures: Vec<AddressFailure>,
 }
 
-pub(super) async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Cause> {
+pub(super) async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectErrorKind> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     let addresses: Vec<_> = tokio::net::lookup_host((host, port))
         .await
-        .map_err(Cause::Io)?
+        .map_err(ConnectErrorKind::Io)?
         .collect();
     if addresses.is_empty() {
-        return Err(Cause::NoAddress);
+        return Err(ConnectErrorKind::NoAddress);
     }
     Ok(addresses)
 }
 
 /// Tries the addresses in their order; each next one as soon as the one before it failed, or has
 /// not answered for a while.
-pub(super) async fn connect_any(addresses: Vec<SocketAddr>) -> Result<Opened, Cause> {
+pub(super) async fn connect_any(addresses: Vec<SocketAddr>) -> Result<Opened, ConnectErrorKind> {
     let mut failures = Vec::new();
     let mut waiting = addresses.into_iter();
     let mut attempts = JoinSet::new();
@@ -52,16 +51,16 @@ pub(super) async fn connect_any(addresses: Vec<SocketAddr>) -> Result<Opened, Ca
         match ended {
             Some(Ok((address, Ok(stream)))) => {
                 // Requests are written whole; waiting to fill a segment would only delay their ends.
-                stream.set_nodelay(true).map_err(Cause::Io)?;
+                stream.set_nodelay(true).map_err(ConnectErrorKind::Io)?;
                 return Ok(Opened {
                     stream,
                     address,
                     failures,
                 });
             }
-            Some(Ok((address, Err(error)))) => failures.push((address, error)),
-            Some(Err(error)) => return Err(Cause::Io(error.into())),
-            None => return Err(Cause::Refused(failures)),
+            Some(Ok((address, Err(error)))) => failures.push(AddressFailure { address, error }),
+            Some(Err(error)) => return Err(ConnectErrorKind::Io(error.into())),
+            None => return Err(ConnectErrorKind::AllAddressesFailed(failures)),
         }
     }
 }
@@ -87,13 +86,11 @@ mod tests {
             panic!("somebody is there");
         };
         assert_eq!(opened.address, takes);
-        let failed: Vec<_> = opened
-            .failures
-            .iter()
-            .map(|(address, _)| *address)
-            .collect();
+        let failed: Vec<_> = opened.failures.iter().map(|one| one.address).collect();
         assert_eq!(failed, [refuses]);
-        let Err(Cause::Refused(failures)) = connect_any(vec![refuses, refuses]).await else {
+        let Err(ConnectErrorKind::AllAddressesFailed(failures)) =
+            connect_any(vec![refuses, refuses]).await
+        else {
             panic!("nobody is there");
         };
         assert_eq!(failures.len(), 2);

@@ -18,8 +18,8 @@ use hyper::{body::Incoming, client::conn::http2};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 
-use super::error::{Advice, CallError};
-use crate::{contract::Malformed, metadata::Metadata};
+use super::error::{CallError, RetryAdvice};
+use crate::{contract::MalformedResponse, metadata::Metadata};
 
 /// What a server sent in one call.
 #[derive(Debug, Default)]
@@ -113,13 +113,13 @@ impl Seen {
                     advice: parts.advice(None),
                 });
             }
-            None => return Err(CallError::NoStatus),
+            None => return Err(CallError::MissingStatus),
         }
         if let Some(error) = parts.not_grpc() {
             return Err(error);
         }
         if !parts.body.is_one_message() {
-            return Err(CallError::Malformed(
+            return Err(CallError::MalformedResponse(
                 "more than one message, or a part of one".to_owned(),
             ));
         }
@@ -144,27 +144,29 @@ impl Seen {
             return error;
         }
         if parts.http_status.is_none() {
-            return CallError::Lost(chain(status));
+            return CallError::ConnectionLost(chain(status));
         }
         if let Some(error) = parts.not_grpc() {
             return error;
         }
-        if let Some(malformed) = find::<Malformed>(status.source()) {
-            return CallError::Malformed(malformed.0.clone());
+        if let Some(malformed) = find::<MalformedResponse>(status.source()) {
+            return CallError::MalformedResponse(malformed.0.clone());
         }
         let no_status = parts.grpc_status.is_empty();
         match parts.body.length {
-            0 if parts.ended && no_status => CallError::NoStatus,
-            0 if parts.ended => CallError::NoMessage,
-            _ if parts.ended && no_status && parts.body.is_one_message() => CallError::NoStatus,
+            0 if parts.ended && no_status => CallError::MissingStatus,
+            0 if parts.ended => CallError::MissingMessage,
+            _ if parts.ended && no_status && parts.body.is_one_message() => {
+                CallError::MissingStatus
+            }
             // The library gave the body up, or got no message out of it.
-            _ => CallError::Malformed(cut(status.message())),
+            _ => CallError::MalformedResponse(cut(status.message())),
         }
     }
 
     /// A connection that was gone before the call began.
     pub(super) fn lost(error: &(dyn Error + 'static)) -> CallError {
-        broken(Some(error)).unwrap_or_else(|| CallError::Lost(chain(error)))
+        broken(Some(error)).unwrap_or_else(|| CallError::ConnectionLost(chain(error)))
     }
 }
 
@@ -175,7 +177,7 @@ impl Parts {
             [] => return Ok(None),
             [only] => only,
             [first, ..] if self.grpc_status.iter().all(|one| one == first) => first,
-            _ => return Err(CallError::UnknownStatus("several".to_owned())),
+            _ => return Err(CallError::InvalidStatus("several".to_owned())),
         };
         let text = String::from_utf8_lossy(value.as_bytes());
         match text.parse::<u8>() {
@@ -183,35 +185,35 @@ impl Parts {
                 Ok(Some(Code::from_i32(i32::from(number))))
             }
             // A number says something; what else stands there may be anything.
-            Ok(number) => Err(CallError::UnknownStatus(number.to_string())),
-            Err(_) => Err(CallError::UnknownStatus("no number".to_owned())),
+            Ok(number) => Err(CallError::InvalidStatus(number.to_string())),
+            Err(_) => Err(CallError::InvalidStatus("no number".to_owned())),
         }
     }
 
     /// What the server says of another try; its pushback counts for more than its `RetryInfo`.
-    fn advice(&self, status: Option<&Status>) -> Advice {
+    fn advice(&self, status: Option<&Status>) -> RetryAdvice {
         if let Some(pushback) = &self.pushback {
             // gRFC A6: what is negative, or no number at all, asks for no further try.
             let millis = pushback.to_str().ok().and_then(|text| text.parse().ok());
-            return millis.map_or(Advice::Never, |millis: u32| {
-                Advice::After(Duration::from_millis(millis.into()))
+            return millis.map_or(RetryAdvice::Never, |millis: u32| {
+                RetryAdvice::After(Duration::from_millis(millis.into()))
             });
         }
         let delay = status
             .and_then(StatusExt::get_details_retry_info)
             .and_then(|info| info.retry_delay);
         match delay {
-            None => Advice::None,
+            None => RetryAdvice::Unspecified,
             // As far as pushback goes: who asks for more asks for no further try.
-            Some(delay) if delay.as_millis() > u128::from(u32::MAX) => Advice::Never,
-            Some(delay) => Advice::After(delay),
+            Some(delay) if delay.as_millis() > u128::from(u32::MAX) => RetryAdvice::Never,
+            Some(delay) => RetryAdvice::After(delay),
         }
     }
 
     /// What says that the response is none of gRPC.
     fn not_grpc(&self) -> Option<CallError> {
         if let Some(status) = self.http_status.filter(|status| *status != 200) {
-            return Some(CallError::Http(status));
+            return Some(CallError::HttpStatus(status));
         }
         (!is_grpc(&self.content_type)).then(|| CallError::NotGrpc {
             content_type: known_type(&self.content_type),
@@ -247,23 +249,23 @@ fn is_grpc(content_type: &str) -> bool {
 /// A stream or connection that ended early.
 fn broken(error: Option<&(dyn Error + 'static)>) -> Option<CallError> {
     if let Some(error) = error.filter(|error| is_garbled(*error)) {
-        return Some(CallError::Garbled(chain(error)));
+        return Some(CallError::ProtocolError(chain(error)));
     }
     if let Some(h2) = find::<h2::Error>(error) {
         return Some(match h2.reason() {
-            Some(reason) if h2.is_reset() && h2.is_remote() => CallError::Reset(reason),
-            Some(reason) if h2.is_go_away() && h2.is_remote() => CallError::GoneAway(reason),
-            _ => CallError::Lost(chain(h2)),
+            Some(reason) if h2.is_reset() && h2.is_remote() => CallError::StreamReset(reason),
+            Some(reason) if h2.is_go_away() && h2.is_remote() => CallError::GoAway(reason),
+            _ => CallError::ConnectionLost(chain(h2)),
         });
     }
     find::<hyper::Error>(error).map(|error| {
         if error.is_canceled() || error.is_closed() {
             CallError::NotSent {
                 causes: chain(error),
-                announced: false,
+                has_goaway: false,
             }
         } else {
-            CallError::Lost(chain(error))
+            CallError::ConnectionLost(chain(error))
         }
     })
 }

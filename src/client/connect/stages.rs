@@ -22,14 +22,16 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::body::Body;
 
 use super::{
-    Target,
-    call::{chain, find, is_garbled},
-    greeting::{Greeted, Greeting},
-    held::Held,
-    tcp::{connect_any, look_up},
-    tunnel::tunnel,
+    corked_stream::Held,
+    dns_and_tcp::{connect_any, look_up},
+    proxy_tunnel::tunnel,
+    server_preface::{Greeted, Greeting},
 };
 use crate::{
+    client::{
+        Target,
+        response::{chain, find, is_garbled},
+    },
     endpoint::Endpoint,
     proxy::Proxy,
     tls::{self, ClientTls},
@@ -47,26 +49,33 @@ pub(crate) enum Stage {
 
 /// What a stage came to, for whoever looks on.
 #[derive(Debug)]
-pub(crate) enum Finding {
+pub(crate) enum StageOutcome {
     /// The name's addresses; the proxy's name where there is one.
-    Names(Vec<SocketAddr>),
+    Resolved(Vec<SocketAddr>),
     /// The address that took the connection, and those that did not.
-    Tcp {
+    TcpConnected {
         address: SocketAddr,
-        failures: Vec<(SocketAddr, io::Error)>,
+        failures: Vec<AddressFailure>,
     },
     /// The Unix domain socket took the connection.
-    Unix,
+    UnixConnected,
     /// The proxy leads to the server.
-    Tunnel,
-    Tls(Session),
+    ProxyConnected,
+    TlsEstablished(TlsSession),
     /// The server has said that it speaks HTTP/2.
-    Settings,
+    SettingsReceived,
+}
+
+/// An address of the server that did not take the connection.
+#[derive(Debug)]
+pub(crate) struct AddressFailure {
+    pub(crate) address: SocketAddr,
+    pub(crate) error: io::Error,
 }
 
 /// What a TLS handshake agreed on, in the names that IANA has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Session {
+pub(crate) struct TlsSession {
     pub(crate) version: String,
     pub(crate) cipher_suite: String,
     pub(crate) key_exchange: String,
@@ -75,12 +84,12 @@ pub(crate) struct Session {
 /// How far a dial has come.
 struct Progress<'p> {
     stage: Cell<Stage>,
-    watch: &'p dyn Fn(Finding),
+    watch: &'p dyn Fn(StageOutcome),
 }
 
 impl Progress<'_> {
     /// Ends a stage and begins the next.
-    fn found(&self, finding: Finding, next: Stage) {
+    fn found(&self, finding: StageOutcome, next: Stage) {
         (self.watch)(finding);
         self.stage.set(next);
     }
@@ -93,39 +102,39 @@ pub(crate) struct ConnectError {
     /// The proxy that was to lead there.
     pub(crate) proxy: Option<Proxy>,
     pub(crate) stage: Stage,
-    pub(crate) cause: Cause,
+    pub(crate) kind: ConnectErrorKind,
 }
 
 /// What went wrong in a stage.
 #[derive(Debug)]
-pub(crate) enum Cause {
+pub(crate) enum ConnectErrorKind {
     TimedOut(Duration),
     /// A name that can't be looked up, or a connection that broke.
     Io(io::Error),
     /// A name without an address.
     NoAddress,
     /// No address of the name took a connection.
-    Refused(Vec<(SocketAddr, io::Error)>),
+    AllAddressesFailed(Vec<AddressFailure>),
     /// The TLS stack ended the handshake, or the server did with an alert.
     Tls(rustls::Error),
     /// The server agreed to another application protocol than HTTP/2, or to none.
-    Alpn(Option<Vec<u8>>),
+    AlpnNotHttp2(Option<Vec<u8>>),
     /// The server's first bytes are no HTTP/2.
     NotHttp2(Vec<u8>),
     /// What the server sent in TLS is none, or its first frames are none of HTTP/2.
-    Garbled(String),
+    ProtocolError(String),
     /// The server announced the connection's end before it began (GOAWAY).
-    GoneAway(h2::Reason),
+    GoAway(h2::Reason),
     /// The proxy's answer, which is no success.
-    Proxy(StatusCode),
+    ProxyRefused(StatusCode),
     /// The proxy answers in something else than HTTP.
-    NoProxy,
+    ProxyNotHttp,
     /// The server closed the connection.
     Closed,
     /// The server asked for a client certificate and hung up.
-    ClientCertificate,
+    ClientCertificateRequested,
     /// The server hung up on plaintext, and speaks TLS when it is spoken to in TLS.
-    WantsTls,
+    ServerExpectsTls,
     Http2(Box<dyn Error + Send + Sync>),
 }
 
@@ -141,32 +150,32 @@ const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
 /// A connection on which the server has said that it speaks HTTP/2.
 #[derive(Debug)]
-pub(super) struct Connected {
-    pub(super) sender: http2::SendRequest<Body>,
+pub(in crate::client) struct Connected {
+    pub(in crate::client) sender: http2::SendRequest<Body>,
     /// What moves its bytes.
-    pub(super) driver: JoinHandle<()>,
+    pub(in crate::client) driver: JoinHandle<()>,
     /// How many requests may be open at a time.
-    pub(super) max_streams: Option<u32>,
-    pub(super) fate: Fate,
+    pub(in crate::client) max_streams: Option<u32>,
+    pub(in crate::client) fate: Fate,
 }
 
 /// What becomes of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Fate {
+pub(in crate::client) struct Fate {
     /// What ended it, when something has.
-    pub(super) end: watch::Receiver<Option<Ended>>,
+    pub(in crate::client) end: watch::Receiver<Option<Ended>>,
     /// Whether the server announced its end.
-    pub(super) is_leaving: Arc<AtomicBool>,
+    pub(in crate::client) is_leaving: Arc<AtomicBool>,
 }
 
 /// What ended a connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ended {
-    pub(super) causes: Vec<String>,
+pub(in crate::client) struct Ended {
+    pub(in crate::client) causes: Vec<String>,
     /// Whether what the server sent was not HTTP/2.
-    pub(super) garbled: bool,
+    pub(in crate::client) garbled: bool,
     /// The reason that the server gave.
-    pub(super) reason: Option<h2::Reason>,
+    pub(in crate::client) reason: Option<h2::Reason>,
 }
 
 impl Ended {
@@ -181,7 +190,7 @@ impl Ended {
 }
 
 /// The URI that requests are made for: scheme and `:authority`.
-pub(super) fn origin(target: &Target) -> Uri {
+pub(in crate::client) fn origin(target: &Target) -> Uri {
     let scheme = match target.tls {
         Some(_) => http::uri::Scheme::HTTPS,
         None => http::uri::Scheme::HTTP,
@@ -194,48 +203,50 @@ pub(super) fn origin(target: &Target) -> Uri {
 }
 
 /// Connects, as far as the server's first HTTP/2 frame. Each stage's finding is handed to `watch`.
-pub(super) async fn dial(
+pub(in crate::client) async fn connect(
     target: &Target,
-    watch: &dyn Fn(Finding),
+    watch: &dyn Fn(StageOutcome),
 ) -> Result<Connected, ConnectError> {
     let progress = Progress {
         stage: Cell::new(Stage::Dns),
         watch,
     };
     if let Some(tls) = &target.tls {
-        tls.begin();
+        tls.start_handshake();
     }
     let started = Instant::now();
     let limit = target.connect_timeout;
     let connected = tokio::time::timeout(limit, stages(target, &progress)).await;
-    let cause = match connected.unwrap_or(Err(Cause::TimedOut(limit))) {
+    let kind = match connected.unwrap_or(Err(ConnectErrorKind::TimedOut(limit))) {
         Ok(connected) => return Ok(connected),
-        Err(Cause::Closed | Cause::Io(_)) if asked_for_certificate(target) => {
-            Cause::ClientCertificate
+        Err(ConnectErrorKind::Closed | ConnectErrorKind::Io(_))
+            if asked_for_certificate(target) =>
+        {
+            ConnectErrorKind::ClientCertificateRequested
         }
-        Err(cause @ (Cause::Closed | Cause::Io(_)))
+        Err(kind @ (ConnectErrorKind::Closed | ConnectErrorKind::Io(_)))
             if target.tls.is_none() && progress.stage.get() == Stage::Http2 =>
         {
             let left = limit.saturating_sub(started.elapsed());
             match tokio::time::timeout(left, speaks_tls(target)).await {
-                Ok(true) => Cause::WantsTls,
-                Ok(false) | Err(_) => cause,
+                Ok(true) => ConnectErrorKind::ServerExpectsTls,
+                Ok(false) | Err(_) => kind,
             }
         }
-        Err(cause) => cause,
+        Err(kind) => kind,
     };
     Err(ConnectError {
         endpoint: target.endpoint.clone(),
         proxy: target.proxy.clone(),
         stage: progress.stage.get(),
-        cause,
+        kind,
     })
 }
 
 /// Whether the server answers in TLS. Many hang up on plaintext without a word.
 async fn speaks_tls(target: &Target) -> bool {
     let name = tls::PeerName::new(target.endpoint.host());
-    let Ok(tls) = tls::client(tls::Trust::Unverified, None, name) else {
+    let Ok(tls) = ClientTls::new(tls::TrustPolicy::Unverified, None, name) else {
         return false;
     };
     let silent = Progress {
@@ -244,9 +255,9 @@ async fn speaks_tls(target: &Target) -> bool {
     };
     match open(target, &silent).await {
         Ok(stream) => match handshake(&tls, stream).await {
-            Ok(_) | Err(Cause::Alpn(_)) => true,
+            Ok(_) | Err(ConnectErrorKind::AlpnNotHttp2(_)) => true,
             // An alert is TLS too; what can't be read as TLS is not.
-            Err(Cause::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
+            Err(ConnectErrorKind::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
             Err(_) => false,
         },
         Err(_) => false,
@@ -258,7 +269,7 @@ fn asked_for_certificate(target: &Target) -> bool {
     target
         .tls
         .as_ref()
-        .is_some_and(ClientTls::client_certificate_was_asked_for)
+        .is_some_and(ClientTls::is_client_certificate_requested)
 }
 
 /// A stream of bytes, whatever carries it.
@@ -268,7 +279,7 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
 
-async fn stages(target: &Target, progress: &Progress<'_>) -> Result<Connected, Cause> {
+async fn stages(target: &Target, progress: &Progress<'_>) -> Result<Connected, ConnectErrorKind> {
     let stream = open(target, progress).await?;
     let stream: Stream = match &target.tls {
         None => {
@@ -279,7 +290,7 @@ async fn stages(target: &Target, progress: &Progress<'_>) -> Result<Connected, C
             progress.stage.set(Stage::Tls);
             let stream = handshake(tls, stream).await?;
             let session = session(stream.get_ref().1);
-            progress.found(Finding::Tls(session), Stage::Http2);
+            progress.found(StageOutcome::TlsEstablished(session), Stage::Http2);
             Box::new(stream)
         }
     };
@@ -287,21 +298,23 @@ async fn stages(target: &Target, progress: &Progress<'_>) -> Result<Connected, C
 }
 
 /// A connection to the server, through the proxy where there is one.
-async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, Cause> {
+async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, ConnectErrorKind> {
     let (host, port) = match (&target.endpoint, &target.proxy) {
         (Endpoint::Unix(path), _) => {
             progress.stage.set(Stage::Tcp);
-            let stream = UnixStream::connect(path).await.map_err(Cause::Io)?;
-            (progress.watch)(Finding::Unix);
+            let stream = UnixStream::connect(path)
+                .await
+                .map_err(ConnectErrorKind::Io)?;
+            (progress.watch)(StageOutcome::UnixConnected);
             return Ok(Box::new(stream));
         }
         (_, Some(proxy)) => (&proxy.host, proxy.port),
         (Endpoint::Tcp { host, port }, None) => (host, *port),
     };
     let addresses = look_up(host, port).await?;
-    progress.found(Finding::Names(addresses.clone()), Stage::Tcp);
+    progress.found(StageOutcome::Resolved(addresses.clone()), Stage::Tcp);
     let opened = connect_any(addresses).await?;
-    (progress.watch)(Finding::Tcp {
+    (progress.watch)(StageOutcome::TcpConnected {
         address: opened.address,
         failures: opened.failures,
     });
@@ -310,16 +323,16 @@ async fn open(target: &Target, progress: &Progress<'_>) -> Result<Stream, Cause>
     };
     progress.stage.set(Stage::Proxy);
     let stream = tunnel(opened.stream, proxy, &target.endpoint, &target.user_agent).await?;
-    (progress.watch)(Finding::Tunnel);
+    (progress.watch)(StageOutcome::ProxyConnected);
     Ok(Box::new(stream))
 }
 
-fn session(connection: &rustls::ClientConnection) -> Session {
+fn session(connection: &rustls::ClientConnection) -> TlsSession {
     let unknown = || "unknown".to_owned();
     let known = |name: Option<&str>| name.map_or_else(unknown, ToOwned::to_owned);
     let suite = connection.negotiated_cipher_suite();
     let group = connection.negotiated_key_exchange_group();
-    Session {
+    TlsSession {
         version: known(match connection.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_2) => Some("TLS 1.2"),
             Some(rustls::ProtocolVersion::TLSv1_3) => Some("TLS 1.3"),
@@ -330,7 +343,10 @@ fn session(connection: &rustls::ClientConnection) -> Session {
     }
 }
 
-async fn handshake(tls: &ClientTls, stream: Stream) -> Result<TlsStream<Held<Stream>>, Cause> {
+async fn handshake(
+    tls: &ClientTls,
+    stream: Stream,
+) -> Result<TlsStream<Held<Stream>>, ConnectErrorKind> {
     let mut stream = Held::new(stream);
     let connector = TlsConnector::from(Arc::clone(&tls.config));
     stream.hold();
@@ -347,7 +363,7 @@ async fn handshake(tls: &ClientTls, stream: Stream) -> Result<TlsStream<Held<Str
     stream.get_mut().0.release();
     let alpn = stream.get_ref().1.alpn_protocol();
     if !tls::is_http2(alpn) {
-        return Err(Cause::Alpn(alpn.map(<[u8]>::to_vec)));
+        return Err(ConnectErrorKind::AlpnNotHttp2(alpn.map(<[u8]>::to_vec)));
     }
     Ok(stream)
 }
@@ -356,7 +372,7 @@ async fn http2(
     target: &Target,
     stream: Stream,
     progress: &Progress<'_>,
-) -> Result<Connected, Cause> {
+) -> Result<Connected, ConnectErrorKind> {
     let is_leaving = Arc::default();
     let (stream, greeting) = Greeted::new(stream, Arc::clone(&is_leaving));
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -364,7 +380,7 @@ async fn http2(
         .initial_stream_window_size(RECEIVE_WINDOW)
         .initial_connection_window_size(RECEIVE_WINDOW)
         .max_header_list_size(LARGEST_HEADERS)
-        .keep_alive_interval(target.keepalive)
+        .keep_alive_interval(target.keepalive_interval)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .handshake(TokioIo::new(stream))
         .await
@@ -380,7 +396,7 @@ async fn http2(
     });
     match greeting.await {
         Ok(Greeting::Settings { max_streams }) => {
-            (progress.watch)(Finding::Settings);
+            (progress.watch)(StageOutcome::SettingsReceived);
             Ok(Connected {
                 sender,
                 driver,
@@ -391,40 +407,40 @@ async fn http2(
                 },
             })
         }
-        Ok(Greeting::GoneAway(reason)) => Err(Cause::GoneAway(reason)),
-        Ok(Greeting::Other(first)) => Err(Cause::NotHttp2(first)),
+        Ok(Greeting::GoAway(reason)) => Err(ConnectErrorKind::GoAway(reason)),
+        Ok(Greeting::Other(first)) => Err(ConnectErrorKind::NotHttp2(first)),
         Err(_) => Err(match end.await {
             Ok(Err(error)) => hyper_cause(error),
-            Ok(Ok(())) | Err(_) => Cause::Closed,
+            Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
         }),
     }
 }
 
-pub(super) fn hyper_cause(error: hyper::Error) -> Cause {
+pub(super) fn hyper_cause(error: hyper::Error) -> ConnectErrorKind {
     let mut source = error.source();
     while let Some(inner) = source {
         if is_garbled(inner) {
-            return Cause::Garbled(inner.to_string());
+            return ConnectErrorKind::ProtocolError(inner.to_string());
         }
         let h2 = inner.downcast_ref::<h2::Error>();
         let io = inner.downcast_ref::<io::Error>();
         if let Some(io) = io.or_else(|| h2?.get_io()) {
             return match tls_error(io) {
-                Some(error) => Cause::Tls(error.clone()),
-                None if io.kind() == io::ErrorKind::UnexpectedEof => Cause::Closed,
-                None => Cause::Io(io::Error::new(io.kind(), io.to_string())),
+                Some(error) => ConnectErrorKind::Tls(error.clone()),
+                None if io.kind() == io::ErrorKind::UnexpectedEof => ConnectErrorKind::Closed,
+                None => ConnectErrorKind::Io(io::Error::new(io.kind(), io.to_string())),
             };
         }
         source = inner.source();
     }
-    Cause::Http2(error.into())
+    ConnectErrorKind::Http2(error.into())
 }
 
-fn handshake_cause(error: io::Error) -> Cause {
+fn handshake_cause(error: io::Error) -> ConnectErrorKind {
     match tls_error(&error) {
-        Some(error) => Cause::Tls(error.clone()),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => Cause::Closed,
-        None => Cause::Io(error),
+        Some(error) => ConnectErrorKind::Tls(error.clone()),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => ConnectErrorKind::Closed,
+        None => ConnectErrorKind::Io(error),
     }
 }
 

@@ -6,20 +6,21 @@ use prost::Message;
 use prost_types::FileDescriptorProto;
 
 use super::{
-    CallError, Client,
-    ask::{Answer, Question, Version},
+    error::CallError,
+    grpc_client::Client,
+    reflection::{Answer, Question, Version},
 };
 use crate::contract;
 
 /// Why a server did not describe itself.
 #[derive(Clone, Debug)]
-pub(crate) enum DescribeError {
+pub(crate) enum ReflectionError {
     /// How the call ended.
     Call(CallError),
     /// The reflection has no answer; its gRPC status and its text.
-    Refused(i32, String),
+    Refused { code: i32, message: String },
     /// What it answers is none.
-    Nonsense(String),
+    InvalidAnswer(String),
 }
 
 /// The most files that a server may describe itself in, and the most services that it may have.
@@ -38,16 +39,16 @@ impl Client {
     pub(crate) async fn describe(
         &self,
         service: Option<&str>,
-    ) -> Result<Vec<FileDescriptorProto>, DescribeError> {
+    ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
         let limit = self.call.timeout;
         let described = tokio::time::timeout(limit, self.files(service)).await;
-        described.unwrap_or(Err(DescribeError::Call(CallError::TimedOut(limit))))
+        described.unwrap_or(Err(ReflectionError::Call(CallError::TimedOut(limit))))
     }
 
     async fn files(
         &self,
         service: Option<&str>,
-    ) -> Result<Vec<FileDescriptorProto>, DescribeError> {
+    ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
         let mut version = Version::V1;
         let services = match service {
             Some(service) => vec![service.to_owned()],
@@ -67,7 +68,7 @@ impl Client {
                 .take(&mut version, Question::Symbol(service.clone()), &mut files)
                 .await
             {
-                Err(error @ DescribeError::Refused(..)) => refused = Some(error),
+                Err(error @ ReflectionError::Refused { .. }) => refused = Some(error),
                 taken => taken?,
             }
         }
@@ -83,7 +84,7 @@ impl Client {
         &self,
         version: &mut Version,
         files: &mut BTreeMap<String, FileDescriptorProto>,
-    ) -> Result<(), DescribeError> {
+    ) -> Result<(), ReflectionError> {
         loop {
             let missing = files
                 .values()
@@ -106,7 +107,7 @@ impl Client {
         version: &mut Version,
         question: Question,
         files: &mut BTreeMap<String, FileDescriptorProto>,
-    ) -> Result<(), DescribeError> {
+    ) -> Result<(), ReflectionError> {
         let Answer::Files(found) = self.answer(version, question).await? else {
             return Err(nonsense("no descriptors"));
         };
@@ -125,15 +126,17 @@ impl Client {
         &self,
         version: &mut Version,
         question: Question,
-    ) -> Result<Answer, DescribeError> {
+    ) -> Result<Answer, ReflectionError> {
         match self.ask(version, question).await {
-            Ok(Answer::Refused(code, message)) => Err(DescribeError::Refused(code, message)),
+            Ok(Answer::Refused { code, message }) => {
+                Err(ReflectionError::Refused { code, message })
+            }
             Ok(answer) => Ok(answer),
-            Err(error) => Err(DescribeError::Call(error)),
+            Err(error) => Err(ReflectionError::Call(error)),
         }
     }
 }
 
-fn nonsense(what: impl Into<String>) -> DescribeError {
-    DescribeError::Nonsense(what.into())
+fn nonsense(what: impl Into<String>) -> ReflectionError {
+    ReflectionError::InvalidAnswer(what.into())
 }

@@ -1,0 +1,33 @@
+//! The channel between the thread that reads the input and the delivery.
+
+use tokio::sync::mpsc;
+
+use crate::{
+    batch::{Batch, Batches},
+    input::Problem,
+};
+
+pub(crate) type BatchSender = mpsc::Sender<Result<Batch, Problem>>;
+
+pub(crate) type BatchReceiver = mpsc::Receiver<Result<Batch, Problem>>;
+
+/// The number of batches that may wait for the delivery; reading pauses when so many wait.
+const CHANNEL_CAPACITY: usize = 4;
+
+/// Creates the channel that carries the batches of one push.
+pub(crate) fn batch_channel() -> (BatchSender, BatchReceiver) {
+    mpsc::channel(CHANNEL_CAPACITY)
+}
+
+/// Reads the next batch and sends it, or the problem that reading it met.
+///
+/// Returns whether there may be another batch; there is none once the receiver is closed.
+pub(crate) fn send_next_batch(batches: &mut Batches<'_>, sender: &BatchSender) -> bool {
+    let batch = match batches.next() {
+        Ok(Some(batch)) => Ok(batch),
+        Ok(None) => return false,
+        Err(problem) => Err(problem),
+    };
+    let is_last = batch.is_err() || batches.is_finished();
+    sender.blocking_send(batch).is_ok() && !is_last
+}

@@ -1,0 +1,91 @@
+//! The connection that all requests of a push share. It is replaced when it is lost.
+
+use std::rc::Rc;
+
+use tokio::sync::Mutex;
+
+use super::{
+    attempt_counter::AttemptCounter,
+    delivery_state::{DeliveryState, DeliveryStopped},
+    outcome::{AttemptFailure, StopReason},
+    policy::DeliveryPolicy,
+    retry_decision::{RetryDecision, decide_connect_retry},
+    server::Server,
+};
+
+/// Holds the current connection, if there is one.
+pub(super) struct ConnectionSlot<'s, S: Server> {
+    server: &'s S,
+    current: Mutex<Option<Rc<S::Connection>>>,
+}
+
+impl<'s, S: Server> ConnectionSlot<'s, S> {
+    pub(super) fn new(server: &'s S) -> Self {
+        Self {
+            server,
+            current: Mutex::default(),
+        }
+    }
+
+    /// Returns the connection, and connects first if there is none.
+    ///
+    /// Requests that ask for it in the meantime wait for the same connection, so that a server that
+    /// is down gets one connection attempt at a time and not one per request.
+    ///
+    /// # Errors
+    ///
+    /// The push is stopping, possibly because connecting failed.
+    pub(super) async fn connection(
+        &self,
+        policy: &DeliveryPolicy,
+        state: &DeliveryState<'_>,
+    ) -> Result<Rc<S::Connection>, DeliveryStopped> {
+        let mut current = self.current.lock().await;
+        if let Some(connection) = &*current {
+            return Ok(Rc::clone(connection));
+        }
+        let connection = Rc::new(self.connect_with_retries(policy, state).await?);
+        *current = Some(Rc::clone(&connection));
+        Ok(connection)
+    }
+
+    async fn connect_with_retries(
+        &self,
+        policy: &DeliveryPolicy,
+        state: &DeliveryState<'_>,
+    ) -> Result<S::Connection, DeliveryStopped> {
+        let mut attempts = AttemptCounter::default();
+        loop {
+            // The future of a connection is large. Boxed, it does not make every request's future,
+            // which contains it, as large.
+            let error = match Box::pin(self.server.connect()).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error,
+            };
+            let decision = attempts.count_failure(decide_connect_retry(&error));
+            if decision == RetryDecision::Transparent {
+                continue;
+            }
+            let failure = AttemptFailure::Connect {
+                error,
+                attempts: attempts.total(),
+            };
+            let Some(delay) = policy.retry_delay(decision, attempts) else {
+                state.stop(StopReason::Attempt(failure));
+                return Err(DeliveryStopped);
+            };
+            state.pause_before_retry(failure, delay).await?;
+        }
+    }
+
+    /// Removes a connection that can carry no further request, unless another has replaced it.
+    pub(super) async fn discard(&self, connection: &Rc<S::Connection>) {
+        let mut current = self.current.lock().await;
+        if current
+            .as_ref()
+            .is_some_and(|current| Rc::ptr_eq(current, connection))
+        {
+            *current = None;
+        }
+    }
+}

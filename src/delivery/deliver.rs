@@ -1,0 +1,93 @@
+//! [`deliver`]: keeps the requests of a push in flight until all are done or the push stops.
+
+use std::pin::pin;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use super::{
+    batch_delivery::BatchDelivery,
+    batch_queue::BatchReceiver,
+    delivery_state::DeliveryState,
+    outcome::{DeliveryOutcome, StopReason},
+    outcome_sink::{OutcomeSink, UnacknowledgedReason},
+    policy::DeliveryPolicy,
+    server::Server,
+};
+use crate::{contract::Contract, signals::Signals};
+
+/// Sends every batch and returns the outcome of the push.
+///
+/// A failure that concerns its own request only is counted, and the push goes on. Any other failure
+/// whose retries are used up stops the push, and so do a signal, an unreadable input and an output
+/// that cannot be written: no new attempt starts, and attempts in flight finish. The deadline also
+/// ends attempts in flight.
+pub(crate) async fn deliver(
+    batches: &mut BatchReceiver,
+    server: &impl Server,
+    policy: &DeliveryPolicy,
+    contract: &Contract,
+    signals: &Signals,
+    sink: &mut dyn OutcomeSink,
+) -> DeliveryOutcome {
+    let state = DeliveryState::new(sink);
+    let delivery = BatchDelivery::new(server, policy, contract, &state);
+    run(&delivery, &state, policy, batches, signals).await;
+    report_unattempted(&state, batches).await;
+    state.into_outcome(signals.received())
+}
+
+async fn run<S: Server>(
+    delivery: &BatchDelivery<'_, '_, S>,
+    state: &DeliveryState<'_>,
+    policy: &DeliveryPolicy,
+    batches: &mut BatchReceiver,
+    signals: &Signals,
+) {
+    let mut in_flight = FuturesUnordered::new();
+    let mut is_input_finished = false;
+    let mut signal = pin!(signals.wait());
+    let mut has_signal = false;
+    let mut is_past_deadline = false;
+    loop {
+        let takes_batches = !is_input_finished && !state.is_stopping();
+        if in_flight.is_empty() && !takes_batches {
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = sleep_until(policy.deadline), if !is_past_deadline => {
+                is_past_deadline = true;
+                state.stop_at_deadline();
+            }
+            _ = &mut signal, if !has_signal => {
+                has_signal = true;
+                state.stop(StopReason::Signal);
+            }
+            Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
+            batch = batches.recv(), if takes_batches && in_flight.len() < policy.concurrency => {
+                match batch {
+                    Some(Ok(batch)) => in_flight.push(delivery.deliver_batch(batch)),
+                    Some(Err(problem)) => state.stop(StopReason::Input(problem)),
+                    None => is_input_finished = true,
+                }
+            }
+        }
+    }
+}
+
+/// Tells the sink about the batches that were never attempted.
+async fn report_unattempted(state: &DeliveryState<'_>, batches: &mut BatchReceiver) {
+    // A problem with the input is the last thing that the channel carries.
+    while state.wants_unattempted()
+        && let Some(Ok(batch)) = batches.recv().await
+    {
+        state.record_unacknowledged(&batch, &UnacknowledgedReason::PushStopped);
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,219 @@
+//! [`DeliveryState`]: the counts of a push so far, and whether it is running or stopping.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{
+    outcome::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
+    outcome_sink::{OutcomeSink, UnacknowledgedReason},
+};
+use crate::{batch::Batch, client::CallError, signals::Signal};
+
+/// The most rejected records that are kept to be named in messages.
+const MAX_NAMED_RECORDS: usize = 20;
+
+/// The state that all requests of a push share: its phase, and the outcomes so far.
+pub(super) struct DeliveryState<'s> {
+    phase: watch::Sender<DeliveryPhase>,
+    attempts_in_flight: Cell<usize>,
+    /// The last failure that is retried.
+    last_failure: RefCell<Option<AttemptFailure>>,
+    outcome: RefCell<DeliveryOutcome>,
+    sink: RefCell<&'s mut dyn OutcomeSink>,
+}
+
+/// How far a push is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum DeliveryPhase {
+    Running,
+    /// No new attempt starts; attempts in flight finish.
+    Draining,
+    /// Attempts in flight are abandoned.
+    Aborted,
+}
+
+/// The push has left the phase in which the caller may go on.
+pub(super) struct DeliveryStopped;
+
+impl<'s> DeliveryState<'s> {
+    pub(super) fn new(sink: &'s mut dyn OutcomeSink) -> Self {
+        Self {
+            phase: watch::channel(DeliveryPhase::Running).0,
+            attempts_in_flight: Cell::new(0),
+            last_failure: RefCell::new(None),
+            outcome: RefCell::default(),
+            sink: RefCell::new(sink),
+        }
+    }
+
+    pub(super) fn into_outcome(self, signal: Option<Signal>) -> DeliveryOutcome {
+        DeliveryOutcome {
+            signal,
+            ..self.outcome.into_inner()
+        }
+    }
+
+    /// Returns whether no new attempt may start.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.phase.borrow() >= DeliveryPhase::Draining
+    }
+
+    /// Stops the push: attempts in flight finish and no new attempt starts.
+    ///
+    /// The first reason is kept, with two exceptions. Any reason replaces a signal, which the caller
+    /// knows anyway. An output that cannot be written replaces any reason, because the output is
+    /// then incomplete.
+    pub(super) fn stop(&self, reason: StopReason) {
+        let mut outcome = self.outcome.borrow_mut();
+        if matches!(outcome.stop_reason, None | Some(StopReason::Signal))
+            || matches!(reason, StopReason::Output)
+        {
+            outcome.stop_reason = Some(reason);
+        }
+        drop(outcome);
+        self.phase.send_if_modified(|phase| {
+            let is_first = *phase == DeliveryPhase::Running;
+            *phase = (*phase).max(DeliveryPhase::Draining);
+            is_first
+        });
+    }
+
+    /// Stops the push because its deadline has passed, and abandons attempts in flight.
+    pub(super) fn stop_at_deadline(&self) {
+        let last_failure = self.last_failure.borrow_mut().take();
+        let is_between_requests = last_failure.is_none() && self.outcome.borrow().attempts > 0;
+        let in_request = self.attempts_in_flight.get() > 0 || is_between_requests;
+        self.stop(StopReason::DeadlinePassed {
+            in_request,
+            last_failure,
+        });
+        self.phase.send_replace(DeliveryPhase::Aborted);
+    }
+
+    /// Waits for `future`, but only while the push is before `phase`.
+    ///
+    /// # Errors
+    ///
+    /// The push reached the phase first.
+    pub(super) async fn complete_before<T>(
+        &self,
+        phase: DeliveryPhase,
+        future: impl Future<Output = T>,
+    ) -> Result<T, DeliveryStopped> {
+        let mut phases = self.phase.subscribe();
+        tokio::select! {
+            biased;
+            _ = phases.wait_for(|current| *current >= phase) => Err(DeliveryStopped),
+            output = future => Ok(output),
+        }
+    }
+
+    /// Tells the sink about a failed attempt and waits until its retry may start.
+    ///
+    /// # Errors
+    ///
+    /// The push stops first. The failure is then its stop reason, unless it has another.
+    pub(super) async fn pause_before_retry(
+        &self,
+        failure: AttemptFailure,
+        delay: Duration,
+    ) -> Result<(), DeliveryStopped> {
+        self.sink.borrow_mut().retrying(&failure, delay);
+        *self.last_failure.borrow_mut() = Some(failure);
+        let pause = tokio::time::sleep(delay);
+        let paused = self.complete_before(DeliveryPhase::Draining, pause).await;
+        if paused.is_err()
+            && let Some(failure) = self.last_failure.take()
+        {
+            self.stop(StopReason::Attempt(failure));
+        }
+        paused
+    }
+
+    pub(super) fn attempt_started(&self) {
+        self.attempts_in_flight.update(|attempts| attempts + 1);
+    }
+
+    pub(super) fn attempt_ended(&self) {
+        self.attempts_in_flight.update(|attempts| attempts - 1);
+    }
+
+    /// Counts an attempt that was sent to the server.
+    pub(super) fn count_attempt(&self, is_retry: bool) {
+        let mut outcome = self.outcome.borrow_mut();
+        outcome.attempts += 1;
+        outcome.retries += u64::from(is_retry);
+    }
+
+    /// Records a response code that means success.
+    pub(super) fn record_acknowledged(&self, batch: &Batch, code: i32) {
+        let mut outcome = self.outcome.borrow_mut();
+        *outcome.response_codes.entry(code).or_default() += 1;
+        outcome.acknowledged += batch.records;
+        drop(outcome);
+        if self.sink.borrow_mut().acknowledged(batch).is_err() {
+            self.stop(StopReason::Output);
+        }
+    }
+
+    /// Records a response code that does not mean success.
+    pub(super) fn record_rejected_by_code(&self, batch: &Batch, code: i32) {
+        let mut outcome = self.outcome.borrow_mut();
+        *outcome.response_codes.entry(code).or_default() += 1;
+        outcome.rejected += batch.records;
+        outcome.failed_requests += 1;
+        drop(outcome);
+        self.record_unacknowledged(batch, &UnacknowledgedReason::ResponseCode(code));
+    }
+
+    /// Records that the server refused a single record with a gRPC status.
+    pub(super) fn record_rejected_by_status(&self, batch: &Batch, error: CallError) {
+        let mut outcome = self.outcome.borrow_mut();
+        outcome.rejected += batch.records;
+        outcome.failed_requests += 1;
+        if outcome.rejected_records.len() < MAX_NAMED_RECORDS {
+            outcome.rejected_records.push(RejectedRecord {
+                encoded: batch.message.clone(),
+                error: error.clone(),
+            });
+        }
+        outcome.request_error.get_or_insert_with(|| error.clone());
+        drop(outcome);
+        self.record_unacknowledged(batch, &UnacknowledgedReason::Rejected(error));
+    }
+
+    /// Records a request that failed and is not retried. The push stops, unless the failure concerns
+    /// this request only.
+    pub(super) fn record_failed(&self, batch: &Batch, error: CallError, attempts: u32) {
+        self.outcome.borrow_mut().failed_requests += 1;
+        self.record_unacknowledged(batch, &UnacknowledgedReason::RequestFailed(error.clone()));
+        if error.is_request_specific() {
+            let mut outcome = self.outcome.borrow_mut();
+            outcome.request_error.get_or_insert(error);
+        } else {
+            self.stop(StopReason::Attempt(AttemptFailure::Call {
+                error,
+                attempts,
+            }));
+        }
+    }
+
+    /// Tells the sink that the records of a batch were not acknowledged. The push stops if the sink
+    /// fails.
+    pub(super) fn record_unacknowledged(&self, batch: &Batch, reason: &UnacknowledgedReason) {
+        let result = self.sink.borrow_mut().unacknowledged(batch, reason);
+        if result.is_err() {
+            self.stop(StopReason::Output);
+        }
+    }
+
+    /// Returns whether the sink still takes batches that were never attempted.
+    pub(super) fn wants_unattempted(&self) -> bool {
+        self.sink.borrow().wants_unattempted()
+    }
+}

@@ -1,0 +1,51 @@
+//! [`OutcomeSink`]: where the outcome of each record goes as soon as it is known.
+
+use std::time::Duration;
+
+use super::outcome::AttemptFailure;
+use crate::{batch::Batch, client::CallError};
+
+/// Writes the outcome of each record to the outputs of a push: ledger, rejects file, progress.
+pub(crate) trait OutcomeSink {
+    /// Records that the server acknowledged the records of a batch.
+    ///
+    /// # Errors
+    ///
+    /// An output cannot be written; the push stops.
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError>;
+
+    /// Records that the records of a batch were not acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// An output cannot be written; the push stops.
+    fn unacknowledged(
+        &mut self,
+        batch: &Batch,
+        reason: &UnacknowledgedReason,
+    ) -> Result<(), SinkError>;
+
+    /// Tells that an attempt failed and that its retry starts after `delay`.
+    fn retrying(&mut self, failure: &AttemptFailure, delay: Duration);
+
+    /// Returns whether [`Self::unacknowledged`] must also be called for batches that were never
+    /// attempted, which means reading the rest of the input.
+    fn wants_unattempted(&self) -> bool;
+}
+
+/// An output could not be written. The sink keeps the reason.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SinkError;
+
+/// The reason why records were not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UnacknowledgedReason {
+    /// The server answered with this response code: the records are rejected.
+    ResponseCode(i32),
+    /// The server refused these records with a gRPC status: they are rejected.
+    Rejected(CallError),
+    /// The request failed: the records are unsent, and a later push may succeed.
+    RequestFailed(CallError),
+    /// The push stopped before the records were attempted or acknowledged: they are unsent.
+    PushStopped,
+}

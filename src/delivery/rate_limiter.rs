@@ -1,0 +1,149 @@
+//! [`RateLimiter`]: the limit on records per second.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+/// Delays requests so that no second, wherever it begins, has more records than the limit.
+///
+/// The records of a request count from its start until one second after its end, because the server
+/// receives them at an unknown time in between.
+#[derive(Debug)]
+pub(super) struct RateLimiter {
+    max_records: u64,
+    requests: RefCell<VecDeque<CountedRequest>>,
+    permit_released: Notify,
+    next_id: Cell<u64>,
+}
+
+#[derive(Debug)]
+struct CountedRequest {
+    id: u64,
+    records: u64,
+    /// `None` while the request is in flight.
+    ended: Option<Instant>,
+}
+
+/// The permission to send one request, held while the request is in flight.
+pub(super) struct RatePermit<'l> {
+    limiter: &'l RateLimiter,
+    id: u64,
+}
+
+/// The limit is reached.
+struct LimitReached {
+    /// When the first request that is not in flight stops counting. `None` if all that count are in
+    /// flight.
+    retry_at: Option<Instant>,
+}
+
+const WINDOW: Duration = Duration::from_secs(1);
+
+impl RateLimiter {
+    pub(super) fn new(max_records: u64) -> Self {
+        Self {
+            max_records,
+            requests: RefCell::default(),
+            permit_released: Notify::new(),
+            next_id: Cell::new(0),
+        }
+    }
+
+    /// Waits until a request of so many records may be sent. More records than the limit would wait
+    /// forever.
+    pub(super) async fn acquire(&self, records: u64) -> RatePermit<'_> {
+        loop {
+            let permit_released = self.permit_released.notified();
+            let retry_at = match self.try_acquire(records) {
+                Ok(permit) => return permit,
+                Err(LimitReached { retry_at }) => retry_at,
+            };
+            match retry_at {
+                Some(time) => tokio::select! {
+                    () = tokio::time::sleep_until(time) => {}
+                    () = permit_released => {}
+                },
+                None => permit_released.await,
+            }
+        }
+    }
+
+    fn try_acquire(&self, records: u64) -> Result<RatePermit<'_>, LimitReached> {
+        let mut requests = self.requests.borrow_mut();
+        let now = Instant::now();
+        requests.retain(|request| request.ended.is_none_or(|ended| now < ended + WINDOW));
+        let counted: u64 = requests.iter().map(|request| request.records).sum();
+        if counted + records <= self.max_records {
+            let id = self.next_id.replace(self.next_id.get() + 1);
+            requests.push_back(CountedRequest {
+                id,
+                records,
+                ended: None,
+            });
+            return Ok(RatePermit { limiter: self, id });
+        }
+        let first_ended = requests.iter().filter_map(|request| request.ended).min();
+        Err(LimitReached {
+            retry_at: first_ended.map(|ended| ended + WINDOW),
+        })
+    }
+}
+
+impl RatePermit<'_> {
+    /// Gives the permit back for a request that was not sent: its records do not count.
+    pub(super) fn cancel(self) {
+        let mut requests = self.limiter.requests.borrow_mut();
+        requests.retain(|request| request.id != self.id);
+    }
+}
+
+impl Drop for RatePermit<'_> {
+    fn drop(&mut self) {
+        let mut requests = self.limiter.requests.borrow_mut();
+        if let Some(request) = requests.iter_mut().find(|request| request.id == self.id) {
+            request.ended = Some(Instant::now());
+        }
+        self.limiter.permit_released.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct SentRequest {
+        started: Instant,
+        ended: Instant,
+        records: u64,
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_exceeds_the_limit() {
+        let limiter = RateLimiter::new(10);
+        let mut sent = Vec::new();
+        for (records, millis) in [(4, 100), (6, 0), (10, 300), (1, 0), (1, 0), (9, 0)] {
+            let permit = limiter.acquire(records).await;
+            let started = Instant::now();
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            sent.push(SentRequest {
+                started,
+                ended: Instant::now(),
+                records,
+            });
+            drop(permit);
+        }
+        // The server receives a request at the latest when it ends.
+        for SentRequest { ended: from, .. } in &sent {
+            let received =
+                |request: &&SentRequest| request.ended >= *from && request.ended < *from + WINDOW;
+            let records: u64 = sent.iter().filter(received).map(|one| one.records).sum();
+            assert!(records <= 10, "{records} records in one second");
+        }
+        let elapsed = sent[sent.len() - 1].ended - sent[0].started;
+        assert!(elapsed < Duration::from_millis(3600), "{elapsed:?}");
+    }
+}

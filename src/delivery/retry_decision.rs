@@ -1,0 +1,185 @@
+//! [`RetryDecision`]: whether a failed attempt is retried.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tonic::Code;
+
+use crate::client::{CallError, ConnectError, ConnectErrorKind, RetryAdvice};
+
+/// Whether a failed attempt is retried, and after which kind of delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RetryDecision {
+    Never,
+    /// At once and without using up a retry, because the server did not process the request
+    /// ("transparent retry" in gRFC A6).
+    Transparent,
+    /// After an exponential backoff.
+    Backoff,
+    /// After a fixed delay and an exponential backoff, because the server sent `ENHANCE_YOUR_CALM`.
+    LongBackoff,
+    /// After exactly this delay, which the server asked for.
+    After(Duration),
+}
+
+/// Decides whether a failed request is retried.
+///
+/// A request that may have reached the server can be retried, because updates are idempotent.
+pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
+    match error {
+        CallError::Status { code, advice, .. } => match advice {
+            _ if !is_transient(*code) || error.is_message_too_large() => RetryDecision::Never,
+            RetryAdvice::Never => RetryDecision::Never,
+            RetryAdvice::After(delay) => RetryDecision::After(*delay),
+            RetryAdvice::Unspecified => RetryDecision::Backoff,
+        },
+        CallError::HttpStatus(429 | 502..=504)
+        | CallError::TimedOut(_)
+        | CallError::ConnectionLost(_) => RetryDecision::Backoff,
+        CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM)
+        | CallError::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => RetryDecision::LongBackoff,
+        CallError::StreamReset(h2::Reason::REFUSED_STREAM)
+        | CallError::GoAway(h2::Reason::NO_ERROR)
+        | CallError::NotSent {
+            has_goaway: true, ..
+        } => RetryDecision::Transparent,
+        CallError::StreamReset(_) | CallError::GoAway(_) | CallError::NotSent { .. } => {
+            RetryDecision::Backoff
+        }
+        CallError::HttpStatus(_)
+        | CallError::NotGrpc { .. }
+        | CallError::MalformedResponse(_)
+        | CallError::MissingMessage
+        | CallError::MissingStatus
+        | CallError::InvalidStatus(_)
+        | CallError::ProtocolError(_)
+        | CallError::Panicked => RetryDecision::Never,
+    }
+}
+
+/// Returns whether the same request may succeed later.
+fn is_transient(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted
+    )
+}
+
+/// Decides whether a failed connection is retried.
+pub(super) fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
+    match &error.kind {
+        ConnectErrorKind::GoAway(h2::Reason::NO_ERROR) => RetryDecision::Transparent,
+        ConnectErrorKind::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => RetryDecision::LongBackoff,
+        ConnectErrorKind::TimedOut(_)
+        | ConnectErrorKind::Io(_)
+        | ConnectErrorKind::NoAddress
+        | ConnectErrorKind::AllAddressesFailed(_)
+        | ConnectErrorKind::Closed
+        | ConnectErrorKind::GoAway(_)
+        | ConnectErrorKind::Http2(_) => RetryDecision::Backoff,
+        ConnectErrorKind::ProxyRefused(status)
+            if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS =>
+        {
+            RetryDecision::Backoff
+        }
+        ConnectErrorKind::ProxyRefused(_)
+        | ConnectErrorKind::Tls(_)
+        | ConnectErrorKind::AlpnNotHttp2(_)
+        | ConnectErrorKind::NotHttp2(_)
+        | ConnectErrorKind::ProtocolError(_)
+        | ConnectErrorKind::ProxyNotHttp
+        | ConnectErrorKind::ClientCertificateRequested
+        | ConnectErrorKind::ServerExpectsTls => RetryDecision::Never,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: Code, message: &str, advice: RetryAdvice) -> CallError {
+        CallError::Status {
+            code,
+            message: message.to_owned(),
+            advice,
+        }
+    }
+
+    #[test]
+    fn retries_transient_failures_only() {
+        const TOO_LARGE: &str = "grpc: received message larger than max (5 vs. 4)";
+        let second = Duration::from_secs(1);
+        let plain = |code| status(code, "", RetryAdvice::Unspecified);
+        let not_sent = |has_goaway| CallError::NotSent {
+            causes: Vec::new(),
+            has_goaway,
+        };
+        for (error, expected) in [
+            (plain(Code::Unavailable), RetryDecision::Backoff),
+            (plain(Code::DeadlineExceeded), RetryDecision::Backoff),
+            (plain(Code::Aborted), RetryDecision::Backoff),
+            (plain(Code::ResourceExhausted), RetryDecision::Backoff),
+            (
+                status(Code::ResourceExhausted, TOO_LARGE, RetryAdvice::Unspecified),
+                RetryDecision::Never,
+            ),
+            (
+                status(Code::Unavailable, "", RetryAdvice::After(second)),
+                RetryDecision::After(second),
+            ),
+            (
+                status(Code::Unavailable, "", RetryAdvice::Never),
+                RetryDecision::Never,
+            ),
+            // A delay that the server asks for does not make a permanent failure transient.
+            (
+                status(Code::InvalidArgument, "", RetryAdvice::After(second)),
+                RetryDecision::Never,
+            ),
+            (plain(Code::Unknown), RetryDecision::Never),
+            (plain(Code::Internal), RetryDecision::Never),
+            (plain(Code::Cancelled), RetryDecision::Never),
+            (plain(Code::DataLoss), RetryDecision::Never),
+            (plain(Code::Unauthenticated), RetryDecision::Never),
+            (plain(Code::Unimplemented), RetryDecision::Never),
+            (CallError::HttpStatus(503), RetryDecision::Backoff),
+            (CallError::HttpStatus(429), RetryDecision::Backoff),
+            (CallError::HttpStatus(401), RetryDecision::Never),
+            (CallError::TimedOut(second), RetryDecision::Backoff),
+            (
+                CallError::ConnectionLost(Vec::new()),
+                RetryDecision::Backoff,
+            ),
+            (not_sent(true), RetryDecision::Transparent),
+            (not_sent(false), RetryDecision::Backoff),
+            (
+                CallError::StreamReset(h2::Reason::REFUSED_STREAM),
+                RetryDecision::Transparent,
+            ),
+            (
+                CallError::GoAway(h2::Reason::NO_ERROR),
+                RetryDecision::Transparent,
+            ),
+            (
+                CallError::StreamReset(h2::Reason::INTERNAL_ERROR),
+                RetryDecision::Backoff,
+            ),
+            (
+                CallError::StreamReset(h2::Reason::CANCEL),
+                RetryDecision::Backoff,
+            ),
+            (
+                CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM),
+                RetryDecision::LongBackoff,
+            ),
+            (CallError::MissingStatus, RetryDecision::Never),
+            (
+                CallError::MalformedResponse(String::new()),
+                RetryDecision::Never,
+            ),
+            (CallError::Panicked, RetryDecision::Never),
+        ] {
+            assert_eq!(decide_call_retry(&error), expected, "{error:?}");
+        }
+    }
+}

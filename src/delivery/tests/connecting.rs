@@ -1,0 +1,108 @@
+use tonic::Code;
+
+use super::scripted_server::{
+    Reply, ScriptedServer, TestRecords, connection_refused, policy, push_without_signals,
+};
+use crate::{
+    client::{CallError, ConnectErrorKind},
+    delivery::{AttemptFailure, DeliveryPolicy, StopReason},
+};
+
+const ONE_RECORD: TestRecords = TestRecords {
+    count: 1,
+    per_request: 1,
+};
+
+/// Returns the number of connection attempts after which the push stopped.
+fn failed_connect_attempts(reason: Option<StopReason>) -> Option<u32> {
+    match reason {
+        Some(StopReason::Attempt(AttemptFailure::Connect { attempts, .. })) => Some(attempts),
+        _ => None,
+    }
+}
+
+fn not_sent(has_goaway: bool) -> Reply {
+    Reply::Error(CallError::NotSent {
+        causes: Vec::new(),
+        has_goaway,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_connecting_without_counting_request_attempts() {
+    let server = ScriptedServer::new([Reply::Code(0)])
+        .with_connect_errors([connection_refused(), connection_refused()]);
+    let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
+    assert_eq!(outcome.acknowledged, 1);
+    assert_eq!(outcome.attempts, 1);
+    assert_eq!(server.connect_millis(), [0, 100, 300]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_share_the_connection_attempts() {
+    let server = ScriptedServer::new([Reply::Code(0)]).with_connect_errors([
+        connection_refused(),
+        connection_refused(),
+        connection_refused(),
+    ]);
+    let policy = DeliveryPolicy {
+        concurrency: 4,
+        ..policy()
+    };
+    let records = TestRecords {
+        count: 8,
+        per_request: 1,
+    };
+    let outcome = push_without_signals(&server, &policy, records).await;
+    assert_eq!(server.connect_millis(), [0, 100, 300]);
+    assert_eq!(outcome.acknowledged, 0);
+    assert_eq!(outcome.attempts, 0);
+    assert_eq!(failed_connect_attempts(outcome.stop_reason), Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn permanent_connect_error_is_not_retried() {
+    let server = ScriptedServer::new([Reply::Code(0)])
+        .with_connect_errors([ConnectErrorKind::AlpnNotHttp2(None)]);
+    let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
+    assert_eq!(failed_connect_attempts(outcome.stop_reason), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnects_only_after_the_connection_is_lost() {
+    let server = ScriptedServer::new([
+        Reply::Error(CallError::ConnectionLost(Vec::new())),
+        Reply::status(Code::Unavailable),
+        not_sent(true),
+        Reply::Code(0),
+    ]);
+    let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
+    let attempts = server.attempts();
+    let connections: Vec<_> = attempts.iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [1, 2, 2, 3]);
+    assert_eq!(outcome.acknowledged, 1);
+    // The request that was not sent is not counted.
+    assert_eq!(outcome.attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unsent_request_is_retried_at_once_only_after_goaway() {
+    for (has_goaway, connect_millis) in [(true, [0, 0, 0]), (false, [0, 100, 300])] {
+        let replies = [not_sent(has_goaway), not_sent(has_goaway), Reply::Code(0)];
+        let server = ScriptedServer::new(replies);
+        let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
+        assert_eq!(server.connect_millis(), connect_millis);
+        assert_eq!(outcome.acknowledged, 1);
+        assert_eq!(outcome.attempts, 1);
+        assert_eq!(outcome.retries, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnects_at_once_after_goaway_without_error() {
+    let goaway = || ConnectErrorKind::GoAway(h2::Reason::NO_ERROR);
+    let server = ScriptedServer::new([Reply::Code(0)]).with_connect_errors([goaway(), goaway()]);
+    let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
+    assert_eq!(server.connect_millis(), [0, 0, 0]);
+    assert_eq!(outcome.acknowledged, 1);
+}

@@ -1,0 +1,330 @@
+//! A server that follows a script, and pushes to it.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{sync::mpsc, time::Instant};
+use tonic::Code;
+
+use crate::{
+    batch::{Batch, BatchLimits, Batches},
+    client::{CallError, ConnectError, ConnectErrorKind, RetryAdvice, Stage},
+    contract::Contract,
+    delivery::{
+        AttemptFailure, DeliveryOutcome, DeliveryPolicy, OutcomeSink, SinkError,
+        UnacknowledgedReason, deliver,
+        server::{Server, ServerConnection},
+    },
+    endpoint::Endpoint,
+    input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
+    signals::Signals,
+};
+
+/// The server's reaction to a request.
+#[derive(Clone, Debug)]
+pub(super) enum Reply {
+    Code(i32),
+    Error(CallError),
+    Panic,
+    Delayed(Duration, Box<Reply>),
+    /// Refuses messages of more bytes, and answers others with code 0.
+    RefuseLargerThan(usize),
+    /// Refuses messages that contain this token, and answers others with code 0.
+    RefuseToken(&'static str),
+}
+
+impl Reply {
+    pub(super) fn status(code: Code) -> Self {
+        Self::Error(status(code, RetryAdvice::Unspecified))
+    }
+
+    pub(super) fn ok_after(delay: Duration) -> Self {
+        Self::Delayed(delay, Box::new(Self::Code(0)))
+    }
+
+    fn send<'r>(
+        &'r self,
+        message: &'r Bytes,
+    ) -> Pin<Box<dyn Future<Output = Result<i32, CallError>> + Send + 'r>> {
+        Box::pin(async move {
+            match self {
+                Self::Code(code) => Ok(*code),
+                Self::Error(error) => Err(error.clone()),
+                Self::Panic => panic!("scripted panic"),
+                Self::Delayed(delay, reply) => {
+                    tokio::time::sleep(*delay).await;
+                    reply.send(message).await
+                }
+                Self::RefuseLargerThan(bytes) if message.len() > *bytes => Err(too_large()),
+                Self::RefuseToken(token)
+                    if memchr::memmem::find(message, token.as_bytes()).is_some() =>
+                {
+                    Err(status(Code::InvalidArgument, RetryAdvice::Unspecified))
+                }
+                Self::RefuseLargerThan(_) | Self::RefuseToken(_) => Ok(0),
+            }
+        })
+    }
+}
+
+/// An attempt as the server saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeenAttempt {
+    /// Time since the start of the test.
+    pub(super) time: Duration,
+    /// Number of the connection, from 1.
+    pub(super) connection: usize,
+    pub(super) records: usize,
+}
+
+/// A server that answers with the replies of a script in turn. The last reply is repeated.
+pub(super) struct ScriptedServer {
+    pub(super) started: Instant,
+    connect_results: Mutex<VecDeque<Result<(), ConnectErrorKind>>>,
+    connect_times: Mutex<Vec<Duration>>,
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    attempts: Arc<Mutex<Vec<SeenAttempt>>>,
+}
+
+pub(super) struct ScriptedConnection {
+    number: usize,
+    started: Instant,
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    attempts: Arc<Mutex<Vec<SeenAttempt>>>,
+}
+
+impl ScriptedServer {
+    pub(super) fn new(replies: impl Into<VecDeque<Reply>>) -> Self {
+        Self {
+            started: Instant::now(),
+            connect_results: Mutex::default(),
+            connect_times: Mutex::default(),
+            replies: Arc::new(Mutex::new(replies.into())),
+            attempts: Arc::default(),
+        }
+    }
+
+    /// Fails to connect with these errors in turn, and connects after the last.
+    pub(super) fn with_connect_errors(
+        self,
+        errors: impl IntoIterator<Item = ConnectErrorKind>,
+    ) -> Self {
+        *self.connect_results.lock().expect("not poisoned") = errors.into_iter().map(Err).collect();
+        self
+    }
+
+    pub(super) fn attempts(&self) -> Vec<SeenAttempt> {
+        self.attempts.lock().expect("not poisoned").clone()
+    }
+
+    /// Returns the time of each attempt in milliseconds.
+    pub(super) fn attempt_millis(&self) -> Vec<u128> {
+        let attempts = self.attempts();
+        attempts.iter().map(|seen| seen.time.as_millis()).collect()
+    }
+
+    /// Returns the time of each connection attempt in milliseconds.
+    pub(super) fn connect_millis(&self) -> Vec<u128> {
+        let times = self.connect_times.lock().expect("not poisoned");
+        times.iter().map(Duration::as_millis).collect()
+    }
+}
+
+impl Server for ScriptedServer {
+    type Connection = ScriptedConnection;
+
+    async fn connect(&self) -> Result<ScriptedConnection, ConnectError> {
+        let number = {
+            let mut times = self.connect_times.lock().expect("not poisoned");
+            times.push(self.started.elapsed());
+            times.len()
+        };
+        let result = self
+            .connect_results
+            .lock()
+            .expect("not poisoned")
+            .pop_front();
+        match result {
+            Some(Err(kind)) => Err(ConnectError {
+                endpoint: Endpoint::parse("localhost:1").expect("an address"),
+                proxy: None,
+                stage: Stage::Tcp,
+                kind,
+            }),
+            Some(Ok(())) | None => Ok(ScriptedConnection {
+                number,
+                started: self.started,
+                replies: Arc::clone(&self.replies),
+                attempts: Arc::clone(&self.attempts),
+            }),
+        }
+    }
+}
+
+impl ServerConnection for ScriptedConnection {
+    async fn reserve_stream(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        None
+    }
+
+    fn send(
+        &self,
+        message: Bytes,
+    ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
+        let reply = {
+            let mut replies = self.replies.lock().expect("not poisoned");
+            match replies.len() {
+                1 => replies[0].clone(),
+                _ => replies.pop_front().expect("a reply"),
+            }
+        };
+        let attempt = SeenAttempt {
+            time: self.started.elapsed(),
+            connection: self.number,
+            records: Contract::built_in().split_records(&message).count(),
+        };
+        self.attempts.lock().expect("not poisoned").push(attempt);
+        async move { reply.send(&message).await }
+    }
+}
+
+pub(super) fn status(code: Code, advice: RetryAdvice) -> CallError {
+    CallError::Status {
+        code,
+        message: String::new(),
+        advice,
+    }
+}
+
+pub(super) fn connection_refused() -> ConnectErrorKind {
+    ConnectErrorKind::AllAddressesFailed(Vec::new())
+}
+
+fn too_large() -> CallError {
+    CallError::Status {
+        code: Code::ResourceExhausted,
+        message: "received message larger than max".to_owned(),
+        advice: RetryAdvice::Unspecified,
+    }
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+pub(super) struct RecordingSink {
+    pub(super) acknowledged: u64,
+    pub(super) unacknowledged: Vec<UnacknowledgedRecords>,
+    pub(super) fails: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct UnacknowledgedRecords {
+    pub(super) records: u64,
+    pub(super) reason: UnacknowledgedReason,
+}
+
+impl OutcomeSink for RecordingSink {
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
+        self.acknowledged += batch.records;
+        if self.fails { Err(SinkError) } else { Ok(()) }
+    }
+
+    fn unacknowledged(
+        &mut self,
+        batch: &Batch,
+        reason: &UnacknowledgedReason,
+    ) -> Result<(), SinkError> {
+        self.unacknowledged.push(UnacknowledgedRecords {
+            records: batch.records,
+            reason: reason.clone(),
+        });
+        Ok(())
+    }
+
+    fn retrying(&mut self, _: &AttemptFailure, _: Duration) {}
+
+    fn wants_unattempted(&self) -> bool {
+        true
+    }
+}
+
+/// Returns a policy of one request at a time and two retries, after 100 ms and 200 ms.
+pub(super) fn policy() -> DeliveryPolicy {
+    DeliveryPolicy {
+        max_retries: 2,
+        base_delay: Duration::from_millis(100),
+        max_delay: Duration::from_secs(10),
+        ok_codes: vec![0],
+        ..DeliveryPolicy::SINGLE_ATTEMPT
+    }
+}
+
+/// The records of a push: their number, and how many go into one request.
+#[derive(Clone, Copy)]
+pub(super) struct TestRecords {
+    pub(super) count: usize,
+    pub(super) per_request: usize,
+}
+
+impl TestRecords {
+    fn to_input(self) -> ValidatedInput {
+        let rows = (0..self.count).map(|n| format!("t{n:04},{n}\n"));
+        let csv = format!("token,expire_time\n{}", rows.collect::<String>());
+        validate(
+            &[Origin::Memory(csv.into_bytes().into())],
+            InputOptions::default(),
+            &ValidationRules::default(),
+        )
+    }
+}
+
+/// Pushes records and checks that the sink got the outcome of each of them once.
+pub(super) async fn push(
+    server: &ScriptedServer,
+    policy: &DeliveryPolicy,
+    records: TestRecords,
+    signals: &Signals,
+    sink: &mut RecordingSink,
+) -> DeliveryOutcome {
+    let contract = Contract::built_in();
+    let mut input = records.to_input();
+    let limits = BatchLimits {
+        max_records: records.per_request,
+        max_bytes: usize::MAX,
+    };
+    let mut batches = Batches::new(input.records(), &contract, limits);
+    let (sender, mut receiver) = mpsc::channel(records.count + 1);
+    while let Some(batch) = batches.next().expect("a valid input") {
+        sender.try_send(Ok(batch)).expect("enough capacity");
+    }
+    drop(sender);
+    let outcome = deliver(&mut receiver, server, policy, &contract, signals, sink).await;
+    let unacknowledged: u64 = sink.unacknowledged.iter().map(|told| told.records).sum();
+    assert_eq!(sink.acknowledged, outcome.acknowledged);
+    assert_eq!(
+        sink.acknowledged + unacknowledged,
+        records.count as u64,
+        "{outcome:?}"
+    );
+    outcome
+}
+
+pub(super) async fn push_without_signals(
+    server: &ScriptedServer,
+    policy: &DeliveryPolicy,
+    records: TestRecords,
+) -> DeliveryOutcome {
+    let (signals, _send_signal) = Signals::scripted();
+    push(
+        server,
+        policy,
+        records,
+        &signals,
+        &mut RecordingSink::default(),
+    )
+    .await
+}

@@ -1,0 +1,218 @@
+//! The failure of a command: its kind, exit code, message, causes and hint.
+//!
+//! The only file that knows exit codes.
+
+use std::fmt;
+
+use serde::Serialize;
+use tonic::Code;
+
+use super::format::truncate_untrusted;
+use crate::{metadata::Metadata, record::TokenMask, signals::Signal};
+
+/// The exit code of an internal error, and of any failure that no other code describes.
+pub(crate) const EXIT_INTERNAL: u8 = 1;
+const EXIT_USAGE: u8 = 2;
+const EXIT_PARTIAL: u8 = 3;
+const EXIT_INPUT: u8 = 4;
+const EXIT_UNREACHABLE: u8 = 5;
+const EXIT_TLS: u8 = 6;
+const EXIT_RESPONSE_CODE: u8 = 7;
+/// The exit code of a dry run that found records to send, if `--detailed-exitcode` asks for it.
+pub(crate) const EXIT_WOULD_SEND: u8 = 20;
+/// A gRPC status is added to this exit code.
+const EXIT_RPC_BASE: u8 = 64;
+
+/// UnacknowledgedReason a command failed, as text mode prints it and JSON mode serializes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) kind: FailureKind,
+    pub(crate) message: String,
+    /// The causes, the most direct one first.
+    pub(crate) causes: Vec<String>,
+    /// What the user can do about the failure.
+    pub(crate) hint: Option<String>,
+    #[serde(skip)]
+    pub(crate) exit_code: u8,
+    /// Whether a cause may quote text of a server, which may contain tokens or credentials.
+    #[serde(skip)]
+    has_untrusted_cause: bool,
+}
+
+/// The part of a run that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FailureKind {
+    /// An output, a resource of this machine, or a bug of this program.
+    Internal,
+    /// Options, or files that options name.
+    Usage,
+    /// Some records were acknowledged and some were not.
+    Partial,
+    /// The input was refused or changed.
+    Input,
+    /// There is no connection to the server.
+    Unreachable,
+    /// The TLS handshake failed.
+    Tls,
+    /// The response contains a code that does not mean success.
+    Code,
+    /// The gRPC call ended with a status other than OK.
+    Rpc,
+    /// A signal ended the command.
+    Interrupted,
+}
+
+impl Failure {
+    fn new(kind: FailureKind, exit_code: u8, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+            exit_code,
+            has_untrusted_cause: false,
+        }
+    }
+
+    /// Returns a failure of this machine or a bug, with its cause.
+    pub(crate) fn internal(message: impl Into<String>, cause: &dyn fmt::Display) -> Self {
+        Self::internal_without_cause(message).with_cause(cause.to_string())
+    }
+
+    /// Returns a failure of this machine or a bug, whose message says everything that is known.
+    pub(super) fn internal_without_cause(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Internal, EXIT_INTERNAL, message)
+    }
+
+    /// Returns a failure for options that contradict each other or have an invalid value.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Usage, EXIT_USAGE, message)
+    }
+
+    /// Returns a failure for options, with a hint that corrects them.
+    pub(crate) fn usage_with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::usage(message).with_hint(hint)
+    }
+
+    pub(super) fn partial(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Partial, EXIT_PARTIAL, message)
+    }
+
+    pub(super) fn input(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Input, EXIT_INPUT, message)
+    }
+
+    pub(super) fn unreachable(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Unreachable, EXIT_UNREACHABLE, message)
+    }
+
+    pub(super) fn tls(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Tls, EXIT_TLS, message)
+    }
+
+    pub(super) fn response_code(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Code, EXIT_RESPONSE_CODE, message)
+    }
+
+    /// Returns a failure for a gRPC status, which decides the exit code.
+    pub(super) fn rpc(status: Code, message: impl Into<String>) -> Self {
+        // Status codes end at 16 (gRPC, doc/statuscodes.md), so the conversion cannot fail.
+        let number = u8::try_from(i32::from(status)).unwrap_or_default();
+        Self::new(FailureKind::Rpc, EXIT_RPC_BASE + number, message)
+    }
+
+    pub(super) fn interrupted(signal: Signal, message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Interrupted, signal.exit_code(), message)
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a cause that may quote text of a server, which may contain tokens.
+    pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self.has_untrusted_cause = true;
+        self
+    }
+
+    /// Adds causes that may quote text of a server.
+    pub(super) fn with_causes(self, causes: &[String]) -> Self {
+        causes.iter().fold(self, Self::with_cause)
+    }
+
+    /// Adds a cause whose text comes from this program, the operating system or the user.
+    pub(super) fn with_trusted_cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Adds another failure, with its causes, to the causes.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.causes.push(other.message);
+        self.causes.extend(other.causes);
+        self.has_untrusted_cause |= other.has_untrusted_cause;
+        self
+    }
+
+    /// Returns a failure of the same kind and exit code that has this one among its causes.
+    pub(super) fn context(self, message: impl Into<String>) -> Self {
+        Self::new(self.kind, self.exit_code, message).and(self)
+    }
+
+    /// Adds how often the failed operation was attempted, unless it was attempted once.
+    pub(crate) fn after_attempts(self, attempts: u32) -> Self {
+        match attempts {
+            0 | 1 => self,
+            attempts => self.with_trusted_cause(format!("tried {attempts} times")),
+        }
+    }
+
+    /// Removes all causes, because they may quote tokens that can no longer be searched for.
+    pub(crate) fn without_causes(mut self) -> Self {
+        self.causes.clear();
+        self
+    }
+
+    /// Masks the causes if any of them may quote a server, and truncates them.
+    ///
+    /// `hide_secrets` hides each secret in all masks and returns whether it knew all secrets. If it
+    /// did not, the causes are not shown at all.
+    pub(crate) fn masked(
+        mut self,
+        hide_secrets: impl FnOnce(&mut [TokenMask<'_>]) -> bool,
+    ) -> Self {
+        if !self.has_untrusted_cause {
+            return self;
+        }
+        let mut masks: Vec<_> = self
+            .causes
+            .iter()
+            .map(|cause| TokenMask::new(cause))
+            .collect();
+        self.causes = if hide_secrets(&mut masks) {
+            // Masking comes first, because half of a token would not be recognized.
+            masks
+                .into_iter()
+                .map(|mask| truncate_untrusted(&mask.into_masked_text()))
+                .collect()
+        } else {
+            vec!["(not shown: it may hold tokens)".to_owned()]
+        };
+        self
+    }
+
+    /// Masks the values of request headers, which a server may quote, in the causes.
+    pub(crate) fn masking_metadata(self, metadata: &Metadata) -> Self {
+        self.masked(|masks| {
+            for secret in metadata.secrets() {
+                for mask in &mut *masks {
+                    mask.search_secret(&secret);
+                }
+            }
+            true
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Numbers, times and texts of others as they appear in messages.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Formats Unix seconds as RFC 3339 in UTC.
+pub(crate) fn format_timestamp(unix_seconds: i64) -> String {
+    Timestamp::from_second(unix_seconds)
+        .map_or_else(|_| unix_seconds.to_string(), |time| time.to_string())
+}
+
+/// Formats a duration in seconds, or in milliseconds if it is not a whole number of seconds.
+pub(super) fn format_duration(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}
+
+/// Formats a count with its noun, whose plural ends in `s`.
+pub(crate) fn count_noun(count: impl Into<u64>, noun: &str) -> String {
+    match count.into() {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+/// Truncates text of a server to the length that a person reads.
+pub(super) fn truncate_untrusted(text: &str) -> String {
+    const MAX_CHARS: usize = 500;
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

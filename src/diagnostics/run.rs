@@ -1,0 +1,171 @@
+//! Failures of a whole run: signals, the time limit, and records that were not acknowledged.
+
+use std::{sync::Arc, time::Duration};
+
+use tonic::Code;
+
+use super::{
+    call::summarize_call_error,
+    failure::Failure,
+    format::{count_noun, format_duration},
+    problem::describe_position,
+};
+use crate::{client::CallError, input::Position, record::MaskedToken, signals::Signal};
+
+const REPORT_BUG: &str = "this is a defect of the program: please report it";
+
+/// The failure of a push that a signal ended, with the failure that preceded the signal.
+pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failure>) -> Failure {
+    let signal_name = signal_name(signal);
+    let message = match unsent {
+        0 => format!("{signal_name} came, and all that was still open was answered"),
+        unsent => format!(
+            "{signal_name} ended the push, {} unsent",
+            count_noun(unsent, "record")
+        ),
+    };
+    let failure = Failure::interrupted(signal, message)
+        .with_hint("run it again: what was acknowledged can be sent twice without harm");
+    match cause {
+        Some(cause) => failure.and(cause),
+        None => failure,
+    }
+}
+
+/// The failure of a command that a signal ended before its first result.
+pub(crate) fn command_interrupted(signal: Signal) -> Failure {
+    let message = format!("{} came before the end", signal_name(signal));
+    Failure::interrupted(signal, message)
+}
+
+fn signal_name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Hangup => "SIGHUP",
+        Signal::Interrupt => "SIGINT",
+        Signal::Terminate => "SIGTERM",
+    }
+}
+
+/// The failure of a run that `--max-time` ended, with the last failure, which was to be retried.
+/// `in_request` tells whether a request waited for its response.
+pub(crate) fn max_time_passed(
+    server: &str,
+    limit: Duration,
+    in_request: bool,
+    last: Option<Failure>,
+) -> Failure {
+    let passed = format!("--max-time {} passed", format_duration(limit));
+    let failure = match last {
+        _ if in_request => {
+            let message = format!("{server}: {passed} before all was answered");
+            let failure = Failure::rpc(Code::DeadlineExceeded, message);
+            match last {
+                Some(last) => failure.and(last),
+                None => failure,
+            }
+        }
+        Some(last) => last.context(format!("{server}: {passed}")),
+        None => Failure::unreachable(format!("{server} could not be reached: {passed}")),
+    };
+    failure.with_hint("--max-time gives the run longer")
+}
+
+/// The failure of a push whose response codes are not among `ok_codes`.
+pub(crate) fn response_codes_rejected(server: &str, codes: &[i32], ok_codes: &[i32]) -> Failure {
+    let list = |codes: &[i32]| {
+        let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
+        codes.join(", ")
+    };
+    Failure::response_code(format!("{server} answered with code {}", list(codes)))
+        .with_trusted_cause(format!("only {} means success (--ok-code)", list(ok_codes)))
+        .with_hint(
+            "ask whoever runs the server what its code means; --ok-code N takes N for success",
+        )
+}
+
+/// The failure of a push that acknowledged only some of the `total` records, because of `cause`.
+pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failure) -> Failure {
+    let hint = match &cause.hint {
+        Some(hint) => format!("{hint}; running it again is safe"),
+        None => "run it again: it is safe".to_owned(),
+    };
+    Failure::partial(format!(
+        "{acknowledged} of {total} records were acknowledged, the others were not"
+    ))
+    .with_hint(hint)
+    .and(cause)
+}
+
+/// Adds a rejected record to a failure, by its masked token and its position in the input.
+pub(crate) fn with_rejected_record(
+    failure: Failure,
+    token: &[u8],
+    position: Option<(Arc<str>, Position)>,
+    error: &CallError,
+) -> Failure {
+    let rejection = format!("rejected: {}", summarize_call_error(error));
+    let token = MaskedToken(token);
+    let failure = failure.with_cause(match position {
+        Some((file, position)) => {
+            format!(
+                "{file}: {}: {token}: {rejection}",
+                describe_position(position)
+            )
+        }
+        None => format!("{token}: {rejection}"),
+    });
+    if error.is_message_too_large() {
+        return failure
+            .with_hint("the server takes no message as large as that record: ask whoever runs it");
+    }
+    failure
+}
+
+/// The failure of a rehearsal whose receiver stored other records than the input contains.
+pub(crate) fn rehearsal_differs(records: u64) -> Failure {
+    Failure::internal_without_cause(format!(
+        "the rehearsal's receiver differs from the input in {}",
+        count_noun(records, "record")
+    ))
+    .with_hint(REPORT_BUG)
+}
+
+/// The failure of a run whose record counts contradict each other.
+pub(crate) fn counts_inconsistent(counts: &str) -> Failure {
+    Failure::internal_without_cause(format!("the counts do not add up: {counts}"))
+        .with_hint(REPORT_BUG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::call::call_failed, *};
+
+    #[test]
+    fn does_not_mask_causes_that_quote_nobody() {
+        for error in [
+            CallError::TimedOut(Duration::from_secs(1)),
+            CallError::HttpStatus(502),
+            CallError::StreamReset(h2::Reason::CANCEL),
+            CallError::GoAway(h2::Reason::NO_ERROR),
+        ] {
+            let failure = call_failed("server", &error).after_attempts(3);
+            let failure = partially_acknowledged(1, 2, failure);
+            let masked = failure.clone().masked(|_| panic!("masked: {error:?}"));
+            assert_eq!(masked, failure);
+        }
+    }
+
+    #[test]
+    fn hides_causes_that_quote_the_server_if_tokens_are_unknown() {
+        for error in [
+            CallError::ConnectionLost(vec!["words".to_owned()]),
+            CallError::MalformedResponse("words".to_owned()),
+            CallError::ProtocolError(vec!["words".to_owned()]),
+        ] {
+            let failure = call_failed("server", &error).after_attempts(3);
+            let failure = push_interrupted(Signal::Interrupt, 1, Some(failure));
+            let masked = failure.masked(|_| false);
+            assert_eq!(masked.causes, ["(not shown: it may hold tokens)"]);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Reading until a buffer is full.
+
+use std::io::{self, Read};
+
+/// What [`fill`] read before it stopped.
+pub(in crate::input) struct Filled {
+    /// The number of bytes at the start of the buffer that were read.
+    pub(in crate::input) length: usize,
+    /// The error that ended the reading early.
+    pub(in crate::input) error: Option<io::Error>,
+}
+
+/// Reads until `buffer` is full, the stream ends or an error occurs.
+pub(in crate::input) fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> Filled {
+    let mut length = 0;
+    let error = loop {
+        if length == buffer.len() {
+            break None;
+        }
+        match input.read(&mut buffer[length..]) {
+            Ok(0) => break None,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Some(error),
+        }
+    };
+    Filled { length, error }
+}

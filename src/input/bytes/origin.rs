@@ -1,0 +1,23 @@
+//! Where an input comes from.
+
+use std::{path::PathBuf, sync::Arc};
+
+/// The place that an input is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Stdin,
+    File(PathBuf),
+    /// Bytes that are in memory before the input is opened.
+    Memory(Arc<[u8]>),
+}
+
+impl Origin {
+    /// Returns the name of the input in messages.
+    pub(crate) fn name(&self) -> Arc<str> {
+        match self {
+            Self::Stdin => "standard input".into(),
+            Self::Memory(_) => "memory".into(),
+            Self::File(path) => path.to_string_lossy().into(),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The records of one JSON document.
+
+use super::{
+    super::{
+        bytes::LineBuffer,
+        fields::Fields,
+        options::{InputOptions, JsonPointer},
+        problem::{Located, ProblemKind, ReadError},
+    },
+    record,
+    scanner::{enter_member, measure_value, position, skip_space, syntax},
+};
+use crate::record::Record;
+
+/// A reader of the records in an array of a JSON document, or of a document that is one record.
+pub(in crate::input) struct DocumentReader<'i> {
+    buffer: LineBuffer<'i>,
+    fields: Fields<'i>,
+    /// The keys and indices from the root to the array. `None` if the root is the only record.
+    array_path: Option<JsonPointer>,
+    /// The number of records read so far.
+    record_count: u64,
+    /// The length in bytes of the record that the caller looks at. The next call consumes it.
+    returned_bytes: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Start,
+    /// Behind an element of the array, or behind the only record.
+    AfterRecord,
+    Finished,
+}
+
+impl<'i> DocumentReader<'i> {
+    /// Reads the array at `path`. The tokens of a protobuf document are always base64.
+    pub(in crate::input) fn array(
+        buffer: LineBuffer<'i>,
+        path: JsonPointer,
+        is_protobuf: bool,
+        options: &'i InputOptions,
+    ) -> Self {
+        let fields = if is_protobuf {
+            Fields::of_protobuf(options)
+        } else {
+            Fields::new(options)
+        };
+        Self::new(buffer, fields, Some(path))
+    }
+
+    /// Reads a document whose root is the only record.
+    pub(in crate::input) fn single_record(
+        buffer: LineBuffer<'i>,
+        options: &'i InputOptions,
+    ) -> Self {
+        Self::new(buffer, Fields::new(options), None)
+    }
+
+    fn new(buffer: LineBuffer<'i>, fields: Fields<'i>, array_path: Option<JsonPointer>) -> Self {
+        Self {
+            buffer,
+            fields,
+            array_path,
+            record_count: 0,
+            returned_bytes: 0,
+            state: State::Start,
+        }
+    }
+
+    pub(in crate::input) fn into_buffer(self) -> Vec<u8> {
+        self.buffer.into_buffer()
+    }
+
+    /// Returns the next record or what is wrong with it. Malformed JSON ends the reading.
+    pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
+        self.buffer
+            .consume(std::mem::take(&mut self.returned_bytes));
+        let length = match self.state {
+            State::Finished => return None,
+            State::Start | State::AfterRecord if self.array_path.is_some() => self.next_element(),
+            State::Start => self.measure_root().map(Some),
+            State::AfterRecord => self.end_document(),
+        };
+        match length {
+            Ok(Some(length)) => Some(self.parse(length)),
+            Ok(None) => {
+                self.state = State::Finished;
+                None
+            }
+            Err(kind) => {
+                self.state = State::Finished;
+                // Text behind the document belongs to no record.
+                let record = match kind {
+                    ProblemKind::MultipleDocuments => 0,
+                    _ => self.record_count + 1,
+                };
+                let at = position(&self.buffer, record, 0);
+                Some(Err(ReadError::fatal(Some(at), kind)))
+            }
+        }
+    }
+
+    /// Parses the record in the next `length` bytes.
+    fn parse(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
+        let Self { buffer, state, .. } = self;
+        self.returned_bytes = length;
+        *state = State::AfterRecord;
+        let number = self.record_count + 1;
+        match record::parse(&buffer.unread()[..length], &self.fields) {
+            Ok(value) => {
+                self.record_count = number;
+                let at = position(buffer, number, 0);
+                Ok(Located {
+                    position: at,
+                    value,
+                })
+            }
+            Err(error) => {
+                let at = position(buffer, number, error.offset.min(length));
+                // A malformed element makes the whole document malformed.
+                if matches!(error.kind, ProblemKind::JsonSyntax(_)) {
+                    *state = State::Finished;
+                    return Err(ReadError::fatal(Some(at), error.kind));
+                }
+                self.record_count = number;
+                Err(ReadError::in_record(at, error.kind))
+            }
+        }
+    }
+
+    /// Moves to the next element of the array. Returns its length, or `None` behind the last one.
+    fn next_element(&mut self) -> Result<Option<usize>, ProblemKind> {
+        if self.state == State::Start {
+            self.enter_array()?;
+            if skip_space(&mut self.buffer)? == Some(b']') {
+                return self.leave_array();
+            }
+        } else {
+            match skip_space(&mut self.buffer)? {
+                Some(b',') => {
+                    self.buffer.consume(1);
+                    skip_space(&mut self.buffer)?;
+                }
+                Some(b']') => return self.leave_array(),
+                Some(_) => return Err(syntax("expected `,` or `]`")),
+                None => return Err(ProblemKind::Truncated),
+            }
+        }
+        measure_value(&mut self.buffer).map(Some)
+    }
+
+    /// Moves behind the opening bracket of the array.
+    fn enter_array(&mut self) -> Result<(), ProblemKind> {
+        for step in self.array_path.iter().flatten() {
+            enter_member(&mut self.buffer, step)?;
+        }
+        match skip_space(&mut self.buffer)? {
+            Some(b'[') => {
+                self.buffer.consume(1);
+                Ok(())
+            }
+            Some(byte) if !record::starts_value(byte) => Err(syntax("expected value")),
+            Some(byte) => Err(ProblemKind::NotArray {
+                found: record::json_kind(byte),
+            }),
+            None => Err(ProblemKind::Truncated),
+        }
+    }
+
+    /// Moves behind the closing bracket of the array and to the end of the document.
+    fn leave_array(&mut self) -> Result<Option<usize>, ProblemKind> {
+        self.buffer.consume(1);
+        if self.array_path.as_ref().is_some_and(Vec::is_empty) {
+            return self.end_document();
+        }
+        // The detection of the format has checked the syntax of the rest of the document.
+        loop {
+            self.buffer.consume(self.buffer.unread().len());
+            if !self.buffer.read_more()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn measure_root(&mut self) -> Result<usize, ProblemKind> {
+        skip_space(&mut self.buffer)?;
+        measure_value(&mut self.buffer)
+    }
+
+    /// Expects nothing but white space up to the end of the text.
+    fn end_document(&mut self) -> Result<Option<usize>, ProblemKind> {
+        match skip_space(&mut self.buffer)? {
+            None => Ok(None),
+            Some(_) => Err(ProblemKind::MultipleDocuments),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The records of NDJSON: one JSON object per line.
+
+use super::{
+    super::{
+        bytes::LineBuffer,
+        fields::Fields,
+        limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
+        options::InputOptions,
+        problem::{Located, Position, ProblemKind, ReadError},
+    },
+    record,
+    scanner::{is_space, position},
+};
+use crate::record::Record;
+
+/// A reader of the lines of NDJSON, which continues behind malformed lines.
+pub(in crate::input) struct NdjsonReader<'i> {
+    buffer: LineBuffer<'i>,
+    fields: Fields<'i>,
+    /// The number of records read so far.
+    record_count: u64,
+    /// The text that the caller looks at. The next call consumes it.
+    returned: Returned,
+    is_finished: bool,
+}
+
+/// The unread text that belongs to the record that was returned last.
+#[derive(Clone, Copy, Debug)]
+enum Returned {
+    /// This many bytes, up to the end of a line and with its line feed.
+    Line(usize),
+    /// This many bytes of a last line that has no line feed.
+    Rest(usize),
+}
+
+/// What comes next in the text.
+enum Line {
+    /// A record of this many bytes.
+    Record {
+        length: usize,
+    },
+    /// A line that is too long to be read. It has been skipped.
+    TooLong {
+        at: Position,
+    },
+    End,
+}
+
+impl<'i> NdjsonReader<'i> {
+    pub(in crate::input) fn new(buffer: LineBuffer<'i>, options: &'i InputOptions) -> Self {
+        Self {
+            buffer,
+            fields: Fields::new(options),
+            record_count: 0,
+            returned: Returned::Rest(0),
+            is_finished: false,
+        }
+    }
+
+    pub(in crate::input) fn into_buffer(self) -> Vec<u8> {
+        self.buffer.into_buffer()
+    }
+
+    /// Returns the next record or what is wrong with it.
+    pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
+        match std::mem::replace(&mut self.returned, Returned::Rest(0)) {
+            Returned::Line(length) => self.buffer.consume_lines(length, 1),
+            Returned::Rest(length) => self.buffer.consume(length),
+        }
+        if self.is_finished {
+            return None;
+        }
+        match self.next_line() {
+            Ok(Line::Record { length }) => Some(self.parse(length)),
+            Ok(Line::TooLong { at }) => {
+                self.record_count += 1;
+                Some(Err(ReadError::in_record(at, ProblemKind::RecordTooLong)))
+            }
+            Ok(Line::End) => {
+                self.is_finished = true;
+                None
+            }
+            Err(kind) => {
+                self.is_finished = true;
+                let at = position(&self.buffer, self.record_count + 1, 0);
+                Some(Err(ReadError::fatal(Some(at), kind)))
+            }
+        }
+    }
+
+    /// Parses the record in the next `length` bytes.
+    fn parse(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
+        self.record_count += 1;
+        match record::parse(&self.buffer.unread()[..length], &self.fields) {
+            Ok(value) => {
+                let at = position(&self.buffer, self.record_count, 0);
+                Ok(Located {
+                    position: at,
+                    value,
+                })
+            }
+            Err(error) => {
+                let index = error.offset.min(length);
+                let at = position(&self.buffer, self.record_count, index);
+                Err(ReadError::in_record(at, error.kind))
+            }
+        }
+    }
+
+    /// Moves to the first byte of the next record, past white space and blank lines.
+    fn next_line(&mut self) -> Result<Line, ProblemKind> {
+        let mut searched = 0;
+        loop {
+            let unread = self.buffer.unread();
+            let end = memchr::memchr(b'\n', &unread[searched..]).map(|index| searched + index);
+            searched = unread.len();
+            let end = match end {
+                Some(end) => end,
+                None if searched > MAX_LINE_BYTES => return self.skip_overlong_line(),
+                None if self.buffer.read_more()? => continue,
+                None => searched,
+            };
+            let line = &self.buffer.unread()[..end];
+            let before = line.iter().take_while(|byte| is_space(**byte)).count();
+            let behind = line[before..]
+                .iter()
+                .rev()
+                .take_while(|byte| is_space(**byte))
+                .count();
+            let length = line.len() - before - behind;
+            if length > MAX_RECORD_BYTES {
+                return self.skip_overlong_line();
+            }
+            let has_line_feed = end < self.buffer.unread().len();
+            if length > 0 {
+                if before > 0 {
+                    self.buffer.consume(before);
+                }
+                self.returned = if has_line_feed {
+                    Returned::Line(end - before + 1)
+                } else {
+                    Returned::Rest(length)
+                };
+                return Ok(Line::Record { length });
+            }
+            if !has_line_feed {
+                return Ok(Line::End);
+            }
+            self.buffer.consume(end + 1);
+            searched = 0;
+        }
+    }
+
+    /// Consumes the next line without its line feed.
+    ///
+    /// # Errors
+    ///
+    /// [`ProblemKind::RecordTooLong`] if the line is longer than [`MAX_SKIPPED_BYTES`].
+    fn skip_overlong_line(&mut self) -> Result<Line, ProblemKind> {
+        let at = position(&self.buffer, self.record_count + 1, 0);
+        let mut skipped = 0;
+        while skipped <= MAX_SKIPPED_BYTES {
+            let unread = self.buffer.unread();
+            let end = memchr::memchr(b'\n', unread);
+            let length = end.unwrap_or(unread.len());
+            self.buffer.consume(length);
+            skipped += length;
+            if end.is_some() || !self.buffer.read_more()? {
+                return Ok(Line::TooLong { at });
+            }
+        }
+        Err(ProblemKind::RecordTooLong)
+    }
+}

@@ -1,0 +1,137 @@
+//! The TLS configuration of a client, and what its last handshake revealed about the server.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use rustls::{
+    ClientConfig, SignatureScheme,
+    client::{ResolvesClientCert, Resumption, danger::ServerCertVerifier},
+    pki_types::{ServerName, UnixTime},
+    sign::CertifiedKey,
+};
+
+use super::{
+    alpn::HTTP2_PROTOCOL,
+    chain::PresentedChain,
+    error::TlsError,
+    evaluator::TrustEvaluator,
+    identity::Identity,
+    peer_name::PeerName,
+    provider::crypto_provider,
+    trust::{TrustPolicy, TrustRoots},
+    verifier::ServerVerifier,
+};
+
+/// The TLS configuration for one server.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientTls {
+    pub(crate) config: Arc<ClientConfig>,
+    /// The name that the TLS library is asked to connect to.
+    pub(crate) handshake_name: ServerName<'static>,
+    is_client_certificate_requested: Arc<AtomicBool>,
+    verifier: Arc<ServerVerifier>,
+}
+
+impl ClientTls {
+    /// Builds a configuration that offers only HTTP/2 and resumes no session.
+    pub(crate) fn new(
+        policy: TrustPolicy,
+        identity: Option<Identity>,
+        server_name: PeerName,
+    ) -> Result<Self, TlsError> {
+        let provider = crypto_provider();
+        let handshake_name = server_name.for_handshake();
+        let verifier = Arc::new(ServerVerifier::new(TrustEvaluator {
+            server_name,
+            roots: TrustRoots::load(policy)?,
+            algorithms: provider.signature_verification_algorithms,
+        }));
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Unsupported)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier));
+        let mut config = match identity {
+            Some(Identity { chain, key }) => builder
+                .with_client_auth_cert(chain, key)
+                .map_err(TlsError::InvalidIdentity)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
+        // A push usually needs one connection, and every further one must verify the server again.
+        config.resumption = Resumption::disabled();
+        let is_client_certificate_requested = Arc::<AtomicBool>::default();
+        config.client_auth_cert_resolver = Arc::new(CertificateRequestObserver {
+            resolver: config.client_auth_cert_resolver,
+            is_requested: Arc::clone(&is_client_certificate_requested),
+        });
+        Ok(Self {
+            config: Arc::new(config),
+            handshake_name,
+            is_client_certificate_requested,
+            verifier,
+        })
+    }
+
+    /// Forgets whether the server of an earlier handshake requested a client certificate.
+    pub(crate) fn start_handshake(&self) {
+        self.is_client_certificate_requested
+            .store(false, Ordering::Relaxed);
+    }
+
+    /// Returns whether the server requested a client certificate in the current handshake.
+    ///
+    /// Some servers reject a client certificate, or its absence, by closing the connection.
+    pub(crate) fn is_client_certificate_requested(&self) -> bool {
+        self.is_client_certificate_requested.load(Ordering::Relaxed)
+    }
+
+    /// Returns the certificates that the server presented in the last handshake.
+    pub(crate) fn presented_chain(&self) -> PresentedChain {
+        self.verifier.presented_chain()
+    }
+
+    /// Verifies the certificates that a server presented in a handshake with other options.
+    ///
+    /// # Errors
+    ///
+    /// The error that a handshake would fail with.
+    pub(crate) fn verify_chain(&self, presented: &PresentedChain) -> Result<(), rustls::Error> {
+        let Some((end_entity, intermediates)) = presented.certificates.split_first() else {
+            return Err(rustls::Error::NoCertificatesPresented);
+        };
+        self.verifier
+            .verify_server_cert(
+                end_entity,
+                intermediates,
+                &self.handshake_name,
+                &[],
+                UnixTime::now(),
+            )
+            .map(|_| ())
+    }
+}
+
+/// A client certificate resolver that records whether the server requested a certificate.
+#[derive(Debug)]
+struct CertificateRequestObserver {
+    resolver: Arc<dyn ResolvesClientCert>,
+    is_requested: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for CertificateRequestObserver {
+    fn resolve(
+        &self,
+        root_hint_subjects: &[&[u8]],
+        signature_schemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.is_requested.store(true, Ordering::Relaxed);
+        self.resolver.resolve(root_hint_subjects, signature_schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
+}

@@ -1,0 +1,97 @@
+//! Finds the reason behind an error of the TLS library, which does not name the certificate at
+//! fault.
+
+use rustls::Error;
+
+use super::{
+    certificate::CertificateInfo,
+    chain::UnverifiedChain,
+    refusal::{RefusalReason, check_validity, unix_seconds},
+    trust::TrustedCertificate,
+};
+
+/// Returns the reason why a chain does not end in a trust root.
+pub(super) fn explain_refusal(
+    error: Error,
+    chain: &UnverifiedChain<'_>,
+    trusted: &[TrustedCertificate],
+) -> RefusalReason {
+    match RefusalReason::from(error) {
+        RefusalReason::Expired { .. } | RefusalReason::NotYetValid { .. } => {
+            outside_validity(chain)
+        }
+        // A trust root may have the same name and another key.
+        RefusalReason::CaUsedAsEndEntity
+        | RefusalReason::UnknownIssuer { .. }
+        | RefusalReason::BadSignature
+            if chain.info.is_self_issued() =>
+        {
+            unknown_self_signed(chain.info, trusted)
+        }
+        RefusalReason::UnknownIssuer { .. } => RefusalReason::UnknownIssuer {
+            missing: chain.missing_issuer(),
+        },
+        other @ (RefusalReason::BadSignature | RefusalReason::Other(_)) => {
+            weak_issuer(chain, trusted).unwrap_or(other)
+        }
+        other => other,
+    }
+}
+
+/// Returns the reason for refusing a self-signed certificate that is not pinned.
+pub(super) fn unknown_self_signed(
+    certificate: &CertificateInfo,
+    trusted: &[TrustedCertificate],
+) -> RefusalReason {
+    if trusted.is_empty() {
+        RefusalReason::UnknownIssuer {
+            missing: certificate.issuer.clone(),
+        }
+    } else {
+        RefusalReason::SelfSignedNotPinned
+    }
+}
+
+/// Finds the certificate whose validity period does not contain the present time: the server's own
+/// or an intermediate.
+fn outside_validity(chain: &UnverifiedChain<'_>) -> RefusalReason {
+    if let Err(reason) = check_validity(chain.info, chain.now) {
+        return reason;
+    }
+    let intermediates = chain.parse_intermediates();
+    let invalid = intermediates
+        .into_iter()
+        .find(|issuer| check_validity(issuer, chain.now).is_err());
+    match invalid {
+        Some(issuer) => RefusalReason::IssuerOutsideValidity(Box::new(issuer)),
+        None => RefusalReason::Expired {
+            now: unix_seconds(chain.now),
+        },
+    }
+}
+
+/// Finds an issuer whose RSA key is too short, or whose signature is weak. The signature of a trust
+/// root does not matter, because it is not what makes the root trusted.
+fn weak_issuer(
+    chain: &UnverifiedChain<'_>,
+    trusted: &[TrustedCertificate],
+) -> Option<RefusalReason> {
+    let intermediates = chain.parse_intermediates();
+    let is_issuer = |candidate: &CertificateInfo| {
+        let mut issued = std::iter::once(chain.info).chain(&intermediates);
+        issued.any(|issued| issued.issuer == candidate.subject)
+    };
+    let roots = trusted.iter().map(|root| &root.info);
+    for candidate in intermediates.iter().chain(roots) {
+        if let (Some(bits), true) = (candidate.weak_rsa_key_bits(), is_issuer(candidate)) {
+            let issuer = candidate.subject.clone();
+            return Some(RefusalReason::WeakIssuerKey { issuer, bits });
+        }
+    }
+    let weakly_signed = intermediates
+        .iter()
+        .find(|candidate| candidate.has_weak_signature && is_issuer(candidate))?;
+    Some(RefusalReason::WeakIssuerSignature {
+        issuer: weakly_signed.subject.clone(),
+    })
+}

@@ -1,0 +1,78 @@
+//! The certificate that this side of a connection presents, with its private key.
+
+use std::path::Path;
+
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::{error::TlsError, pem};
+
+/// A certificate with its chain, and its private key.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: PrivateKeyDer<'static>,
+}
+
+/// The subject alternative names of a generated certificate.
+const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// The validity period of a generated certificate: the longest that strict clients accept.
+const VALIDITY_DAYS: i64 = 397;
+
+impl Identity {
+    /// Reads a certificate chain and its private key from PEM files, which may be the same file.
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        Ok(Self {
+            chain: pem::read_certificates(certificate).map_err(TlsError::Pem)?,
+            key: pem::read_private_key(key).map_err(TlsError::Pem)?,
+        })
+    }
+
+    /// Generates a certificate for the loopback names. It is valid from yesterday on, so that a
+    /// client whose clock is slow accepts it.
+    pub(crate) fn self_signed() -> Result<Self, TlsError> {
+        generate_self_signed().map_err(|error| TlsError::CertificateGeneration(error.to_string()))
+    }
+
+    /// Returns the certificate and its chain, which a client can trust.
+    pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        self.chain.clone()
+    }
+
+    /// Returns the certificate and its chain as PEM.
+    pub(crate) fn chain_pem(&self) -> String {
+        let certificates = self.chain.iter();
+        certificates
+            .map(|der| pem::encode_certificate(der))
+            .collect()
+    }
+}
+
+fn generate_self_signed() -> Result<Identity, rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(LOOPBACK_NAMES.map(ToOwned::to_owned))?;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "localhost");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    params.not_before = midnight(today.saturating_sub(jiff::Span::new().days(1)));
+    params.not_after = midnight(today.saturating_add(jiff::Span::new().days(VALIDITY_DAYS - 1)));
+    let certificate = params.self_signed(&key)?;
+    Ok(Identity {
+        chain: vec![certificate.der().clone()],
+        key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+    })
+}
+
+fn midnight(date: jiff::civil::Date) -> time::OffsetDateTime {
+    rcgen::date_time_ymd(
+        i32::from(date.year()),
+        date.month().unsigned_abs(),
+        date.day().unsigned_abs(),
+    )
+}
