@@ -1,4 +1,4 @@
-//! Flags from the environment and from configuration files.
+//! Options from the environment and from config files, and what is generated from the options.
 
 use std::{fs, process::Command};
 
@@ -9,20 +9,19 @@ use crate::support::{
     records::ONE_RECORD,
 };
 
-/// Runs with these variables, and something on standard input.
+/// Runs the program with environment variables and standard input.
 fn run_with(args: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Run {
     let mut command = command(args);
     command.envs(variables.iter().copied());
     finish(start_command(&mut command, input))
 }
 
-/// A configuration file and its path.
 fn config(content: &str) -> TempFile {
     TempFile::new("config.toml", content)
 }
 
 #[test]
-fn a_push_takes_all_its_flags_from_variables() {
+fn push_reads_options_from_the_environment() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
     let variables = [
@@ -32,7 +31,7 @@ fn a_push_takes_all_its_flags_from_variables() {
         ("SENSOR_LICENSE_OUTPUT", "json"),
         ("SENSOR_LICENSE_REFUSE_PAST", "true"),
         ("SENSOR_LICENSE_INSECURE", "false"),
-        // As good as not set.
+        // An empty variable counts as not set.
         ("SENSOR_LICENSE_TIMEOUT", ""),
     ];
     let run = run_with(&["push"], &variables, ONE_RECORD)
@@ -42,18 +41,18 @@ fn a_push_takes_all_its_flags_from_variables() {
     assert_eq!(run.stderr, "");
 }
 
-/// Arguments, variables, and the server that they come to.
-type Precedence<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], &'r str);
+/// Arguments, environment variables, and the server that results.
+type PrecedenceCase<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], &'r str);
 
 #[test]
-fn what_is_typed_counts_most_then_a_variable_then_the_profile_then_the_file() {
+fn command_line_overrides_environment_profile_and_file() {
     let file = config(
         "server = '127.0.0.1:1'\nretry = 0\nplaintext = true\n[profile.here]\nserver = '127.0.0.1:2'\n",
     );
     let variable = ("SENSOR_LICENSE_SERVER", "127.0.0.1:3");
     let profile = ("SENSOR_LICENSE_PROFILE", "here");
     let path = ("SENSOR_LICENSE_CONFIG", file.str());
-    let rows: [Precedence<'_>; 7] = [
+    let rows: [PrecedenceCase<'_>; 7] = [
         (&["push", "--config", file.str()], &[], "127.0.0.1:1"),
         (&["--config", file.str(), "push"], &[], "127.0.0.1:1"),
         (&["push"], &[path], "127.0.0.1:1"),
@@ -72,13 +71,13 @@ fn what_is_typed_counts_most_then_a_variable_then_the_profile_then_the_file() {
     ];
     for (args, variables, server) in rows {
         let run = run_with(args, variables, ONE_RECORD).exits(5);
-        let said = format!("error: {server} could not be reached\n");
-        assert!(run.stderr.starts_with(&said), "{args:?}: {run:?}");
+        let text = format!("error: {server} could not be reached\n");
+        assert!(run.stderr.starts_with(&text), "{args:?}: {run:?}");
     }
 }
 
 #[test]
-fn a_profile_turns_off_what_the_file_turns_on_and_names_a_list_anew() {
+fn profile_overrides_switches_and_lists() {
     let receiver = Receiver::start();
     let file = config(&format!(
         "server = '{}'\nplaintext = true\nok-code = [7, 8]\nconcurrency = 1\n\
@@ -100,7 +99,7 @@ fn a_profile_turns_off_what_the_file_turns_on_and_names_a_list_anew() {
 }
 
 #[test]
-fn the_file_in_the_configuration_folder_is_read_unless_another_is_named() {
+fn default_config_file_is_read_unless_another_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let own = folder.path().join("sensor-license");
     fs::create_dir(&own).expect("a folder");
@@ -117,13 +116,13 @@ fn the_file_in_the_configuration_folder_is_read_unless_another_is_named() {
 }
 
 #[test]
-fn keys_of_other_commands_are_left_to_them() {
+fn options_of_other_commands_are_ignored() {
     let file = config("server = 'localhost:1'\nledger = 'l'\nlisten = 'x'\nmax-errors = 3\n");
     run_with(&["check", "--config", file.str()], &[], ONE_RECORD).exits(0);
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
+fn invalid_config_is_reported_with_its_place() {
     let rows = [
         (
             "tmeout = '1s'",
@@ -160,7 +159,7 @@ fn what_is_wrong_is_told_with_its_place() {
             "config.toml: line 2 is no TOML\ncaused by: ",
         ),
         ("\u{0}", "line 1 is no TOML"),
-        // Nor is a number shown, which may be a part of a secret.
+        // A number may be a part of a secret, so that the message must not quote it.
         (
             "header = 4111111111111111111111111111111111",
             "caused by: no value of TOML's\n",
@@ -197,7 +196,7 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
-fn a_wrong_value_is_told_with_its_origin() {
+fn invalid_value_is_reported_with_its_origin() {
     let variable = ("SENSOR_LICENSE_TIMEOUT", "soon");
     let args = ["push", "--server=127.0.0.1:1"];
     run_with(&args, &[variable], ONE_RECORD)
@@ -218,7 +217,7 @@ fn a_wrong_value_is_told_with_its_origin() {
 }
 
 #[test]
-fn a_variable_that_is_no_flags_is_warned_of() {
+fn unknown_variables_cause_warnings() {
     let variable = [("SENSOR_LICENSE_REFUSE_PATS", "true")];
     let warned = run_with(&["check"], &variable, ONE_RECORD).exits(0);
     assert_eq!(
@@ -249,11 +248,11 @@ fn a_variable_that_is_no_flags_is_warned_of() {
 }
 
 #[test]
-fn help_shows_no_variables_value() {
+fn help_hides_environment_values() {
     let variables = [("SENSOR_LICENSE_HEADER", "authorization: s3cret")];
     let shown = run_with(&["push", "--help"], &variables, b"").exits(0);
     assert!(!shown.stdout.contains("s3cret"));
-    // Nor does a push whose header is none.
+    // Neither does the error about an invalid header.
     let variables = [("SENSOR_LICENSE_HEADER", "s3cret")];
     let args = ["push", "--plaintext", "--server=127.0.0.1:1"];
     let shown = run_with(&args, &variables, ONE_RECORD).exits(2);
@@ -261,12 +260,12 @@ fn help_shows_no_variables_value() {
 }
 
 #[test]
-fn completions_and_the_manual_name_every_flag_of_push() {
+fn completions_and_man_page_name_every_push_option() {
     let help = run_with(&["push", "--help"], &[], b"").exits(0).stdout;
     let flags: Vec<_> = help
         .split_whitespace()
         .filter(|word| word.starts_with("--") && word.len() > 4)
-        // Another name of --servername.
+        // An alias of --servername.
         .filter(|word| !word.contains("ssl-target"))
         .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
         .collect();
@@ -287,7 +286,7 @@ fn completions_and_the_manual_name_every_flag_of_push() {
         }
     }
     run_with(&["completions", "tcsh"], &[], b"").exits(2);
-    // A shell's start is not to fail for a configuration.
+    // A broken config file must not break the start of a shell.
     let broken = config("nothing = ");
     run_with(
         &["completions", "bash"],
@@ -298,7 +297,7 @@ fn completions_and_the_manual_name_every_flag_of_push() {
 }
 
 #[test]
-fn bash_completes_the_flags_of_a_command() {
+fn bash_completes_options() {
     let script = "source <(\"$0\" completions bash)
         COMP_WORDS=(sensor-license ledger forget --lo); COMP_CWORD=3
         _sensor__license sensor-license --lo forget; echo \"${COMPREPLY[@]}\"
@@ -314,7 +313,7 @@ fn bash_completes_the_flags_of_a_command() {
 }
 
 #[test]
-fn a_default_file_that_can_t_be_read_is_told() {
+fn unreadable_default_config_file_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let own = folder.path().join("sensor-license");
     fs::create_dir(&own).expect("a folder");
@@ -326,7 +325,7 @@ fn a_default_file_that_can_t_be_read_is_told() {
 }
 
 #[test]
-fn a_proxy_s_password_is_not_taken_for_its_host() {
+fn invalid_proxy_urls_hide_the_password() {
     for url in [
         "http://usr:12345/PW@nosuch.invalid:1",
         "http://usr:12345?PW@nosuch.invalid:1",
@@ -346,19 +345,19 @@ fn a_proxy_s_password_is_not_taken_for_its_host() {
     }
 }
 
-/// Flags and variables.
-type Given<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)]);
+/// Arguments and environment variables.
+type OptionSource<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)]);
 
-/// Flags, variables, and whether there are colours.
-type Colours<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], bool);
+/// Arguments, environment variables, and whether the output has color.
+type ColorCase<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], bool);
 
 #[test]
-fn colours_are_where_they_are_wanted() {
+fn color_follows_options_and_environment() {
     let wrong: (&[&str], &str) = (&["check", "/nowhere.csv"], "error:\u{1b}[0m 1 input");
     let mistyped: (&[&str], &str) = (&["check", "--nothing"], "error:\u{1b}[0m unexpected");
     for (args, colored) in [wrong, mistyped] {
         let unknown = ("SENSOR_LICENSE_NOTHING", "1");
-        let rows: [Colours<'_>; 9] = [
+        let rows: [ColorCase<'_>; 9] = [
             (
                 &["--color=never"],
                 &[unknown, ("CLICOLOR_FORCE", "1")],
@@ -373,7 +372,7 @@ fn colours_are_where_they_are_wanted() {
                 ],
                 false,
             ),
-            // Standard error is no terminal here.
+            // Standard error is a pipe here.
             (&[], &[], false),
             (&["--color", "always"], &[], true),
             (&["--color=always"], &[("NO_COLOR", "1")], true),
@@ -382,21 +381,21 @@ fn colours_are_where_they_are_wanted() {
             (&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
             (&[], &[("SENSOR_LICENSE_COLOR", "always")], true),
         ];
-        for (flags, variables, is_colored) in rows {
+        for (flags, variables, has_color) in rows {
             let run = run_with(&[flags, args].concat(), variables, b"");
             assert_eq!(
                 run.stderr.contains(colored),
-                is_colored,
+                has_color,
                 "{flags:?} {variables:?}: {run:?}"
             );
-            assert_eq!(run.stderr.contains('\u{1b}'), is_colored, "{run:?}");
+            assert_eq!(run.stderr.contains('\u{1b}'), has_color, "{run:?}");
         }
     }
     run_with(&["check", "--color=red"], &[], ONE_RECORD).exits(2);
 }
 
 #[test]
-fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_requests() {
+fn verbose_reports_connection_retries_and_requests() {
     let receiver = Receiver::with(["--fail-first=1"]);
     let file = config(&format!(
         "server = '{}'\ncacert = '{}'\nretry-delay = '1ms'\n[profile.much]\nverbose = 2\n",
@@ -405,11 +404,11 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
     ));
     let push = ["push", "--config", file.str()];
     let once = run_with(&[&push[..], &["-v"]].concat(), &[], ONE_RECORD).exits(0);
-    let said: Vec<_> = once.stderr.lines().collect();
-    let [form, address, connected, session, http2, again] = said[..] else {
+    let text: Vec<_> = once.stderr.lines().collect();
+    let [format, address, connected, session, http2, retry] = text[..] else {
         panic!("{once:?}")
     };
-    assert_eq!(form, "note: standard input: rows of cells apart by ','");
+    assert_eq!(format, "note: standard input: rows of cells apart by ','");
     assert_eq!(address, "note: 127.0.0.1 is an address");
     assert_eq!(
         connected,
@@ -418,10 +417,10 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
     assert!(session.starts_with("note: TLS 1.3, "), "{session}");
     assert_eq!(http2, "note: the server speaks HTTP/2");
     assert!(
-        again.starts_with("note: a request: UNAVAILABLE; try 2 in 0.00"),
-        "{again}"
+        retry.starts_with("note: a request: UNAVAILABLE; try 2 in 0.00"),
+        "{retry}"
     );
-    let more: [Given<'_>; 3] = [
+    let more: [OptionSource<'_>; 3] = [
         (&["-vv"], &[]),
         (&[], &[("SENSOR_LICENSE_VERBOSE", "2")]),
         (&["--profile=much"], &[]),
@@ -438,7 +437,7 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
         let run = run_with(&[&push[..], flags].concat(), &[], ONE_RECORD).exits(0);
         assert_eq!(run.stderr, "", "{flags:?}");
     }
-    // A server's own words may quote a token, and are not shown before they are looked through.
+    // Notes about attempts must not quote server text, which may contain a token.
     let args = [
         "push",
         "-vv",
@@ -464,13 +463,13 @@ fn whoever_wants_to_know_more_is_told_of_the_way_of_further_tries_and_of_request
 }
 
 #[test]
-fn a_contract_comes_from_the_place_that_counts_for_most() {
+fn contract_options_follow_precedence() {
     let file = config(
         "proto = 'file.proto'\nimport-path = ['src']\n[profile.asks]\nprotoset = 'profile.set'\n",
     );
     let reflection = ("SENSOR_LICENSE_REFLECTION", "true");
     let proto = ("SENSOR_LICENSE_PROTO", "variable.proto");
-    // Nothing listens there.
+    // No server listens on this port.
     let base = [
         "push",
         "-s",
@@ -479,7 +478,7 @@ fn a_contract_comes_from_the_place_that_counts_for_most() {
         "--config",
         file.str(),
     ];
-    for (flags, variables, exit, words) in [
+    for (flags, variables, exit, text) in [
         (&[][..], &[][..], 2, "file.proto"),
         (&["--profile=asks"], &[], 2, "profile.set can't be read"),
         (
@@ -500,7 +499,7 @@ fn a_contract_comes_from_the_place_that_counts_for_most() {
     ] {
         run_with(&[&base[..], flags].concat(), variables, ONE_RECORD)
             .exits(exit)
-            .stderr_contains(words);
+            .stderr_contains(text);
     }
     run_with(&base, &[reflection, proto], ONE_RECORD)
         .exits(2)

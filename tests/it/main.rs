@@ -9,7 +9,6 @@ mod documents;
 mod faults;
 mod input;
 mod ledger;
-mod ledger_commands;
 mod outputs;
 mod probe;
 mod proxy;

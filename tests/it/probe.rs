@@ -1,4 +1,4 @@
-//! `probe`: the way to the server, stage by stage.
+//! `probe`: the stages of a connection, and the options that it suggests.
 
 use std::{
     fs,
@@ -24,7 +24,7 @@ fn probe(server: &str, flags: &[&str]) -> Run {
     run([&["probe", "--output=json", "-s", server], flags].concat())
 }
 
-/// The names of the stages that went well, and of the one that did not.
+/// Returns the names of the passed stages, and of the failed one.
 fn stages(report: &Value) -> (Vec<String>, Option<String>) {
     let schema = include_str!("../../docs/probe.schema.json");
     let schema = serde_json::from_str(schema).expect("JSON");
@@ -52,7 +52,7 @@ fn flags(report: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Pushes with the flags of a report.
+/// Pushes with the options that a report suggests.
 fn push_with(report: &Value) -> Run {
     let args: Vec<_> = std::iter::once("push".to_owned())
         .chain(flags(report))
@@ -60,7 +60,7 @@ fn push_with(report: &Value) -> Run {
     run_with_input(args, ONE_RECORD)
 }
 
-/// The bytes of the first certificate in a PEM file.
+/// Returns the DER bytes of the first certificate in a PEM file.
 fn der(file: &str) -> Vec<u8> {
     let pem = fs::read_to_string(file).expect("read");
     let lines = pem
@@ -73,7 +73,7 @@ fn der(file: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_good_way_is_shown_whole_and_nothing_is_sent() {
+fn successful_probe_reports_all_stages() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
     let run = probe(&receiver.address, &["--cacert", &cacert]).exits(0);
@@ -83,7 +83,7 @@ fn a_good_way_is_shown_whole_and_nothing_is_sent() {
     assert_eq!(report["error"], Value::Null);
     assert_eq!(report["verdict"], "push would work");
     let detail = |stage: usize| report["stages"][stage]["detail"].as_str().expect("text");
-    for (stage, words) in [
+    for (stage, text) in [
         (1, &receiver.address[..]),
         (3, "TLS 1.3, TLS13_"),
         (3, "X25519MLKEM768"),
@@ -93,7 +93,7 @@ fn a_good_way_is_shown_whole_and_nothing_is_sent() {
         (5, "health: SERVING"),
         (5, "services: Internal"),
     ] {
-        assert!(detail(stage).contains(words), "{words}: {report}");
+        assert!(detail(stage).contains(text), "{text}: {report}");
     }
     let certificate = &report["certificate"];
     assert_eq!(certificate["subject"], "CN=localhost");
@@ -113,7 +113,7 @@ fn a_good_way_is_shown_whole_and_nothing_is_sent() {
 }
 
 #[test]
-fn text_is_a_line_a_stage() {
+fn text_report_has_a_line_per_stage() {
     let receiver = Receiver::start();
     let shown = run(receiver.args_of("probe")).exits(0);
     assert_eq!(shown.stderr, "");
@@ -133,7 +133,7 @@ fn text_is_a_line_a_stage() {
 }
 
 #[test]
-fn flags_that_it_names_make_push_work() {
+fn suggested_options_make_push_work() {
     let files = CertificateFolder::new();
     let ca = authority(params(Some("Test CA"), &[]));
     let ca_file = &*files.write(ca.pem());
@@ -141,22 +141,27 @@ fn flags_that_it_names_make_push_work() {
     let common_name = files.issued_by(&ca, &params(Some("license.test"), &[]));
     let pinned = files.self_signed(&as_ca(params(Some("license.test"), &[])));
     let pinned_file = &pinned.cert;
-    for (what, pair, given, added) in [
-        ("a name", &named, &["--cacert", ca_file][..], "--servername"),
+    for (name, pair, given, added) in [
         (
-            "a name, and that it is a common one",
+            "server name",
+            &named,
+            &["--cacert", ca_file][..],
+            "--servername",
+        ),
+        (
+            "server name in CN",
             &common_name,
             &["--cacert", ca_file],
             "--allow-common-name",
         ),
         (
-            "that it is a common name",
+            "CN not allowed",
             &common_name,
             &["--cacert", ca_file, "--servername=license.test"],
             "--allow-common-name",
         ),
         (
-            "the name of a pinned one",
+            "server name of a pinned certificate",
             &pinned,
             &["--cacert", pinned_file, "--servername=wrong.test"],
             "license.test",
@@ -165,15 +170,15 @@ fn flags_that_it_names_make_push_work() {
         let receiver = Receiver::presenting(pair);
         let run = probe(&receiver.address, given).exits(6);
         let report = run.json();
-        assert_eq!(stages(&report).1.as_deref(), Some("TLS"), "{what}");
+        assert_eq!(stages(&report).1.as_deref(), Some("TLS"), "{name}");
         assert!(flags(&report).contains(&added.to_owned()), "{report}");
         push_with(&report).exits(0);
     }
-    // Another certificate is to be found by the user.
+    // The user must find the right certificate.
     let receiver = Receiver::presenting(&named);
     let report = probe(&receiver.address, &["--cacert", pinned_file]).json();
     assert!(flags(&report).contains(&"PEM".to_owned()), "{report}");
-    // What no flag can mend.
+    // No option helps against an expired certificate.
     let expired = files.self_signed(&expired(as_ca(params(Some("127.0.0.1"), &[]))));
     let receiver = Receiver::presenting(&expired);
     let run = probe(&receiver.address, &["--cacert", &expired.cert])
@@ -185,7 +190,7 @@ fn flags_that_it_names_make_push_work() {
 }
 
 #[test]
-fn plaintext_and_tls_are_told_apart() {
+fn plaintext_and_tls_are_distinguished() {
     let plain = Receiver::with(["--plaintext"]);
     let report = probe(&plain.address, &[]).exits(6).json();
     assert_eq!(stages(&report).1.as_deref(), Some("TLS"));
@@ -199,7 +204,7 @@ fn plaintext_and_tls_are_told_apart() {
 }
 
 #[test]
-fn a_unix_socket_has_no_name_to_look_up() {
+fn unix_socket_passes_all_stages() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = format!("unix:{}", folder.path().join("socket").display());
     let receiver = Receiver::with(["--listen", &path]);
@@ -211,7 +216,7 @@ fn a_unix_socket_has_no_name_to_look_up() {
 }
 
 #[test]
-fn a_call_that_is_refused_is_the_last_stage() {
+fn rejected_call_fails_the_last_stage() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
     let trust = ["--cacert", &cacert];
@@ -227,7 +232,7 @@ fn a_call_that_is_refused_is_the_last_stage() {
 }
 
 #[test]
-fn each_stage_that_fails_is_named() {
+fn failed_stage_is_named() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("an address").port()
@@ -250,7 +255,7 @@ fn each_stage_that_fails_is_named() {
     });
     let closed = format!("127.0.0.1:{port}");
     let quick = "--connect-timeout=300ms";
-    for (server, flags, exit, stage, said) in [
+    for (server, flags, exit, stage, text) in [
         ("no-such-host.invalid:1", &[][..], 5, "DNS", "looked up"),
         (&closed, &[], 5, "TCP", "Connection refused"),
         (&silent, &["-k", quick], 5, "TLS", "timed out after 300ms"),
@@ -276,7 +281,7 @@ fn each_stage_that_fails_is_named() {
             "HTTP status 403",
         ),
     ] {
-        let run = probe(server, flags).exits(exit).stderr_contains(said);
+        let run = probe(server, flags).exits(exit).stderr_contains(text);
         let report = run.json();
         let (passed, failed) = stages(&report);
         assert_eq!(failed.as_deref(), Some(stage), "{report}");
@@ -298,7 +303,7 @@ fn each_stage_that_fails_is_named() {
 }
 
 #[test]
-fn a_certificate_that_ends_soon_is_warned_of() {
+fn certificate_that_expires_soon_causes_a_warning() {
     let receiver = Receiver::start();
     let mut args = receiver.args_of("probe");
     args.extend(["--output=json", "--warn-days=400"].map(Into::into));
@@ -309,7 +314,7 @@ fn a_certificate_that_ends_soon_is_warned_of() {
 }
 
 #[test]
-fn secrets_are_not_among_the_flags() {
+fn suggested_options_hide_secrets() {
     let receiver = Receiver::with(["--plaintext"]);
     let report = probe(
         &receiver.address,

@@ -16,7 +16,8 @@ use crate::support::{
     },
 };
 
-/// A proxy that leads everybody to this address, and the requests that it got.
+/// Starts a proxy that connects every client to `address`. Returns its own address, and the heads
+/// of the requests that it receives.
 fn proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
     let (record, requests) = mpsc::channel();
     let to = to.to_owned();
@@ -28,7 +29,7 @@ fn proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
     (address, requests)
 }
 
-/// Pushes one record with these variables set.
+/// Pushes one record with environment variables.
 fn push(args: &[&str], variables: &[(&str, &str)]) -> Run {
     let input = TempFile::new("a.csv", ONE_RECORD);
     let mut command = command(["push", input.str()]);
@@ -37,7 +38,7 @@ fn push(args: &[&str], variables: &[(&str, &str)]) -> Run {
 }
 
 #[test]
-fn a_proxy_is_asked_for_the_server_by_name() {
+fn proxy_gets_the_server_name() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
     let (proxy, requests) = proxy(&receiver.address);
@@ -52,7 +53,7 @@ fn a_proxy_is_asked_for_the_server_by_name() {
         (vec![to], vec![("https_proxy", &*proxy)]),
         (vec![to], vec![("ALL_PROXY", &*plain)]),
         (vec![to], vec![("all_proxy", &*plain), ("HTTPS_PROXY", "")]),
-        // The flag counts for more than a proxy that is not there.
+        // --proxy overrides the environment.
         (
             vec!["--proxy", &plain, to],
             vec![("HTTPS_PROXY", "localhost:1"), ("NO_PROXY", "other.test")],
@@ -78,7 +79,7 @@ fn a_proxy_is_asked_for_the_server_by_name() {
 }
 
 #[test]
-fn what_needs_no_proxy_is_reached_without() {
+fn no_proxy_hosts_are_connected_directly() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
     let (_, port) = receiver.address.rsplit_once(':').expect("a port");
@@ -93,7 +94,7 @@ fn what_needs_no_proxy_is_reached_without() {
             &[("NO_PROXY", "127.0.0.0/8, localhost")],
         )
         .exits(0);
-        // The flag is for this machine's own servers too.
+        // --proxy applies to local servers too.
         push(&[&to[..], &["--proxy", nowhere, "--retry=0"]].concat(), &[])
             .exits(5)
             .stderr_contains("through the proxy 127.0.0.1:1")
@@ -103,8 +104,8 @@ fn what_needs_no_proxy_is_reached_without() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_quoted() {
-    for (answer, said) in [
+fn proxy_errors_are_quoted() {
+    for (answer, text) in [
         (
             &b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"[..],
             "HTTP status 407",
@@ -125,22 +126,22 @@ fn a_proxy_that_refuses_is_quoted() {
         let flags = ["-s", "license.test:443", "--proxy", &url, "-k", "--retry=0"];
         let run = push(&flags, &[])
             .exits(5)
-            .stderr_contains(said)
+            .stderr_contains(text)
             .stderr_contains(&proxy);
         assert!(!run.stderr.contains("s3cret"), "{run:?}");
     }
 }
 
 #[test]
-fn a_server_that_speaks_first_is_no_proxy() {
+fn server_that_sends_first_is_not_a_proxy() {
     let ssh = server_sending(b"SSH-2.0-OpenSSH_9.2\r\n");
     let flags = ["-s", "license.test:443", "-k", "--proxy", &ssh, "--retry=0"];
-    // It depends on who is faster whether the banner was seen.
+    // Whether the banner or the end of the connection is seen first depends on timing.
     push(&flags, &[]).exits(5).stderr_contains("HTTP CONNECT");
 }
 
 #[test]
-fn the_proxy_s_time_counts_as_time_to_connect() {
+fn connect_timeout_includes_the_proxy() {
     let silent = silent_server();
     let started = Instant::now();
     let flags = ["-s", "license.test:443", "-k", "--proxy", &silent];
@@ -152,7 +153,7 @@ fn the_proxy_s_time_counts_as_time_to_connect() {
 }
 
 #[test]
-fn what_is_no_proxy_is_refused_without_its_password() {
+fn invalid_proxy_urls_are_rejected_without_the_password() {
     for (flag, variable, place) in [
         (
             Some("socks5://user:s3cret@proxy.test:1080"),

@@ -1,4 +1,4 @@
-//! The reference receiver: its flags, its store, and what other clients need of it.
+//! The reference receiver: its options, its store, reflection and health checks.
 
 use std::{
     fs,
@@ -38,7 +38,7 @@ async fn connect(receiver: &Receiver) -> Channel {
         .expect("connected")
 }
 
-/// Messages as they are encoded.
+/// A codec for messages that are encoded already.
 #[derive(Clone, Copy)]
 struct Raw;
 
@@ -91,7 +91,7 @@ async fn reflect(channel: Channel, question: MessageRequest) -> MessageResponse 
 }
 
 #[test]
-fn clients_list_and_call_it_by_reflection() {
+fn reflection_describes_the_service() {
     let receiver = Receiver::with(["--plaintext", "--code=3"]);
     block_on(async {
         let channel = connect(&receiver).await;
@@ -138,7 +138,7 @@ fn clients_list_and_call_it_by_reflection() {
 }
 
 #[test]
-fn it_answers_health_checks() {
+fn health_checks_are_answered() {
     let receiver = Receiver::with(["--plaintext"]);
     block_on(async {
         let channel = connect(&receiver).await;
@@ -159,7 +159,7 @@ fn it_answers_health_checks() {
 const INPUT: &[u8] = b"token,expire_time\nb,4070908800\na,4070908801\n";
 
 #[test]
-fn the_store_survives_a_kill_with_all_that_was_acknowledged() {
+fn store_survives_sigkill() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store.sqlite");
     let store = utf8(&store);
@@ -179,7 +179,7 @@ fn the_store_survives_a_kill_with_all_that_was_acknowledged() {
 }
 
 #[test]
-fn a_dump_is_kept_until_there_is_a_new_one_and_made_private() {
+fn dump_is_replaced_at_the_end_and_private() {
     let dump = TempFile::new("dump.csv", "old");
     set_mode(&dump.path, 0o644);
     let receiver = Receiver::with(["--dump", dump.str()]);
@@ -193,7 +193,7 @@ fn a_dump_is_kept_until_there_is_a_new_one_and_made_private() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_left_as_it_is() {
+fn other_files_are_rejected_as_stores() {
     let file = TempFile::new("store", INPUT);
     run(["serve", "--listen=127.0.0.1:0", "--store", file.str()])
         .exits(1)
@@ -203,7 +203,7 @@ fn a_file_that_is_no_store_is_left_as_it_is() {
 }
 
 #[test]
-fn outputs_are_opened_before_it_listens() {
+fn outputs_are_opened_before_listening() {
     for flag in ["--dump", "--store", "--write-cacert"] {
         let run = run(["serve", "--listen=127.0.0.1:0", flag, "/nowhere/file"])
             .exits(1)
@@ -213,7 +213,7 @@ fn outputs_are_opened_before_it_listens() {
 }
 
 #[test]
-fn the_dump_goes_to_a_private_file_or_to_standard_output() {
+fn dump_is_written_to_a_file_or_standard_output() {
     let folder = tempfile::tempdir().expect("a folder");
     let dump = folder.path().join("dump.csv");
     let receiver = Receiver::with(["--dump", utf8(&dump), "--token-encoding=hex"]);
@@ -241,7 +241,7 @@ fn the_dump_goes_to_a_private_file_or_to_standard_output() {
 
 type Serving = (Child, std::io::BufReader<std::process::ChildStdout>);
 
-/// A receiver in text mode, and the address that it printed.
+/// Starts a receiver with text output. Returns it with the address that it printed.
 fn serve(flags: &[&str]) -> (Serving, String) {
     let mut child = command([&["serve", "--listen=127.0.0.1:0"], flags].concat())
         .stdout(Stdio::piped())
@@ -259,14 +259,14 @@ fn serve(flags: &[&str]) -> (Serving, String) {
 }
 
 #[test]
-fn it_listens_on_a_unix_socket() {
+fn listens_on_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = format!("unix:{}", utf8(&folder.path().join("socket")));
     for _ in 0..2 {
         let receiver = Receiver::with(["--listen", &socket]);
         assert_eq!(receiver.url, socket);
         receiver.push_input(["-"], INPUT).exits(0);
-        // Left behind, and in nobody's way.
+        // A killed receiver leaves its socket behind, which the next one replaces.
         receiver.signal(Signal::KILL);
     }
     let receiver = Receiver::with(["--listen", &socket]);
@@ -278,7 +278,7 @@ fn it_listens_on_a_unix_socket() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_said_to_be() {
+fn used_address_is_an_error() {
     let receiver = Receiver::start();
     run(["serve", "--listen", &receiver.address])
         .exits(1)
@@ -290,7 +290,7 @@ fn an_address_that_is_taken_is_said_to_be() {
 }
 
 #[test]
-fn its_made_certificate_is_for_all_of_localhost() {
+fn generated_certificate_is_for_localhost() {
     let receiver = Receiver::start();
     let port = receiver.address.rsplit_once(':').expect("a port").1;
     let cacert = receiver.cacert();
@@ -305,7 +305,7 @@ fn its_made_certificate_is_for_all_of_localhost() {
 }
 
 #[test]
-fn write_cacert_puts_what_to_trust_there() {
+fn write_cacert_writes_the_presented_certificate() {
     let files = CertificateFolder::new();
     let identity = files.self_signed(&as_ca(params(Some("127.0.0.1"), &[])));
     let trust = files.path("pem");
@@ -321,7 +321,7 @@ fn write_cacert_puts_what_to_trust_there() {
 }
 
 #[test]
-fn a_client_that_stalls_in_the_handshake_holds_up_nobody() {
+fn stalled_handshakes_do_not_block_others() {
     let receiver = Receiver::start();
     let _silent: Vec<_> = (0..100)
         .map(|_| std::net::TcpStream::connect(&receiver.address).expect("connected"))
@@ -331,7 +331,7 @@ fn a_client_that_stalls_in_the_handshake_holds_up_nobody() {
 }
 
 #[test]
-fn a_client_that_says_nothing_does_not_hold_up_its_end() {
+fn idle_client_does_not_block_shutdown() {
     let receiver = Receiver::with(["--plaintext"]);
     let _silent = std::net::TcpStream::connect(&receiver.address).expect("connected");
     receiver.push_input(["-"], INPUT).exits(0);
@@ -339,7 +339,7 @@ fn a_client_that_says_nothing_does_not_hold_up_its_end() {
 }
 
 #[test]
-fn open_requests_are_finished_at_its_end() {
+fn open_requests_finish_before_shutdown() {
     let receiver = Receiver::with(["--plaintext", "--delay=2s"]);
     let received = block_on(async {
         let channel = connect(&receiver).await;
@@ -349,7 +349,8 @@ fn open_requests_are_finished_at_its_end() {
         let request = Request::new(Bytes::from_static(b"\x0a\x05\x0a\x01a\x10\x07"));
         let path = "/Internal/UpdateSensorExpireTime".parse().expect("a path");
         let call = tokio::spawn(async move { grpc.unary(request, path, Raw).await });
-        // Let the call be sent; what is answered behind it on the same connection came behind it.
+        // The health check follows the call on the same connection: when it is answered, the
+        // receiver has the call.
         tokio::task::yield_now().await;
         let question = HealthCheckRequest {
             service: String::new(),

@@ -5,15 +5,12 @@ use std::time::{Duration, Instant};
 use super::{FAST_RETRIES, MAX_ATTEMPTS, push};
 
 use crate::support::{
-    async_server::serve_connections,
     fault_server::{
         Connection,
         Connection::Serve,
         FaultServer,
         action::{Action, Response, ok_after},
     },
-    grpc_server::{Behavior, respond_to},
-    program::push_to,
     receiver::Receiver,
     records::{ONE_RECORD, records},
 };
@@ -50,27 +47,11 @@ fn timeout_ends_requests_without_a_response() {
 
 #[test]
 fn timeout_starts_when_the_server_allows_a_stream() {
-    let task = serve_connections(|stream| async {
-        let mut connection = h2::server::Builder::new()
-            .max_concurrent_streams(1)
-            .handshake::<_, bytes::Bytes>(stream)
-            .await
-            .expect("HTTP/2");
-        while let Some(Ok((request, respond))) = connection.accept().await {
-            tokio::spawn(async move {
-                // Six requests, one after the other, take longer than one request may.
-                tokio::time::sleep(Duration::from_millis(400)).await;
-                let (record, _requests) = std::sync::mpsc::channel();
-                let behavior = Behavior::reading(Response::code(0));
-                respond_to(request, respond, behavior.into(), record).await
-            });
-        }
-    });
+    // The requests together take longer than one of them may.
+    let actions = vec![ok_after(Duration::from_millis(400))];
+    let server = FaultServer::start([Connection::ServeOneByOne(actions)]);
     let flags = ["--batch-records=1", "--timeout=1s", "--retry=0"];
-    let flags = [&["--plaintext", "--output=json"], &flags[..]].concat();
-    push_to(&task.address, &flags, &records(6))
-        .exits(0)
-        .counts_requests("sent", 6);
+    push(&server, &flags, &records(6)).exits(0).attempts(6);
 }
 
 #[test]

@@ -10,5 +10,6 @@ pub(crate) mod program;
 pub(crate) mod receiver;
 pub(crate) mod records;
 pub(crate) mod reflection_server;
+pub(crate) mod rejects;
 pub(crate) mod tcp_server;
 pub(crate) mod tls_server;

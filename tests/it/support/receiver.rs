@@ -5,8 +5,6 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, ChildStdout, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -16,7 +14,7 @@ use tempfile::TempDir;
 use super::{
     certificates::Identity,
     files::utf8,
-    program::{Run, command, run_with_input, send_signal},
+    program::{Run, command, run_with_input, send_signal, wait_until},
 };
 
 /// `serve` on a free port. It is killed with this value.
@@ -137,15 +135,10 @@ impl Receiver {
         let port: u16 = self.port().parse().expect("a number");
         // Remote port and the state ESTABLISHED, as Linux writes them.
         let wanted = format!(":{port:04X} 01");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline {
+        wait_until("a client is connected", || {
             let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
-            if table.lines().any(|line| line.contains(&wanted)) {
-                return;
-            }
-            thread::yield_now();
-        }
-        panic!("no client connected");
+            table.lines().any(|line| line.contains(&wanted))
+        });
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

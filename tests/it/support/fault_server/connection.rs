@@ -33,9 +33,11 @@ pub(super) async fn end(mut stream: TlsConnection, ending: Ending) -> io::Result
     drain(&mut stream.get_mut().0).await
 }
 
-/// Serves one connection until its script or its client ends it.
+/// Serves one connection until its script or its client ends it. `settings` is the payload of the
+/// SETTINGS frame.
 pub(super) async fn serve(
     mut stream: TlsConnection,
+    settings: &[u8],
     actions: &[Action],
     connection: usize,
     log: &TrafficLog,
@@ -49,7 +51,7 @@ pub(super) async fn serve(
         highest_stream: 0,
         is_leaving: false,
         ignores_input: false,
-        out: frames::frame(frames::SETTINGS, 0, 0, &[]),
+        out: frames::frame(frames::SETTINGS, 0, 0, settings),
     };
     let mut bytes = BytesMut::new();
     let mut has_preface = false;

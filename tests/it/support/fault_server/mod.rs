@@ -34,6 +34,8 @@ use super::{
 pub(crate) enum Connection {
     /// Serves requests, one action each. The last action is for all further requests.
     Serve(Vec<Action>),
+    /// Serves requests like `Serve`, and allows only one open request.
+    ServeOneByOne(Vec<Action>),
     /// Ends before TLS, when this number of bytes was read.
     EndBeforeTls { bytes: usize, ending: Ending },
     /// Reads, and sends nothing.
@@ -302,7 +304,12 @@ impl Script {
             }
             Connection::Serve(actions) => {
                 let stream = self.accept(stream, all_protocols).await?;
-                connection::serve(stream, actions, number, &self.log).await
+                connection::serve(stream, &[], actions, number, &self.log).await
+            }
+            Connection::ServeOneByOne(actions) => {
+                let stream = self.accept(stream, all_protocols).await?;
+                let settings = frames::max_concurrent_streams(1);
+                connection::serve(stream, &settings, actions, number, &self.log).await
             }
         }
     }

@@ -5,22 +5,21 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::THREE_RECORDS;
+
 use crate::support::{
     files::{TempFile, utf8},
-    program::{Run, command, run, run_with_input},
+    program::{Run, run, run_with_input},
     receiver::Receiver,
 };
 
-const RECORDS: &[u8] =
-    b"token,expire_time\nsensor-0001,4070908800\nsensor-0002,4070908800\nsensor-0003,4070908801\n";
-
-/// A ledger that two servers have acknowledged records in, and their addresses.
-struct Filled {
+/// A ledger of successful pushes to two servers.
+struct FilledLedger {
     receivers: [Receiver; 2],
     folder: TempDir,
 }
 
-impl Filled {
+impl FilledLedger {
     fn new() -> Self {
         let filled = Self {
             receivers: [Receiver::start(), Receiver::start()],
@@ -38,10 +37,10 @@ impl Filled {
     }
 
     fn push(&self, receiver: &Receiver) -> Run {
-        receiver.push_input(["--output=json", "--ledger", &self.path()], RECORDS)
+        receiver.push_input(["--output=json", "--ledger", &self.path()], THREE_RECORDS)
     }
 
-    /// Ending many of the records another push to each server finds unchanged.
+    /// Returns the number of unchanged records of another push to each server.
     fn unchanged(&self) -> [u64; 2] {
         self.receivers.each_ref().map(|receiver| {
             let run = self.push(receiver).exits(0);
@@ -59,9 +58,9 @@ impl Filled {
 }
 
 #[test]
-fn show_says_what_each_server_has() {
-    let filled = Filled::new();
-    // A push that fails is a part of the history, and no success.
+fn show_lists_servers_and_runs() {
+    let filled = FilledLedger::new();
+    // A failed push is listed as a run, and not as a success.
     let gone = Receiver::start();
     let address = gone.address.clone();
     let args = gone.push_args();
@@ -69,7 +68,7 @@ fn show_says_what_each_server_has() {
     let mut args: Vec<_> = args.into_iter().collect();
     args.extend(["--retry=0", "--ledger"].map(Into::into));
     args.push(filled.path().into());
-    run_with_input(args, RECORDS).exits(2);
+    run_with_input(args, THREE_RECORDS).exits(2);
     let plain = [
         "push",
         "-s",
@@ -79,7 +78,7 @@ fn show_says_what_each_server_has() {
         "--ledger",
         &filled.path(),
     ];
-    run_with_input(plain, RECORDS).exits(5);
+    run_with_input(plain, THREE_RECORDS).exits(5);
 
     let shown = filled.show();
     let targets = shown["targets"].as_array().expect("targets");
@@ -111,7 +110,7 @@ fn show_says_what_each_server_has() {
         assert_eq!(target["last_success"], last["ended"]);
     }
     let text = filled.ledger("show", &[]).exits(0).stdout;
-    for words in [
+    for text in [
         &format!("{address} /Internal/UpdateSensorExpireTime: 0 tokens, last success never")[..],
         "3 tokens, last success 20",
         "expires 2099-01-01T00:00:00Z: 2 tokens",
@@ -119,14 +118,14 @@ fn show_says_what_each_server_has() {
         ": ok (0), 3 read, 3 acknowledged",
         ": failed (5), 3 read, 3 unsent",
     ] {
-        assert!(text.contains(words), "no {words:?} in {text}");
+        assert!(text.contains(text), "no {text:?} in {text}");
     }
     assert!(!text.contains("sensor-0"), "{text}");
 }
 
 #[test]
-fn what_is_forgotten_is_sent_again() {
-    let filled = Filled::new();
+fn forgotten_records_are_sent_again() {
+    let filled = FilledLedger::new();
     assert_eq!(filled.unchanged(), [3, 3]);
     let first = filled.receivers[0].address.clone();
     let forgotten = |flags: &[&str], tokens: u64| {
@@ -136,7 +135,7 @@ fn what_is_forgotten_is_sent_again() {
     };
     forgotten(&["--target", &first], 3);
     assert_eq!(filled.unchanged(), [0, 3]);
-    // A list of tokens needs no times.
+    // Expiration times are not needed.
     for (name, content) in [
         ("tokens.csv", "device_token\nsensor-0002\nsensor-9999\n"),
         (
@@ -163,10 +162,10 @@ fn what_is_forgotten_is_sent_again() {
 }
 
 #[test]
-fn what_can_t_be_forgotten_leaves_the_ledger_as_it_is() {
-    let filled = Filled::new();
+fn failed_forget_does_not_change_the_ledger() {
+    let filled = FilledLedger::new();
     let bad = TempFile::new("bad.csv", "device_token\nsensor-0001\n \n");
-    for (flags, exit, said) in [
+    for (flags, exit, text) in [
         (&["--target", "elsewhere:1"][..], 2, "it has 127.0.0.1:"),
         (&["--tokens", bad.str()], 4, "nothing was forgotten"),
         (&["--tokens", "/nowhere"], 4, "/nowhere"),
@@ -176,9 +175,9 @@ fn what_can_t_be_forgotten_leaves_the_ledger_as_it_is() {
         filled
             .ledger("forget", flags)
             .exits(exit)
-            .stderr_contains(said);
+            .stderr_contains(text);
     }
-    // Without a header the first row may be a token, whatever it looks like.
+    // The first row may be a token even if it looks like a header row.
     let bare = TempFile::new("bare.csv", "sensor_abc\nsensor_def\n");
     let flags = ["--tokens", bare.str()];
     let run = filled
@@ -190,25 +189,7 @@ fn what_can_t_be_forgotten_leaves_the_ledger_as_it_is() {
 }
 
 #[test]
-fn a_ledger_is_a_file_whatever_it_is_called() {
-    let receiver = Receiver::start();
-    let folder = tempfile::tempdir().expect("a folder");
-    let input = TempFile::new("a.csv", RECORDS);
-    for name in [":memory:", "file:x?mode=memory", "-", "a b%20c"] {
-        for unchanged in [0, 3] {
-            let mut args = receiver.push_args();
-            args.extend(["--output=json", "--ledger", name].map(Into::into));
-            args.push(input.str().to_owned());
-            let run = command(args).current_dir(folder.path()).output();
-            let run: Run = run.expect("it runs").into();
-            assert_eq!(run.exits(0).count("unchanged"), unchanged, "{name}");
-        }
-        assert!(folder.path().join(name).is_file(), "{name}");
-    }
-}
-
-#[test]
-fn what_is_no_ledger_is_named_and_left_as_it_is() {
+fn commands_reject_files_that_are_not_ledgers() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("missing");
     let text = TempFile::new("text", "device_token,expire_time\n");
