@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Read,
     process::{Child, Stdio},
 };
 

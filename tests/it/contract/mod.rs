@@ -133,7 +133,7 @@ fn contract_sources(folder: &Path) -> [(Reflection, Vec<String>); 5] {
     let set = folder.join("set");
     let pool = compile(folder, "main.proto");
     fs::write(&set, pool.encode_to_vec()).expect("written");
-    let text = |path: &Path| utf8(&path).to_owned();
+    let text = |path: &Path| utf8(path).to_owned();
     let proto = text(&folder.join("main.proto"));
     [
         (Reflection::None, vec!["--proto".into(), proto]),

@@ -1,23 +1,21 @@
-//! Which responses acknowledge the records, which are retried, and which end the request.
+//! Which messages and endings acknowledge the records, which are retried, and which are final.
 
-use tonic::Code;
 
 use super::{FAST_RETRIES, MAX_ATTEMPTS, ONE_BY_ONE, push, push_one_record};
 
 use crate::support::{
     fault_server::{
         Connection, FaultServer,
-        action::{Action, Ending, Response, code, framed, http, ok, status, times},
+        action::{Action, Ending, Response, code, framed, ok, times},
     },
-    grpc_server::GrpcServer,
     records::records,
 };
 
-use Verdict::{Accept, Fail, Retry};
+pub(super) use Verdict::{Accept, Fail, Retry};
 
 /// What the program makes of a request that is always answered in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// The record is acknowledged.
     Accept,
     /// The request fails at its first attempt.
@@ -26,7 +24,7 @@ enum Verdict {
     Retry,
 }
 
-struct Case {
+pub(super) struct Case {
     name: &'static str,
     action: Action,
     verdict: Verdict,
@@ -35,7 +33,7 @@ struct Case {
     texts: &'static [&'static str],
 }
 
-fn case(
+pub(super) fn case(
     name: &'static str,
     action: Action,
     verdict: Verdict,
@@ -52,7 +50,7 @@ fn case(
 }
 
 /// Sends a response to a request that was not applied.
-fn response(
+pub(super) fn response(
     name: &'static str,
     response: Response,
     verdict: Verdict,
@@ -114,21 +112,26 @@ impl Case {
     }
 }
 
-fn check_all(cases: impl IntoIterator<Item = Case>) {
+pub(super) fn check_all(cases: impl IntoIterator<Item = Case>) {
     for case in cases {
         case.check();
     }
 }
 
 #[test]
-fn accepts_only_valid_responses_with_code_0() {
-    let code_5 = framed(b"\x08\x05");
+fn accepts_only_code_0() {
     let explicit_code_0 = Action::Apply(Response::body(&framed(b"\x08\x00")));
-    let trailers = |fields: &[(&str, &[u8])]| Response::body(&framed(b"")).with_trailers(fields);
     check_all([
         case("empty message", ok(), Accept, 0, &[]),
         case("code 0 in the message", explicit_code_0, Accept, 0, &[]),
         case("code 5", code(5), Fail, 7, &["code 5"]),
+    ]);
+}
+
+#[test]
+fn fails_on_invalid_messages() {
+    let code_5 = framed(b"\x08\x05");
+    check_all([
         response(
             "no message",
             Response::body(b""),
@@ -192,6 +195,13 @@ fn accepts_only_valid_responses_with_code_0() {
             77,
             &["can't be decoded"],
         ),
+    ]);
+}
+
+#[test]
+fn fails_without_exactly_one_grpc_status() {
+    let trailers = |fields: &[(&str, &[u8])]| Response::body(&framed(b"")).with_trailers(fields);
+    check_all([
         response(
             "no trailers",
             Response::code(0).without_trailers(),
@@ -220,6 +230,12 @@ fn accepts_only_valid_responses_with_code_0() {
             66,
             &["several"],
         ),
+    ]);
+}
+
+#[test]
+fn fails_without_grpc_headers() {
+    check_all([
         response(
             "HTML with status 200",
             Response::http(200, "text/html", b"<html>"),
@@ -266,214 +282,10 @@ fn accepts_only_valid_responses_with_code_0() {
 }
 
 #[test]
-fn does_not_retry_final_statuses() {
-    check_all([
-        case("UNKNOWN", status(Code::Unknown, ""), Fail, 66, &[]),
-        case("INTERNAL", status(Code::Internal, ""), Fail, 77, &[]),
-        case("CANCELLED", status(Code::Cancelled, ""), Fail, 65, &[]),
-        case("DATA_LOSS", status(Code::DataLoss, ""), Fail, 79, &[]),
-        case(
-            "INVALID_ARGUMENT",
-            status(Code::InvalidArgument, ""),
-            Fail,
-            67,
-            &[],
-        ),
-        case("NOT_FOUND", status(Code::NotFound, ""), Fail, 69, &[]),
-        case(
-            "ALREADY_EXISTS",
-            status(Code::AlreadyExists, ""),
-            Fail,
-            70,
-            &[],
-        ),
-        case(
-            "PERMISSION_DENIED",
-            status(Code::PermissionDenied, ""),
-            Fail,
-            71,
-            &[],
-        ),
-        case(
-            "FAILED_PRECONDITION",
-            status(Code::FailedPrecondition, ""),
-            Fail,
-            73,
-            &[],
-        ),
-        case("OUT_OF_RANGE", status(Code::OutOfRange, ""), Fail, 75, &[]),
-        case(
-            "UNIMPLEMENTED",
-            status(Code::Unimplemented, ""),
-            Fail,
-            76,
-            &[],
-        ),
-        case(
-            "UNAUTHENTICATED",
-            status(Code::Unauthenticated, ""),
-            Fail,
-            80,
-            &[],
-        ),
-        case(
-            "INVALID_ARGUMENT with a message",
-            status(Code::InvalidArgument, "so%20it%20is"),
-            Fail,
-            67,
-            &["INVALID_ARGUMENT", "so it is"],
-        ),
-        case(
-            "NOT_FOUND with a message",
-            status(Code::NotFound, "so%20it%20is"),
-            Fail,
-            69,
-            &["NOT_FOUND", "so it is"],
-        ),
-        case(
-            "PERMISSION_DENIED with a message",
-            status(Code::PermissionDenied, "so%20it%20is"),
-            Fail,
-            71,
-            &["PERMISSION_DENIED", "so it is"],
-        ),
-        case(
-            "UNAUTHENTICATED with a message",
-            status(Code::Unauthenticated, "so%20it%20is"),
-            Fail,
-            80,
-            &["UNAUTHENTICATED", "so it is"],
-        ),
-        response(
-            "status details that are not base64",
-            Response::status(Code::Internal, "details")
-                .with_header("grpc-status-details-bin", "!!!"),
-            Fail,
-            77,
-            &["details"],
-        ),
-    ]);
-}
-
-/// Returns a response of a proxy that copies the trailers of a gRPC server.
-fn http_with_trailers(status: u16) -> Response {
-    Response::body(b"<html>")
-        .with_content_type("text/html")
-        .with_status(status)
-}
-
-#[test]
-fn maps_http_statuses_to_grpc_statuses() {
-    check_all([
-        case("HTTP 400", http(400), Fail, 77, &["HTTP status 400"]),
-        case("HTTP 401", http(401), Fail, 80, &["HTTP status 401"]),
-        case("HTTP 403", http(403), Fail, 71, &["HTTP status 403"]),
-        case("HTTP 404", http(404), Fail, 76, &["HTTP status 404"]),
-        case("HTTP 429", http(429), Retry, 78, &["HTTP status 429"]),
-        case("HTTP 500", http(500), Fail, 66, &["HTTP status 500"]),
-        case("HTTP 502", http(502), Retry, 78, &["HTTP status 502"]),
-        case("HTTP 503", http(503), Retry, 78, &["HTTP status 503"]),
-        case("HTTP 504", http(504), Retry, 78, &["HTTP status 504"]),
-        response(
-            "HTTP 400, trailers",
-            http_with_trailers(400),
-            Fail,
-            77,
-            &["HTTP status 400"],
-        ),
-        response(
-            "HTTP 401, trailers",
-            http_with_trailers(401),
-            Fail,
-            80,
-            &["HTTP status 401"],
-        ),
-        response(
-            "HTTP 403, trailers",
-            http_with_trailers(403),
-            Fail,
-            71,
-            &["HTTP status 403"],
-        ),
-        response(
-            "HTTP 404, trailers",
-            http_with_trailers(404),
-            Fail,
-            76,
-            &["HTTP status 404"],
-        ),
-        response(
-            "HTTP 429, trailers",
-            http_with_trailers(429),
-            Retry,
-            78,
-            &["HTTP status 429"],
-        ),
-        response(
-            "HTTP 502, trailers",
-            http_with_trailers(502),
-            Retry,
-            78,
-            &["HTTP status 502"],
-        ),
-        response(
-            "HTTP 503, trailers",
-            http_with_trailers(503),
-            Retry,
-            78,
-            &["HTTP status 503"],
-        ),
-        response(
-            "HTTP 418, trailers",
-            http_with_trailers(418),
-            Fail,
-            66,
-            &["HTTP status 418"],
-        ),
-        response(
-            "HTTP 503 with a gRPC status, which has precedence",
-            Response::status(Code::ResourceExhausted, "quota").with_status(503),
-            Retry,
-            72,
-            &["quota"],
-        ),
-    ]);
-}
-
-#[test]
-fn retries_transient_failures() {
+fn retries_after_the_connection_or_the_stream_ended() {
     let ended = |ending, is_applied| Action::EndAfterRequest { ending, is_applied };
     let reset = Action::ResetStream;
     check_all([
-        case(
-            "UNAVAILABLE",
-            status(Code::Unavailable, "later"),
-            Retry,
-            78,
-            &[],
-        ),
-        case("ABORTED", status(Code::Aborted, ""), Retry, 74, &[]),
-        case(
-            "DEADLINE_EXCEEDED",
-            status(Code::DeadlineExceeded, ""),
-            Retry,
-            68,
-            &[],
-        ),
-        case(
-            "RESOURCE_EXHAUSTED",
-            status(Code::ResourceExhausted, "quota"),
-            Retry,
-            72,
-            &[],
-        ),
-        response(
-            "UNAVAILABLE with details that are not base64",
-            Response::status(Code::Unavailable, "").with_header("grpc-status-details-bin", "!!!"),
-            Retry,
-            78,
-            &[],
-        ),
         case(
             "close_notify at headers",
             Action::EndAtHeaders(Ending::CloseNotify),
@@ -558,17 +370,6 @@ fn retries_transient_failures() {
 }
 
 #[test]
-fn does_not_retry_after_pushback_without_a_delay() {
-    for milliseconds in ["-1", "soon", "4294967296", "18446744073709551615"] {
-        let response = Response::status(Code::Unavailable, "")
-            .with_header("grpc-retry-pushback-ms", milliseconds);
-        let push = push_one_record(&FaultServer::serving([Action::Reject(response)]), &[]);
-        assert_eq!(push.code, 78, "{milliseconds}: {push}");
-        push.attempts(1).counts("unsent", 1);
-    }
-}
-
-#[test]
 fn does_not_retry_invalid_http2() {
     let garbage = Action::EndAfterRequest {
         ending: Ending::Garbage,
@@ -586,19 +387,6 @@ fn does_not_retry_invalid_http2() {
         .exits(3)
         .connections(1)
         .counts("acknowledged", 1);
-}
-
-#[test]
-fn shortens_long_messages() {
-    let invalid_argument = Response::status(Code::InvalidArgument, &"so it is. ".repeat(10_000));
-    let run = GrpcServer::start(invalid_argument)
-        .push(&[])
-        .exits(67)
-        .stderr_contains("INVALID_ARGUMENT");
-    assert!(run.stderr.len() < 1000, "{run:?}");
-    let denied = Response::status(Code::PermissionDenied, &"long ".repeat(2000));
-    let run = GrpcServer::start(denied).push(&[]).exits(71);
-    assert!(run.stderr.len() < 1000, "{run:?}");
 }
 
 #[test]

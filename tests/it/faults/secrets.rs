@@ -1,4 +1,4 @@
-//! Tokens, header values and control characters in the text of a server.
+//! Tokens, header values, control characters and long messages in the text of a server.
 
 use tonic::Code;
 
@@ -108,4 +108,17 @@ fn no_output_shows_a_whole_token() {
     ] {
         receiver.push_input([flag], input).hides(ONE_TOKEN);
     }
+}
+
+#[test]
+fn shortens_long_messages() {
+    let invalid_argument = Response::status(Code::InvalidArgument, &"so it is. ".repeat(10_000));
+    let run = GrpcServer::start(invalid_argument)
+        .push(&[])
+        .exits(67)
+        .stderr_contains("INVALID_ARGUMENT");
+    assert!(run.stderr.len() < 1000, "{run:?}");
+    let denied = Response::status(Code::PermissionDenied, &"long ".repeat(2000));
+    let run = GrpcServer::start(denied).push(&[]).exits(71);
+    assert!(run.stderr.len() < 1000, "{run:?}");
 }

@@ -67,7 +67,7 @@ fn show_lists_servers_and_runs() {
     drop(gone);
     let mut args: Vec<_> = args.into_iter().collect();
     args.extend(["--retry=0", "--ledger"].map(Into::into));
-    args.push(filled.path().into());
+    args.push(filled.path());
     run_with_input(args, THREE_RECORDS).exits(2);
     let plain = [
         "push",
@@ -195,7 +195,7 @@ fn commands_reject_files_that_are_not_ledgers() {
     let text = TempFile::new("text", "device_token,expire_time\n");
     for command in [&["show"][..], &["forget", "--all"]] {
         let on = |path: &Path| {
-            let args = ["--ledger", utf8(&path)];
+            let args = ["--ledger", utf8(path)];
             run([&["ledger"], command, &args].concat())
         };
         on(&missing).exits(2).stderr_contains("there is no ledger");

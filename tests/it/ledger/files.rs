@@ -165,7 +165,7 @@ fn other_files_are_rejected_and_not_changed() {
     let connections = server.connection_count();
     let mut paths: Vec<_> = before.keys().cloned().collect();
     paths.retain(|path| {
-        let name = utf8(&path);
+        let name = utf8(path);
         !name.ends_with("-wal") && !name.ends_with("-shm")
     });
     paths.extend(["/dev/null", "/dev/full", "/dev/tty", "/proc/self/status"].map(PathBuf::from));
@@ -175,7 +175,7 @@ fn other_files_are_rejected_and_not_changed() {
             let label = format!("{} {flags:?}: {run:#?}", path.display());
             assert_eq!(run.code, 1, "{label}");
             assert_eq!(run.count("unsent"), 2, "{label}");
-            assert!(run.stderr.contains(utf8(&path)), "{label}");
+            assert!(run.stderr.contains(utf8(path)), "{label}");
             let after = folder_state(folder.path());
             assert!(
                 after == before,

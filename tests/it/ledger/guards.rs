@@ -68,7 +68,7 @@ fn dry_run_does_not_change_the_ledger() {
     let content = |ledger: &Ledger| -> BTreeMap<_, _> {
         let mut files = ledger.files();
         // The shared-memory index holds no data, and each first reader creates it again.
-        files.retain(|path, _| !utf8(&path).ends_with("-shm"));
+        files.retain(|path, _| !utf8(path).ends_with("-shm"));
         files
     };
     let before = content(&ledger);

@@ -11,7 +11,7 @@ use crate::support::{
     fault_server::{
         Connection::Serve,
         FaultServer,
-        action::{Action, Ending, code, ok, status},
+        action::{Action, apply_and_disconnect, code, ok, status},
     },
     files::TempFile,
     program::{finish, run_with_input, send_signal, start},
@@ -147,10 +147,7 @@ fn server_is_identified_by_authority_and_method() {
 fn only_acknowledged_records_are_remembered() {
     let poison = |action: Action| Action::IfToken("sensor-00001", action.into());
     let refusal = status(Code::InvalidArgument, "no such sensor");
-    let applied = Action::EndAfterRequest {
-        ending: Ending::Fin,
-        is_applied: true,
-    };
+    let applied = apply_and_disconnect();
     for (name, action, flags, exit, left) in [
         ("code 5", poison(code(5)), &[][..], 3, 1),
         ("rejected", poison(refusal.clone()), &[], 3, 1),
@@ -221,10 +218,7 @@ fn failed_change_is_sent_again() {
 
 #[test]
 fn unconfirmed_change_is_sent_again() {
-    let lost = Action::EndAfterRequest {
-        ending: Ending::Fin,
-        is_applied: true,
-    };
+    let lost = apply_and_disconnect();
     for (name, action) in [
         ("applied without a response", lost),
         ("code 9", code(9)),

@@ -1,6 +1,6 @@
 //! Output files: modes, conflicts, full disks, secrets.
 
-use std::{fs, io::Read, process::Stdio};
+use std::{fs, process::Stdio};
 
 use tonic::Code;
 

@@ -99,6 +99,7 @@ fn metrics_equal_the_summary() {
     let file = TempFile::absent("push.prom");
     let closed = ClosedPort::new();
     let input = [&records(5)[..], b"other,1000000000\nother,1000000000\n"].concat();
+    let partial = [ok(), code(5), status(Code::Unavailable, ""), ok()];
     let mut last_success = None;
     for (name, server, flags, input, exit) in [
         (
@@ -124,12 +125,7 @@ fn metrics_equal_the_summary() {
         ),
         (
             "partial success",
-            Some(FaultServer::serving([
-                ok(),
-                code(5),
-                status(Code::Unavailable, ""),
-                ok(),
-            ])),
+            Some(FaultServer::serving(partial)),
             &["--batch-records=1", "--concurrency=1", "--retry-delay=1ms"],
             &input,
             3,
@@ -178,8 +174,7 @@ fn metrics_equal_the_summary() {
             .map_or_else(|| without_server(&flags), |server| server.args(&flags));
         let run = run_with_input(args, input).exits(exit).counts_add_up();
         let text = file.read();
-        let json = run.json();
-        assert_same_counts(&text, &json);
+        assert_same_counts(&text, &run.json());
         let at = sample(&text, "last_run_timestamp_seconds").expect("a time");
         assert!((before..=unix_now()).contains(&at), "{name}: {text}");
         if exit == 0 {

@@ -1,9 +1,6 @@
 //! `--rejects`: the records that were not acknowledged.
 
-use std::{
-    io::{Read, Write},
-    time::Duration,
-};
+use std::{io::Write, time::Duration};
 
 use data_encoding::{BASE64, HEXLOWER};
 use rustix::process::Signal;
@@ -16,7 +13,7 @@ use crate::support::{
         Connection,
         Connection::Serve,
         FaultServer, Record,
-        action::{Action, Ending, Response, code, http, ok, status},
+        action::{Action, Response, apply_and_disconnect, code, http, ok, status},
     },
     files::{TempFile, set_mode},
     program::{
@@ -164,15 +161,7 @@ fn push_failures() -> Vec<FailureCase> {
         ),
         (
             "disconnected after applying",
-            vec![
-                ok(),
-                ok(),
-                ok(),
-                Action::EndAfterRequest {
-                    ending: Ending::Fin,
-                    is_applied: true,
-                },
-            ],
+            vec![ok(), ok(), ok(), apply_and_disconnect()],
             ONE_BY_ONE,
             3,
             &[(3, "unsent: the connection was lost")],

@@ -6,8 +6,6 @@ use crate::support::{files::TempFile, program::command, receiver::Receiver};
 
 /// Pushes with a terminal as standard error. Returns what the terminal receives.
 fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String {
-    use std::io::Read;
-
     use rustix::{
         fs::{Mode, OFlags},
         pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},

@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use super::numbered_rows;
 
 use crate::support::{
-    fault_server::{
-        FaultServer,
-        action::code,
-    },
+    fault_server::{FaultServer, action::code},
     files::TempFile,
     program::run_with_input,
     receiver::Receiver,

@@ -24,7 +24,7 @@ use super::{
     openssl::openssl,
 };
 
-/// The extensions of a ClientHello that depend on the program's options.
+/// The extensions of a `ClientHello` that depend on the program's options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestedNames {
     /// SNI.
@@ -78,7 +78,7 @@ impl TlsServer {
         }
     }
 
-    /// Waits for the next ClientHello.
+    /// Waits for the next `ClientHello`.
     pub(crate) fn hello(&self) -> RequestedNames {
         self.hellos.recv().expect("a client")
     }

@@ -1,6 +1,5 @@
 //! `--cacert` files that hold something else than certificates.
 
-
 use super::push;
 
 use crate::support::{

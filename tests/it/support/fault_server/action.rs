@@ -42,9 +42,9 @@ pub(crate) enum Action {
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// TLS close_notify, then FIN.
+    /// `close_notify` of TLS, then FIN.
     CloseNotify,
-    /// FIN without close_notify.
+    /// FIN without `close_notify`.
     Fin,
     /// RST.
     Rst,
@@ -220,7 +220,7 @@ pub(crate) fn ok_after(delay: Duration) -> Action {
     Action::Delay(delay, ok().into())
 }
 
-/// Ends the connection without close_notify when the request was read. Nothing is applied.
+/// Ends the connection without `close_notify` when the request was read. Nothing is applied.
 pub(crate) fn disconnect() -> Action {
     Action::EndAfterRequest {
         ending: Ending::Fin,

@@ -78,12 +78,12 @@ pub(super) fn goaway(last_stream: u32, reason: h2::Reason) -> Vec<u8> {
     frame(GOAWAY, 0, 0, &[last_stream.to_be_bytes(), reason].concat())
 }
 
-/// Encodes the payload of a SETTINGS frame with SETTINGS_MAX_CONCURRENT_STREAMS.
+/// Encodes the payload of a SETTINGS frame with `SETTINGS_MAX_CONCURRENT_STREAMS`.
 pub(super) fn max_concurrent_streams(count: u32) -> Vec<u8> {
     [&3_u16.to_be_bytes()[..], &count.to_be_bytes()].concat()
 }
 
-/// Encodes WINDOW_UPDATE for the connection and for a stream, by `length` bytes each.
+/// Encodes `WINDOW_UPDATE` for the connection and for a stream, by `length` bytes each.
 pub(super) fn window_updates(stream: u32, length: usize) -> Vec<u8> {
     let length = u32::try_from(length).expect("short").to_be_bytes();
     let update = |stream| frame(WINDOW_UPDATE, 0, stream, &length);
