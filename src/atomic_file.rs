@@ -1,4 +1,4 @@
-//! Files that are replaced whole: whoever reads one finds the old content or the new, never a part.
+//! Files that are replaced atomically: a reader sees either the old content or all of the new.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -10,29 +10,30 @@ use std::{
 use rustix::fs::{AtFlags, CWD, linkat};
 use tempfile::NamedTempFile;
 
-/// The new content of a file, which takes its place with [`AtomicFile::commit`].
+/// The new content of a file, which [`AtomicFile::commit`] puts in place of the old.
 #[derive(Debug)]
 pub(crate) struct AtomicFile(Content);
 
 #[derive(Debug)]
 enum Content {
-    /// In the file's folder without a name, so that nothing is left of it should the process end.
-    Nameless { new: File, path: PathBuf },
-    /// Where files have names from the start: beside the file, so that it can be renamed to it.
-    Beside { new: NamedTempFile, path: PathBuf },
-    /// What is no regular file (a pipe, a terminal) has nothing to be replaced.
+    /// A file without a name in the folder of `path`, which vanishes if the process ends early.
+    Unnamed { file: File, path: PathBuf },
+    /// A temporary file in the folder of `path`, for file systems that have no unnamed files.
+    Temporary { file: NamedTempFile, path: PathBuf },
+    /// A file that cannot be replaced, such as a pipe or a terminal, and is written directly.
     Direct(File),
 }
 
 impl AtomicFile {
-    /// Opens a file's new content. The file itself stays as it is.
+    /// Opens new content for a file, with the permission bits `mode`. The file keeps its old
+    /// content until [`AtomicFile::commit`].
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
-        // Names of what is open already, such as /dev/stdout, may lead to a file that others write.
+        // Paths such as /dev/stdout may name an open file that other processes write to.
         if path.starts_with("/dev") || path.starts_with("/proc") {
             let file = OpenOptions::new().append(true).open(path)?;
             return Ok(Self(Content::Direct(file)));
         }
-        // A link stays one: what it leads to is replaced.
+        // A symbolic link is kept, and its target is replaced.
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -50,35 +51,34 @@ impl AtomicFile {
         }
         let folder = folder(&path);
         let permissions = Permissions::from_mode(mode);
-        if let Ok(new) = nameless(folder, mode) {
-            new.set_permissions(permissions)?;
-            return Ok(Self(Content::Nameless { new, path }));
+        if let Ok(file) = create_unnamed(folder, mode) {
+            file.set_permissions(permissions)?;
+            return Ok(Self(Content::Unnamed { file, path }));
         }
-        // A process that is killed leaves it behind: its name says whose it is.
-        let new = names().tempfile_in(folder)?;
-        new.as_file().set_permissions(permissions)?;
-        Ok(Self(Content::Beside { new, path }))
+        let file = temporary_names().tempfile_in(folder)?;
+        file.as_file().set_permissions(permissions)?;
+        Ok(Self(Content::Temporary { file, path }))
     }
 
     /// Puts the new content in place.
     pub(crate) fn commit(mut self) -> io::Result<()> {
         self.flush()?;
         match self.0 {
-            // After a crash of the machine too it is the old content or the new.
-            Content::Nameless { new, path } => {
-                new.sync_all()?;
-                // Nothing takes another file's name but what has one.
+            // Syncing before the rename makes the replacement atomic across a power failure too.
+            Content::Unnamed { file, path } => {
+                file.sync_all()?;
+                // linkat(2) does not replace an existing file, but renaming a named file does.
                 let link = |name: &Path| {
                     let flags = AtFlags::SYMLINK_FOLLOW;
-                    Ok(linkat(CWD, name_of_open(&new), CWD, name, flags)?)
+                    Ok(linkat(CWD, open_file_path(&file), CWD, name, flags)?)
                 };
-                let named = names().make_in(folder(&path), link)?;
-                let named = named.into_temp_path();
-                named.persist(path).map_err(|error| error.error)
+                let temporary = temporary_names().make_in(folder(&path), link)?;
+                let temporary = temporary.into_temp_path();
+                temporary.persist(path).map_err(|error| error.error)
             }
-            Content::Beside { new, path } => {
-                new.as_file().sync_all()?;
-                new.persist(path).map(drop).map_err(|error| error.error)
+            Content::Temporary { file, path } => {
+                file.as_file().sync_all()?;
+                file.persist(path).map(drop).map_err(|error| error.error)
             }
             Content::Direct(_) => Ok(()),
         }
@@ -88,17 +88,15 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Content::Nameless { new, .. } => new.write(bytes),
-            Content::Beside { new, .. } => new.write(bytes),
-            Content::Direct(file) => file.write(bytes),
+            Content::Unnamed { file, .. } | Content::Direct(file) => file.write(bytes),
+            Content::Temporary { file, .. } => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Content::Nameless { new, .. } => new.flush(),
-            Content::Beside { new, .. } => new.flush(),
-            Content::Direct(file) => file.flush(),
+            Content::Unnamed { file, .. } | Content::Direct(file) => file.flush(),
+            Content::Temporary { file, .. } => file.flush(),
         }
     }
 }
@@ -110,23 +108,27 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// What new content is called before it takes its place.
-fn names<'n>() -> tempfile::Builder<'n, 'n> {
-    let mut names = tempfile::Builder::new();
-    names.prefix(".sensor-license-").suffix(".tmp");
-    names
+/// Builds names of temporary files, by which a file that a killed process left can be recognized.
+fn temporary_names<'n>() -> tempfile::Builder<'n, 'n> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".sensor-license-").suffix(".tmp");
+    builder
 }
 
-/// A file without a name that can be given one, where the system has such.
+/// Fails, because only Linux has unnamed files.
 #[cfg(not(target_os = "linux"))]
-fn nameless(_: &Path, _: u32) -> io::Result<File> {
+fn create_unnamed(_: &Path, _: u32) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// A file without a name that can be given one (open(2), `O_TMPFILE`), where the file system and
-/// `/proc` let it.
+/// Creates a file without a name (open(2), `O_TMPFILE`).
+///
+/// # Errors
+///
+/// An error if the file system does not support it, or if `/proc` is not mounted, through which the
+/// file is named later.
 #[cfg(target_os = "linux")]
-fn nameless(folder: &Path, mode: u32) -> io::Result<File> {
+fn create_unnamed(folder: &Path, mode: u32) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
 
     use rustix::fs::OFlags;
@@ -136,11 +138,12 @@ fn nameless(folder: &Path, mode: u32) -> io::Result<File> {
         .custom_flags(OFlags::TMPFILE.bits().cast_signed())
         .mode(mode)
         .open(folder)?;
-    fs::metadata(name_of_open(&file))?;
+    fs::metadata(open_file_path(&file))?;
     Ok(file)
 }
 
-fn name_of_open(file: &File) -> PathBuf {
+/// Returns the path of an open file in `/proc` (proc(5)).
+fn open_file_path(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
@@ -149,25 +152,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_old_content_stays_until_the_new_is_whole() {
+    fn keeps_old_content_until_commit() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).expect("linked");
         fs::write(&path, "old").expect("written");
         for (name, mode) in [(&path, 0o600), (&link, 0o644)] {
-            let mut replacement = AtomicFile::open(name, mode).expect("opened");
-            replacement.write_all(b"new").expect("written");
+            let mut new = AtomicFile::open(name, mode).expect("opened");
+            new.write_all(b"new").expect("written");
             assert_eq!(fs::read(&path).expect("read"), b"old");
-            // Nothing is left where the process ends now.
-            if nameless(folder.path(), mode).is_ok() {
+            // An unnamed file leaves nothing behind if the process ends here.
+            if create_unnamed(folder.path(), mode).is_ok() {
                 assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 2);
             }
-            drop(replacement);
+            drop(new);
             assert_eq!(fs::read(&path).expect("read"), b"old");
-            let mut replacement = AtomicFile::open(name, mode).expect("opened");
-            replacement.write_all(b"new").expect("written");
-            replacement.commit().expect("in place");
+            let mut new = AtomicFile::open(name, mode).expect("opened");
+            new.write_all(b"new").expect("written");
+            new.commit().expect("in place");
             assert_eq!(fs::read(&path).expect("read"), b"new");
             let permissions = fs::metadata(&path).expect("there").permissions();
             assert_eq!(permissions.mode() & 0o777, mode);

@@ -15,6 +15,7 @@ pub(crate) enum Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointError {
     Empty,
+    /// The host, or the path of the Unix domain socket, is missing.
     MissingHost,
     MissingPort,
     /// The port is not a decimal number from 1 to 65535.

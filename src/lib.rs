@@ -1,7 +1,7 @@
-//! Pushes sensor licence expirations to a licence server over gRPC.
+//! Pushes sensor license expirations to a license server over gRPC.
 //!
-//! This is a program, `sensor-license`, and its library is the program's: [`run`]. What else is
-//! public is for the project's own benchmarks and fuzz targets.
+//! This is the library of the program `sensor-license`, which calls [`run`]. The module `harness`
+//! is public only for the benchmarks and fuzz targets of this project.
 
 mod atomic_file;
 mod batch;
@@ -33,16 +33,16 @@ use std::{
     process::ExitCode,
 };
 
-use cli::Plan;
+use cli::{Plan, parse_command_line};
 use terminal::Terminal;
 
-/// Does what the command line says.
+/// Runs the command on the command line of this process and returns its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
     panic::set_hook(Box::new(|panic| Terminal::internal_error(panic.location())));
-    let plan = match Plan::from_command_line() {
+    let plan = match parse_command_line() {
         Ok(plan) => plan,
-        Err(code) => return ExitCode::from(code),
+        Err(exit_code) => return ExitCode::from(exit_code),
     };
     let run = || match &plan {
         Plan::Push(plan) => commands::push::run(plan),
@@ -52,6 +52,6 @@ pub fn run() -> ExitCode {
         Plan::Ledger(plan) => commands::ledger::run(plan),
         Plan::Print(text) => Terminal::print_text(text),
     };
-    // A defect has been told, and is to end as one.
+    // The panic hook has already printed the error.
     ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::EXIT_INTERNAL))
 }

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_header_lines() {
+    fn parses_header_lines_and_masks_values() {
         let mut metadata = Metadata::default();
         for line in [
             "x-tenant: north",
@@ -142,6 +142,10 @@ mod tests {
         assert_eq!(all("trace-bin"), ["AP8"]);
         assert_eq!(all("empty"), [""]);
         assert!(!format!("{metadata:?}").contains("north"));
+    }
+
+    #[test]
+    fn rejects_invalid_header_lines() {
         for (line, error) in [
             ("no colon", MetadataError::MissingColon),
             (": x", MetadataError::ReservedName(":".into())),

@@ -12,7 +12,10 @@ use std::{
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
-    client::{CallError, Client, ConnectError, OpenedCall, StageOutcome, Target},
+    client::{
+        CallError, Client, ConnectError, OpenedCall, StageOutcome, Target, check_health,
+        list_services,
+    },
     contract::Contract,
     tls::{self, CertificateInfo, TrustBasis},
 };
@@ -125,8 +128,10 @@ async fn call(client: &Client) -> ProbeEnd {
     let call = client.open_without_message(CALL_TIMEOUT).await;
     // These calls come last, because a server may close the connection at a call that it does not
     // implement.
-    let (health, services) =
-        tokio::join!(client.health(CALL_TIMEOUT), client.services(CALL_TIMEOUT));
+    let (health, services) = tokio::join!(
+        check_health(client, CALL_TIMEOUT),
+        list_services(client, CALL_TIMEOUT)
+    );
     ProbeEnd::Called {
         call,
         server_info: ServerInfo { health, services },

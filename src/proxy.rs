@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_http_proxy_urls_only() {
+    fn parses_http_proxy_urls_and_masks_credentials() {
         for (url, shown, has_credentials) in [
             ("http://proxy.test:3128", "proxy.test:3128", false),
             ("proxy.test:3128", "proxy.test:3128", false),
@@ -184,6 +184,10 @@ mod tests {
             assert_eq!(proxy.authorization.is_some(), has_credentials, "{url}");
             assert!(!format!("{proxy:?}").contains("s3cret"));
         }
+    }
+
+    #[test]
+    fn rejects_urls_of_unsupported_proxies() {
         for (url, error) in [
             ("", ProxyError::InvalidUrl),
             ("http://", ProxyError::InvalidUrl),

@@ -1,4 +1,4 @@
-//! The signals that end a run.
+//! The signals that end a run: SIGHUP, SIGINT and SIGTERM.
 
 use std::{
     fs::File,
@@ -13,7 +13,7 @@ use std::{
 
 use signal_hook::{consts, flag, low_level};
 
-/// A signal that asks to end.
+/// A signal that asks the process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     Hangup,
@@ -24,7 +24,7 @@ pub(crate) enum Signal {
 impl Signal {
     const ALL: [Self; 3] = [Self::Interrupt, Self::Terminate, Self::Hangup];
 
-    /// The exit code that shells give a process that this signal ended.
+    /// Returns the exit code that shells report for a process that this signal ended.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Hangup => 129,
@@ -41,97 +41,100 @@ impl Signal {
         }
     }
 
-    /// The same as it is kept.
-    fn mark(self) -> usize {
+    /// Returns the value that [`Signals::last`] stores for this signal; it is not 0.
+    fn id(self) -> usize {
         usize::from(self.exit_code())
     }
 }
 
-/// The signals, taken over from the system: the first is told, a second ends the process at once,
-/// whatever it is doing.
+/// Handlers of the signals. The first signal is only recorded, so that the run can end in order;
+/// the second ends the process at once.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// The mark of the last that came, or 0.
-    arrived: Arc<AtomicUsize>,
-    stop: Arc<UnixStream>,
+    /// The [`Signal::id`] of the last signal, or 0.
+    last: Arc<AtomicUsize>,
+    /// A socket that becomes readable when a signal arrives.
+    wake: Arc<UnixStream>,
 }
 
 impl Signals {
-    /// Takes them over, for as long as the process runs.
-    pub(crate) fn listen() -> io::Result<Self> {
-        let arrived = Arc::new(AtomicUsize::new(0));
+    /// Installs the handlers for the lifetime of the process.
+    pub(crate) fn install() -> io::Result<Self> {
+        let last = Arc::new(AtomicUsize::new(0));
         let is_second = Arc::new(AtomicBool::new(false));
-        let (stop, wake) = UnixStream::pair()?;
-        stop.set_nonblocking(true)?;
+        let (wake, waker) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
         for signal in Signal::ALL {
-            // `nohup` has a program ignore the end of its terminal, and that is to hold.
+            // `nohup` starts a program with SIGHUP ignored, so that it outlives its terminal.
             if signal == Signal::Hangup && hangup_is_ignored() {
                 continue;
             }
             let number = signal.number();
             let exit_code = i32::from(signal.exit_code());
-            // They are done in this order, as soon as each is there.
-            flag::register_usize(number, Arc::clone(&arrived), signal.mark())?;
+            // The actions run in the order of their registration: the check for a second signal
+            // precedes the action that marks the next signal as the second.
+            flag::register_usize(number, Arc::clone(&last), signal.id())?;
             flag::register_conditional_shutdown(number, exit_code, Arc::clone(&is_second))?;
             flag::register(number, Arc::clone(&is_second))?;
-            low_level::pipe::register(number, wake.try_clone()?)?;
+            low_level::pipe::register(number, waker.try_clone()?)?;
         }
-        if arrived.load(Ordering::SeqCst) != 0 {
-            // It may have come before all was there.
+        if last.load(Ordering::SeqCst) != 0 {
+            // The signal may have arrived before all of its actions were registered.
             is_second.store(true, Ordering::SeqCst);
-            (&wake).write_all(b"!")?;
+            (&waker).write_all(b"!")?;
         }
         Ok(Self {
-            arrived,
-            stop: Arc::new(stop),
+            last,
+            wake: Arc::new(wake),
         })
     }
 
-    /// Can be read from once a signal has come.
+    /// Returns a non-blocking socket that is readable once a signal has arrived.
     pub(crate) fn wake_stream(&self) -> Arc<UnixStream> {
-        Arc::clone(&self.stop)
+        Arc::clone(&self.wake)
     }
 
-    /// The signal that has come, if one has.
+    /// Returns the last signal; `None` if none has arrived.
     pub(crate) fn received(&self) -> Option<Signal> {
-        let mark = self.arrived.load(Ordering::SeqCst);
-        Signal::ALL.into_iter().find(|signal| signal.mark() == mark)
+        let id = self.last.load(Ordering::SeqCst);
+        Signal::ALL.into_iter().find(|signal| signal.id() == id)
     }
 
-    /// Waits for a signal, in a runtime.
+    /// Waits for a signal in a Tokio runtime.
     pub(crate) async fn wait(&self) -> Signal {
-        let stop = self.stop.try_clone();
-        if let Ok(stop) = stop.and_then(tokio::net::UnixStream::from_std) {
-            let _ = stop.readable().await;
+        let wake = self.wake.try_clone();
+        if let Ok(wake) = wake.and_then(tokio::net::UnixStream::from_std) {
+            let _ = wake.readable().await;
         }
         match self.received() {
             Some(signal) => signal,
-            // There is nothing to wait with, and a second signal ends it all the same.
+            // Waiting failed, but a second signal still ends the process.
             None => future::pending().await,
         }
     }
 
-    /// Signals that come when they are told to.
+    /// Returns handlers of simulated signals, and a function that simulates one.
     #[cfg(test)]
-    pub(crate) fn scripted() -> (Self, impl Fn(Signal)) {
-        let (stop, wake) = UnixStream::pair().expect("a pair");
-        stop.set_nonblocking(true).expect("set");
-        let arrived = Arc::new(AtomicUsize::new(0));
+    pub(crate) fn simulated() -> (Self, impl Fn(Signal)) {
+        let (wake, waker) = UnixStream::pair().expect("a pair");
+        wake.set_nonblocking(true).expect("set");
+        let last = Arc::new(AtomicUsize::new(0));
         let signals = Self {
-            arrived: Arc::clone(&arrived),
-            stop: Arc::new(stop),
+            last: Arc::clone(&last),
+            wake: Arc::new(wake),
         };
-        let tell = move |signal: Signal| {
-            arrived.store(signal.mark(), Ordering::SeqCst);
-            (&wake).write_all(b"!").expect("told");
+        let send = move |signal: Signal| {
+            last.store(signal.id(), Ordering::SeqCst);
+            (&waker).write_all(b"!").expect("sent");
         };
-        (signals, tell)
+        (signals, send)
     }
 }
 
-/// Whether the process was started with SIGHUP ignored, where the system tells (proc(5), `SigIgn`).
+/// Returns whether the process was started with SIGHUP ignored (proc(5), `SigIgn`); `false` on
+/// systems without `/proc`.
 fn hangup_is_ignored() -> bool {
-    // With room for all of it, it comes in one read.
+    // This capacity lets the whole file be read with one system call.
     let mut status = String::with_capacity(4096);
     let read =
         File::open("/proc/self/status").and_then(|mut file| file.read_to_string(&mut status));
@@ -142,6 +145,6 @@ fn hangup_is_ignored() -> bool {
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // The first signal, the lowest bit.
+    // SIGHUP is signal 1, the lowest bit.
     ignored.is_some_and(|mask| mask & 1 != 0)
 }

@@ -39,6 +39,11 @@ impl Terminal {
         }
     }
 
+    /// Returns a writer to standard output, for data that is too large for one string.
+    pub(crate) fn data_writer() -> impl Write {
+        io::stdout()
+    }
+
     /// Prints a text as the whole output of a command. Returns the exit code.
     pub(crate) fn print_text(text: &str) -> u8 {
         Self::exit_code(Self::print_data(text), 0)

@@ -1,4 +1,4 @@
-//! `--color`.
+//! The option `--color`, which applies before all others are parsed.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use clap::Arg;
 
 use super::layers;
 
-pub(super) fn flag() -> Arg {
+pub(super) fn color_arg() -> Arg {
     Arg::new("color")
         .long("color")
         .value_name("WHEN")
@@ -18,22 +18,25 @@ pub(super) fn flag() -> Arg {
         .help_heading("Output")
 }
 
-/// Has colours as the arguments, else the environment, want them before anything is said, of wrong
-/// arguments too.
-pub(super) fn choose(arguments: &[OsString]) {
-    let texts = arguments
+/// Chooses colors by `--color` in the arguments or else by its environment variable.
+///
+/// The arguments are searched without clap, because errors of clap have colors too.
+pub(super) fn choose_color(arguments: &[OsString]) {
+    let options = arguments
         .iter()
         .map_while(|argument| match argument.to_str() {
             Some("--") => None,
             text => Some(text.unwrap_or_default()),
         });
-    let values = texts.scan(false, |named, text| {
-        let value = text.strip_prefix("--color=").or(named.then_some(text));
-        *named = text == "--color";
+    let values = options.scan(false, |follows_color, text| {
+        let value = text
+            .strip_prefix("--color=")
+            .or(follows_color.then_some(text));
+        *follows_color = text == "--color";
         Some(value)
     });
     let typed = values.flatten().last().map(ToOwned::to_owned);
-    match typed.or_else(layers::color).as_deref() {
+    match typed.or_else(layers::color_variable).as_deref() {
         Some("always") => ColorChoice::Always.write_global(),
         Some("never") => ColorChoice::Never.write_global(),
         _ => {}

@@ -1,4 +1,4 @@
-//! A server's contract, in its own descriptors, by server reflection.
+//! [`query_descriptors`]: the protobuf files of a server's services, from server reflection.
 
 use std::collections::BTreeMap;
 
@@ -8,135 +8,133 @@ use prost_types::FileDescriptorProto;
 use super::{
     error::CallError,
     grpc_client::Client,
-    reflection::{Answer, Question, Version},
+    reflection::{Answer, Query, Reflection},
 };
 use crate::contract;
 
-/// Why a server did not describe itself.
+/// The reason why a server's descriptors could not be collected.
 #[derive(Clone, Debug)]
 pub(crate) enum ReflectionError {
-    /// How the call ended.
+    /// A call failed.
     Call(CallError),
-    /// The reflection has no answer; its gRPC status and its text.
+    /// The reflection service answered with an error; `code` is a gRPC status.
     Refused { code: i32, message: String },
-    /// What it answers is none.
+    /// The answer cannot be used, for this reason.
     InvalidAnswer(String),
 }
 
-/// The most files that a server may describe itself in, and the most services that it may have.
-const MOST: usize = 1000;
+/// The largest number of files, and of services, to accept from a server.
+const MAX_FILES: usize = 1000;
 
-/// The infrastructure of gRPC itself: reflection, health and the like.
-const OWN: &str = "grpc.";
+/// The package of gRPC's own services, such as reflection and health checking.
+const GRPC_PACKAGE: &str = "grpc.";
 
-impl Client {
-    /// The files that declare a service, or all services where none is named, and those that they
-    /// import. All of it must come within the time of one call.
-    ///
-    /// # Errors
-    ///
-    /// Where the server does not say.
-    pub(crate) async fn describe(
-        &self,
-        service: Option<&str>,
-    ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
-        let limit = self.call.timeout;
-        let described = tokio::time::timeout(limit, self.files(service)).await;
-        described.unwrap_or(Err(ReflectionError::Call(CallError::TimedOut(limit))))
+/// Returns the files that declare a service, or all services if `service` is `None`, and the files
+/// that those import. The timeout of one call limits the whole exchange.
+///
+/// # Errors
+///
+/// A call failed, or the answers of the server cannot be used.
+pub(crate) async fn query_descriptors(
+    client: &Client,
+    service: Option<&str>,
+) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
+    let timeout = client.timeout();
+    let mut collector = DescriptorCollector {
+        reflection: Reflection::new(client),
+        files: BTreeMap::new(),
+    };
+    match tokio::time::timeout(timeout, collector.collect(service)).await {
+        Ok(Ok(())) => Ok(collector.files.into_values().collect()),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(ReflectionError::Call(CallError::TimedOut(timeout))),
     }
+}
 
-    async fn files(
-        &self,
-        service: Option<&str>,
-    ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
-        let mut version = Version::V1;
+/// The descriptors of a server as far as they are collected.
+struct DescriptorCollector<'c> {
+    reflection: Reflection<'c>,
+    /// The files so far, by name.
+    files: BTreeMap<String, FileDescriptorProto>,
+}
+
+impl DescriptorCollector<'_> {
+    async fn collect(&mut self, service: Option<&str>) -> Result<(), ReflectionError> {
         let services = match service {
             Some(service) => vec![service.to_owned()],
-            None => match self.answer(&mut version, Question::Services).await? {
+            None => match self.query(Query::ListServices).await? {
                 Answer::Services(services) => services,
-                _ => return Err(nonsense("no list of services")),
+                _ => return Err(invalid_answer("no list of services")),
             },
         };
-        if services.len() > MOST {
-            return Err(nonsense(format!("more than {MOST} services")));
+        if services.len() > MAX_FILES {
+            return Err(invalid_answer(format!("more than {MAX_FILES} services")));
         }
-        let mut files = BTreeMap::new();
-        let mut refused = None;
-        for service in services.iter().filter(|name| !name.starts_with(OWN)) {
-            // A service that is listed need not be described.
-            match self
-                .take(&mut version, Question::Symbol(service.clone()), &mut files)
-                .await
-            {
-                Err(error @ ReflectionError::Refused { .. }) => refused = Some(error),
-                taken => taken?,
+        let mut refusal = None;
+        for service in services
+            .into_iter()
+            .filter(|name| !name.starts_with(GRPC_PACKAGE))
+        {
+            // A server may list a service without having its descriptors, so one refusal is not the
+            // end.
+            match self.add_files(Query::FileContainingSymbol(service)).await {
+                Err(error @ ReflectionError::Refused { .. }) => refusal = Some(error),
+                result => result?,
             }
         }
-        if let (true, Some(refused)) = (files.is_empty(), refused) {
-            return Err(refused);
+        if self.files.is_empty()
+            && let Some(refusal) = refusal
+        {
+            return Err(refusal);
         }
-        self.take_imports(&mut version, &mut files).await?;
-        Ok(files.into_values().collect())
+        self.add_imports().await
     }
 
-    /// Servers may send what a file imports along with it, or wait to be asked.
-    async fn take_imports(
-        &self,
-        version: &mut Version,
-        files: &mut BTreeMap<String, FileDescriptorProto>,
-    ) -> Result<(), ReflectionError> {
+    /// Adds the imports that the server did not send along with the files.
+    async fn add_imports(&mut self) -> Result<(), ReflectionError> {
         loop {
-            let missing = files
+            let missing = self
+                .files
                 .values()
                 .flat_map(|file| &file.dependency)
-                .find(|name| !files.contains_key(*name) && !contract::is_well_known(name));
+                .find(|name| !self.files.contains_key(*name) && !contract::is_well_known(name));
             let Some(name) = missing.cloned() else {
                 return Ok(());
             };
-            self.take(version, Question::File(name.clone()), files)
-                .await?;
-            if !files.contains_key(&name) {
-                return Err(nonsense(format!("another file in the place of {name}")));
+            self.add_files(Query::FileByName(name.clone())).await?;
+            if !self.files.contains_key(&name) {
+                return Err(invalid_answer(format!(
+                    "another file in the place of {name}"
+                )));
             }
         }
     }
 
-    /// Takes the files of an answer.
-    async fn take(
-        &self,
-        version: &mut Version,
-        question: Question,
-        files: &mut BTreeMap<String, FileDescriptorProto>,
-    ) -> Result<(), ReflectionError> {
-        let Answer::Files(found) = self.answer(version, question).await? else {
-            return Err(nonsense("no descriptors"));
+    /// Sends a query, and adds the files of the answer.
+    async fn add_files(&mut self, query: Query) -> Result<(), ReflectionError> {
+        let Answer::Files(encoded_files) = self.query(query).await? else {
+            return Err(invalid_answer("no descriptors"));
         };
-        for encoded in found {
+        for encoded in encoded_files {
             let file = FileDescriptorProto::decode(encoded.as_slice())
-                .map_err(|error| nonsense(error.to_string()))?;
-            files.insert(file.name().to_owned(), file);
-            if files.len() > MOST {
-                return Err(nonsense(format!("more than {MOST} files")));
+                .map_err(|error| invalid_answer(error.to_string()))?;
+            self.files.insert(file.name().to_owned(), file);
+            if self.files.len() > MAX_FILES {
+                return Err(invalid_answer(format!("more than {MAX_FILES} files")));
             }
         }
         Ok(())
     }
 
-    async fn answer(
-        &self,
-        version: &mut Version,
-        question: Question,
-    ) -> Result<Answer, ReflectionError> {
-        match self.ask(version, question).await {
-            Ok(Answer::Refused { code, message }) => {
-                Err(ReflectionError::Refused { code, message })
-            }
+    async fn query(&mut self, query: Query) -> Result<Answer, ReflectionError> {
+        match self.reflection.query(query).await {
+            Ok(Answer::Error { code, message }) => Err(ReflectionError::Refused { code, message }),
             Ok(answer) => Ok(answer),
             Err(error) => Err(ReflectionError::Call(error)),
         }
     }
 }
 
-fn nonsense(what: impl Into<String>) -> ReflectionError {
-    ReflectionError::InvalidAnswer(what.into())
+fn invalid_answer(reason: impl Into<String>) -> ReflectionError {
+    ReflectionError::InvalidAnswer(reason.into())
 }

@@ -1,7 +1,7 @@
 //! [`CallError`]: why a gRPC call brought no response.
 //!
-//! Which of these errors is retried is decided in `delivery/policy.rs`; their user-visible text is
-//! in `diagnostics/connection.rs`.
+//! Which of these errors is retried is decided in `delivery/retry_decision.rs`; their user-visible
+//! text is in `diagnostics/connection.rs`.
 
 use std::time::Duration;
 
@@ -120,7 +120,7 @@ impl CallError {
     }
 }
 
-/// The server's instruction on retrying a call that it failed.
+/// The server's instruction on retrying a failed call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RetryAdvice {
     #[default]

@@ -1,7 +1,7 @@
-//! One connection to one server, and one call on it. No retry and no policy.
+//! [`Client`]: one connection, and the license server's call on it.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,36 +12,36 @@ use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
 use super::{
-    connect::{self, ConnectError, Connected, Ended, Fate, StageOutcome},
+    connect::{ConnectError, Http2Connection, StageOutcome, connect},
     error::CallError,
-    response::{Seen, Transport},
+    response::classify_connection_error,
+    target::Target,
+    transport::Transport,
 };
-use crate::{
-    contract::Contract, endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls,
-};
+use crate::{contract::Contract, metadata::Metadata};
 
-/// How to reach a server.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) endpoint: Endpoint,
-    /// The HTTP/2 `:authority`.
-    pub(crate) authority: http::uri::Authority,
-    pub(crate) proxy: Option<Proxy>,
-    /// `None` for plaintext.
-    pub(crate) tls: Option<ClientTls>,
-    /// From the look-up of the name to the server's HTTP/2 SETTINGS.
-    pub(crate) connect_timeout: Duration,
-    /// From the start of a call to its end.
-    pub(crate) timeout: Duration,
-    pub(crate) user_agent: HeaderValue,
-    pub(crate) metadata: Metadata,
-    /// Whether request messages are sent in gzip.
-    pub(crate) sends_gzip: bool,
-    /// How often an open request's connection is asked for a sign of life.
-    pub(crate) keepalive_interval: Option<Duration>,
+/// A connection on which calls can be made. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    connection: Http2Connection,
+    /// One permit for each stream that the server allows. A call that waited for a stream inside the
+    /// HTTP/2 library would spend its timeout on the wait.
+    free_streams: Arc<Semaphore>,
+    settings: Arc<CallSettings>,
 }
 
-/// The server's reaction to a call without a message.
+/// The settings that all calls on a connection share.
+#[derive(Debug)]
+struct CallSettings {
+    origin: Uri,
+    timeout: Duration,
+    user_agent: HeaderValue,
+    metadata: Arc<Metadata>,
+    sends_gzip: bool,
+    contract: Contract,
+}
+
+/// The server's reaction to a call that was opened without a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpenedCall {
     /// The server accepted the call and waits for the message.
@@ -50,49 +50,29 @@ pub(crate) enum OpenedCall {
     Answered { code: i32 },
 }
 
-/// How long the end of a connection may take to be known once a call has failed by it.
-const LAST_WORDS: Duration = Duration::from_millis(100);
-
-/// A connection on which the server speaks HTTP/2.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(super) connected: Connected,
-    /// Room for open requests: what waits for it in the stack below would wait on its deadline.
-    room: Arc<Semaphore>,
-    pub(super) call: Arc<Call>,
-}
-
-/// What all calls on a connection have in common.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) origin: Uri,
-    pub(super) timeout: Duration,
-    user_agent: HeaderValue,
-    metadata: Arc<Metadata>,
-    sends_gzip: bool,
-    contract: Contract,
-}
-
 impl Client {
-    /// Connects; each stage's finding is handed to `watch`.
+    /// Connects to a server, and reports the outcome of each stage to `on_stage`.
     ///
     /// # Errors
     ///
-    /// The stage that failed, or that was under way when `connect_timeout` had passed.
+    /// A stage failed, or `connect_timeout` passed.
     pub(crate) async fn connect(
         target: &Target,
         contract: &Contract,
-        watch: &dyn Fn(StageOutcome),
+        on_stage: &dyn Fn(StageOutcome),
     ) -> Result<Self, ConnectError> {
-        let connected = connect::connect(target, watch).await?;
-        // With none it would wait for ever for the server to change its mind.
-        let room = connected.max_streams.map_or(u32::MAX, |most| most.max(1));
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let connection = connect(target, on_stage).await?;
+        // With a limit of 0, a call would wait forever for new SETTINGS. With a limit of 1, it fails
+        // at its timeout.
+        let max_streams = connection
+            .max_streams
+            .map_or(u32::MAX, |limit| limit.max(1));
+        let max_streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
         Ok(Self {
-            connected,
-            room: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))),
-            call: Arc::new(Call {
-                origin: connect::origin(target),
+            connection,
+            free_streams: Arc::new(Semaphore::new(max_streams.min(Semaphore::MAX_PERMITS))),
+            settings: Arc::new(CallSettings {
+                origin: target.origin(),
                 timeout: target.timeout,
                 user_agent: target.user_agent.clone(),
                 metadata: Arc::new(target.metadata.clone()),
@@ -102,141 +82,130 @@ impl Client {
         })
     }
 
+    /// Waits until the server allows another stream. The stream stays reserved until the permit is
+    /// dropped.
+    pub(crate) fn reserve_stream(
+        &self,
+    ) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
+        let free_streams = Arc::clone(&self.free_streams);
+        // The semaphore is never closed, so the permit is never `None`.
+        async { free_streams.acquire_owned().await.ok() }
+    }
+
     /// Sends one request message and returns the response's code.
     ///
     /// # Errors
     ///
-    /// How the call ended. The deadline is the server's to keep (`grpc-timeout`) and is kept here
-    /// too.
+    /// The call failed, or its timeout passed. The server is told the timeout too (`grpc-timeout`).
     pub(crate) fn send(
         &self,
         message: Bytes,
     ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
-        let timeout = self.call.timeout;
-        self.call_within(tokio_stream::once(message), timeout)
+        self.call_with_timeout(tokio_stream::once(message), self.settings.timeout)
     }
 
-    /// Waits until another request may be open; what is held as long as it is.
-    pub(crate) fn reserve_stream(
-        &self,
-    ) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
-        let room = Arc::clone(&self.room);
-        // It is never closed.
-        async { room.acquire_owned().await.ok() }
-    }
-
-    /// Opens the call and sends no message, so that nothing can be applied. A server that does not
-    /// know the call, or would not take it from this client, says so; one that does waits.
-    ///
-    /// The response's code, if it did not even wait for the message.
+    /// Opens the call and sends no message, so that the server cannot apply anything. A server that
+    /// does not implement the call, or does not allow it for this client, rejects it; any other
+    /// server waits for the message.
     ///
     /// # Errors
     ///
-    /// How the call ended within `timeout`.
+    /// The call failed before `timeout` passed.
     pub(crate) async fn open_without_message(
         &self,
         timeout: Duration,
     ) -> Result<OpenedCall, CallError> {
-        match self.call_within(tokio_stream::pending(), timeout).await {
+        let messages = tokio_stream::pending();
+        match self.call_with_timeout(messages, timeout).await {
             Ok(code) => Ok(OpenedCall::Answered { code }),
             Err(CallError::TimedOut(_)) => Ok(OpenedCall::AwaitsMessage),
             Err(error) => Err(error),
         }
     }
 
-    fn call_within<S>(
+    fn call_with_timeout<S>(
         &self,
         messages: S,
-        limit: Duration,
+        timeout: Duration,
     ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static
     where
         S: Stream<Item = Bytes> + Send + 'static,
     {
         let transport = self.transport();
-        let call = Arc::clone(&self.call);
-        let fate = self.connected.fate.clone();
+        let settings = Arc::clone(&self.settings);
+        let status = self.connection.status.clone();
         async move {
             let started = Instant::now();
-            match tokio::time::timeout(limit, call.make(transport, messages)).await {
-                Ok(Err(error)) => Err(explain(error, fate)
-                    .await
-                    .into_timeout_if_late(started.elapsed(), limit)),
-                Ok(answer) => answer,
-                Err(_) => Err(CallError::TimedOut(limit)),
+            let call = call(&settings, transport, messages);
+            match tokio::time::timeout(timeout, call).await {
+                Ok(Err(error)) => {
+                    let error = status.refine_error(error).await;
+                    Err(error.into_timeout_if_late(started.elapsed(), timeout))
+                }
+                Ok(result) => result,
+                Err(_) => Err(CallError::TimedOut(timeout)),
             }
         }
     }
 
+    /// Returns the service for one call on this connection.
     pub(super) fn transport(&self) -> Transport {
         Transport {
-            sender: self.connected.sender.clone(),
-            seen: Arc::default(),
-            user_agent: self.call.user_agent.clone(),
-            metadata: Arc::clone(&self.call.metadata),
+            sender: self.connection.sender.clone(),
+            observer: Arc::default(),
+            user_agent: self.settings.user_agent.clone(),
+            metadata: Arc::clone(&self.settings.metadata),
         }
     }
-}
 
-impl Call {
-    async fn make<S>(&self, transport: Transport, messages: S) -> Result<i32, CallError>
-    where
-        S: Stream<Item = Bytes> + Send + 'static,
-    {
-        let mut request = tonic::Request::new(messages);
-        request.set_timeout(self.timeout);
-        let seen = Arc::clone(&transport.seen);
-        let mut grpc = Grpc::with_origin(transport, self.origin.clone());
-        if self.sends_gzip {
-            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
-        }
-        grpc.ready().await.map_err(|error| Seen::lost(&*error))?;
-        let answer = grpc
-            .client_streaming(request, self.contract.path.clone(), self.contract.codec())
-            .await;
-        match answer {
-            Ok(response) => seen.success(response.into_inner()),
-            Err(status) => Err(seen.failure(&status)),
-        }
+    /// Returns the URI that calls are made for.
+    pub(super) fn origin(&self) -> Uri {
+        self.settings.origin.clone()
     }
-}
 
-/// What ended a connection, which a call on it learns no more of than that it is closed.
-pub(super) async fn explain(error: CallError, fate: Fate) -> CallError {
-    let Fate {
-        mut end,
-        is_leaving,
-    } = fate;
-    let ended = match &error {
-        CallError::ConnectionLost(_) => {
-            let told = tokio::time::timeout(LAST_WORDS, end.wait_for(Option::is_some)).await;
-            told.ok().and_then(Result::ok).and_then(|told| told.clone())
-        }
-        // Others may be open on the connection still, so that its end may be far.
-        CallError::NotSent { .. } => end.borrow().clone(),
-        _ => None,
-    };
-    match (error, ended) {
-        (_, Some(ended)) if ended.garbled => CallError::ProtocolError(ended.causes),
-        (
-            _,
-            Some(Ended {
-                reason: Some(reason),
-                ..
-            }),
-        ) if reason != h2::Reason::NO_ERROR => CallError::GoAway(reason),
-        (CallError::ConnectionLost(_), Some(ended)) if !ended.causes.is_empty() => {
-            CallError::ConnectionLost(ended.causes)
-        }
-        (CallError::NotSent { causes, .. }, _) => CallError::NotSent {
-            causes,
-            has_goaway: is_leaving.load(Ordering::Relaxed),
-        },
-        (error, _) => error,
+    /// Returns the timeout of one call.
+    pub(super) fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// Replaces the error of a call that failed with the connection by the reason why the connection
+    /// ended.
+    pub(super) async fn refine_error(&self, error: CallError) -> CallError {
+        self.connection.status.clone().refine_error(error).await
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.connected.driver.abort();
+        self.connection.driver.abort();
+    }
+}
+
+/// Makes the call of the contract, without a timeout on this side.
+async fn call<S>(
+    settings: &CallSettings,
+    transport: Transport,
+    messages: S,
+) -> Result<i32, CallError>
+where
+    S: Stream<Item = Bytes> + Send + 'static,
+{
+    let mut request = tonic::Request::new(messages);
+    request.set_timeout(settings.timeout);
+    let observer = Arc::clone(&transport.observer);
+    let mut grpc = Grpc::with_origin(transport, settings.origin.clone());
+    if settings.sends_gzip {
+        grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+    }
+    grpc.ready()
+        .await
+        .map_err(|error| classify_connection_error(&*error))?;
+    let contract = &settings.contract;
+    let response = grpc
+        .client_streaming(request, contract.path.clone(), contract.codec())
+        .await;
+    match response {
+        Ok(response) => observer.verify_success(response.into_inner()),
+        Err(status) => Err(observer.classify_failure(&status)),
     }
 }

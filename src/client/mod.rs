@@ -4,15 +4,23 @@
 //! `diagnostics/`.
 
 mod connect;
+mod connection_status;
 mod descriptors;
 mod error;
+mod error_chain;
 mod grpc_client;
+mod health;
 mod reflection;
 mod response;
+mod target;
+mod transport;
 
 pub(crate) use self::{
     connect::{ConnectError, ConnectErrorKind, Stage, StageOutcome, TlsSession},
-    descriptors::ReflectionError,
+    descriptors::{ReflectionError, query_descriptors},
     error::{CallError, RetryAdvice},
-    grpc_client::{Client, OpenedCall, Target},
+    grpc_client::{Client, OpenedCall},
+    health::check_health,
+    reflection::list_services,
+    target::Target,
 };

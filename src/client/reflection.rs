@@ -1,148 +1,143 @@
-//! What servers tell of themselves where they do: health and reflection.
+//! [`Reflection`]: single queries of a server's reflection service (gRPC doc/server-reflection.md).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tonic::Code;
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
 use tonic_reflection::pb::{v1, v1alpha};
 
-use super::{
-    error::CallError,
-    grpc_client::{Client, explain},
-};
+use super::{error::CallError, grpc_client::Client};
 
-/// What server reflection is asked (gRPC doc/server-reflection.md).
-#[derive(Clone, Debug)]
-pub(super) enum Question {
-    Services,
-    /// The file that declares a service.
-    Symbol(String),
-    /// A file by its name.
-    File(String),
+/// The reflection service of a server, in the version that the server implements.
+pub(super) struct Reflection<'c> {
+    client: &'c Client,
+    version: Version,
 }
 
-/// What it answers.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Services(Vec<String>),
-    /// Encoded `google.protobuf.FileDescriptorProto`s.
-    Files(Vec<Vec<u8>>),
-    /// It has no answer; a gRPC status and a text.
-    Refused {
-        code: i32,
-        message: String,
-    },
-    /// Something that was not asked.
-    Other,
-}
-
-/// A version of the reflection protocol.
+/// A version of the reflection service. Many servers implement only the older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
+enum Version {
     V1,
     V1Alpha,
 }
 
-/// The largest answer, in bytes.
-const LARGEST_ANSWER: usize = 16 << 20;
+/// A query of the reflection service.
+#[derive(Clone, Debug)]
+pub(super) enum Query {
+    ListServices,
+    /// The query for the file that declares this service.
+    FileContainingSymbol(String),
+    /// The query for the file with this name.
+    FileByName(String),
+}
 
-/// Asks in one version of the protocol. The versions' messages differ in their types alone.
-macro_rules! asked {
-    ($client:expr, $version:ident, $question:expr) => {{
+/// The reflection service's answer to a [`Query`].
+#[derive(Debug)]
+pub(super) enum Answer {
+    Services(Vec<String>),
+    /// Encoded messages of type `google.protobuf.FileDescriptorProto`.
+    Files(Vec<Vec<u8>>),
+    /// An `ErrorResponse`; `code` is a gRPC status.
+    Error {
+        code: i32,
+        message: String,
+    },
+    /// No answer, or an answer to another query.
+    Unexpected,
+}
+
+/// The largest answer in bytes.
+const MAX_ANSWER_BYTES: usize = 16 << 20;
+
+/// Queries one version of the reflection service. The messages of both versions have the same fields,
+/// but different types.
+macro_rules! query_version {
+    ($client:expr, $version:ident, $query:expr) => {{
         use $version::{
             ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
             server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
         };
-        let message_request = Some(match $question {
-            Question::Services => MessageRequest::ListServices(String::new()),
-            Question::Symbol(name) => MessageRequest::FileContainingSymbol(name),
-            Question::File(name) => MessageRequest::FileByFilename(name),
+        let client: &Client = $client;
+        let message_request = Some(match $query {
+            Query::ListServices => MessageRequest::ListServices(String::new()),
+            Query::FileContainingSymbol(name) => MessageRequest::FileContainingSymbol(name),
+            Query::FileByName(name) => MessageRequest::FileByFilename(name),
         });
         let messages = tokio_stream::once(ServerReflectionRequest {
             message_request,
             ..ServerReflectionRequest::default()
         });
         let mut request = tonic::Request::new(messages);
-        request.set_timeout($client.call.timeout);
-        let transport = $client.transport();
-        let seen = std::sync::Arc::clone(&transport.seen);
-        let mut client =
-            ServerReflectionClient::with_origin(transport, $client.call.origin.clone())
-                .max_decoding_message_size(LARGEST_ANSWER);
-        let answer = match client.server_reflection_info(request).await {
-            Ok(answers) => answers.into_inner().message().await,
+        request.set_timeout(client.timeout());
+        let transport = client.transport();
+        let observer = Arc::clone(&transport.observer);
+        let mut reflection = ServerReflectionClient::with_origin(transport, client.origin())
+            .max_decoding_message_size(MAX_ANSWER_BYTES);
+        let response = match reflection.server_reflection_info(request).await {
+            Ok(responses) => responses.into_inner().message().await,
             Err(status) => Err(status),
         };
-        match answer.map(|answer| answer.and_then(|answer| answer.message_response)) {
+        match response.map(|response| response.and_then(|response| response.message_response)) {
             Ok(Some(MessageResponse::ListServicesResponse(list))) => Ok(Answer::Services(
-                list.service.into_iter().map(|one| one.name).collect(),
+                list.service
+                    .into_iter()
+                    .map(|service| service.name)
+                    .collect(),
             )),
             Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
                 Ok(Answer::Files(files.file_descriptor_proto))
             }
-            Ok(Some(MessageResponse::ErrorResponse(error))) => Ok(Answer::Refused {
+            Ok(Some(MessageResponse::ErrorResponse(error))) => Ok(Answer::Error {
                 code: error.error_code,
                 message: error.error_message,
             }),
-            Ok(_) => Ok(Answer::Other),
-            Err(status) => Err(seen.failure(&status)),
+            Ok(_) => Ok(Answer::Unexpected),
+            Err(status) => Err(observer.classify_failure(&status)),
         }
     }};
 }
 
-impl Client {
-    /// Whether the server as a whole says that it serves (gRPC doc/health-checking.md); `None`
-    /// where it does not say.
-    pub(crate) async fn health(&self, patience: Duration) -> Option<ServingStatus> {
-        let mut client = HealthClient::with_origin(self.transport(), self.call.origin.clone());
-        let check = client.check(HealthCheckRequest::default());
-        let answer = tokio::time::timeout(patience, check).await.ok()?.ok()?;
-        Some(answer.into_inner().status())
-    }
-
-    /// The services that server reflection lists; `None` where the server has no reflection.
-    pub(crate) async fn services(&self, patience: Duration) -> Option<Vec<String>> {
-        let mut version = Version::V1;
-        let asked = self.ask(&mut version, Question::Services);
-        match tokio::time::timeout(patience, asked).await.ok()?.ok()? {
-            Answer::Services(services) => Some(services),
-            _ => None,
+impl<'c> Reflection<'c> {
+    pub(super) fn new(client: &'c Client) -> Self {
+        Self {
+            client,
+            version: Version::V1,
         }
     }
 
-    /// Asks in this version, and in the one before where the server does not know it: many speak that
-    /// alone. How long it may take is whoever asks to say.
-    ///
-    /// # Errors
-    ///
-    /// How the call ended.
-    pub(super) async fn ask(
-        &self,
-        version: &mut Version,
-        question: Question,
-    ) -> Result<Answer, CallError> {
-        if *version == Version::V1 {
-            match self.ask_in(Version::V1, question.clone()).await {
+    /// Sends one query, without a timeout on this side. A server that does not implement v1 is
+    /// queried in v1alpha, now and later.
+    pub(super) async fn query(&mut self, query: Query) -> Result<Answer, CallError> {
+        if self.version == Version::V1 {
+            match self.query_in(Version::V1, query.clone()).await {
                 Err(CallError::Status {
                     code: Code::Unimplemented,
                     ..
-                }) => *version = Version::V1Alpha,
+                }) => self.version = Version::V1Alpha,
                 answer => return answer,
             }
         }
-        self.ask_in(Version::V1Alpha, question).await
+        self.query_in(Version::V1Alpha, query).await
     }
 
-    async fn ask_in(&self, version: Version, question: Question) -> Result<Answer, CallError> {
-        let asked = match version {
-            Version::V1 => asked!(self, v1, question),
-            Version::V1Alpha => asked!(self, v1alpha, question),
+    async fn query_in(&self, version: Version, query: Query) -> Result<Answer, CallError> {
+        let answer = match version {
+            Version::V1 => query_version!(self.client, v1, query),
+            Version::V1Alpha => query_version!(self.client, v1alpha, query),
         };
-        match asked {
-            Err(error) => Err(explain(error, self.connected.fate.clone()).await),
+        match answer {
+            Err(error) => Err(self.client.refine_error(error).await),
             answer => answer,
         }
+    }
+}
+
+/// Returns the names of the services that server reflection lists, or `None` if the server does not
+/// list them before `timeout` passes.
+pub(crate) async fn list_services(client: &Client, timeout: Duration) -> Option<Vec<String>> {
+    let mut reflection = Reflection::new(client);
+    let answer = reflection.query(Query::ListServices);
+    match tokio::time::timeout(timeout, answer).await.ok()?.ok()? {
+        Answer::Services(services) => Some(services),
+        _ => None,
     }
 }

@@ -1,8 +1,11 @@
-//! `check`: reads and validates, contacts nothing.
+//! The `check` command: reads and validates as `push` does, without a server.
 
 use std::time::Instant;
 
-use super::{InputPlan, input};
+use super::{
+    input::{InputPlan, read_input},
+    reactor::listen_for_signals,
+};
 use crate::{report::Summary, terminal::Terminal};
 
 pub(crate) struct Plan {
@@ -10,11 +13,12 @@ pub(crate) struct Plan {
     pub(crate) terminal: Terminal,
 }
 
+/// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     let started = Instant::now();
     let mut summary = Summary::new(None);
-    let read = super::signals().and_then(|signals| {
-        input::read(
+    let validated = listen_for_signals().and_then(|signals| {
+        read_input(
             &plan.input,
             None,
             None,
@@ -23,7 +27,6 @@ pub(crate) fn run(plan: &Plan) -> u8 {
             plan.terminal,
         )
     });
-    let failure = read.err();
-    plan.terminal
-        .print_summary(&summary.finish(failure, started.elapsed()))
+    let summary = summary.finish(validated.err(), started.elapsed());
+    plan.terminal.print_summary(&summary)
 }

@@ -1,4 +1,4 @@
-//! Connection options to a target.
+//! The connection options after parsing, and the target that they describe.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use http::{HeaderValue, uri::Authority};
 
-use super::contract::ContractPlan;
+use super::{contract::ContractPlan, identity_files::IdentityFiles};
 use crate::{
     client::Target,
     diagnostics::{self, Failure},
@@ -16,30 +16,32 @@ use crate::{
     metadata::Metadata,
     proxy::{Proxy, ProxySettings},
     terminal::Terminal,
-    tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
+    tls::{self, ClientTls, PeerName, TrustPolicy},
 };
 
-/// How to reach the server, as it was asked for.
+/// The connection options. They may contain credentials and therefore have no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Connection {
+pub(crate) struct ConnectionPlan {
     pub(crate) endpoint: Endpoint,
-    pub(crate) security: Security,
-    /// The name to verify and to send; the host by default.
+    pub(crate) security: TransportSecurity,
+    /// The name that the certificate must have and that SNI sends; `None` for the host.
     pub(crate) server_name: Option<String>,
+    /// The `:authority` of requests; `None` for the server name, or else the endpoint.
     pub(crate) authority: Option<Authority>,
     pub(crate) metadata: MetadataPlan,
-    /// Before the program's own name.
-    pub(crate) user_agent: Option<String>,
-    pub(crate) gzip: bool,
-    pub(crate) proxies: ProxySettings,
-    pub(crate) keepalive: Option<Duration>,
+    /// Text that precedes the program's own user agent.
+    pub(crate) user_agent_prefix: Option<String>,
+    pub(crate) sends_gzip: bool,
+    pub(crate) proxy_settings: ProxySettings,
+    /// The time between HTTP/2 keepalive pings; `None` for no pings.
+    pub(crate) keepalive_interval: Option<Duration>,
     pub(crate) contract: ContractPlan,
 }
 
-/// Where request metadata comes from. It is not shown, and so has no `Debug`.
+/// The sources of request metadata. They may contain credentials and therefore have no `Debug`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct MetadataPlan {
-    /// `name: value`, or `@FILE` with one a line.
+    /// Each `name: value`, or `@FILE` for a file with one of them per line.
     pub(crate) headers: Vec<String>,
     pub(crate) bearer_token_file: Option<PathBuf>,
 }
@@ -83,12 +85,11 @@ fn read_text(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|error| diagnostics::file_read_failed(file, &error))
 }
 
-/// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// From the look-up of the name to the server's HTTP/2 SETTINGS.
+    /// The timeout from the DNS lookup to the HTTP/2 SETTINGS of the server.
     pub(crate) connect: Duration,
-    /// One request.
+    /// The timeout of one attempt of a request.
     pub(crate) request: Duration,
 }
 
@@ -101,25 +102,29 @@ impl Default for Timeouts {
     }
 }
 
-/// What protects the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Security {
+pub(crate) enum TransportSecurity {
     Plaintext,
     Tls {
-        /// Files of trust anchors; the system's store when empty.
-        anchors: Vec<PathBuf>,
-        /// A client certificate and its key.
-        identity: Option<(PathBuf, PathBuf)>,
-        insecure: bool,
-        allow_common_name: bool,
+        /// PEM files of trusted certificates; if empty, the trust store of the system is used.
+        trusted_certificates: Vec<PathBuf>,
+        /// The client certificate (mTLS).
+        identity: Option<IdentityFiles>,
+        skips_verification: bool,
+        /// Whether the common name identifies a server whose certificate has no SAN.
+        allows_common_name: bool,
     },
 }
 
-/// What this program calls itself to servers.
+/// The user agent of this program.
 pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_VERSION"));
 
-impl Connection {
-    /// Reads the files that are named and settles the names.
+impl ConnectionPlan {
+    /// Reads the files that the options name and determines every default.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or parsed, or options contradict each other.
     pub(super) fn target(&self, timeouts: Timeouts) -> Result<Target, Failure> {
         Ok(Target {
             endpoint: self.endpoint.clone(),
@@ -129,24 +134,24 @@ impl Connection {
             timeout: timeouts.request,
             user_agent: self.user_agent()?,
             metadata: self.metadata.read()?,
-            sends_gzip: self.gzip,
+            sends_gzip: self.sends_gzip,
             proxy: self.proxy()?,
-            keepalive_interval: self.keepalive,
+            keepalive_interval: self.keepalive_interval,
         })
     }
 
     fn proxy(&self) -> Result<Option<Proxy>, Failure> {
-        let proxy = self.proxies.proxy_for(&self.endpoint);
+        let proxy = self.proxy_settings.proxy_for(&self.endpoint);
         proxy.map_err(|invalid| {
             diagnostics::proxy_invalid(invalid.variable.unwrap_or("--proxy"), invalid.error)
         })
     }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {
-        let Some(text) = &self.user_agent else {
+        let Some(prefix) = &self.user_agent_prefix else {
             return Ok(HeaderValue::from_static(USER_AGENT));
         };
-        HeaderValue::from_str(&format!("{text} {USER_AGENT}"))
+        HeaderValue::from_str(&format!("{prefix} {USER_AGENT}"))
             .ok()
             .filter(|value| value.to_str().is_ok())
             .ok_or_else(|| Failure::usage("--user-agent takes printable ASCII alone"))
@@ -156,10 +161,10 @@ impl Connection {
         if let Some(authority) = &self.authority {
             return Ok(authority.clone());
         }
-        // A certificate's name need not be legal in HTTP: old ones have spaces.
-        let name = self.server_name.as_deref().and_then(legal_authority);
-        let own = || legal_authority(&self.endpoint.authority());
-        name.or_else(own).ok_or_else(|| {
+        // The common name of an old certificate may contain spaces, which HTTP does not allow.
+        let server_name = self.server_name.as_deref().and_then(parse_authority);
+        let endpoint = || parse_authority(&self.endpoint.authority());
+        server_name.or_else(endpoint).ok_or_else(|| {
             Failure::usage_with_hint(
                 format!("{} is no legal name of a server", self.endpoint),
                 "--authority NAME",
@@ -167,48 +172,44 @@ impl Connection {
         })
     }
 
+    /// Returns the TLS configuration, or `None` for plaintext.
     pub(super) fn tls(&self) -> Result<Option<ClientTls>, Failure> {
-        let Security::Tls {
-            anchors,
+        let TransportSecurity::Tls {
+            trusted_certificates,
             identity,
-            insecure,
-            allow_common_name,
+            skips_verification,
+            allows_common_name,
         } = &self.security
         else {
             return Ok(None);
         };
-        // Files that are named are read even when nothing is verified: a wrong one is an error.
-        let given =
-            tls::read_trusted_certificates(anchors).map_err(diagnostics::tls_setup_failed)?;
-        let trust = if *insecure {
+        // The files are read even if nothing is verified, so that a wrong one is reported.
+        let certificates = tls::read_trusted_certificates(trusted_certificates)
+            .map_err(diagnostics::tls_setup_failed)?;
+        let trust = if *skips_verification {
             Terminal::security_warning(
                 "--insecure: the server is not verified, anyone can pose as it",
             );
             TrustPolicy::Unverified
-        } else if given.is_empty() {
+        } else if certificates.is_empty() {
             TrustPolicy::System
         } else {
-            TrustPolicy::Certificates(given)
+            TrustPolicy::Certificates(certificates)
         };
-        let identity = match identity {
-            Some((certificate, key)) => {
-                Some(Identity::read(certificate, key).map_err(diagnostics::tls_setup_failed)?)
-            }
-            None => None,
-        };
+        let identity = identity.as_ref().map(IdentityFiles::read).transpose()?;
         let name = self.server_name.as_deref();
         let name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()))
-            .with_common_name_allowed(*allow_common_name);
+            .with_common_name_allowed(*allows_common_name);
         ClientTls::new(trust, identity, name)
             .map(Some)
             .map_err(diagnostics::tls_setup_failed)
     }
 }
 
-/// A host, with a port or without, that HTTP/2 takes as `:authority` (RFC 9113 section 8.3.1: no
-/// user information).
-pub(crate) fn legal_authority(text: &str) -> Option<Authority> {
+/// Parses a host with or without a port that HTTP/2 accepts as `:authority`. RFC 9113 section
+/// 8.3.1 excludes user information.
+pub(crate) fn parse_authority(text: &str) -> Option<Authority> {
     let authority = Authority::try_from(text).ok()?;
-    let plain = !text.contains('@') && !authority.host().is_empty();
-    plain.then_some(authority)
+    let is_valid = !text.contains('@') && !authority.host().is_empty();
+    is_valid.then_some(authority)
 }

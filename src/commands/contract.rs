@@ -1,4 +1,4 @@
-//! Where the server's contract comes from.
+//! The contract options after parsing, and the contract that they lead to.
 
 use std::{
     cell::Cell,
@@ -6,12 +6,12 @@ use std::{
     io::{self, Read},
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::uri::PathAndQuery;
-use tokio::runtime;
 
+use super::reactor::{TimeLimit, new_runtime};
 use crate::{
     client::{StageOutcome, Target},
     contract::{self, Contract},
@@ -21,53 +21,54 @@ use crate::{
     terminal::Terminal,
 };
 
-/// What requests and responses look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ContractPlan {
-    /// The path of the call; the contract's own when `None`.
+    /// The path of the call; `None` for the path in the schema.
     pub(crate) method: Option<PathAndQuery>,
     pub(crate) schema: Schema,
 }
 
-/// What says so.
+/// The source of the message types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Schema {
-    /// `proto/sensor.proto`.
+    /// `proto/sensor.proto` of this program.
     BuiltIn,
-    /// A `.proto` file, and where its imports are.
+    /// A `.proto` file, and the folders of its imports.
     Proto {
         file: PathBuf,
         import_paths: Vec<PathBuf>,
     },
-    /// A `google.protobuf.FileDescriptorSet`.
-    Set(PathBuf),
-    /// The server itself.
+    /// A file that holds a `google.protobuf.FileDescriptorSet`.
+    DescriptorSet(PathBuf),
+    /// gRPC server reflection.
     Reflection,
 }
 
-/// A server that can be asked for its contract.
-pub(super) struct Asking<'a> {
+/// Everything that a call of server reflection needs.
+pub(super) struct ReflectionContext<'a> {
     pub(super) target: &'a Target,
     pub(super) policy: &'a DeliveryPolicy,
     pub(super) signals: &'a Signals,
-    /// When the whole run must be over, and how long it may take.
-    pub(super) end: Option<(Instant, Duration)>,
-    pub(super) watch: &'a dyn Fn(StageOutcome),
+    pub(super) time_limit: Option<TimeLimit>,
+    /// Called with the outcome of each stage of the connection.
+    pub(super) on_stage: &'a dyn Fn(StageOutcome),
 }
 
-/// The largest file of descriptors, in bytes.
-const LARGEST: u64 = 64 << 20;
+/// The maximum size of a schema file.
+const MAX_SCHEMA_BYTES: u64 = 64 << 20;
 
 impl ContractPlan {
-    /// What requests look like to this server, which is asked only where it has to be. Without a
-    /// server, what it would tell is taken for the built-in contract.
-    pub(super) fn contract(
+    /// Reads or compiles the contract, or fetches it from the server if there is no other source.
+    ///
+    /// Without a `server`, as in a rehearsal, the built-in contract stands in for the one that
+    /// reflection would return.
+    pub(super) fn load(
         &self,
-        asking: Option<&Asking<'_>>,
+        server: Option<&ReflectionContext<'_>>,
         terminal: Terminal,
     ) -> Result<Contract, Failure> {
         let method = self.method.as_ref();
-        let (origin, pool) = match (&self.schema, asking) {
+        let (origin, pool) = match (&self.schema, server) {
             (Schema::BuiltIn, _) | (Schema::Reflection, None) => {
                 let mut contract = Contract::built_in();
                 if let Some(method) = method {
@@ -76,21 +77,21 @@ impl ContractPlan {
                 return Ok(contract);
             }
             (Schema::Proto { file, import_paths }, _) => {
-                check(file, import_paths)?;
+                check_proto_files(file, import_paths)?;
                 let pool = contract::compile_proto(file, import_paths);
                 (file.display().to_string(), pool)
             }
-            (Schema::Set(file), _) => {
-                let set =
-                    read(file).map_err(|error| diagnostics::file_read_failed(file, &error))?;
+            (Schema::DescriptorSet(file), _) => {
+                let set = read_schema(file)
+                    .map_err(|error| diagnostics::file_read_failed(file, &error))?;
                 (
                     file.display().to_string(),
                     contract::decode_descriptor_set(&set),
                 )
             }
-            (Schema::Reflection, Some(asking)) => {
-                let files = asking.ask(method)?;
-                let origin = format!("the reflection of {}", asking.target.endpoint);
+            (Schema::Reflection, Some(server)) => {
+                let files = server.fetch_files(method)?;
+                let origin = format!("the reflection of {}", server.target.endpoint);
                 (origin, contract::link_files(files))
             }
         };
@@ -98,8 +99,8 @@ impl ContractPlan {
             .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
                 let failure = diagnostics::contract_unusable(&origin, error);
-                match asking {
-                    Some(asking) => failure.masking_metadata(&asking.target.metadata),
+                match server {
+                    Some(server) => failure.masking_metadata(&server.target.metadata),
                     None => failure,
                 }
             })?;
@@ -111,58 +112,60 @@ impl ContractPlan {
     }
 }
 
-/// What the compiler would tell less well. A name may be one below the import paths.
-fn check(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
+/// Refuses files that the compiler would report less clearly.
+fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
     for path in import_paths {
         path.read_dir()
             .map_err(|error| diagnostics::file_read_failed(path, &error))?;
     }
-    let is_readable = match fs::metadata(file) {
+    let checked = match fs::metadata(file) {
+        // The name may be relative to an import path.
         Err(_) if !import_paths.is_empty() => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if metadata.file_type().is_char_device() => {
             Err(io::Error::other("it is a device, not a file"))
         }
-        Ok(metadata) if metadata.len() > LARGEST => Err(io::ErrorKind::FileTooLarge.into()),
+        Ok(metadata) if metadata.len() > MAX_SCHEMA_BYTES => {
+            Err(io::ErrorKind::FileTooLarge.into())
+        }
         Ok(_) => Ok(()),
     };
-    is_readable.map_err(|error| diagnostics::file_read_failed(file, &error))
+    checked.map_err(|error| diagnostics::file_read_failed(file, &error))
 }
 
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut set = Vec::new();
-    File::open(file)?.take(LARGEST + 1).read_to_end(&mut set)?;
-    if set.len() as u64 > LARGEST {
+fn read_schema(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut limited = File::open(file)?.take(MAX_SCHEMA_BYTES + 1);
+    limited.read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SCHEMA_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    Ok(set)
+    Ok(bytes)
 }
 
-impl Asking<'_> {
-    fn ask(
+impl ReflectionContext<'_> {
+    /// Fetches the files that declare the method's service, or all services.
+    fn fetch_files(
         &self,
         method: Option<&PathAndQuery>,
     ) -> Result<Vec<prost_types::FileDescriptorProto>, Failure> {
         let server = self.target.endpoint.to_string();
         let service = method.and_then(|path| path.as_str().split('/').nth(1));
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::internal("no runtime", &error))?;
-        let reached = Cell::new(false);
-        let watch = |finding| {
-            reached.set(matches!(finding, StageOutcome::SettingsReceived));
-            (self.watch)(finding);
+        let runtime = new_runtime()?;
+        let is_connected = Cell::new(false);
+        let on_stage = |outcome| {
+            is_connected.set(matches!(outcome, StageOutcome::SettingsReceived));
+            (self.on_stage)(outcome);
         };
         let files = runtime.block_on(async {
-            let described = fetch_descriptors(self.target, service, self.policy, &watch);
+            let fetched = fetch_descriptors(self.target, service, self.policy, &on_stage);
             tokio::select! {
-                described = described => described.map_err(|error| {
+                fetched = fetched => fetched.map_err(|error| {
                     diagnostics::reflection_failed(&server, &error).masking_metadata(&self.target.metadata)
                 }),
                 signal = self.signals.wait() => Err(diagnostics::command_interrupted(signal)),
-                limit = self.out_of_time() => {
-                    Err(diagnostics::max_time_passed(&server, limit, reached.get(), None))
+                max_time = self.wait_for_deadline() => {
+                    Err(diagnostics::max_time_passed(&server, max_time, is_connected.get(), None))
                 }
             }
         });
@@ -170,11 +173,12 @@ impl Asking<'_> {
         files
     }
 
-    async fn out_of_time(&self) -> Duration {
-        match self.end {
-            Some((end, limit)) => {
-                tokio::time::sleep_until(end.into()).await;
-                limit
+    /// Waits for the deadline, if there is one, and returns the time that the run had.
+    async fn wait_for_deadline(&self) -> Duration {
+        match self.time_limit {
+            Some(limit) => {
+                tokio::time::sleep_until(limit.deadline.into()).await;
+                limit.max_time
             }
             None => std::future::pending().await,
         }

@@ -1,6 +1,4 @@
-//! What `push` and `check` do alike, so that they can't disagree.
-
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+//! Reading and validation as `push` and `check` do them alike.
 
 use crate::{
     contract::{Contract, EncodeError},
@@ -15,31 +13,36 @@ use crate::{
     terminal::Terminal,
 };
 
-/// What to read, how, and what to refuse.
+use super::{clock::unix_seconds, reactor::TimeLimit};
+
+/// The input options after parsing.
 #[derive(Clone, Debug)]
 pub(crate) struct InputPlan {
     pub(crate) origins: Vec<Origin>,
     pub(crate) options: InputOptions,
+    /// The maximum number of problems that are shown.
     pub(crate) max_errors: usize,
-    pub(crate) guards: Guards,
+    pub(crate) guards: InputGuards,
 }
 
-/// What well-formed input is refused for.
+/// Conditions that refuse a well-formed input.
 #[derive(Clone, Debug)]
-pub(crate) struct Guards {
+pub(crate) struct InputGuards {
     pub(crate) on_duplicate: DuplicatePolicy,
-    pub(crate) refuse_past: bool,
-    /// Of records that would be pushed.
+    /// Whether an expiration time in the past is an error.
+    pub(crate) refuses_past: bool,
+    /// The minimum number of records after duplicates are removed.
     pub(crate) min_records: Option<u64>,
+    /// The maximum number of records after duplicates are removed.
     pub(crate) max_records: Option<u64>,
-    pub(crate) fail_on_empty: bool,
+    pub(crate) refuses_empty: bool,
 }
 
-/// The requests that records have to fit into.
+/// The limits of the requests that records must fit into.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestLimits<'c> {
     pub(super) contract: &'c Contract,
-    /// The largest encoded request, in bytes.
+    /// The size of the largest encoded request, in bytes.
     pub(super) max_bytes: usize,
 }
 
@@ -63,7 +66,7 @@ impl RequestLimits<'_> {
             });
         }
         let max_bytes = self.max_bytes;
-        // The exact length matters to few records.
+        // Few records are so large that their exact length must be computed.
         if record.token.as_bytes().len() + Contract::MAX_FRAMING_BYTES <= max_bytes {
             return None;
         }
@@ -72,23 +75,24 @@ impl RequestLimits<'_> {
     }
 }
 
-/// Reads everything, and refuses it where anything is wrong, or where a signal comes.
-pub(super) fn read(
+/// Reads and validates the whole input, and adds its counts to the summary.
+///
+/// # Errors
+///
+/// A record is invalid, a guard refuses the input, or a signal or the time limit ends the reading.
+pub(super) fn read_input(
     plan: &InputPlan,
     request_limits: Option<RequestLimits<'_>>,
-    deadline: Option<Instant>,
+    time_limit: Option<TimeLimit>,
     signals: &Signals,
     summary: &mut Summary,
     terminal: Terminal,
 ) -> Result<ValidatedInput, Failure> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
     let find_violation =
         |record: &Record<'_>| request_limits.and_then(|limits| limits.find_violation(record));
     let rules = ValidationRules {
-        now,
-        refuse_past: plan.guards.refuse_past,
+        now: u64::try_from(unix_seconds()).unwrap_or(0),
+        refuse_past: plan.guards.refuses_past,
         on_duplicate: plan.guards.on_duplicate,
         max_shown: plan.max_errors,
         contract_check: request_limits.map(|limits| ContractCheck {
@@ -96,7 +100,7 @@ pub(super) fn read(
             find_violation: &find_violation,
         }),
         read_limits: ReadLimits {
-            deadline,
+            deadline: time_limit.map(|limit| limit.deadline),
             stop: Some(signals.wake_stream()),
         },
     };
@@ -104,7 +108,7 @@ pub(super) fn read(
     for (name, format) in validated.detected_formats() {
         terminal.detail(1, || report::describe_format(name, format));
     }
-    summary.input(&validated);
+    summary.add_input(&validated);
     if let Some(signal) = signals.received() {
         return Err(diagnostics::command_interrupted(signal));
     }
@@ -125,10 +129,10 @@ pub(super) fn read(
     Ok(validated)
 }
 
-impl Guards {
+impl InputGuards {
     fn check(&self, validated: &ValidatedInput) -> Result<(), Failure> {
         let valid = validated.counts.valid();
-        if self.fail_on_empty && validated.counts.read == 0 {
+        if self.refuses_empty && validated.counts.read == 0 {
             return Err(diagnostics::input_empty());
         }
         if let Some(limit) = self.min_records.filter(|limit| valid < *limit) {

@@ -1,4 +1,4 @@
-//! `ledger`: looks into a ledger, or makes it forget.
+//! The `ledger` command: shows what a ledger holds, or removes a part of it.
 
 use std::{
     io,
@@ -10,7 +10,7 @@ use crate::{
     diagnostics::{self, Failure},
     input::{DuplicatePolicy, InputOptions, Origin, ValidationRules, validate},
     ledger::{self, ForgetOutcome, ForgetSelection, LedgerError},
-    report::{ForgottenReport, LedgerReport},
+    report::{ForgetReport, LedgerReport},
     terminal::Terminal,
 };
 
@@ -23,68 +23,80 @@ pub(crate) struct Plan {
 pub(crate) enum Action {
     Show,
     Forget {
-        what: What,
-        /// How long a push that has the ledger is waited for.
-        patience: Duration,
+        scope: ForgetScope,
+        /// The time to wait for a push that holds the lock of the ledger.
+        lock_timeout: Duration,
     },
 }
 
-/// What to forget.
-pub(crate) enum What {
+/// The tokens that a ledger forgets.
+pub(crate) enum ForgetScope {
     All,
-    /// By its `:authority`.
-    Target(String),
+    /// All tokens of the server with this `:authority`.
+    Authority(String),
+    /// The tokens in an input, for every server.
     Tokens {
         origins: Vec<Origin>,
         options: InputOptions,
     },
 }
 
+/// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    let done = match &plan.action {
+    let result = match &plan.action {
         Action::Show => show(&plan.path, plan.terminal),
-        Action::Forget { what, patience } => forget(&plan.path, what, *patience, plan.terminal),
+        Action::Forget {
+            scope,
+            lock_timeout,
+        } => forget(&plan.path, scope, *lock_timeout, plan.terminal),
     };
-    done.unwrap_or_else(|failure| {
+    result.unwrap_or_else(|failure| {
         Terminal::error(&failure);
         failure.exit_code
     })
 }
 
 fn show(path: &Path, terminal: Terminal) -> Result<u8, Failure> {
-    let targets = ledger::list_targets(path).map_err(|error| failure(path, &error))?;
+    let targets = ledger::list_targets(path).map_err(|error| ledger_failure(path, &error))?;
     let report = LedgerReport::new(&targets);
     Ok(terminal.print_report(&report, 0, || report.to_text()))
 }
 
-fn forget(path: &Path, what: &What, patience: Duration, terminal: Terminal) -> Result<u8, Failure> {
-    let forgotten = match what {
-        What::All => ledger::forget(path, ForgetSelection::All, patience),
-        What::Target(name) => ledger::forget(path, ForgetSelection::Authority(name), patience),
-        What::Tokens { origins, options } => {
-            let tokens = tokens(origins, options)?;
-            ledger::forget(path, ForgetSelection::Tokens(&tokens), patience)
+fn forget(
+    path: &Path,
+    scope: &ForgetScope,
+    lock_timeout: Duration,
+    terminal: Terminal,
+) -> Result<u8, Failure> {
+    let outcome = match scope {
+        ForgetScope::All => ledger::forget(path, ForgetSelection::All, lock_timeout),
+        ForgetScope::Authority(name) => {
+            ledger::forget(path, ForgetSelection::Authority(name), lock_timeout)
+        }
+        ForgetScope::Tokens { origins, options } => {
+            let tokens = read_tokens(origins, options)?;
+            ledger::forget(path, ForgetSelection::Tokens(&tokens), lock_timeout)
         }
     };
-    match (forgotten.map_err(|error| failure(path, &error))?, what) {
-        (
-            ForgetOutcome::UnknownAuthority {
-                authorities: targets,
-            },
-            What::Target(name),
-        ) => Err(diagnostics::ledger_target_unknown(name, &targets)),
+    match (
+        outcome.map_err(|error| ledger_failure(path, &error))?,
+        scope,
+    ) {
+        (ForgetOutcome::UnknownAuthority { authorities }, ForgetScope::Authority(name)) => {
+            Err(diagnostics::ledger_target_unknown(name, &authorities))
+        }
         (ForgetOutcome::UnknownAuthority { .. }, _) => Ok(0),
         (ForgetOutcome::Forgotten { tokens }, _) => {
-            let report = ForgottenReport { forgotten: tokens };
+            let report = ForgetReport { forgotten: tokens };
             Ok(terminal.print_report(&report, 0, || report.to_text()))
         }
     }
 }
 
-/// Reads everything before anything is forgotten.
-fn tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
+/// Reads the whole input, so that an invalid record keeps the ledger unchanged.
+fn read_tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
     let rules = ValidationRules {
-        // They differ in nothing that is looked at.
+        // Expiration times are not read here, so that records of one token cannot conflict.
         on_duplicate: DuplicatePolicy::First,
         ..ValidationRules::default()
     };
@@ -98,14 +110,14 @@ fn tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, 
     }
     let mut tokens = Vec::new();
     let mut records = input.records();
-    let mut next = || records.next(|record| record.token.as_bytes().into());
-    while let Some(token) = next().map_err(|problem| diagnostics::input_changed(&problem))? {
+    let mut next_token = || records.next(|record| record.token.as_bytes().into());
+    while let Some(token) = next_token().map_err(|problem| diagnostics::input_changed(&problem))? {
         tokens.push(token);
     }
     Ok(tokens)
 }
 
-fn failure(path: &Path, error: &LedgerError) -> Failure {
+fn ledger_failure(path: &Path, error: &LedgerError) -> Failure {
     match error {
         LedgerError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
             diagnostics::ledger_missing(path)

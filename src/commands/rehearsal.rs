@@ -1,4 +1,4 @@
-//! A push to a receiver inside this process, over TLS on loopback.
+//! The server of a rehearsal: a receiver inside this process, reached over TLS on loopback.
 
 use std::{net::Ipv4Addr, sync::Arc, thread, time::Duration};
 
@@ -16,19 +16,20 @@ use crate::{
     tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
 };
 
-/// A running receiver; it ends with the value.
+/// A running receiver, which stops when the value is dropped.
 pub(super) struct Rehearsal {
     pub(super) endpoint: Endpoint,
-    tls: ClientTls,
+    client_tls: ClientTls,
     store: Arc<Store>,
-    stop: Option<oneshot::Sender<()>>,
+    shutdown: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// The name on the receiver's certificate.
-const NAME: &str = "localhost";
+/// The name in the certificate of the receiver.
+const SERVER_NAME: &str = "localhost";
 
-/// A good server. How large a request may be is a matter between `--batch-bytes` and the real one.
+/// The behavior of a server that accepts everything. Only the real server limits the size of
+/// requests, for which there is `--batch-bytes`.
 const BEHAVIOR: Behavior = Behavior {
     code: 0,
     fail_first: 0,
@@ -37,31 +38,39 @@ const BEHAVIOR: Behavior = Behavior {
 };
 
 impl Rehearsal {
-    /// Starts the receiver on a free port, with its own certificate, in its own thread.
+    /// Starts the receiver on a free port, with a new self-signed certificate, in its own thread.
     pub(super) fn start() -> Result<Self, Failure> {
-        let failed = |error| Failure::internal("the rehearsal's receiver can't start", &error);
+        let start_failure =
+            |error| Failure::internal("the rehearsal's receiver can't start", &error);
         let identity = Identity::self_signed().map_err(diagnostics::tls_setup_failed)?;
         let trust = TrustPolicy::Certificates(identity.certificates());
-        let client = ClientTls::new(trust, None, PeerName::new(NAME))
+        let client_tls = ClientTls::new(trust, None, PeerName::new(SERVER_NAME))
             .map_err(diagnostics::tls_setup_failed)?;
-        let tls = tls::server_config(identity, None).map_err(diagnostics::tls_setup_failed)?;
+        let server_tls =
+            tls::server_config(identity, None).map_err(diagnostics::tls_setup_failed)?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(failed)?;
+            .map_err(start_failure)?;
         let listener = runtime
             .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+            .map_err(start_failure)?;
+        let address = listener.local_addr().map_err(start_failure)?;
         let store = Arc::new(Store::in_memory());
-        let (stop, stopped) = oneshot::channel();
+        let (shutdown, shutdown_requested) = oneshot::channel();
         let thread = thread::Builder::new().spawn({
             let store = Arc::clone(&store);
             move || {
-                let end = async { stopped.await.unwrap_or(()) };
+                let shutdown = async { shutdown_requested.await.unwrap_or(()) };
                 let listener = Listener::Tcp(listener);
-                // If it could not serve, the push that it is for says so.
-                let _ = runtime.block_on(receiver::run(listener, Some(tls), store, BEHAVIOR, end));
+                // An error of the receiver fails the push, which reports it.
+                let _ = runtime.block_on(receiver::run(
+                    listener,
+                    Some(server_tls),
+                    store,
+                    BEHAVIOR,
+                    shutdown,
+                ));
             }
         });
         Ok(Self {
@@ -69,19 +78,19 @@ impl Rehearsal {
                 host: address.ip().to_string(),
                 port: address.port(),
             },
-            tls: client,
+            client_tls,
             store,
-            stop: Some(stop),
-            thread: Some(thread.map_err(failed)?),
+            shutdown: Some(shutdown),
+            thread: Some(thread.map_err(start_failure)?),
         })
     }
 
-    /// How to reach it.
+    /// Returns the receiver as the target of a client.
     pub(super) fn target(&self, timeouts: Timeouts) -> Target {
         Target {
             endpoint: self.endpoint.clone(),
-            authority: Authority::from_static(NAME),
-            tls: Some(self.tls.clone()),
+            authority: Authority::from_static(SERVER_NAME),
+            tls: Some(self.client_tls.clone()),
             connect_timeout: timeouts.connect,
             timeout: timeouts.request,
             user_agent: HeaderValue::from_static(USER_AGENT),
@@ -92,37 +101,37 @@ impl Rehearsal {
         }
     }
 
-    /// Ends the receiver and compares what it holds with what was read.
+    /// Stops the receiver and compares its records with the selected records of the input.
     pub(super) fn verify(mut self, input: &mut ValidatedInput) -> Result<(), Failure> {
-        self.end();
-        let lost = |error| Failure::internal("the rehearsal's receiver can't be read", &error);
-        let held = self.store.len().map_err(lost)?;
-        // What another shard is to send is not among them.
+        self.stop();
+        let store_failure =
+            |error| Failure::internal("the rehearsal's receiver can't be read", &error);
+        let stored = self.store.token_count().map_err(store_failure)?;
         let mut records = input.records();
         let (mut expected, mut differing) = (0, 0);
         loop {
-            let same = records.next(|record| {
+            let compared = records.next(|record| {
                 let time = self.store.expire_time_of(record.token.as_bytes());
                 time.map(|time| time == Some(record.expire_time.as_unix()))
             });
-            match same.map_err(|problem| diagnostics::input_changed(&problem))? {
+            match compared.map_err(|problem| diagnostics::input_changed(&problem))? {
                 None => break,
-                Some(same) => {
+                Some(is_equal) => {
                     expected += 1;
-                    differing += u64::from(!same.map_err(lost)?);
+                    differing += u64::from(!is_equal.map_err(store_failure)?);
                 }
             }
         }
-        match differing + held.abs_diff(expected) {
+        match differing + stored.abs_diff(expected) {
             0 => Ok(()),
             differing => Err(diagnostics::rehearsal_differs(differing)),
         }
     }
 
-    fn end(&mut self) {
-        if let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) {
-            // Either may be over already; then there is nothing left to end.
-            let _ = stop.send(());
+    fn stop(&mut self) {
+        if let (Some(shutdown), Some(thread)) = (self.shutdown.take(), self.thread.take()) {
+            // Both fail only if the receiver has ended before.
+            let _ = shutdown.send(());
             let _ = thread.join();
         }
     }
@@ -130,6 +139,6 @@ impl Rehearsal {
 
 impl Drop for Rehearsal {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }

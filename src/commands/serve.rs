@@ -1,4 +1,6 @@
-//! `serve`: the reference receiver.
+//! The `serve` command: runs the reference receiver until a signal arrives.
+//!
+//! The receiver itself is in [`crate::receiver`].
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -10,11 +12,12 @@ use std::{
 };
 
 use rustls::ServerConfig;
-use tokio::{
-    net::{TcpListener, UnixListener, UnixStream},
-    runtime,
-};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 
+use super::{
+    identity_files::IdentityFiles,
+    reactor::{listen_for_signals, new_runtime},
+};
 use crate::{
     diagnostics::{self, Failure},
     receiver::{self, Behavior, Listener, Store, Totals},
@@ -25,41 +28,42 @@ use crate::{
 };
 
 pub(crate) struct Plan {
-    pub(crate) listen: Listen,
-    pub(crate) security: Security,
-    pub(crate) store: Option<PathBuf>,
-    pub(crate) dump: Option<Dump>,
-    /// How the dump writes tokens.
+    pub(crate) listen_address: ListenAddress,
+    pub(crate) security: ReceiverSecurity,
+    /// The SQLite file that keeps the records; `None` for memory.
+    pub(crate) store_file: Option<PathBuf>,
+    pub(crate) dump: Option<DumpDestination>,
+    /// The encoding of tokens in the dump.
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) behavior: Behavior,
     pub(crate) terminal: Terminal,
 }
 
-/// Where to listen.
 #[derive(Clone, Debug)]
-pub(crate) enum Listen {
+pub(crate) enum ListenAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-pub(crate) enum Security {
+pub(crate) enum ReceiverSecurity {
     Plaintext,
     Tls {
-        /// A certificate and its key; made at start when `None`.
-        identity: Option<(PathBuf, PathBuf)>,
-        /// Trust anchors for the certificates that clients must show.
-        client_ca: Option<PathBuf>,
-        /// Where to put the certificate to trust.
-        write_cacert: Option<PathBuf>,
+        /// The server certificate; `None` for a self-signed one that is created at the start.
+        identity: Option<IdentityFiles>,
+        /// The PEM file of the CAs that must have issued the client certificates (mTLS).
+        client_ca_file: Option<PathBuf>,
+        /// The file to which the certificate is written that clients should trust.
+        cacert_output: Option<PathBuf>,
     },
 }
 
-/// Where the records go on exit.
-pub(crate) enum Dump {
+/// The place to which the receiver writes its records on exit.
+pub(crate) enum DumpDestination {
     Stdout,
     File(PathBuf),
 }
 
+/// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     match serve(plan) {
         Ok(()) => 0,
@@ -71,67 +75,77 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn serve(plan: &Plan) -> Result<(), Failure> {
-    let store = Arc::new(match &plan.store {
+    let store = Arc::new(match &plan.store_file {
         None => Store::in_memory(),
         Some(path) => open_store(path)?,
     });
-    let dump = plan.dump.as_ref().map(DumpFile::open).transpose()?;
-    let tls = security(&plan.security)?;
-    let signals = super::signals()?;
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::internal("no runtime", &error))?;
-    let totals = runtime.block_on(listen(plan, tls, Arc::clone(&store), &signals))?;
+    let dump = plan.dump.as_ref().map(DumpOutput::open).transpose()?;
+    let tls = tls_config(&plan.security)?;
+    let signals = listen_for_signals()?;
+    let runtime = new_runtime()?;
+    let totals = runtime.block_on(receive(plan, tls, Arc::clone(&store), &signals))?;
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }
-    report(plan.terminal, totals)
+    print_totals(plan.terminal, totals)
 }
 
-async fn listen(
+/// Receives requests until a signal arrives.
+async fn receive(
     plan: &Plan,
     tls: Option<Arc<ServerConfig>>,
     store: Arc<Store>,
     signals: &Signals,
 ) -> Result<Totals, Failure> {
-    let (listener, name) = bind(&plan.listen).await?;
+    let BoundListener { listener, address } = bind(&plan.listen_address).await?;
     let url = match (&listener, &tls) {
-        (Listener::Unix(_), _) => name,
-        (Listener::Tcp(_), Some(_)) => format!("https://{name}"),
-        (Listener::Tcp(_), None) => format!("http://{name}"),
+        (Listener::Unix(_), _) => address,
+        (Listener::Tcp(_), Some(_)) => format!("https://{address}"),
+        (Listener::Tcp(_), None) => format!("http://{address}"),
     };
     Terminal::print_data(&format!("listening on {url}"))?;
     let shutdown = async {
         signals.wait().await;
     };
     let totals = receiver::run(listener, tls, store, plan.behavior, shutdown).await;
-    if let Listen::Unix(path) = &plan.listen {
-        // Somebody may have tidied it up already.
+    if let ListenAddress::Unix(path) = &plan.listen_address {
+        // Another process may have removed the socket.
         let _ = fs::remove_file(path);
     }
     totals.map_err(|error| Failure::internal("the receiver failed", &error))
 }
 
-async fn bind(listen: &Listen) -> Result<(Listener, String), Failure> {
-    match listen {
-        Listen::Tcp(address) => {
-            let failed = |error| diagnostics::listen_failed(&address.to_string(), &error);
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let address = listener.local_addr().map_err(failed)?;
-            Ok((Listener::Tcp(listener), address.to_string()))
+/// A listener and the address that clients connect to, with the port that the system chose.
+struct BoundListener {
+    listener: Listener,
+    address: String,
+}
+
+async fn bind(address: &ListenAddress) -> Result<BoundListener, Failure> {
+    match address {
+        ListenAddress::Tcp(address) => {
+            let listen_failure = |error| diagnostics::listen_failed(&address.to_string(), &error);
+            let listener = TcpListener::bind(address).await.map_err(listen_failure)?;
+            let address = listener.local_addr().map_err(listen_failure)?;
+            Ok(BoundListener {
+                listener: Listener::Tcp(listener),
+                address: address.to_string(),
+            })
         }
-        Listen::Unix(path) => {
-            let name = format!("unix:{}", path.display());
+        ListenAddress::Unix(path) => {
+            let address = format!("unix:{}", path.display());
             remove_stale_socket(path).await;
             let listener = UnixListener::bind(path)
-                .map_err(|error| diagnostics::listen_failed(&name, &error))?;
-            Ok((Listener::Unix(listener), name))
+                .map_err(|error| diagnostics::listen_failed(&address, &error))?;
+            Ok(BoundListener {
+                listener: Listener::Unix(listener),
+                address,
+            })
         }
     }
 }
 
-/// A socket that nobody listens on any more is in the way of the next one.
+/// Removes a socket on which no process listens, because it would keep the address in use.
 async fn remove_stale_socket(path: &Path) {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if is_socket && UnixStream::connect(path).await.is_err() {
@@ -139,43 +153,43 @@ async fn remove_stale_socket(path: &Path) {
     }
 }
 
-fn security(security: &Security) -> Result<Option<Arc<ServerConfig>>, Failure> {
-    let Security::Tls {
+/// Returns the TLS configuration of the receiver, or `None` for plaintext. Writes the certificate
+/// to trust, if that was asked for.
+fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, Failure> {
+    let ReceiverSecurity::Tls {
         identity,
-        client_ca,
-        write_cacert,
+        client_ca_file,
+        cacert_output,
     } = security
     else {
         return Ok(None);
     };
     let identity = match identity {
-        Some((certificate, key)) => Identity::read(certificate, key),
-        None => Identity::self_signed(),
+        Some(files) => files.read()?,
+        None => Identity::self_signed().map_err(diagnostics::tls_setup_failed)?,
     };
-    let identity = identity.map_err(diagnostics::tls_setup_failed)?;
     let pem = identity.chain_pem();
-    let client_anchors = match client_ca {
+    let client_cas = match client_ca_file {
         Some(file) => {
             Some(tls::read_trusted_certificates(&[file]).map_err(diagnostics::tls_setup_failed)?)
         }
         None => None,
     };
-    let config =
-        tls::server_config(identity, client_anchors).map_err(diagnostics::tls_setup_failed)?;
-    if let Some(path) = write_cacert {
+    let config = tls::server_config(identity, client_cas).map_err(diagnostics::tls_setup_failed)?;
+    if let Some(path) = cacert_output {
         fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;
     }
     Ok(Some(config))
 }
 
 fn open_store(path: &Path) -> Result<Store, Failure> {
-    // SQLite would make the file readable for all, and tokens are credentials.
-    private(path)?;
+    // SQLite would create a file that everybody can read, and tokens are credentials.
+    open_private(path)?;
     Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))
 }
 
-/// Opens a file for its owner alone, made where it is not there. What it holds stays.
-fn private(path: &Path) -> Result<File, Failure> {
+/// Opens or creates a file that only its owner can read, and keeps its content.
+fn open_private(path: &Path) -> Result<File, Failure> {
     let open = || {
         let file = OpenOptions::new()
             .write(true)
@@ -191,45 +205,47 @@ fn private(path: &Path) -> Result<File, Failure> {
     open().map_err(|error| diagnostics::file_write_failed(path, &error))
 }
 
-/// Where the dump goes, and what errors call it.
-struct DumpFile {
-    name: PathBuf,
-    file: Option<File>,
+/// The dump, opened before the first request.
+enum DumpOutput {
+    Stdout,
+    File { path: PathBuf, file: File },
 }
 
-impl DumpFile {
-    fn open(dump: &Dump) -> Result<Self, Failure> {
-        Ok(match dump {
-            Dump::Stdout => Self {
-                name: "standard output".into(),
-                file: None,
-            },
-            Dump::File(path) => Self {
-                name: path.clone(),
-                file: Some(private(path)?),
+impl DumpOutput {
+    fn open(destination: &DumpDestination) -> Result<Self, Failure> {
+        Ok(match destination {
+            DumpDestination::Stdout => Self::Stdout,
+            DumpDestination::File(path) => Self::File {
+                path: path.clone(),
+                file: open_private(path)?,
             },
         })
     }
 
     fn write(self, store: &Store, encoding: TokenEncoding) -> Result<(), Failure> {
-        let written = match self.file {
-            None => store.dump(io::stdout(), encoding),
-            // The dump before is kept until there is a new one.
-            Some(file) => empty(&file).and_then(|()| store.dump(file, encoding)),
-        };
-        written.map_err(|error| diagnostics::file_write_failed(&self.name, &error))
+        match self {
+            Self::Stdout => store
+                .write_csv(Terminal::data_writer(), encoding)
+                .map_err(|error| {
+                    diagnostics::file_write_failed(Path::new("standard output"), &error)
+                }),
+            // The previous dump is kept until there is a new one.
+            Self::File { path, file } => truncate(&file)
+                .and_then(|()| store.write_csv(file, encoding))
+                .map_err(|error| diagnostics::file_write_failed(&path, &error)),
+        }
     }
 }
 
-/// Only a regular file can be emptied, and only it needs to be.
-fn empty(file: &File) -> io::Result<()> {
+/// Truncates a regular file; a pipe or a device needs no truncation and does not support it.
+fn truncate(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() {
         file.set_len(0)?;
     }
     Ok(())
 }
 
-fn report(terminal: Terminal, totals: Totals) -> Result<(), Failure> {
+fn print_totals(terminal: Terminal, totals: Totals) -> Result<(), Failure> {
     let Totals {
         requests,
         records,

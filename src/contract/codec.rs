@@ -1,18 +1,20 @@
-//! Requests that are encoded already, and the responses to them.
+//! The gRPC codec of the call.
 
 use std::{fmt, sync::Arc};
 
 use bytes::{Buf, BufMut, Bytes};
 use prost::{
     DecodeError,
-    encoding::{self, DecodeContext, WireType},
+    encoding::{self, DecodeContext},
 };
 use tonic::{
     Status,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// A response message that can't be decoded, in the decoder's words.
+use super::code_field::CodeField;
+
+/// A response message that cannot be decoded; the decoder's message.
 #[derive(Debug)]
 pub(crate) struct MalformedResponse(pub(crate) String);
 
@@ -24,34 +26,18 @@ impl fmt::Display for MalformedResponse {
 
 impl std::error::Error for MalformedResponse {}
 
-/// The field of a response that holds its code: an integer or an enum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CodeField {
-    pub(super) number: u32,
-    pub(super) kind: IntegerKind,
-    /// What a response without it means; none where it must be there.
-    pub(super) absent: Option<i32>,
-}
-
-/// The integer types of protobuf; an enum is an `int32`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IntegerKind {
-    Int32,
-    Int64,
-    Uint32,
-    Uint64,
-    Sint32,
-    Sint64,
-    Fixed32,
-    Fixed64,
-    Sfixed32,
-    Sfixed64,
-}
-
-/// Sends requests that are encoded already and reads the response's code, which is 0 where the
-/// response has none.
+/// A codec whose requests are already encoded, and whose responses are decoded to their code.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PushCodec(pub(super) Option<CodeField>);
+pub(crate) struct PushCodec {
+    /// `None` if responses have no code; they are decoded to 0.
+    code_field: Option<CodeField>,
+}
+
+impl PushCodec {
+    pub(super) fn new(code_field: Option<CodeField>) -> Self {
+        Self { code_field }
+    }
+}
 
 impl Codec for PushCodec {
     type Encode = Bytes;
@@ -83,22 +69,28 @@ impl Decoder for PushCodec {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<i32>, Status> {
-        code(self.0, buffer).map(Some).map_err(|malformed| {
-            let mut status = Status::internal("malformed response");
-            status.set_source(Arc::new(malformed));
-            status
-        })
+        decode_code(self.code_field, buffer)
+            .map(Some)
+            .map_err(|malformed| {
+                let mut status = Status::internal("malformed response");
+                status.set_source(Arc::new(malformed));
+                status
+            })
     }
 }
 
-/// Reads a response, of which only the code counts. Of several codes the last one does.
-fn code(field: Option<CodeField>, response: &mut impl Buf) -> Result<i32, MalformedResponse> {
+/// Decodes the code of a response and skips all other fields. The last of several codes wins, as
+/// protobuf requires.
+fn decode_code(
+    field: Option<CodeField>,
+    response: &mut impl Buf,
+) -> Result<i32, MalformedResponse> {
     let malformed = |error: DecodeError| MalformedResponse(error.to_string());
-    let mut code = field.map_or(Some(0), |field| field.absent);
+    let mut code = field.map_or(Some(0), |field| field.default);
     while response.has_remaining() {
         let (number, wire_type) = encoding::decode_key(response).map_err(malformed)?;
         if let Some(field) = field.filter(|field| field.number == number) {
-            let found = field.kind.read(wire_type, response).map_err(malformed)?;
+            let found = field.kind.decode(wire_type, response).map_err(malformed)?;
             let found = i32::try_from(found)
                 .map_err(|_| MalformedResponse(format!("the code {found} is out of range")))?;
             code = Some(found);
@@ -110,68 +102,43 @@ fn code(field: Option<CodeField>, response: &mut impl Buf) -> Result<i32, Malfor
     code.ok_or_else(|| MalformedResponse("the code is missing".to_owned()))
 }
 
-/// Reads with one of prost's `merge` functions.
-macro_rules! merged {
-    ($kind:ident, $wire_type:expr, $buffer:expr) => {{
-        let mut value = Default::default();
-        encoding::$kind::merge($wire_type, &mut value, $buffer, DecodeContext::default())?;
-        i128::from(value)
-    }};
-}
-
-impl IntegerKind {
-    fn read(self, wire_type: WireType, buffer: &mut impl Buf) -> Result<i128, DecodeError> {
-        Ok(match self {
-            Self::Int32 => merged!(int32, wire_type, buffer),
-            Self::Int64 => merged!(int64, wire_type, buffer),
-            Self::Uint32 => merged!(uint32, wire_type, buffer),
-            Self::Uint64 => merged!(uint64, wire_type, buffer),
-            Self::Sint32 => merged!(sint32, wire_type, buffer),
-            Self::Sint64 => merged!(sint64, wire_type, buffer),
-            Self::Fixed32 => merged!(fixed32, wire_type, buffer),
-            Self::Fixed64 => merged!(fixed64, wire_type, buffer),
-            Self::Sfixed32 => merged!(sfixed32, wire_type, buffer),
-            Self::Sfixed64 => merged!(sfixed64, wire_type, buffer),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::code_field::IntegerKind;
 
     #[test]
-    fn the_code_is_found_among_other_fields() {
+    fn decodes_code_among_other_fields() {
         use IntegerKind::{Fixed64, Int32, Sfixed32, Sint32, Sint64, Uint64};
-        let or = |absent, number, kind| {
+        let with_default = |default, number, kind| {
             Some(CodeField {
                 number,
                 kind,
-                absent,
+                default,
             })
         };
-        let field = |number, kind| or(Some(0), number, kind);
+        let field = |number, kind| with_default(Some(0), number, kind);
         for (field, response, expected) in [
             (field(1, Int32), &b""[..], Ok(0)),
             (field(1, Int32), b"\x08\x07", Ok(7)),
-            // Ten bytes, as a negative int32 takes.
+            // A negative int32 has ten bytes.
             (
                 field(1, Int32),
                 b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
                 Ok(-1),
             ),
-            // The last one counts.
+            // The last code wins.
             (field(1, Int32), b"\x08\x07\x08\x00", Ok(0)),
-            // A text in field 2 comes first.
+            // A string in field 2 precedes the code.
             (field(3, Sint32), b"\x12\x02hi\x18\x03", Ok(-2)),
             (field(3, Sint64), b"\x18\x04", Ok(2)),
             (field(5, Sfixed32), b"\x2d\xff\xff\xff\xff", Ok(-1)),
             (field(5, Fixed64), b"\x29\x09\0\0\0\0\0\0\0", Ok(9)),
             (None, b"\x08\x07\x12\x02hi", Ok(0)),
-            (or(Some(5), 1, Int32), b"", Ok(5)),
-            (or(Some(5), 1, Int32), b"\x08\x00", Ok(0)),
-            (or(None, 1, Int32), b"\x08\x00", Ok(0)),
-            (or(None, 1, Int32), b"\x12\x02hi", Err(false)),
+            (with_default(Some(5), 1, Int32), b"", Ok(5)),
+            (with_default(Some(5), 1, Int32), b"\x08\x00", Ok(0)),
+            (with_default(None, 1, Int32), b"\x08\x00", Ok(0)),
+            (with_default(None, 1, Int32), b"\x12\x02hi", Err(false)),
             (
                 field(1, Uint64),
                 b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
@@ -182,7 +149,8 @@ mod tests {
             (None, b"\x12\x05hi", Err(false)),
         ] {
             let mut buffer = response;
-            let read = code(field, &mut buffer).map_err(|error| error.0.contains("out of range"));
+            let read =
+                decode_code(field, &mut buffer).map_err(|error| error.0.contains("out of range"));
             assert_eq!(read, expected, "{field:?} in {response:x?}");
         }
     }

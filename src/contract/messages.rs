@@ -1,57 +1,32 @@
-//! What one server's requests and responses look like, and the encoding of requests.
+//! The contract of one server, and the encoding and decoding of records under it.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use http::uri::PathAndQuery;
-use prost::encoding::{WireType, decode_varint, encoded_len_varint, key_len};
+use prost::encoding::{WireType, decode_varint, key_len};
 
-use super::codec::{CodeField, IntegerKind, PushCodec};
+use super::{
+    code_field::{CodeField, IntegerKind},
+    codec::PushCodec,
+    error::EncodeError,
+    short_bytes::ShortBytes,
+    time_field::{TimeEncoding, TimeField, TimeType},
+};
 use crate::record::{ExpireTime, Record};
 
-/// A server's contract: the path of its call, and the numbers and types of its fields.
+/// The contract of a server: the path of its call, and the numbers and types of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contract {
     pub(crate) path: PathAndQuery,
-    /// The list of records in a request.
-    pub(super) list: u32,
-    /// The device token in a record, of type `bytes` or `string`, which look alike.
-    pub(super) token: u32,
-    /// Whether it is a `string`, which is UTF-8.
-    pub(super) token_is_text: bool,
-    /// The expire time in a record.
-    pub(super) time: TimeField,
-    /// The code in a response, where there is one.
-    pub(super) code: Option<CodeField>,
-}
-
-/// The field of an expire time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TimeField {
-    pub(super) number: u32,
-    pub(super) encoding: TimeEncoding,
-    /// The largest time that its type holds.
-    pub(super) latest: u32,
-    /// Whether 0 is written too: it is left out where it can't be told from a field that is not set.
-    pub(super) keeps_zero: bool,
-}
-
-/// How a time is written (protobuf's encoding of its integer types).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeEncoding {
-    Varint,
-    ZigZag,
-    Fixed32,
-    Fixed64,
-    /// The seconds, field 1, of a `google.protobuf.Timestamp`.
-    Timestamp,
-}
-
-/// Why a record can't be put into a request of this server's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EncodeError {
-    /// The token is not UTF-8, and the server's field is a `string`.
-    TokenNotUtf8,
-    /// The expire time is later than this, the last one that the server's field holds.
-    ExpireTimeTooLate(ExpireTime),
+    /// The number of the repeated field of a request that holds the records.
+    pub(super) records_field: u32,
+    /// The number of the field of a record that holds the device token. Its type is `bytes` or
+    /// `string`, which have the same encoding.
+    pub(super) token_field: u32,
+    /// Whether the token field is a `string`, which must be UTF-8.
+    pub(super) is_token_string: bool,
+    pub(super) time_field: TimeField,
+    /// The field of a response that holds the code; `None` if the response is empty.
+    pub(super) code_field: Option<CodeField>,
 }
 
 /// A record of a request, decoded.
@@ -62,100 +37,111 @@ pub(crate) struct DecodedRecord<'r> {
     pub(crate) expire_time: u32,
 }
 
-/// The key of a timestamp's seconds: field 1, a varint.
-const SECONDS_KEY: u64 = 1 << 3;
+/// The encoding of a record without the bytes of its token.
+struct RecordFraming {
+    /// The key and the length of the record.
+    record_header: ShortBytes,
+    /// The key and the length of the token.
+    token_header: ShortBytes,
+    /// The key and the value of the expire time.
+    time: ShortBytes,
+}
 
 impl Contract {
-    /// The most that a record adds to a request beside its token.
+    /// The most bytes that a record adds to a request in addition to its token.
     pub(crate) const MAX_FRAMING_BYTES: usize = 3 * size_of::<u128>();
 
-    /// The contract of `proto/sensor.proto`.
+    /// Returns the contract of `proto/sensor.proto`.
     pub(crate) fn built_in() -> Self {
         Self {
             path: PathAndQuery::from_static("/Internal/UpdateSensorExpireTime"),
-            list: 1,
-            token: 1,
-            token_is_text: false,
-            time: TimeField {
+            records_field: 1,
+            token_field: 1,
+            is_token_string: false,
+            time_field: TimeField {
                 number: 2,
-                encoding: TimeEncoding::Varint,
-                latest: u32::MAX,
-                keeps_zero: false,
+                value_type: TimeType {
+                    encoding: TimeEncoding::Varint,
+                    latest: u32::MAX,
+                },
+                has_presence: false,
             },
-            code: Some(CodeField {
+            code_field: Some(CodeField {
                 number: 1,
                 kind: IntegerKind::Int32,
-                absent: Some(0),
+                default: Some(0),
             }),
         }
     }
 
-    /// What sends requests and reads responses.
+    /// Returns the codec of the call.
     pub(crate) fn codec(&self) -> PushCodec {
-        PushCodec(self.code)
+        PushCodec::new(self.code_field)
     }
 
-    /// Whether responses have a code. Where they have none, the gRPC status alone counts.
+    /// Returns whether responses have a code. If not, the gRPC status alone tells success.
     pub(crate) fn has_code(&self) -> bool {
-        self.code.is_some()
+        self.code_field.is_some()
     }
 
-    /// Whether the types of the fields cannot hold every token and every expiration time.
+    /// Returns whether there are tokens or expire times that cannot be encoded.
     pub(crate) fn restricts_values(&self) -> bool {
-        self.token_is_text || self.time.latest < u32::MAX
+        self.is_token_string || self.time_field.value_type.latest < u32::MAX
     }
 
-    /// Why a record can't be put into a request, if so.
+    /// Returns the reason why a record cannot be encoded; `None` if it can be.
     pub(crate) fn encode_error(&self, record: &Record<'_>) -> Option<EncodeError> {
-        if self.token_is_text && str::from_utf8(record.token.as_bytes()).is_err() {
+        if self.is_token_string && str::from_utf8(record.token.as_bytes()).is_err() {
             return Some(EncodeError::TokenNotUtf8);
         }
-        let latest = self.time.latest;
+        let latest = self.time_field.value_type.latest;
         (record.expire_time.as_unix() > latest)
             .then(|| EncodeError::ExpireTimeTooLate(ExpireTime::from_unix(latest)))
     }
 
-    /// The bytes that one record adds to a request, at most [`Contract::MAX_FRAMING_BYTES`] more than its token
-    /// has.
+    /// Returns the number of bytes that a record adds to a request: the length of its token and at
+    /// most [`Contract::MAX_FRAMING_BYTES`] more.
     pub(crate) fn encoded_len(&self, record: &Record<'_>) -> usize {
-        let token = record.token.as_bytes().len();
-        let framing: usize = self.framing(record).iter().map(|part| part.length).sum();
-        framing + token
+        let framing = self.framing(record);
+        framing.record_header.len()
+            + framing.token_header.len()
+            + framing.time.len()
+            + record.token.as_bytes().len()
     }
 
-    /// Appends one record to a request. Requests are lists of records and nothing else, so that
-    /// records encoded one after another are a request (the encoding of a repeated field).
+    /// Appends a record to a request. Elements of a repeated field are encoded one after another,
+    /// so that the appended records are a complete request.
     pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
-        let [of_record, of_token, time] = self.framing(record);
-        of_record.append(request);
-        of_token.append(request);
+        let framing = self.framing(record);
+        framing.record_header.append_to(request);
+        framing.token_header.append_to(request);
         request.put_slice(record.token.as_bytes());
-        time.append(request);
+        framing.time.append_to(request);
     }
 
-    /// The records of a request, each as the bytes that [`Contract::append_record`] added.
+    /// Splits a request into its records, each with its framing.
     pub(crate) fn split_records<'m>(
         &self,
         message: &'m Bytes,
     ) -> impl Iterator<Item = Bytes> + use<'m> {
-        let key = key_len(self.list);
+        let key_length = key_len(self.records_field);
         let mut start = 0;
         std::iter::from_fn(move || {
-            let mut rest = message.get(start + key..)?;
+            let mut rest = message.get(start + key_length..)?;
             let before = rest.len();
             let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
-            let end = start + key + (before - rest.len()) + length;
+            let end = start + key_length + (before - rest.len()) + length;
             let record = (end <= message.len()).then(|| message.slice(start..end));
             start = end;
             record
         })
     }
 
-    /// The token and the expire time of one such record.
+    /// Decodes a record that [`Contract::append_record`] encoded.
     pub(crate) fn decode_record<'r>(&self, record: &'r [u8]) -> Option<DecodedRecord<'r>> {
-        let mut rest = record.get(key_len(self.list)..)?;
+        let mut rest = record.get(key_len(self.records_field)..)?;
         decode_varint(&mut rest).ok()?;
-        rest = rest.get(key_len(self.token)..)?;
+        rest = rest.get(key_len(self.token_field)..)?;
         let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
         let (token, rest) = rest.split_at_checked(length)?;
         if rest.is_empty() {
@@ -164,107 +150,26 @@ impl Contract {
                 expire_time: 0,
             });
         }
-        let time = rest.get(key_len(self.time.number)..)?;
+        let time = rest.get(key_len(self.time_field.number)..)?;
         Some(DecodedRecord {
             token,
-            expire_time: self.time.decode(time)?,
+            expire_time: self.time_field.decode(time)?,
         })
     }
 
-    /// What a record is besides its token: what it begins with, what the token begins with, and the
-    /// time.
     #[inline]
-    fn framing(&self, record: &Record<'_>) -> [ShortBytes; 3] {
-        let token = record.token.as_bytes().len();
-        let of_token = ShortBytes::key(self.token, WireType::LengthDelimited).varint(token as u64);
-        let time = match record.expire_time.as_unix() {
-            0 if !self.time.keeps_zero => ShortBytes::default(),
-            time => self.time.encode(time),
-        };
-        let length = of_token.length + token + time.length;
-        let of_record = ShortBytes::key(self.list, WireType::LengthDelimited).varint(length as u64);
-        [of_record, of_token, time]
-    }
-}
-
-impl TimeField {
-    /// The field's key and value.
-    #[inline]
-    fn encode(&self, time: u32) -> ShortBytes {
-        let key = |wire_type| ShortBytes::key(self.number, wire_type);
-        let value = u64::from(time);
-        match self.encoding {
-            TimeEncoding::Varint => key(WireType::Varint).varint(value),
-            // A number that is not negative is doubled.
-            TimeEncoding::ZigZag => key(WireType::Varint).varint(value << 1),
-            TimeEncoding::Fixed32 => key(WireType::ThirtyTwoBit).and(value, size_of::<u32>()),
-            TimeEncoding::Fixed64 => key(WireType::SixtyFourBit).and(value, size_of::<u64>()),
-            TimeEncoding::Timestamp if time == 0 => key(WireType::LengthDelimited).varint(0),
-            TimeEncoding::Timestamp => key(WireType::LengthDelimited)
-                .varint(1 + encoded_len_varint(value) as u64)
-                .and(SECONDS_KEY, 1)
-                .varint(value),
+    fn framing(&self, record: &Record<'_>) -> RecordFraming {
+        let header =
+            |number, length| ShortBytes::key(number, WireType::LengthDelimited).varint(length);
+        let token_length = record.token.as_bytes().len();
+        let token_header = header(self.token_field, token_length as u64);
+        let time = self.time_field.encode(record.expire_time.as_unix());
+        let length = token_header.len() + token_length + time.len();
+        RecordFraming {
+            record_header: header(self.records_field, length as u64),
+            token_header,
+            time,
         }
-    }
-
-    /// A value that was encoded so, without its key.
-    fn decode(&self, mut value: &[u8]) -> Option<u32> {
-        let time = match self.encoding {
-            TimeEncoding::Varint => decode_varint(&mut value).ok()?,
-            TimeEncoding::ZigZag => decode_varint(&mut value).ok()? >> 1,
-            TimeEncoding::Fixed32 => value.try_get_u32_le().ok()?.into(),
-            TimeEncoding::Fixed64 => value.try_get_u64_le().ok()?,
-            TimeEncoding::Timestamp => match decode_varint(&mut value).ok()? {
-                0 => 0,
-                _ => decode_varint(&mut value.get(1..)?).ok()?,
-            },
-        };
-        u32::try_from(time).ok()
-    }
-}
-
-/// Up to 16 bytes, put together in a register: the processor has to wait for bytes that are written one
-/// by one and then copied as one.
-#[derive(Clone, Copy, Default)]
-struct ShortBytes {
-    /// The first is the lowest.
-    bytes: u128,
-    length: usize,
-}
-
-impl ShortBytes {
-    /// A field's key, 1 to 5 bytes.
-    fn key(number: u32, wire_type: WireType) -> Self {
-        Self::default().varint(u64::from(number << 3 | wire_type as u32))
-    }
-
-    /// With the lowest bytes of a number, so many.
-    fn and(self, bytes: u64, length: usize) -> Self {
-        Self {
-            bytes: self.bytes | u128::from(bytes) << (8 * self.length),
-            length: self.length + length,
-        }
-    }
-
-    /// With a varint, whose seven bits a byte end below this.
-    fn varint(self, value: u64) -> Self {
-        const GROUPS: u32 = 5;
-        debug_assert!(value < 1 << (7 * GROUPS));
-        if value < 0x80 {
-            return self.and(value, 1);
-        }
-        let groups = (0..GROUPS).map(|group| (value & 0x7f << (7 * group)) << group);
-        let length = encoded_len_varint(value);
-        let all_but_last = (1 << (8 * (length - 1))) - 1;
-        self.and(groups.sum::<u64>() | 0x80_8080_8080 & all_but_last, length)
-    }
-
-    /// To append all 16 and take back what is too much costs less than to append so many: bytes of a
-    /// number known beforehand are copied without a call.
-    fn append(self, request: &mut BytesMut) {
-        let end = request.len() + self.length;
-        request.put_u128_le(self.bytes);
-        request.truncate(end);
     }
 }
 
@@ -288,21 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_all_lengths_are_varints() {
-        let ends = (0..=5).map(|group| 1_u64 << (7 * group));
-        for value in ends
-            .flat_map(|end| [end - 1, end])
-            .filter(|value| *value < 1 << 35)
-        {
-            let (mut varint, mut expected) = (BytesMut::new(), BytesMut::new());
-            ShortBytes::default().varint(value).append(&mut varint);
-            prost::encoding::encode_varint(value, &mut expected);
-            assert_eq!(varint, expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn requests_are_what_the_generated_types_encode() {
+    fn encodes_requests_like_generated_types() {
         let contract = Contract::built_in();
         let long = "x".repeat(300);
         let mut request = BytesMut::new();
@@ -323,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_its_types_a_record_is_read_as_it_was_written() {
+    fn decodes_records_of_all_field_types() {
         let built_in = Contract::built_in();
         for (encoding, one) in [
             (TimeEncoding::Varint, &b"\x01"[..]),
@@ -332,15 +223,18 @@ mod tests {
             (TimeEncoding::Fixed64, b"\x01\0\0\0\0\0\0\0"),
             (TimeEncoding::Timestamp, b"\x02\x08\x01"),
         ] {
-            for (number, keeps_zero) in [(2, true), (16, true), ((1 << 29) - 1, true), (2, false)] {
+            for (number, has_presence) in [(2, true), (16, true), ((1 << 29) - 1, true), (2, false)]
+            {
                 let contract = Contract {
-                    list: number,
-                    token: number - 1,
-                    time: TimeField {
+                    records_field: number,
+                    token_field: number - 1,
+                    time_field: TimeField {
                         number,
-                        encoding,
-                        keeps_zero,
-                        ..built_in.time
+                        value_type: TimeType {
+                            encoding,
+                            ..built_in.time_field.value_type
+                        },
+                        has_presence,
                     },
                     ..built_in.clone()
                 };

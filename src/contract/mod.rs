@@ -1,29 +1,20 @@
-//! The contract on the wire: what requests and responses look like, and the encoding of requests.
+//! The messages on the wire: the server's contract, built in or found in descriptors, the encoding
+//! of requests and the decoding of responses.
+//!
+//! Asking a server for its descriptors belongs to `client`.
 
+mod code_field;
 mod codec;
 mod descriptors;
+mod discovery;
+mod error;
 mod messages;
+pub(crate) mod proto;
+mod short_bytes;
+mod time_field;
 
-pub(crate) use self::{
-    codec::MalformedResponse,
-    descriptors::{
-        MethodProblem, SchemaError, compile_proto, decode_descriptor_set, find_contract,
-        is_well_known, link_files,
-    },
-    messages::{Contract, DecodedRecord, EncodeError},
-};
-
-/// What `proto/sensor.proto` generates.
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::pedantic,
-    reason = "generated code follows its generator's style"
-)]
-pub(crate) mod proto {
-    tonic::include_proto!("_");
-
-    /// The contract's file, for server reflection.
-    pub(crate) const FILE_DESCRIPTOR_SET: &[u8] =
-        include_bytes!(concat!(env!("OUT_DIR"), "/sensor.fds"));
-}
+pub(crate) use codec::MalformedResponse;
+pub(crate) use descriptors::{compile_proto, decode_descriptor_set, is_well_known, link_files};
+pub(crate) use discovery::find_contract;
+pub(crate) use error::{EncodeError, MethodProblem, SchemaError};
+pub(crate) use messages::{Contract, DecodedRecord};

@@ -3,7 +3,7 @@
 use super::retry_decision::RetryDecision;
 
 /// The most transparent retries of one request or connection. A server that needs more is not
-/// healthy, and further ones use up retries.
+/// healthy, and the next ones use up retries.
 const MAX_TRANSPARENT_RETRIES: u32 = 10;
 
 /// Counts the failed attempts of one request, or of one connection.

@@ -28,7 +28,7 @@ pub(super) struct BatchDelivery<'d, 's, S: Server> {
     throttle: RetryThrottle,
     rate_limiter: Option<RateLimiter>,
     /// The size in bytes of the smallest message that the server refused for its size.
-    refused_bytes: Cell<usize>,
+    min_refused_bytes: Cell<usize>,
     state: &'d DeliveryState<'s>,
 }
 
@@ -73,7 +73,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             contract,
             throttle: RetryThrottle::new(policy),
             rate_limiter: policy.max_records_per_second.map(RateLimiter::new),
-            refused_bytes: Cell::new(usize::MAX),
+            min_refused_bytes: Cell::new(usize::MAX),
             state,
         }
     }
@@ -87,7 +87,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 continue;
             }
             // The server would refuse a message of this size again.
-            if part.message.len() >= self.refused_bytes.get()
+            if part.message.len() >= self.min_refused_bytes.get()
                 && let Some((first, second)) = part.halves(self.contract)
             {
                 parts.extend([second, first]);
@@ -98,8 +98,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 Err(RequestError::Stopped) => self.record_stopped(&part),
                 Err(RequestError::Failed { error, attempts }) => {
                     if error.is_message_too_large() {
-                        let smallest = self.refused_bytes.get().min(part.message.len());
-                        self.refused_bytes.set(smallest);
+                        let smallest = self.min_refused_bytes.get().min(part.message.len());
+                        self.min_refused_bytes.set(smallest);
                     }
                     let splits = error.is_message_too_large()
                         || (self.policy.isolates_invalid_records && error.is_invalid_argument());

@@ -11,7 +11,7 @@ pub(crate) type BatchSender = mpsc::Sender<Result<Batch, Problem>>;
 
 pub(crate) type BatchReceiver = mpsc::Receiver<Result<Batch, Problem>>;
 
-/// The number of batches that may wait for the delivery; reading pauses when so many wait.
+/// The most batches that wait for the delivery. Reading pauses when the channel is full.
 const CHANNEL_CAPACITY: usize = 4;
 
 /// Creates the channel that carries the batches of one push.

@@ -27,7 +27,7 @@ pub(super) struct DeliveryState<'s> {
     sink: RefCell<&'s mut dyn OutcomeSink>,
 }
 
-/// How far a push is.
+/// The phase of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum DeliveryPhase {
     Running,
@@ -37,7 +37,7 @@ pub(super) enum DeliveryPhase {
     Aborted,
 }
 
-/// The push has left the phase in which the caller may go on.
+/// The push is stopping, and the caller must not go on.
 pub(super) struct DeliveryStopped;
 
 impl<'s> DeliveryState<'s> {

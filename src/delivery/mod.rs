@@ -35,7 +35,7 @@ mod tests;
 pub(crate) use self::{
     batch_queue::{batch_channel, send_next_batch},
     deliver::deliver,
-    outcome::{AttemptFailure, DeliveryOutcome, StopReason},
+    outcome::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     outcome_sink::{OutcomeSink, SinkError, UnacknowledgedReason},
     policy::DeliveryPolicy,
     reflection::{FetchDescriptorsError, fetch_descriptors},

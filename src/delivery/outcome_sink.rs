@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::outcome::AttemptFailure;
 use crate::{batch::Batch, client::CallError};
 
-/// Writes the outcome of each record to the outputs of a push: ledger, rejects file, progress.
+/// The outputs of a push that depend on the outcome of each record: ledger, rejects file, progress.
 pub(crate) trait OutcomeSink {
-    /// Records that the server acknowledged the records of a batch.
+    /// Takes a batch whose records the server acknowledged.
     ///
     /// # Errors
     ///
     /// An output cannot be written; the push stops.
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError>;
 
-    /// Records that the records of a batch were not acknowledged.
+    /// Takes a batch whose records were not acknowledged.
     ///
     /// # Errors
     ///
@@ -25,7 +25,7 @@ pub(crate) trait OutcomeSink {
         reason: &UnacknowledgedReason,
     ) -> Result<(), SinkError>;
 
-    /// Tells that an attempt failed and that its retry starts after `delay`.
+    /// Takes the failure of an attempt whose retry starts after `delay`.
     fn retrying(&mut self, failure: &AttemptFailure, delay: Duration);
 
     /// Returns whether [`Self::unacknowledged`] must also be called for batches that were never

@@ -53,8 +53,8 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until a request of so many records may be sent. More records than the limit would wait
-    /// forever.
+    /// Waits until a request of `records` records may be sent. The number must not exceed the limit,
+    /// or the wait never ends.
     pub(super) async fn acquire(&self, records: u64) -> RatePermit<'_> {
         loop {
             let permit_released = self.permit_released.notified();

@@ -8,7 +8,7 @@ use super::{
     retry_decision::{RetryDecision, decide_call_retry, decide_connect_retry},
 };
 use crate::{
-    client::{Client, ConnectError, ReflectionError, StageOutcome, Target},
+    client::{Client, ConnectError, ReflectionError, StageOutcome, Target, query_descriptors},
     contract::Contract,
 };
 
@@ -42,7 +42,7 @@ pub(crate) async fn fetch_descriptors(
     let mut attempts = AttemptCounter::default();
     loop {
         let (decision, failure) = match Client::connect(target, &contract, on_stage).await {
-            Ok(client) => match client.describe(service).await {
+            Ok(client) => match query_descriptors(&client, service).await {
                 Ok(files) => return Ok(files),
                 Err(error) => {
                     let decision = attempts.count_failure(match &error {

@@ -1,4 +1,4 @@
-//! UnacknowledgedReason the certificate of a server was refused, and what helps.
+//! Why a server certificate was refused, and the option that helps.
 
 use rustls::{CertificateError, Error};
 
@@ -51,18 +51,15 @@ fn describe_refusal(
 ) -> String {
     match reason {
         RefusalReason::Unreadable(reason) => format!("it can't be read: {reason}"),
-        RefusalReason::Expired { now } => format!(
-            "it expired: valid from {} to {}, now it is {}",
-            format_timestamp(certificate.not_before),
-            format_timestamp(certificate.not_after),
-            format_timestamp(*now)
-        ),
-        RefusalReason::NotYetValid { now } => format!(
-            "it is not valid yet: valid from {} to {}, now it is {}",
-            format_timestamp(certificate.not_before),
-            format_timestamp(certificate.not_after),
-            format_timestamp(*now)
-        ),
+        RefusalReason::Expired { now } => {
+            format!("it expired: {}", describe_validity(certificate, *now))
+        }
+        RefusalReason::NotYetValid { now } => {
+            format!(
+                "it is not valid yet: {}",
+                describe_validity(certificate, *now)
+            )
+        }
         RefusalReason::NameMismatch => format!(
             "it is not for {server_name}, but for {}",
             list_names(certificate)
@@ -115,6 +112,15 @@ fn describe_refusal(
         ),
         RefusalReason::Other(error) => error.to_string(),
     }
+}
+
+fn describe_validity(certificate: &CertificateInfo, now: i64) -> String {
+    format!(
+        "valid from {} to {}, now it is {}",
+        format_timestamp(certificate.not_before),
+        format_timestamp(certificate.not_after),
+        format_timestamp(now)
+    )
 }
 
 /// Returns what makes the certificate acceptable, if an option or the server's operator can.

@@ -1,6 +1,6 @@
 //! The failure of a command: its kind, exit code, message, causes and hint.
 //!
-//! The only file that knows exit codes.
+//! The only file that gives failures their exit codes.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub(crate) const EXIT_WOULD_SEND: u8 = 20;
 /// A gRPC status is added to this exit code.
 const EXIT_RPC_BASE: u8 = 64;
 
-/// UnacknowledgedReason a command failed, as text mode prints it and JSON mode serializes it.
+/// The failure of a command. `text.rs` prints it, and its `Serialize` is the JSON form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
@@ -178,11 +178,11 @@ impl Failure {
 
     /// Masks the causes if any of them may quote a server, and truncates them.
     ///
-    /// `hide_secrets` hides each secret in all masks and returns whether it knew all secrets. If it
-    /// did not, the causes are not shown at all.
+    /// `search_secrets` searches all masks for each secret and returns whether it knew all secrets.
+    /// If it did not, the causes are not shown at all.
     pub(crate) fn masked(
         mut self,
-        hide_secrets: impl FnOnce(&mut [TokenMask<'_>]) -> bool,
+        search_secrets: impl FnOnce(&mut [TokenMask<'_>]) -> bool,
     ) -> Self {
         if !self.has_untrusted_cause {
             return self;
@@ -192,7 +192,7 @@ impl Failure {
             .iter()
             .map(|cause| TokenMask::new(cause))
             .collect();
-        self.causes = if hide_secrets(&mut masks) {
+        self.causes = if search_secrets(&mut masks) {
             // Masking comes first, because half of a token would not be recognized.
             masks
                 .into_iter()

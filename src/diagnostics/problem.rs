@@ -60,7 +60,7 @@ fn describe_kind(kind: &ProblemKind) -> String {
             format!("the record is longer than {} MiB", MAX_RECORD_BYTES >> 20)
         }
         ProblemKind::NotArray { found } => wrong_json_kind(*found, "a list of records"),
-        ProblemKind::NoSingleArray { keys, lists } => describe_list_choice(keys, *lists),
+        ProblemKind::NoSingleArray { keys, arrays } => describe_list_choice(keys, *arrays),
         ProblemKind::MissingRequestArray => {
             text("no list sensorExpire, as the request in protobuf's JSON has")
         }
@@ -118,13 +118,10 @@ fn describe_kind(kind: &ProblemKind) -> String {
             let time = format_timestamp(i64::from(time.as_unix()));
             format!("the expire time {time} has passed")
         }
-        ProblemKind::ConflictingDuplicate {
-            token,
-            first_file,
-            first,
-        } => {
-            let first = describe_position(*first);
-            format!("the token {token} came before with another time, in {first_file}, {first}")
+        ProblemKind::ConflictingDuplicate { token, first } => {
+            let file = &first.file;
+            let position = describe_position(first.position);
+            format!("the token {token} came before with another time, in {file}, {position}")
         }
         ProblemKind::ContractViolation(violation) => describe_violation(*violation),
     }
@@ -178,7 +175,7 @@ fn constant_hint(kind: &ProblemKind) -> Option<&'static str> {
         ProblemKind::UnsupportedFormat(format) => unsupported_format_hint(*format),
         ProblemKind::Truncated => "the file is cut off, or a quote is never closed",
         ProblemKind::RecordTooLong => "a quote or bracket may never be closed",
-        ProblemKind::NoSingleArray { lists: 2.., .. } => "--records /KEY says which",
+        ProblemKind::NoSingleArray { arrays: 2.., .. } => "--records /KEY says which",
         ProblemKind::MissingRequestArray => {
             "--records /KEY names it where the contract calls it otherwise"
         }

@@ -1,6 +1,6 @@
 //! Failures of a whole run: signals, the time limit, and records that were not acknowledged.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tonic::Code;
 
@@ -10,7 +10,7 @@ use super::{
     format::{count_noun, format_duration},
     problem::describe_position,
 };
-use crate::{client::CallError, input::Position, record::MaskedToken, signals::Signal};
+use crate::{client::CallError, input::FilePosition, record::MaskedToken, signals::Signal};
 
 const REPORT_BUG: &str = "this is a defect of the program: please report it";
 
@@ -55,17 +55,15 @@ pub(crate) fn max_time_passed(
     last: Option<Failure>,
 ) -> Failure {
     let passed = format!("--max-time {} passed", format_duration(limit));
-    let failure = match last {
-        _ if in_request => {
-            let message = format!("{server}: {passed} before all was answered");
-            let failure = Failure::rpc(Code::DeadlineExceeded, message);
-            match last {
-                Some(last) => failure.and(last),
-                None => failure,
-            }
-        }
-        Some(last) => last.context(format!("{server}: {passed}")),
-        None => Failure::unreachable(format!("{server} could not be reached: {passed}")),
+    let in_request_failure = || {
+        let message = format!("{server}: {passed} before all was answered");
+        Failure::rpc(Code::DeadlineExceeded, message)
+    };
+    let failure = match (in_request, last) {
+        (true, Some(last)) => in_request_failure().and(last),
+        (true, None) => in_request_failure(),
+        (false, Some(last)) => last.context(format!("{server}: {passed}")),
+        (false, None) => Failure::unreachable(format!("{server} could not be reached: {passed}")),
     };
     failure.with_hint("--max-time gives the run longer")
 }
@@ -100,17 +98,15 @@ pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failu
 pub(crate) fn with_rejected_record(
     failure: Failure,
     token: &[u8],
-    position: Option<(Arc<str>, Position)>,
+    position: Option<FilePosition>,
     error: &CallError,
 ) -> Failure {
     let rejection = format!("rejected: {}", summarize_call_error(error));
     let token = MaskedToken(token);
     let failure = failure.with_cause(match position {
-        Some((file, position)) => {
-            format!(
-                "{file}: {}: {token}: {rejection}",
-                describe_position(position)
-            )
+        Some(FilePosition { file, position }) => {
+            let position = describe_position(position);
+            format!("{file}: {position}: {token}: {rejection}")
         }
         None => format!("{token}: {rejection}"),
     });

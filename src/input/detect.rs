@@ -4,8 +4,9 @@ use std::io::{self, Read};
 
 use super::{
     bytes::{Content, LineBuffer},
+    field_names::FieldNames,
     json::{self, Outline},
-    options::{InputFormat, InputOptions, JsonPointer, Names},
+    options::{InputFormat, InputOptions, JsonPointer},
     problem::{Field, ProblemKind, ReadError, UnsupportedFormat},
 };
 
@@ -35,8 +36,8 @@ pub(crate) enum DetectedFormat {
     JsonRecord,
 }
 
-/// Returns the format that the extension of a file name stands for, with or without `.gz` or
-/// `.zst` behind it.
+/// Returns the format that the extension of a file name stands for. A final `.gz` or `.zst` is
+/// ignored.
 pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
     let name = name.to_ascii_lowercase();
     let name = name
@@ -58,7 +59,7 @@ pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
 ///
 /// # Errors
 ///
-/// A fatal fault if the content cannot be read, is not text, is malformed JSON, or has no single
+/// A fatal error if the content cannot be read, is not text, is malformed JSON, or has no single
 /// place for records.
 pub(super) fn detect_format(
     content: &mut Content,
@@ -96,7 +97,7 @@ impl Detector<'_> {
             let delimiter = self.options.delimiter.unwrap_or(delimiter);
             DetectedFormat::Csv { delimiter }
         };
-        let has_pointer = self.options.records.is_some();
+        let has_pointer = self.options.records_pointer.is_some();
         match format {
             InputFormat::Csv | InputFormat::Tsv | InputFormat::Ndjson if has_pointer => {
                 fatal(ProblemKind::NotJsonDocument)
@@ -132,13 +133,13 @@ impl Detector<'_> {
         match json::check(text) {
             Ok(json::Documents::One) => self.locate_records(),
             Ok(json::Documents::Several) => match self.known_format {
-                None if self.options.records.is_none() => Ok(DetectedFormat::Ndjson),
+                None if self.options.records_pointer.is_none() => Ok(DetectedFormat::Ndjson),
                 None => fatal(ProblemKind::NotJsonDocument),
                 Some(_) => fatal(ProblemKind::MultipleDocuments),
             },
             // The malformed document may be one bad line of NDJSON.
             Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
         }
     }
 
@@ -149,13 +150,13 @@ impl Detector<'_> {
         let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);
         let is_protobuf = has_request_array || self.known_format == Some(InputFormat::ProtoJson);
         let array = |path| Ok(DetectedFormat::JsonArray { path, is_protobuf });
-        if !is_protobuf && self.options.records.is_none() && self.is_record(&outline) {
+        if !is_protobuf && self.options.records_pointer.is_none() && self.is_record(&outline) {
             return Ok(DetectedFormat::JsonRecord);
         }
         if let Some(key) = outline.duplicate_key() {
             return fatal(ProblemKind::DuplicateKey(key));
         }
-        if let Some(path) = &self.options.records {
+        if let Some(path) = &self.options.records_pointer {
             return array(path.clone());
         }
         if has_request_array {
@@ -168,7 +169,7 @@ impl Detector<'_> {
             [only] => array(vec![(*only).to_owned()]),
             keys => fatal(ProblemKind::NoSingleArray {
                 keys: outline.keys(),
-                lists: keys.len(),
+                arrays: keys.len(),
             }),
         }
     }
@@ -176,9 +177,9 @@ impl Detector<'_> {
     /// Returns whether the root of a document is a record: it has all wanted fields, or it has one
     /// of them and no array that could hold records.
     fn is_record(&self, outline: &Outline) -> bool {
-        let names = Names::new(self.options);
+        let names = FieldNames::new(self.options);
         let has = |field| outline.has_any(names.of(field));
-        let has_if_wanted = |field| !names.wants(field) || has(field);
+        let has_if_wanted = |field| !names.has(field) || has(field);
         (has_if_wanted(Field::Token) && has_if_wanted(Field::Time))
             || (outline.array_keys().is_empty() && (has(Field::Token) || has(Field::Time)))
     }

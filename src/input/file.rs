@@ -76,7 +76,7 @@ impl InputFile {
     ///
     /// # Errors
     ///
-    /// A fatal fault if the format cannot be detected, or the header row is wrong.
+    /// A fatal error if the format cannot be detected, or the header row is wrong.
     pub(super) fn records<'i>(
         &'i mut self,
         options: &'i InputOptions,
@@ -90,7 +90,7 @@ impl InputFile {
     ///
     /// # Errors
     ///
-    /// A fatal fault if the operating system cannot open or read the input.
+    /// A fatal error if the operating system cannot open or read the input.
     pub(super) fn text_reader(&mut self) -> Result<Box<dyn Read + Send + '_>, ReadError> {
         self.content
             .text_reader()

@@ -19,12 +19,12 @@ pub(super) enum RecordReader<'i> {
 }
 
 impl<'i> RecordReader<'i> {
-    /// Reads a text without a byte order mark. `columns` is `Some` for CSV text from behind the
-    /// header row, whose columns are known.
+    /// Reads a text without a byte order mark. `columns` is `Some` if the text is CSV from after the
+    /// header row.
     ///
     /// # Errors
     ///
-    /// A fatal fault if the header row cannot be read or does not name the wanted columns.
+    /// A fatal error if the header row cannot be read or does not name the wanted columns.
     pub(super) fn open(
         format: DetectedFormat,
         columns: Option<Columns>,
@@ -54,7 +54,7 @@ impl<'i> RecordReader<'i> {
     }
 
     /// Returns the next record or what is wrong with it, and `None` at the end or after a fatal
-    /// fault.
+    /// error.
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         match self {
             Self::Blank => None,

@@ -1,4 +1,4 @@
-//! What a writer writes is read back equal, however the bytes come in.
+//! Round trips: records written in every format are read back equal, in reads of any size.
 
 use std::io::{self, Read};
 
@@ -11,7 +11,27 @@ use super::{
 };
 use crate::record::TokenEncoding;
 
-type Plain = (Vec<u8>, u32);
+/// The values of a record.
+#[derive(Clone, Debug, PartialEq)]
+struct Values {
+    token: Vec<u8>,
+    /// Unix seconds.
+    time: u32,
+}
+
+/// A file with its format.
+struct Sample {
+    name: &'static str,
+    bytes: Vec<u8>,
+    format: DetectedFormat,
+}
+
+/// Everything that a reader returned.
+#[derive(Debug, Default, PartialEq)]
+struct Reading {
+    records: Vec<Values>,
+    errors: Vec<String>,
+}
 
 fn options(token_encoding: TokenEncoding) -> InputOptions {
     InputOptions {
@@ -20,13 +40,13 @@ fn options(token_encoding: TokenEncoding) -> InputOptions {
     }
 }
 
-/// Gives its bytes in pieces of these lengths, over and over.
-struct Pieces<'a> {
+/// A stream that returns at most these numbers of bytes per read, over and over.
+struct ShortReads<'a> {
     bytes: &'a [u8],
     lengths: std::iter::Cycle<std::slice::Iter<'a, usize>>,
 }
 
-impl Read for Pieces<'_> {
+impl Read for ShortReads<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let length = *self.lengths.next().unwrap_or(&1);
         let length = length.min(out.len()).min(self.bytes.len());
@@ -37,41 +57,39 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// Everything that is read, and what is wrong with the rest, with its place.
 fn read(
     bytes: &[u8],
     format: &DetectedFormat,
     options: &InputOptions,
     lengths: &[usize],
-) -> (Vec<Plain>, Vec<String>) {
-    let stream = Box::new(Pieces {
+) -> Reading {
+    let stream = Box::new(ShortReads {
         bytes,
         lengths: lengths.iter().cycle(),
     });
-    let mut records = Vec::new();
-    let mut faults = Vec::new();
-    let mut reader =
-        match RecordReader::open(format.clone(), None, LineBuffer::new(stream), options) {
-            Ok(reader) => reader,
-            Err(fault) => return (records, vec![format!("{fault:?}")]),
-        };
+    let mut reading = Reading::default();
+    let buffer = LineBuffer::new(stream);
+    let mut reader = match RecordReader::open(format.clone(), None, buffer, options) {
+        Ok(reader) => reader,
+        Err(error) => {
+            reading.errors.push(format!("{error:?}"));
+            return reading;
+        }
+    };
     while let Some(read) = reader.next() {
         match read {
-            Ok(located) => {
-                let record = located.value;
-                records.push((
-                    record.token.as_bytes().to_vec(),
-                    record.expire_time.as_unix(),
-                ));
-            }
-            Err(fault) => faults.push(format!("{fault:?}")),
+            Ok(located) => reading.records.push(Values {
+                token: located.value.token.as_bytes().to_vec(),
+                time: located.value.expire_time.as_unix(),
+            }),
+            Err(error) => reading.errors.push(format!("{error:?}")),
         }
     }
-    (records, faults)
+    reading
 }
 
-/// A token as text that means it in `encoding`.
-fn text(token: &[u8], encoding: TokenEncoding, variant: bool) -> String {
+/// Encodes a token. `variant` chooses between two spellings of the same bytes.
+fn encode(token: &[u8], encoding: TokenEncoding, variant: bool) -> String {
     match (encoding, variant) {
         (TokenEncoding::Utf8, _) => String::from_utf8(token.to_vec()).expect("UTF-8"),
         (TokenEncoding::Hex, false) => HEXLOWER.encode(token),
@@ -81,8 +99,13 @@ fn text(token: &[u8], encoding: TokenEncoding, variant: bool) -> String {
     }
 }
 
-fn csv(records: &[Plain], delimiter: u8, crlf: bool, token: &dyn Fn(&[u8]) -> String) -> Vec<u8> {
-    let terminator = if crlf {
+fn csv(
+    records: &[Values],
+    delimiter: u8,
+    ends_in_crlf: bool,
+    encode: &dyn Fn(&[u8]) -> String,
+) -> Vec<u8> {
+    let terminator = if ends_in_crlf {
         csv::Terminator::CRLF
     } else {
         csv::Terminator::Any(b'\n')
@@ -94,62 +117,70 @@ fn csv(records: &[Plain], delimiter: u8, crlf: bool, token: &dyn Fn(&[u8]) -> St
     writer
         .write_record(["note", "device_token", "expire_time"])
         .expect("written");
-    for (bytes, time) in records {
+    for record in records {
         let note = "\"quoted\",\n\tand so on";
-        writer
-            .write_record([note, &token(bytes), &time.to_string()])
-            .expect("written");
+        let (token, time) = (encode(&record.token), record.time.to_string());
+        writer.write_record([note, &token, &time]).expect("written");
     }
     writer.into_inner().expect("flushed")
 }
 
-/// Every form that these records can be written in, with the format to read it by.
-fn forms(
-    records: &[Plain],
-    encoding: TokenEncoding,
-    variant: bool,
-) -> Vec<(&'static str, Vec<u8>, DetectedFormat)> {
-    let token = |bytes: &[u8]| text(bytes, encoding, variant);
+/// Writes the records in every format.
+fn samples(records: &[Values], encoding: TokenEncoding, variant: bool) -> Vec<Sample> {
+    let token = |bytes: &[u8]| encode(bytes, encoding, variant);
     let objects: Vec<_> = records
         .iter()
-        .map(|(bytes, time)| json!({ "deviceToken": token(bytes), "x": [{}, "]"], "expireTime": time }))
+        .map(|record| {
+            json!({
+                "deviceToken": token(&record.token),
+                "x": [{}, "]"],
+                "expireTime": record.time,
+            })
+        })
         .collect();
     let lines: Vec<_> = objects.iter().map(ToString::to_string).collect();
     let request: Vec<_> = records
         .iter()
-        .map(|(bytes, time)| json!({ "deviceToken": BASE64.encode(bytes), "expireTime": time }))
+        .map(|record| {
+            json!({ "deviceToken": BASE64.encode(&record.token), "expireTime": record.time })
+        })
         .collect();
-    let list = |steps: &[&str], is_protobuf| DetectedFormat::JsonArray {
-        path: steps.iter().map(ToString::to_string).collect(),
+    let array = |path: &[&str], is_protobuf| DetectedFormat::JsonArray {
+        path: path.iter().map(ToString::to_string).collect(),
         is_protobuf,
     };
     let pretty = |value: &serde_json::Value| serde_json::to_vec_pretty(value).expect("JSON");
+    let sample = |name, bytes, format| Sample {
+        name,
+        bytes,
+        format,
+    };
     vec![
-        (
+        sample(
             "CSV",
             csv(records, b',', variant, &token),
             DetectedFormat::Csv { delimiter: b',' },
         ),
-        (
+        sample(
             "TSV",
             csv(records, b'\t', !variant, &token),
             DetectedFormat::Csv { delimiter: b'\t' },
         ),
-        ("JSON", pretty(&json!(objects)), list(&[], false)),
-        (
-            "pointed JSON",
+        sample("JSON", pretty(&json!(objects)), array(&[], false)),
+        sample(
+            "JSON with a pointer",
             pretty(&json!({ "a": [1, { "b~/": objects }, "]"], "z": "}" })),
-            list(&["a", "1", "b~/"], false),
+            array(&["a", "1", "b~/"], false),
         ),
-        (
+        sample(
             "NDJSON",
             lines.join("\n").into_bytes(),
             DetectedFormat::Ndjson,
         ),
-        (
+        sample(
             "protobuf JSON",
             json!({ "sensorExpire": request }).to_string().into_bytes(),
-            list(&["sensorExpire"], true),
+            array(&["sensorExpire"], true),
         ),
     ]
 }
@@ -162,16 +193,17 @@ fn encodings() -> impl Strategy<Value = TokenEncoding> {
     ]
 }
 
-/// Tokens that the encoding can write, and times.
-fn records(encoding: TokenEncoding) -> BoxedStrategy<Vec<Plain>> {
+/// Records with tokens that the encoding can represent.
+fn records(encoding: TokenEncoding) -> BoxedStrategy<Vec<Values>> {
     let token = match encoding {
-        // NUL and a carriage return alone are refused in CSV, white space around a token always.
+        // CSV has no NUL bytes and no lone carriage returns, and no token has white space around it.
         TokenEncoding::Utf8 => "[^\\s\0\r]([^\0\r]{0,20}[^\\s\0\r])?"
             .prop_map(String::into_bytes)
             .boxed(),
         TokenEncoding::Hex | TokenEncoding::Base64 => vec(any::<u8>(), 1..24).boxed(),
     };
-    vec((token, any::<u32>()), 0..12).boxed()
+    let record = (token, any::<u32>()).prop_map(|(token, time)| Values { token, time });
+    vec(record, 0..12).boxed()
 }
 
 fn lengths() -> impl Strategy<Value = Vec<usize>> {
@@ -182,35 +214,35 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_written_is_read_back(
+    fn reads_back_written_records(
         (encoding, records) in encodings().prop_flat_map(|one| (Just(one), records(one))),
         variant in any::<bool>(),
         lengths in lengths(),
     ) {
         let options = options(encoding);
-        for (name, bytes, format) in forms(&records, encoding, variant) {
-            let (found, faults) = read(&bytes, &format, &options, &lengths);
-            prop_assert_eq!(&faults, &Vec::<String>::new(), "{}", name);
-            prop_assert_eq!(&found, &records, "{}", name);
+        for Sample { name, bytes, format } in samples(&records, encoding, variant) {
+            let reading = read(&bytes, &format, &options, &lengths);
+            prop_assert_eq!(&reading.errors, &Vec::<String>::new(), "{}", name);
+            prop_assert_eq!(&reading.records, &records, "{}", name);
         }
     }
 
     #[test]
-    fn the_pieces_that_bytes_come_in_change_nothing(
+    fn reads_damaged_files_equally_with_any_read_sizes(
         records in records(TokenEncoding::Hex),
         damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
-        cut in any::<prop::sample::Index>(),
+        end in any::<prop::sample::Index>(),
         lengths in lengths(),
     ) {
         let options = options(TokenEncoding::Hex);
-        for (name, mut bytes, format) in forms(&records, TokenEncoding::Hex, false) {
-            for (index, byte) in &damage {
+        for Sample { name, mut bytes, format } in samples(&records, TokenEncoding::Hex, false) {
+            for (index, damaged) in &damage {
                 let index = index.index(bytes.len().max(1));
-                if let Some(there) = bytes.get_mut(index) {
-                    *there = *byte;
+                if let Some(byte) = bytes.get_mut(index) {
+                    *byte = *damaged;
                 }
             }
-            bytes.truncate(cut.index(bytes.len() * 2 + 1));
+            bytes.truncate(end.index(bytes.len() * 2 + 1));
             let whole = read(&bytes, &format, &options, &[usize::MAX]);
             let pieces = read(&bytes, &format, &options, &lengths);
             prop_assert_eq!(whole, pieces, "{}", name);

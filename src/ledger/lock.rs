@@ -1,4 +1,4 @@
-//! One writer at a time.
+//! The lock that admits one writer to a ledger at a time.
 
 use std::{
     fs::{File, TryLockError},
@@ -6,37 +6,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An advisory lock on the ledger's own file. The system frees it with the process, however that
-/// ends.
+/// An advisory lock on the ledger file. The system releases it when the process ends, even if the
+/// process is killed.
 ///
-/// It is of another kind (flock(2)) than SQLite's own (fcntl(2)), so that the two don't see each
-/// other. But closing any descriptor of a file gives up the process's locks of SQLite's kind
-/// (POSIX): this one must stay open for as long as the database is.
+/// This lock is of another kind (flock(2)) than the locks of SQLite (fcntl(2)), so that the two do
+/// not interfere. But closing any file descriptor of a file releases the fcntl locks that the process
+/// has on it. Therefore this lock must stay open for as long as the database is open.
 #[derive(Debug)]
-pub(super) struct Lock(File);
+pub(super) struct LedgerLock(File);
 
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-impl Lock {
-    /// Waits for the lock; `None` if somebody else has it still at the deadline, or when `pause` says
-    /// that there is to be no more waiting.
-    pub(super) fn take(
+impl LedgerLock {
+    /// Waits for the exclusive lock, which a writer needs.
+    ///
+    /// `wait` sleeps for the given time and returns whether to go on waiting. Returns `None` if
+    /// another process still has the lock at the deadline, or when `wait` returns false.
+    pub(super) fn acquire_exclusive(
         file: File,
         deadline: Instant,
-        pause: &dyn Fn(Duration) -> bool,
+        wait: &dyn Fn(Duration) -> bool,
     ) -> io::Result<Option<Self>> {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Self(file))),
                 Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline && pause(POLL) => {}
+                Err(TryLockError::WouldBlock)
+                    if Instant::now() < deadline && wait(POLL_INTERVAL) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
             }
         }
     }
 
-    /// The lock of those who look only, of whom there may be many; `None` if somebody writes.
-    pub(super) fn try_shared(file: File) -> io::Result<Option<Self>> {
+    /// Takes the shared lock, which several readers may have. Returns `None` if a process writes.
+    pub(super) fn try_acquire_shared(file: File) -> io::Result<Option<Self>> {
         match file.try_lock_shared() {
             Ok(()) => Ok(Some(Self(file))),
             Err(TryLockError::Error(error)) => Err(error),

@@ -1,19 +1,19 @@
-//! The history of pushes.
+//! The table `run`: the history of pushes.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-use super::{LedgerError, LedgerWriter, immediate, segments};
+use super::{database::begin_immediate, error::LedgerError};
 
 /// A push that starts.
 #[derive(Clone, Debug)]
 pub(crate) struct RunStart {
     /// Unix seconds.
     pub(crate) started: i64,
-    /// The names of its inputs.
+    /// The names of the inputs.
     pub(crate) input: String,
 }
 
-/// How it ended.
+/// The end of a push.
 #[derive(Clone, Debug)]
 pub(crate) struct RunEnd {
     /// Unix seconds.
@@ -27,51 +27,116 @@ pub(crate) struct RunEnd {
     pub(crate) exit_code: u8,
 }
 
-/// Older runs of a target are forgotten.
-const KEPT: i64 = 100;
+/// A push in the history. The fields of its end are `None` if it was killed or is in progress.
+#[derive(Clone, Debug)]
+pub(crate) struct RunSummary {
+    pub(crate) input: String,
+    /// Unix seconds.
+    pub(crate) started: i64,
+    /// Unix seconds.
+    pub(crate) ended: Option<i64>,
+    pub(crate) read: Option<u64>,
+    pub(crate) unchanged: Option<u64>,
+    pub(crate) acknowledged: Option<u64>,
+    pub(crate) rejected: Option<u64>,
+    pub(crate) unsent: Option<u64>,
+    pub(crate) status: Option<String>,
+    pub(crate) exit_code: Option<u8>,
+}
 
-impl LedgerWriter {
-    /// Notes that a push starts. If it never ends, it was killed.
-    pub(crate) fn begin_run(&mut self, run: &RunStart) -> Result<(), LedgerError> {
-        let transaction = immediate(&mut self.connection)?;
-        transaction.execute(
-            "INSERT INTO run (target, input, started) VALUES (?1, ?2, ?3)",
-            params![self.target, run.input, run.started],
-        )?;
-        let id = transaction.last_insert_rowid();
-        transaction.execute(
-            "DELETE FROM run WHERE target = ?1 AND id NOT IN
+/// The number of runs of a target that stay in the history.
+const MAX_RUNS: i64 = 100;
+
+/// Inserts a run, removes the oldest ones and returns the id of the new one.
+pub(super) fn insert(
+    connection: &mut Connection,
+    target_id: i64,
+    run: &RunStart,
+) -> Result<i64, LedgerError> {
+    let transaction = begin_immediate(connection)?;
+    transaction.execute(
+        "INSERT INTO run (target, input, started) VALUES (?1, ?2, ?3)",
+        params![target_id, run.input, run.started],
+    )?;
+    let run_id = transaction.last_insert_rowid();
+    transaction.execute(
+        "DELETE FROM run WHERE target = ?1 AND id NOT IN
                  (SELECT id FROM run WHERE target = ?1 ORDER BY id DESC LIMIT ?2)",
-            params![self.target, KEPT],
-        )?;
-        transaction.commit()?;
-        self.run = Some(id);
-        Ok(())
-    }
+        params![target_id, MAX_RUNS],
+    )?;
+    transaction.commit()?;
+    Ok(run_id)
+}
 
-    /// Notes how the push that began ended.
-    pub(crate) fn end_run(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
-        let Some(run) = self.run.take() else {
-            return Ok(());
-        };
-        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        self.connection.execute(
-            "UPDATE run SET ended = ?2, read = ?3, unchanged = ?4, acknowledged = ?5,
+pub(super) fn finish(
+    connection: &Connection,
+    run_id: i64,
+    end: &RunEnd,
+) -> Result<(), LedgerError> {
+    connection.execute(
+        "UPDATE run SET ended = ?2, read = ?3, unchanged = ?4, acknowledged = ?5,
                  rejected = ?6, unsent = ?7, status = ?8, exit_code = ?9
              WHERE id = ?1",
-            params![
-                run,
-                end.ended,
-                signed(end.read),
-                signed(end.unchanged),
-                signed(end.acknowledged),
-                signed(end.rejected),
-                signed(end.unsent),
-                end.status,
-                end.exit_code
-            ],
-        )?;
-        // So that the next push reads it at once.
-        segments::tidy(&mut self.connection, self.target)
-    }
+        params![
+            run_id,
+            end.ended,
+            to_sql_integer(end.read),
+            to_sql_integer(end.unchanged),
+            to_sql_integer(end.acknowledged),
+            to_sql_integer(end.rejected),
+            to_sql_integer(end.unsent),
+            end.status,
+            end.exit_code
+        ],
+    )?;
+    Ok(())
+}
+
+/// Returns the last runs of a target, the latest first.
+pub(super) fn load_last(
+    connection: &Connection,
+    target_id: i64,
+    max_runs: u32,
+) -> Result<Vec<RunSummary>, LedgerError> {
+    let mut select = connection.prepare(
+        "SELECT input, started, ended, read, unchanged, acknowledged, rejected, unsent, status,
+             exit_code
+         FROM run WHERE target = ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let rows = select.query_map(params![target_id, max_runs], |row| {
+        Ok(RunSummary {
+            input: row.get(0)?,
+            started: row.get(1)?,
+            ended: row.get(2)?,
+            read: from_sql_integer(row.get(3)?),
+            unchanged: from_sql_integer(row.get(4)?),
+            acknowledged: from_sql_integer(row.get(5)?),
+            rejected: from_sql_integer(row.get(6)?),
+            unsent: from_sql_integer(row.get(7)?),
+            status: row.get(8)?,
+            exit_code: row.get(9)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Returns when a push to a target last succeeded, in Unix seconds.
+pub(super) fn last_success(
+    connection: &Connection,
+    target_id: i64,
+) -> Result<Option<i64>, LedgerError> {
+    Ok(connection.query_row(
+        "SELECT max(ended) FROM run WHERE target = ?1 AND exit_code = 0",
+        [target_id],
+        |row| row.get(0),
+    )?)
+}
+
+/// Converts a count to an integer of SQLite, which is signed.
+fn to_sql_integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn from_sql_integer(number: Option<i64>) -> Option<u64> {
+    number.and_then(|number| number.try_into().ok())
 }

@@ -1,22 +1,18 @@
-//! The database: how it is opened, whose it is, and how one version becomes the next.
+//! The tables of a ledger, their versions, and how to tell a ledger from other files.
 
-use std::{
-    fmt::Write as _,
-    fs::{self, File},
-    io,
-    os::unix::{ffi::OsStrExt, fs::FileExt},
-    path::Path,
-};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use super::{LedgerError, immediate};
+use super::{database::begin_immediate, error::LedgerError};
 
-/// Says in a database's header whose it is (`PRAGMA application_id`): `SLld`.
+/// Marks a database as a ledger, in its header (`PRAGMA application_id`): `SLld`.
 const APPLICATION_ID: i64 = 0x534c_6c64;
 
-/// Each takes the schema from one version to the next; the first makes it. They never change once
-/// released: what comes later is added.
+/// The migrations from each version of the schema to the next. The first one creates the schema.
+///
+/// A released migration never changes; a change of the schema is a new migration at the end. The
+/// comments in the SQL are part of the file format too, because SQLite stores them in the database.
 const MIGRATIONS: [&str; 1] = ["
     -- One row: what the digests begin with, and the process that opened the ledger last.
     CREATE TABLE meta (salt BLOB NOT NULL, holder INTEGER) STRICT;
@@ -57,68 +53,22 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE INDEX run_of_target ON run (target);
 "];
 
-/// The present version of the schema (`PRAGMA user_version`).
-#[allow(clippy::cast_possible_wrap, reason = "there are a few")]
-pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+/// The version of the schema that this program writes (`PRAGMA user_version`).
+#[allow(clippy::cast_possible_wrap, reason = "there are few migrations")]
+const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Readers and this program's own commands are waited for; another writer is kept out by the lock.
-const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
-
-pub(super) fn connect_to_write(path: &Path) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // To SQLite `:memory:` and `file:` have a meaning that no absolute path has.
-    let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)?;
-    connection.busy_timeout(BUSY)?;
-    Ok(connection)
-}
-
-pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)?;
-    connection.busy_timeout(BUSY)?;
-    Ok(connection)
-}
-
-/// Opens a database that nobody writes to and that has no log. SQLite would make the log's files
-/// to read it, and leave them behind (<https://sqlite.org/uri.html#uriimmutable>).
-pub(super) fn connect_to_still(path: &Path) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
-    let mut uri = String::from(if path.is_absolute() {
-        "file://"
-    } else {
-        "file:"
-    });
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' => uri.push('/'),
-            byte => {
-                let _ = write!(uri, "%{byte:02x}");
-            }
-        }
-    }
-    uri.push_str("?immutable=1");
-    Ok(Connection::open_with_flags(uri, flags)?)
-}
-
-/// Whether something of a database may stand in its write-ahead log.
-pub(super) fn has_log(path: &Path) -> bool {
-    // SQLite names it after the file that a link leads to.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut log = path.into_os_string();
-    log.push("-wal");
-    fs::metadata(log).is_ok_and(|log| log.len() > 0)
-}
-
-/// Whether a file may be a ledger, or is empty. Found out without SQLite, which would tidy up after
-/// the last user of a database that is somebody else's.
-pub(super) fn check_file(file: &File) -> Result<(), LedgerError> {
-    const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Checks that a file is a ledger that this version can use, or is empty.
+///
+/// The header is read without SQLite, which would change a database of another program: its last
+/// user removes the write-ahead log.
+pub(super) fn check_file_header(file: &File) -> Result<(), LedgerError> {
+    // The layout of the header is documented at
     // https://sqlite.org/fileformat.html#the_database_header
-    const VERSION_AT: usize = 60;
-    const APPLICATION_ID_AT: usize = 68;
-    let mut header = [0; 100];
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    const HEADER_BYTES: usize = 100;
+    const USER_VERSION_OFFSET: usize = 60;
+    const APPLICATION_ID_OFFSET: usize = 68;
+    let mut header = [0; HEADER_BYTES];
     match file.read_exact_at(&mut header, 0) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -129,37 +79,45 @@ pub(super) fn check_file(file: &File) -> Result<(), LedgerError> {
         }
         Err(error) => return Err(error.into()),
     }
-    let is_ours = header[APPLICATION_ID_AT..].starts_with(&APPLICATION_ID.to_be_bytes()[4..]);
-    if !header.starts_with(MAGIC) || !is_ours {
+    let application_id = &APPLICATION_ID.to_be_bytes()[4..];
+    if !header.starts_with(MAGIC) || !header[APPLICATION_ID_OFFSET..].starts_with(application_id) {
         return Err(LedgerError::NotALedger);
     }
-    let mut version = [0; 4];
-    version.copy_from_slice(&header[VERSION_AT..VERSION_AT + 4]);
-    match i32::from_be_bytes(version).into() {
-        newer if newer > VERSION => Err(LedgerError::NewerSchema { version: newer }),
+    let mut user_version = [0; 4];
+    user_version.copy_from_slice(&header[USER_VERSION_OFFSET..USER_VERSION_OFFSET + 4]);
+    match i32::from_be_bytes(user_version).into() {
+        version if version > SCHEMA_VERSION => Err(newer_schema(version)),
         _ => Ok(()),
     }
 }
 
-/// Whether the database is a ledger that this version can use, or empty.
-pub(super) fn check(connection: &Connection) -> Result<(), LedgerError> {
+/// Checks that a database is a ledger that this version can use, or is empty.
+pub(super) fn check_database(connection: &Connection) -> Result<(), LedgerError> {
     match (
         pragma(connection, "application_id")?,
         pragma(connection, "user_version")?,
     ) {
-        (APPLICATION_ID, 1..=VERSION) => Ok(()),
-        (APPLICATION_ID, newer) => Err(LedgerError::NewerSchema { version: newer }),
+        (APPLICATION_ID, 1..=SCHEMA_VERSION) => Ok(()),
+        (APPLICATION_ID, version) => Err(newer_schema(version)),
         (0, 0) if is_empty(connection)? => Ok(()),
         _ => Err(LedgerError::NotALedger),
     }
 }
 
-/// Brings a checked database to the present version.
-pub(super) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
-    // Before the write-ahead log is used, so that the file itself says from the start whose it is.
+fn newer_schema(version: i64) -> LedgerError {
+    LedgerError::NewerSchema {
+        version,
+        supported: SCHEMA_VERSION,
+    }
+}
+
+/// Brings a checked database to the current version of the schema.
+pub(super) fn upgrade(connection: &mut Connection) -> Result<(), LedgerError> {
+    // The migration comes before the write-ahead log is enabled, so that the file itself holds the
+    // application id from the start.
     migrate(connection, &MIGRATIONS)?;
-    // A push that is killed loses nothing that was committed. When the whole machine goes down,
-    // NORMAL may lose the last commits, and no more than that: their records are sent again.
+    // With `synchronous = NORMAL`, a killed push loses no committed record. A crash of the machine
+    // may lose the last commits, and their records are then sent again.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(())
@@ -167,12 +125,12 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
 
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), LedgerError> {
     loop {
-        let transaction = immediate(connection)?;
+        let transaction = begin_immediate(connection)?;
         let version = pragma(&transaction, "user_version")?;
-        let next = usize::try_from(version)
+        let migration = usize::try_from(version)
             .ok()
-            .and_then(|at| migrations.get(at));
-        let Some(migration) = next else {
+            .and_then(|index| migrations.get(index));
+        let Some(migration) = migration else {
             return Ok(());
         };
         transaction.execute_batch(migration)?;
@@ -186,7 +144,7 @@ fn pragma(connection: &Connection, name: &str) -> Result<i64, LedgerError> {
     Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
 }
 
-/// Whether a database has nothing in it yet.
+/// Returns whether a database has no tables yet.
 pub(super) fn is_empty(connection: &Connection) -> Result<bool, LedgerError> {
     Ok(
         connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
@@ -195,7 +153,7 @@ pub(super) fn is_empty(connection: &Connection) -> Result<bool, LedgerError> {
     )
 }
 
-/// What the digests of this ledger begin with.
+/// Returns the random bytes that precede each token in its digest.
 pub(super) fn salt(connection: &Connection) -> Result<Vec<u8>, LedgerError> {
     Ok(connection.query_row("SELECT salt FROM meta", [], |row| row.get(0))?)
 }
@@ -204,24 +162,38 @@ pub(super) fn salt(connection: &Connection) -> Result<Vec<u8>, LedgerError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_version_becomes_the_next() {
+    const ADD_COLUMN: &str = "ALTER TABLE target ADD COLUMN note TEXT";
+
+    fn user_version(connection: &Connection) -> i64 {
+        pragma(connection, "user_version").expect("a number")
+    }
+
+    fn current_ledger() -> Connection {
         let mut connection = Connection::open_in_memory().expect("a database");
-        migrate(&mut connection, &MIGRATIONS).expect("made");
-        assert_eq!(
-            pragma(&connection, "user_version").expect("a number"),
-            VERSION
-        );
+        migrate(&mut connection, &MIGRATIONS).expect("the schema");
+        connection
+    }
+
+    #[test]
+    fn creates_the_current_schema() {
+        let connection = current_ledger();
+        assert_eq!(user_version(&connection), SCHEMA_VERSION);
+        check_database(&connection).expect("a ledger");
+    }
+
+    #[test]
+    fn migration_keeps_rows_and_runs_once() {
+        let mut connection = current_ledger();
         connection
             .execute(
                 "INSERT INTO target (authority, method) VALUES ('a', '/b/c')",
                 [],
             )
             .expect("a row");
-        let later = [MIGRATIONS[0], "ALTER TABLE target ADD COLUMN note TEXT"];
-        migrate(&mut connection, &later).expect("migrated");
-        migrate(&mut connection, &later).expect("nothing left to do");
-        assert_eq!(pragma(&connection, "user_version").expect("a number"), 2);
+        let migrations = [MIGRATIONS[0], ADD_COLUMN];
+        migrate(&mut connection, &migrations).expect("migrated");
+        migrate(&mut connection, &migrations).expect("nothing left to do");
+        assert_eq!(user_version(&connection), 2);
         let note: Option<String> = connection
             .query_row("SELECT note FROM target WHERE authority = 'a'", [], |row| {
                 row.get(0)
@@ -229,17 +201,21 @@ mod tests {
             .expect("the row");
         assert_eq!(note, None);
         assert!(matches!(
-            check(&connection),
-            Err(LedgerError::NewerSchema { version: 2 })
+            check_database(&connection),
+            Err(LedgerError::NewerSchema { version: 2, .. })
         ));
-        // One that fails leaves the version before.
-        let broken = [
-            later[0],
-            later[1],
+    }
+
+    #[test]
+    fn failed_migration_leaves_the_version_before() {
+        let mut connection = current_ledger();
+        let migrations = [
+            MIGRATIONS[0],
+            ADD_COLUMN,
             "CREATE TABLE more (x); CREATE TABLE target (x)",
         ];
-        migrate(&mut connection, &broken).expect_err("a table that is there");
-        assert_eq!(pragma(&connection, "user_version").expect("a number"), 2);
+        migrate(&mut connection, &migrations).expect_err("a table that exists");
+        assert_eq!(user_version(&connection), 2);
         connection
             .prepare("SELECT * FROM more")
             .expect_err("rolled back");

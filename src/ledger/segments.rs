@@ -1,100 +1,120 @@
-//! The acknowledged records of a target: appended in segments, rewritten when they are many.
+//! The table `segment`: the entries of a target, appended request by request.
 //!
-//! Digests come in no order. As rows of a table, each batch would touch most of the table's pages
-//! and write them all again (measured: 12 s for a million records); a segment is one row that holds
-//! a batch's records side by side, and costs what its bytes cost.
+//! Digests come in random order. With one row per entry, each request would change most pages of the
+//! table and write them all again (measured: 12 s for a million records). A segment is one row with
+//! all entries of a request, so that the cost of writing depends on the number of bytes only.
 
 use rusqlite::{Connection, Transaction, params};
 use twox_hash::XxHash3_64;
 
 use super::{
-    LedgerError, immediate,
-    known::{ROW, Row, pack, settle, unpack},
+    database::begin_immediate,
+    entry::{ENTRY_BYTES, LedgerEntry, decode_entries, deduplicate, encode_entries},
+    error::LedgerError,
 };
 
-/// Rows in a segment that was rewritten: a few mebibytes.
-const LARGE: usize = 200_000;
+/// The number of entries in a large segment, which has about 4 MB.
+const ENTRIES_PER_LARGE_SEGMENT: usize = 200_000;
 
-/// More segments than this beyond the large ones and they are rewritten.
-const MANY: i64 = 32;
+/// The most segments of a target, beyond its large ones, that [`compact`] leaves as they are.
+const MAX_SMALL_SEGMENTS: i64 = 32;
 
-/// Appends rows, those that are sure apart from those that are not.
+/// Appends entries: one segment of those that are confirmed, one of those that are not.
 pub(super) fn append(
     connection: &Connection,
-    target: i64,
-    rows: &[Row],
+    target_id: i64,
+    entries: &[LedgerEntry],
 ) -> Result<(), LedgerError> {
-    for is_sure in [true, false] {
-        let rows: Vec<Row> = rows
+    for is_confirmed in [true, false] {
+        let entries: Vec<LedgerEntry> = entries
             .iter()
-            .filter(|row| row.is_sure == is_sure)
+            .filter(|entry| entry.is_confirmed == is_confirmed)
             .copied()
             .collect();
-        if rows.is_empty() {
+        if entries.is_empty() {
             continue;
         }
-        let records = pack(&rows);
-        let checksum = checksum(&records);
+        let bytes = encode_entries(&entries);
+        let checksum = checksum(&bytes);
         connection
             .prepare_cached(
                 "INSERT INTO segment (target, records, is_sure, checksum) VALUES (?1, ?2, ?3, ?4)",
             )?
-            .execute(params![target, records, is_sure, checksum])?;
+            .execute(params![target_id, bytes, is_confirmed, checksum])?;
     }
     Ok(())
 }
 
-fn checksum(records: &[u8]) -> i64 {
-    XxHash3_64::oneshot(records).cast_signed()
+fn checksum(bytes: &[u8]) -> i64 {
+    XxHash3_64::oneshot(bytes).cast_signed()
 }
 
-/// All rows of a target, settled.
-pub(super) fn load(connection: &Connection, target: i64) -> Result<Vec<Row>, LedgerError> {
-    // Later segments count for more.
+/// Returns all entries of a target, sorted by digest, with one entry per digest.
+///
+/// # Errors
+///
+/// [`LedgerError::Corrupt`] if a checksum does not match.
+pub(super) fn load(
+    connection: &Connection,
+    target_id: i64,
+) -> Result<Vec<LedgerEntry>, LedgerError> {
+    // In the order of their ids, so that later segments override earlier ones.
     let mut select = connection
         .prepare("SELECT records, checksum, is_sure FROM segment WHERE target = ?1 ORDER BY id")?;
-    let mut segments = select.query([target])?;
-    let mut rows = Vec::new();
+    let mut segments = select.query([target_id])?;
+    let mut entries = Vec::new();
     while let Some(segment) = segments.next()? {
         let bytes = segment
             .get_ref(0)?
             .as_blob()
             .map_err(rusqlite::Error::from)?;
-        if bytes.len() % ROW != 0 || checksum(bytes) != segment.get::<_, i64>(1)? {
+        if bytes.len() % ENTRY_BYTES != 0 || checksum(bytes) != segment.get::<_, i64>(1)? {
             return Err(LedgerError::Corrupt);
         }
-        rows.extend(unpack(bytes, segment.get(2)?));
+        entries.extend(decode_entries(bytes, segment.get(2)?));
     }
-    settle(&mut rows);
-    Ok(rows)
+    deduplicate(&mut entries);
+    Ok(entries)
 }
 
-/// Writes all rows of a target anew if they are scattered over many segments.
-pub(super) fn tidy(connection: &mut Connection, target: i64) -> Result<(), LedgerError> {
-    let (segments, bytes): (i64, i64) = connection.query_row(
+/// The size of a target's part of the table.
+struct SegmentTotals {
+    segments: i64,
+    bytes: i64,
+}
+
+/// Rewrites the entries of a target in large segments if it has many small ones.
+pub(super) fn compact(connection: &mut Connection, target_id: i64) -> Result<(), LedgerError> {
+    let totals = connection.query_row(
         "SELECT count(*), coalesce(sum(length(records)), 0) FROM segment WHERE target = ?1",
-        [target],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        [target_id],
+        |row| {
+            Ok(SegmentTotals {
+                segments: row.get(0)?,
+                bytes: row.get(1)?,
+            })
+        },
     )?;
-    let large = bytes / i64::try_from(ROW * LARGE).unwrap_or(i64::MAX);
-    if segments <= MANY + large {
+    let large_segment_bytes = ENTRY_BYTES * ENTRIES_PER_LARGE_SEGMENT;
+    let large_segments = totals.bytes / i64::try_from(large_segment_bytes).unwrap_or(i64::MAX);
+    if totals.segments <= MAX_SMALL_SEGMENTS + large_segments {
         return Ok(());
     }
-    let rows = load(connection, target)?;
-    let transaction = immediate(connection)?;
-    rewrite(&transaction, target, &rows)?;
+    let entries = load(connection, target_id)?;
+    let transaction = begin_immediate(connection)?;
+    replace(&transaction, target_id, &entries)?;
     Ok(transaction.commit()?)
 }
 
-/// Writes these rows of a target, and no others.
-pub(super) fn rewrite(
+/// Replaces all entries of a target.
+pub(super) fn replace(
     transaction: &Transaction<'_>,
-    target: i64,
-    rows: &[Row],
+    target_id: i64,
+    entries: &[LedgerEntry],
 ) -> Result<(), LedgerError> {
-    transaction.execute("DELETE FROM segment WHERE target = ?1", [target])?;
-    for rows in rows.chunks(LARGE) {
-        append(transaction, target, rows)?;
+    transaction.execute("DELETE FROM segment WHERE target = ?1", [target_id])?;
+    for entries in entries.chunks(ENTRIES_PER_LARGE_SEGMENT) {
+        append(transaction, target_id, entries)?;
     }
     Ok(())
 }

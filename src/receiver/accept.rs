@@ -1,4 +1,4 @@
-//! Connections for the receiver: TCP or Unix, with TLS or without.
+//! Accepts connections for the receiver: over TCP or a Unix domain socket, with or without TLS.
 
 use std::{
     io,
@@ -18,36 +18,37 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-/// Where clients connect to.
+/// The socket that clients connect to.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// A client that has not finished its handshake by then is let go.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time in which a client must finish its TLS handshake.
+const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait when the system has no room for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The delay after a connection could not be accepted, for example because of too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Connections that are ready and not yet taken.
-const READY: usize = 64;
+/// The number of connections that may wait until the server takes them.
+const MAX_READY_CONNECTIONS: usize = 64;
 
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A byte stream to a client.
+trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
 /// A client's connection, ready for HTTP/2.
-pub(super) struct Connection(Box<dyn Io>);
+pub(super) struct Connection(Box<dyn ByteStream>);
 
-/// Accepts connections for as long as they are taken. Handshakes run beside each other, so that a
-/// client which stalls in one holds up nobody else.
-pub(super) fn incoming(
+/// Accepts connections until the returned stream is dropped. TLS handshakes run concurrently, so
+/// that a client that stalls in its handshake does not delay other clients.
+pub(super) fn accept_connections(
     listener: Listener,
     tls: Option<Arc<ServerConfig>>,
 ) -> ReceiverStream<io::Result<Connection>> {
-    let (ready, connections) = mpsc::channel(READY);
+    let (ready, connections) = mpsc::channel(MAX_READY_CONNECTIONS);
     let acceptor = tls.map(TlsAcceptor::from);
     tokio::spawn(async move {
         loop {
@@ -56,16 +57,17 @@ pub(super) fn incoming(
                 () = ready.closed() => return,
             };
             let Ok(stream) = accepted else {
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             };
             let ready = ready.clone();
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                let handshake = secure(stream, acceptor);
-                if let Ok(Ok(connection)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await
+                let handshake = handshake(stream, acceptor);
+                if let Ok(Ok(connection)) =
+                    tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake).await
                 {
-                    // Nobody takes it any more when the receiver is about to end.
+                    // Sending fails if the receiver is shutting down.
                     let _ = ready.send(Ok(connection)).await;
                 }
             });
@@ -74,7 +76,10 @@ pub(super) fn incoming(
     ReceiverStream::new(connections)
 }
 
-async fn secure(stream: Box<dyn Io>, acceptor: Option<TlsAcceptor>) -> io::Result<Connection> {
+async fn handshake(
+    stream: Box<dyn ByteStream>,
+    acceptor: Option<TlsAcceptor>,
+) -> io::Result<Connection> {
     Ok(Connection(match acceptor {
         Some(acceptor) => Box::new(acceptor.accept(stream).await?),
         None => stream,
@@ -82,7 +87,7 @@ async fn secure(stream: Box<dyn Io>, acceptor: Option<TlsAcceptor>) -> io::Resul
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<Box<dyn Io>> {
+    async fn accept(&self) -> io::Result<Box<dyn ByteStream>> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;

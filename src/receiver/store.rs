@@ -1,4 +1,4 @@
-//! What the receiver holds: the last time that each token was given.
+//! The records that the receiver has received: the last expire time of each token.
 
 use std::{
     collections::HashMap,
@@ -12,36 +12,38 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use crate::{contract::proto::SensorExpire, record::TokenEncoding};
 
-/// Where the records are kept.
+/// A map from tokens to expire times, in memory or in a SQLite database.
 #[derive(Debug)]
 pub(crate) enum Store {
     Memory(Mutex<HashMap<Bytes, u32>>),
     Sqlite(Mutex<Connection>),
 }
 
-/// Why a store can't be used.
+/// An error of opening or using a store.
 #[derive(Debug)]
 pub(crate) enum StoreError {
     Sqlite(rusqlite::Error),
     Io(io::Error),
-    /// The file is a database of something else.
-    Foreign,
-    /// The file is from a later version of this program.
-    Newer(i64),
+    /// The file is not a store: another database, or no database.
+    NotAStore,
+    /// A later version of this program wrote the file; its format version.
+    NewerFormat(i64),
 }
 
-/// Says in a database's header whose it is (`PRAGMA application_id`): `SLrs`.
+/// Identifies a store in the database header (`PRAGMA application_id`): `SLrs` in ASCII.
 const APPLICATION_ID: i64 = 0x534c_7273;
-const VERSION: i64 = 1;
+
+/// The version of the table layout (`PRAGMA user_version`).
+const FORMAT_VERSION: i64 = 1;
 
 impl Store {
     pub(crate) fn in_memory() -> Self {
         Self::Memory(Mutex::default())
     }
 
-    /// Opens or creates a store in a file.
+    /// Opens a store in a file, or creates it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        // To SQLite `:memory:` and `file:` have a meaning that no absolute path has.
+        // SQLite treats `:memory:` and `file:` specially; an absolute path avoids both.
         let path = std::path::absolute(path).map_err(StoreError::Io)?;
         let connection = Connection::open_with_flags(
             path,
@@ -51,13 +53,13 @@ impl Store {
         )?;
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         match (pragma("application_id")?, pragma("user_version")?) {
-            (APPLICATION_ID, VERSION) => {}
-            (APPLICATION_ID, newer) => return Err(StoreError::Newer(newer)),
+            (APPLICATION_ID, FORMAT_VERSION) => {}
+            (APPLICATION_ID, newer) => return Err(StoreError::NewerFormat(newer)),
             (0, 0) if is_empty(&connection)? => {}
-            _ => return Err(StoreError::Foreign),
+            _ => return Err(StoreError::NotAStore),
         }
-        // With the write-ahead log synchronous, what is committed survives a crash of the machine
-        // too (https://sqlite.org/pragma.html#pragma_synchronous).
+        // In WAL mode only FULL lets a committed transaction survive a power failure
+        // (https://sqlite.org/pragma.html#pragma_synchronous).
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.execute_batch(&format!(
@@ -67,14 +69,14 @@ impl Store {
                  expire_time INTEGER NOT NULL
              ) STRICT, WITHOUT ROWID;
              PRAGMA application_id = {APPLICATION_ID};
-             PRAGMA user_version = {VERSION};
+             PRAGMA user_version = {FORMAT_VERSION};
              COMMIT;"
         ))?;
         Ok(Self::Sqlite(Mutex::new(connection)))
     }
 
-    /// Stores the records of one request, all or none.
-    pub(super) fn apply(&self, records: Vec<SensorExpire>) -> Result<(), StoreError> {
+    /// Stores the records of a request: all of them or, if it fails, none.
+    pub(super) fn insert(&self, records: Vec<SensorExpire>) -> Result<(), StoreError> {
         match self {
             Self::Memory(map) => {
                 let mut map = lock(map);
@@ -101,8 +103,8 @@ impl Store {
         Ok(())
     }
 
-    /// The number of different tokens.
-    pub(crate) fn len(&self) -> Result<u64, StoreError> {
+    /// Returns the number of distinct tokens.
+    pub(crate) fn token_count(&self) -> Result<u64, StoreError> {
         match self {
             Self::Memory(map) => Ok(lock(map).len() as u64),
             Self::Sqlite(connection) => {
@@ -114,7 +116,7 @@ impl Store {
         }
     }
 
-    /// The time of a token.
+    /// Returns the expire time of a token in Unix seconds; `None` if the token is unknown.
     pub(crate) fn expire_time_of(&self, token: &[u8]) -> Result<Option<u32>, StoreError> {
         match self {
             Self::Memory(map) => Ok(lock(map).get(token).copied()),
@@ -128,8 +130,8 @@ impl Store {
         }
     }
 
-    /// Writes everything as CSV, sorted by the tokens' bytes.
-    pub(crate) fn dump(&self, out: impl io::Write, encoding: TokenEncoding) -> io::Result<()> {
+    /// Writes all records as CSV, sorted by the bytes of the tokens.
+    pub(crate) fn write_csv(&self, out: impl io::Write, encoding: TokenEncoding) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(out);
         csv.write_record(["device_token", "expire_time"])?;
         let mut write = |token: &[u8], time: u32| {
@@ -146,7 +148,7 @@ impl Store {
             }
             Self::Sqlite(connection) => {
                 let connection = lock(connection);
-                // The primary key of a table without row ids is its order, byte by byte.
+                // SQLite compares blobs byte by byte, as the in-memory store does.
                 let mut select = connection
                     .prepare("SELECT token, expire_time FROM expiration ORDER BY token")
                     .map_err(io::Error::other)?;
@@ -162,14 +164,15 @@ impl Store {
     }
 }
 
-/// Whether a database has nothing in it yet.
+/// Returns whether a database has no tables.
 fn is_empty(connection: &Connection) -> Result<bool, rusqlite::Error> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
         row.get(0)
     })
 }
 
-/// A panic while the lock was held left a whole request in or out, never a broken map.
+/// Locks a mutex even if a thread panicked while holding it, because no operation leaves the store
+/// inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -177,7 +180,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign,
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotAStore,
             _ => Self::Sqlite(error),
         }
     }
@@ -188,10 +191,10 @@ impl fmt::Display for StoreError {
         match self {
             Self::Sqlite(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
-            Self::Foreign => f.write_str("the file holds something else"),
-            Self::Newer(version) => write!(
+            Self::NotAStore => f.write_str("the file holds something else"),
+            Self::NewerFormat(version) => write!(
                 f,
-                "the file is from a later version of this program (its format is {version}, known is {VERSION})"
+                "the file is from a later version of this program (its format is {version}, known is {FORMAT_VERSION})"
             ),
         }
     }
@@ -214,34 +217,36 @@ mod tests {
     }
 
     #[test]
-    fn both_stores_hold_the_last_time_and_dump_in_order() {
+    fn keeps_last_time_and_writes_sorted_csv() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store");
         for store in [Store::in_memory(), Store::open(&path).expect("a store")] {
             let first = records(&[(b"b", 1), (b"a,\"", 2), (b"\xff\0", 0)]);
-            store.apply(first).expect("stored");
-            store.apply(records(&[(b"b", u32::MAX)])).expect("stored");
-            assert_eq!(store.len().expect("counted"), 3);
+            store.insert(first).expect("stored");
+            store.insert(records(&[(b"b", u32::MAX)])).expect("stored");
+            assert_eq!(store.token_count().expect("counted"), 3);
             assert_eq!(store.expire_time_of(b"b").expect("found"), Some(u32::MAX));
             assert_eq!(store.expire_time_of(b"c").expect("looked for"), None);
             let mut dump = Vec::new();
-            store.dump(&mut dump, TokenEncoding::Utf8).expect("dumped");
+            store
+                .write_csv(&mut dump, TokenEncoding::Utf8)
+                .expect("dumped");
             assert_eq!(
                 dump,
                 b"device_token,expire_time\n\"a,\"\"\",2\nb,4294967295\n\xff\0,0\n"
             );
         }
-        let again = Store::open(&path).expect("opened again");
-        assert_eq!(again.len().expect("counted"), 3);
+        let reopened = Store::open(&path).expect("opened again");
+        assert_eq!(reopened.token_count().expect("counted"), 3);
     }
 
     #[test]
-    fn a_file_that_is_no_store_is_refused_and_left_as_it_is() {
+    fn rejects_other_files_without_changing_them() {
         let folder = tempfile::tempdir().expect("a folder");
         let text = folder.path().join("text");
         let content = b"device_token,expire_time\n".repeat(100);
         std::fs::write(&text, &content).expect("written");
-        assert!(matches!(Store::open(&text), Err(StoreError::Foreign)));
+        assert!(matches!(Store::open(&text), Err(StoreError::NotAStore)));
         assert_eq!(std::fs::read(&text).expect("read"), content);
 
         let other = folder.path().join("other");
@@ -250,7 +255,7 @@ mod tests {
             .execute_batch("CREATE TABLE songs (title TEXT)")
             .expect("a table");
         drop(connection);
-        assert!(matches!(Store::open(&other), Err(StoreError::Foreign)));
+        assert!(matches!(Store::open(&other), Err(StoreError::NotAStore)));
 
         let newer = folder.path().join("newer");
         drop(Store::open(&newer).expect("a store"));
@@ -259,6 +264,9 @@ mod tests {
             .pragma_update(None, "user_version", 2)
             .expect("set");
         drop(connection);
-        assert!(matches!(Store::open(&newer), Err(StoreError::Newer(2))));
+        assert!(matches!(
+            Store::open(&newer),
+            Err(StoreError::NewerFormat(2))
+        ));
     }
 }

@@ -1,4 +1,4 @@
-//! What a ledger holds, as lines or as JSON.
+//! The reports of the `ledger` commands.
 
 use std::fmt::Write as _;
 
@@ -9,30 +9,32 @@ use crate::{
     ledger::{RunSummary, TargetSummary},
 };
 
-/// All targets of a ledger. Times are Unix seconds.
+/// The targets of a ledger. Times are Unix seconds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct LedgerReport {
     targets: Vec<TargetReport>,
 }
 
+/// A server and method of a ledger.
 #[derive(Clone, Debug, Serialize)]
 struct TargetReport {
-    /// The `:authority`.
+    /// The `:authority` of the server.
     target: String,
     method: String,
     tokens: u64,
     last_success: Option<i64>,
-    soonest: Vec<SoonestReport>,
+    soonest: Vec<NextExpirationReport>,
     runs: Vec<RunReport>,
 }
 
+/// The number of tokens that expire at the same time.
 #[derive(Clone, Debug, Serialize)]
-struct SoonestReport {
+struct NextExpirationReport {
     expire_time: i64,
     tokens: u64,
 }
 
-/// A push; all that is known of one that was killed, or is under way, is how it began.
+/// A push. The fields about its end are `None` if it still runs or was killed.
 #[derive(Clone, Debug, Serialize)]
 struct RunReport {
     started: i64,
@@ -47,19 +49,20 @@ struct RunReport {
     unsent: Option<u64>,
 }
 
-/// How many tokens were forgotten.
+/// The number of tokens that were forgotten.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct ForgottenReport {
+pub(crate) struct ForgetReport {
     pub(crate) forgotten: u64,
 }
 
-impl ForgottenReport {
+impl ForgetReport {
     pub(crate) fn to_text(self) -> String {
         format!("{} forgotten", count_noun(self.forgotten, "token"))
     }
 }
 
 impl LedgerReport {
+    /// Returns the report of `ledger show`.
     pub(crate) fn new(targets: &[TargetSummary]) -> Self {
         Self {
             targets: targets.iter().map(TargetReport::new).collect(),
@@ -85,7 +88,7 @@ impl TargetReport {
             soonest: target
                 .next_expirations
                 .iter()
-                .map(|expiration| SoonestReport {
+                .map(|expiration| NextExpirationReport {
                     expire_time: expiration.expire_time,
                     tokens: expiration.tokens,
                 })
@@ -103,11 +106,9 @@ impl TargetReport {
             self.last_success
                 .map_or_else(|| "never".to_owned(), format_timestamp)
         );
-        for soonest in &self.soonest {
-            let (time, tokens) = (
-                format_timestamp(soonest.expire_time),
-                count_noun(soonest.tokens, "token"),
-            );
+        for expiration in &self.soonest {
+            let time = format_timestamp(expiration.expire_time);
+            let tokens = count_noun(expiration.tokens, "token");
             let _ = write!(text, "\n  expires {time}: {tokens}");
         }
         for run in &self.runs {
@@ -144,7 +145,7 @@ impl RunReport {
             return text;
         };
         let _ = write!(text, ": {} ({code})", escape(status));
-        for (count, what) in [
+        for (count, label) in [
             (self.read, "read"),
             (self.unchanged, "unchanged"),
             (self.acknowledged, "acknowledged"),
@@ -152,7 +153,7 @@ impl RunReport {
             (self.unsent, "unsent"),
         ] {
             if let Some(count) = count.filter(|count| *count > 0) {
-                let _ = write!(text, ", {count} {what}");
+                let _ = write!(text, ", {count} {label}");
             }
         }
         text

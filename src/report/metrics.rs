@@ -1,40 +1,47 @@
-//! What a run came to, for Prometheus' node exporter
+//! The metrics of the last push, in a file for the textfile collector of Prometheus' node exporter
 //! (<https://github.com/prometheus/node_exporter#textfile-collector>).
 
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     fs,
     io::{self, Write as _},
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::Summary;
+use super::summary::{RecordCounts, RequestCounts, Summary};
 use crate::atomic_file::AtomicFile;
 
-/// A textfile of metrics, which takes the place of the one before.
+/// The node exporter usually runs as another user, which must be able to read the file.
+const FILE_MODE: u32 = 0o644;
+
+const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
+
+/// A metrics file that replaces the one of the previous push.
 #[derive(Debug)]
-pub(crate) struct Metrics {
+pub(crate) struct MetricsFile {
     file: AtomicFile,
-    /// When a run last succeeded, by the file before.
+    /// The time of the last successful push in Unix seconds, from the previous file.
     last_success: Option<String>,
 }
 
-const READABLE_FOR_ALL: u32 = 0o644;
-const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
-
-impl Metrics {
+impl MetricsFile {
+    /// Opens the file, and reads the time of the last successful push from it.
+    ///
+    /// # Errors
+    ///
+    /// The file or its directory cannot be written.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = AtomicFile::open(path, READABLE_FOR_ALL)?;
-        // Only a regular file can have anything in it.
-        let before = match fs::metadata(path) {
-            Ok(kind) if kind.is_file() => fs::read_to_string(path).unwrap_or_default(),
+        let file = AtomicFile::open(path, FILE_MODE)?;
+        // Reading a pipe would wait for a writer, and only a regular file keeps old metrics.
+        let previous = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => fs::read_to_string(path).unwrap_or_default(),
             _ => String::new(),
         };
-        let name = format!("sensor_license_{LAST_SUCCESS} ");
-        let last_success = before
+        let prefix = format!("sensor_license_{LAST_SUCCESS} ");
+        let last_success = previous
             .lines()
-            .find_map(|line| line.strip_prefix(&name))
+            .find_map(|line| line.strip_prefix(&prefix))
             .filter(|value| value.parse::<f64>().is_ok());
         Ok(Self {
             file,
@@ -42,97 +49,99 @@ impl Metrics {
         })
     }
 
-    /// Writes a run that ended now.
+    /// Writes the metrics of a push that ends now.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written or replaced.
     pub(crate) fn write(mut self, summary: &Summary) -> io::Result<()> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+            .map_or(0, |since_epoch| since_epoch.as_secs());
         let last_success = match summary.exit_code {
             0 => Some(now.to_string()),
             _ => self.last_success.take(),
         };
-        let text = text(summary, now, last_success.as_deref());
+        let text = format_metrics(summary, now, last_success.as_deref());
         self.file.write_all(text.as_bytes())?;
         self.file.commit()
     }
 }
 
-fn text(summary: &Summary, now: u64, last_success: Option<&str>) -> String {
+/// Formats the metrics of a push that ended at `now`, in Unix seconds.
+fn format_metrics(summary: &Summary, now: u64, last_success: Option<&str>) -> String {
     let mut text = String::new();
-    let mut metric = |name: &str, help: &str, samples: &[(&str, String)]| {
-        if samples.is_empty() {
-            return;
-        }
-        let _ = writeln!(text, "# HELP sensor_license_{name} {help}");
-        let _ = writeln!(text, "# TYPE sensor_license_{name} gauge");
-        for (label, value) in samples {
-            let _ = match *label {
-                "" => writeln!(text, "sensor_license_{name} {value}"),
-                outcome => {
-                    writeln!(
-                        text,
-                        "sensor_license_{name}{{outcome=\"{outcome}\"}} {value}"
-                    )
-                }
-            };
-        }
-    };
-    let one = |value: String| [("", value)];
-    metric(
+    write_gauge(
+        &mut text,
         "last_run_timestamp_seconds",
         "When the last push ended.",
-        &one(now.to_string()),
+        now,
     );
-    let success: Vec<_> = last_success
-        .iter()
-        .map(|at| ("", (*at).to_owned()))
-        .collect();
-    metric(LAST_SUCCESS, "When a push last succeeded.", &success);
-    metric(
+    if let Some(time) = last_success {
+        write_gauge(&mut text, LAST_SUCCESS, "When a push last succeeded.", time);
+    }
+    write_gauge(
+        &mut text,
         "exit_code",
         "The exit code of the last push.",
-        &one(summary.exit_code.to_string()),
+        summary.exit_code,
     );
-    let records = &summary.records;
-    metric(
-        "records",
-        "Records of the last push by what became of them.",
-        &[
-            ("invalid", records.invalid),
-            ("duplicate", records.duplicate),
-            ("unchanged", records.unchanged),
-            ("other_shard", records.other_shard),
-            ("acknowledged", records.acknowledged),
-            ("rejected", records.rejected),
-            ("unsent", records.unsent),
-        ]
-        .map(|(outcome, count)| (outcome, count.to_string())),
-    );
-    let requests = &summary.requests;
-    metric(
-        "requests",
-        "Tries of requests of the last push, those of them that were further ones, and requests that failed.",
-        &[
-            ("sent", requests.sent),
-            ("retried", requests.retried),
-            ("failed", requests.failed),
-        ]
-        .map(|(outcome, count)| (outcome, count.to_string())),
-    );
-    metric(
+    write_records(&mut text, &summary.records);
+    write_requests(&mut text, &summary.requests);
+    write_gauge(
+        &mut text,
         "duration_seconds",
         "How long the last push took.",
-        &one(format!("{:.6}", summary.elapsed_seconds)),
+        format_args!("{:.6}", summary.elapsed_seconds),
     );
-    let earliest: Vec<_> = summary
-        .earliest
-        .iter()
-        .map(|at| ("", at.to_string()))
-        .collect();
-    metric(
-        "earliest_expiry_timestamp_seconds",
-        "The expire time that comes first in the last push's input.",
-        &earliest,
-    );
+    if let Some(time) = summary.earliest_expire_time {
+        write_gauge(
+            &mut text,
+            "earliest_expiry_timestamp_seconds",
+            "The expire time that comes first in the last push's input.",
+            time,
+        );
+    }
     text
+}
+
+/// Writes a metric with one value.
+fn write_gauge(text: &mut String, name: &str, help: &str, value: impl fmt::Display) {
+    write_metric_header(text, name, help);
+    let _ = writeln!(text, "sensor_license_{name} {value}");
+}
+
+fn write_records(text: &mut String, records: &RecordCounts) {
+    let name = "records";
+    let help = "Records of the last push by what became of them.";
+    write_metric_header(text, name, help);
+    write_outcome(text, name, "invalid", records.invalid);
+    write_outcome(text, name, "duplicate", records.duplicate);
+    write_outcome(text, name, "unchanged", records.unchanged);
+    write_outcome(text, name, "other_shard", records.other_shard);
+    write_outcome(text, name, "acknowledged", records.acknowledged);
+    write_outcome(text, name, "rejected", records.rejected);
+    write_outcome(text, name, "unsent", records.unsent);
+}
+
+fn write_requests(text: &mut String, requests: &RequestCounts) {
+    let name = "requests";
+    let help = "Tries of requests of the last push, those of them that were further ones, and requests that failed.";
+    write_metric_header(text, name, help);
+    write_outcome(text, name, "sent", requests.sent);
+    write_outcome(text, name, "retried", requests.retried);
+    write_outcome(text, name, "failed", requests.failed);
+}
+
+/// Writes the value of a metric for one outcome.
+fn write_outcome(text: &mut String, name: &str, outcome: &str, count: u64) {
+    let _ = writeln!(
+        text,
+        "sensor_license_{name}{{outcome=\"{outcome}\"}} {count}"
+    );
+}
+
+fn write_metric_header(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# HELP sensor_license_{name} {help}");
+    let _ = writeln!(text, "# TYPE sensor_license_{name} gauge");
 }

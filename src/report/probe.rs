@@ -1,4 +1,4 @@
-//! What a probe found, as lines or as JSON.
+//! The report of `probe`: stages, certificates, warnings, verdict, and options for `push`.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -6,55 +6,60 @@ use http::uri::PathAndQuery;
 use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
+use super::stage::{describe_stage, stage_name, stage_of};
 use crate::{
-    client::{Stage, StageOutcome, Target, TlsSession},
+    client::{Stage, StageOutcome, Target},
     diagnostics::{Failure, escape, format_timestamp},
     probe::{PresentedCertificate, ProbeEnd, ProbeResult, ServerInfo},
     tls::{CertificateInfo, TrustBasis},
 };
 
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+
+/// The name of the stage after the connection, in which a call is opened.
+const CALL_STAGE: &str = "RPC";
+
 /// The report of one probe.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProbeReport {
-    pub(crate) stages: Vec<StageReport>,
-    /// The server's own.
-    pub(crate) certificate: Option<CertificateReport>,
+    stages: Vec<StageReport>,
+    /// The certificate of the server itself.
+    certificate: Option<CertificateReport>,
     pub(crate) warnings: Vec<String>,
-    pub(crate) verdict: String,
-    /// What makes `push` work, as far as flags can.
+    verdict: String,
+    /// The options that make `push` work, or none if no options are known to help.
     pub(crate) flags: Vec<String>,
     pub(crate) exit_code: u8,
     pub(crate) error: Option<Failure>,
+    /// The description of each certificate that the server presented, for the text form.
     #[serde(skip)]
     chain: Vec<String>,
 }
 
-/// One stage.
+/// A stage of the connection, or the call after it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct StageReport {
-    pub(crate) name: &'static str,
-    pub(crate) ok: bool,
-    pub(crate) seconds: f64,
-    pub(crate) detail: String,
+struct StageReport {
+    name: &'static str,
+    ok: bool,
+    seconds: f64,
+    detail: String,
 }
 
-/// A certificate; its dates are RFC 3339.
+/// A certificate. Its dates are RFC 3339.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct CertificateReport {
-    pub(crate) subject: String,
-    pub(crate) san: Vec<String>,
-    pub(crate) issuer: String,
-    pub(crate) not_before: String,
-    pub(crate) not_after: String,
-    /// Of the DER, in lower-case hexadecimal.
-    pub(crate) sha256: String,
+struct CertificateReport {
+    subject: String,
+    san: Vec<String>,
+    issuer: String,
+    not_before: String,
+    not_after: String,
+    /// The SHA-256 of the DER, in lower-case hexadecimal.
+    sha256: String,
 }
-
-const DAY: i64 = 24 * 60 * 60;
 
 impl ProbeReport {
-    /// Puts a probe into words. A certificate that ends within `warn_days` of `now`, in Unix
-    /// seconds, is warned of.
+    /// Returns the report of a probe and of the failure that a push would end with. Certificates
+    /// that expire within `warn_days` of `now`, in Unix seconds, cause a warning.
     pub(crate) fn new(
         probe: &ProbeResult,
         target: &Target,
@@ -64,8 +69,8 @@ impl ProbeReport {
         warn_days: u32,
     ) -> Self {
         Self {
-            stages: stages(probe, target, path, failure.as_ref()),
-            certificate: probe.chain.first().and_then(certificate),
+            stages: report_stages(probe, target, path, failure.as_ref()),
+            certificate: probe.chain.first().and_then(report_certificate),
             warnings: warnings(probe, now, warn_days),
             verdict: match &failure {
                 None => "push would work".to_owned(),
@@ -74,12 +79,16 @@ impl ProbeReport {
             flags: Vec::new(),
             exit_code: failure.as_ref().map_or(0, |failure| failure.exit_code),
             error: failure,
-            chain: probe.chain.iter().map(|one| chain_line(one, now)).collect(),
+            chain: probe
+                .chain
+                .iter()
+                .map(|certificate| describe_certificate(certificate, now))
+                .collect(),
         }
     }
 
-    /// A way that can't even be begun.
-    pub(crate) fn not_begun(failure: Failure) -> Self {
+    /// Returns the report of a probe that failed before its first stage.
+    pub(crate) fn of_failure(failure: Failure) -> Self {
         Self {
             stages: Vec::new(),
             certificate: None,
@@ -92,7 +101,8 @@ impl ProbeReport {
         }
     }
 
-    /// A line a stage, the certificates under that of TLS, and the verdict.
+    /// Returns a line for each stage, for each certificate below the TLS stage, for the verdict and
+    /// for the options.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for stage in &self.stages {
@@ -104,7 +114,7 @@ impl ProbeReport {
                 stage.seconds * 1000.0,
                 escape(&stage.detail)
             );
-            if stage.name == name(Stage::Tls) {
+            if stage.name == stage_name(Stage::Tls) {
                 for line in &self.chain {
                     let _ = writeln!(text, "        {}", escape(line));
                 }
@@ -112,140 +122,89 @@ impl ProbeReport {
         }
         let _ = writeln!(text, "verdict: {}", escape(&self.verdict));
         if !self.flags.is_empty() {
-            let _ = writeln!(text, "flags: {}", escape(&shell_words(&self.flags)));
+            let _ = writeln!(text, "flags: {}", escape(&join_shell_words(&self.flags)));
         }
         text.pop();
         text
     }
 }
 
-/// The names of the stages, in the contract's words.
-fn name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Dns => "DNS",
-        Stage::Tcp => "TCP",
-        Stage::Proxy => "proxy",
-        Stage::Tls => "TLS",
-        Stage::Http2 => "HTTP/2",
+impl StageReport {
+    fn completed(stage: Stage, duration: Duration, detail: String) -> Self {
+        Self {
+            name: stage_name(stage),
+            ok: true,
+            seconds: duration.as_secs_f64(),
+            detail,
+        }
     }
 }
 
-const CALL: &str = "RPC";
-
-fn stages(
+fn report_stages(
     probe: &ProbeResult,
     target: &Target,
     path: &PathAndQuery,
     failure: Option<&Failure>,
 ) -> Vec<StageReport> {
-    let mut stages: Vec<StageReport> = Vec::new();
-    let pass = |stage, seconds: Duration, detail| StageReport {
-        name: name(stage),
-        ok: true,
-        seconds: seconds.as_secs_f64(),
-        detail,
-    };
-    let not_used = |stage, why: &str| pass(stage, Duration::ZERO, why.to_owned());
-    // Those that this way does not need are said to be so, for whoever looks for them.
-    let fill = |stages: &mut Vec<StageReport>, until: Stage| {
-        let all = [
-            (Stage::Dns, "a Unix domain socket needs no look-up"),
-            (Stage::Tcp, ""),
-            (Stage::Proxy, "none"),
-            (Stage::Tls, "none (--plaintext)"),
-        ];
-        for (stage, why) in all.into_iter().skip(stages.len()) {
-            if stage == until {
-                break;
-            }
-            stages.push(not_used(stage, why));
-        }
-    };
-    for passed in &probe.stages {
-        let stage = stage_of(&passed.outcome);
-        fill(&mut stages, stage);
-        stages.push(pass(
+    let mut stages = Vec::new();
+    for completed in &probe.stages {
+        let stage = stage_of(&completed.outcome);
+        add_unused_stages(&mut stages, stage);
+        stages.push(StageReport::completed(
             stage,
-            passed.duration,
-            detail(&passed.outcome, probe, target),
+            completed.duration,
+            describe_completed(&completed.outcome, probe, target),
         ));
     }
-    let failed = |name, failure: &Failure| StageReport {
-        name,
-        ok: false,
-        seconds: probe.last_stage_duration.as_secs_f64(),
-        detail: failure.causes.first().unwrap_or(&failure.message).clone(),
-    };
+    let seconds = probe.last_stage_duration.as_secs_f64();
     match (&probe.end, failure) {
         (ProbeEnd::ConnectFailed(error), Some(failure)) => {
-            fill(&mut stages, error.stage);
-            stages.push(failed(name(error.stage), failure));
+            add_unused_stages(&mut stages, error.stage);
+            stages.push(StageReport {
+                name: stage_name(error.stage),
+                ok: false,
+                seconds,
+                detail: failure.causes.first().unwrap_or(&failure.message).clone(),
+            });
         }
         (ProbeEnd::Called { server_info, .. }, _) => stages.push(StageReport {
-            name: CALL,
+            name: CALL_STAGE,
             ok: failure.is_none(),
-            seconds: probe.last_stage_duration.as_secs_f64(),
-            detail: call_detail(path, failure, server_info),
+            seconds,
+            detail: describe_call(path, failure, server_info),
         }),
         (ProbeEnd::ConnectFailed(_), None) => {}
     }
     stages
 }
 
-fn stage_of(finding: &StageOutcome) -> Stage {
-    match finding {
-        StageOutcome::Resolved(_) => Stage::Dns,
-        StageOutcome::TcpConnected { .. } | StageOutcome::UnixConnected => Stage::Tcp,
-        StageOutcome::ProxyConnected => Stage::Proxy,
-        StageOutcome::TlsEstablished(_) => Stage::Tls,
-        StageOutcome::SettingsReceived => Stage::Http2,
+/// Adds the stages before `next` that this connection does not need, so that every report lists
+/// the same stages.
+fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
+    let reasons = [
+        (Stage::Dns, "a Unix domain socket needs no look-up"),
+        (Stage::Tcp, ""),
+        (Stage::Proxy, "none"),
+        (Stage::Tls, "none (--plaintext)"),
+    ];
+    let first = stages.len();
+    let unused = reasons
+        .into_iter()
+        .skip(first)
+        .take_while(|(stage, _)| *stage != next)
+        .map(|(stage, reason)| StageReport::completed(stage, Duration::ZERO, reason.to_owned()));
+    stages.extend(unused);
+}
+
+fn describe_completed(outcome: &StageOutcome, probe: &ProbeResult, target: &Target) -> String {
+    let text = describe_stage(outcome, target);
+    match outcome {
+        StageOutcome::TlsEstablished(_) => format!("{text}; {}", describe_trust(probe)),
+        _ => text,
     }
 }
 
-fn detail(finding: &StageOutcome, probe: &ProbeResult, target: &Target) -> String {
-    let way = way(finding, target);
-    match finding {
-        StageOutcome::TlsEstablished(_) => format!("{way}; {}", trust(probe)),
-        _ => way,
-    }
-}
-
-/// What a stage of the way to the server came to.
-pub(crate) fn way(finding: &StageOutcome, target: &Target) -> String {
-    let host = match &target.proxy {
-        Some(proxy) => &proxy.host,
-        None => target.endpoint.host(),
-    };
-    match finding {
-        StageOutcome::Resolved(_) if host.parse::<std::net::IpAddr>().is_ok() => {
-            format!("{host} is an address")
-        }
-        StageOutcome::Resolved(addresses) => {
-            let addresses: Vec<_> = addresses.iter().map(|one| one.ip().to_string()).collect();
-            format!("{host} is {}", addresses.join(", "))
-        }
-        StageOutcome::TcpConnected { address, failures } => {
-            let mut text = format!("connected to {address}");
-            for one in failures {
-                let _ = write!(text, "; not to {}: {}", one.address, one.error);
-            }
-            text
-        }
-        StageOutcome::UnixConnected => format!("connected to {}", target.endpoint),
-        StageOutcome::ProxyConnected => match &target.proxy {
-            Some(proxy) => format!("{proxy} leads to {}", target.endpoint),
-            None => String::new(),
-        },
-        StageOutcome::TlsEstablished(TlsSession {
-            version,
-            cipher_suite,
-            key_exchange,
-        }) => format!("{version}, {cipher_suite}, {key_exchange}, ALPN h2"),
-        StageOutcome::SettingsReceived => "the server speaks HTTP/2".to_owned(),
-    }
-}
-
-fn trust(probe: &ProbeResult) -> String {
+fn describe_trust(probe: &ProbeResult) -> String {
     let trusted = match probe.trust_basis {
         Some(TrustBasis::Pinned) => "trusted: it is the certificate given",
         Some(TrustBasis::Issued) => "trusted: a certificate given leads to it",
@@ -253,15 +212,19 @@ fn trust(probe: &ProbeResult) -> String {
         Some(TrustBasis::Unverified) => "not verified (--insecure)",
         None => "not judged",
     };
-    let asked = if probe.has_certificate_request {
+    let request = if probe.has_certificate_request {
         "; the server asked for a client certificate"
     } else {
         ""
     };
-    format!("{trusted}{asked}")
+    format!("{trusted}{request}")
 }
 
-fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, server_info: &ServerInfo) -> String {
+fn describe_call(
+    path: &PathAndQuery,
+    failure: Option<&Failure>,
+    server_info: &ServerInfo,
+) -> String {
     let mut text = match failure {
         None => format!("{path} waits for its message"),
         Some(failure) => format!("{path}: {}", failure.message),
@@ -275,48 +238,49 @@ fn call_detail(path: &PathAndQuery, failure: Option<&Failure>, server_info: &Ser
     text
 }
 
-fn certificate(certificate: &PresentedCertificate) -> Option<CertificateReport> {
-    let inspected = certificate.info.as_ref().ok()?;
+fn report_certificate(certificate: &PresentedCertificate) -> Option<CertificateReport> {
+    let info = certificate.info.as_ref().ok()?;
     Some(CertificateReport {
-        subject: inspected.subject.to_string(),
-        san: inspected.alternative_names.clone().unwrap_or_default(),
-        issuer: inspected.issuer.to_string(),
-        not_before: format_timestamp(inspected.not_before),
-        not_after: format_timestamp(inspected.not_after),
+        subject: info.subject.to_string(),
+        san: info.alternative_names.clone().unwrap_or_default(),
+        issuer: info.issuer.to_string(),
+        not_before: format_timestamp(info.not_before),
+        not_after: format_timestamp(info.not_after),
         sha256: certificate.sha256.clone(),
     })
 }
 
-/// Whole days that are left; negative past the end.
+/// Returns the whole days until the certificate expires, negative after its expiration.
 fn days_left(certificate: &CertificateInfo, now: i64) -> i64 {
-    (certificate.not_after - now).div_euclid(DAY)
+    (certificate.not_after - now).div_euclid(SECONDS_PER_DAY)
 }
 
-fn chain_line(certificate: &PresentedCertificate, now: i64) -> String {
+/// Describes a certificate by its names, issuer, validity and fingerprint.
+fn describe_certificate(certificate: &PresentedCertificate, now: i64) -> String {
     match &certificate.info {
         Err(reason) => format!(
             "a certificate that can't be read: {reason}; SHA-256 {}",
             certificate.sha256
         ),
-        Ok(inspected) => {
-            let issuer = if inspected.is_self_issued() {
+        Ok(info) => {
+            let issuer = if info.is_self_issued() {
                 "itself".to_owned()
             } else {
-                inspected.issuer.to_string()
+                info.issuer.to_string()
             };
-            let names = match &inspected.alternative_names {
+            let names = match &info.alternative_names {
                 Some(names) => format!("for {}", names.join(", ")),
                 None => "no subject alternative name".to_owned(),
             };
-            let left = match days_left(inspected, now) {
+            let left = match days_left(info, now) {
                 days @ ..0 => format!("{} days past", -days),
                 days => format!("{days} days left"),
             };
             format!(
                 "{}, issued by {issuer}, {names}, valid from {} to {} ({left}), SHA-256 {}",
-                inspected.subject,
-                format_timestamp(inspected.not_before),
-                format_timestamp(inspected.not_after),
+                info.subject,
+                format_timestamp(info.not_before),
+                format_timestamp(info.not_after),
                 certificate.sha256
             )
         }
@@ -325,13 +289,14 @@ fn chain_line(certificate: &PresentedCertificate, now: i64) -> String {
 
 fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     let mut warnings = Vec::new();
-    let ends_soon =
-        |one: &&CertificateInfo| (0..i64::from(warn_days)).contains(&days_left(one, now));
-    // Only one that is trusted is worth to renew.
+    let expires_soon = |certificate: &&CertificateInfo| {
+        (0..i64::from(warn_days)).contains(&days_left(certificate, now))
+    };
+    // The operator of the server would not renew a certificate that is not trusted anyway.
     if let Some(certificate) = probe
         .server_certificate()
         .filter(|_| probe.trust_basis.is_some())
-        .filter(ends_soon)
+        .filter(expires_soon)
     {
         warnings.push(format!(
             "the server's certificate ends in {} days, on {}",
@@ -347,13 +312,13 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     warnings
 }
 
-/// Arguments as a shell reads them.
-fn shell_words(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(c);
+/// Joins arguments to a command line, quoted for a POSIX shell where necessary.
+fn join_shell_words(words: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(c);
     let quoted: Vec<_> = words
         .iter()
         .map(|word| {
-            if word.chars().all(plain) && !word.is_empty() {
+            if word.chars().all(is_plain) && !word.is_empty() {
                 word.clone()
             } else {
                 format!("'{}'", word.replace('\'', "'\\''"))

@@ -55,7 +55,8 @@ impl DistinguishedName {
     }
 }
 
-/// Names are equal if their text is, because issuer and subject may use different string types.
+/// Two names are equal if their texts are equal, because an issuer and a subject may use different
+/// string types for the same text.
 impl PartialEq for DistinguishedName {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0 || self.to_string() == other.to_string()
@@ -116,8 +117,8 @@ impl CertificateInfo {
         self.rsa_key_bits.filter(|bits| *bits < MIN_RSA_KEY_BITS)
     }
 
-    /// Returns the names that the certificate is for: its alternative names if it has that extension,
-    /// else its common names.
+    /// Returns the names that the certificate is for: its alternative names if it has that
+    /// extension, else its common names.
     pub(crate) fn names(&self) -> &[String] {
         self.alternative_names
             .as_deref()

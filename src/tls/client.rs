@@ -1,4 +1,4 @@
-//! The TLS configuration of a client, and what its last handshake revealed about the server.
+//! The TLS configuration of a client, and its observations in the last handshake.
 
 use std::sync::{
     Arc,

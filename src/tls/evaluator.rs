@@ -1,8 +1,8 @@
 //! Decides whether a server certificate is trusted.
 //!
-//! A certificate that is itself configured as trusted is *pinned*: a chain proves nothing more about
-//! it, so that its validity period, its purpose and its names decide. Any other certificate needs a
-//! chain to a trust root (RFC 5280) and the server's name (RFC 9525), as in any TLS client.
+//! A certificate that is itself configured as trusted is *pinned*: a chain proves nothing more
+//! about it, so that its validity period, its purpose and its names decide. Any other certificate
+//! needs a chain to a trust root (RFC 5280) and the server's name (RFC 9525), as in any TLS client.
 
 use rustls::{
     Error, RootCertStore,
@@ -71,7 +71,8 @@ impl TrustEvaluator {
         }
         let parsed = ParsedCertificate::try_from(chain.end_entity).map_err(|error| {
             match RefusalReason::from(error) {
-                // A self-signed certificate has no other issuer, whether rustls can parse it or not.
+                // A self-signed certificate has no other issuer, whether rustls can parse it or
+                // not.
                 _ if chain.info.is_self_issued() => {
                     unknown_self_signed(chain.info, self.roots.certificates())
                 }

@@ -45,13 +45,13 @@ impl PeerName {
         &self.text
     }
 
-    /// Returns the DNS name or IP address.
+    /// Returns the DNS name or IP address; `None` for other text.
     pub(super) fn parsed(&self) -> Option<&ServerName<'static>> {
         self.parsed.as_ref()
     }
 
-    /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3), so that
-    /// other text is replaced by an IP address, for which rustls sends no SNI.
+    /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3), so
+    /// that other text is replaced by an IP address, for which rustls sends no SNI.
     pub(super) fn for_handshake(&self) -> ServerName<'static> {
         self.parsed
             .clone()

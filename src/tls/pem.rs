@@ -63,8 +63,8 @@ pub(crate) enum PemProblem {
     MultipleKeys,
 }
 
-/// The size limit of a PEM file in bytes. No certificate bundle comes near it, but a device file can
-/// be endless.
+/// The size limit of a PEM file in bytes. No certificate bundle comes near it, but a device file
+/// can be endless.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// Reads all certificates of a file.
@@ -212,8 +212,8 @@ fn find_block_starts(bytes: &[u8]) -> Result<Vec<BlockStart>, PemProblem> {
     Ok(starts)
 }
 
-/// Returns whether a text is a label (RFC 7468 section 3) without lower-case letters, which no known
-/// label has.
+/// Returns whether a text is a label (RFC 7468 section 3) without lower-case letters, which no
+/// known label has.
 fn is_label(text: &str) -> bool {
     const MAX_LABEL_BYTES: usize = 40;
     text.len() <= MAX_LABEL_BYTES

@@ -1,4 +1,4 @@
-//! The certificates that a peer is trusted by, and what a trusted peer was trusted for.
+//! The certificates that are configured as trusted, and the reasons why a server is trusted.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rustls::{RootCertStore, pki_types::CertificateDer};
 
 use super::{certificate::CertificateInfo, error::TlsError, pem};
 
-/// The servers that a client is told to trust.
+/// The servers that a client trusts.
 #[derive(Debug)]
 pub(crate) enum TrustPolicy {
     /// Servers whose certificate chain ends in the operating system's trust store.

@@ -1,7 +1,7 @@
 //! The server certificate verifier that rustls calls during a handshake.
 //!
-//! It records the certificates that the server presented, and verifies the handshake signature under
-//! every trust policy.
+//! It records the certificates that the server presented, and verifies the handshake signature
+//! under every trust policy.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! How the server is reached.
+//! The options of the connection and of the contract.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,11 +9,11 @@ use crate::endpoint::Endpoint;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(in crate::cli) struct ConnectionArgs {
     /// The server: HOST:PORT, [IPV6]:PORT, https://HOST[:PORT] or unix:PATH
     #[arg(
-        short, long, value_name = "HOST:PORT", value_parser = values::endpoint
+        short, long, value_name = "HOST:PORT", value_parser = values::parse_endpoint
     )]
     pub(in crate::cli) server: Option<Endpoint>,
 
@@ -38,7 +38,7 @@ pub(in crate::cli) struct ConnectionArgs {
     pub(in crate::cli) servername: Option<String>,
 
     /// The :authority alone [default: --servername, else HOST:PORT]
-    #[arg(long, value_name = "NAME", value_parser = values::authority)]
+    #[arg(long, value_name = "NAME", value_parser = values::parse_authority)]
     pub(in crate::cli) authority: Option<http::uri::Authority>,
 
     /// Accept a CA-issued certificate without a subject alternative name by its common name
@@ -71,7 +71,7 @@ pub(in crate::cli) struct ConnectionArgs {
     pub(in crate::cli) compress: Option<Compression>,
 
     /// The path of the call [default: /Internal/UpdateSensorExpireTime, or the contract's]
-    #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::method)]
+    #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::parse_method)]
     pub(in crate::cli) method: Option<http::uri::PathAndQuery>,
 
     /// Take the contract from this .proto file: the call's path, and its messages' fields and types
@@ -98,15 +98,15 @@ pub(in crate::cli) struct ConnectionArgs {
 
     /// Ask the connection for a sign of life this often while requests are open; at least 10s
     /// [default: off]
-    #[arg(long, value_name = "DUR", value_parser = values::keepalive)]
+    #[arg(long, value_name = "DUR", value_parser = values::parse_keepalive_interval)]
     pub(in crate::cli) keepalive_time: Option<Duration>,
 
     /// For DNS, TCP, the proxy and TLS, until the server's HTTP/2 SETTINGS
-    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::timeout)]
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::parse_timeout)]
     pub(in crate::cli) connect_timeout: Duration,
 
     /// One request's deadline, sent to the server too
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::timeout)]
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::parse_timeout)]
     pub(in crate::cli) timeout: Duration,
 }
 

@@ -1,33 +1,33 @@
-//! How records are sent.
+//! The options of delivery: batches, retries, the ledger and rehearsals.
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::super::values;
 use crate::{commands::push::MaxChanges, shard::Shard};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Delivery")]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(in crate::cli) struct DeliveryArgs {
     /// The most records in one request
     #[arg(
         long, value_name = "N", default_value_t = 10_000,
-        value_parser = values::positive
+        value_parser = values::parse_positive
     )]
     pub(in crate::cli) batch_records: usize,
 
     /// The most encoded bytes in one request
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = values::parse_size)]
     pub(in crate::cli) batch_bytes: usize,
 
     /// Requests in flight, 1000 at most
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = values::concurrency)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = values::parse_concurrency)]
     pub(in crate::cli) concurrency: usize,
 
     /// Records a second, at most [default: no limit]
-    #[arg(long, value_name = "N", value_parser = values::positive)]
+    #[arg(long, value_name = "N", value_parser = values::parse_positive)]
     pub(in crate::cli) rate: Option<usize>,
 
     /// Further tries of one request after a failure that may pass
@@ -35,15 +35,15 @@ pub(in crate::cli) struct DeliveryArgs {
     pub(in crate::cli) retry: u32,
 
     /// The longest wait before the first further try; it doubles with each
-    #[arg(long, value_name = "DUR", default_value = "200ms", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", default_value = "200ms", value_parser = values::parse_duration)]
     pub(in crate::cli) retry_delay: Duration,
 
     /// The longest wait before any further try
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::parse_duration)]
     pub(in crate::cli) retry_max_delay: Duration,
 
     /// For the whole run, further tries and waits included [default: no limit]
-    #[arg(long, value_name = "DUR", value_parser = values::timeout)]
+    #[arg(long, value_name = "DUR", value_parser = values::parse_timeout)]
     pub(in crate::cli) max_time: Option<Duration>,
 
     /// A response code that means success [repeatable; default: 0]
@@ -68,7 +68,7 @@ pub(in crate::cli) struct DeliveryArgs {
     pub(in crate::cli) full: bool,
 
     /// Refuse to change the times of more tokens of the ledger than N, or than P% of the records
-    #[arg(long, value_name = "N|P%", value_parser = values::max_changes, requires = "ledger")]
+    #[arg(long, value_name = "N|P%", value_parser = values::parse_max_changes, requires = "ledger")]
     pub(in crate::cli) max_changes: Option<MaxChanges>,
 
     /// Refuse times that are earlier than in the ledger
@@ -77,13 +77,13 @@ pub(in crate::cli) struct DeliveryArgs {
 
     /// How long to wait for another push that has the ledger
     #[arg(
-        long, value_name = "DUR", default_value = "5s", value_parser = values::duration,
+        long, value_name = "DUR", default_value = "5s", value_parser = values::parse_duration,
         requires = "ledger"
     )]
     pub(in crate::cli) lock_timeout: Duration,
 
     /// Only this machine's part of several, 0/N to N-1/N, by a hash of the token
-    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = values::shard)]
+    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = values::parse_shard)]
     pub(in crate::cli) shard: Shard,
 
     /// All but contacting the server
@@ -97,10 +97,4 @@ pub(in crate::cli) struct DeliveryArgs {
     /// Push for real to a receiver inside the process over loopback TLS, and verify what it got
     #[arg(long)]
     pub(in crate::cli) rehearse: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum ShowProgress {
-    Auto,
-    Never,
 }

@@ -1,4 +1,4 @@
-//! What is read, and how.
+//! The options of input: files, formats, fields and guards.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ use crate::input;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
-pub(in crate::cli) struct ShapeArgs {
+pub(in crate::cli) struct FormatArgs {
     /// The format; auto looks at the name, then at the first bytes
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(in crate::cli) input_format: InputFormat,
 
     /// The token's header or key, or its CSV column counted from 1 [default: device_token,
     /// deviceToken, DeviceToken or token]
-    #[arg(long, value_name = "NAME", value_parser = values::field)]
+    #[arg(long, value_name = "NAME", value_parser = values::parse_field_selector)]
     pub(in crate::cli) token_field: Option<input::FieldSelector>,
 
     /// The CSV has no header: columns 1 and 2 unless others are named by number
@@ -24,12 +24,12 @@ pub(in crate::cli) struct ShapeArgs {
     pub(in crate::cli) no_header: bool,
 
     /// Between CSV columns: one character, or tab [default: a comma; in TSV a tab]
-    #[arg(long, value_name = "C", value_parser = values::delimiter)]
+    #[arg(long, value_name = "C", value_parser = values::parse_delimiter)]
     pub(in crate::cli) delimiter: Option<u8>,
 
     /// JSON Pointer to the list inside a larger document [default: the document itself, or its
     /// only list]
-    #[arg(long, value_name = "POINTER", value_parser = values::pointer)]
+    #[arg(long, value_name = "POINTER", value_parser = values::parse_json_pointer)]
     pub(in crate::cli) records: Option<input::JsonPointer>,
 
     /// How text becomes a token's bytes (protobuf JSON is base64 always)
@@ -45,11 +45,11 @@ pub(in crate::cli) struct InputArgs {
     pub(in crate::cli) files: Vec<PathBuf>,
 
     #[command(flatten)]
-    pub(in crate::cli) shape: ShapeArgs,
+    pub(in crate::cli) format: FormatArgs,
 
     /// The expire time's header or key, or its CSV column counted from 1 [default: expire_time,
     /// expireTime or ExpireTime]
-    #[arg(long, value_name = "NAME", value_parser = values::field)]
+    #[arg(long, value_name = "NAME", value_parser = values::parse_field_selector)]
     pub(in crate::cli) time_field: Option<input::FieldSelector>,
 
     /// What numbers count
@@ -57,7 +57,7 @@ pub(in crate::cli) struct InputArgs {
     pub(in crate::cli) time_unit: TimeUnit,
 
     /// For dates and times that carry no offset
-    #[arg(long, value_name = "TZ", default_value = "UTC", value_parser = values::zone)]
+    #[arg(long, value_name = "TZ", default_value = "UTC", value_parser = values::parse_time_zone)]
     pub(in crate::cli) timezone: jiff::tz::TimeZone,
 
     /// What one token with different times means: an error, or which record counts

@@ -1,10 +1,10 @@
-//! Ledgers.
+//! The options of `ledger`.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::{super::values, OutputArgs, ShapeArgs};
+use super::{super::values, input::FormatArgs, output::OutputArgs};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LedgerCommand {
@@ -44,11 +44,11 @@ pub(in crate::cli) struct LedgerForgetArgs {
     pub(in crate::cli) all: bool,
 
     /// How long to wait for a push that has the ledger
-    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::parse_duration)]
     pub(in crate::cli) lock_timeout: Duration,
 
     #[command(flatten)]
-    pub(in crate::cli) shape: ShapeArgs,
+    pub(in crate::cli) format: FormatArgs,
 
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,

@@ -1,4 +1,4 @@
-//! The arguments as they are typed.
+//! The options as they are typed, with their help texts.
 
 #![allow(
     clippy::doc_markdown,
@@ -7,130 +7,20 @@
     reason = "these comments are help texts, printed as they are"
 )]
 
+mod command;
 mod connection;
 mod delivery;
 mod input;
 mod ledger;
+mod output;
 mod receiver;
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
 pub(in crate::cli) use self::{
+    command::{Cli, Command, PushArgs},
     connection::ConnectionArgs,
-    delivery::{DeliveryArgs, ShowProgress},
-    input::{InputArgs, InputFormat, OnDuplicate, ShapeArgs, TimeUnit, TokenEncoding},
-    ledger::LedgerCommand,
+    delivery::DeliveryArgs,
+    input::{FormatArgs, InputArgs, InputFormat, OnDuplicate, TimeUnit, TokenEncoding},
+    ledger::{LedgerCommand, LedgerForgetArgs},
+    output::{OutputArgs, OutputFormat, ShowProgress},
     receiver::ServeArgs,
 };
-
-/// Pushes sensor licence expirations to a licence server over gRPC.
-///
-/// Everything is read and validated before anything is sent, and every record is accounted for.
-#[derive(Debug, Parser)]
-#[command(name = "sensor-license", version, max_term_width = 100)]
-pub(in crate::cli) struct Cli {
-    #[command(subcommand)]
-    pub(in crate::cli) command: Command,
-}
-
-// Deferred: only the command that is run has its flags made, which takes a twentieth of a push of one
-// record.
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub(in crate::cli) enum Command {
-    /// Validate everything, then send it and account for every record
-    Push(Box<PushArgs>),
-    /// Read and validate as push does, contact nothing
-    Check(CheckArgs),
-    /// Diagnose the way to the server stage by stage, send no record
-    Probe(Box<ProbeArgs>),
-    /// Run a reference receiver, for rehearsals and tests
-    Serve(Box<ServeArgs>),
-    /// Look into a ledger, or make it forget
-    #[command(subcommand)]
-    Ledger(LedgerCommand),
-    /// Print the completions of a shell
-    Completions {
-        #[arg(value_name = "SHELL")]
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual, for man -l -
-    Man,
-}
-
-#[derive(Debug, Args)]
-#[command(mut_arg("server", |server| server.required_unless_present("rehearse")))]
-pub(in crate::cli) struct PushArgs {
-    #[command(flatten)]
-    pub(in crate::cli) connection: ConnectionArgs,
-    #[command(flatten)]
-    pub(in crate::cli) input: InputArgs,
-    #[command(flatten)]
-    pub(in crate::cli) delivery: DeliveryArgs,
-    #[command(flatten)]
-    pub(in crate::cli) output: OutputArgs,
-
-    /// Show on a terminal how far the push is
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        help_heading = "Output"
-    )]
-    pub(in crate::cli) progress: ShowProgress,
-
-    /// Say how each input holds its records, what each stage of the way to the server comes to
-    /// and what is tried again; twice: each request too
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub(in crate::cli) verbose: u8,
-
-    /// Write metrics there for Prometheus' textfile collector
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub(in crate::cli) metrics_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(mut_arg("server", |server| server.required(true)))]
-pub(in crate::cli) struct ProbeArgs {
-    #[command(flatten)]
-    pub(in crate::cli) connection: ConnectionArgs,
-
-    /// Warn of a server certificate that ends within so many days
-    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Probe")]
-    pub(in crate::cli) warn_days: u32,
-
-    #[command(flatten)]
-    pub(in crate::cli) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct CheckArgs {
-    #[command(flatten)]
-    pub(in crate::cli) input: InputArgs,
-    #[command(flatten)]
-    pub(in crate::cli) output: OutputArgs,
-
-    /// Say how each input holds its records
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub(in crate::cli) verbose: u8,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
-pub(in crate::cli) struct OutputArgs {
-    /// One line, or one JSON object
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(in crate::cli) output: OutputFormat,
-
-    /// Errors alone
-    #[arg(short, long)]
-    pub(in crate::cli) quiet: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum OutputFormat {
-    Text,
-    Json,
-}

@@ -1,17 +1,17 @@
-//! The reference receiver.
+//! The options of `serve`.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{super::values, OutputArgs, TokenEncoding};
+use super::{super::values, input::TokenEncoding, output::OutputArgs};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Receiver")]
 pub(in crate::cli) struct ServeArgs {
     /// Where to listen: ADDRESS:PORT, port 0 for a free one, or unix:PATH
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9102", value_parser = values::listen)]
-    pub(in crate::cli) listen: crate::commands::serve::Listen,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9102", value_parser = values::parse_listen_address)]
+    pub(in crate::cli) listen: crate::commands::serve::ListenAddress,
 
     /// Its certificate, with the chain [default: a self-signed one for localhost, 127.0.0.1 and
     /// ::1, made at start]
@@ -60,11 +60,11 @@ pub(in crate::cli) struct ServeArgs {
     pub(in crate::cli) fail_first: u64,
 
     /// Wait before each answer
-    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = values::parse_duration)]
     pub(in crate::cli) delay: Duration,
 
     /// Refuse larger request messages
-    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = values::parse_size)]
     pub(in crate::cli) max_message_size: usize,
 
     #[command(flatten)]

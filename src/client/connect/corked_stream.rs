@@ -1,5 +1,4 @@
-//! Small writes are gathered, so that fewer packets go out: each is a system call here and may wake
-//! the other side.
+//! [`CorkedStream`]: gathers small writes into one, as `TCP_CORK` does.
 
 use std::{
     io,
@@ -9,48 +8,52 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 
-/// All that is written before HTTP/2's first frames are out.
-const ROOM: usize = 2048;
+/// The size of the buffer, which holds everything that is written up to HTTP/2's first frames.
+const BUFFER_BYTES: usize = 2048;
 
-/// A stream whose writes wait to be flushed, and whose flushes wait too while it is held.
-pub(super) struct Held<S> {
+/// A stream that buffers writes until they are flushed, and ignores flushes while it is corked.
+///
+/// Fewer and larger packets save system calls on this side and wake-ups of the server.
+pub(super) struct CorkedStream<S> {
     stream: BufWriter<S>,
-    is_held: bool,
+    is_corked: bool,
 }
 
-impl<S: AsyncWrite> Held<S> {
+impl<S: AsyncWrite> CorkedStream<S> {
+    /// Creates a stream that is not corked yet.
     pub(super) fn new(stream: S) -> Self {
         Self {
-            stream: BufWriter::with_capacity(ROOM, stream),
-            is_held: false,
+            stream: BufWriter::with_capacity(BUFFER_BYTES, stream),
+            is_corked: false,
         }
     }
 
-    /// Lets what is written wait until this side would wait for the other, however often it is
-    /// flushed: the last message of a TLS handshake can travel with what follows it.
-    pub(super) fn hold(&mut self) {
-        self.is_held = true;
+    /// Keeps written data until the next read, whatever is flushed before. The last message of a TLS
+    /// handshake is then sent together with the data after it.
+    pub(super) fn cork(&mut self) {
+        self.is_corked = true;
     }
 
-    pub(super) fn release(&mut self) {
-        self.is_held = false;
+    /// Lets flushes take effect again.
+    pub(super) fn uncork(&mut self) {
+        self.is_corked = false;
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Held<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for CorkedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_held && !self.stream.buffer().is_empty() {
+        if self.is_corked && !self.stream.buffer().is_empty() {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Held<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CorkedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -60,7 +63,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Held<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_held {
+        if self.is_corked {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_flush(cx)

@@ -1,4 +1,4 @@
-//! A name to addresses, addresses to a stream.
+//! DNS lookup, and the TCP connection to the first address that accepts it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -7,19 +7,22 @@ use std::{
 
 use tokio::{net::TcpStream, task::JoinSet};
 
-use super::stages::{AddressFailure, ConnectErrorKind};
+use super::{error::ConnectErrorKind, stage_outcome::AddressFailure};
 
-/// How long one address is tried alone before the next joins in (RFC 8305 section 5).
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+/// The delay after which the next address is tried while earlier attempts still run (RFC 8305
+/// section 5, "Connection Attempt Delay").
+const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
 
-/// A stream, its address, and the addresses that failed before.
-pub(super) struct Opened {
+/// A TCP connection to one of several addresses.
+pub(super) struct TcpConnection {
     pub(super) stream: TcpStream,
     pub(super) address: SocketAddr,
+    /// The addresses that failed before.
     pub(super) failures: Vec<AddressFailure>,
 }
 
-pub(super) async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectErrorKind> {
+/// Resolves a host to at least one address. An IP address is returned without a DNS lookup.
+pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectErrorKind> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -33,26 +36,29 @@ pub(super) async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Co
     Ok(addresses)
 }
 
-/// Tries the addresses in their order; each next one as soon as the one before it failed, or has
-/// not answered for a while.
-pub(super) async fn connect_any(addresses: Vec<SocketAddr>) -> Result<Opened, ConnectErrorKind> {
+/// Connects to the first address that accepts a connection. Each next address is tried as soon as
+/// the one before it failed, or after [`NEXT_ADDRESS_DELAY`].
+pub(super) async fn connect_any(
+    addresses: Vec<SocketAddr>,
+) -> Result<TcpConnection, ConnectErrorKind> {
     let mut failures = Vec::new();
-    let mut waiting = addresses.into_iter();
+    let mut untried = addresses.into_iter();
     let mut attempts = JoinSet::new();
     loop {
-        if let Some(address) = waiting.next() {
+        if let Some(address) = untried.next() {
             attempts.spawn(async move { (address, TcpStream::connect(address).await) });
         }
-        let last = waiting.len() == 0;
-        let ended = tokio::select! {
-            ended = attempts.join_next() => ended,
-            () = tokio::time::sleep(NEXT_ADDRESS), if !last => continue,
+        let is_last = untried.len() == 0;
+        let finished = tokio::select! {
+            finished = attempts.join_next() => finished,
+            () = tokio::time::sleep(NEXT_ADDRESS_DELAY), if !is_last => continue,
         };
-        match ended {
+        match finished {
             Some(Ok((address, Ok(stream)))) => {
-                // Requests are written whole; waiting to fill a segment would only delay their ends.
+                // Requests are written in one piece, so Nagle's algorithm would only delay their
+                // last segment.
                 stream.set_nodelay(true).map_err(ConnectErrorKind::Io)?;
-                return Ok(Opened {
+                return Ok(TcpConnection {
                     stream,
                     address,
                     failures,
@@ -71,34 +77,38 @@ mod tests {
 
     use super::*;
 
-    fn listener() -> (TcpListener, SocketAddr) {
+    fn listen() -> (TcpListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         (listener, address)
     }
 
     #[tokio::test]
-    async fn every_address_of_a_name_is_tried() {
-        let (closed, refuses) = listener();
+    async fn tries_every_address_until_one_accepts() {
+        let (closed, refusing) = listen();
         drop(closed);
-        let (_open, takes) = listener();
-        let Ok(opened) = connect_any(vec![refuses, takes]).await else {
-            panic!("somebody is there");
+        let (_listener, accepting) = listen();
+        let Ok(connection) = connect_any(vec![refusing, accepting]).await else {
+            panic!("the second address accepts connections");
         };
-        assert_eq!(opened.address, takes);
-        let failed: Vec<_> = opened.failures.iter().map(|one| one.address).collect();
-        assert_eq!(failed, [refuses]);
+        assert_eq!(connection.address, accepting);
+        let failed: Vec<_> = connection
+            .failures
+            .iter()
+            .map(|failure| failure.address)
+            .collect();
+        assert_eq!(failed, [refusing]);
         let Err(ConnectErrorKind::AllAddressesFailed(failures)) =
-            connect_any(vec![refuses, refuses]).await
+            connect_any(vec![refusing, refusing]).await
         else {
-            panic!("nobody is there");
+            panic!("no address accepts connections");
         };
         assert_eq!(failures.len(), 2);
     }
 
     #[tokio::test]
-    async fn an_address_is_itself() {
-        let found = look_up("::1", 7).await.expect("an address");
-        assert_eq!(found, ["[::1]:7".parse().expect("an address")]);
+    async fn resolves_ip_address_to_itself() {
+        let addresses = resolve("::1", 7).await.expect("an address");
+        assert_eq!(addresses, ["[::1]:7".parse().expect("an address")]);
     }
 }

@@ -1,10 +1,21 @@
-//! Connecting to a server: DNS, TCP, proxy, TLS and HTTP/2, one file per stage.
+//! Establishing a connection: DNS lookup, TCP connection, proxy, TLS handshake and HTTP/2 SETTINGS.
+//!
+//! `stages.rs` runs the stages in order; each stage has a file of its own. Trust decisions are in
+//! `tls/`.
 
+mod byte_stream;
 mod corked_stream;
 mod dns_and_tcp;
+mod error;
+mod http2;
 mod proxy_tunnel;
 mod server_preface;
+mod stage_outcome;
 mod stages;
+mod tls_handshake;
 
-pub(crate) use stages::{ConnectError, ConnectErrorKind, Stage, StageOutcome, TlsSession};
-pub(super) use stages::{Connected, Ended, Fate, connect, origin};
+pub(crate) use self::{
+    error::{ConnectError, ConnectErrorKind},
+    stage_outcome::{Stage, StageOutcome, TlsSession},
+};
+pub(super) use self::{http2::Http2Connection, stages::connect};

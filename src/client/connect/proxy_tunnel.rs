@@ -1,28 +1,28 @@
-//! Through an HTTP proxy (RFC 9110 section 9.3.6).
+//! The tunnel through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6).
 
-use http::{Method, Request, header};
+use http::{HeaderValue, Method, Request, header};
 use hyper::{client::conn::http1, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::oneshot};
 use tonic::body::Body;
 
-use super::stages::{ConnectErrorKind, hyper_cause};
+use super::error::ConnectErrorKind;
 use crate::{endpoint::Endpoint, proxy::Proxy};
 
-/// Asks the proxy for a connection to the server, whose name the proxy looks up.
-pub(super) async fn tunnel(
+/// Asks the proxy for a tunnel to the server. The proxy does the DNS lookup of the server.
+pub(super) async fn open_tunnel(
     stream: TcpStream,
     proxy: &Proxy,
     server: &Endpoint,
-    user_agent: &http::HeaderValue,
+    user_agent: &HeaderValue,
 ) -> Result<TokioIo<Upgraded>, ConnectErrorKind> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(proxy_cause)?;
-    let (ended, end) = oneshot::channel();
+        .map_err(proxy_error)?;
+    let (result_sender, result_receiver) = oneshot::channel();
     tokio::spawn(async move {
-        // Later nobody waits for this: what ends the tunnel is told to whoever uses it.
-        let _ = ended.send(connection.with_upgrades().await);
+        // After the response nobody receives this result; the stream reports the end of the tunnel.
+        let _ = result_sender.send(connection.with_upgrades().await);
     });
     let authority = server.authority();
     let mut request = Request::builder()
@@ -38,14 +38,14 @@ pub(super) async fn tunnel(
         .map_err(|error| ConnectErrorKind::Http2(error.into()))?;
     let response = match sender.send_request(request).await {
         Ok(response) => response,
-        // What a proxy said before it was asked ends the connection, and the request with it.
+        // Bytes that a proxy sends before the request end the connection, which cancels the request.
         Err(error) if error.is_canceled() => {
-            return Err(match end.await {
-                Ok(Err(error)) => proxy_cause(error),
+            return Err(match result_receiver.await {
+                Ok(Err(error)) => proxy_error(error),
                 Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
             });
         }
-        Err(error) => return Err(proxy_cause(error)),
+        Err(error) => return Err(proxy_error(error)),
     };
     if !response.status().is_success() {
         return Err(ConnectErrorKind::ProxyRefused(response.status()));
@@ -53,14 +53,14 @@ pub(super) async fn tunnel(
     hyper::upgrade::on(response)
         .await
         .map(TokioIo::new)
-        .map_err(proxy_cause)
+        .map_err(proxy_error)
 }
 
-fn proxy_cause(error: hyper::Error) -> ConnectErrorKind {
+fn proxy_error(error: hyper::Error) -> ConnectErrorKind {
     if error.is_incomplete_message() {
         return ConnectErrorKind::Closed;
     }
-    match hyper_cause(error) {
+    match ConnectErrorKind::from_hyper(error) {
         ConnectErrorKind::Http2(_) => ConnectErrorKind::ProxyNotHttp,
         other => other,
     }

@@ -1,5 +1,7 @@
-//! Notices a server's first HTTP/2 frame, which must be SETTINGS (RFC 9113 section 3.4), and the one
-//! that announces the connection's end.
+//! [`PrefaceObserver`]: watches the bytes of a server for its first HTTP/2 frame and for GOAWAY.
+//!
+//! The first frame must be SETTINGS (RFC 9113 section 3.4). The HTTP/2 library reports neither its
+//! arrival nor the bytes that came in its place.
 
 use std::{
     io,
@@ -17,138 +19,164 @@ use tokio::{
     sync::oneshot,
 };
 
-/// What a server's first bytes are.
+/// The first bytes of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Greeting {
+pub(super) enum ServerPreface {
     Settings {
-        /// How many requests may be open at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`).
+        /// The value of `SETTINGS_MAX_CONCURRENT_STREAMS`, or `None` for no limit.
         max_streams: Option<u32>,
     },
-    /// The connection ends before it began (GOAWAY).
+    /// A GOAWAY frame with this error code.
     GoAway(h2::Reason),
-    /// The first bytes of something else.
-    Other(Vec<u8>),
+    /// Up to [`MAX_EXCERPT_BYTES`] bytes that are not one of these frames.
+    NotHttp2(Vec<u8>),
 }
 
-/// A frame's header: 24 bits of length, its type, its flags and 32 bits of a stream's number.
-const HEADER: usize = 9;
+/// The length of a frame header: 24 bits of payload length, 8 of type, 8 of flags, 32 of stream
+/// identifier.
+const FRAME_HEADER_BYTES: usize = 9;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 
-/// Where a GOAWAY has its reason: behind a stream's number (RFC 9113 section 6.8).
-const REASON: Range<usize> = HEADER + 4..HEADER + 8;
+/// The position of a GOAWAY frame's error code, which follows a stream identifier (RFC 9113 section
+/// 6.8).
+const GOAWAY_ERROR_CODE: Range<usize> = FRAME_HEADER_BYTES + 4..FRAME_HEADER_BYTES + 8;
 
-/// No server has so many settings; what else says so speaks something else.
-const LONGEST: usize = 1024;
+/// The largest payload of a first SETTINGS frame. No server sends that many settings of 6 bytes, so
+/// a larger length is a sign of another protocol.
+const MAX_SETTINGS_BYTES: usize = 1024;
 
-/// How much of something else is kept to tell what it is.
-const SHOWN: usize = 64;
+/// The number of bytes that are kept to identify another protocol.
+const MAX_EXCERPT_BYTES: usize = 64;
 
-/// Passes bytes through and reports what the first of them are.
-pub(super) struct Greeted<S> {
+/// A stream that passes all bytes on, and reports the [`ServerPreface`] once.
+pub(super) struct PrefaceObserver<S> {
     stream: S,
-    report: Option<oneshot::Sender<Greeting>>,
-    first: Vec<u8>,
-    frames: Frames,
-    is_leaving: Arc<AtomicBool>,
+    /// The receiver of the preface, until it is reported.
+    preface_sender: Option<oneshot::Sender<ServerPreface>>,
+    first_bytes: Vec<u8>,
+    frames: FrameTracker,
+    has_goaway: Arc<AtomicBool>,
 }
 
-impl<S> Greeted<S> {
-    /// `is_leaving` is set when the server announces the connection's end.
+impl<S> PrefaceObserver<S> {
+    /// Creates an observer that sets `has_goaway` when the server sends a GOAWAY frame.
     pub(super) fn new(
         stream: S,
-        is_leaving: Arc<AtomicBool>,
-    ) -> (Self, oneshot::Receiver<Greeting>) {
-        let (report, greeting) = oneshot::channel();
-        let greeted = Self {
+        has_goaway: Arc<AtomicBool>,
+    ) -> (Self, oneshot::Receiver<ServerPreface>) {
+        let (preface_sender, preface) = oneshot::channel();
+        let observer = Self {
             stream,
-            report: Some(report),
-            first: Vec::new(),
-            frames: Frames::default(),
-            is_leaving,
+            preface_sender: Some(preface_sender),
+            first_bytes: Vec::new(),
+            frames: FrameTracker::default(),
+            has_goaway,
         };
-        (greeted, greeting)
+        (observer, preface)
     }
 
-    fn look(&mut self, bytes: &[u8], ended: bool) {
-        let room = HEADER + LONGEST - self.first.len();
-        self.first.extend(bytes.iter().take(room));
-        let greeting = match *self.first.as_slice() {
-            [0, high, low, SETTINGS, ..]
-                if usize::from(high) << 8 | usize::from(low) <= LONGEST =>
-            {
-                let length = HEADER + (usize::from(high) << 8 | usize::from(low));
-                (self.first.len() >= length).then(|| Greeting::Settings {
-                    max_streams: max_streams(&self.first[HEADER..length]),
+    /// Adds bytes of the server, and reports the preface as soon as it is known.
+    fn observe(&mut self, bytes: &[u8], is_end: bool) {
+        let missing = FRAME_HEADER_BYTES + MAX_SETTINGS_BYTES - self.first_bytes.len();
+        self.first_bytes.extend(bytes.iter().take(missing));
+        let preface = match *self.first_bytes.as_slice() {
+            [0, high, low, SETTINGS, ..] if payload_bytes(high, low) <= MAX_SETTINGS_BYTES => {
+                let frame_bytes = FRAME_HEADER_BYTES + payload_bytes(high, low);
+                let payload = self.first_bytes.get(FRAME_HEADER_BYTES..frame_bytes);
+                payload.map(|settings| ServerPreface::Settings {
+                    max_streams: max_streams(settings),
                 })
             }
-            [0, 0..=64, _, GOAWAY, ..] if !ended && self.first.len() < REASON.end => None,
-            [0, 0..=64, _, GOAWAY, _, 0, 0, 0, 0, ..] => Some(self.gone_away()),
-            [_, _, _, _, ..] => Some(self.other()),
-            [_, ..] if ended => Some(self.other()),
+            [0, 0..=64, _, GOAWAY, ..]
+                if !is_end && self.first_bytes.len() < GOAWAY_ERROR_CODE.end =>
+            {
+                None
+            }
+            [0, 0..=64, _, GOAWAY, _, 0, 0, 0, 0, ..] => Some(self.goaway()),
+            [_, _, _, _, ..] => Some(self.not_http2()),
+            [_, ..] if is_end => Some(self.not_http2()),
             _ => None,
         };
-        let Some(greeting) = greeting else { return };
-        if let Some(report) = self.report.take() {
-            // Nobody waits any more when the time to connect has passed.
-            let _ = report.send(greeting);
+        let Some(preface) = preface else { return };
+        if let Some(sender) = self.preface_sender.take() {
+            // The receiver is gone if the connect timeout has passed.
+            let _ = sender.send(preface);
         }
     }
 
-    fn gone_away(&self) -> Greeting {
-        let reason = self.first.get(REASON);
-        match reason.and_then(|reason| reason.try_into().ok()) {
-            Some(reason) => Greeting::GoAway(u32::from_be_bytes(reason).into()),
-            None => self.other(),
+    fn goaway(&self) -> ServerPreface {
+        let code = self.first_bytes.get(GOAWAY_ERROR_CODE);
+        match code.and_then(|code| code.try_into().ok()) {
+            Some(code) => ServerPreface::GoAway(u32::from_be_bytes(code).into()),
+            None => self.not_http2(),
         }
     }
 
-    fn other(&self) -> Greeting {
-        Greeting::Other(self.first.iter().take(SHOWN).copied().collect())
+    fn not_http2(&self) -> ServerPreface {
+        let excerpt = self.first_bytes.iter().take(MAX_EXCERPT_BYTES);
+        ServerPreface::NotHttp2(excerpt.copied().collect())
     }
 }
 
-/// Follows frames by their headers.
+/// Returns the payload length of a frame whose highest length byte is 0.
+fn payload_bytes(high: u8, low: u8) -> usize {
+    usize::from(u16::from_be_bytes([high, low]))
+}
+
+/// Returns the last `SETTINGS_MAX_CONCURRENT_STREAMS` of a SETTINGS payload. A setting has 2 bytes of
+/// identifier and 4 of value (RFC 9113 section 6.5.1).
+fn max_streams(settings: &[u8]) -> Option<u32> {
+    const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
+    let mut settings = settings.chunks_exact(6).rev();
+    let found = settings.find(|setting| setting.starts_with(&MAX_CONCURRENT_STREAMS))?;
+    found[2..].try_into().ok().map(u32::from_be_bytes)
+}
+
+/// A position in a sequence of frames, found by their headers.
 #[derive(Default)]
-struct Frames {
+struct FrameTracker {
+    /// The bytes of an incomplete frame header.
     header: Vec<u8>,
-    /// What is still to come of a frame behind its header.
-    payload: usize,
+    /// The number of payload bytes before the next frame header.
+    remaining_payload: usize,
 }
 
-impl Frames {
-    /// Whether GOAWAY begins in these bytes, which follow those before.
-    fn bring_goaway(&mut self, mut bytes: &[u8]) -> bool {
-        let mut found = false;
+impl FrameTracker {
+    /// Follows the frames in the next bytes, and returns whether the header of a GOAWAY frame ends in
+    /// them.
+    fn follow(&mut self, mut bytes: &[u8]) -> bool {
+        let mut has_goaway = false;
         while !bytes.is_empty() {
-            let (payload, behind) = bytes.split_at(self.payload.min(bytes.len()));
-            self.payload -= payload.len();
-            let missing = HEADER - self.header.len();
-            let (header, behind) = behind.split_at(missing.min(behind.len()));
+            let (payload, rest) = bytes.split_at(self.remaining_payload.min(bytes.len()));
+            self.remaining_payload -= payload.len();
+            let missing = FRAME_HEADER_BYTES - self.header.len();
+            let (header, rest) = rest.split_at(missing.min(rest.len()));
             self.header.extend_from_slice(header);
-            if let [a, b, c, kind, ..] = *self.header.as_slice()
-                && self.header.len() == HEADER
+            if let [a, b, c, frame_type, ..] = *self.header.as_slice()
+                && self.header.len() == FRAME_HEADER_BYTES
             {
-                self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                found |= kind == GOAWAY;
+                self.remaining_payload =
+                    usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+                has_goaway |= frame_type == GOAWAY;
                 self.header.clear();
             }
-            bytes = behind;
+            bytes = rest;
         }
-        found
+        has_goaway
     }
 }
 
-/// What a broken TLS connection is to those above, who learn an error's kind alone: an alert is a
-/// server that hangs up, anything else is not TLS at all.
-fn kind_told(error: io::Error) -> io::Error {
+/// Translates an error of the TLS stream into an error kind, which is all that the HTTP/2 library
+/// keeps of it: an alert becomes a closed connection, and other TLS errors become invalid data.
+fn translate_tls_error(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     match inner {
         Some(rustls::Error::AlertReceived(_)) => {
             io::Error::new(io::ErrorKind::ConnectionAborted, error)
         }
         Some(_) => io::Error::new(io::ErrorKind::InvalidData, error),
-        // Its words would send an operator to the library's manual.
+        // The message of rustls refers to its own manual, which does not help an operator.
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             io::Error::new(error.kind(), "it was cut off without a farewell in TLS")
         }
@@ -156,36 +184,28 @@ fn kind_told(error: io::Error) -> io::Error {
     }
 }
 
-/// RFC 9113 section 6.5.1: settings of 6 bytes, 2 of which say which it is.
-fn max_streams(settings: &[u8]) -> Option<u32> {
-    const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
-    let mut values = settings.chunks_exact(6).rev();
-    let found = values.find(|setting| setting.starts_with(&MAX_CONCURRENT_STREAMS))?;
-    found[2..].try_into().ok().map(u32::from_be_bytes)
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PrefaceObserver<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
+        let filled_before = buf.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
         if matches!(poll, Poll::Ready(Ok(()))) {
-            let bytes = &buf.filled()[before..];
-            if self.frames.bring_goaway(bytes) {
-                self.is_leaving.store(true, Ordering::Relaxed);
+            let bytes = &buf.filled()[filled_before..];
+            if self.frames.follow(bytes) {
+                self.has_goaway.store(true, Ordering::Relaxed);
             }
-            if self.report.is_some() {
-                self.look(bytes, bytes.is_empty());
+            if self.preface_sender.is_some() {
+                self.observe(bytes, bytes.is_empty());
             }
         }
-        poll.map_err(kind_told)
+        poll.map_err(translate_tls_error)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PrefaceObserver<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -223,20 +243,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_goaway_is_noticed_wherever_reads_end(
+        fn finds_goaway_wherever_reads_end(
             frames in proptest::collection::vec((0_u8..10, 0_usize..40), 0..8),
-            size in 1_usize..30,
+            read_bytes in 1_usize..30,
         ) {
             let mut bytes = Vec::new();
-            for (kind, length) in &frames {
-                // Payloads of what would be a GOAWAY's type, were it a header.
+            for (frame_type, length) in &frames {
+                // A payload of these bytes would be a GOAWAY frame if it were read as a header.
                 let length = u8::try_from(*length).expect("short");
-                bytes.extend([0, 0, length, *kind, 0, 0, 0, 0, 1]);
+                bytes.extend([0, 0, length, *frame_type, 0, 0, 0, 0, 1]);
                 bytes.extend(vec![GOAWAY; length.into()]);
             }
-            let mut followed = Frames::default();
-            let found = bytes.chunks(size).filter(|chunk| followed.bring_goaway(chunk)).count();
-            let expected = frames.iter().filter(|(kind, _)| *kind == GOAWAY).count();
+            let mut tracker = FrameTracker::default();
+            let found = bytes.chunks(read_bytes).filter(|chunk| tracker.follow(chunk)).count();
+            let expected = frames.iter().filter(|(frame_type, _)| *frame_type == GOAWAY).count();
             prop_assert_eq!(found > 0, expected > 0);
         }
     }

@@ -1,110 +1,96 @@
-//! Which records are this push's to send.
+//! Selects the records that a push sends.
 
-use std::path::PathBuf;
-
-use super::{Plan, outputs::Outputs};
+use super::{
+    outputs::Outputs,
+    plan::{LedgerPlan, Plan},
+};
 use crate::{
-    client::Target,
-    contract::Contract,
+    delivery::RemoteServer,
     diagnostics::{self, Failure},
     input::ValidatedInput,
     ledger::{Comparison, KnownTimes},
     record::Record,
 };
 
-/// What `--ledger` and its kin ask for.
-#[derive(Clone, Debug)]
-pub(crate) struct LedgerPlan {
-    pub(crate) path: PathBuf,
-    /// Whether unchanged records are sent all the same.
-    pub(crate) full: bool,
-    pub(crate) max_changes: Option<MaxChanges>,
-    pub(crate) refuse_shortened: bool,
-    pub(crate) lock_timeout: std::time::Duration,
-}
-
-/// How many known tokens may get another time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum MaxChanges {
-    Number(u64),
-    /// Of the records that were read.
-    Percent(f64),
-}
-
-/// What is left to send, and what is not.
+/// The numbers of records that are sent, and that are not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Selection {
-    pub(super) sends: u64,
+    pub(super) selected: u64,
+    /// Records that the server has acknowledged before.
     pub(super) unchanged: u64,
+    /// Records that other machines send.
     pub(super) other_shard: u64,
 }
 
-/// Leaves out what is another machine's, and what the server has acknowledged before.
+/// Removes the records of other shards and those that the server has acknowledged before.
+///
+/// # Errors
+///
+/// The ledger cannot be used, the input changed since its validation, or the changes exceed what
+/// the options of the ledger allow.
 pub(super) fn select(
     plan: &Plan,
-    target: &Target,
-    contract: &Contract,
+    server: &RemoteServer<'_>,
     outputs: &mut Outputs,
     input: &mut ValidatedInput,
 ) -> Result<Selection, Failure> {
     let valid = input.counts.valid();
-    let known = outputs.known(plan, target, contract)?;
+    let known = outputs.known_times(plan, server)?;
     let mut known = known.filter(|known| !known.is_empty());
     if plan.shard.is_whole() && known.is_none() {
         return Ok(Selection {
-            sends: valid,
+            selected: valid,
             ..Selection::default()
         });
     }
     let ledger = plan.ledger.as_ref();
-    let mut found = Found {
-        selection: Selection::default(),
+    let mut selection = Selection::default();
+    let mut changes = Changes {
         changed: 0,
         shortened: 0,
         examples: Vec::new(),
-        most_examples: plan.input.max_errors,
+        max_examples: plan.input.max_errors,
     };
-    let full = ledger.is_some_and(|ledger| ledger.full);
+    let sends_unchanged = ledger.is_some_and(|ledger| ledger.sends_unchanged);
     input
         .retain(|record| {
             if !plan.shard.contains(&record.token) {
-                found.selection.other_shard += 1;
+                selection.other_shard += 1;
                 return false;
             }
-            let is_same = known
+            let is_unchanged = known
                 .as_mut()
-                .is_some_and(|known| found.compare(known, record));
-            if is_same && !full {
-                found.selection.unchanged += 1;
+                .is_some_and(|known| changes.is_unchanged(known, record));
+            if is_unchanged && !sends_unchanged {
+                selection.unchanged += 1;
                 return false;
             }
             true
         })
         .map_err(|problem| diagnostics::input_changed(&problem))?;
-    let mut selection = found.selection;
-    selection.sends = valid - selection.unchanged - selection.other_shard;
+    selection.selected = valid - selection.unchanged - selection.other_shard;
     if let Some(ledger) = ledger {
-        found.check(ledger, input.counts.read)?;
+        changes.check(ledger, input.counts.read)?;
     }
-    if let Some(known) = known.filter(|_| selection.sends > 0) {
-        outputs.doubt(&known)?;
+    if let Some(known) = known.filter(|_| selection.selected > 0) {
+        outputs.mark_unconfirmed(&known)?;
     }
     Ok(selection)
 }
 
-struct Found {
-    selection: Selection,
-    /// KnownTimes tokens with another time.
+/// The tokens whose expiration time differs from the one in the ledger.
+struct Changes {
     changed: u64,
-    /// Those of them with an earlier one.
+    /// The number of changed tokens that now expire earlier.
     shortened: u64,
+    /// Descriptions of tokens that now expire earlier.
     examples: Vec<String>,
-    most_examples: usize,
+    max_examples: usize,
 }
 
-impl Found {
-    /// Whether the server has acknowledged this very record.
-    fn compare(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
+impl Changes {
+    /// Whether the server has acknowledged exactly this record; counts it as changed otherwise.
+    fn is_unchanged(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
         let expire_time = record.expire_time.as_unix();
         match known.compare(record.token.as_bytes(), expire_time) {
             Comparison::Unchanged => return true,
@@ -113,17 +99,17 @@ impl Found {
                 self.changed += 1;
                 if expire_time < previous {
                     self.shortened += 1;
-                    self.example(record, previous);
+                    self.add_example(record, previous);
                 }
             }
         }
         false
     }
 
-    fn example(&mut self, record: &Record<'_>, before: u32) {
-        if self.examples.len() < self.most_examples {
+    fn add_example(&mut self, record: &Record<'_>, previous: u32) {
+        if self.examples.len() < self.max_examples {
             let (before, now) = (
-                diagnostics::format_timestamp(before.into()),
+                diagnostics::format_timestamp(previous.into()),
                 diagnostics::format_timestamp(record.expire_time.as_unix().into()),
             );
             self.examples
@@ -131,44 +117,22 @@ impl Found {
         }
     }
 
-    fn check(self, ledger: &LedgerPlan, read: u64) -> Result<(), Failure> {
-        if ledger.refuse_shortened && self.shortened > 0 {
+    /// Refuses changes that the options do not allow.
+    fn check(self, ledger: &LedgerPlan, records_read: u64) -> Result<(), Failure> {
+        if ledger.refuses_shortened && self.shortened > 0 {
             return Err(diagnostics::expirations_shortened(
                 self.shortened,
                 self.examples,
             ));
         }
-        match ledger.max_changes {
-            Some(rail) if self.changed > rail.of(read) => Err(diagnostics::too_many_changes(
-                self.changed,
-                rail.of(read),
-                &rail.to_string(),
-            )),
-            _ => Ok(()),
+        let Some(max_changes) = ledger.max_changes else {
+            return Ok(());
+        };
+        let limit = max_changes.for_records(records_read);
+        if self.changed > limit {
+            let option = max_changes.to_string();
+            return Err(diagnostics::too_many_changes(self.changed, limit, &option));
         }
-    }
-}
-
-impl MaxChanges {
-    fn of(self, read: u64) -> u64 {
-        match self {
-            Self::Number(number) => number,
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_precision_loss,
-                clippy::cast_sign_loss,
-                reason = "a share of a count, rounded down"
-            )]
-            Self::Percent(percent) => (read as f64 * percent / 100.0) as u64,
-        }
-    }
-}
-
-impl std::fmt::Display for MaxChanges {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Percent(percent) => write!(f, "{percent}%"),
-        }
+        Ok(())
     }
 }

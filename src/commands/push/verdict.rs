@@ -1,115 +1,120 @@
-//! What the outcomes of a push come to.
+//! Decides whether a push succeeded, and with which failure it ends otherwise.
 
-use super::Plan;
+use super::plan::Plan;
 use crate::{
     client::{CallError, Target},
-    contract::Contract,
-    delivery::{AttemptFailure, DeliveryOutcome, StopReason},
+    delivery::{AttemptFailure, DeliveryOutcome, RejectedRecord, RemoteServer, StopReason},
     diagnostics::{self, Failure},
     input::ValidatedInput,
 };
 
-/// Nothing but every record acknowledged is a success.
-pub(super) fn verdict(
-    mut delivery: DeliveryOutcome,
-    sends: u64,
+/// Returns success only if the server acknowledged every selected record.
+pub(super) fn judge(
+    mut outcome: DeliveryOutcome,
+    selected: u64,
     plan: &Plan,
-    target: &Target,
-    contract: &Contract,
+    server: &RemoteServer<'_>,
     input: &mut ValidatedInput,
 ) -> Result<(), Failure> {
-    let refused = std::mem::take(&mut delivery.rejected_records);
-    let changed = matches!(delivery.stop_reason, Some(StopReason::Input(_)));
-    judge(delivery, sends, plan, &target.endpoint.to_string()).map_err(|failure| {
-        // What is wrong with the input is in this program's words, and it can't be read again.
-        if changed {
+    let rejected = std::mem::take(&mut outcome.rejected_records);
+    let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
+    let server_name = server.target.endpoint.to_string();
+    combine_failures(outcome, selected, plan, &server_name).map_err(|failure| {
+        // A changed input cannot be read again, and its failure quotes no server.
+        if input_changed {
             return failure;
         }
-        let failure = without_secrets(failure, input, target);
-        let records: Vec<_> = refused
-            .iter()
-            .filter_map(|rejected| contract.decode_record(&rejected.encoded))
-            .collect();
-        let tokens: Vec<_> = records.iter().map(|record| record.token).collect();
-        let places = input.find_positions(&tokens);
-        let named = tokens.into_iter().zip(places).zip(&refused);
-        named.fold(failure, |failure, ((token, place), rejected)| {
-            diagnostics::with_rejected_record(failure, token, place, &rejected.error)
-        })
+        let failure = without_secrets(failure, input, server.target);
+        with_rejected_records(failure, &rejected, server, input)
     })
 }
 
-fn judge(delivery: DeliveryOutcome, sends: u64, plan: &Plan, server: &str) -> Result<(), Failure> {
-    let acknowledged = delivery.acknowledged;
-    let unsent = sends - acknowledged - delivery.rejected;
+/// Adds the position of each rejected record in the input to the failure.
+fn with_rejected_records(
+    failure: Failure,
+    rejected: &[RejectedRecord],
+    server: &RemoteServer<'_>,
+    input: &mut ValidatedInput,
+) -> Failure {
+    let records: Vec<_> = rejected
+        .iter()
+        .filter_map(|rejected| server.contract.decode_record(&rejected.encoded))
+        .collect();
+    let tokens: Vec<_> = records.iter().map(|record| record.token).collect();
+    let positions = input.find_positions(&tokens);
+    let located = tokens.into_iter().zip(positions).zip(rejected);
+    located.fold(failure, |failure, ((token, position), rejected)| {
+        diagnostics::with_rejected_record(failure, token, position, &rejected.error)
+    })
+}
+
+/// Fails with the reason why the push stopped, or else with its response codes, or else with its
+/// first failed request; the others become causes.
+fn combine_failures(
+    outcome: DeliveryOutcome,
+    selected: u64,
+    plan: &Plan,
+    server: &str,
+) -> Result<(), Failure> {
+    let acknowledged = outcome.acknowledged;
+    let unsent = selected - acknowledged - outcome.rejected;
     let ok_codes = &plan.policy.ok_codes;
-    let codes: Vec<i32> = delivery
+    let codes: Vec<i32> = outcome
         .response_codes
         .into_keys()
         .filter(|code| !ok_codes.contains(code))
         .collect();
-    let by_code =
+    let code_failure =
         (!codes.is_empty()).then(|| diagnostics::response_codes_rejected(server, &codes, ok_codes));
-    let changed = matches!(delivery.stop_reason, Some(StopReason::Input(_)));
-    let refusal = delivery.request_error.map(|error: CallError| {
+    let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
+    let request_failure = outcome.request_error.map(|error: CallError| {
         let failure = diagnostics::call_failed(server, &error);
-        // The tokens that it may quote can't be read again.
-        if changed {
+        // The causes may quote tokens, which cannot be masked without the input.
+        if input_changed {
             failure.without_causes()
         } else {
             failure
         }
     });
-    let end = delivery
-        .stop_reason
-        .and_then(|end| ended(end, plan, server));
-    if let Some(Ended::Output) = end {
-        return Err(diagnostics::push_output_failed(acknowledged));
-    }
-    let end = end.and_then(|end| match end {
-        Ended::Failed(failure) => Some(failure),
-        Ended::Output => None,
-    });
-    // The last word first; the others stand under it.
-    let mut reasons = [end, by_code, refusal].into_iter().flatten();
-    let first = reasons.next();
-    let why = first.map(|first| reasons.fold(first, Failure::and));
-    match (delivery.signal, why) {
-        (Some(signal), why) => Err(diagnostics::push_interrupted(signal, unsent, why)),
-        (_, Some(why)) if acknowledged > 0 => Err(diagnostics::partially_acknowledged(
+    let stop_failure = match outcome.stop_reason {
+        Some(StopReason::Output) => return Err(diagnostics::push_output_failed(acknowledged)),
+        Some(reason) => stop_failure(reason, plan, server),
+        None => None,
+    };
+    let mut failures = [stop_failure, code_failure, request_failure]
+        .into_iter()
+        .flatten();
+    let first = failures.next();
+    let combined = first.map(|first| failures.fold(first, Failure::and));
+    match (outcome.signal, combined) {
+        (Some(signal), failure) => Err(diagnostics::push_interrupted(signal, unsent, failure)),
+        (_, Some(failure)) if acknowledged > 0 => Err(diagnostics::partially_acknowledged(
             acknowledged,
-            sends,
-            why,
+            selected,
+            failure,
         )),
-        (_, Some(why)) => Err(why),
+        (_, Some(failure)) => Err(failure),
         (_, None) => Ok(()),
     }
 }
 
-enum Ended {
-    Failed(Failure),
-    Output,
-}
-
-fn ended(reason: StopReason, plan: &Plan, server: &str) -> Option<Ended> {
-    Some(Ended::Failed(match reason {
-        StopReason::Attempt(failure) => attempt_failure(&failure, server),
-        StopReason::Input(problem) => diagnostics::input_changed(&problem),
+/// Returns the failure that stopped the push; signals and outputs are judged elsewhere.
+fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
+    match reason {
+        StopReason::Attempt(failure) => Some(attempt_failure(&failure, server)),
+        StopReason::Input(problem) => Some(diagnostics::input_changed(&problem)),
         StopReason::DeadlinePassed {
             in_request,
             last_failure,
         } => {
             let last = last_failure.map(|failure| attempt_failure(&failure, server));
-            diagnostics::max_time_passed(
-                server,
-                plan.max_time.unwrap_or_default(),
-                in_request,
-                last,
-            )
+            let max_time = plan.max_time.unwrap_or_default();
+            Some(diagnostics::max_time_passed(
+                server, max_time, in_request, last,
+            ))
         }
-        StopReason::Output => return Some(Ended::Output),
-        StopReason::Signal => return None,
-    }))
+        StopReason::Output | StopReason::Signal => None,
+    }
 }
 
 fn attempt_failure(failure: &AttemptFailure, server: &str) -> Failure {
@@ -123,7 +128,8 @@ fn attempt_failure(failure: &AttemptFailure, server: &str) -> Failure {
     }
 }
 
-/// Servers quote what they complain about, and what they got was tokens and credentials.
+/// Masks tokens and credentials in the failure: a server may quote the request that it complains
+/// about.
 fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target) -> Failure {
     failure.masked(|masks| {
         for secret in target.metadata.secrets() {
@@ -133,15 +139,15 @@ fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target
         }
         let mut records = input.records();
         loop {
-            let looked = records.next(|record| {
+            let searched = records.next(|record| {
                 for mask in &mut *masks {
                     mask.search_token(&record.token);
                 }
             });
-            match looked {
+            match searched {
                 Ok(Some(())) => {}
                 Ok(None) => return true,
-                // The tokens that were sent are not known any more.
+                // Without the input it is unknown which tokens the causes may quote.
                 Err(_) => return false,
             }
         }

@@ -213,7 +213,7 @@ fn too_large() -> CallError {
     }
 }
 
-/// Keeps what it is told.
+/// Keeps every outcome that it takes.
 #[derive(Default)]
 pub(super) struct RecordingSink {
     pub(super) acknowledged: u64,
@@ -303,7 +303,7 @@ pub(super) async fn push(
     }
     drop(sender);
     let outcome = deliver(&mut receiver, server, policy, &contract, signals, sink).await;
-    let unacknowledged: u64 = sink.unacknowledged.iter().map(|told| told.records).sum();
+    let unacknowledged: u64 = sink.unacknowledged.iter().map(|batch| batch.records).sum();
     assert_eq!(sink.acknowledged, outcome.acknowledged);
     assert_eq!(
         sink.acknowledged + unacknowledged,
@@ -318,7 +318,7 @@ pub(super) async fn push_without_signals(
     policy: &DeliveryPolicy,
     records: TestRecords,
 ) -> DeliveryOutcome {
-    let (signals, _send_signal) = Signals::scripted();
+    let (signals, _send_signal) = Signals::simulated();
     push(
         server,
         policy,

@@ -30,7 +30,7 @@ async fn too_large_request_is_halved_until_it_fits() {
 async fn too_large_single_record_is_rejected() {
     let server = ScriptedServer::new([Reply::RefuseLargerThan(3)]);
     let mut sink = RecordingSink::default();
-    let (signals, _send_signal) = Signals::scripted();
+    let (signals, _send_signal) = Signals::simulated();
     let records = TestRecords {
         count: 2,
         per_request: 2,
@@ -40,8 +40,8 @@ async fn too_large_single_record_is_rejected() {
     assert_eq!(outcome.rejected, 2);
     assert_eq!(outcome.rejected_records.len(), 2);
     assert!(outcome.stop_reason.is_none());
-    for told in &sink.unacknowledged {
-        let reason = &told.reason;
+    for batch in &sink.unacknowledged {
+        let reason = &batch.reason;
         assert!(
             matches!(reason, UnacknowledgedReason::Rejected(_)),
             "{reason:?}"

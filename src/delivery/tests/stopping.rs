@@ -149,7 +149,7 @@ async fn signal_ends_retry_delays_and_not_requests_in_flight() {
         (Reply::status(Code::Unavailable), 0, 50),
     ] {
         let server = ScriptedServer::new([reply]);
-        let (signals, send_signal) = Signals::scripted();
+        let (signals, send_signal) = Signals::simulated();
         let mut sink = RecordingSink::default();
         let policy = policy();
         let (outcome, ()) = tokio::join!(
@@ -169,7 +169,7 @@ async fn signal_ends_retry_delays_and_not_requests_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn output_that_cannot_be_written_stops_the_push() {
     let server = ScriptedServer::new([Reply::Code(0)]);
-    let (signals, _send_signal) = Signals::scripted();
+    let (signals, _send_signal) = Signals::simulated();
     let mut sink = RecordingSink {
         fails: true,
         ..RecordingSink::default()

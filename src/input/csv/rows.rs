@@ -1,9 +1,8 @@
-//! The rows of CSV text, with the bytes that each was read from.
+//! The rows of CSV text, with the bytes that each row was read from.
 //!
-//! Most rows have no quote. Those end at the next line feed and are split at the delimiters; the
-//! CSV parser reads the others. Where a stretch of text has neither a quote nor a NUL, that is
-//! found out for all its rows at once. Together that takes a seventh of the parser's instructions,
-//! and reading is most of what a push costs.
+//! Most rows have no quote: they end at the next line feed and are split at the delimiters. Only
+//! rows with quotes go through the CSV parser, which takes seven times as many instructions. A
+//! search for quotes and NUL bytes covers many rows at once.
 
 use csv_core::{ReadRecordResult, Terminator};
 
@@ -13,239 +12,128 @@ use super::super::{
     problem::ProblemKind,
 };
 
-pub(in crate::input) struct Rows<'i> {
-    window: LineBuffer<'i>,
-    /// Made for the first row with quotes: its tables take a quarter of a million instructions.
+/// A reader of rows, with access to the cells of the current row.
+pub(super) struct RowReader<'i> {
+    buffer: LineBuffer<'i>,
+    /// Created for the first row with quotes, because its tables take 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
-    /// How many of the unread bytes are known to have no quote and no NUL among them.
-    plain: usize,
-    /// Whether there are carriage returns among those.
-    has_returns: bool,
-    /// The row's length in the window.
-    length: usize,
-    /// Line feeds in the row.
-    lines: u64,
-    kind: Kind,
+    /// The number of unread bytes that are known to have no quote and no NUL byte.
+    plain_bytes: usize,
+    /// Whether the plain bytes have carriage returns.
+    plain_has_returns: bool,
+    /// The length of the current row, which starts at the first unread byte.
+    row_bytes: usize,
+    /// The number of line feeds in the current row.
+    row_lines: u64,
+    kind: RowKind,
+    /// The cells of a row with quotes, without the quotes and joined.
     unquoted: Vec<u8>,
-    /// Where each cell ends; the next starts behind it, in the window behind a delimiter.
-    ends: Vec<usize>,
+    /// The end of each cell of the current row, in `unquoted` or in the unread bytes. In the unread
+    /// bytes a delimiter follows.
+    cell_ends: Vec<usize>,
 }
 
-/// How a row was read.
+/// How the current row was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Whole out of plain text without carriage returns: nothing can be wrong with it.
+enum RowKind {
+    /// Without quotes, NUL bytes and carriage returns, so that only its length can be wrong.
     Plain,
+    /// Without quotes.
     Unquoted,
-    /// By the parser: its cells are in [`Rows::unquoted`], those of the others in the window.
+    /// By the CSV parser, which put the cells into [`RowReader::unquoted`].
     Quoted,
-    /// Not at all: it is too long, and has been passed. Its cells were counted.
-    Overlong {
-        width: usize,
-    },
+    /// Too long to be read. The row was skipped, and its cells were counted.
+    Overlong { width: usize },
 }
 
-impl<'i> Rows<'i> {
-    pub(in crate::input) fn new(window: LineBuffer<'i>, delimiter: u8) -> Self {
+impl<'i> RowReader<'i> {
+    pub(super) fn new(buffer: LineBuffer<'i>, delimiter: u8) -> Self {
         Self {
-            window,
+            buffer,
             parser: None,
             delimiter,
-            plain: 0,
-            has_returns: false,
-            length: 0,
-            lines: 0,
-            kind: Kind::Unquoted,
+            plain_bytes: 0,
+            plain_has_returns: false,
+            row_bytes: 0,
+            row_lines: 0,
+            kind: RowKind::Unquoted,
             unquoted: Vec::new(),
-            ends: Vec::new(),
+            cell_ends: Vec::new(),
         }
     }
 
-    /// The window's buffer, to be used again.
-    pub(in crate::input) fn into_buffer(self) -> Vec<u8> {
-        self.window.into_buffer()
+    /// Returns the memory of the line buffer for reuse.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.buffer.into_buffer()
     }
 
-    /// The physical line of the row, or of what comes next.
-    pub(in crate::input) fn line(&self) -> u64 {
-        self.window.line()
+    /// Returns the physical line that the current row starts on, or the line of a read error.
+    pub(super) fn line(&self) -> u64 {
+        self.buffer.line()
     }
 
-    /// Reads the next row that is not blank; whether there is one.
-    pub(in crate::input) fn advance(&mut self) -> Result<bool, ProblemKind> {
-        self.pass(self.length, self.lines);
-        (self.length, self.lines) = (0, 0);
-        loop {
-            match self.window.unread() {
-                [b'\n', ..] => self.pass(1, 1),
-                [b'\r', b'\n', ..] => self.pass(2, 1),
-                [] | [b'\r'] => {
-                    if !self.more()? {
-                        if self.window.unread().is_empty() {
-                            return Ok(false);
-                        }
-                        break;
-                    }
-                }
-                _ => break,
-            }
+    /// Reads the next row that is not blank. Returns `false` at the end of the text.
+    ///
+    /// # Errors
+    ///
+    /// The error of the stream, or [`ProblemKind::RecordTooLong`] for a row that is too long to be
+    /// skipped.
+    pub(super) fn advance(&mut self) -> Result<bool, ProblemKind> {
+        self.consume(self.row_bytes, self.row_lines);
+        (self.row_bytes, self.row_lines) = (0, 0);
+        if !self.skip_blank_lines()? {
+            return Ok(false);
         }
-        if self.advance_plain() {
+        if self.read_plain_row() {
             return Ok(true);
         }
         let mut searched = 0;
         loop {
-            let unread = self.window.unread();
+            let unread = self.buffer.unread();
             match memchr::memchr2(b'"', b'\n', &unread[searched..]) {
                 Some(index) if unread[searched + index] == b'\n' => {
-                    self.length = searched + index + 1;
-                    self.lines = 1;
+                    self.row_bytes = searched + index + 1;
+                    self.row_lines = 1;
                     break;
                 }
-                Some(_) => return self.parse().map(|()| true),
+                Some(_) => return self.parse_quoted_row().map(|()| true),
                 None if unread.len() > MAX_LINE_BYTES => {
-                    return self.pass_overlong().map(|()| true);
+                    return self.skip_overlong_row().map(|()| true);
                 }
                 None => searched = unread.len(),
             }
-            if !self.more()? {
-                self.length = searched;
+            if !self.read_more()? {
+                self.row_bytes = searched;
                 break;
             }
         }
-        self.kind = Kind::Unquoted;
-        self.ends.clear();
-        let body = body(&self.window.unread()[..self.length]);
-        self.ends.extend(memchr::memchr_iter(self.delimiter, body));
-        self.ends.push(body.len());
+        self.kind = RowKind::Unquoted;
+        self.cell_ends.clear();
+        let row = trim_line_end(&self.buffer.unread()[..self.row_bytes]);
+        self.cell_ends
+            .extend(memchr::memchr_iter(self.delimiter, row));
+        self.cell_ends.push(row.len());
         Ok(true)
     }
 
-    /// Passes a row without quotes as far as its end.
-    fn pass_overlong(&mut self) -> Result<(), ProblemKind> {
-        let mut width = 1;
-        let mut passed = 0;
-        loop {
-            let unread = self.window.unread();
-            let end = memchr::memchr(b'\n', unread);
-            let row = &unread[..end.unwrap_or(unread.len())];
-            width += memchr::memchr_iter(self.delimiter, row).count();
-            if let Some(end) = end {
-                (self.length, self.lines) = (end + 1, 1);
-                break;
-            }
-            let length = row.len();
-            self.pass(length, 0);
-            passed += length;
-            if passed > MAX_SKIPPED_BYTES {
-                return Err(ProblemKind::RecordTooLong);
-            }
-            if !self.more()? {
-                break;
-            }
-        }
-        self.kind = Kind::Overlong { width };
-        Ok(())
-    }
-
-    /// Passes so many bytes that are so many whole lines.
-    fn pass(&mut self, length: usize, lines: u64) {
-        self.window.consume_lines(length, lines);
-        self.plain = self.plain.saturating_sub(length);
-    }
-
-    /// Reads the next row, which is not blank, if it is plain and stands in the window whole.
-    fn advance_plain(&mut self) -> bool {
-        let unread = self.window.unread();
-        if self.plain == 0 {
-            self.plain = memchr::memchr2(b'"', 0, unread).unwrap_or(unread.len());
-            self.has_returns = memchr::memchr(b'\r', &unread[..self.plain]).is_some();
-        }
-        let plain = &unread[..self.plain];
-        self.ends.clear();
-        for index in memchr::memchr2_iter(self.delimiter, b'\n', plain) {
-            if plain[index] != b'\n' {
-                self.ends.push(index);
-                continue;
-            }
-            self.kind = Kind::Plain;
-            let mut end = index;
-            if self.has_returns {
-                self.kind = Kind::Unquoted;
-                end -= usize::from(plain[..index].ends_with(b"\r"));
-            }
-            self.ends.push(end);
-            (self.length, self.lines) = (index + 1, 1);
-            return true;
-        }
-        false
-    }
-
-    /// Reads on; `false` at the end.
-    fn more(&mut self) -> Result<bool, ProblemKind> {
-        if self.window.unread().len() > 2 * MAX_RECORD_BYTES {
-            return Err(ProblemKind::RecordTooLong);
-        }
-        self.window.read_more().map_err(ProblemKind::from)
-    }
-
-    /// Reads a row with quotes.
-    fn parse(&mut self) -> Result<(), ProblemKind> {
-        let mut parser = self.parser.take().unwrap_or_else(|| {
-            let mut builder = csv_core::ReaderBuilder::new();
-            // A carriage return alone would end a row too. Left in the data it can be refused, and
-            // taken off before a line feed.
-            let builder = builder.terminator(Terminator::Any(b'\n'));
-            Box::new(builder.delimiter(self.delimiter).build())
-        });
-        parser.reset();
-        self.kind = Kind::Quoted;
-        let (mut read, mut written, mut cells) = (0, 0, 0);
-        let mut at_end = false;
-        loop {
-            let unread = &self.window.unread()[read..];
-            let (result, taken, out, ends) = parser.read_record(
-                unread,
-                &mut self.unquoted[written..],
-                &mut self.ends[cells..],
-            );
-            read += taken;
-            written += out;
-            cells += ends;
-            match result {
-                // With nothing given, the parser takes the input for ended.
-                ReadRecordResult::InputEmpty if !at_end => at_end = !self.more()?,
-                ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + 1024, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * cells + 16, 0),
-                ReadRecordResult::InputEmpty | ReadRecordResult::Record | ReadRecordResult::End => {
-                    break;
-                }
-            }
-        }
-        self.parser = Some(parser);
-        self.length = read;
-        self.lines = memchr::memchr_iter(b'\n', &self.window.unread()[..read]).count() as u64;
-        self.ends.truncate(cells);
-        Ok(())
-    }
-
-    /// The number of cells.
-    pub(in crate::input) fn width(&self) -> usize {
+    /// Returns the number of cells of the current row.
+    pub(super) fn width(&self) -> usize {
         match self.kind {
-            Kind::Overlong { width } => width,
-            Kind::Plain | Kind::Unquoted | Kind::Quoted => self.ends.len(),
+            RowKind::Overlong { width } => width,
+            RowKind::Plain | RowKind::Unquoted | RowKind::Quoted => self.cell_ends.len(),
         }
     }
 
-    pub(in crate::input) fn cell(&self, index: usize) -> &[u8] {
-        let end = self.ends[index];
-        let before = index.checked_sub(1).map(|index| self.ends[index]);
-        if self.kind != Kind::Quoted {
-            let start = before.map_or(0, |end| end + 1);
-            return &self.window.unread()[start..end];
+    /// Returns a cell of the current row, which must not be overlong.
+    pub(super) fn cell(&self, index: usize) -> &[u8] {
+        let end = self.cell_ends[index];
+        let previous_end = index.checked_sub(1).map(|index| self.cell_ends[index]);
+        if self.kind != RowKind::Quoted {
+            let start = previous_end.map_or(0, |end| end + 1);
+            return &self.buffer.unread()[start..end];
         }
-        let cell = &self.unquoted[before.unwrap_or(0)..end];
+        let cell = &self.unquoted[previous_end.unwrap_or(0)..end];
         if index + 1 == self.width() {
             cell.strip_suffix(b"\r").unwrap_or(cell)
         } else {
@@ -253,43 +141,168 @@ impl<'i> Rows<'i> {
         }
     }
 
-    /// What a lenient reader would have let pass in the row.
-    pub(in crate::input) fn flaw(&self) -> Option<ProblemKind> {
-        if matches!(self.kind, Kind::Overlong { .. }) {
+    /// Returns what is wrong with the text of the current row. Most CSV parsers accept these rows.
+    pub(super) fn problem(&self) -> Option<ProblemKind> {
+        if matches!(self.kind, RowKind::Overlong { .. }) {
             return Some(ProblemKind::RecordTooLong);
         }
-        if self.kind == Kind::Plain && self.length <= MAX_RECORD_BYTES {
+        if self.kind == RowKind::Plain && self.row_bytes <= MAX_RECORD_BYTES {
             return None;
         }
-        let body = body(&self.window.unread()[..self.length]);
-        if body.len() > MAX_RECORD_BYTES {
+        let row = trim_line_end(&self.buffer.unread()[..self.row_bytes]);
+        if row.len() > MAX_RECORD_BYTES {
             return Some(ProblemKind::RecordTooLong);
         }
-        if self.kind == Kind::Quoted
-            && let Some(flaw) = quoting(body, self.delimiter)
+        if self.kind == RowKind::Quoted
+            && let Some(problem) = quoting_problem(row, self.delimiter)
         {
-            return Some(flaw);
+            return Some(problem);
         }
-        memchr::memchr2(b'\r', 0, body)?;
-        if body.contains(&0) {
+        memchr::memchr2(b'\r', 0, row)?;
+        if row.contains(&0) {
             return Some(ProblemKind::NulByte);
         }
-        memchr::memchr_iter(b'\r', body)
-            .any(|index| body.get(index + 1) != Some(&b'\n'))
+        memchr::memchr_iter(b'\r', row)
+            .any(|index| row.get(index + 1) != Some(&b'\n'))
             .then_some(ProblemKind::LoneCarriageReturn)
+    }
+
+    /// Consumes blank lines. Returns `false` at the end of the text.
+    fn skip_blank_lines(&mut self) -> Result<bool, ProblemKind> {
+        loop {
+            match self.buffer.unread() {
+                [b'\n', ..] => self.consume(1, 1),
+                [b'\r', b'\n', ..] => self.consume(2, 1),
+                [] | [b'\r'] => {
+                    if !self.read_more()? {
+                        return Ok(!self.buffer.unread().is_empty());
+                    }
+                }
+                _ => return Ok(true),
+            }
+        }
+    }
+
+    /// Reads the next row if it is plain and unread as a whole. Returns whether it was.
+    fn read_plain_row(&mut self) -> bool {
+        let unread = self.buffer.unread();
+        if self.plain_bytes == 0 {
+            self.plain_bytes = memchr::memchr2(b'"', 0, unread).unwrap_or(unread.len());
+            self.plain_has_returns = memchr::memchr(b'\r', &unread[..self.plain_bytes]).is_some();
+        }
+        let plain = &unread[..self.plain_bytes];
+        self.cell_ends.clear();
+        for index in memchr::memchr2_iter(self.delimiter, b'\n', plain) {
+            if plain[index] != b'\n' {
+                self.cell_ends.push(index);
+                continue;
+            }
+            self.kind = RowKind::Plain;
+            let mut end = index;
+            if self.plain_has_returns {
+                self.kind = RowKind::Unquoted;
+                end -= usize::from(plain[..index].ends_with(b"\r"));
+            }
+            self.cell_ends.push(end);
+            (self.row_bytes, self.row_lines) = (index + 1, 1);
+            return true;
+        }
+        false
+    }
+
+    /// Reads the next row with the CSV parser.
+    fn parse_quoted_row(&mut self) -> Result<(), ProblemKind> {
+        let mut parser = self.parser.take().unwrap_or_else(|| {
+            let mut builder = csv_core::ReaderBuilder::new();
+            // The default also ends rows at a lone carriage return, which has to be refused.
+            let builder = builder.terminator(Terminator::Any(b'\n'));
+            Box::new(builder.delimiter(self.delimiter).build())
+        });
+        parser.reset();
+        self.kind = RowKind::Quoted;
+        let (mut read, mut written, mut cells) = (0, 0, 0);
+        let mut is_at_end = false;
+        loop {
+            let unread = &self.buffer.unread()[read..];
+            let (result, read_now, written_now, cells_now) = parser.read_record(
+                unread,
+                &mut self.unquoted[written..],
+                &mut self.cell_ends[cells..],
+            );
+            read += read_now;
+            written += written_now;
+            cells += cells_now;
+            match result {
+                // At the end of the text, the next call passes no bytes, which ends the row.
+                ReadRecordResult::InputEmpty if !is_at_end => is_at_end = !self.read_more()?,
+                ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + 1024, 0),
+                ReadRecordResult::OutputEndsFull => self.cell_ends.resize(2 * cells + 16, 0),
+                ReadRecordResult::InputEmpty | ReadRecordResult::Record | ReadRecordResult::End => {
+                    break;
+                }
+            }
+        }
+        self.parser = Some(parser);
+        self.row_bytes = read;
+        self.row_lines = memchr::memchr_iter(b'\n', &self.buffer.unread()[..read]).count() as u64;
+        self.cell_ends.truncate(cells);
+        Ok(())
+    }
+
+    /// Skips a row without quotes, and counts its cells.
+    fn skip_overlong_row(&mut self) -> Result<(), ProblemKind> {
+        let mut width = 1;
+        let mut skipped = 0;
+        loop {
+            let unread = self.buffer.unread();
+            let end = memchr::memchr(b'\n', unread);
+            let row = &unread[..end.unwrap_or(unread.len())];
+            width += memchr::memchr_iter(self.delimiter, row).count();
+            if let Some(end) = end {
+                (self.row_bytes, self.row_lines) = (end + 1, 1);
+                break;
+            }
+            let length = row.len();
+            self.consume(length, 0);
+            skipped += length;
+            if skipped > MAX_SKIPPED_BYTES {
+                return Err(ProblemKind::RecordTooLong);
+            }
+            if !self.read_more()? {
+                break;
+            }
+        }
+        self.kind = RowKind::Overlong { width };
+        Ok(())
+    }
+
+    /// Consumes `length` bytes with this number of line feeds.
+    fn consume(&mut self, length: usize, lines: u64) {
+        self.buffer.consume_lines(length, lines);
+        self.plain_bytes = self.plain_bytes.saturating_sub(length);
+    }
+
+    /// Reads more bytes. Returns `false` at the end of the text.
+    fn read_more(&mut self) -> Result<bool, ProblemKind> {
+        // The current row is unread as a whole, and one with quotes has no other limit.
+        if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
+            return Err(ProblemKind::RecordTooLong);
+        }
+        self.buffer.read_more().map_err(ProblemKind::from)
     }
 }
 
-/// A row without its line's end.
-fn body(row: &[u8]) -> &[u8] {
+/// Returns a row without the line feed, or the carriage return and line feed, at its end.
+fn trim_line_end(row: &[u8]) -> &[u8] {
     match row.strip_suffix(b"\n") {
-        Some(body) => body.strip_suffix(b"\r").unwrap_or(body),
+        Some(row) => row.strip_suffix(b"\r").unwrap_or(row),
         None => row,
     }
 }
 
-/// RFC 4180 section 2: a quote stands around a whole field, or doubled inside one.
-fn quoting(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
+/// Returns what is wrong with the quotes of a row. RFC 4180 section 2 allows quotes only around a
+/// whole cell, and doubled inside one.
+fn quoting_problem(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
     let mut rest = row;
     loop {
         if let Some(quoted) = rest.strip_prefix(b"\"") {
@@ -309,7 +322,7 @@ fn quoting(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
         }
         match rest.split_first() {
             None => return None,
-            Some((byte, behind)) if *byte == delimiter => rest = behind,
+            Some((byte, after)) if *byte == delimiter => rest = after,
             Some(_) => return Some(ProblemKind::BareQuote),
         }
     }
@@ -321,30 +334,38 @@ mod tests {
 
     use super::*;
 
-    fn rows_of(text: &[u8]) -> Rows<'_> {
-        Rows::new(LineBuffer::new(Box::new(text)), b',')
+    fn rows_of(text: &[u8]) -> RowReader<'_> {
+        RowReader::new(LineBuffer::new(Box::new(text)), b',')
     }
 
-    /// The cells of all rows, and the line that each row starts on.
-    fn read(text: &[u8]) -> Vec<(u64, Vec<Vec<u8>>)> {
+    #[derive(Debug, PartialEq)]
+    struct Row {
+        line: u64,
+        cells: Vec<Vec<u8>>,
+    }
+
+    fn read_all(text: &[u8]) -> Vec<Row> {
         let mut rows = rows_of(text);
         let mut read = Vec::new();
         while rows.advance().expect("short rows") {
             let cells = (0..rows.width()).map(|index| rows.cell(index).to_vec());
-            read.push((rows.line(), cells.collect()));
+            read.push(Row {
+                line: rows.line(),
+                cells: cells.collect(),
+            });
         }
         read
     }
 
-    /// The same by the CSV parser alone, which does not count lines as people do.
-    fn parse(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    /// Reads the cells of all rows with the CSV parser alone.
+    fn parse_all(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
         let mut parser = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(text);
         let rows = parser.byte_records().map(|row| {
-            let row = row.expect("bytes are never wrong");
+            let row = row.expect("memory can be read");
             let mut cells: Vec<_> = row.iter().map(<[u8]>::to_vec).collect();
             if let Some(last) = cells.last_mut()
                 && last.ends_with(b"\r")
@@ -353,40 +374,46 @@ mod tests {
             }
             cells
         });
-        // Blank lines that end in CRLF are rows to it.
-        rows.filter(|cells| *cells != [Vec::<u8>::new()]).collect()
+        rows.filter(|cells| !is_blank(cells)).collect()
+    }
+
+    /// Returns whether a row is a blank line, which the CSV parser reads as one empty cell if the
+    /// line ends in CRLF.
+    fn is_blank(cells: &[Vec<u8>]) -> bool {
+        *cells == [Vec::<u8>::new()]
     }
 
     #[test]
-    fn lines_are_counted_where_rows_start() {
-        let rows = read(b"\n\r\na,b\n\"x\n\"\"y\",c\r\n\r\nd\n\"e\"");
-        let cell = |text: &str| text.as_bytes().to_vec();
+    fn counts_physical_lines() {
+        let row = |line, cells: &[&str]| Row {
+            line,
+            cells: cells.iter().map(|cell| cell.as_bytes().to_vec()).collect(),
+        };
         assert_eq!(
-            rows,
+            read_all(b"\n\r\na,b\n\"x\n\"\"y\",c\r\n\r\nd\n\"e\""),
             [
-                (3, vec![cell("a"), cell("b")]),
-                (4, vec![cell("x\n\"y"), cell("c")]),
-                (7, vec![cell("d")]),
-                (8, vec![cell("e")]),
+                row(3, &["a", "b"]),
+                row(4, &["x\n\"y", "c"]),
+                row(7, &["d"]),
+                row(8, &["e"]),
             ]
         );
     }
 
     proptest! {
         #[test]
-        fn rows_without_quotes_are_read_as_the_parser_reads_them(
+        fn reads_valid_rows_like_the_csv_parser(
             text in proptest::collection::vec(prop::sample::select(b"ab,,\"\n\r ".to_vec()), 0..60)
         ) {
-            let cells: Vec<_> = read(&text).into_iter().map(|(_, cells)| cells).collect();
-            // What is refused may be read in any way.
             let mut rows = rows_of(&text);
-            let mut is_sound = true;
+            let mut is_valid = true;
             while rows.advance().expect("short rows") {
-                is_sound &= rows.flaw().is_none();
+                is_valid &= rows.problem().is_none();
             }
-            let cells = cells.into_iter().filter(|cells| *cells != [Vec::<u8>::new()]).collect::<Vec<_>>();
-            if is_sound {
-                prop_assert_eq!(cells, parse(&text));
+            if is_valid {
+                let cells = read_all(&text).into_iter().map(|row| row.cells);
+                let cells: Vec<_> = cells.filter(|cells| !is_blank(cells)).collect();
+                prop_assert_eq!(cells, parse_all(&text));
             }
         }
     }

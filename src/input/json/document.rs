@@ -3,19 +3,19 @@
 use super::{
     super::{
         bytes::LineBuffer,
-        fields::Fields,
+        field_parser::FieldParser,
         options::{InputOptions, JsonPointer},
         problem::{Located, ProblemKind, ReadError},
     },
     record,
-    scanner::{enter_member, measure_value, position, skip_space, syntax},
+    scanner::{enter_member, measure_value, position_at, skip_space, syntax},
 };
 use crate::record::Record;
 
 /// A reader of the records in an array of a JSON document, or of a document that is one record.
 pub(in crate::input) struct DocumentReader<'i> {
     buffer: LineBuffer<'i>,
-    fields: Fields<'i>,
+    fields: FieldParser<'i>,
     /// The keys and indices from the root to the array. `None` if the root is the only record.
     array_path: Option<JsonPointer>,
     /// The number of records read so far.
@@ -28,7 +28,7 @@ pub(in crate::input) struct DocumentReader<'i> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Start,
-    /// Behind an element of the array, or behind the only record.
+    /// After an element of the array, or after the only record.
     AfterRecord,
     Finished,
 }
@@ -42,9 +42,9 @@ impl<'i> DocumentReader<'i> {
         options: &'i InputOptions,
     ) -> Self {
         let fields = if is_protobuf {
-            Fields::of_protobuf(options)
+            FieldParser::for_protobuf(options)
         } else {
-            Fields::new(options)
+            FieldParser::new(options)
         };
         Self::new(buffer, fields, Some(path))
     }
@@ -54,10 +54,14 @@ impl<'i> DocumentReader<'i> {
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
     ) -> Self {
-        Self::new(buffer, Fields::new(options), None)
+        Self::new(buffer, FieldParser::new(options), None)
     }
 
-    fn new(buffer: LineBuffer<'i>, fields: Fields<'i>, array_path: Option<JsonPointer>) -> Self {
+    fn new(
+        buffer: LineBuffer<'i>,
+        fields: FieldParser<'i>,
+        array_path: Option<JsonPointer>,
+    ) -> Self {
         Self {
             buffer,
             fields,
@@ -90,13 +94,13 @@ impl<'i> DocumentReader<'i> {
             }
             Err(kind) => {
                 self.state = State::Finished;
-                // Text behind the document belongs to no record.
+                // Text after the document belongs to no record.
                 let record = match kind {
                     ProblemKind::MultipleDocuments => 0,
                     _ => self.record_count + 1,
                 };
-                let at = position(&self.buffer, record, 0);
-                Some(Err(ReadError::fatal(Some(at), kind)))
+                let position = position_at(&self.buffer, record, 0);
+                Some(Err(ReadError::fatal(Some(position), kind)))
             }
         }
     }
@@ -110,26 +114,23 @@ impl<'i> DocumentReader<'i> {
         match record::parse(&buffer.unread()[..length], &self.fields) {
             Ok(value) => {
                 self.record_count = number;
-                let at = position(buffer, number, 0);
-                Ok(Located {
-                    position: at,
-                    value,
-                })
+                let position = position_at(buffer, number, 0);
+                Ok(Located { position, value })
             }
             Err(error) => {
-                let at = position(buffer, number, error.offset.min(length));
+                let position = position_at(buffer, number, error.offset.min(length));
                 // A malformed element makes the whole document malformed.
                 if matches!(error.kind, ProblemKind::JsonSyntax(_)) {
                     *state = State::Finished;
-                    return Err(ReadError::fatal(Some(at), error.kind));
+                    return Err(ReadError::fatal(Some(position), error.kind));
                 }
                 self.record_count = number;
-                Err(ReadError::in_record(at, error.kind))
+                Err(ReadError::in_record(position, error.kind))
             }
         }
     }
 
-    /// Moves to the next element of the array. Returns its length, or `None` behind the last one.
+    /// Moves to the next element of the array. Returns its length, or `None` after the last one.
     fn next_element(&mut self) -> Result<Option<usize>, ProblemKind> {
         if self.state == State::Start {
             self.enter_array()?;
@@ -150,7 +151,7 @@ impl<'i> DocumentReader<'i> {
         measure_value(&mut self.buffer).map(Some)
     }
 
-    /// Moves behind the opening bracket of the array.
+    /// Moves past the opening bracket of the array.
     fn enter_array(&mut self) -> Result<(), ProblemKind> {
         for step in self.array_path.iter().flatten() {
             enter_member(&mut self.buffer, step)?;
@@ -168,7 +169,7 @@ impl<'i> DocumentReader<'i> {
         }
     }
 
-    /// Moves behind the closing bracket of the array and to the end of the document.
+    /// Moves past the closing bracket of the array and to the end of the document.
     fn leave_array(&mut self) -> Result<Option<usize>, ProblemKind> {
         self.buffer.consume(1);
         if self.array_path.as_ref().is_some_and(Vec::is_empty) {

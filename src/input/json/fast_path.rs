@@ -1,18 +1,18 @@
 //! A fast parser for the most common spelling of a record.
 //!
 //! `serde_json` takes three times as long for such a record, and reading is most of the work of a
-//! push. It parses all other records and decides what is malformed.
+//! push. All other records go through `serde_json`, which also decides what is malformed.
 
-use super::super::{fields::Fields, problem::Field};
+use super::super::{field_parser::FieldParser, problem::Field};
 use crate::record::{ExpireTime, Record};
 
 /// The most members that a plain record may have besides the two fields.
 const MAX_OTHER_MEMBERS: usize = 8;
 
 /// Parses a plain record: an object of printable ASCII whose members are strings without escapes
-/// and integers, all with different keys. Returns `None` for any other text, also for a plain
-/// record with a problem. [`super::record::parse_any`] parses those and reports positions.
-pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t>> {
+/// and integers, all with different keys. Returns `None` for any other text, and for a plain record
+/// with a problem: [`super::record::parse_any`] parses those and reports positions.
+pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Record<'t>> {
     // `all` would stop early, which keeps the compiler from using vector instructions.
     let is_printable = |is: bool, byte: &u8| is & (b' '..=b'~').contains(byte);
     if !text.iter().fold(true, is_printable) {
@@ -27,14 +27,16 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t
         let key = cursor.string()?;
         cursor.take(b':')?;
         let value = cursor.value()?;
-        match (fields.names.field_of(key), value) {
-            (Some((Field::Token, name)), Value::String(text)) if token.is_none() => {
-                token = Some(fields.token_in(text, name).ok()?);
-            }
-            (Some((Field::Time, name)), Value::String(text) | Value::Integer(text))
-                if time.is_none() =>
+        match (fields.names.find(key), value) {
+            (Some(known), Value::String(text))
+                if known.field == Field::Token && token.is_none() =>
             {
-                time = Some(fields.time_in(text, name).ok()?);
+                token = Some(fields.token_from_bytes(text, known.name).ok()?);
+            }
+            (Some(known), Value::String(text) | Value::Integer(text))
+                if known.field == Field::Time && time.is_none() =>
+            {
+                time = Some(fields.time_from_bytes(text, known.name).ok()?);
             }
             (None, _)
                 if other_count < MAX_OTHER_MEMBERS && !others[..other_count].contains(&key) =>
@@ -49,7 +51,7 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Option<Record<'t
         }
     }
     cursor.take(b'}')?;
-    if !cursor.is_blank() || (time.is_none() && fields.names.wants(Field::Time)) {
+    if !cursor.is_blank() || (time.is_none() && fields.names.has(Field::Time)) {
         return None;
     }
     Some(Record {
@@ -87,7 +89,7 @@ impl<'t> Cursor<'t> {
         self.string_end()
     }
 
-    /// Consumes the rest of a string behind its opening quote.
+    /// Consumes the rest of a string after its opening quote.
     fn string_end(&mut self) -> Option<&'t [u8]> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn parses_plain_records_only() {
         let options = InputOptions::default();
-        let fields = Fields::new(&options);
+        let fields = FieldParser::new(&options);
         for (text, is_plain) in [
             (r#"{"device_token":"a","expire_time":1}"#, true),
             (
@@ -184,7 +186,7 @@ mod tests {
                 .collect();
             let text = [open, &members.join(comma), close].concat();
             let options = InputOptions::default();
-            let fields = Fields::new(&options);
+            let fields = FieldParser::new(&options);
             if let Some(plain) = parse(text.as_bytes(), &fields) {
                 let any = record::parse_any(text.as_bytes(), &fields);
                 prop_assert_eq!(any.expect("a record"), plain);

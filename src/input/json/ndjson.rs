@@ -3,20 +3,20 @@
 use super::{
     super::{
         bytes::LineBuffer,
-        fields::Fields,
+        field_parser::FieldParser,
         limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
         options::InputOptions,
         problem::{Located, Position, ProblemKind, ReadError},
     },
     record,
-    scanner::{is_space, position},
+    scanner::{is_space, position_at},
 };
 use crate::record::Record;
 
-/// A reader of the lines of NDJSON, which continues behind malformed lines.
+/// A reader of the lines of NDJSON, which continues after malformed lines.
 pub(in crate::input) struct NdjsonReader<'i> {
     buffer: LineBuffer<'i>,
-    fields: Fields<'i>,
+    fields: FieldParser<'i>,
     /// The number of records read so far.
     record_count: u64,
     /// The text that the caller looks at. The next call consumes it.
@@ -41,7 +41,7 @@ enum Line {
     },
     /// A line that is too long to be read. It has been skipped.
     TooLong {
-        at: Position,
+        position: Position,
     },
     End,
 }
@@ -50,7 +50,7 @@ impl<'i> NdjsonReader<'i> {
     pub(in crate::input) fn new(buffer: LineBuffer<'i>, options: &'i InputOptions) -> Self {
         Self {
             buffer,
-            fields: Fields::new(options),
+            fields: FieldParser::new(options),
             record_count: 0,
             returned: Returned::Rest(0),
             is_finished: false,
@@ -72,9 +72,12 @@ impl<'i> NdjsonReader<'i> {
         }
         match self.next_line() {
             Ok(Line::Record { length }) => Some(self.parse(length)),
-            Ok(Line::TooLong { at }) => {
+            Ok(Line::TooLong { position }) => {
                 self.record_count += 1;
-                Some(Err(ReadError::in_record(at, ProblemKind::RecordTooLong)))
+                Some(Err(ReadError::in_record(
+                    position,
+                    ProblemKind::RecordTooLong,
+                )))
             }
             Ok(Line::End) => {
                 self.is_finished = true;
@@ -82,8 +85,8 @@ impl<'i> NdjsonReader<'i> {
             }
             Err(kind) => {
                 self.is_finished = true;
-                let at = position(&self.buffer, self.record_count + 1, 0);
-                Some(Err(ReadError::fatal(Some(at), kind)))
+                let position = position_at(&self.buffer, self.record_count + 1, 0);
+                Some(Err(ReadError::fatal(Some(position), kind)))
             }
         }
     }
@@ -93,16 +96,13 @@ impl<'i> NdjsonReader<'i> {
         self.record_count += 1;
         match record::parse(&self.buffer.unread()[..length], &self.fields) {
             Ok(value) => {
-                let at = position(&self.buffer, self.record_count, 0);
-                Ok(Located {
-                    position: at,
-                    value,
-                })
+                let position = position_at(&self.buffer, self.record_count, 0);
+                Ok(Located { position, value })
             }
             Err(error) => {
                 let index = error.offset.min(length);
-                let at = position(&self.buffer, self.record_count, index);
-                Err(ReadError::in_record(at, error.kind))
+                let position = position_at(&self.buffer, self.record_count, index);
+                Err(ReadError::in_record(position, error.kind))
             }
         }
     }
@@ -122,12 +122,12 @@ impl<'i> NdjsonReader<'i> {
             };
             let line = &self.buffer.unread()[..end];
             let before = line.iter().take_while(|byte| is_space(**byte)).count();
-            let behind = line[before..]
+            let after = line[before..]
                 .iter()
                 .rev()
                 .take_while(|byte| is_space(**byte))
                 .count();
-            let length = line.len() - before - behind;
+            let length = line.len() - before - after;
             if length > MAX_RECORD_BYTES {
                 return self.skip_overlong_line();
             }
@@ -157,7 +157,7 @@ impl<'i> NdjsonReader<'i> {
     ///
     /// [`ProblemKind::RecordTooLong`] if the line is longer than [`MAX_SKIPPED_BYTES`].
     fn skip_overlong_line(&mut self) -> Result<Line, ProblemKind> {
-        let at = position(&self.buffer, self.record_count + 1, 0);
+        let position = position_at(&self.buffer, self.record_count + 1, 0);
         let mut skipped = 0;
         while skipped <= MAX_SKIPPED_BYTES {
             let unread = self.buffer.unread();
@@ -166,7 +166,7 @@ impl<'i> NdjsonReader<'i> {
             self.buffer.consume(length);
             skipped += length;
             if end.is_some() || !self.buffer.read_more()? {
-                return Ok(Line::TooLong { at });
+                return Ok(Line::TooLong { position });
             }
         }
         Err(ProblemKind::RecordTooLong)

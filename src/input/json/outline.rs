@@ -7,10 +7,11 @@ use serde::de::IgnoredAny;
 use super::{
     super::{
         bytes::LineBuffer,
-        problem::{Excerpt, JsonKind, Position, ProblemKind, ReadError},
+        excerpt::Excerpt,
+        problem::{JsonKind, Position, ProblemKind, ReadError},
     },
     record,
-    scanner::{measure_value, position, skip_space, skip_value},
+    scanner::{measure_value, position_at, skip_space, skip_value},
 };
 
 /// The size of the buffer for the syntax check.
@@ -27,7 +28,7 @@ pub(in crate::input) enum Documents {
 ///
 /// # Errors
 ///
-/// A fatal fault at the first malformed byte of the first document.
+/// A fatal error at the first malformed byte of the first document.
 pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> {
     let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
@@ -35,22 +36,24 @@ pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> 
         // A malformed second document counts as a document too.
         Some(Ok(_)) if documents.next().is_some() => Ok(Documents::Several),
         Some(Ok(_)) | None => Ok(Documents::One),
-        Some(Err(error)) => Err(fault(error)),
+        Some(Err(error)) => Err(read_error(error)),
     }
 }
 
-fn fault(error: serde_json::Error) -> ReadError {
-    let at = Position {
+fn read_error(error: serde_json::Error) -> ReadError {
+    let position = Position {
         record: 0,
         line: error.line().max(1) as u64,
         column: Some(error.column().max(1) as u64),
     };
     match error.classify() {
         serde_json::error::Category::Io => ReadError::fatal(None, io::Error::from(error).into()),
-        serde_json::error::Category::Eof => ReadError::fatal(Some(at), ProblemKind::Truncated),
+        serde_json::error::Category::Eof => {
+            ReadError::fatal(Some(position), ProblemKind::Truncated)
+        }
         serde_json::error::Category::Syntax | serde_json::error::Category::Data => {
             ReadError::fatal(
-                Some(at),
+                Some(position),
                 ProblemKind::JsonSyntax(record::syntax_message(&error)),
             )
         }
@@ -72,7 +75,7 @@ impl Outline {
     pub(in crate::input) fn read(mut text: LineBuffer<'_>) -> Result<Self, ReadError> {
         read_members(&mut text)
             .map(|members| Self { members })
-            .map_err(|kind| ReadError::fatal(Some(position(&text, 0, 0)), kind))
+            .map_err(|kind| ReadError::fatal(Some(position_at(&text, 0, 0)), kind))
     }
 
     /// Returns a key that occurs more than once.
@@ -80,7 +83,7 @@ impl Outline {
         let mut keys: Vec<_> = self.members.iter().map(|member| &member.key).collect();
         keys.sort_unstable();
         let pair = keys.windows(2).find(|pair| pair[0] == pair[1])?;
-        Some(Excerpt::of_token(pair[0]))
+        Some(Excerpt::from_token(pair[0]))
     }
 
     /// Returns whether one of the members has one of these keys.
@@ -103,8 +106,8 @@ impl Outline {
         self.members
             .iter()
             .map(|member| match member.kind {
-                JsonKind::Array => Excerpt::of_name(&member.key),
-                _ => Excerpt::of_token(&member.key),
+                JsonKind::Array => Excerpt::from_name(&member.key),
+                _ => Excerpt::from_token(&member.key),
             })
             .collect()
     }

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
-        fields::Fields,
-        problem::{Excerpt, Field, JsonKind, ProblemKind},
+        excerpt::Excerpt,
+        field_parser::FieldParser,
+        problem::{Field, JsonKind, ProblemKind},
     },
     fast_path,
 };
@@ -26,7 +27,10 @@ pub(super) struct RecordError {
 }
 
 /// Parses the text of a record, which is one JSON value.
-pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t>, RecordError> {
+pub(super) fn parse<'t>(
+    text: &'t [u8],
+    fields: &FieldParser<'_>,
+) -> Result<Record<'t>, RecordError> {
     match fast_path::parse(text, fields) {
         Some(record) => Ok(record),
         None => parse_any(text, fields),
@@ -36,7 +40,7 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &Fields<'_>) -> Result<Record<'t
 /// Parses the text of a record without the fast path.
 pub(super) fn parse_any<'t>(
     text: &'t [u8],
-    fields: &Fields<'_>,
+    fields: &FieldParser<'_>,
 ) -> Result<Record<'t>, RecordError> {
     let at_start = |kind| RecordError { offset: 0, kind };
     match text.first() {
@@ -54,11 +58,11 @@ pub(super) fn parse_any<'t>(
     let token = object.find(text, Field::Token, fields)?;
     let time = fields
         .names
-        .wants(Field::Time)
+        .has(Field::Time)
         .then(|| object.find(text, Field::Time, fields))
         .transpose()?;
     if time.is_some_and(|time| std::ptr::eq(token, time)) {
-        let name = Excerpt::of_name(&token.key);
+        let name = Excerpt::from_name(&token.key);
         return Err(token.error(text, ProblemKind::SameNameForBothFields(name)));
     }
     if let Some(duplicate) = object.duplicate {
@@ -93,7 +97,7 @@ impl<'t> Object<'t> {
         &self,
         text: &[u8],
         field: Field,
-        fields: &Fields<'_>,
+        fields: &FieldParser<'_>,
     ) -> Result<&Member<'t>, RecordError> {
         let names = fields.names.of(field);
         let mut matching = self
@@ -120,7 +124,7 @@ impl<'t> Object<'t> {
         }
     }
 
-    fn missing(&self, field: Field, fields: &Fields<'_>) -> ProblemKind {
+    fn missing(&self, field: Field, fields: &FieldParser<'_>) -> ProblemKind {
         let keys: Vec<&str> = self.members.iter().map(|member| &*member.key).collect();
         let mut problem = fields.names.missing(field, &keys);
         if let ProblemKind::MissingField { found, .. } = &mut problem {
@@ -129,8 +133,8 @@ impl<'t> Object<'t> {
                 let value = member.value.get();
                 let is_text =
                     value.starts_with('"') && !value[1..].starts_with(|c: char| c.is_ascii_digit());
-                if !is_text && fields.names.field(&member.key).is_none() {
-                    *excerpt = Excerpt::of_token(&member.key);
+                if !is_text && fields.names.find(member.key.as_bytes()).is_none() {
+                    *excerpt = Excerpt::from_token(&member.key);
                 }
             }
         }
@@ -165,26 +169,29 @@ impl<'t> Member<'t> {
     }
 }
 
-fn parse_token<'t>(member: &Member<'t>, fields: &Fields<'_>) -> Result<Token<'t>, ProblemKind> {
+fn parse_token<'t>(
+    member: &Member<'t>,
+    fields: &FieldParser<'_>,
+) -> Result<Token<'t>, ProblemKind> {
     match member.json_kind() {
         JsonKind::String => fields.token(member.string()?, &member.key),
         _ => Err(member.wrong_type(Field::Token)),
     }
 }
 
-fn parse_time(member: &Member<'_>, fields: &Fields<'_>) -> Result<ExpireTime, ProblemKind> {
+fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTime, ProblemKind> {
     match member.json_kind() {
-        JsonKind::Number => fields.number(member.value.get(), &member.key),
+        JsonKind::Number => fields.time_from_number(member.value.get(), &member.key),
         JsonKind::String => fields.time(&member.string()?, &member.key),
         _ => Err(member.wrong_type(Field::Time)),
     }
 }
 
 /// Returns a key for display. A key that is not the name of a field may be a token.
-fn key_excerpt(key: &str, fields: &Fields<'_>) -> Excerpt {
-    match fields.names.field(key) {
-        Some(_) => Excerpt::of_name(key),
-        None => Excerpt::of_token(key),
+fn key_excerpt(key: &str, fields: &FieldParser<'_>) -> Excerpt {
+    match fields.names.find(key.as_bytes()) {
+        Some(_) => Excerpt::from_name(key),
+        None => Excerpt::from_token(key),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Consumes white space. Returns the byte behind it, or `None` at the end of the text.
+/// Consumes white space. Returns the byte after it, or `None` at the end of the text.
 pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> {
     loop {
         let unread = buffer.unread();
@@ -29,11 +29,12 @@ pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> 
     }
 }
 
-/// Moves to the value with the key or index `step` in the next value, an object or an array.
+/// Moves to a member of the next value: the one with the key or index `step`.
 ///
 /// # Errors
 ///
-/// [`ProblemKind::PointerNotFound`] if there is no such value, or the problem of the text before it.
+/// [`ProblemKind::PointerNotFound`] if the next value has no such member, or the problem of the text
+/// before the member.
 pub(super) fn enter_member(buffer: &mut LineBuffer<'_>, step: &str) -> Result<(), ProblemKind> {
     let is_object = match skip_space(buffer)? {
         Some(b'{') => true,
@@ -140,7 +141,7 @@ impl ValueScanner {
         self.depth > 0 || self.is_in_string
     }
 
-    /// Scans the next bytes. Returns the index behind the value if the value ends among them.
+    /// Scans the next bytes. Returns the index after the value if the value ends among them.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut index = 0;
         while index < bytes.len() {
@@ -186,7 +187,7 @@ impl ValueScanner {
 }
 
 /// Returns the position of the unread byte at `index`, in the record with this number.
-pub(super) fn position(buffer: &LineBuffer<'_>, record: u64, index: usize) -> Position {
+pub(super) fn position_at(buffer: &LineBuffer<'_>, record: u64, index: usize) -> Position {
     let LinePosition { line, column } = buffer.position(index);
     Position {
         record,

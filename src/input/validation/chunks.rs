@@ -1,7 +1,7 @@
-//! A stream cut between its records, so that several threads can read it at once.
+//! Chunks of an input, which several threads read at once.
 //!
-//! Only where that is simple: at the line feeds of NDJSON, and of CSV as long as no quote comes.
-//! From there on, and whatever else it is, the stream is read as one.
+//! An input is split at the line feeds of NDJSON, and of CSV up to the first chunk that has a quote.
+//! The rest, and every other format, is read by one thread.
 
 use std::{
     io::{self, Read},
@@ -20,53 +20,65 @@ use super::super::{
     reader::RecordReader,
 };
 
-/// How much is read at a time. What is shorter is not worth a thread.
-const PIECE: usize = bytes::BLOCK_BYTES;
+/// The bytes of a chunk, without the start of it that is left over from the chunk before. A shorter
+/// input is not worth a thread.
+const CHUNK_BYTES: usize = bytes::BLOCK_BYTES;
 
-/// How much is read before room for a piece is made.
-const SMALL: usize = 8 << 10;
+/// The bytes that are read before memory for a whole chunk is allocated.
+const FIRST_READ_BYTES: usize = 8 << 10;
 
-/// Pieces that wait for a thread.
-const WAITING: usize = 2;
+/// The number of chunks that may wait for one thread.
+const MAX_WAITING_CHUNKS: usize = 2;
 
-/// A stream of records.
-pub(in crate::input) struct Pieces<'i> {
+/// An input that is split into chunks, and into a rest that is read as one.
+pub(in crate::input) struct ChunkReader<'i> {
     format: DetectedFormat,
     /// The columns that the header row names, once it has been read.
     columns: Option<Columns>,
     options: &'i InputOptions,
     stream: Box<dyn Read + Send + 'i>,
-    /// What has been read and is in no piece.
-    rest: Ahead,
-    /// What comes behind `rest`, if not more of the stream.
+    /// The bytes that have been read and are in no chunk.
+    unread: FilledBuffer,
+    /// The error that ended the stream after `unread`.
     error: Option<io::Error>,
 }
 
-/// Whole records, with their number among the pieces of their stream.
-pub(in crate::input) struct Piece {
+/// A part of an input: whole lines.
+pub(in crate::input) struct Chunk {
+    /// The number among the chunks of the input, from 0.
     pub(in crate::input) number: usize,
-    lines: Ahead,
+    lines: FilledBuffer,
     format: DetectedFormat,
     /// `None` if the lines start with the header row, or are not CSV.
     columns: Option<Columns>,
 }
 
-/// What has been read: the first bytes of a buffer, so many.
+/// A buffer of which the first `length` bytes have been read.
 #[derive(Default)]
-struct Ahead {
-    buffer: Vec<u8>,
+struct FilledBuffer {
+    bytes: Vec<u8>,
     length: usize,
 }
 
-/// The pieces that one thread reads, in the order of the stream.
-pub(in crate::input) struct Share {
-    pieces: mpsc::Receiver<Piece>,
-    empty: mpsc::Sender<Vec<u8>>,
+/// The chunks that one thread reads, in the order of the input.
+pub(in crate::input) struct ChunkQueue {
+    chunks: mpsc::Receiver<Chunk>,
+    used_buffers: mpsc::Sender<Vec<u8>>,
 }
 
-impl<'i> Pieces<'i> {
-    /// Of an input from its start.
-    pub(in crate::input) fn of(
+/// A thread that reads chunks.
+struct Worker<'scope, T> {
+    chunks: mpsc::SyncSender<Chunk>,
+    thread: thread::ScopedJoinHandle<'scope, T>,
+}
+
+impl<'i> ChunkReader<'i> {
+    /// Opens an input at its start.
+    ///
+    /// # Errors
+    ///
+    /// A fatal error if the format cannot be detected, or the input cannot be opened.
+    pub(in crate::input) fn open(
         input: &'i mut InputFile,
         options: &'i InputOptions,
     ) -> Result<Self, ReadError> {
@@ -74,7 +86,7 @@ impl<'i> Pieces<'i> {
         Ok(Self::new(format, input.text_reader()?, options))
     }
 
-    /// Of a stream of this format from its start, which is no byte order mark.
+    /// Reads a stream without a byte order mark.
     fn new(
         format: DetectedFormat,
         stream: Box<dyn Read + Send + 'i>,
@@ -85,84 +97,100 @@ impl<'i> Pieces<'i> {
             columns: None,
             options,
             stream,
-            rest: Ahead::default(),
+            unread: FilledBuffer::default(),
             error: None,
         }
     }
 
-    /// Has threads read what can be read piece by piece; what each of them came to. No piece, no
-    /// thread, and where no thread can be had, no piece.
-    pub(in crate::input) fn share_out<T: Send>(
+    /// Has threads call `read` for the chunks of the input, and returns the result of each thread.
+    ///
+    /// No thread is started for an input without a chunk. If no thread can be started, or there is
+    /// only one processor, all of the input is left to [`ChunkReader::into_rest`].
+    pub(in crate::input) fn read_in_threads<T: Send>(
         &mut self,
-        read: impl Fn(Share) -> T + Sync,
+        read: impl Fn(ChunkQueue) -> T + Sync,
     ) -> Vec<T> {
-        let Some(mut piece) = self.cut(0, Vec::new()) else {
+        let Some(first_chunk) = self.next_chunk(0, Vec::new()) else {
             return Vec::new();
         };
         let count = thread::available_parallelism().map_or(1, usize::from);
         if count == 1 {
-            self.put_back(piece);
+            self.put_back_first(first_chunk);
             return Vec::new();
         }
-        let (empty, emptied) = mpsc::channel();
+        let (used_buffers, reusable_buffers) = mpsc::channel();
         thread::scope(|threads| {
-            let threads: Vec<_> = (0..count)
+            let workers: Vec<_> = (0..count)
                 .map_while(|_| {
-                    let (to, pieces) = mpsc::sync_channel(WAITING);
-                    let empty = empty.clone();
+                    let (to_worker, chunks) = mpsc::sync_channel(MAX_WAITING_CHUNKS);
+                    let queue = ChunkQueue {
+                        chunks,
+                        used_buffers: used_buffers.clone(),
+                    };
                     let read = &read;
-                    let thread = thread::Builder::new()
-                        .spawn_scoped(threads, move || read(Share { pieces, empty }));
-                    Some((to, thread.ok()?))
+                    let thread = thread::Builder::new().spawn_scoped(threads, move || read(queue));
+                    Some(Worker {
+                        chunks: to_worker,
+                        thread: thread.ok()?,
+                    })
                 })
                 .collect();
-            if threads.is_empty() {
-                self.put_back(piece);
+            if workers.is_empty() {
+                self.put_back_first(first_chunk);
                 return Vec::new();
             }
+            let mut chunk = first_chunk;
             for number in 1.. {
-                // A thread that takes no more has panicked, which is told below.
-                if threads[piece.number % threads.len()].0.send(piece).is_err() {
+                let worker = &workers[chunk.number % workers.len()];
+                // A thread that receives no chunk has panicked, and joining it reports that.
+                if worker.chunks.send(chunk).is_err() {
                     break;
                 }
-                let buffer = emptied.try_recv().unwrap_or_default();
-                match self.cut(number, buffer) {
-                    Some(next) => piece = next,
+                let buffer = reusable_buffers.try_recv().unwrap_or_default();
+                match self.next_chunk(number, buffer) {
+                    Some(next) => chunk = next,
                     None => break,
                 }
             }
-            let joined = threads.into_iter().map(|(to, thread)| {
-                drop(to);
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| panic::resume_unwind(panic))
+            let results = workers.into_iter().map(|worker| {
+                drop(worker.chunks);
+                let result = worker.thread.join();
+                result.unwrap_or_else(|panic| panic::resume_unwind(panic))
             });
-            joined.collect()
+            results.collect()
         })
     }
 
-    /// A reader of what is in no piece.
-    pub(in crate::input) fn rest(self) -> Result<RecordReader<'i>, ReadError> {
-        let Ahead { buffer, length } = self.rest;
-        let stream = Box::new(Failed(self.error).chain(self.stream));
-        let window = LineBuffer::prefilled(buffer, length, stream);
-        RecordReader::open(self.format, self.columns, window, self.options)
+    /// Returns a reader of the records that are in no chunk.
+    ///
+    /// # Errors
+    ///
+    /// A fatal error if the header row cannot be read or does not name the wanted columns.
+    pub(in crate::input) fn into_rest(self) -> Result<RecordReader<'i>, ReadError> {
+        let FilledBuffer { bytes, length } = self.unread;
+        let stream = Box::new(FailingOnce(self.error).chain(self.stream));
+        let buffer = LineBuffer::prefilled(bytes, length, stream);
+        RecordReader::open(self.format, self.columns, buffer, self.options)
     }
 
-    /// Cuts the next piece off, into a buffer to be used again; `None` where what follows is to be
-    /// read as one.
-    fn cut(&mut self, number: usize, buffer: Vec<u8>) -> Option<Piece> {
-        let mut lines = std::mem::replace(&mut self.rest, Ahead { buffer, length: 0 });
-        let length = self.read_on(&mut lines);
+    /// Reads the next chunk; what follows its last line is read into `buffer`, which a chunk used
+    /// before. Returns `None` if the rest is to be read as one.
+    fn next_chunk(&mut self, number: usize, buffer: Vec<u8>) -> Option<Chunk> {
+        let empty = FilledBuffer {
+            bytes: buffer,
+            length: 0,
+        };
+        let mut lines = std::mem::replace(&mut self.unread, empty);
+        let length = self.fill_lines(&mut lines);
         let columns = self.columns.clone();
-        let length = length.filter(|length| self.can_be_piece(&lines.buffer[..*length]));
+        let length = length.filter(|length| self.can_be_chunk(&lines.bytes[..*length]));
         let Some(length) = length else {
-            self.rest = lines;
+            self.unread = lines;
             return None;
         };
-        self.rest.add(&lines.buffer[length..lines.length]);
+        self.unread.append(&lines.bytes[length..lines.length]);
         lines.length = length;
-        Some(Piece {
+        Some(Chunk {
             number,
             lines,
             format: self.format.clone(),
@@ -170,39 +198,40 @@ impl<'i> Pieces<'i> {
         })
     }
 
-    /// Undoes the first cut.
-    fn put_back(&mut self, piece: Piece) {
-        self.columns = piece.columns;
-        let rest = std::mem::replace(&mut self.rest, piece.lines);
-        self.rest.add(&rest.buffer[..rest.length]);
+    /// Undoes the first call of [`ChunkReader::next_chunk`].
+    fn put_back_first(&mut self, chunk: Chunk) {
+        self.columns = chunk.columns;
+        let behind = std::mem::replace(&mut self.unread, chunk.lines);
+        self.unread.append(&behind.bytes[..behind.length]);
     }
 
-    /// Reads so much that it is worth a piece; the length of the whole lines in it.
-    fn read_on(&mut self, lines: &mut Ahead) -> Option<usize> {
-        let is_first = lines.buffer.is_empty();
-        let more =
-            (!is_first || self.read_as_much(lines, SMALL)) && self.read_as_much(lines, PIECE);
-        let whole = memchr::memrchr(b'\n', &lines.buffer[..lines.length])?;
-        more.then_some(whole + 1)
+    /// Reads the bytes of a chunk behind those in `lines`, and returns the length of the whole
+    /// lines. Returns `None` if the stream ends before that, or if no line does.
+    fn fill_lines(&mut self, lines: &mut FilledBuffer) -> Option<usize> {
+        let is_first = lines.bytes.is_empty();
+        let is_filled = (!is_first || self.read_exactly(lines, FIRST_READ_BYTES))
+            && self.read_exactly(lines, CHUNK_BYTES);
+        let last_line_feed = memchr::memrchr(b'\n', &lines.bytes[..lines.length])?;
+        is_filled.then_some(last_line_feed + 1)
     }
 
-    /// Whether there was as much.
-    fn read_as_much(&mut self, lines: &mut Ahead, size: usize) -> bool {
-        let filled = fill(&mut self.stream, lines.room(size));
+    /// Reads `length` more bytes, and returns false if the stream ends or fails before that.
+    fn read_exactly(&mut self, lines: &mut FilledBuffer, length: usize) -> bool {
+        let filled = fill(&mut self.stream, lines.free_bytes(length));
         lines.length += filled.length;
         self.error = filled.error;
-        filled.length == size
+        filled.length == length
     }
 
-    /// Whether these lines can be a piece. Reads the header row if they are the first of CSV.
-    fn can_be_piece(&mut self, lines: &[u8]) -> bool {
+    /// Whether these lines can be a chunk. Reads the header row if they are the first of CSV.
+    fn can_be_chunk(&mut self, lines: &[u8]) -> bool {
         match self.format {
             DetectedFormat::Ndjson => true,
             DetectedFormat::Csv { delimiter } if memchr::memchr(b'"', lines).is_none() => {
                 if self.columns.is_none() {
-                    // What is wrong with a header is told by who reads the rest.
-                    let window = LineBuffer::new(Box::new(lines));
-                    let opened = CsvReader::open(window, self.options, delimiter);
+                    // A wrong header row leaves no chunk, and the reader of the rest reports it.
+                    let buffer = LineBuffer::new(Box::new(lines));
+                    let opened = CsvReader::open(buffer, self.options, delimiter);
                     let reader = opened.ok().flatten();
                     self.columns = reader.map(CsvReader::into_columns);
                 }
@@ -216,52 +245,56 @@ impl<'i> Pieces<'i> {
     }
 }
 
-impl Piece {
-    /// A reader of these records, which counts them and their lines from 1.
-    pub(in crate::input) fn reader(
+impl Chunk {
+    /// Returns a reader of the records. Their positions count from the start of the chunk.
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordReader::open`].
+    pub(in crate::input) fn into_reader(
         self,
         options: &InputOptions,
     ) -> Result<RecordReader<'_>, ReadError> {
-        let Ahead { buffer, length } = self.lines;
-        let window = LineBuffer::prefilled(buffer, length, Box::new(io::empty()));
-        RecordReader::open(self.format, self.columns, window, options)
+        let FilledBuffer { bytes, length } = self.lines;
+        let buffer = LineBuffer::prefilled(bytes, length, Box::new(io::empty()));
+        RecordReader::open(self.format, self.columns, buffer, options)
     }
 
-    pub(in crate::input) fn lines(&self) -> u64 {
-        memchr::memchr_iter(b'\n', &self.lines.buffer[..self.lines.length]).count() as u64
+    pub(in crate::input) fn count_lines(&self) -> u64 {
+        memchr::memchr_iter(b'\n', &self.lines.bytes[..self.lines.length]).count() as u64
     }
 }
 
-impl Ahead {
-    /// Room behind what has been read.
-    fn room(&mut self, size: usize) -> &mut [u8] {
-        let end = self.length + size;
-        if self.buffer.len() < end {
-            self.buffer.resize(end, 0);
+impl FilledBuffer {
+    /// Returns `length` bytes behind those that have been read.
+    fn free_bytes(&mut self, length: usize) -> &mut [u8] {
+        let end = self.length + length;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
         }
-        &mut self.buffer[self.length..end]
+        &mut self.bytes[self.length..end]
     }
 
-    fn add(&mut self, bytes: &[u8]) {
-        self.room(bytes.len()).copy_from_slice(bytes);
+    fn append(&mut self, bytes: &[u8]) {
+        self.free_bytes(bytes.len()).copy_from_slice(bytes);
         self.length += bytes.len();
     }
 }
 
-impl Share {
-    /// Reads each piece; what that leaves is a buffer to be used again.
-    pub(in crate::input) fn each(self, mut read: impl FnMut(Piece) -> Vec<u8>) {
-        for piece in self.pieces {
-            // Nobody takes it any more when the last piece has been cut off.
-            let _ = self.empty.send(read(piece));
+impl ChunkQueue {
+    /// Calls `read` for each chunk. It returns a buffer that another chunk may use.
+    pub(in crate::input) fn for_each(self, mut read: impl FnMut(Chunk) -> Vec<u8>) {
+        for chunk in self.chunks {
+            // After the last chunk nothing receives buffers any more.
+            let _ = self.used_buffers.send(read(chunk));
         }
     }
 }
 
-/// A stream that fails once, if at all.
-struct Failed(Option<io::Error>);
+/// A stream of no bytes, whose first read fails if there is an error.
+struct FailingOnce(Option<io::Error>);
 
-impl Read for Failed {
+impl Read for FailingOnce {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.0.take().map_or(Ok(0), Err)
     }
@@ -276,7 +309,7 @@ mod tests {
 
     const RECORDS: u64 = 60_000;
 
-    /// Some megabytes of lines, some of them wrong, some blank.
+    /// Returns some megabytes of lines, of which some are invalid and some are blank.
     fn text(header: &str, line: &dyn Fn(&str, &str) -> String) -> String {
         let mut text = header.to_owned();
         for number in 0..RECORDS {
@@ -314,8 +347,13 @@ mod tests {
             .collect()
     }
 
-    /// What one reader finds wrong, and how many records it reads.
-    fn in_one(text: &str, format: DetectedFormat) -> (Vec<String>, u64) {
+    struct ReadText {
+        problems: Vec<String>,
+        records: u64,
+    }
+
+    /// Reads a text with one reader.
+    fn read_as_one(text: &str, format: DetectedFormat) -> ReadText {
         let options = InputOptions::default();
         let mut reader = RecordReader::open(
             format,
@@ -324,18 +362,19 @@ mod tests {
             &options,
         )
         .expect("a header");
-        let (mut problems, mut read) = (Vec::new(), 0);
+        let mut problems = Vec::new();
+        let mut records = 0;
         while let Some(record) = reader.next() {
-            read += 1;
-            if let Err(fault) = record {
-                problems.push(format!("{:?} {:?}", fault.position, fault.kind));
+            records += 1;
+            if let Err(error) = record {
+                problems.push(format!("{:?} {:?}", error.position, error.kind));
             }
         }
-        (problems, read)
+        ReadText { problems, records }
     }
 
     #[test]
-    fn what_several_threads_read_is_what_one_reads() {
+    fn reads_chunks_in_threads_as_one_reader_does() {
         let json = |token: &str, time: &str| {
             format!("{{\"token\":\"{token}\",\"expire_time\":\"{time}\"}}\n")
         };
@@ -350,32 +389,35 @@ mod tests {
             (text("", &json), lines),
         ] {
             let options = InputOptions::default();
-            let mut pieces = Pieces::new(format.clone(), Box::new(text.as_bytes()), &options);
-            let cut = pieces.cut(0, Vec::new()).is_some() && pieces.cut(1, Vec::new()).is_some();
-            assert!(cut, "it is large enough");
+            let mut chunks = ChunkReader::new(format.clone(), Box::new(text.as_bytes()), &options);
+            let has_two_chunks = chunks.next_chunk(0, Vec::new()).is_some()
+                && chunks.next_chunk(1, Vec::new()).is_some();
+            assert!(has_two_chunks, "the text is too short");
             let validated = validated(&text);
-            let (expected, read) = in_one(&text, format);
-            assert_eq!(problems(&validated), expected);
-            assert_eq!(validated.counts.read, read);
-            assert_eq!(validated.counts.invalid, expected.len() as u64);
+            let expected = read_as_one(&text, format);
+            assert_eq!(problems(&validated), expected.problems);
+            assert_eq!(validated.counts.read, expected.records);
+            assert_eq!(validated.counts.invalid, expected.problems.len() as u64);
         }
     }
 
     #[test]
-    fn a_piece_that_is_put_back_is_read_with_the_rest() {
+    fn reads_a_chunk_that_is_put_back_with_the_rest() {
         let text = csv();
         let options = InputOptions::default();
         let format = DetectedFormat::Csv { delimiter: b',' };
-        let mut pieces = Pieces::new(format.clone(), Box::new(text.as_bytes()), &options);
-        let piece = pieces.cut(0, Vec::new()).expect("it is large enough");
-        pieces.put_back(piece);
-        let mut reader = pieces.rest().expect("a header");
+        let mut chunks = ChunkReader::new(format.clone(), Box::new(text.as_bytes()), &options);
+        let chunk = chunks
+            .next_chunk(0, Vec::new())
+            .expect("a text longer than a chunk");
+        chunks.put_back_first(chunk);
+        let mut reader = chunks.into_rest().expect("a header");
         let read = std::iter::from_fn(|| reader.next().map(|_| ())).count();
         assert_eq!(read as u64, RECORDS);
     }
 
     #[test]
-    fn duplicates_in_different_pieces_are_found() {
+    fn finds_duplicates_in_different_chunks() {
         let mut text = csv().replace("soon", "1");
         let first = text.lines().nth(1).expect("a record").to_owned();
         let (token, _) = first.split_once(',').expect("two cells");
@@ -392,29 +434,29 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_fails_does_so_behind_what_was_read() {
+    fn reports_a_stream_error_after_the_records_before_it() {
         let lines = "{\"token\":\"a\",\"expire_time\":1}\n".repeat(30_000);
-        let broken = Failed(Some(io::Error::other("broken")));
+        let broken = FailingOnce(Some(io::Error::other("broken")));
         let stream = Box::new(io::Cursor::new(lines).chain(broken));
         let options = InputOptions::default();
         let format = DetectedFormat::Ndjson;
-        let mut pieces = Pieces::new(format, stream, &options);
+        let mut chunks = ChunkReader::new(format, stream, &options);
         let mut read = 0;
-        let shares = pieces.share_out(|share| {
+        let results = chunks.read_in_threads(|queue| {
             let mut read = 0;
-            share.each(|piece| {
-                read += piece.lines();
+            queue.for_each(|chunk| {
+                read += chunk.count_lines();
                 Vec::new()
             });
             read
         });
-        read += shares.iter().sum::<u64>();
-        let mut reader = pieces.rest().expect("no header");
+        read += results.iter().sum::<u64>();
+        let mut reader = chunks.into_rest().expect("no header");
         loop {
             match reader.next() {
                 Some(Ok(_)) => read += 1,
-                Some(Err(fault)) => {
-                    assert!(fault.is_fatal, "{fault:?}");
+                Some(Err(error)) => {
+                    assert!(error.is_fatal, "{error:?}");
                     break;
                 }
                 None => panic!("no failure"),

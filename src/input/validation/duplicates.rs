@@ -1,11 +1,14 @@
-//! Exact duplicates of tokens over a whole push, in bounded memory.
+//! Exact duplicates of tokens among any number of records, in bounded memory.
 //!
-//! The first reading keeps 8 bytes a record: a keyed hash of its token. Sorted, equal hashes stand
-//! beside each other; they lie in buckets by their first bits, so that two threads can sort them.
-//! Where there are none, no token came twice, because equal tokens have equal hashes. Where there
-//! are some, they are suspects, by chance or in truth, and the input is read again: this time the
-//! suspects' tokens are compared whole, a bounded number of different hashes in each reading. So
-//! the verdict is exact, and only an input with very many duplicates is read more often.
+//! 1. The first reading stores a 64-bit hash of each token: 8 bytes a record.
+//! 2. The hashes are sorted. Equal tokens have equal hashes, so that a hash that occurs once belongs
+//!    to a token that occurs once. If no hash is repeated, there is no duplicate.
+//! 3. The inputs are read again, and the tokens with a repeated hash are compared themselves.
+//!    Different tokens with equal hashes are therefore never taken for duplicates. Each further
+//!    reading compares a bounded number of hashes; only an input with very many duplicates takes
+//!    more than one.
+//!
+//! Hashes are stored in buckets by their first bits, so that two threads can sort them.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -16,287 +19,261 @@ use std::{
 
 use twox_hash::XxHash3_64;
 
-use crate::input::problem::{Located, Position};
+use crate::input::problem::{FilePosition, Located};
 use crate::record::{ExpireTime, Record};
 
-/// Which record counts when one token comes with different times. The very same record twice is
-/// always one.
+/// The record to send if a token occurs with different expiration times. Of equal records one is
+/// sent in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DuplicatePolicy {
-    /// None: that is an error.
+    /// None: different expiration times are an error.
     #[default]
     Error,
     First,
     Last,
-    /// The one with the latest time.
+    /// The record with the latest expiration time.
     Latest,
 }
 
-/// Few enough for the processor to keep the place of each at hand.
-const BUCKETS: usize = 32;
+/// The number of buckets, small enough that the ends of all of them stay in the processor's cache.
+const BUCKET_COUNT: usize = 32;
 
-type Buckets = Box<[Vec<u64>; BUCKETS]>;
+type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
 
-/// Different hashes that one further reading looks for: so many at least, and one for so many
-/// records, so that readings stay few. Each takes about 140 bytes and its token.
-const SUSPECTS_A_READING: usize = 1 << 17;
-const RECORDS_A_SUSPECT: usize = 10;
+/// The hashes that one further reading compares: at least this many, and one for each
+/// [`RECORDS_PER_HASH`] records, so that the number of readings is bounded. Each hash takes about
+/// 140 bytes and the length of its token.
+const MIN_HASHES_PER_READING: usize = 1 << 17;
+const RECORDS_PER_HASH: usize = 10;
 
-/// The hashes of all tokens, in the first reading.
+/// The hashes of all tokens, which the first reading collects.
 #[derive(Debug)]
-pub(in crate::input) struct Hashes {
-    key: Key,
+pub(in crate::input) struct TokenHashes {
+    key: HashKey,
     buckets: Buckets,
-    /// Those of other threads.
-    others: Vec<Buckets>,
+    /// The buckets of other threads.
+    other_buckets: Vec<Buckets>,
 }
 
-impl Default for Hashes {
-    fn default() -> Self {
-        Self {
-            key: Key::default(),
-            buckets: Box::new([const { Vec::new() }; BUCKETS]),
-            others: Vec::new(),
-        }
-    }
-}
-
-/// What hashes depend on beside tokens: new for each process, so that nobody can make tokens whose
-/// hashes are equal. Should somebody all the same, the input is read once more often.
+/// The seed of the hashes, random in each process, so that nobody can construct many tokens with
+/// equal hashes, which would make further readings necessary.
 #[derive(Clone, Copy, Debug)]
-struct Key(u64);
+struct HashKey(u64);
 
-impl Default for Key {
+impl Default for HashKey {
     fn default() -> Self {
         Self(RandomState::new().hash_one(0_u64))
     }
 }
 
-impl Key {
+impl HashKey {
     fn hash(self, token: &[u8]) -> u64 {
         XxHash3_64::oneshot_with_seed(self.0, token)
     }
 }
 
-/// The hashes that came more than once, sorted.
-#[derive(Debug)]
-pub(in crate::input) struct Suspects {
-    key: Key,
-    hashes: Vec<u64>,
-    a_reading: usize,
+impl Default for TokenHashes {
+    fn default() -> Self {
+        Self {
+            key: HashKey::default(),
+            buckets: Box::new([const { Vec::new() }; BUCKET_COUNT]),
+            other_buckets: Vec::new(),
+        }
+    }
 }
 
-impl Hashes {
+impl TokenHashes {
     pub(in crate::input) fn add(&mut self, record: &Record<'_>) {
         let hash = self.key.hash(record.token.as_bytes());
-        let bucket = usize::from(hash.to_be_bytes()[0]) * BUCKETS / 256;
+        let bucket = usize::from(hash.to_be_bytes()[0]) * BUCKET_COUNT / 256;
         self.buckets[bucket].push(hash);
     }
 
-    /// None yet, to be added to these.
-    pub(in crate::input) fn more(&self) -> Self {
+    /// Returns an empty collection for another thread, to be passed to [`TokenHashes::add_all`].
+    pub(in crate::input) fn empty_with_same_key(&self) -> Self {
         Self {
             key: self.key,
             ..Self::default()
         }
     }
 
+    /// Adds the hashes of another thread.
     pub(in crate::input) fn add_all(&mut self, others: Self) {
-        self.others.push(others.buckets);
-        self.others.extend(others.others);
+        self.other_buckets.push(others.buckets);
+        self.other_buckets.extend(others.other_buckets);
     }
 
-    pub(in crate::input) fn suspects(mut self) -> Suspects {
-        let buckets = std::iter::once(&self.buckets).chain(&self.others);
-        let records: usize = buckets
+    /// Returns the hashes that occur more than once.
+    pub(in crate::input) fn into_repeated(mut self) -> RepeatedHashes {
+        let records: usize = std::iter::once(&self.buckets)
+            .chain(&self.other_buckets)
             .flat_map(|buckets| buckets.iter().map(Vec::len))
             .sum();
-        // Bucket by bucket, so that all hashes are never there twice.
-        let twice = |buckets: &mut [Vec<u64>], others: &[Buckets], first: usize| {
-            let mut twice = Vec::new();
-            for (index, bucket) in buckets.iter_mut().enumerate() {
-                let mut bucket = std::mem::take(bucket);
-                for other in others {
-                    bucket.extend_from_slice(&other[first + index]);
-                }
-                bucket.sort_unstable();
-                let pairs = bucket.windows(2).filter(|pair| pair[0] == pair[1]);
-                twice.extend(pairs.map(|pair| pair[0]));
-            }
-            twice
-        };
-        let others = &self.others;
-        let (low, high) = self.buckets.split_at_mut(BUCKETS / 2);
-        // What one thread has read is not worth another.
-        let is_worth_it = !others.is_empty();
-        let (low, sorted) = thread::scope(|threads| {
-            let high = is_worth_it.then(|| {
-                thread::Builder::new().spawn_scoped(threads, || twice(high, others, BUCKETS / 2))
+        let others = &self.other_buckets;
+        let (low, high) = self.buckets.split_at_mut(BUCKET_COUNT / 2);
+        // An input that one thread has read is too small for a second thread to pay off.
+        let is_large = !others.is_empty();
+        let (low, joined) = thread::scope(|threads| {
+            let high = is_large.then(|| {
+                thread::Builder::new()
+                    .spawn_scoped(threads, || take_repeated(high, others, BUCKET_COUNT / 2))
             });
-            let low = twice(low, others, 0);
+            let low = take_repeated(low, others, 0);
             let high = high
                 .and_then(Result::ok)
                 .map(thread::ScopedJoinHandle::join);
             (low, high)
         });
-        let high = match sorted {
+        let high = match joined {
             Some(high) => high.unwrap_or_else(|panic| panic::resume_unwind(panic)),
-            // A thread that there was none for.
-            None => twice(high, others, BUCKETS / 2),
+            // No second thread was started.
+            None => take_repeated(high, others, BUCKET_COUNT / 2),
         };
         let mut hashes = [low, high].concat();
-        // What came three times is a pair twice.
+        // A hash that occurs three times has been found twice.
         hashes.dedup();
-        Suspects {
+        RepeatedHashes {
             key: self.key,
             hashes,
-            a_reading: SUSPECTS_A_READING.max(records / RECORDS_A_SUSPECT),
+            hashes_per_reading: MIN_HASHES_PER_READING.max(records / RECORDS_PER_HASH),
         }
     }
 }
 
-impl Suspects {
-    /// What each further reading has to look for.
-    pub(in crate::input) fn readings(
+/// Returns the repeated hashes of some buckets in ascending order, and empties these buckets.
+/// `first_bucket` is the index of the first one in `others`, the buckets of other threads.
+///
+/// Only one bucket of all threads is merged at a time, so that few hashes are in memory twice.
+fn take_repeated(buckets: &mut [Vec<u64>], others: &[Buckets], first_bucket: usize) -> Vec<u64> {
+    let mut repeated = Vec::new();
+    for (index, bucket) in buckets.iter_mut().enumerate() {
+        let mut bucket = std::mem::take(bucket);
+        for other in others {
+            bucket.extend_from_slice(&other[first_bucket + index]);
+        }
+        bucket.sort_unstable();
+        let pairs = bucket.windows(2).filter(|pair| pair[0] == pair[1]);
+        repeated.extend(pairs.map(|pair| pair[0]));
+    }
+    repeated
+}
+
+/// The hashes that occur more than once, in ascending order.
+#[derive(Debug)]
+pub(in crate::input) struct RepeatedHashes {
+    key: HashKey,
+    hashes: Vec<u64>,
+    hashes_per_reading: usize,
+}
+
+impl RepeatedHashes {
+    /// Returns a comparison for each further reading that is necessary.
+    pub(in crate::input) fn comparisons(
         &self,
-        rule: DuplicatePolicy,
-    ) -> impl Iterator<Item = Comparison<'_>> {
+        policy: DuplicatePolicy,
+    ) -> impl Iterator<Item = TokenComparison<'_>> {
         self.hashes
-            .chunks(self.a_reading)
-            .map(move |hashes| Comparison {
+            .chunks(self.hashes_per_reading)
+            .map(move |hashes| TokenComparison {
                 key: self.key,
                 hashes,
-                rule,
-                seen: std::iter::repeat_with(Vec::new)
+                policy,
+                tokens: std::iter::repeat_with(Vec::new)
                     .take(hashes.len())
                     .collect(),
             })
     }
 }
 
-/// One further reading's comparison of whole tokens.
-pub(in crate::input) struct Comparison<'s> {
-    key: Key,
-    hashes: &'s [u64],
-    rule: DuplicatePolicy,
-    /// The tokens of each hash.
-    seen: Box<[Vec<Suspect>]>,
+/// A comparison of the tokens with some of the repeated hashes, during one further reading.
+pub(in crate::input) struct TokenComparison<'h> {
+    key: HashKey,
+    hashes: &'h [u64],
+    policy: DuplicatePolicy,
+    /// The different tokens with each of `hashes`.
+    tokens: Box<[Vec<ComparedToken>]>,
 }
 
-/// A token that may come again.
-struct Suspect {
+/// A token that occurred, and the record that is sent for it.
+struct ComparedToken {
     token: Box<[u8]>,
-    seen: Seen,
+    kept: KeptRecord,
 }
 
-/// The record of a token that counts so far.
-#[derive(Clone, Debug)]
-pub(in crate::input) struct Seen {
-    pub(in crate::input) file: Arc<str>,
-    pub(in crate::input) at: Position,
+/// A record that is sent unless a later one replaces it.
+struct KeptRecord {
+    origin: FilePosition,
     expire_time: ExpireTime,
-    place: usize,
+    index: usize,
 }
 
-/// What a record's token means for it and for those before.
+/// The result of comparing one record with those before it.
 #[derive(Debug)]
 pub(in crate::input) enum Verdict {
-    /// It is the only one so far.
-    Keep,
-    /// The record at this place among the valid ones does not count.
-    Drop(usize),
-    /// The token came before with another time.
-    Conflict(Seen),
+    /// The token is new.
+    Unique,
+    /// The record with this index, which is this record or an earlier one, is not sent.
+    Skip { index: usize },
+    /// An earlier record has the same token with another expiration time.
+    Conflict { first: FilePosition },
 }
 
-impl Comparison<'_> {
-    /// Judges a record, which stands at `place` among the valid ones.
-    pub(in crate::input) fn judge(
+impl TokenComparison<'_> {
+    /// Compares a record, which has this index among the valid records, with those before it.
+    pub(in crate::input) fn compare(
         &mut self,
         record: &Located<Record<'_>>,
         file: &Arc<str>,
-        place: usize,
+        index: usize,
     ) -> Verdict {
         let Located {
-            position: at,
+            position,
             value: record,
         } = record;
         let token = record.token.as_bytes();
         let hash = self.key.hash(token);
-        // A reading looks for a range of hashes. Most records are of the others'.
+        // A reading compares a range of hashes, and the hashes of most records are outside of it.
         if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
-            return Verdict::Keep;
+            return Verdict::Unique;
         }
-        let Ok(index) = self.hashes.binary_search(&hash) else {
-            return Verdict::Keep;
+        let Ok(hash_index) = self.hashes.binary_search(&hash) else {
+            return Verdict::Unique;
         };
-        let this = || Seen {
-            file: Arc::clone(file),
-            at: *at,
+        let this_record = || KeptRecord {
+            origin: FilePosition {
+                file: Arc::clone(file),
+                position: *position,
+            },
             expire_time: record.expire_time,
-            place,
+            index,
         };
-        let alike = &mut self.seen[index];
-        let Some(suspect) = alike.iter_mut().find(|one| *one.token == *token) else {
-            // There is hardly ever a second.
-            alike.reserve_exact(1);
-            alike.push(Suspect {
+        let same_hash = &mut self.tokens[hash_index];
+        let Some(known) = same_hash.iter_mut().find(|known| *known.token == *token) else {
+            // Two different tokens hardly ever have the same hash.
+            same_hash.reserve_exact(1);
+            same_hash.push(ComparedToken {
                 token: token.into(),
-                seen: this(),
+                kept: this_record(),
             });
-            return Verdict::Keep;
+            return Verdict::Unique;
         };
-        let seen = &mut suspect.seen;
-        let before = seen.expire_time;
-        let this_counts = match self.rule {
-            DuplicatePolicy::Error if before != record.expire_time => {
-                return Verdict::Conflict(seen.clone());
+        let kept = &mut known.kept;
+        let replaces_kept = match self.policy {
+            DuplicatePolicy::Error if kept.expire_time != record.expire_time => {
+                return Verdict::Conflict {
+                    first: kept.origin.clone(),
+                };
             }
             DuplicatePolicy::Error | DuplicatePolicy::First => false,
             DuplicatePolicy::Last => true,
-            DuplicatePolicy::Latest => record.expire_time > before,
+            DuplicatePolicy::Latest => record.expire_time > kept.expire_time,
         };
-        if this_counts {
-            Verdict::Drop(std::mem::replace(seen, this()).place)
+        let index = if replaces_kept {
+            std::mem::replace(kept, this_record()).index
         } else {
-            Verdict::Drop(place)
-        }
-    }
-}
-
-/// A set of records by their place among the valid ones.
-#[derive(Debug, Default)]
-pub(in crate::input) struct RecordSet {
-    words: Vec<u64>,
-}
-
-impl RecordSet {
-    pub(in crate::input) fn insert(&mut self, place: usize) {
-        let word = place / 64;
-        if word >= self.words.len() {
-            self.words.resize(word + 1, 0);
-        }
-        self.words[word] |= 1 << (place % 64);
-    }
-
-    pub(in crate::input) fn contains(&self, place: usize) -> bool {
-        self.words
-            .get(place / 64)
-            .is_some_and(|word| word & (1 << (place % 64)) != 0)
-    }
-
-    pub(in crate::input) fn is_empty(&self) -> bool {
-        self.words.is_empty()
-    }
-
-    /// Adds another set's records.
-    pub(in crate::input) fn add_all(&mut self, other: &Self) {
-        if self.words.len() < other.words.len() {
-            self.words.resize(other.words.len(), 0);
-        }
-        for (word, other) in self.words.iter_mut().zip(&other.words) {
-            *word |= other;
-        }
+            index
+        };
+        Verdict::Skip { index }
     }
 }
 
@@ -305,7 +282,10 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::record::{Token, TokenEncoding};
+    use crate::{
+        input::problem::Position,
+        record::{Token, TokenEncoding},
+    };
 
     fn record(token: &str, time: u32) -> Located<Record<'_>> {
         Located {
@@ -322,8 +302,8 @@ mod tests {
     }
 
     #[test]
-    fn each_hash_that_came_more_than_once_is_one_suspect() {
-        let mut hashes = Hashes::default();
+    fn finds_each_repeated_hash_once() {
+        let mut hashes = TokenHashes::default();
         for token in ["a", "b", "a", "c", "c", "c", "d"] {
             hashes.add(&record(token, 1).value);
         }
@@ -332,58 +312,59 @@ mod tests {
             expected.sort_unstable();
             expected
         };
-        assert_eq!(hashes.suspects().hashes, expected);
+        assert_eq!(hashes.into_repeated().hashes, expected);
     }
 
-    /// All tokens as suspects, as if all their hashes had collided.
-    fn suspects(tokens: &[&str]) -> Suspects {
-        let key = Key::default();
-        let mut hashes: Vec<u64> = tokens.iter().map(|one| key.hash(one.as_bytes())).collect();
+    /// Returns the hashes of all tokens, as if each had occurred twice.
+    fn repeated(tokens: &[&str]) -> RepeatedHashes {
+        let key = HashKey::default();
+        let mut hashes: Vec<u64> = tokens
+            .iter()
+            .map(|token| key.hash(token.as_bytes()))
+            .collect();
         hashes.sort_unstable();
-        Suspects {
+        RepeatedHashes {
             key,
             hashes,
-            a_reading: SUSPECTS_A_READING,
+            hashes_per_reading: MIN_HASHES_PER_READING,
         }
     }
 
     #[test]
-    fn equal_hashes_of_different_tokens_are_no_duplicates() {
-        let suspects = suspects(&["a", "b"]);
-        let mut comparison = suspects
-            .readings(DuplicatePolicy::Error)
+    fn keeps_different_tokens_with_repeated_hashes() {
+        let repeated = repeated(&["a", "b"]);
+        let mut comparison = repeated
+            .comparisons(DuplicatePolicy::Error)
             .next()
             .expect("one reading");
         let file = Arc::from("a.csv");
         for token in ["a", "b", "c", "c"] {
-            let verdict = comparison.judge(&record(token, 1), &file, 0);
-            assert!(matches!(verdict, Verdict::Keep), "{token}");
+            let verdict = comparison.compare(&record(token, 1), &file, 0);
+            assert!(matches!(verdict, Verdict::Unique), "{token}");
         }
-        let again = comparison.judge(&record("a", 1), &file, 4);
-        assert!(matches!(again, Verdict::Drop(4)));
+        let again = comparison.compare(&record("a", 1), &file, 4);
+        assert!(matches!(again, Verdict::Skip { index: 4 }));
     }
 
     #[test]
-    fn each_rule_drops_its_own() {
+    fn keeps_the_record_that_the_policy_names() {
         let times = [5, 3, 9, 9, 3];
-        for (rule, kept) in [
+        for (policy, kept) in [
             (DuplicatePolicy::First, 0),
             (DuplicatePolicy::Last, 4),
             (DuplicatePolicy::Latest, 2),
         ] {
-            let suspects = suspects(&["a"]);
-            let mut comparison = suspects.readings(rule).next().expect("one reading");
-            let mut dropped = RecordSet::default();
-            for (place, time) in times.into_iter().enumerate() {
+            let repeated = repeated(&["a"]);
+            let mut comparison = repeated.comparisons(policy).next().expect("one reading");
+            let mut left: Vec<_> = (0..times.len()).collect();
+            for (index, time) in times.into_iter().enumerate() {
                 let file = Arc::from("a.csv");
-                if let Verdict::Drop(place) = comparison.judge(&record("a", time), &file, place) {
-                    dropped.insert(place);
+                let verdict = comparison.compare(&record("a", time), &file, index);
+                if let Verdict::Skip { index } = verdict {
+                    left.retain(|kept| *kept != index);
                 }
             }
-            let left: Vec<_> = (0..times.len())
-                .filter(|place| !dropped.contains(*place))
-                .collect();
-            assert_eq!(left, [kept], "{rule:?}");
+            assert_eq!(left, [kept], "{policy:?}");
         }
     }
 }

@@ -1,15 +1,24 @@
-//! The first reading of all inputs, which finds every problem, and what it leaves to be sent.
+//! The validation of all inputs before anything is sent: it finds every problem and the duplicates,
+//! and leaves the records that are to be sent.
 
 mod chunks;
+mod counts;
 mod duplicates;
-mod expiry;
+mod expirations;
+mod findings;
 mod first_reading;
+mod further_readings;
 mod problem_log;
+mod record_set;
 mod records;
 mod rules;
+mod validate;
+mod validated_input;
 
+pub(crate) use counts::RecordCounts;
 pub(crate) use duplicates::DuplicatePolicy;
-pub(crate) use expiry::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts};
-pub(crate) use first_reading::{RecordCounts, ValidatedInput, validate};
+pub(crate) use expirations::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts};
 pub(crate) use records::Records;
 pub(crate) use rules::{ContractCheck, ValidationRules};
+pub(crate) use validate::validate;
+pub(crate) use validated_input::ValidatedInput;

@@ -1,58 +1,75 @@
-//! The first problems of many.
+//! The first problems of an input, for the error message.
 
 use crate::input::problem::Problem;
 
-/// Keeps the first problems in the order of the input, in whatever order they are found:
-/// duplicates are found last, wherever they stand.
+/// A log that keeps the first problems in the order of the inputs, whatever order they are found in.
+/// Duplicates, for example, are found after all other problems.
 pub(in crate::input) struct ProblemLog {
-    most: usize,
-    found: Vec<(usize, Problem)>,
-    /// Where the last one stands that is kept, once there are as many.
-    end: Option<Place>,
+    /// The largest number of problems to keep.
+    max_problems: usize,
+    problems: Vec<LoggedProblem>,
+    /// The place of the last problem that is kept, once there are `max_problems`.
+    last_place: Option<Place>,
 }
 
-/// The place of the input among all, and the record's in it; what concerns the whole comes first.
-type Place = (usize, Option<u64>);
+/// A problem with the index of its input.
+pub(in crate::input) struct LoggedProblem {
+    pub(in crate::input) input: usize,
+    pub(in crate::input) problem: Problem,
+}
 
-/// How many more are held, so that they are seldom sorted.
-const SPARE: usize = 64;
+/// The place of a problem, ordered by input and then by record. A problem that concerns the whole
+/// input comes before those of its records.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    input: usize,
+    record: Option<u64>,
+}
+
+/// The number of further problems to hold before the next sort.
+const SORT_INTERVAL: usize = 64;
 
 impl ProblemLog {
-    pub(in crate::input) fn new(most: usize) -> Self {
+    pub(in crate::input) fn new(max_problems: usize) -> Self {
         Self {
-            most,
-            found: Vec::new(),
-            end: None,
+            max_problems,
+            problems: Vec::new(),
+            last_place: None,
         }
     }
 
-    /// Adds a problem of the input at this place.
+    /// Adds a problem of the input with this index, unless enough problems come before it.
     pub(in crate::input) fn add(&mut self, input: usize, problem: Problem) {
-        let found = (input, problem);
-        if self.end.is_some_and(|end| end <= place(&found)) {
+        let logged = LoggedProblem { input, problem };
+        if self.last_place.is_some_and(|last| last <= logged.place()) {
             return;
         }
-        self.found.push(found);
-        if self.found.len() >= self.most.saturating_add(SPARE) {
-            self.cut();
-            self.end = self.found.last().map(place);
+        self.problems.push(logged);
+        if self.problems.len() >= self.max_problems.saturating_add(SORT_INTERVAL) {
+            self.drop_excess();
+            self.last_place = self.problems.last().map(LoggedProblem::place);
         }
     }
 
-    /// In their order, with their inputs' places.
-    pub(in crate::input) fn into_sorted(mut self) -> Vec<(usize, Problem)> {
-        self.cut();
-        self.found
+    /// Returns the first problems in their order.
+    pub(in crate::input) fn into_sorted(mut self) -> Vec<LoggedProblem> {
+        self.drop_excess();
+        self.problems
     }
 
-    fn cut(&mut self) {
-        self.found.sort_by_key(place);
-        self.found.truncate(self.most);
+    fn drop_excess(&mut self) {
+        self.problems.sort_by_key(LoggedProblem::place);
+        self.problems.truncate(self.max_problems);
     }
 }
 
-fn place((input, problem): &(usize, Problem)) -> Place {
-    (*input, problem.position.map(|at| at.record))
+impl LoggedProblem {
+    fn place(&self) -> Place {
+        Place {
+            input: self.input,
+            record: self.problem.position.map(|position| position.record),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -66,21 +83,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_order_the_first_are_kept(
+        fn keeps_the_first_problems_in_any_order_of_adding(
             records in proptest::collection::vec(0_u64..500, 0..400),
-            most in prop_oneof![0_usize..100, Just(usize::MAX)]
+            max_problems in prop_oneof![0_usize..100, Just(usize::MAX)]
         ) {
             let file = Arc::from("a.csv");
-            let mut first = ProblemLog::new(most);
+            let mut log = ProblemLog::new(max_problems);
             for record in &records {
-                let at = Some(Position { record: *record, line: 1, column: None });
-                first.add(0, Problem { file: Arc::clone(&file), position: at, kind: ProblemKind::NulByte });
+                let position = Some(Position { record: *record, line: 1, column: None });
+                let kind = ProblemKind::NulByte;
+                log.add(0, Problem { file: Arc::clone(&file), position, kind });
             }
-            let kept = first.into_sorted();
-            let kept: Vec<_> = kept.iter().filter_map(|(_, one)| Some(one.position?.record)).collect();
+            let kept = log.into_sorted();
+            let kept: Vec<_> =
+                kept.iter().filter_map(|logged| Some(logged.problem.position?.record)).collect();
             let mut expected = records;
             expected.sort_unstable();
-            expected.truncate(most);
+            expected.truncate(max_problems);
             prop_assert_eq!(kept, expected);
         }
     }

@@ -1,4 +1,4 @@
-//! Reads what was validated again, to use it.
+//! The records of inputs that have been validated, read again for use.
 
 use std::{slice, sync::Arc};
 
@@ -9,25 +9,32 @@ use super::{
         problem::{Position, Problem},
         reader::RecordReader,
     },
-    duplicates::RecordSet,
+    record_set::RecordSet,
 };
 use crate::record::Record;
 
-/// The records of all inputs, duplicates left out.
+/// The records of all inputs in their order, without skipped ones.
 pub(crate) struct Records<'v> {
     inputs: slice::IterMut<'v, InputFile>,
     options: &'v InputOptions,
     skipped: &'v RecordSet,
-    current: Option<(Arc<str>, RecordReader<'v>)>,
-    place: usize,
+    current: Option<OpenInput<'v>>,
+    /// The index of the next record.
+    next_index: usize,
 }
 
-/// Where a record stands.
-pub(in crate::input) struct At<'a> {
+/// The input that is being read.
+struct OpenInput<'v> {
+    name: Arc<str>,
+    reader: RecordReader<'v>,
+}
+
+/// The origin of a record.
+pub(in crate::input) struct RecordOrigin<'a> {
     pub(in crate::input) file: &'a Arc<str>,
     pub(in crate::input) position: Position,
-    /// Among all that are well-formed.
-    pub(in crate::input) place: usize,
+    /// The index of the record among the valid records of all inputs, skipped ones included.
+    pub(in crate::input) index: usize,
 }
 
 impl<'v> Records<'v> {
@@ -41,62 +48,58 @@ impl<'v> Records<'v> {
             options,
             skipped,
             current: None,
-            place: 0,
+            next_index: 0,
         }
     }
 
-    /// Hands the next record to `use_it`; `None` behind the last.
+    /// Passes the next record to `use_record` and returns the result; `None` after the last record.
     ///
     /// # Errors
     ///
-    /// The input is not what it was when it was validated.
+    /// A problem that validation did not find: the input changed, or cannot be read any more.
     pub(crate) fn next<T>(
         &mut self,
-        use_it: impl FnOnce(&Record<'_>) -> T,
+        use_record: impl FnOnce(&Record<'_>) -> T,
     ) -> Result<Option<T>, Problem> {
-        self.next_at(|_, record| use_it(record))
+        self.next_with_origin(|_, record| use_record(record))
     }
 
-    /// The same, with where the record stands.
-    pub(in crate::input) fn next_at<T>(
+    /// Does the same as [`Records::next`], with the origin of the record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::next`].
+    pub(in crate::input) fn next_with_origin<T>(
         &mut self,
-        use_it: impl FnOnce(At<'_>, &Record<'_>) -> T,
+        use_record: impl FnOnce(RecordOrigin<'_>, &Record<'_>) -> T,
     ) -> Result<Option<T>, Problem> {
         loop {
-            let Some((name, reader)) = &mut self.current else {
+            let Some(OpenInput { name, reader }) = &mut self.current else {
                 let Some(input) = self.inputs.next() else {
                     return Ok(None);
                 };
                 let name = Arc::clone(&input.name);
-                let reader = input.records(self.options).map_err(|fault| Problem {
-                    file: Arc::clone(&name),
-                    position: fault.position,
-                    kind: *fault.kind,
-                })?;
-                self.current = Some((name, reader));
+                let reader = input
+                    .records(self.options)
+                    .map_err(|error| error.into_problem(&name))?;
+                self.current = Some(OpenInput { name, reader });
                 continue;
             };
             match reader.next() {
                 None => self.current = None,
                 Some(Ok(located)) => {
-                    let place = self.place;
-                    self.place += 1;
-                    if !self.skipped.contains(place) {
-                        let at = At {
+                    let index = self.next_index;
+                    self.next_index += 1;
+                    if !self.skipped.contains(index) {
+                        let origin = RecordOrigin {
                             file: name,
                             position: located.position,
-                            place,
+                            index,
                         };
-                        return Ok(Some(use_it(at, &located.value)));
+                        return Ok(Some(use_record(origin, &located.value)));
                     }
                 }
-                Some(Err(fault)) => {
-                    return Err(Problem {
-                        file: Arc::clone(name),
-                        position: fault.position,
-                        kind: *fault.kind,
-                    });
-                }
+                Some(Err(error)) => return Err(error.into_problem(name)),
             }
         }
     }

@@ -1,27 +1,31 @@
-//! When licences run out.
+//! Counts of license expirations by time.
 
 use crate::record::ExpireTime;
 
-/// How many records run out by when, each counted once, and the first and last time.
+/// Counts of records by expiration time, and the first and last expiration time. Each record is in
+/// one count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExpirationCounts {
     /// Unix seconds.
     now: u64,
+    /// Licenses that have expired.
     pub(crate) past: u64,
-    /// As many as [`EXPIRATION_HORIZONS_DAYS`], each without those before.
+    /// Licenses that expire within each of [`EXPIRATION_HORIZONS_DAYS`], but not within the one
+    /// before it.
     pub(crate) within: [u64; EXPIRATION_HORIZONS_DAYS.len()],
+    /// Licenses that expire after the last horizon.
     pub(crate) later: u64,
     pub(crate) earliest: Option<ExpireTime>,
     pub(crate) latest: Option<ExpireTime>,
 }
 
-/// Days from now.
+/// Ends of the counted periods, in days from now.
 pub(crate) const EXPIRATION_HORIZONS_DAYS: [u64; 4] = [7, 30, 90, 365];
 
-const DAY: u64 = 24 * 60 * 60;
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 impl ExpirationCounts {
-    /// Nothing yet, as seen at `now` (Unix seconds).
+    /// Returns counts of no record. `now` is in Unix seconds.
     pub(in crate::input) fn at(now: u64) -> Self {
         Self {
             now,
@@ -32,9 +36,9 @@ impl ExpirationCounts {
     pub(in crate::input) fn add(&mut self, time: ExpireTime) {
         let count = match u64::from(time.as_unix()).checked_sub(self.now) {
             None => &mut self.past,
-            Some(left) => EXPIRATION_HORIZONS_DAYS
+            Some(seconds_left) => EXPIRATION_HORIZONS_DAYS
                 .iter()
-                .position(|days| left < days * DAY)
+                .position(|days| seconds_left < days * DAY_SECONDS)
                 .map_or(&mut self.later, |index| &mut self.within[index]),
         };
         *count += 1;
@@ -42,7 +46,7 @@ impl ExpirationCounts {
         self.latest = self.latest.max(Some(time));
     }
 
-    /// Adds what was counted elsewhere, as seen at the same time.
+    /// Adds the counts of other records, which must have the same `now`.
     pub(in crate::input) fn add_all(&mut self, other: &Self) {
         self.past += other.past;
         for (count, other) in self.within.iter_mut().zip(other.within) {
@@ -62,9 +66,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_record_is_in_one_count() {
+    fn counts_each_record_once() {
         let now = 1_000_000_000;
-        let mut expiry = ExpirationCounts::at(u64::from(now));
+        let mut expirations = ExpirationCounts::at(u64::from(now));
         let day = 86_400;
         for time in [
             0,
@@ -78,12 +82,12 @@ mod tests {
             now + 365 * day,
             u32::MAX,
         ] {
-            expiry.add(ExpireTime::from_unix(time));
+            expirations.add(ExpireTime::from_unix(time));
         }
-        assert_eq!(expiry.past, 2);
-        assert_eq!(expiry.within, [2, 1, 1, 2]);
-        assert_eq!(expiry.later, 2);
-        assert_eq!(expiry.earliest, Some(ExpireTime::from_unix(0)));
-        assert_eq!(expiry.latest, Some(ExpireTime::from_unix(u32::MAX)));
+        assert_eq!(expirations.past, 2);
+        assert_eq!(expirations.within, [2, 1, 1, 2]);
+        assert_eq!(expirations.later, 2);
+        assert_eq!(expirations.earliest, Some(ExpireTime::from_unix(0)));
+        assert_eq!(expirations.latest, Some(ExpireTime::from_unix(u32::MAX)));
     }
 }

@@ -1,4 +1,4 @@
-//! Counts the requests that are open, from their headers to their responses.
+//! Counts the open requests of a service, each from its headers to its response.
 
 use std::{
     convert::Infallible,
@@ -14,37 +14,38 @@ use tokio::sync::watch;
 use tonic::{body::Body, server::NamedService};
 use tower_service::Service;
 
-/// How many requests are open.
+/// The number of open requests.
 #[derive(Clone, Debug)]
-pub(super) struct Open(Arc<watch::Sender<usize>>);
+pub(super) struct OpenRequests(Arc<watch::Sender<usize>>);
 
 /// A service whose open requests are counted.
 #[derive(Clone, Debug)]
-pub(super) struct Counted<S> {
+pub(super) struct CountedService<S> {
     service: S,
-    open: Open,
+    open_requests: OpenRequests,
 }
 
-/// One open request.
-struct Entry(Open);
+/// Counts one request as open until it is dropped.
+struct OpenRequestGuard(OpenRequests);
 
-impl Open {
+impl OpenRequests {
     pub(super) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 
-    pub(super) fn count<S>(&self, service: S) -> Counted<S> {
-        Counted {
+    /// Wraps a service, so that its open requests are counted.
+    pub(super) fn count<S>(&self, service: S) -> CountedService<S> {
+        CountedService {
             service,
-            open: self.clone(),
+            open_requests: self.clone(),
         }
     }
 
-    /// Waits until no request has been open for this long.
-    pub(super) async fn quiet_for(&self, duration: Duration) {
+    /// Waits until no request has been open for `duration`.
+    pub(super) async fn wait_until_idle_for(&self, duration: Duration) {
         let mut count = self.0.subscribe();
         loop {
-            // The sender is this value's own, so that it can't be gone.
+            // This cannot fail: `self` keeps the sender alive.
             let _ = count.wait_for(|open| *open == 0).await;
             let change = tokio::time::timeout(duration, count.changed());
             if change.await.is_err() {
@@ -54,20 +55,20 @@ impl Open {
     }
 }
 
-impl Entry {
-    fn new(open: &Open) -> Self {
-        open.0.send_modify(|count| *count += 1);
-        Self(open.clone())
+impl OpenRequestGuard {
+    fn new(open_requests: &OpenRequests) -> Self {
+        open_requests.0.send_modify(|count| *count += 1);
+        Self(open_requests.clone())
     }
 }
 
-impl Drop for Entry {
+impl Drop for OpenRequestGuard {
     fn drop(&mut self) {
         self.0.0.send_modify(|count| *count -= 1);
     }
 }
 
-impl<S> Service<Request<Body>> for Counted<S>
+impl<S> Service<Request<Body>> for CountedService<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
@@ -81,16 +82,16 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let entry = Entry::new(&self.open);
-        let answer = self.service.call(request);
+        let guard = OpenRequestGuard::new(&self.open_requests);
+        let response = self.service.call(request);
         Box::pin(async move {
-            let answer = answer.await;
-            drop(entry);
-            answer
+            let response = response.await;
+            drop(guard);
+            response
         })
     }
 }
 
-impl<S: NamedService> NamedService for Counted<S> {
+impl<S: NamedService> NamedService for CountedService<S> {
     const NAME: &'static str = S::NAME;
 }

@@ -1,4 +1,4 @@
-//! When the licences run out, as numbers and as a picture.
+//! The expiration times of an input, as counts and as a bar chart.
 
 use std::fmt::Write as _;
 
@@ -10,9 +10,10 @@ use crate::{
     record::ExpireTime,
 };
 
-/// Each valid record in one count; the times in Unix seconds.
+/// The valid records of an input by the time until their expiration, each in one count. Expiration
+/// times are Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ExpiryReport {
+pub(super) struct ExpirationReport {
     past: u64,
     within_7_days: u64,
     within_30_days: u64,
@@ -23,34 +24,35 @@ pub(crate) struct ExpiryReport {
     latest: Option<u32>,
 }
 
-/// The width of the longest bar.
-const BAR: u64 = 40;
+/// The width of the longest bar, in characters.
+const MAX_BAR_CHARS: u64 = 40;
 
-impl From<&ExpirationCounts> for ExpiryReport {
-    fn from(expiry: &ExpirationCounts) -> Self {
+impl From<&ExpirationCounts> for ExpirationReport {
+    fn from(counts: &ExpirationCounts) -> Self {
         const { assert!(matches!(EXPIRATION_HORIZONS_DAYS, [7, 30, 90, 365])) };
         let [
             within_7_days,
             within_30_days,
             within_90_days,
             within_365_days,
-        ] = expiry.within;
+        ] = counts.within;
         Self {
-            past: expiry.past,
+            past: counts.past,
             within_7_days,
             within_30_days,
             within_90_days,
             within_365_days,
-            later: expiry.later,
-            earliest: expiry.earliest.map(ExpireTime::as_unix),
-            latest: expiry.latest.map(ExpireTime::as_unix),
+            later: counts.later,
+            earliest: counts.earliest.map(ExpireTime::as_unix),
+            latest: counts.latest.map(ExpireTime::as_unix),
         }
     }
 }
 
-impl ExpiryReport {
-    /// A row a count with a bar, and the first and last time in UTC; empty without records.
-    pub(crate) fn picture(&self) -> String {
+impl ExpirationReport {
+    /// Returns a row with a bar for each count, and the earliest and latest expiration time in UTC.
+    /// The chart is empty without records.
+    pub(super) fn chart(&self) -> String {
         let (Some(earliest), Some(latest)) = (self.earliest, self.latest) else {
             return String::new();
         };
@@ -62,22 +64,23 @@ impl ExpiryReport {
             ("within a year", self.within_365_days),
             ("later", self.later),
         ];
-        let most = rows.iter().map(|(_, count)| *count).max().unwrap_or(1);
-        let mut picture = String::new();
+        let largest = rows.iter().map(|(_, count)| *count).max().unwrap_or(1);
+        let mut chart = String::new();
         for (name, count) in rows {
-            // Rounded up, so that a single record shows.
-            let length = (u128::from(count) * u128::from(BAR)).div_ceil(u128::from(most.max(1)));
+            // Rounding up makes a single record visible.
+            let length = (u128::from(count) * u128::from(MAX_BAR_CHARS))
+                .div_ceil(u128::from(largest.max(1)));
             let bar: String = (0..length).map(|_| '█').collect();
             let row = format!("{name:<14} {count:>10} {bar}");
-            let _ = writeln!(picture, "{}", row.trim_end());
+            let _ = writeln!(chart, "{}", row.trim_end());
         }
         let _ = write!(
-            picture,
+            chart,
             "earliest {}, latest {}",
             format_timestamp(i64::from(earliest)),
             format_timestamp(i64::from(latest))
         );
-        picture
+        chart
     }
 }
 
@@ -86,8 +89,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture() {
-        let report = ExpiryReport {
+    fn draws_a_bar_for_each_count() {
+        let report = ExpirationReport {
             past: 1,
             within_7_days: 0,
             within_30_days: 250,
@@ -97,7 +100,7 @@ mod tests {
             earliest: Some(0),
             latest: Some(u32::MAX),
         };
-        insta::assert_snapshot!(report.picture(), @r"
+        insta::assert_snapshot!(report.chart(), @r"
         already past            1 █
         within 7 days           0
         within 30 days        250 ██████████

@@ -1,0 +1,19 @@
+//! The clap command with all options.
+
+use clap::CommandFactory;
+
+use super::{color, layers, options::Cli};
+
+pub(super) fn clap_command() -> clap::Command {
+    Cli::command()
+        .args(layers::config_args())
+        .arg(color::color_arg())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn clap_finds_no_contradiction_in_the_options() {
+        super::clap_command().debug_assert();
+    }
+}

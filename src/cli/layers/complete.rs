@@ -1,0 +1,142 @@
+//! Completes the typed arguments with the options of the layers below.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Command, parser::ValueSource};
+
+use super::{
+    config_file::default_path,
+    environment::Environment,
+    option_layers::{OptionLayers, conflicting_options},
+    option_names::{configurable_names, is_configurable},
+};
+use crate::diagnostics::Failure;
+
+/// The arguments with the options of all layers.
+pub(in crate::cli) struct CompletedArguments {
+    pub(in crate::cli) arguments: Vec<OsString>,
+    added: Vec<AddedOption>,
+}
+
+/// An option that was not typed.
+struct AddedOption {
+    /// The option with its dashes.
+    option: String,
+    origin: String,
+}
+
+impl CompletedArguments {
+    /// Returns a sentence about the origin of each added option that the message names.
+    pub(in crate::cli) fn describe_origins(&self, message: &str) -> Vec<String> {
+        let is_named = |option: &str| {
+            message.match_indices(option).any(|(start, _)| {
+                let next = message[start + option.len()..].chars().next();
+                !next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '-')
+            })
+        };
+        let named = self.added.iter().filter(|added| is_named(&added.option));
+        named
+            .map(|added| format!("{} comes from {}", added.option, added.origin))
+            .collect()
+    }
+}
+
+/// Adds the options of the environment and of the config file to the typed arguments.
+///
+/// # Errors
+///
+/// The config file cannot be read or contains something other than options, or a variable for an
+/// option without a value is neither true nor false.
+pub(in crate::cli) fn complete_arguments(
+    command: &Command,
+    typed: Vec<OsString>,
+) -> Result<CompletedArguments, Failure> {
+    let mut completed = CompletedArguments {
+        arguments: typed,
+        added: Vec::new(),
+    };
+    let environment = Environment::read();
+    let default_config = default_path();
+    if environment.is_empty()
+        && default_config.is_none()
+        && !completed.arguments.iter().any(names_config)
+    {
+        return Ok(completed);
+    }
+    // Errors in the typed arguments are reported when the arguments are complete.
+    let lenient = command.clone().ignore_errors(true);
+    let Ok(matches) = lenient.try_get_matches_from(&completed.arguments) else {
+        return Ok(completed);
+    };
+    let mut command = command.clone();
+    command.build();
+    let Some(typed) = TypedCommand::find(&command, &matches) else {
+        return Ok(completed);
+    };
+    // A shell may run `completions` when it starts, which a wrong config file must not break.
+    if ["completions", "man"].contains(&typed.command.get_name()) {
+        return Ok(completed);
+    }
+    let known_options = configurable_names(&command);
+    let layers = OptionLayers::read(environment, default_config, &known_options, typed.matches)?;
+    let mut additions = Vec::new();
+    for arg in typed.command.get_arguments() {
+        let Some(option) = arg.get_long().filter(|name| is_configurable(name)) else {
+            continue;
+        };
+        if typed.has(arg.get_id().as_str())
+            || conflicting_options(option).any(|other| typed.has(other))
+            || layers.is_overridden(option)
+        {
+            continue;
+        }
+        if let Some(value) = layers.find(arg, option)? {
+            additions.extend(value.arguments);
+            completed.added.push(AddedOption {
+                option: format!("--{option}"),
+                origin: value.origin,
+            });
+        }
+    }
+    let is_quiet = typed.is_quiet() || additions.iter().any(|addition| addition == "--quiet");
+    if !is_quiet {
+        layers.warn_of_unknown_variables(&known_options);
+    }
+    // Behind `--` clap expects no options.
+    let arguments = &mut completed.arguments;
+    let end = arguments.iter().position(|argument| argument == "--");
+    let end = end.unwrap_or(arguments.len());
+    arguments.splice(end..end, additions);
+    Ok(completed)
+}
+
+fn names_config(argument: &OsString) -> bool {
+    let argument = argument.to_string_lossy();
+    argument.starts_with("--config") || argument.starts_with("--profile")
+}
+
+/// The innermost command that was typed, and what was typed for it.
+struct TypedCommand<'c> {
+    command: &'c Command,
+    matches: &'c ArgMatches,
+}
+
+impl<'c> TypedCommand<'c> {
+    /// Returns `None` if a subcommand is missing.
+    fn find(mut command: &'c Command, mut matches: &'c ArgMatches) -> Option<Self> {
+        while let Some((name, subcommand_matches)) = matches.subcommand() {
+            command = command.find_subcommand(name)?;
+            matches = subcommand_matches;
+        }
+        let has_subcommands = command.get_subcommands().next().is_some();
+        (!has_subcommands).then_some(Self { command, matches })
+    }
+
+    fn has(&self, option: &str) -> bool {
+        self.matches.value_source(option) == Some(ValueSource::CommandLine)
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.matches.try_get_one::<bool>("quiet").ok().flatten() == Some(&true)
+    }
+}

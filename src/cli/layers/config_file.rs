@@ -1,0 +1,121 @@
+//! The config file: a TOML table of options, and one table for each profile.
+
+use std::{
+    env, fs,
+    io::{
+        self,
+        ErrorKind::{NotADirectory, NotFound},
+        Read,
+    },
+    path::{Path, PathBuf},
+};
+
+use toml::Table;
+
+use super::{config_args::PROFILE, option_names::nearest_name};
+use crate::diagnostics::{self, Failure};
+
+/// The maximum size of a config file, far above any real one: it stops the reading of a device.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+pub(super) struct ConfigFile {
+    pub(super) path: PathBuf,
+    /// The options outside profiles, and the table of profiles.
+    pub(super) table: Table,
+}
+
+impl ConfigFile {
+    pub(super) fn read(path: PathBuf) -> Result<Self, Failure> {
+        let text =
+            read_limited(&path).map_err(|error| diagnostics::file_read_failed(&path, &error))?;
+        match text.parse::<Table>() {
+            Ok(table) => Ok(Self { path, table }),
+            // The message names the line but does not quote it, because it may hold a secret.
+            Err(error) => {
+                let start = error.span().map_or(0, |span| span.start.min(text.len()));
+                let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
+                // For a number that is out of range, the message of the parser quotes it.
+                let reason = error.message();
+                let reason = if reason.starts_with("invalid type") {
+                    "no value of TOML's"
+                } else {
+                    reason
+                };
+                Err(diagnostics::config_file_malformed(&path, line, reason))
+            }
+        }
+    }
+
+    fn profiles(&self) -> Option<&Table> {
+        self.table.get(PROFILE)?.as_table()
+    }
+
+    pub(super) fn profile(&self, name: &str) -> Result<&Table, Failure> {
+        let profiles = self.profiles();
+        let found = profiles.and_then(|profiles| profiles.get(name)?.as_table());
+        found.ok_or_else(|| {
+            let names = profiles.iter().flat_map(|profiles| profiles.keys());
+            let nearest = nearest_name(name, names);
+            Failure::usage_with_hint(
+                format!("{} has no profile {name}", self.path.display()),
+                nearest.map_or(format!("a table [{PROFILE}.{name}]"), |nearest| {
+                    format!("--profile {nearest}")
+                }),
+            )
+        })
+    }
+
+    /// Refuses keys that are no option, in the file itself and in each profile.
+    pub(super) fn check_keys(&self, known_options: &[String]) -> Result<(), Failure> {
+        let mut keys: Vec<_> = self.table.keys().filter(|key| *key != PROFILE).collect();
+        if let Some(profiles) = self.table.get(PROFILE) {
+            let not_a_table = || {
+                let message = format!(
+                    "{}: {PROFILE} holds something else than tables",
+                    self.path.display()
+                );
+                Failure::usage_with_hint(message, format!("[{PROFILE}.NAME]"))
+            };
+            for profile in profiles.as_table().ok_or_else(not_a_table)?.values() {
+                keys.extend(profile.as_table().ok_or_else(not_a_table)?.keys());
+            }
+        }
+        let unknown = keys.into_iter().find(|key| !known_options.contains(key));
+        unknown.map_or(Ok(()), |key| {
+            Err(Failure::usage_with_hint(
+                format!("{}: {key} is no flag's name", self.path.display()),
+                format!(
+                    "the nearest is {}",
+                    nearest_name(key, known_options.iter()).unwrap_or_default()
+                ),
+            ))
+        })
+    }
+}
+
+fn read_limited(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let mut limited = fs::File::open(path)?.take(MAX_CONFIG_BYTES + 1);
+    limited.read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "larger than 1 MiB",
+        ));
+    }
+    Ok(text)
+}
+
+/// Returns the default config file if it exists (XDG Base Directory Specification).
+pub(super) fn default_path() -> Option<PathBuf> {
+    let folder = |name| env::var_os(name).map(PathBuf::from);
+    let folder = folder("XDG_CONFIG_HOME")
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| folder("HOME").map(|home| home.join(".config")))?;
+    let file = folder.join("sensor-license/config.toml");
+    match file.symlink_metadata() {
+        Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => None,
+        // Any other error is reported when the file is read.
+        _ => Some(file),
+    }
+}

@@ -1,0 +1,122 @@
+//! The plan of the connection to the server.
+
+use std::path::PathBuf;
+
+use crate::{
+    cli::options::ConnectionArgs,
+    commands::{
+        ConnectionPlan, ContractPlan, IdentityFiles, MetadataPlan, Schema, Timeouts,
+        TransportSecurity,
+    },
+    diagnostics::Failure,
+    proxy::{EnvironmentProxy, ProxySettings},
+};
+
+pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
+    let contract = contract_plan(&args);
+    let endpoint = args.server.ok_or_else(|| {
+        // Clap has refused this before.
+        Failure::usage_with_hint("no server", "--server HOST:PORT")
+    })?;
+    Ok(ConnectionPlan {
+        endpoint,
+        security: if args.plaintext {
+            TransportSecurity::Plaintext
+        } else {
+            TransportSecurity::Tls {
+                trusted_certificates: args.cacert,
+                identity: identity_files(args.cert, args.key),
+                skips_verification: args.insecure,
+                allows_common_name: args.allow_common_name,
+            }
+        },
+        server_name: args.servername,
+        authority: args.authority,
+        metadata: MetadataPlan {
+            headers: args.header,
+            bearer_token_file: args.bearer_token_file,
+        },
+        user_agent_prefix: args.user_agent,
+        sends_gzip: args.compress.is_some(),
+        proxy_settings: ProxySettings {
+            flag: args.proxy,
+            environment: first_variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+                .map(|variable| EnvironmentProxy {
+                    variable: variable.name,
+                    url: variable.value,
+                }),
+            exceptions: first_variable(&["NO_PROXY", "no_proxy"])
+                .map(|variable| variable.value)
+                .unwrap_or_default(),
+        },
+        keepalive_interval: args.keepalive_time,
+        contract,
+    })
+}
+
+/// Returns the files of `--cert` and `--key`, of which clap requires both or neither.
+pub(super) fn identity_files(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Option<IdentityFiles> {
+    Some(IdentityFiles {
+        certificate: certificate?,
+        key: key?,
+    })
+}
+
+/// Returns the first of these variables that is not empty.
+fn first_variable(names: &[&'static str]) -> Option<EnvironmentVariable> {
+    names.iter().find_map(|name| {
+        let value = std::env::var(name).ok()?;
+        (!value.is_empty()).then_some(EnvironmentVariable { name, value })
+    })
+}
+
+struct EnvironmentVariable {
+    name: &'static str,
+    value: String,
+}
+
+pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {
+    Timeouts {
+        connect: args.connect_timeout,
+        request: args.timeout,
+    }
+}
+
+pub(super) fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
+    ContractPlan {
+        method: args.method.clone(),
+        // Clap accepts only one of these options.
+        schema: match (&args.proto, &args.protoset, args.reflection) {
+            (Some(file), ..) => Schema::Proto {
+                file: file.clone(),
+                import_paths: args.import_path.clone(),
+            },
+            (_, Some(file), _) => Schema::DescriptorSet(file.clone()),
+            (.., true) => Schema::Reflection,
+            (None, None, false) => Schema::BuiltIn,
+        },
+    }
+}
+
+/// Whether an option was given that a rehearsal ignores, because it concerns the real server.
+pub(super) fn has_server_options(args: &ConnectionArgs) -> bool {
+    args.server.is_some()
+        || !args.cacert.is_empty()
+        || args.cert.is_some()
+        || args.servername.is_some()
+        || args.authority.is_some()
+        || args.insecure
+        || args.allow_common_name
+        || args.plaintext
+        || !args.header.is_empty()
+        || args.bearer_token_file.is_some()
+        || args.user_agent.is_some()
+        || args.compress.is_some()
+        || args.proxy.is_some()
+        || args.keepalive_time.is_some()
+        || args.method.is_some()
+        || args.reflection
+}

@@ -1,0 +1,116 @@
+//! The plan of what is read.
+
+use std::path::PathBuf;
+
+use crate::{
+    cli::options::{self, FormatArgs, InputArgs},
+    commands::{InputGuards, InputPlan},
+    diagnostics::Failure,
+    input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, Origin},
+    record::{TimeRules, TimeUnit, TokenEncoding},
+};
+
+pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
+    if args.format.no_header && is_name(args.time_field.as_ref()) {
+        return Err(name_without_header());
+    }
+    if args.format.token_field.is_some() && args.format.token_field == args.time_field {
+        return Err(Failure::usage(
+            "--token-field and --time-field name the same field",
+        ));
+    }
+    let time_rules = TimeRules {
+        unit: match args.time_unit {
+            options::TimeUnit::S => TimeUnit::Seconds,
+            options::TimeUnit::Ms => TimeUnit::Milliseconds,
+        },
+        zone: args.timezone,
+    };
+    let time_field = args.time_field.unwrap_or(FieldSelector::DefaultNames);
+    Ok(InputPlan {
+        origins: input_origins(args.files)?,
+        options: input_options(args.format, time_field, time_rules)?,
+        max_errors: args.max_errors,
+        guards: InputGuards {
+            on_duplicate: match args.on_duplicate {
+                options::OnDuplicate::Error => DuplicatePolicy::Error,
+                options::OnDuplicate::First => DuplicatePolicy::First,
+                options::OnDuplicate::Last => DuplicatePolicy::Last,
+                options::OnDuplicate::Latest => DuplicatePolicy::Latest,
+            },
+            refuses_past: args.refuse_past,
+            min_records: args.min_records,
+            max_records: args.max_records,
+            refuses_empty: args.fail_on_empty,
+        },
+    })
+}
+
+pub(super) fn input_options(
+    args: FormatArgs,
+    time_field: FieldSelector,
+    time_rules: TimeRules,
+) -> Result<InputOptions, Failure> {
+    if args.no_header && is_name(args.token_field.as_ref()) {
+        return Err(name_without_header());
+    }
+    Ok(InputOptions {
+        format: input_format(args.input_format),
+        token_field: args.token_field.unwrap_or(FieldSelector::DefaultNames),
+        time_field,
+        has_header: !args.no_header,
+        delimiter: args.delimiter,
+        token_encoding: token_encoding(args.token_encoding),
+        time_rules,
+        records_pointer: args.records,
+    })
+}
+
+fn is_name(field: Option<&FieldSelector>) -> bool {
+    matches!(field, Some(FieldSelector::Name(_)))
+}
+
+fn name_without_header() -> Failure {
+    Failure::usage_with_hint(
+        "--no-header leaves no names to find a column by",
+        "give the column's number, counted from 1",
+    )
+}
+
+pub(super) fn input_origins(files: Vec<PathBuf>) -> Result<Vec<Origin>, Failure> {
+    if files.is_empty() {
+        return Ok(vec![Origin::Stdin]);
+    }
+    let origins: Vec<_> = files
+        .into_iter()
+        .map(|file| match file.to_str() {
+            Some("-") => Origin::Stdin,
+            _ => Origin::File(file),
+        })
+        .collect();
+    let stdin_origins = origins.iter().filter(|origin| **origin == Origin::Stdin);
+    if stdin_origins.count() > 1 {
+        return Err(Failure::usage("standard input can be read only once"));
+    }
+    Ok(origins)
+}
+
+/// Returns `None` if the format is to be detected.
+fn input_format(format: options::InputFormat) -> Option<InputFormat> {
+    match format {
+        options::InputFormat::Auto => None,
+        options::InputFormat::Csv => Some(InputFormat::Csv),
+        options::InputFormat::Tsv => Some(InputFormat::Tsv),
+        options::InputFormat::Json => Some(InputFormat::Json),
+        options::InputFormat::Ndjson => Some(InputFormat::Ndjson),
+        options::InputFormat::Protojson => Some(InputFormat::ProtoJson),
+    }
+}
+
+pub(super) fn token_encoding(encoding: options::TokenEncoding) -> TokenEncoding {
+    match encoding {
+        options::TokenEncoding::Utf8 => TokenEncoding::Utf8,
+        options::TokenEncoding::Hex => TokenEncoding::Hex,
+        options::TokenEncoding::Base64 => TokenEncoding::Base64,
+    }
+}

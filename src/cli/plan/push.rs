@@ -1,0 +1,89 @@
+//! The plan of `push`.
+
+use super::{
+    connection::{connection_plan, contract_plan, has_server_options, timeouts},
+    input::input_plan,
+    terminal::terminal_with_verbosity,
+};
+use crate::{
+    batch::BatchLimits,
+    cli::options::{ConnectionArgs, DeliveryArgs, PushArgs, ShowProgress},
+    commands::push::{Destination, DryRun, LedgerPlan, Plan},
+    delivery::DeliveryPolicy,
+    diagnostics::Failure,
+    terminal::Terminal,
+};
+
+pub(super) fn push_plan(args: PushArgs) -> Result<Plan, Failure> {
+    let timeouts = timeouts(&args.connection);
+    let terminal = terminal_with_verbosity(&args.output, args.verbose);
+    let destination = destination(args.connection, &args.delivery, terminal)?;
+    let delivery = args.delivery;
+    let batch_limits = BatchLimits {
+        // One request must not carry more records than the rate allows in a second.
+        max_records: delivery
+            .batch_records
+            .min(delivery.rate.unwrap_or(usize::MAX)),
+        max_bytes: delivery.batch_bytes,
+    };
+    Ok(Plan {
+        input: input_plan(args.input)?,
+        destination,
+        timeouts,
+        max_time: delivery.max_time,
+        batch_limits,
+        policy: DeliveryPolicy {
+            concurrency: delivery.concurrency,
+            max_retries: delivery.retry,
+            base_delay: delivery.retry_delay,
+            max_delay: delivery.retry_max_delay,
+            ok_codes: match delivery.ok_code {
+                codes if codes.is_empty() => vec![0],
+                codes => codes,
+            },
+            isolates_invalid_records: delivery.isolate,
+            max_records_per_second: delivery.rate.map(|rate| rate as u64),
+            deadline: None,
+            jitter: |max_delay| max_delay.mul_f64(fastrand::f64()),
+        },
+        shard: delivery.shard,
+        ledger: delivery.ledger.map(|path| LedgerPlan {
+            path,
+            sends_unchanged: delivery.full,
+            max_changes: delivery.max_changes,
+            refuses_shortened: delivery.refuse_shortened,
+            lock_timeout: delivery.lock_timeout,
+        }),
+        rejects_file: delivery.rejects,
+        metrics_file: args.metrics_file,
+        dry_run: delivery.dry_run.then_some(DryRun {
+            has_detailed_exit_code: delivery.detailed_exitcode,
+        }),
+        // The lines of --verbose would interrupt a progress bar.
+        shows_progress: args.progress == ShowProgress::Auto && args.verbose == 0,
+        terminal,
+    })
+}
+
+fn destination(
+    connection: ConnectionArgs,
+    delivery: &DeliveryArgs,
+    terminal: Terminal,
+) -> Result<Destination, Failure> {
+    if delivery.rehearse {
+        if has_server_options(&connection) {
+            terminal.note(
+                "a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push",
+            );
+        }
+        return Ok(Destination::Rehearsal(contract_plan(&connection)));
+    }
+    if connection.reflection && delivery.dry_run {
+        return Err(Failure::usage_with_hint(
+            "--dry-run contacts no server, and --reflection asks it for its contract",
+            "--proto FILE or --protoset FILE tells the contract without the server",
+        ));
+    }
+    let plan = connection_plan(connection)?;
+    Ok(Destination::Server(Box::new(plan)))
+}

@@ -1,0 +1,93 @@
+//! [`ConnectError`]: the stage at which a connection failed, and why.
+//!
+//! Which of these errors is retried is decided in `delivery/retry_decision.rs`; their user-visible
+//! text is in `diagnostics/connection.rs`.
+
+use std::{error::Error, io, time::Duration};
+
+use http::StatusCode;
+
+use super::stage_outcome::{AddressFailure, Stage};
+use crate::{client::error_chain::is_protocol_error, endpoint::Endpoint, proxy::Proxy};
+
+/// A connection that could not be established.
+#[derive(Debug)]
+pub(crate) struct ConnectError {
+    pub(crate) endpoint: Endpoint,
+    /// The proxy of the connection, if it had one.
+    pub(crate) proxy: Option<Proxy>,
+    /// The stage that failed.
+    pub(crate) stage: Stage,
+    pub(crate) kind: ConnectErrorKind,
+}
+
+/// The reason why a stage failed.
+#[derive(Debug)]
+pub(crate) enum ConnectErrorKind {
+    /// The connect timeout passed.
+    TimedOut(Duration),
+    /// The DNS lookup failed, or the operating system reported an error on the connection.
+    Io(io::Error),
+    /// The DNS lookup found no address.
+    NoAddress,
+    /// No address of the server accepted a TCP connection.
+    AllAddressesFailed(Vec<AddressFailure>),
+    /// This side ended the TLS handshake, or the server did so with an alert.
+    Tls(rustls::Error),
+    /// The server negotiated a protocol other than HTTP/2 by ALPN, or none.
+    AlpnNotHttp2(Option<Vec<u8>>),
+    /// The server's first bytes, which are not an HTTP/2 frame.
+    NotHttp2(Vec<u8>),
+    /// The server sent bytes that are not valid TLS or HTTP/2.
+    ProtocolError(String),
+    /// The server sent GOAWAY in place of SETTINGS.
+    GoAway(h2::Reason),
+    /// The proxy answered CONNECT with this status, which is not 2xx.
+    ProxyRefused(StatusCode),
+    /// The proxy answered with something other than HTTP.
+    ProxyNotHttp,
+    /// The server or the proxy closed the connection.
+    Closed,
+    /// The server requested a client certificate and closed the connection.
+    ClientCertificateRequested,
+    /// The server closed a plaintext connection, and a second connection showed that it speaks TLS.
+    ServerExpectsTls,
+    /// The HTTP library reported another error.
+    Http2(Box<dyn Error + Send + Sync>),
+}
+
+impl ConnectErrorKind {
+    /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by its sources.
+    pub(super) fn from_hyper(error: hyper::Error) -> Self {
+        let mut source = error.source();
+        while let Some(inner) = source {
+            if is_protocol_error(inner) {
+                return Self::ProtocolError(inner.to_string());
+            }
+            let h2 = inner.downcast_ref::<h2::Error>();
+            let io = inner.downcast_ref::<io::Error>();
+            if let Some(io) = io.or_else(|| h2?.get_io()) {
+                return match tls_error(io) {
+                    Some(error) => Self::Tls(error.clone()),
+                    None if io.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
+                    None => Self::Io(io::Error::new(io.kind(), io.to_string())),
+                };
+            }
+            source = inner.source();
+        }
+        Self::Http2(error.into())
+    }
+
+    /// Classifies an error of a TLS handshake.
+    pub(super) fn from_handshake(error: io::Error) -> Self {
+        match tls_error(&error) {
+            Some(error) => Self::Tls(error.clone()),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
+            None => Self::Io(error),
+        }
+    }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}

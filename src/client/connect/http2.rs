@@ -1,0 +1,89 @@
+//! The HTTP/2 connection, from the client preface to the server's SETTINGS.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+use tonic::body::Body;
+
+use super::{
+    byte_stream::ByteStream,
+    error::ConnectErrorKind,
+    server_preface::{PrefaceObserver, ServerPreface},
+};
+use crate::client::connection_status::{CloseReason, ConnectionStatus};
+
+/// The receive window in bytes, which limits the memory for unread responses. The responses of a
+/// license server are a few bytes long.
+const RECEIVE_WINDOW_BYTES: u32 = 256 << 10;
+
+/// The largest response header list to accept. Some servers put a long error report into
+/// `grpc-message`.
+const MAX_HEADER_LIST_BYTES: u32 = 2 << 20;
+
+/// The time after which an unanswered PING ends the connection. It is gRPC's default
+/// (doc/keepalive.md, `GRPC_ARG_KEEPALIVE_TIMEOUT_MS`).
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A connection on which the server has sent its SETTINGS.
+#[derive(Debug)]
+pub(in crate::client) struct Http2Connection {
+    pub(in crate::client) sender: http2::SendRequest<Body>,
+    /// The task that reads and writes the frames of the connection.
+    pub(in crate::client) driver: JoinHandle<()>,
+    /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`, or `None` for no limit.
+    pub(in crate::client) max_streams: Option<u32>,
+    pub(in crate::client) status: ConnectionStatus,
+}
+
+/// Sends the client preface and waits for the server's SETTINGS.
+pub(super) async fn handshake(
+    stream: ByteStream,
+    keepalive_interval: Option<Duration>,
+) -> Result<Http2Connection, ConnectErrorKind> {
+    let has_goaway = Arc::<AtomicBool>::default();
+    let (stream, preface) = PrefaceObserver::new(stream, Arc::clone(&has_goaway));
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(RECEIVE_WINDOW_BYTES)
+        .initial_connection_window_size(RECEIVE_WINDOW_BYTES)
+        .max_header_list_size(MAX_HEADER_LIST_BYTES)
+        .keep_alive_interval(keepalive_interval)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(ConnectErrorKind::from_hyper)?;
+    let (result_sender, result_receiver) = oneshot::channel();
+    let (close_sender, close_reason) = watch::channel(None);
+    let driver = tokio::spawn(async move {
+        let result = connection.await;
+        let reason = result.as_ref().err().map(CloseReason::from_error);
+        close_sender.send_replace(Some(reason.unwrap_or_default()));
+        // After the preface nobody receives this result; calls use the close reason.
+        let _ = result_sender.send(result);
+    });
+    match preface.await {
+        Ok(ServerPreface::Settings { max_streams }) => Ok(Http2Connection {
+            sender,
+            driver,
+            max_streams,
+            status: ConnectionStatus {
+                close_reason,
+                has_goaway,
+            },
+        }),
+        Ok(ServerPreface::GoAway(code)) => Err(ConnectErrorKind::GoAway(code)),
+        Ok(ServerPreface::NotHttp2(first_bytes)) => Err(ConnectErrorKind::NotHttp2(first_bytes)),
+        Err(_) => Err(match result_receiver.await {
+            Ok(Err(error)) => ConnectErrorKind::from_hyper(error),
+            Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
+        }),
+    }
+}

@@ -1,0 +1,64 @@
+//! [`Stage`] and [`StageOutcome`]: the stages of a connection and the results that they report.
+
+use std::{io, net::SocketAddr};
+
+/// A stage of establishing a connection, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Dns,
+    /// The connection to a TCP port or to a Unix domain socket.
+    Tcp,
+    Proxy,
+    Tls,
+    Http2,
+}
+
+/// The result of a stage that succeeded.
+#[derive(Debug)]
+pub(crate) enum StageOutcome {
+    /// The addresses of the server, or of the proxy if there is one.
+    Resolved(Vec<SocketAddr>),
+    TcpConnected {
+        address: SocketAddr,
+        /// The addresses that failed before.
+        failures: Vec<AddressFailure>,
+    },
+    UnixConnected,
+    /// The proxy opened a tunnel to the server.
+    ProxyConnected,
+    TlsEstablished(TlsSession),
+    /// The server sent its HTTP/2 SETTINGS.
+    SettingsReceived,
+}
+
+/// An address that did not accept a TCP connection.
+#[derive(Debug)]
+pub(crate) struct AddressFailure {
+    pub(crate) address: SocketAddr,
+    pub(crate) error: io::Error,
+}
+
+/// The parameters that a TLS handshake negotiated, as IANA names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsSession {
+    pub(crate) version: String,
+    pub(crate) cipher_suite: String,
+    pub(crate) key_exchange: String,
+}
+
+impl TlsSession {
+    pub(super) fn from_connection(connection: &rustls::ClientConnection) -> Self {
+        let or_unknown = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
+        let suite = connection.negotiated_cipher_suite();
+        let group = connection.negotiated_key_exchange_group();
+        Self {
+            version: or_unknown(match connection.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => Some("TLS 1.2"),
+                Some(rustls::ProtocolVersion::TLSv1_3) => Some("TLS 1.3"),
+                _ => None,
+            }),
+            cipher_suite: or_unknown(suite.and_then(|suite| suite.suite().as_str())),
+            key_exchange: or_unknown(group.and_then(|group| group.name().as_str())),
+        }
+    }
+}

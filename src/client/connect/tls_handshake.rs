@@ -1,0 +1,35 @@
+//! The TLS handshake and its result by ALPN.
+
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{byte_stream::ByteStream, corked_stream::CorkedStream, error::ConnectErrorKind};
+use crate::tls::{self, ClientTls};
+
+pub(super) async fn handshake(
+    tls: &ClientTls,
+    stream: ByteStream,
+) -> Result<TlsStream<CorkedStream<ByteStream>>, ConnectErrorKind> {
+    let mut stream = CorkedStream::new(stream);
+    let connector = TlsConnector::from(Arc::clone(&tls.config));
+    stream.cork();
+    let connecting = connector.connect(tls.handshake_name.clone(), stream);
+    let mut stream = match connecting.into_fallible().await {
+        Ok(stream) => stream,
+        Err((error, mut stream)) => {
+            // The corked stream still holds the alert for the server. An error while it is sent
+            // would hide the reason for the alert.
+            stream.uncork();
+            let _ = stream.flush().await;
+            return Err(ConnectErrorKind::from_handshake(error));
+        }
+    };
+    stream.get_mut().0.uncork();
+    let alpn = stream.get_ref().1.alpn_protocol();
+    if !tls::is_http2(alpn) {
+        return Err(ConnectErrorKind::AlpnNotHttp2(alpn.map(<[u8]>::to_vec)));
+    }
+    Ok(stream)
+}

@@ -1,0 +1,89 @@
+//! [`ConnectionStatus`]: why a connection ended, which refines the errors of calls on it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{
+    error::CallError,
+    error_chain::{find_source, is_protocol_error, messages},
+};
+
+/// The time for which a failed call waits for the reason why its connection ended.
+const CLOSE_REASON_WAIT: Duration = Duration::from_millis(100);
+
+/// The state of a connection, shared by all calls on it.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionStatus {
+    /// The reason why the connection ended, or `None` while it is open.
+    pub(super) close_reason: watch::Receiver<Option<CloseReason>>,
+    /// Whether the server sent GOAWAY.
+    pub(super) has_goaway: Arc<AtomicBool>,
+}
+
+/// The reason why a connection ended. All fields are empty if it ended without an error.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CloseReason {
+    /// The messages of the error and of its sources.
+    causes: Vec<String>,
+    /// Whether the server sent bytes that are not valid TLS or HTTP/2.
+    is_protocol_error: bool,
+    /// The error code of the server's GOAWAY frame.
+    goaway: Option<h2::Reason>,
+}
+
+impl CloseReason {
+    pub(super) fn from_error(error: &hyper::Error) -> Self {
+        let h2 = find_source::<h2::Error>(Some(error));
+        Self {
+            causes: messages(error),
+            is_protocol_error: is_protocol_error(error),
+            goaway: h2.filter(|h2| h2.is_remote()).and_then(h2::Error::reason),
+        }
+    }
+}
+
+impl ConnectionStatus {
+    /// Replaces the error of a call that failed with its connection by the reason why the connection
+    /// ended. The call itself learns only that the connection is closed.
+    pub(super) async fn refine_error(mut self, error: CallError) -> CallError {
+        let close_reason = match &error {
+            CallError::ConnectionLost(_) => {
+                let closed = self.close_reason.wait_for(Option::is_some);
+                let closed = tokio::time::timeout(CLOSE_REASON_WAIT, closed).await;
+                closed
+                    .ok()
+                    .and_then(Result::ok)
+                    .and_then(|reason| reason.clone())
+            }
+            // Other calls may keep the connection open for long, so this error does not wait.
+            CallError::NotSent { .. } => self.close_reason.borrow().clone(),
+            _ => None,
+        };
+        match (error, close_reason) {
+            (_, Some(reason)) if reason.is_protocol_error => {
+                CallError::ProtocolError(reason.causes)
+            }
+            (
+                _,
+                Some(CloseReason {
+                    goaway: Some(code), ..
+                }),
+            ) if code != h2::Reason::NO_ERROR => CallError::GoAway(code),
+            (CallError::ConnectionLost(_), Some(reason)) if !reason.causes.is_empty() => {
+                CallError::ConnectionLost(reason.causes)
+            }
+            (CallError::NotSent { causes, .. }, _) => CallError::NotSent {
+                causes,
+                has_goaway: self.has_goaway.load(Ordering::Relaxed),
+            },
+            (error, _) => error,
+        }
+    }
+}

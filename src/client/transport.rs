@@ -1,0 +1,92 @@
+//! [`Transport`]: the HTTP/2 connection as the service that tonic makes calls on.
+
+use std::{
+    error::Error,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::{body::Incoming, client::conn::http2};
+use tonic::body::Body;
+
+use super::response::ResponseObserver;
+use crate::metadata::Metadata;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The service for one call. It adds the request headers, and records the response in `observer`.
+#[derive(Clone)]
+pub(super) struct Transport {
+    pub(super) sender: http2::SendRequest<Body>,
+    pub(super) observer: Arc<ResponseObserver>,
+    pub(super) user_agent: HeaderValue,
+    pub(super) metadata: Arc<Metadata>,
+}
+
+impl tower_service::Service<Request<Body>> for Transport {
+    type Response = Response<ObservedBody>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.sender.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, self.user_agent.clone());
+        for (name, value) in self.metadata.headers() {
+            headers.append(name, value.clone());
+        }
+        let response = self.sender.send_request(request);
+        let observer = Arc::clone(&self.observer);
+        Box::pin(async move {
+            let mut response = response.await?;
+            observer.record_head(&mut response);
+            Ok(response.map(|body| ObservedBody { body, observer }))
+        })
+    }
+}
+
+/// A response body whose data and trailers are recorded.
+pub(super) struct ObservedBody {
+    body: Incoming,
+    observer: Arc<ResponseObserver>,
+}
+
+impl HttpBody for ObservedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let mut poll = Pin::new(&mut self.body).poll_frame(cx);
+        match &mut poll {
+            Poll::Ready(None) => self.observer.record_end(),
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    self.observer.record_trailers(trailers);
+                } else if let Some(data) = frame.data_ref() {
+                    self.observer.record_data(data);
+                }
+            }
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        poll
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

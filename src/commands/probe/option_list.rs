@@ -1,0 +1,130 @@
+//! Turns a connection plan back into the options of the command line.
+
+use std::{path::Path, time::Duration};
+
+use crate::{
+    commands::{
+        connection::{ConnectionPlan, MetadataPlan, Timeouts, TransportSecurity},
+        contract::Schema,
+    },
+    proxy::{Proxy, ProxySettings},
+};
+
+/// The value of an option whose file only the user can name.
+pub(super) const FILE_PLACEHOLDER: &str = "PEM";
+
+/// The text in place of a secret.
+const SECRET_PLACEHOLDER: &str = "(hidden)";
+
+/// Returns the options that lead to this plan, each followed by its value, with secrets replaced.
+pub(super) fn connection_options(plan: &ConnectionPlan) -> Vec<String> {
+    let mut options = vec!["--server".to_owned(), plan.endpoint.to_string()];
+    let mut add = |option: &str, value: &str| options.extend([option.to_owned(), value.to_owned()]);
+    if let Some(name) = &plan.server_name {
+        add("--servername", name);
+    }
+    if let Some(authority) = &plan.authority {
+        add("--authority", authority.as_str());
+    }
+    add_proxy(&plan.proxy_settings, &mut add);
+    add_metadata(&plan.metadata, &mut add);
+    if let Some(prefix) = &plan.user_agent_prefix {
+        add("--user-agent", prefix);
+    }
+    if plan.sends_gzip {
+        add("--compress", "gzip");
+    }
+    if let Some(method) = &plan.contract.method {
+        add("--method", method.as_str());
+    }
+    if let Some(interval) = plan.keepalive_interval {
+        add("--keepalive-time", &milliseconds(interval));
+    }
+    add_schema(&plan.contract.schema, &mut options);
+    add_security(&plan.security, &mut options);
+    options
+}
+
+/// Returns the options for the timeouts that differ from the defaults.
+pub(super) fn timeout_options(timeouts: Timeouts) -> Vec<String> {
+    let defaults = Timeouts::default();
+    [
+        ("--connect-timeout", timeouts.connect, defaults.connect),
+        ("--timeout", timeouts.request, defaults.request),
+    ]
+    .into_iter()
+    .filter(|(_, timeout, default)| timeout != default)
+    .flat_map(|(option, timeout, _)| [option.to_owned(), milliseconds(timeout)])
+    .collect()
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
+fn add_proxy(settings: &ProxySettings, add: &mut impl FnMut(&str, &str)) {
+    let Some(Ok(proxy)) = settings.flag.as_deref().map(Proxy::parse) else {
+        return;
+    };
+    match proxy.authorization {
+        None => add("--proxy", &format!("http://{proxy}")),
+        Some(_) => add("--proxy", &format!("http://{SECRET_PLACEHOLDER}@{proxy}")),
+    }
+}
+
+fn add_metadata(metadata: &MetadataPlan, add: &mut impl FnMut(&str, &str)) {
+    for header in &metadata.headers {
+        match header.split_once(':') {
+            _ if header.starts_with('@') => add("--header", header),
+            Some((name, _)) => add("--header", &format!("{name}: {SECRET_PLACEHOLDER}")),
+            None => {}
+        }
+    }
+    if let Some(file) = &metadata.bearer_token_file {
+        add("--bearer-token-file", &file.to_string_lossy());
+    }
+}
+
+fn add_schema(schema: &Schema, options: &mut Vec<String>) {
+    match schema {
+        Schema::BuiltIn => {}
+        Schema::Proto { file, import_paths } => {
+            add_path(options, "--proto", file);
+            for folder in import_paths {
+                add_path(options, "--import-path", folder);
+            }
+        }
+        Schema::DescriptorSet(file) => add_path(options, "--protoset", file),
+        Schema::Reflection => options.push("--reflection".to_owned()),
+    }
+}
+
+fn add_security(security: &TransportSecurity, options: &mut Vec<String>) {
+    let TransportSecurity::Tls {
+        trusted_certificates,
+        identity,
+        skips_verification,
+        allows_common_name,
+    } = security
+    else {
+        options.push("--plaintext".to_owned());
+        return;
+    };
+    for file in trusted_certificates {
+        add_path(options, "--cacert", file);
+    }
+    if let Some(files) = identity {
+        add_path(options, "--cert", &files.certificate);
+        add_path(options, "--key", &files.key);
+    }
+    if *allows_common_name {
+        options.push("--allow-common-name".to_owned());
+    }
+    if *skips_verification {
+        options.push("--insecure".to_owned());
+    }
+}
+
+fn add_path(options: &mut Vec<String>, option: &str, path: &Path) {
+    options.extend([option.to_owned(), path.to_string_lossy().into_owned()]);
+}

@@ -1,0 +1,125 @@
+//! The steps of a probe.
+
+use super::{
+    option_list::{connection_options, timeout_options},
+    working_plan::working_plan,
+};
+use crate::{
+    client::{OpenedCall, Target},
+    commands::{
+        clock::unix_seconds,
+        connection::{ConnectionPlan, Timeouts},
+        contract::{ReflectionContext, Schema},
+        reactor::{listen_for_signals, new_runtime},
+    },
+    contract::Contract,
+    delivery::DeliveryPolicy,
+    diagnostics::{self, Failure, FailureKind},
+    probe::{self, ProbeEnd, ProbeResult},
+    report::ProbeReport,
+    signals::Signals,
+    terminal::Terminal,
+};
+
+pub(crate) struct Plan {
+    pub(crate) connection: ConnectionPlan,
+    pub(crate) timeouts: Timeouts,
+    /// A certificate that expires within this number of days causes a warning.
+    pub(crate) warn_days: u32,
+    pub(crate) terminal: Terminal,
+}
+
+/// Runs the command and returns the exit code.
+pub(crate) fn run(plan: &Plan) -> u8 {
+    let report = probe(plan).unwrap_or_else(ProbeReport::of_failure);
+    plan.terminal.print_probe_report(&report)
+}
+
+fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
+    let target = plan.connection.target(plan.timeouts)?;
+    let signals = listen_for_signals()?;
+    let context = ReflectionContext {
+        target: &target,
+        signals: &signals,
+        policy: &DeliveryPolicy::SINGLE_ATTEMPT,
+        time_limit: None,
+        on_stage: &|_| {},
+    };
+    let contract = plan.connection.contract.load(Some(&context), plan.terminal);
+    let (contract, reflection_failure) = match contract {
+        Ok(contract) => (contract, None),
+        // A server without reflection is still probed up to the call.
+        Err(failure)
+            if plan.connection.contract.schema == Schema::Reflection
+                && failure.kind != FailureKind::Interrupted =>
+        {
+            (Contract::built_in(), Some(failure))
+        }
+        Err(failure) => return Err(failure),
+    };
+    let found = probe_stages(&target, &contract, &signals)?;
+    let is_contract_known = reflection_failure.is_none();
+    let failure = match found.end {
+        ProbeEnd::ConnectFailed(_) => push_failure(&found, &target),
+        ProbeEnd::Called { .. } => reflection_failure.or_else(|| push_failure(&found, &target)),
+    };
+    let path = &contract.path;
+    let mut report = ProbeReport::new(
+        &found,
+        &target,
+        path,
+        failure,
+        unix_seconds(),
+        plan.warn_days,
+    );
+    if is_contract_known || matches!(found.end, ProbeEnd::ConnectFailed(_)) {
+        report.flags = working_plan(&plan.connection, &found, &target, path).map_or_else(
+            Vec::new,
+            |connection| {
+                [
+                    connection_options(&connection),
+                    timeout_options(plan.timeouts),
+                ]
+                .concat()
+            },
+        );
+    }
+    Ok(report)
+}
+
+fn probe_stages(
+    target: &Target,
+    contract: &Contract,
+    signals: &Signals,
+) -> Result<ProbeResult, Failure> {
+    let runtime = new_runtime()?;
+    let found = runtime.block_on(async {
+        tokio::select! {
+            found = probe::probe(target, contract) => Ok(found),
+            signal = signals.wait() => Err(diagnostics::command_interrupted(signal)),
+        }
+    });
+    runtime.shutdown_background();
+    found
+}
+
+/// Returns the failure with which a push to this server would end, if the probe found one.
+fn push_failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
+    match &found.end {
+        ProbeEnd::ConnectFailed(error) => Some(diagnostics::connection_failed(error)),
+        ProbeEnd::Called { call, .. } => {
+            let server = target.endpoint.to_string();
+            match call {
+                Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }) => None,
+                Ok(OpenedCall::Answered { code }) => Some(diagnostics::response_codes_rejected(
+                    &server,
+                    &[*code],
+                    &[0],
+                )),
+                Err(error) => Some(
+                    diagnostics::call_failed(&server, error).masking_metadata(&target.metadata),
+                ),
+            }
+        }
+    }
+}

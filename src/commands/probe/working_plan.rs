@@ -1,0 +1,129 @@
+//! Finds the connection options with which `push` would work.
+
+use http::uri::PathAndQuery;
+
+use super::option_list::FILE_PLACEHOLDER;
+use crate::{
+    client::{OpenedCall, Target},
+    commands::{
+        connection::{ConnectionPlan, TransportSecurity},
+        contract::Schema,
+        identity_files::IdentityFiles,
+    },
+    diagnostics::SuggestedFix,
+    probe::{ProbeEnd, ProbeResult},
+    tls::ClientTls,
+};
+
+/// Returns the given options if they work, or else a change of them that helps. Returns `None` if
+/// no such change is known.
+pub(super) fn working_plan(
+    given: &ConnectionPlan,
+    found: &ProbeResult,
+    target: &Target,
+    path: &PathAndQuery,
+) -> Option<ConnectionPlan> {
+    match &found.end {
+        ProbeEnd::Called {
+            call: Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }),
+            ..
+        } => Some(given.clone()),
+        ProbeEnd::Called {
+            call: Ok(OpenedCall::Answered { .. }),
+            ..
+        } => None,
+        ProbeEnd::Called {
+            call: Err(error),
+            server_info,
+        } => {
+            let services = server_info.services.as_deref().unwrap_or_default();
+            let fix = SuggestedFix::for_call_error(error, services, path.as_str())?;
+            Some(apply_fix(given, &fix))
+        }
+        ProbeEnd::ConnectFailed(error) => {
+            let fix = SuggestedFix::for_connect_error(error)?;
+            trusted_plan(given, fix, target.tls.as_ref())
+        }
+    }
+}
+
+/// Applies fixes, beginning with `fix`, until the certificates that the server presented are
+/// trusted. Returns `None` if they cannot become trusted this way.
+fn trusted_plan(
+    given: &ConnectionPlan,
+    mut fix: SuggestedFix,
+    tls: Option<&ClientTls>,
+) -> Option<ConnectionPlan> {
+    let presented = tls.map(ClientTls::presented_chain).unwrap_or_default();
+    let mut plan = given.clone();
+    loop {
+        let fixed = apply_fix(&plan, &fix);
+        if !matches!(
+            fix,
+            SuggestedFix::ServerName(_) | SuggestedFix::AllowCommonName
+        ) {
+            return Some(fixed);
+        }
+        // A fix that changes nothing would be suggested again without end.
+        if fixed == plan {
+            return None;
+        }
+        match fixed.tls().ok()??.verify_chain(&presented) {
+            Ok(()) => return Some(fixed),
+            Err(error) => fix = SuggestedFix::for_tls_error(&error)?,
+        }
+        plan = fixed;
+    }
+}
+
+fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
+    let mut fixed = plan.clone();
+    match (fix, &mut fixed.security) {
+        (SuggestedFix::ServerName(name), _) => fixed.server_name = Some(name.clone()),
+        (SuggestedFix::Method(path), _) => {
+            let contract = &mut fixed.contract;
+            contract.method = path.parse().ok().or(contract.method.take());
+            // Another service may number its fields differently, and a server ignores unknown
+            // fields. A server that listed its services also describes their messages.
+            if contract.schema == Schema::BuiltIn {
+                contract.schema = Schema::Reflection;
+            }
+        }
+        (
+            SuggestedFix::AllowCommonName,
+            TransportSecurity::Tls {
+                allows_common_name, ..
+            },
+        ) => *allows_common_name = true,
+        (
+            SuggestedFix::TrustedCertificate,
+            TransportSecurity::Tls {
+                trusted_certificates,
+                ..
+            },
+        ) => *trusted_certificates = vec![FILE_PLACEHOLDER.into()],
+        (SuggestedFix::ClientCertificate, TransportSecurity::Tls { identity, .. }) => {
+            *identity = Some(IdentityFiles {
+                certificate: FILE_PLACEHOLDER.into(),
+                key: FILE_PLACEHOLDER.into(),
+            });
+        }
+        (SuggestedFix::Plaintext, security) => *security = TransportSecurity::Plaintext,
+        (SuggestedFix::NoPlaintext, security) => {
+            *security = TransportSecurity::Tls {
+                trusted_certificates: Vec::new(),
+                identity: None,
+                skips_verification: false,
+                allows_common_name: false,
+            };
+        }
+        // Plaintext has no certificates.
+        (
+            SuggestedFix::AllowCommonName
+            | SuggestedFix::TrustedCertificate
+            | SuggestedFix::ClientCertificate,
+            TransportSecurity::Plaintext,
+        ) => {}
+    }
+    fixed
+}

@@ -1,0 +1,69 @@
+//! Refuses file names that would make one output replace another or the input.
+
+use std::path::Path;
+
+use super::plan::Plan;
+use crate::{diagnostics::Failure, input::Origin};
+
+/// Refuses a file that is named for two outputs, and a metrics file that is also an input.
+///
+/// The rejects file may be an input, because it replaces the input only after a complete push.
+pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
+    let outputs = [
+        ("--rejects", plan.rejects_file.as_deref()),
+        ("--metrics-file", plan.metrics_file.as_deref()),
+        (
+            "--ledger",
+            plan.ledger.as_ref().map(|ledger| ledger.path.as_path()),
+        ),
+    ];
+    for (index, (option, path)) in outputs.iter().enumerate() {
+        for (other_option, other_path) in &outputs[index + 1..] {
+            if let (Some(path), Some(other_path)) = (path, other_path)
+                && is_same_file(path, other_path)
+            {
+                return Err(Failure::usage(format!(
+                    "{option} and {other_option} name the same file"
+                )));
+            }
+        }
+    }
+    let Some(metrics_file) = plan.metrics_file.as_deref() else {
+        return Ok(());
+    };
+    let input = plan.input.origins.iter().find_map(|origin| match origin {
+        Origin::File(path) => Some(path).filter(|path| is_same_file(metrics_file, path)),
+        Origin::Stdin | Origin::Memory(_) => None,
+    });
+    input.map_or(Ok(()), |input| {
+        Err(Failure::usage(format!(
+            "--metrics-file names the input {}",
+            input.display()
+        )))
+    })
+}
+
+/// Whether both paths lead to one file, which need not exist yet.
+///
+/// A pipe or a device is no such file, because several writers do not replace each other's output.
+fn is_same_file(path: &Path, other: &Path) -> bool {
+    let is_special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
+    !is_special && resolve(path).is_some_and(|resolved| resolve(other) == Some(resolved))
+}
+
+/// Returns the absolute path with all links followed; the file itself may be missing, also behind
+/// a link.
+fn resolve(path: &Path) -> Option<std::path::PathBuf> {
+    let name = path.file_name()?;
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+        .canonicalize()
+        .ok()?;
+    let file = folder.join(name);
+    match file.read_link() {
+        Ok(target) => Some(file.canonicalize().unwrap_or_else(|_| folder.join(target))),
+        Err(_) => Some(file),
+    }
+}

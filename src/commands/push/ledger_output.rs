@@ -1,0 +1,219 @@
+//! The ledger as an output of a push.
+
+use std::{
+    cell::Cell,
+    path::PathBuf,
+    sync::mpsc::{self, SyncSender},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::plan::{LedgerPlan, Plan};
+use crate::{
+    commands::{
+        clock::unix_seconds,
+        reactor::{Reactor, TimeLimit},
+    },
+    contract::Contract,
+    delivery::{RemoteServer, SinkError},
+    diagnostics::{self, Failure},
+    ledger::{KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
+    report::{Status, Summary},
+};
+
+/// The maximum number of acknowledged requests that wait for the ledger; a sender of more blocks.
+const MAX_WAITING_REQUESTS: usize = 16;
+
+/// The ledger of a push. While requests are sent, a thread writes to it, so that the network does
+/// not wait for the disk.
+pub(super) struct LedgerOutput {
+    path: PathBuf,
+    state: WriterState,
+}
+
+enum WriterState {
+    Idle {
+        writer: Box<LedgerWriter>,
+        contract: Contract,
+    },
+    Running {
+        /// Messages of acknowledged requests.
+        requests: SyncSender<Bytes>,
+        thread: JoinHandle<Result<LedgerWriter, LedgerError>>,
+    },
+    Stopped,
+}
+
+impl LedgerOutput {
+    /// Opens the ledger and begins a run in it.
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot be used, is locked for longer than the lock timeout or the rest of the
+    /// time limit, or a signal ends the wait for the lock.
+    pub(super) fn open(
+        plan: &Plan,
+        ledger: &LedgerPlan,
+        server: &RemoteServer<'_>,
+        time_limit: Option<TimeLimit>,
+        reactor: &Reactor<'_>,
+    ) -> Result<Self, Failure> {
+        let remaining = time_limit.map_or(Duration::MAX, |limit| {
+            limit.deadline.saturating_duration_since(Instant::now())
+        });
+        let lock_timeout = ledger.lock_timeout.min(remaining);
+        let signal = Cell::new(None);
+        let pause = |time| {
+            signal.set(reactor.pause(time));
+            signal.get().is_none()
+        };
+        let open = || {
+            let key = target_key(server);
+            let mut writer = LedgerWriter::open(&ledger.path, &key, lock_timeout, &pause)?;
+            writer.begin_run(&run_start(plan))?;
+            Ok(writer)
+        };
+        let writer = open().map_err(|error| match signal.get() {
+            Some(signal) => diagnostics::command_interrupted(signal),
+            None => diagnostics::ledger_unusable(&ledger.path, &error),
+        })?;
+        Ok(Self {
+            path: ledger.path.clone(),
+            state: WriterState::Idle {
+                writer: Box::new(writer),
+                contract: server.contract.clone(),
+            },
+        })
+    }
+
+    /// Returns the expiration times that the server has acknowledged before this run.
+    pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {
+        match &self.state {
+            WriterState::Idle { writer, .. } => writer
+                .known_times()
+                .map_err(|error| diagnostics::ledger_unusable(&self.path, &error)),
+            WriterState::Running { .. } | WriterState::Stopped => Ok(KnownTimes::empty()),
+        }
+    }
+
+    /// Marks the times that this run is about to replace, because a response may get lost.
+    pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
+        match &mut self.state {
+            WriterState::Idle { writer, .. } => writer
+                .mark_unconfirmed(known)
+                .map_err(|error| diagnostics::ledger_unusable(&self.path, &error)),
+            WriterState::Running { .. } | WriterState::Stopped => Ok(()),
+        }
+    }
+
+    /// Starts the thread that writes.
+    pub(super) fn start(&mut self) {
+        let state = std::mem::replace(&mut self.state, WriterState::Stopped);
+        let WriterState::Idle {
+            mut writer,
+            contract,
+        } = state
+        else {
+            return;
+        };
+        let (requests, received) = mpsc::sync_channel::<Bytes>(MAX_WAITING_REQUESTS);
+        let thread = thread::spawn(move || {
+            for message in received {
+                let records: Vec<_> = contract.split_records(&message).collect();
+                let decoded = records
+                    .iter()
+                    .filter_map(|record| contract.decode_record(record));
+                writer.acknowledge(decoded)?;
+            }
+            Ok(*writer)
+        });
+        self.state = WriterState::Running { requests, thread };
+    }
+
+    /// Hands the message of an acknowledged request to the thread.
+    ///
+    /// # Errors
+    ///
+    /// The thread has ended because of an error, which [`Self::stop`] returns.
+    pub(super) fn acknowledge(&self, message: Bytes) -> Result<(), SinkError> {
+        match &self.state {
+            WriterState::Running { requests, .. } => requests.send(message).map_err(|_| SinkError),
+            WriterState::Idle { .. } | WriterState::Stopped => Err(SinkError),
+        }
+    }
+
+    /// Waits until everything is written.
+    pub(super) fn stop(self) -> Result<StoppedLedger, Failure> {
+        let Self { path, state } = self;
+        let stopped = match state {
+            WriterState::Idle { writer, .. } => Ok(*writer),
+            WriterState::Running { requests, thread } => {
+                drop(requests);
+                thread.join().unwrap_or(Err(LedgerError::WriterPanicked))
+            }
+            WriterState::Stopped => Err(LedgerError::WriterPanicked),
+        };
+        match stopped {
+            Ok(writer) => Ok(StoppedLedger { path, writer }),
+            Err(error) => Err(diagnostics::ledger_unusable(&path, &error)),
+        }
+    }
+}
+
+/// A ledger that holds every acknowledgment of the run; only the end of the run is missing.
+pub(super) struct StoppedLedger {
+    path: PathBuf,
+    writer: LedgerWriter,
+}
+
+impl StoppedLedger {
+    /// Writes how the run ended.
+    pub(super) fn end_run(
+        mut self,
+        result: &Result<(), Failure>,
+        summary: &Summary,
+    ) -> Result<(), Failure> {
+        self.writer
+            .end_run(&run_end(result, summary))
+            .map_err(|error| diagnostics::ledger_unusable(&self.path, &error))
+    }
+}
+
+/// Returns the key under which the ledger keeps what this server acknowledged.
+pub(super) fn target_key(server: &RemoteServer<'_>) -> TargetKey {
+    TargetKey {
+        authority: server.target.authority.to_string(),
+        method: server.contract.path.to_string(),
+    }
+}
+
+fn run_start(plan: &Plan) -> RunStart {
+    let names: Vec<_> = plan
+        .input
+        .origins
+        .iter()
+        .map(|origin| origin.name().to_string())
+        .collect();
+    RunStart {
+        started: unix_seconds(),
+        input: names.join(", "),
+    }
+}
+
+fn run_end(result: &Result<(), Failure>, summary: &Summary) -> RunEnd {
+    let records = &summary.records;
+    RunEnd {
+        ended: unix_seconds(),
+        read: records.read,
+        unchanged: records.unchanged,
+        acknowledged: records.acknowledged,
+        rejected: records.rejected,
+        unsent: records.unsent,
+        status: Status::of_result(result).as_str(),
+        exit_code: result
+            .as_ref()
+            .map_or_else(|failure| failure.exit_code, |()| 0),
+    }
+}

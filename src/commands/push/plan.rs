@@ -1,0 +1,90 @@
+//! The options of `push` after parsing.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use crate::{
+    batch::BatchLimits,
+    commands::{ConnectionPlan, ContractPlan, InputPlan, Timeouts},
+    delivery::DeliveryPolicy,
+    shard::Shard,
+    terminal::Terminal,
+};
+
+pub(crate) struct Plan {
+    pub(crate) input: InputPlan,
+    pub(crate) destination: Destination,
+    pub(crate) timeouts: Timeouts,
+    /// The limit of the whole run, from the start of the process to the last response.
+    pub(crate) max_time: Option<Duration>,
+    pub(crate) batch_limits: BatchLimits,
+    /// The policy without a deadline, which [`Plan::max_time`] determines at the start of the run.
+    pub(crate) policy: DeliveryPolicy,
+    pub(crate) shard: Shard,
+    pub(crate) ledger: Option<LedgerPlan>,
+    pub(crate) rejects_file: Option<PathBuf>,
+    pub(crate) metrics_file: Option<PathBuf>,
+    /// `None` unless `--dry-run` was given.
+    pub(crate) dry_run: Option<DryRun>,
+    /// Whether a progress bar is shown if standard error is a terminal.
+    pub(crate) shows_progress: bool,
+    pub(crate) terminal: Terminal,
+}
+
+/// The server that a push sends to.
+pub(crate) enum Destination {
+    Server(Box<ConnectionPlan>),
+    /// A receiver inside this process; records must fit the contract of the real server.
+    Rehearsal(ContractPlan),
+}
+
+/// A push that validates and selects records but does not contact the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DryRun {
+    /// Whether the exit code tells that a real push would send something.
+    pub(crate) has_detailed_exit_code: bool,
+}
+
+/// The options of `push` that concern the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct LedgerPlan {
+    pub(crate) path: PathBuf,
+    /// Whether records that the server already acknowledged are sent again.
+    pub(crate) sends_unchanged: bool,
+    pub(crate) max_changes: Option<MaxChanges>,
+    /// Whether an expiration time earlier than the one in the ledger refuses the push.
+    pub(crate) refuses_shortened: bool,
+    pub(crate) lock_timeout: Duration,
+}
+
+/// The maximum number of tokens in the ledger whose expiration time a push may change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum MaxChanges {
+    Number(u64),
+    /// A percentage of the records that were read.
+    Percent(f64),
+}
+
+impl MaxChanges {
+    /// Returns the limit for an input of so many records; a fraction is rounded down.
+    pub(super) fn for_records(self, records: u64) -> u64 {
+        match self {
+            Self::Number(number) => number,
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_precision_loss,
+                clippy::cast_sign_loss,
+                reason = "a percentage of a count, rounded down"
+            )]
+            Self::Percent(percent) => (records as f64 * percent / 100.0) as u64,
+        }
+    }
+}
+
+impl fmt::Display for MaxChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The file of records that were not acknowledged, as an output of a push.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use rustix::{fs::OFlags, io::Errno};
+
+use crate::{
+    batch::Batch,
+    commands::reactor::{Reactor, TimeLimit},
+    contract::{Contract, DecodedRecord},
+    diagnostics::{self, Failure},
+    input::InputOptions,
+    rejects::RejectsFile,
+};
+
+/// The time between two attempts to open a FIFO that has no reader yet.
+const FIFO_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+pub(super) struct RejectsOutput {
+    path: PathBuf,
+    file: RejectsFile,
+}
+
+impl RejectsOutput {
+    /// Opens the file, in which tokens and times look as the input options expect them.
+    pub(super) fn open(path: &Path, options: &InputOptions) -> Result<Self, Failure> {
+        let unit = options.time_rules.unit;
+        let file = RejectsFile::open(path, options.token_encoding, unit)
+            .map_err(|error| diagnostics::file_write_failed(path, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds the records of a request.
+    pub(super) fn add(
+        &mut self,
+        batch: &Batch,
+        contract: &Contract,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        for record in contract.split_records(&batch.message) {
+            let Some(DecodedRecord { token, expire_time }) = contract.decode_record(&record) else {
+                continue;
+            };
+            self.file
+                .add(token, expire_time, reason)
+                .map_err(|error| diagnostics::file_write_failed(&self.path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the file in place.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let Self { path, file } = self;
+        file.finish()
+            .map_err(|error| diagnostics::file_write_failed(&path, &error))
+    }
+}
+
+/// Waits until a process reads the FIFO and returns its open write end, which keeps that process
+/// from an early end of file. Returns `None` at once if the path is no FIFO.
+///
+/// # Errors
+///
+/// The FIFO cannot be opened, or the wait ends with the time limit or a signal.
+pub(super) fn wait_for_fifo_reader(
+    path: &Path,
+    time_limit: Option<TimeLimit>,
+    reactor: &Reactor<'_>,
+) -> Result<Option<File>, Failure> {
+    let is_fifo = |metadata: fs::Metadata| metadata.file_type().is_fifo();
+    if !path.metadata().is_ok_and(is_fifo) {
+        return Ok(None);
+    }
+    let output_failure = |error| diagnostics::file_write_failed(path, &error);
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    loop {
+        let mut options = OpenOptions::new();
+        match options.write(true).custom_flags(nonblocking).open(path) {
+            // ENXIO: no process has the FIFO open for reading (open(2)).
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {}
+            opened => return opened.map(Some).map_err(output_failure),
+        }
+        if time_limit.is_some_and(|limit| Instant::now() >= limit.deadline) {
+            let text = "nobody had opened it to read when --max-time had passed";
+            return Err(output_failure(io::Error::other(text)));
+        }
+        if let Some(signal) = reactor.pause(FIFO_POLL_INTERVAL) {
+            return Err(diagnostics::command_interrupted(signal));
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Finds the contract in descriptors.
+//!
+//! The user names the method, or it has the name that it has in `proto/sensor.proto`. A field is
+//! chosen by its name in `proto/sensor.proto`, in any case style; if no field has that name, the
+//! only field with a suitable type is chosen.
+
+use http::uri::PathAndQuery;
+use prost_reflect::{
+    Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
+};
+
+use super::{
+    code_field::{CodeField, IntegerKind},
+    error::{MethodProblem, SchemaError},
+    messages::Contract,
+    time_field::{TimeEncoding, TimeField, TimeType},
+};
+
+/// The name of the method in `proto/sensor.proto`.
+const METHOD_NAME: &str = "UpdateSensorExpireTime";
+
+/// The path of the call in `proto/sensor.proto`.
+const METHOD_PATH: &str = "/Internal/UpdateSensorExpireTime";
+
+// Field names in lower case, without underscores.
+const RECORDS_FIELD_NAMES: &[&str] = &["sensorexpire"];
+const TOKEN_FIELD_NAMES: &[&str] = &["devicetoken", "token"];
+const TIME_FIELD_NAMES: &[&str] = &["expiretime"];
+const CODE_FIELD_NAMES: &[&str] = &["code"];
+
+/// A field that was chosen for a role in the contract.
+struct ChosenField<T> {
+    field: FieldDescriptor,
+    /// The properties of the field that the role requires, such as the encoding of a time.
+    role: T,
+}
+
+/// Finds the contract of the method at `path`; without a path, of the method that has the name of
+/// `proto/sensor.proto`. No other method is guessed, because tokens are credentials.
+///
+/// # Errors
+///
+/// An error if there is no such method, or if its messages are unsuitable.
+pub(crate) fn find_contract(
+    pool: &DescriptorPool,
+    path: Option<&PathAndQuery>,
+) -> Result<Contract, SchemaError> {
+    let methods: Vec<_> = pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .collect();
+    let method_at = |path: &str| methods.iter().find(|method| path_of(method) == path);
+    if let Some(path) = path {
+        let method = method_at(path.as_str()).ok_or_else(|| SchemaError::MethodNotFound {
+            wanted: path.to_string(),
+            found: paths(&methods),
+        })?;
+        return contract_of(method);
+    }
+    if let Some(method) = method_at(METHOD_PATH) {
+        return contract_of(method);
+    }
+    let namesakes: Vec<_> = methods
+        .iter()
+        .filter(|method| method.name() == METHOD_NAME)
+        .collect();
+    match *namesakes.as_slice() {
+        [] => Err(SchemaError::MethodNotFound {
+            wanted: METHOD_NAME.to_owned(),
+            found: paths(&methods),
+        }),
+        [only] => contract_of(only),
+        _ => Err(SchemaError::AmbiguousMethod(paths(namesakes))),
+    }
+}
+
+fn path_of(method: &MethodDescriptor) -> String {
+    format!("/{}/{}", method.parent_service().full_name(), method.name())
+}
+
+fn paths<'m>(methods: impl IntoIterator<Item = &'m MethodDescriptor>) -> Vec<String> {
+    methods.into_iter().map(path_of).collect()
+}
+
+fn contract_of(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
+    let path = path_of(method);
+    let unsuitable = |message: &MessageDescriptor, problem| SchemaError::UnsuitableMethod {
+        method: path.clone(),
+        message: message.full_name().to_owned(),
+        problem,
+    };
+    let (request, response) = (method.input(), method.output());
+    if method.is_client_streaming() || method.is_server_streaming() {
+        return Err(unsuitable(&request, MethodProblem::Streaming));
+    }
+    let records = choose_field(&request, RECORDS_FIELD_NAMES, record_type).ok_or_else(|| {
+        unsuitable(
+            &request,
+            MethodProblem::NoRecordsField(field_list(&request)),
+        )
+    })?;
+    let record = &records.role;
+    let token = choose_field(record, TOKEN_FIELD_NAMES, token_type)
+        .ok_or_else(|| unsuitable(record, MethodProblem::NoTokenField(field_list(record))))?;
+    let time = choose_field(record, TIME_FIELD_NAMES, time_type)
+        .ok_or_else(|| unsuitable(record, MethodProblem::NoTimeField(field_list(record))))?;
+    check_required(&request, &[&records.field]).map_err(|problem| unsuitable(&request, problem))?;
+    check_required(record, &[&token.field, &time.field])
+        .map_err(|problem| unsuitable(record, problem))?;
+    check_oneof(&token.field, &time.field).map_err(|problem| unsuitable(record, problem))?;
+    let code = choose_field(&response, CODE_FIELD_NAMES, code_field);
+    let is_empty = response.fields().len() + response.extension_ranges().len() == 0;
+    if code.is_none() && !is_empty {
+        return Err(unsuitable(
+            &response,
+            MethodProblem::NoCodeField(field_list(&response)),
+        ));
+    }
+    Ok(Contract {
+        path: path
+            .parse()
+            .map_err(|_| SchemaError::InvalidDescriptors(format!("{path} is no path of a call")))?,
+        records_field: records.field.number(),
+        token_field: token.field.number(),
+        is_token_string: token.field.kind() == Kind::String,
+        time_field: TimeField {
+            number: time.field.number(),
+            value_type: time.role,
+            has_presence: time.field.supports_presence(),
+        },
+        code_field: code.map(|code| code.role),
+    })
+}
+
+/// Chooses the first field with one of these names, or else the only field whose `role` is `Some`.
+/// If the named field has no role, no other field is chosen in its place.
+fn choose_field<T>(
+    message: &MessageDescriptor,
+    names: &[&str],
+    role: impl Fn(&FieldDescriptor) -> Option<T>,
+) -> Option<ChosenField<T>> {
+    let choose = |field: FieldDescriptor| {
+        let role = role(&field)?;
+        Some(ChosenField { field, role })
+    };
+    let named = names.iter().find_map(|name| {
+        message
+            .fields()
+            .find(|field| normalized_name(field) == *name)
+    });
+    match named {
+        Some(field) => choose(field),
+        None => only(message.fields().filter_map(choose)),
+    }
+}
+
+/// Checks that `known` holds all required fields of a message.
+fn check_required(
+    message: &MessageDescriptor,
+    known: &[&FieldDescriptor],
+) -> Result<(), MethodProblem> {
+    let unknown = message
+        .fields()
+        .find(|field| field.cardinality() == Cardinality::Required && !known.contains(&field));
+    match unknown {
+        Some(field) => Err(MethodProblem::UnknownRequiredField(field.name().to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a message can hold two fields at the same time.
+fn check_oneof(left: &FieldDescriptor, right: &FieldDescriptor) -> Result<(), MethodProblem> {
+    match (left.containing_oneof(), right.containing_oneof()) {
+        (Some(left), Some(right)) if left == right => {
+            Err(MethodProblem::SharedOneof(left.name().to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the message type of a repeated field.
+fn record_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    let is_repeated = field.is_list() && !field.is_group();
+    field.kind().as_message().filter(|_| is_repeated).cloned()
+}
+
+/// Returns `Some` if a field can hold a token.
+fn token_type(field: &FieldDescriptor) -> Option<()> {
+    (is_singular(field) && matches!(field.kind(), Kind::Bytes | Kind::String)).then_some(())
+}
+
+fn is_singular(field: &FieldDescriptor) -> bool {
+    !field.is_list() && !field.is_map()
+}
+
+fn normalized_name(field: &FieldDescriptor) -> String {
+    field.name().replace('_', "").to_ascii_lowercase()
+}
+
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    let first = items.next()?;
+    items.next().is_none().then_some(first)
+}
+
+/// Returns the encoding of a field that can hold an expire time in seconds.
+fn time_type(field: &FieldDescriptor) -> Option<TimeType> {
+    const LATEST_SIGNED: u32 = i32::MAX.unsigned_abs();
+    if !is_singular(field) || has_other_unit(field.name()) {
+        return None;
+    }
+    let (encoding, latest) = match field.kind() {
+        Kind::Uint32 | Kind::Uint64 | Kind::Int64 => (TimeEncoding::Varint, u32::MAX),
+        Kind::Int32 => (TimeEncoding::Varint, LATEST_SIGNED),
+        Kind::Sint32 => (TimeEncoding::ZigZag, LATEST_SIGNED),
+        Kind::Sint64 => (TimeEncoding::ZigZag, u32::MAX),
+        Kind::Fixed32 => (TimeEncoding::Fixed32, u32::MAX),
+        Kind::Sfixed32 => (TimeEncoding::Fixed32, LATEST_SIGNED),
+        Kind::Fixed64 | Kind::Sfixed64 => (TimeEncoding::Fixed64, u32::MAX),
+        Kind::Message(message) if is_timestamp(&message) => (TimeEncoding::Timestamp, u32::MAX),
+        _ => return None,
+    };
+    Some(TimeType { encoding, latest })
+}
+
+fn is_timestamp(message: &MessageDescriptor) -> bool {
+    let is_seconds = |field: &FieldDescriptor| field.number() == 1 && field.kind() == Kind::Int64;
+    let seconds = message.get_field_by_name("seconds");
+    message.full_name() == "google.protobuf.Timestamp"
+        && seconds.is_some_and(|field| is_seconds(&field))
+}
+
+/// Returns whether a name ends in a unit other than the second, as in `expire_time_ms` and
+/// `untilMillis`.
+fn has_other_unit(name: &str) -> bool {
+    const UNITS: &[&str] = &[
+        "ms",
+        "msec",
+        "millis",
+        "milliseconds",
+        "us",
+        "usec",
+        "micros",
+        "microseconds",
+        "ns",
+        "nsec",
+        "nanos",
+        "nanoseconds",
+        "minutes",
+        "hours",
+        "days",
+    ];
+    let start = name.rfind(|c: char| c == '_' || c.is_ascii_uppercase());
+    let last_word = name[start.unwrap_or(0)..].trim_start_matches('_');
+    UNITS.contains(&last_word.to_ascii_lowercase().as_str())
+}
+
+/// Returns the code field for a field that can hold the code.
+///
+/// Its name must end in "code", because 0 in another field, such as a count, does not mean success.
+/// A member of a oneof cannot be the code: it would read as 0 whenever another member is set.
+fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
+    let is_named_code = normalized_name(field).ends_with("code");
+    let is_in_oneof = field
+        .containing_oneof()
+        .is_some_and(|oneof| !oneof.is_synthetic());
+    let default = match field.default_value() {
+        Value::I32(value) | Value::EnumNumber(value) => i64::from(value),
+        Value::U32(value) => value.into(),
+        Value::I64(value) => value,
+        Value::U64(value) => i64::try_from(value).ok()?,
+        _ => return None,
+    };
+    if !is_named_code || !is_singular(field) || is_in_oneof {
+        return None;
+    }
+    Some(CodeField {
+        number: field.number(),
+        kind: integer_kind(&field.kind())?,
+        default: match field.cardinality() {
+            Cardinality::Required => None,
+            _ => Some(i32::try_from(default).ok()?),
+        },
+    })
+}
+
+fn integer_kind(kind: &Kind) -> Option<IntegerKind> {
+    Some(match kind {
+        Kind::Int32 | Kind::Enum(_) => IntegerKind::Int32,
+        Kind::Int64 => IntegerKind::Int64,
+        Kind::Uint32 => IntegerKind::Uint32,
+        Kind::Uint64 => IntegerKind::Uint64,
+        Kind::Sint32 => IntegerKind::Sint32,
+        Kind::Sint64 => IntegerKind::Sint64,
+        Kind::Fixed32 => IntegerKind::Fixed32,
+        Kind::Fixed64 => IntegerKind::Fixed64,
+        Kind::Sfixed32 => IntegerKind::Sfixed32,
+        Kind::Sfixed64 => IntegerKind::Sfixed64,
+        _ => return None,
+    })
+}
+
+/// Formats the fields of a message with their types, as in a `.proto` file.
+fn field_list(message: &MessageDescriptor) -> Vec<String> {
+    message
+        .fields()
+        .map(|field| {
+            let repeated = if field.is_list() { "repeated " } else { "" };
+            format!("{repeated}{:?} {}", field.kind(), field.name())
+        })
+        .collect()
+}

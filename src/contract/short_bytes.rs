@@ -1,0 +1,76 @@
+//! Encoding of keys and integers in a register.
+
+use bytes::{BufMut, BytesMut};
+use prost::encoding::{WireType, encoded_len_varint};
+
+/// Up to 16 bytes, assembled in a register.
+///
+/// Writing single bytes to memory and then copying them as one block would make the processor wait
+/// for the writes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ShortBytes {
+    /// The bytes in little-endian order.
+    bytes: u128,
+    length: usize,
+}
+
+impl ShortBytes {
+    /// Encodes the key of a field, 1 to 5 bytes.
+    pub(super) fn key(number: u32, wire_type: WireType) -> Self {
+        Self::default().varint(u64::from(number << 3 | wire_type as u32))
+    }
+
+    /// Appends the `length` lowest bytes of a number in little-endian order.
+    pub(super) fn little_endian(self, bytes: u64, length: usize) -> Self {
+        Self {
+            bytes: self.bytes | u128::from(bytes) << (8 * self.length),
+            length: self.length + length,
+        }
+    }
+
+    /// Appends a number below 2^35 as a varint.
+    pub(super) fn varint(self, value: u64) -> Self {
+        const GROUPS: u32 = 5;
+        debug_assert!(value < 1 << (7 * GROUPS));
+        if value < 0x80 {
+            return self.little_endian(value, 1);
+        }
+        let groups = (0..GROUPS).map(|group| (value & 0x7f << (7 * group)) << group);
+        let length = encoded_len_varint(value);
+        let all_but_last = (1 << (8 * (length - 1))) - 1;
+        self.little_endian(groups.sum::<u64>() | 0x80_8080_8080 & all_but_last, length)
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.length
+    }
+
+    /// Writes the bytes to the end of a request.
+    ///
+    /// Writing all 16 bytes and truncating is faster than writing `length` bytes, because a copy of
+    /// constant size needs no function call.
+    pub(super) fn append_to(self, request: &mut BytesMut) {
+        let end = request.len() + self.length;
+        request.put_u128_le(self.bytes);
+        request.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_varints_of_all_lengths() {
+        let ends = (0..=5).map(|group| 1_u64 << (7 * group));
+        for value in ends
+            .flat_map(|end| [end - 1, end])
+            .filter(|value| *value < 1 << 35)
+        {
+            let (mut varint, mut expected) = (BytesMut::new(), BytesMut::new());
+            ShortBytes::default().varint(value).append_to(&mut varint);
+            prost::encoding::encode_varint(value, &mut expected);
+            assert_eq!(varint, expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The field of a record that holds the expire time.
+
+use bytes::Buf;
+use prost::encoding::{WireType, decode_varint, encoded_len_varint};
+
+use super::short_bytes::ShortBytes;
+
+/// The field of an expire time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimeField {
+    pub(super) number: u32,
+    pub(super) value_type: TimeType,
+    /// Whether the field tracks presence, so that 0 must be encoded too.
+    pub(super) has_presence: bool,
+}
+
+/// The type of a time field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimeType {
+    pub(super) encoding: TimeEncoding,
+    /// The latest time that the type can hold, in Unix seconds.
+    pub(super) latest: u32,
+}
+
+/// The encoding of a time (<https://protobuf.dev/programming-guides/encoding/>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeEncoding {
+    Varint,
+    ZigZag,
+    Fixed32,
+    Fixed64,
+    /// A `google.protobuf.Timestamp`, whose field 1 holds the seconds.
+    Timestamp,
+}
+
+/// The key of the seconds in a timestamp: field 1, a varint.
+const SECONDS_KEY: u64 = 1 << 3;
+
+impl TimeField {
+    /// Encodes key and value of a time in Unix seconds.
+    #[inline]
+    pub(super) fn encode(&self, time: u32) -> ShortBytes {
+        if time == 0 && !self.has_presence {
+            return ShortBytes::default();
+        }
+        let key = |wire_type| ShortBytes::key(self.number, wire_type);
+        let value = u64::from(time);
+        match self.value_type.encoding {
+            TimeEncoding::Varint => key(WireType::Varint).varint(value),
+            // ZigZag doubles a number that is not negative.
+            TimeEncoding::ZigZag => key(WireType::Varint).varint(value << 1),
+            TimeEncoding::Fixed32 => {
+                key(WireType::ThirtyTwoBit).little_endian(value, size_of::<u32>())
+            }
+            TimeEncoding::Fixed64 => {
+                key(WireType::SixtyFourBit).little_endian(value, size_of::<u64>())
+            }
+            TimeEncoding::Timestamp if time == 0 => key(WireType::LengthDelimited).varint(0),
+            TimeEncoding::Timestamp => key(WireType::LengthDelimited)
+                .varint(1 + encoded_len_varint(value) as u64)
+                .little_endian(SECONDS_KEY, 1)
+                .varint(value),
+        }
+    }
+
+    /// Decodes a value without its key, as [`TimeField::encode`] wrote it.
+    pub(super) fn decode(&self, mut value: &[u8]) -> Option<u32> {
+        let time = match self.value_type.encoding {
+            TimeEncoding::Varint => decode_varint(&mut value).ok()?,
+            TimeEncoding::ZigZag => decode_varint(&mut value).ok()? >> 1,
+            TimeEncoding::Fixed32 => value.try_get_u32_le().ok()?.into(),
+            TimeEncoding::Fixed64 => value.try_get_u64_le().ok()?,
+            TimeEncoding::Timestamp => match decode_varint(&mut value).ok()? {
+                0 => 0,
+                _ => decode_varint(&mut value.get(1..)?).ok()?,
+            },
+        };
+        u32::try_from(time).ok()
+    }
+}

@@ -1,0 +1,172 @@
+//! The columns of the token and the expiration time in a CSV file.
+
+use std::borrow::Cow;
+
+use super::{
+    super::{
+        excerpt::Excerpt,
+        field_names::FieldNames,
+        options::{FieldSelector, InputOptions},
+        problem::{Field, ProblemKind},
+    },
+    rows::RowReader,
+};
+
+/// The columns that a file has the fields of its records in.
+#[derive(Clone, Debug)]
+pub(in crate::input) struct Columns {
+    pub(super) token: Column,
+    /// `None` if the records have no expiration time.
+    pub(super) time: Option<Column>,
+    /// The number of cells that each row must have.
+    pub(super) width: usize,
+}
+
+/// One column.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    /// Counted from 0.
+    pub(super) index: usize,
+    /// The name of the column in messages.
+    pub(super) name: String,
+}
+
+impl Columns {
+    /// Finds the columns by the names in the header row, which is the current row.
+    ///
+    /// # Errors
+    ///
+    /// A problem if a column is missing or ambiguous, or if the row looks like a record.
+    pub(super) fn from_header(
+        rows: &RowReader<'_>,
+        options: &InputOptions,
+    ) -> Result<Self, ProblemKind> {
+        let cells: Vec<Cow<'_, str>> = (0..rows.width())
+            .map(|index| String::from_utf8_lossy(rows.cell(index)))
+            .collect();
+        let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+        let names = FieldNames::new(options);
+        let find = |field, selector: &FieldSelector| match selector {
+            FieldSelector::Column(number) => index_of_number(*number, cells.len(), field),
+            FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
+                index_of_field(&cells, field, &names)
+            }
+        };
+        let token = find(Field::Token, &options.token_field)?;
+        let time = names
+            .has(Field::Time)
+            .then(|| find(Field::Time, &options.time_field))
+            .transpose()?;
+        check_distinct(token, time, cells[token])?;
+        let mut sorted: Vec<_> = cells.iter().filter(|cell| !cell.is_empty()).collect();
+        sorted.sort_unstable();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ProblemKind::DuplicateKey(Excerpt::from_name(pair[0])));
+        }
+        // A column that was chosen by its number may have any text in the first row.
+        if is_like_value(cells[time.unwrap_or(token)]) {
+            return Err(ProblemKind::MissingHeader);
+        }
+        let column = |index: usize, selector: &FieldSelector| match selector {
+            // Nobody has named this text as a header, so that it may be a token.
+            FieldSelector::Column(number) => Column::numbered(index, *number),
+            FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
+                Column {
+                    index,
+                    name: cells[index].to_owned(),
+                }
+            }
+        };
+        Ok(Self {
+            token: column(token, &options.token_field),
+            time: time.map(|index| column(index, &options.time_field)),
+            width: cells.len(),
+        })
+    }
+
+    /// Chooses the columns by number, 1 and 2 by default. The current row is the first record.
+    ///
+    /// # Errors
+    ///
+    /// A problem if the row has no such column, or if both fields have the same column.
+    pub(super) fn from_numbers(
+        rows: &RowReader<'_>,
+        options: &InputOptions,
+    ) -> Result<Self, ProblemKind> {
+        let number_of = |selector: &FieldSelector, default| match selector {
+            FieldSelector::Column(number) => Some(*number),
+            FieldSelector::DefaultNames | FieldSelector::Name(_) => Some(default),
+            FieldSelector::Unused => None,
+        };
+        let width = rows.width();
+        let token = number_of(&options.token_field, 1).unwrap_or(1);
+        let time = number_of(&options.time_field, 2);
+        check_distinct(token, time, &token.to_string())?;
+        let column = |number, field| {
+            index_of_number(number, width, field).map(|index| Column::numbered(index, number))
+        };
+        Ok(Self {
+            token: column(token, Field::Token)?,
+            time: time.map(|number| column(number, Field::Time)).transpose()?,
+            width,
+        })
+    }
+}
+
+impl Column {
+    fn numbered(index: usize, number: usize) -> Self {
+        Self {
+            index,
+            name: format!("column {number}"),
+        }
+    }
+}
+
+/// Checks that the two fields have different columns, by index or by number.
+fn check_distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), ProblemKind> {
+    if time == Some(token) {
+        return Err(ProblemKind::SameNameForBothFields(Excerpt::from_name(name)));
+    }
+    Ok(())
+}
+
+/// Returns the index of the column with this number, counted from 1.
+fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind> {
+    number
+        .checked_sub(1)
+        .filter(|index| *index < width)
+        .ok_or(ProblemKind::ColumnOutOfRange {
+            field,
+            number,
+            width,
+        })
+}
+
+/// Returns the index of the only header cell with a name of `field`.
+fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<usize, ProblemKind> {
+    let field_names = names.of(field);
+    let mut matching = (0..)
+        .zip(cells)
+        .filter(|(_, cell)| field_names.iter().any(|name| name == *cell));
+    match (matching.next(), matching.next()) {
+        (Some((index, _)), None) => Ok(index),
+        (Some((_, first)), Some((_, second))) if first == second => {
+            Err(ProblemKind::DuplicateKey(Excerpt::from_name(first)))
+        }
+        (Some((_, first)), Some((_, second))) => Err(ProblemKind::AmbiguousField {
+            first: (*first).to_owned(),
+            second: (*second).to_owned(),
+        }),
+        // The row may be a record whose token must not be shown. A row of tokens alone has no
+        // number or date to recognize it by.
+        (None, _) if !names.has(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
+            Err(ProblemKind::MissingHeader)
+        }
+        (None, _) => Err(names.missing(field, cells)),
+    }
+}
+
+/// Returns whether a cell looks like a number or a date, not like the name of a column.
+fn is_like_value(cell: &str) -> bool {
+    cell.starts_with(|first: char| first.is_ascii_digit())
+}

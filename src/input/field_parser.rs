@@ -1,0 +1,99 @@
+//! Parsing of the two fields of a record, the same for every format.
+
+use std::borrow::Cow;
+
+use super::{
+    excerpt::Excerpt, field_names::FieldNames, options::InputOptions, problem::ProblemKind,
+};
+use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
+
+/// A parser of tokens and expiration times. The `name` in its methods is the column or key, for the
+/// error message.
+pub(super) struct FieldParser<'o> {
+    pub(super) names: FieldNames,
+    token_encoding: TokenEncoding,
+    time_rules: &'o TimeRules,
+}
+
+impl<'o> FieldParser<'o> {
+    pub(super) fn new(options: &'o InputOptions) -> Self {
+        Self {
+            names: FieldNames::new(options),
+            token_encoding: options.token_encoding,
+            time_rules: &options.time_rules,
+        }
+    }
+
+    /// Returns a parser for protobuf's JSON mapping, in which `bytes` are always base64.
+    pub(super) fn for_protobuf(options: &'o InputOptions) -> Self {
+        Self {
+            token_encoding: TokenEncoding::Base64,
+            ..Self::new(options)
+        }
+    }
+
+    /// Parses a token that may be invalid UTF-8.
+    pub(super) fn token_from_bytes<'t>(
+        &self,
+        text: &'t [u8],
+        name: &str,
+    ) -> Result<Token<'t>, ProblemKind> {
+        match Token::parse_plain(text, self.token_encoding) {
+            Some(token) => Ok(token),
+            None => self.token(Cow::Borrowed(parse_utf8(text, name)?), name),
+        }
+    }
+
+    /// Parses an expiration time that may be invalid UTF-8.
+    pub(super) fn time_from_bytes(
+        &self,
+        text: &[u8],
+        name: &str,
+    ) -> Result<ExpireTime, ProblemKind> {
+        match ExpireTime::parse_plain(text, self.time_rules) {
+            Some(time) => Ok(time),
+            None => self.time(parse_utf8(text, name)?, name),
+        }
+    }
+
+    pub(super) fn token<'t>(
+        &self,
+        text: Cow<'t, str>,
+        name: &str,
+    ) -> Result<Token<'t>, ProblemKind> {
+        let value = text.clone();
+        Token::parse(text, self.token_encoding).map_err(|error| ProblemKind::InvalidToken {
+            name: name.to_owned(),
+            error,
+            value: Excerpt::from_token(&value),
+        })
+    }
+
+    pub(super) fn time(&self, text: &str, name: &str) -> Result<ExpireTime, ProblemKind> {
+        ExpireTime::parse(text, self.time_rules).map_err(|error| invalid_time(text, name, error))
+    }
+
+    /// Parses an expiration time from the text of a JSON number.
+    pub(super) fn time_from_number(
+        &self,
+        literal: &str,
+        name: &str,
+    ) -> Result<ExpireTime, ProblemKind> {
+        ExpireTime::parse_number(literal, self.time_rules)
+            .map_err(|error| invalid_time(literal, name, error))
+    }
+}
+
+fn parse_utf8<'t>(text: &'t [u8], name: &str) -> Result<&'t str, ProblemKind> {
+    std::str::from_utf8(text).map_err(|_| ProblemKind::NotUtf8 {
+        name: name.to_owned(),
+    })
+}
+
+fn invalid_time(text: &str, name: &str, error: TimeError) -> ProblemKind {
+    ProblemKind::InvalidTime {
+        name: name.to_owned(),
+        error,
+        value: Excerpt::from_time(text),
+    }
+}

@@ -1,0 +1,87 @@
+//! The findings of the readings: counts, problems and expiration times.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        problem::{Position, PositionOffset, Problem, ProblemKind, ReadError},
+        problem_class::ProblemClass,
+    },
+    counts::RecordCounts,
+    expirations::ExpirationCounts,
+    problem_log::ProblemLog,
+    rules::ValidationRules,
+};
+
+/// The findings so far.
+pub(in crate::input) struct Findings {
+    pub(in crate::input) counts: RecordCounts,
+    pub(in crate::input) problems: ProblemLog,
+    pub(in crate::input) expirations: ExpirationCounts,
+    /// The records and lines before the part of the input that is being read.
+    pub(in crate::input) offset: PositionOffset,
+    /// Whether the deadline passed or a signal came, so that no input is read any further.
+    pub(in crate::input) is_stopped: bool,
+}
+
+/// The input that a finding belongs to.
+#[derive(Clone, Copy)]
+pub(in crate::input) struct InputLabel<'n> {
+    pub(in crate::input) name: &'n Arc<str>,
+    /// The index among all inputs, or of a chunk among those of its input. It orders problems.
+    pub(in crate::input) index: usize,
+}
+
+impl Findings {
+    pub(in crate::input) fn new(rules: &ValidationRules<'_>) -> Self {
+        Self {
+            counts: RecordCounts::default(),
+            problems: ProblemLog::new(rules.max_shown),
+            expirations: ExpirationCounts::at(rules.now),
+            offset: PositionOffset::default(),
+            is_stopped: false,
+        }
+    }
+
+    /// Counts a record as invalid.
+    pub(in crate::input) fn add_invalid_record(
+        &mut self,
+        input: InputLabel<'_>,
+        position: Position,
+        kind: ProblemKind,
+    ) {
+        self.counts.invalid += 1;
+        let class = ProblemClass::of(&kind);
+        *self.counts.by_class.entry(class).or_default() += 1;
+        self.add_problem(input, Some(position), kind);
+    }
+
+    /// Counts an input as unreadable because of a fatal error.
+    pub(in crate::input) fn add_unreadable_input(
+        &mut self,
+        input: InputLabel<'_>,
+        error: ReadError,
+    ) {
+        // After the deadline all other inputs would fail for the same reason.
+        if self.is_stopped {
+            return;
+        }
+        self.is_stopped = matches!(*error.kind, ProblemKind::DeadlineExceeded);
+        self.counts.unreadable_inputs += 1;
+        self.add_problem(input, error.position, *error.kind);
+    }
+
+    fn add_problem(
+        &mut self,
+        input: InputLabel<'_>,
+        position: Option<Position>,
+        kind: ProblemKind,
+    ) {
+        let problem = Problem {
+            file: Arc::clone(input.name),
+            position,
+            kind,
+        };
+        self.problems.add(input.index, problem.shifted(self.offset));
+    }
+}

@@ -1,0 +1,56 @@
+//! A set of records as a bitmap.
+
+/// A set of records by their indices among the valid records of all inputs: one bit for each.
+#[derive(Debug, Default)]
+pub(in crate::input) struct RecordSet {
+    words: Vec<u64>,
+}
+
+impl RecordSet {
+    pub(in crate::input) fn insert(&mut self, index: usize) {
+        let word = index / 64;
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (index % 64);
+    }
+
+    pub(in crate::input) fn contains(&self, index: usize) -> bool {
+        self.words
+            .get(index / 64)
+            .is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+
+    pub(in crate::input) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Inserts all records of another set.
+    pub(in crate::input) fn insert_all(&mut self, other: &Self) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contains_the_inserted_records() {
+        let mut set = RecordSet::default();
+        assert!(set.is_empty());
+        set.insert(64);
+        let mut other = RecordSet::default();
+        other.insert(3);
+        other.insert(200);
+        set.insert_all(&other);
+        let contained: Vec<_> = (0..300).filter(|index| set.contains(*index)).collect();
+        assert_eq!(contained, [3, 64, 200]);
+        assert!(!set.is_empty());
+    }
+}

@@ -1,0 +1,123 @@
+//! The result of validation, from which the records are read again.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        bytes::ReadLimits,
+        detect::DetectedFormat,
+        file::InputFile,
+        options::InputOptions,
+        problem::{FilePosition, Problem},
+    },
+    counts::RecordCounts,
+    expirations::ExpirationCounts,
+    findings::Findings,
+    record_set::RecordSet,
+    records::{RecordOrigin, Records},
+};
+use crate::record::Record;
+
+/// Inputs that have been validated. Their records may be used unless
+/// [`ValidatedInput::has_problems`] is true.
+#[derive(Debug)]
+pub(crate) struct ValidatedInput {
+    pub(crate) counts: RecordCounts,
+    /// The first problems, in the order of the inputs.
+    pub(crate) problems: Vec<Problem>,
+    /// The expiration times of the valid records without duplicates.
+    pub(crate) expirations: ExpirationCounts,
+    inputs: Vec<InputFile>,
+    options: InputOptions,
+    skipped: RecordSet,
+}
+
+impl ValidatedInput {
+    pub(in crate::input) fn new(
+        findings: Findings,
+        inputs: Vec<InputFile>,
+        options: InputOptions,
+        skipped: RecordSet,
+    ) -> Self {
+        let problems = findings.problems.into_sorted().into_iter();
+        Self {
+            counts: findings.counts,
+            problems: problems.map(|logged| logged.problem).collect(),
+            expirations: findings.expirations,
+            inputs,
+            options,
+            skipped,
+        }
+    }
+
+    /// Whether a record is invalid or an input is unreadable, so that no record may be used.
+    pub(crate) fn has_problems(&self) -> bool {
+        self.counts.invalid > 0 || self.counts.unreadable_inputs > 0
+    }
+
+    /// Returns the name and the format of each input whose format was detected.
+    pub(crate) fn detected_formats(&self) -> impl Iterator<Item = (&str, &DetectedFormat)> {
+        let inputs = self.inputs.iter();
+        inputs.filter_map(|input| Some((&*input.name, input.detected_format()?)))
+    }
+
+    /// Replaces the limits for the readings that start from now on.
+    pub(crate) fn set_read_limits(&mut self, read_limits: &ReadLimits) {
+        for input in &mut self.inputs {
+            input.set_read_limits(read_limits.clone());
+        }
+    }
+
+    /// Reads all inputs again, and skips in all later readings the records for which `is_kept`
+    /// returns false.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::next`].
+    pub(crate) fn retain(
+        &mut self,
+        mut is_kept: impl FnMut(&Record<'_>) -> bool,
+    ) -> Result<(), Problem> {
+        let mut skipped = RecordSet::default();
+        let mut skip_unless_kept = |origin: RecordOrigin<'_>, record: &Record<'_>| {
+            if !is_kept(record) {
+                skipped.insert(origin.index);
+            }
+        };
+        let mut records = self.records();
+        while records.next_with_origin(&mut skip_unless_kept)?.is_some() {}
+        drop(records);
+        self.skipped.insert_all(&skipped);
+        Ok(())
+    }
+
+    /// Returns the position of each of these tokens, or `None` for one that is not found, because
+    /// the input changed or cannot be read any more.
+    pub(crate) fn find_positions(&mut self, tokens: &[&[u8]]) -> Vec<Option<FilePosition>> {
+        let mut positions = vec![None; tokens.len()];
+        let mut records = self.records();
+        let mut missing = tokens.len();
+        while missing > 0 {
+            let result = records.next_with_origin(|origin, record| {
+                let token = record.token.as_bytes();
+                let Some(index) = tokens.iter().position(|wanted| *wanted == token) else {
+                    return;
+                };
+                positions[index] = Some(FilePosition {
+                    file: Arc::clone(origin.file),
+                    position: origin.position,
+                });
+                missing -= 1;
+            });
+            if !matches!(result, Ok(Some(()))) {
+                break;
+            }
+        }
+        positions
+    }
+
+    /// Reads the records of all inputs again.
+    pub(crate) fn records(&mut self) -> Records<'_> {
+        Records::new(&mut self.inputs, &self.options, &self.skipped)
+    }
+}

@@ -1,0 +1,210 @@
+//! [`KnownTimes`]: the entries of a target in memory, for comparing each record of a push.
+
+use std::{io, path::Path};
+
+use super::{
+    access::open_to_read,
+    digest::{Digest, TokenDigester},
+    entry::LedgerEntry,
+    error::LedgerError,
+    schema, segments,
+    target::{TargetKey, find_target},
+};
+
+/// The expire times that a target has acknowledged, by token.
+#[derive(Debug)]
+pub(crate) struct KnownTimes {
+    digester: TokenDigester,
+    /// Sorted by digest.
+    entries: Vec<LedgerEntry>,
+    /// For each value of the first two bytes of a digest, the index of its first entry; then the
+    /// number of entries. Digests are spread evenly, so that few entries share a prefix.
+    prefix_starts: Vec<usize>,
+    /// Entries of the tokens that [`Self::compare`] found changed.
+    unconfirmed: Vec<LedgerEntry>,
+}
+
+/// How a record compares with the entry of its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// The server has acknowledged no time for the token.
+    New,
+    /// The server has acknowledged this time.
+    Unchanged,
+    /// The server has acknowledged this time, but another time was sent since then and may have been
+    /// applied.
+    Unconfirmed,
+    /// The server has acknowledged another time.
+    Changed {
+        /// Unix seconds.
+        previous: u32,
+    },
+}
+
+/// The number of values of the first two bytes of a digest.
+const PREFIXES: usize = 1 << 16;
+
+fn prefix(digest: &Digest) -> usize {
+    usize::from(u16::from_be_bytes([digest[0], digest[1]]))
+}
+
+impl KnownTimes {
+    pub(crate) fn empty() -> Self {
+        Self::new(TokenDigester::new(&[]), Vec::new())
+    }
+
+    /// Takes entries that are sorted by digest, with one entry per digest.
+    pub(super) fn new(digester: TokenDigester, entries: Vec<LedgerEntry>) -> Self {
+        let mut prefix_starts = vec![0; PREFIXES + 1];
+        for entry in &entries {
+            prefix_starts[prefix(&entry.digest) + 1] += 1;
+        }
+        for index in 0..PREFIXES {
+            prefix_starts[index + 1] += prefix_starts[index];
+        }
+        Self {
+            digester,
+            entries,
+            prefix_starts,
+            unconfirmed: Vec::new(),
+        }
+    }
+
+    /// Returns whether the target has acknowledged nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Compares a record with the entry of its token.
+    pub(crate) fn compare(&mut self, token: &[u8], expire_time: u32) -> Comparison {
+        if self.is_empty() {
+            return Comparison::New;
+        }
+        let digest = self.digester.digest(token);
+        let Some(entry) = self.find(&digest) else {
+            return Comparison::New;
+        };
+        if entry.expire_time == expire_time && entry.is_confirmed {
+            return Comparison::Unchanged;
+        }
+        self.unconfirmed.push(LedgerEntry {
+            is_confirmed: false,
+            ..entry
+        });
+        if entry.expire_time == expire_time {
+            Comparison::Unconfirmed
+        } else {
+            Comparison::Changed {
+                previous: entry.expire_time,
+            }
+        }
+    }
+
+    /// Returns the entry of a digest.
+    ///
+    /// This is an interpolation search: bytes 3 and 4 of the digest tell its likely position among the
+    /// entries with the same prefix. A binary search would read three places that are in no CPU
+    /// cache, each of which costs more time than the digest itself.
+    fn find(&self, digest: &Digest) -> Option<LedgerEntry> {
+        let range = self.prefix_starts[prefix(digest)]..self.prefix_starts[prefix(digest) + 1];
+        let entries = &self.entries[range];
+        let next_bytes = usize::from(u16::from_be_bytes([digest[2], digest[3]]));
+        let guess = (entries.len() * next_bytes) >> u16::BITS;
+        let before_guess = entries[..guess].iter().rev();
+        let too_far = before_guess
+            .take_while(|entry| entry.digest >= *digest)
+            .count();
+        let entry = entries[guess - too_far..]
+            .iter()
+            .find(|entry| entry.digest >= *digest)?;
+        (entry.digest == *digest).then_some(*entry)
+    }
+
+    /// Returns the entries of the tokens that [`Self::compare`] found changed or unconfirmed, marked
+    /// as unconfirmed. They are such entries once the new times are sent.
+    pub(super) fn unconfirmed(&self) -> &[LedgerEntry] {
+        &self.unconfirmed
+    }
+}
+
+/// Returns the times that a target has acknowledged, without waiting for a process that writes to
+/// the ledger. A ledger that does not exist knows no times.
+///
+/// # Errors
+///
+/// The file is not a ledger, or cannot be read.
+pub(crate) fn read_known_times(path: &Path, target: &TargetKey) -> Result<KnownTimes, LedgerError> {
+    let ledger = match open_to_read(path) {
+        Err(LedgerError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(KnownTimes::empty());
+        }
+        ledger => ledger?,
+    };
+    let connection = &ledger.connection;
+    if schema::is_empty(connection)? {
+        return Ok(KnownTimes::empty());
+    }
+    let digester = TokenDigester::new(&schema::salt(connection)?);
+    Ok(match find_target(connection, target)? {
+        Some(target_id) => KnownTimes::new(digester, segments::load(connection, target_id)?),
+        None => KnownTimes::empty(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::{digest::DIGEST_BYTES, entry::deduplicate};
+
+    proptest! {
+        #[test]
+        fn finds_digests_that_share_their_prefix(
+            suffixes in proptest::collection::btree_set(any::<[u8; 3]>(), 0..40), other: [u8; 3]
+        ) {
+            let entry = |suffix: &[u8; 3]| {
+                let mut digest = [1; DIGEST_BYTES];
+                digest[2..5].copy_from_slice(suffix);
+                LedgerEntry { digest, expire_time: 1, is_confirmed: true }
+            };
+            let entries: Vec<_> = suffixes.iter().map(entry).collect();
+            let known = KnownTimes::new(TokenDigester::new(&[]), entries.clone());
+            for entry in entries {
+                prop_assert_eq!(known.find(&entry.digest), Some(entry));
+            }
+            let is_found = known.find(&entry(&other).digest).is_some();
+            prop_assert_eq!(is_found, suffixes.contains(&other));
+        }
+    }
+
+    #[test]
+    fn compares_records_with_their_entries() {
+        const UNCONFIRMED: u32 = 7;
+        let mut digester = TokenDigester::new(b"salt");
+        let tokens: Vec<_> = (0_u32..1000).map(u32::to_be_bytes).collect();
+        let mut entries: Vec<_> = (0..)
+            .zip(&tokens)
+            .map(|(time, token)| LedgerEntry {
+                digest: digester.digest(token),
+                expire_time: time,
+                is_confirmed: time != UNCONFIRMED,
+            })
+            .collect();
+        deduplicate(&mut entries);
+        let mut known = KnownTimes::new(digester, entries);
+        for (time, token) in (0..).zip(&tokens) {
+            let expected = if time == UNCONFIRMED {
+                Comparison::Unconfirmed
+            } else {
+                Comparison::Unchanged
+            };
+            assert_eq!(known.compare(token, time), expected);
+            let changed = Comparison::Changed { previous: time };
+            assert_eq!(known.compare(token, time + 1), changed);
+        }
+        assert_eq!(known.compare(b"unknown token", 1), Comparison::New);
+        assert_eq!(known.unconfirmed().len(), 1001);
+        assert_eq!(KnownTimes::empty().compare(b"any", 1), Comparison::New);
+    }
+}

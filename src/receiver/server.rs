@@ -1,0 +1,104 @@
+//! The server of the receiver, from its start to its shutdown.
+
+use std::{
+    future::Future,
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use rustls::ServerConfig;
+use tokio::sync::oneshot;
+use tonic::{codec::CompressionEncoding, transport::Server};
+
+use super::{
+    accept::{Listener, accept_connections},
+    open_requests::OpenRequests,
+    service::{Behavior, Counters, ReceiverService},
+    store::Store,
+};
+use crate::contract::proto::{FILE_DESCRIPTOR_SET, internal_server::InternalServer};
+
+/// The numbers of requests, records and tokens that the receiver has received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Totals {
+    /// Requests that were decoded, whatever the response.
+    pub(crate) requests: u64,
+    /// Records that were stored.
+    pub(crate) records: u64,
+    /// Distinct tokens in the store.
+    pub(crate) tokens: u64,
+}
+
+// HTTP/2 flow-control windows in bytes, wide enough that a client with several requests in flight
+// does not wait for window updates.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
+/// The time without open requests after which a shutdown closes the remaining connections. The last
+/// response reaches its client in this time.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Serves until `shutdown` completes, then finishes the open requests.
+///
+/// # Errors
+///
+/// An error if the server cannot start, or if the tokens of the store cannot be counted.
+pub(crate) async fn run(
+    listener: Listener,
+    tls: Option<Arc<ServerConfig>>,
+    store: Arc<Store>,
+    behavior: Behavior,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<Totals> {
+    let counters = Arc::<Counters>::default();
+    let service = InternalServer::new(ReceiverService {
+        store: Arc::clone(&store),
+        behavior,
+        counters: Arc::clone(&counters),
+    })
+    .max_decoding_message_size(behavior.max_message_size)
+    .accept_compressed(CompressionEncoding::Gzip);
+
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter
+        .set_serving::<InternalServer<ReceiverService>>()
+        .await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let open_requests = OpenRequests::new();
+    let (stopping, stopped) = oneshot::channel();
+    let shutdown = async {
+        shutdown.await;
+        // The receiver of this message is gone if the server has already ended.
+        let _ = stopping.send(());
+    };
+    let server = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .add_service(open_requests.count(service))
+        .add_service(health)
+        .add_service(reflection().build_v1().map_err(io::Error::other)?)
+        // Older clients use the alpha version of reflection.
+        .add_service(reflection().build_v1alpha().map_err(io::Error::other)?)
+        .serve_with_incoming_shutdown(accept_connections(listener, tls), shutdown);
+    // A graceful shutdown waits for all connections, but an idle client never closes its own.
+    let drained = async {
+        match stopped.await {
+            Ok(()) => open_requests.wait_until_idle_for(DRAIN_TIMEOUT).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = server => served.map_err(io::Error::other)?,
+        () = drained => {}
+    }
+    Ok(Totals {
+        requests: counters.requests.load(Ordering::Relaxed),
+        records: counters.records.load(Ordering::Relaxed),
+        tokens: store.token_count().map_err(io::Error::other)?,
+    })
+}

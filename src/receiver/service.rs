@@ -1,0 +1,75 @@
+//! The gRPC service of the receiver.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tonic::{Request, Response, Status};
+
+use super::store::Store;
+use crate::contract::proto::{
+    SensorExpireTimeRequest, SensorExpireTimeResponse, internal_server::Internal,
+};
+
+/// How the receiver responds to requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Behavior {
+    /// The code of each response. Records are stored whatever it is, because the client decides
+    /// which codes mean success.
+    pub(crate) code: i32,
+    /// The number of requests that are answered with UNAVAILABLE before any succeeds.
+    pub(crate) fail_first: u64,
+    /// The time to wait before each response.
+    pub(crate) delay: Duration,
+    /// The size limit of a request message in bytes.
+    pub(crate) max_message_size: usize,
+}
+
+/// The implementation of the contract's service.
+#[derive(Debug)]
+pub(super) struct ReceiverService {
+    pub(super) store: Arc<Store>,
+    pub(super) behavior: Behavior,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// Counters that the service updates while it runs.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// Requests that were decoded, whatever the response.
+    pub(super) requests: AtomicU64,
+    /// Records that were stored.
+    pub(super) records: AtomicU64,
+}
+
+#[tonic::async_trait]
+impl Internal for ReceiverService {
+    async fn update_sensor_expire_time(
+        &self,
+        request: Request<SensorExpireTimeRequest>,
+    ) -> Result<Response<SensorExpireTimeResponse>, Status> {
+        let earlier_requests = self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        if !self.behavior.delay.is_zero() {
+            tokio::time::sleep(self.behavior.delay).await;
+        }
+        if earlier_requests < self.behavior.fail_first {
+            return Err(Status::unavailable("told to fail at first"));
+        }
+        let store = Arc::clone(&self.store);
+        let records = request.into_inner().sensor_expire;
+        let count = records.len() as u64;
+        let code = self.behavior.code;
+        // A blocking task runs to its end even if the client closes the connection, so that no
+        // request is stored in part.
+        tokio::task::spawn_blocking(move || store.insert(records))
+            .await
+            .map_err(|error| Status::internal(error.to_string()))?
+            .map_err(|error| Status::internal(format!("not stored: {error}")))?;
+        self.counters.records.fetch_add(count, Ordering::Relaxed);
+        Ok(Response::new(SensorExpireTimeResponse { code }))
+    }
+}

@@ -1,0 +1,290 @@
+//! The summary of a run: counts of records and requests that add up, and how the run ended.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use serde::Serialize;
+
+use super::expiration::ExpirationReport;
+use crate::{
+    delivery::DeliveryOutcome,
+    diagnostics::{self, EXIT_WOULD_SEND, Failure, FailureKind, escape},
+    input::ValidatedInput,
+    record::ExpireTime,
+};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Ok,
+    /// Some records were acknowledged, some were not.
+    Partial,
+    Failed,
+    /// The input was refused and nothing was sent.
+    Refused,
+    Interrupted,
+}
+
+impl Status {
+    /// Returns how a run with this result ended.
+    pub(crate) fn of_result(result: &Result<(), Failure>) -> Self {
+        match result {
+            Ok(()) => Self::Ok,
+            Err(failure) => Self::of_failure(failure),
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        match failure.kind {
+            FailureKind::Partial => Self::Partial,
+            FailureKind::Input => Self::Refused,
+            FailureKind::Interrupted => Self::Interrupted,
+            FailureKind::Internal
+            | FailureKind::Usage
+            | FailureKind::Unreachable
+            | FailureKind::Tls
+            | FailureKind::Code
+            | FailureKind::Rpc => Self::Failed,
+        }
+    }
+
+    /// Returns the name of the status in text, which is the one in JSON too.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// The records of a run: `read` is the sum of the other counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RecordCounts {
+    pub(crate) read: u64,
+    pub(crate) invalid: u64,
+    pub(crate) duplicate: u64,
+    /// Records that the server acknowledged in an earlier run, according to the ledger.
+    pub(crate) unchanged: u64,
+    /// Records that another machine sends.
+    pub(crate) other_shard: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) unsent: u64,
+}
+
+/// The requests of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RequestCounts {
+    /// Attempts, including retries.
+    pub(crate) sent: u64,
+    /// Attempts after the first.
+    pub(crate) retried: u64,
+    /// Requests that were not acknowledged.
+    pub(crate) failed: u64,
+}
+
+/// The records of an accepted input that cause warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct WarningCounts {
+    /// Records whose expiration time has passed.
+    pub(crate) past: u64,
+    pub(crate) duplicate: u64,
+}
+
+/// The summary of one run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) status: Status,
+    pub(crate) exit_code: u8,
+    pub(crate) records: RecordCounts,
+    pub(crate) requests: RequestCounts,
+    /// The number of responses by their code.
+    pub(crate) codes: BTreeMap<i32, u64>,
+    pub(crate) warnings: WarningCounts,
+    /// The server, or `None` if the command contacts no server.
+    pub(crate) server: Option<String>,
+    pub(crate) elapsed_seconds: f64,
+    pub(crate) error: Option<Failure>,
+    /// The expiration times of the input, if the command contacts no server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry: Option<ExpirationReport>,
+    /// The earliest expiration time of the valid records, in Unix seconds.
+    #[serde(skip)]
+    pub(crate) earliest_expire_time: Option<u32>,
+    #[serde(skip)]
+    is_dry_run: bool,
+}
+
+/// One count in the text of a summary.
+struct LabeledCount {
+    count: u64,
+    label: &'static str,
+    /// Whether the count is shown even if it is 0.
+    is_always_shown: bool,
+}
+
+impl Summary {
+    /// Returns the summary of a run that has not begun.
+    pub(crate) fn new(server: Option<String>) -> Self {
+        Self {
+            status: Status::Ok,
+            exit_code: 0,
+            records: RecordCounts::default(),
+            requests: RequestCounts::default(),
+            codes: BTreeMap::new(),
+            warnings: WarningCounts::default(),
+            earliest_expire_time: None,
+            is_dry_run: false,
+            server,
+            elapsed_seconds: 0.0,
+            error: None,
+            expiry: None,
+        }
+    }
+
+    /// Adds the counts of the input, and counts its valid records as unsent.
+    pub(crate) fn add_input(&mut self, input: &ValidatedInput) {
+        let counts = &input.counts;
+        self.records = RecordCounts {
+            read: counts.read,
+            invalid: counts.invalid,
+            duplicate: counts.duplicate,
+            unsent: counts.valid(),
+            ..RecordCounts::default()
+        };
+        self.warnings = WarningCounts {
+            past: input.expirations.past,
+            duplicate: counts.duplicate,
+        };
+        self.earliest_expire_time = input.expirations.earliest.map(ExpireTime::as_unix);
+        // A command without a server exists to examine the input.
+        self.expiry = self.server.is_none().then(|| (&input.expirations).into());
+    }
+
+    /// Adds the valid records that this push does not have to send.
+    pub(crate) fn add_selection(&mut self, unchanged: u64, other_shard: u64) {
+        self.records.unchanged = unchanged;
+        self.records.other_shard = other_shard;
+        self.records.unsent = self.records.unsent.saturating_sub(unchanged + other_shard);
+    }
+
+    /// Adds the outcomes of the records and requests that were sent.
+    pub(crate) fn add_delivery(&mut self, delivery: &DeliveryOutcome) {
+        let records = &mut self.records;
+        records.acknowledged = delivery.acknowledged;
+        records.rejected = delivery.rejected;
+        records.unsent = records
+            .unsent
+            .saturating_sub(delivery.acknowledged + delivery.rejected);
+        self.requests.sent = delivery.attempts;
+        self.requests.retried = delivery.retries;
+        self.requests.failed = delivery.failed_requests;
+        self.codes.clone_from(&delivery.response_codes);
+    }
+
+    /// Marks the run as a dry run. With `--detailed-exitcode`, records to send set the exit code.
+    pub(crate) fn mark_dry_run(&mut self, detailed_exit_code: bool) {
+        self.is_dry_run = true;
+        if detailed_exit_code && self.records.unsent > 0 {
+            self.exit_code = EXIT_WOULD_SEND;
+        }
+    }
+
+    /// Ends the run with its failure, or with an internal error if the counts do not add up.
+    pub(crate) fn finish(mut self, failure: Option<Failure>, elapsed: Duration) -> Self {
+        self.elapsed_seconds = elapsed.as_secs_f64();
+        let failure = if self.is_consistent() {
+            failure
+        } else {
+            let counts = format!("{:?}", self.records);
+            Some(diagnostics::counts_inconsistent(&counts))
+        };
+        if let Some(failure) = failure {
+            self.exit_code = failure.exit_code;
+            self.status = Status::of_failure(&failure);
+            self.error = Some(failure);
+        }
+        self
+    }
+
+    fn is_consistent(&self) -> bool {
+        let records = &self.records;
+        records.read
+            == records.invalid
+                + records.duplicate
+                + records.unchanged
+                + records.other_shard
+                + records.acknowledged
+                + records.rejected
+                + records.unsent
+    }
+
+    /// Returns one line of counts, and the expiration chart if a run without a server succeeded.
+    pub(crate) fn to_text(&self) -> String {
+        let counts = self.counts_text();
+        match self.expiry.as_ref().map(ExpirationReport::chart) {
+            Some(chart) if self.error.is_none() && !chart.is_empty() => {
+                format!("{counts}\n{chart}")
+            }
+            _ => counts,
+        }
+    }
+
+    fn counts_text(&self) -> String {
+        let mut text = format!("{}: {} read", self.status.as_str(), self.records.read);
+        for LabeledCount {
+            count,
+            label,
+            is_always_shown,
+        } in self.labeled_counts()
+        {
+            if count > 0 || is_always_shown {
+                let _ = write!(text, ", {count} {label}");
+            }
+        }
+        if let Some(server) = &self.server {
+            let requests = self.requests.sent;
+            let noun = if requests == 1 { "request" } else { "requests" };
+            let _ = write!(text, "; {requests} {noun} to {}", escape(server));
+            if self.requests.retried > 0 {
+                let _ = write!(text, " ({} of them again)", self.requests.retried);
+            }
+        }
+        let _ = write!(text, " in {:.3} s", self.elapsed_seconds);
+        text
+    }
+
+    fn labeled_counts(&self) -> [LabeledCount; 7] {
+        let contacts_server = self.server.is_some();
+        let records = &self.records;
+        let unless_zero = |count, label| LabeledCount {
+            count,
+            label,
+            is_always_shown: false,
+        };
+        [
+            unless_zero(records.invalid, "invalid"),
+            unless_zero(records.duplicate, "duplicate"),
+            unless_zero(records.unchanged, "unchanged"),
+            unless_zero(records.other_shard, "of other shards"),
+            LabeledCount {
+                count: records.acknowledged,
+                label: "acknowledged",
+                is_always_shown: contacts_server && !self.is_dry_run,
+            },
+            unless_zero(records.rejected, "rejected"),
+            LabeledCount {
+                count: records.unsent,
+                label: match (contacts_server, self.is_dry_run) {
+                    (false, _) => "valid",
+                    (true, true) => "to be sent",
+                    (true, false) => "unsent",
+                },
+                is_always_shown: !contacts_server || self.is_dry_run,
+            },
+        ]
+    }
+}
