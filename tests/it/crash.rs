@@ -1,55 +1,48 @@
-//! Pushes and receivers that are killed at any moment (`kill -9`): what was written holds.
+//! Pushes and receivers that are killed (SIGKILL): what was written before holds.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
-use crate::support::{Receiver, Run, run_with_input, start};
 use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{Connection as Database, OpenFlags};
 use rustix::process::Signal;
 
-/// Far from now.
-const TIME: u32 = 4_070_908_800;
+use crate::support::{
+    files::utf8,
+    program::{Run, finish, kill, run_with_input, start, wait_until},
+    receiver::Receiver,
+    records::{EXPIRE_TIME, records, records_at, token},
+};
 
-const RECORDS: usize = 800;
+const RECORD_COUNT: usize = 800;
 
-/// Many small requests, so that there is much to interrupt.
-const SMALL: &[&str] = &["--batch-records=10", "--concurrency=3", "--output=json"];
+/// Many small requests, so that there are many moments between them.
+const SMALL_REQUESTS: &[&str] = &["--batch-records=10", "--concurrency=3", "--output=json"];
 
-fn token(number: usize) -> String {
-    format!("sensor-{number:05}")
-}
-
-/// All records, with this time.
-fn records(time: u32) -> Vec<u8> {
-    let rows: String = (0..RECORDS)
-        .map(|number| format!("{},{time}\n", token(number)))
-        .collect();
-    format!("token,expire_time\n{rows}").into_bytes()
-}
-
-/// A receiver with its store.
-struct Stored {
+/// A receiver that stores its records in a database.
+struct StoringReceiver {
     receiver: Receiver,
     store: PathBuf,
 }
 
-impl Stored {
+impl StoringReceiver {
     fn start(folder: &Path) -> Self {
         let store = folder.join("store");
-        let receiver = Receiver::with(["--store".as_ref(), store.as_os_str()]);
+        let receiver = Receiver::with(["--store", utf8(&store)]);
         Self { receiver, store }
     }
 
-    /// What it holds.
-    fn held(&self) -> BTreeMap<Vec<u8>, u32> {
+    fn database(&self) -> Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let database = Database::open_with_flags(&self.store, flags).expect("a store");
+        Database::open_with_flags(&self.store, flags).expect("a store")
+    }
+
+    /// Returns the expiration time of each stored token.
+    fn records(&self) -> BTreeMap<Vec<u8>, u32> {
+        let database = self.database();
         let mut select = database
             .prepare("SELECT token, expire_time FROM expiration")
             .expect("a table");
@@ -59,180 +52,198 @@ impl Stored {
             .expect("tokens and times")
     }
 
-    fn args(&self, ledger: &Path) -> Vec<std::ffi::OsString> {
-        let mut args = self.receiver.connection();
-        args.extend(SMALL.iter().map(Into::into));
-        args.extend(["--ledger".into(), ledger.into()]);
+    /// Returns the number of stored records with this expiration time.
+    fn count_at(&self, time: u32) -> usize {
+        let select = "SELECT count(*) FROM expiration WHERE expire_time = ?";
+        let count: rusqlite::Result<i64> =
+            self.database().query_row(select, [time], |row| row.get(0));
+        usize::try_from(count.expect("a count")).expect("a count")
+    }
+
+    fn push_args(&self, ledger: &Path) -> Vec<String> {
+        let flags = [SMALL_REQUESTS, &["--ledger", utf8(ledger)]].concat();
+        let mut args = self.receiver.push_args();
+        args.extend(flags.into_iter().map(str::to_owned));
         args
     }
 
     fn push(&self, ledger: &Path, input: &[u8]) -> Run {
-        run_with_input(self.args(ledger), input).adds_up()
+        run_with_input(self.push_args(ledger), input).counts_add_up()
     }
 }
 
-/// Digests of tokens, with their times.
+/// Digests of tokens, with their expiration times.
 type Digests = BTreeSet<(Vec<u8>, u32)>;
 
-/// What a killed push has left in its ledger: what digests begin with, and the digests. A copy is
-/// looked at, so that the next push finds everything as it was left.
-fn remembered(ledger: &Path) -> Option<(Vec<u8>, Digests)> {
-    let folder = tempfile::tempdir().expect("a folder");
-    for suffix in ["", "-wal", "-journal"] {
-        let mut from = ledger.as_os_str().to_owned();
-        from.push(suffix);
-        let to = folder.path().join(format!("copy{suffix}"));
-        if Path::new(&from).exists() {
-            fs::copy(from, to).expect("copied");
-        }
-    }
-    let path = folder.path().join("copy");
-    if !path.exists() {
-        return None;
-    }
-    let database = Database::open(path).expect("a database");
-    let sound: String = database
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .expect("checked");
-    assert_eq!(sound, "ok");
-    let tables: i64 = database
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .expect("counted");
-    if tables == 0 {
-        return None;
-    }
-    let salt = database
-        .query_row("SELECT salt FROM meta", [], |row| row.get(0))
-        .expect("a salt");
-    let mut select = database
-        .prepare("SELECT records FROM segment ORDER BY id")
-        .expect("a table");
-    let segments = select.query_map([], |row| row.get::<_, Vec<u8>>(0));
-    let segments: Vec<u8> = segments
-        .expect("rows")
-        .flat_map(|segment| segment.expect("bytes"))
-        .collect();
-    // Of several times of one token the last counts.
-    let rows: BTreeMap<Vec<u8>, u32> = segments
-        .chunks(20)
-        .map(|row| {
-            let time = row[16..].try_into().expect("four bytes");
-            (row[..16].to_vec(), u32::from_be_bytes(time))
-        })
-        .collect();
-    Some((salt, rows.into_iter().collect()))
+/// The records that a ledger holds: digests of tokens after a salt.
+struct LedgerContent {
+    salt: Vec<u8>,
+    digests: Digests,
 }
 
-/// A push is killed when it has run for so long, or has ended before.
-fn killed(args: Vec<std::ffi::OsString>, input: &[u8], after: Duration) {
-    let mut child = start(args, input);
-    thread::sleep(after);
-    // It may have ended.
-    let _ = child.kill();
-    child.wait().expect("it ends");
+impl LedgerContent {
+    /// Reads the ledger of a killed push from a copy, so that the next push finds the original.
+    /// Returns nothing if the ledger does not exist or is empty.
+    fn read(ledger: &Path) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for suffix in ["", "-wal", "-journal"] {
+            let mut from = ledger.as_os_str().to_owned();
+            from.push(suffix);
+            let to = folder.path().join(format!("copy{suffix}"));
+            if Path::new(&from).exists() {
+                fs::copy(from, to).expect("copied");
+            }
+        }
+        let path = folder.path().join("copy");
+        if !path.exists() {
+            return None;
+        }
+        let database = Database::open(path).expect("a database");
+        let check: String = database
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .expect("checked");
+        assert_eq!(check, "ok");
+        let tables: i64 = database
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .expect("counted");
+        if tables == 0 {
+            return None;
+        }
+        let salt = database
+            .query_row("SELECT salt FROM meta", [], |row| row.get(0))
+            .expect("a salt");
+        let mut select = database
+            .prepare("SELECT records FROM segment ORDER BY id")
+            .expect("a table");
+        let segments = select.query_map([], |row| row.get::<_, Vec<u8>>(0));
+        let segments: Vec<u8> = segments
+            .expect("rows")
+            .flat_map(|segment| segment.expect("bytes"))
+            .collect();
+        // A later time of a token replaces earlier ones.
+        let digests: BTreeMap<Vec<u8>, u32> = segments
+            .chunks(20)
+            .map(|row| {
+                let time = row[16..].try_into().expect("four bytes");
+                (row[..16].to_vec(), u32::from_be_bytes(time))
+            })
+            .collect();
+        Some(Self {
+            salt,
+            digests: digests.into_iter().collect(),
+        })
+    }
+
+    /// Returns the digests of a receiver's records, as this ledger would hold them.
+    fn digests_of(&self, records: &BTreeMap<Vec<u8>, u32>) -> Digests {
+        records
+            .iter()
+            .map(|(token, time)| {
+                let hash = digest(&SHA256, &[&self.salt[..], token].concat());
+                (hash.as_ref()[..16].to_vec(), *time)
+            })
+            .collect()
+    }
 }
 
 #[test]
-fn a_push_that_is_killed_at_any_moment_loses_and_invents_nothing() {
+fn killed_push_loses_and_invents_nothing() {
     const ROUNDS: u32 = 15;
-    const KILLS: u32 = 4;
+    const KILLS_PER_ROUND: u32 = 4;
+    /// The most records that the receiver stores between two kills.
+    const MAX_RECORDS_BETWEEN_KILLS: usize = RECORD_COUNT / 5;
     let folder = tempfile::tempdir().expect("a folder");
-    let stored = Stored::start(folder.path());
-    let started = Instant::now();
-    let first = folder.path().join("first");
-    stored.push(&first, &records(TIME)).exits(0);
-    let whole = started.elapsed();
+    let receiver = StoringReceiver::start(folder.path());
+    receiver
+        .push(&folder.path().join("first"), &records(RECORD_COUNT))
+        .exits(0);
     let mut random = fastrand::Rng::with_seed(7);
-    let mut partly = 0;
+    let mut partial_pushes = 0;
     for round in 1..=ROUNDS {
-        // Another time in each round, so that all is to be sent again: with a new ledger or not.
-        let time = TIME + round;
-        let input = records(time);
+        // Each round has another time, so that all records are sent again. Every second round
+        // begins with a new ledger.
+        let time = EXPIRE_TIME + round;
+        let input = records_at(RECORD_COUNT, time);
         let ledger = folder.path().join(format!("ledger {}", round / 2));
         let mut known = 0;
-        for _ in 0..KILLS {
-            // Late enough that some of it can be done, and often before its end.
-            let after = whole.mul_f64(random.f64() * 0.7);
-            killed(stored.args(&ledger), &input, after);
-            let Some((salt, rows)) = remembered(&ledger) else {
+        for _ in 0..KILLS_PER_ROUND {
+            let stored = receiver.count_at(time) + random.usize(..=MAX_RECORDS_BETWEEN_KILLS);
+            let mut child = start(receiver.push_args(&ledger), &input);
+            wait_until("enough records are stored", || {
+                let has_ended = child.try_wait().expect("a status").is_some();
+                has_ended || receiver.count_at(time) >= stored
+            });
+            kill(child);
+            let Some(ledger) = LedgerContent::read(&ledger) else {
                 continue;
             };
-            let held = stored.held();
-            let digests: Digests = held
-                .iter()
-                .map(|(token, time)| {
-                    let hash = digest(&SHA256, &[&salt[..], token].concat());
-                    (hash.as_ref()[..16].to_vec(), *time)
-                })
-                .collect();
-            let now: BTreeSet<_> = rows.iter().filter(|(_, at)| *at == time).cloned().collect();
-            assert!(now.is_subset(&digests), "what no receiver has");
-            assert!(now.len() >= known, "something was forgotten");
-            known = now.len();
-            partly += usize::from(known > 0 && known < RECORDS);
+            let stored = ledger.digests_of(&receiver.records());
+            let is_current = |digest: &&(Vec<u8>, u32)| digest.1 == time;
+            let current: Digests = ledger.digests.iter().filter(is_current).cloned().collect();
+            assert!(current.is_subset(&stored), "records that were not stored");
+            assert!(current.len() >= known, "records were forgotten");
+            known = current.len();
+            partial_pushes += usize::from(known > 0 && known < RECORD_COUNT);
         }
-        let rest = (RECORDS - known) as u64;
-        stored
+        receiver
             .push(&ledger, &input)
             .exits(0)
             .counts("unchanged", known as u64)
-            .counts("acknowledged", rest);
-        let held = stored.held();
-        assert_eq!(held.len(), RECORDS);
-        assert!(held.values().all(|at| *at == time), "round {round}");
-        let run = stored
+            .counts("acknowledged", (RECORD_COUNT - known) as u64);
+        let stored = receiver.records();
+        assert_eq!(stored.len(), RECORD_COUNT);
+        assert!(stored.values().all(|at| *at == time), "round {round}");
+        receiver
             .push(&ledger, &input)
             .exits(0)
-            .counts("unchanged", RECORDS as u64);
-        assert_eq!(run.json()["requests"]["sent"], 0);
+            .counts("unchanged", RECORD_COUNT as u64)
+            .counts_requests("sent", 0);
     }
-    assert!(partly > 0, "no kill came in mid-run");
+    assert!(partial_pushes > 0, "no push was killed between requests");
 }
 
 #[test]
-fn a_receiver_that_is_killed_keeps_what_it_acknowledged() {
+fn killed_receiver_keeps_what_it_acknowledged() {
     let mut random = fastrand::Rng::with_seed(11);
     for _ in 0..6 {
         let folder = tempfile::tempdir().expect("a folder");
-        let stored = Stored::start(folder.path());
+        let receiver = StoringReceiver::start(folder.path());
         let rejects = folder.path().join("rejects");
         let ledger = folder.path().join("ledger");
-        let mut args = stored.args(&ledger);
-        args.extend(["--rejects".into(), rejects.clone().into()]);
-        args.extend(["--retry=0".into(), "--authority=receiver".into()]);
-        let child = start(args, &records(TIME));
-        let some = random.usize(1..RECORDS / 2);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while stored.held().len() < some && Instant::now() < deadline {
-            thread::yield_now();
-        }
-        stored.receiver.signal(Signal::KILL);
-        let run: Run = child.wait_with_output().expect("it ends").into();
-        let run = run.adds_up();
+        let mut args = receiver.push_args(&ledger);
+        args.push(format!("--rejects={}", rejects.display()));
+        args.extend(["--retry=0", "--authority=receiver"].map(str::to_owned));
+        let mut child = start(args, &records(RECORD_COUNT));
+        let stored = random.usize(1..RECORD_COUNT / 2);
+        wait_until("enough records are stored", || {
+            let has_ended = child.try_wait().expect("a status").is_some();
+            has_ended || receiver.count_at(EXPIRE_TIME) >= stored
+        });
+        receiver.receiver.signal(Signal::KILL);
+        let run = finish(child).counts_add_up();
         assert!([0, 3, 5, 78].contains(&run.code), "{run:#?}");
-        drop(stored);
-        let left: BTreeSet<String> = fs::read_to_string(&rejects)
+        drop(receiver);
+        let rejected: BTreeSet<String> = fs::read_to_string(&rejects)
             .expect("text")
             .lines()
             .skip(1)
             .map(|line| line.split(',').next().expect("a token").to_owned())
             .collect();
-        assert_eq!(run.count("acknowledged"), (RECORDS - left.len()) as u64);
-        // Another life of it.
-        let stored = Stored::start(folder.path());
-        let held = stored.held();
-        for token in (0..RECORDS)
-            .map(token)
-            .filter(|token| !left.contains(token))
-        {
-            assert_eq!(held.get(token.as_bytes()), Some(&TIME), "{token}");
+        let acknowledged = (RECORD_COUNT - rejected.len()) as u64;
+        assert_eq!(run.count("acknowledged"), acknowledged);
+        let receiver = StoringReceiver::start(folder.path());
+        let stored = receiver.records();
+        let tokens = (0..RECORD_COUNT).map(token);
+        for token in tokens.filter(|token| !rejected.contains(token)) {
+            let time = stored.get(token.as_bytes());
+            assert_eq!(time, Some(&EXPIRE_TIME), "{token}");
         }
-        let mut args = stored.args(&ledger);
-        args.push("--authority=receiver".into());
-        run_with_input(args, &records(TIME))
+        let mut args = receiver.push_args(&ledger);
+        args.push("--authority=receiver".to_owned());
+        run_with_input(args, &records(RECORD_COUNT))
             .exits(0)
-            .counts("unchanged", (RECORDS - left.len()) as u64)
-            .counts("acknowledged", left.len() as u64);
-        assert_eq!(stored.receiver.stop().tokens, RECORDS as u64);
+            .counts("unchanged", acknowledged)
+            .counts("acknowledged", rejected.len() as u64);
+        assert_eq!(receiver.receiver.stop().tokens, RECORD_COUNT as u64);
     }
 }

@@ -1,4 +1,4 @@
-//! The documents are true: every command of the README, every sample, every help.
+//! What the documents promise holds: each README command, each sample, each help text.
 
 use std::{
     fmt::Write,
@@ -8,14 +8,20 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{BINARY, Receiver, Run, run};
 use rustix::process::Signal;
+
+use crate::support::{
+    certificates::{CertificateFolder, params},
+    files::utf8,
+    program::{PROGRAM, Run, run, send_signal},
+    receiver::Receiver,
+};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The commands of the README's shell blocks, each with the comment before its block.
+/// Returns each command of the README's shell blocks with the comment before its block.
 fn readme_commands() -> Vec<(String, String)> {
     let text = fs::read_to_string(root().join("README.md")).expect("a README");
     let mut commands = Vec::new();
@@ -37,7 +43,7 @@ fn readme_commands() -> Vec<(String, String)> {
     commands
 }
 
-/// What the README's one block of this kind holds.
+/// Returns the README's only code block in this language.
 fn readme_block(kind: &str) -> String {
     let text = fs::read_to_string(root().join("README.md")).expect("a README");
     let (_, block) = text.split_once(&format!("```{kind}\n")).expect("a block");
@@ -45,11 +51,11 @@ fn readme_block(kind: &str) -> String {
     block.to_owned()
 }
 
-/// Commands that run the tests or the compiler: `.ci/run` runs these.
-const OF_CI: [&str; 2] = ["cargo test", "cargo install --locked --path ."];
+/// README commands that run the tests or the compiler. `.ci/run` runs them.
+const CI_COMMANDS: [&str; 2] = ["cargo test", "cargo install --locked --path ."];
 
 #[test]
-fn every_command_of_the_readme_works() {
+fn readme_commands_work() {
     let receiver = Receiver::start();
     let (_, port) = receiver.address.rsplit_once(':').expect("a port");
     let folder = tempfile::tempdir().expect("a folder");
@@ -57,12 +63,10 @@ fn every_command_of_the_readme_works() {
         fs::write(folder.path().join(name), content).expect("written");
     };
     fs::copy(receiver.cacert(), folder.path().join("server.crt")).expect("copied");
-    let client = crate::support::self_signed(
-        folder.path(),
-        "client",
-        &crate::support::params(Some("cron"), &[]),
-    );
-    assert!(client.key.exists());
+    let files = CertificateFolder::new();
+    let client = files.self_signed(&params(Some("cron"), &[]));
+    fs::copy(&client.cert, folder.path().join("client.crt")).expect("copied");
+    fs::copy(&client.key, folder.path().join("client.key")).expect("copied");
     write("token", "s3cret\n");
     write("license.proto", include_str!("../../proto/sensor.proto"));
     write("licenses.csv", "device_token,expire_time\na,4070908800\n");
@@ -79,11 +83,11 @@ fn every_command_of_the_readme_works() {
     );
     std::os::unix::fs::symlink(root().join("samples"), folder.path().join("samples"))
         .expect("linked");
-    // What the shell finds as `sensor-license` is the binary under test.
+    // The shell must find the program under test as `sensor-license`.
     let programs = folder.path().join("bin");
     fs::create_dir(&programs).expect("a folder");
-    std::os::unix::fs::symlink(BINARY, programs.join("sensor-license")).expect("linked");
-    // Enough of jq for `jq -c '.[]' FILE`, where it is not installed.
+    std::os::unix::fs::symlink(PROGRAM, programs.join("sensor-license")).expect("linked");
+    // jq may not be installed. This replaces it for `jq -c '.[]' FILE`.
     write("bin/jq", "#!/bin/sh\nsed 's/^\\[//; s/\\]$//' \"$3\"\n");
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(programs.join("jq"), executable).expect("executable");
@@ -117,7 +121,7 @@ fn every_command_of_the_readme_works() {
     };
     let mut pushes = 0;
     for (line, comment) in readme_commands() {
-        if OF_CI.contains(&line.as_str()) {
+        if CI_COMMANDS.contains(&line.as_str()) {
             continue;
         }
         if line.starts_with("sensor-license serve") {
@@ -133,7 +137,7 @@ fn every_command_of_the_readme_works() {
                 first.starts_with("listening on https://127.0.0.1:"),
                 "{first}"
             );
-            crate::support::signal_child(&child, Signal::TERM);
+            send_signal(&child, Signal::TERM);
             assert!(child.wait().expect("it ends").success());
             assert!(folder.path().join("cacert.pem").exists());
             assert!(folder.path().join("received.csv").exists());
@@ -141,8 +145,8 @@ fn every_command_of_the_readme_works() {
         }
         let run: Run = shell(&line).output().expect("it runs").into();
         if comment.contains("needs a public certificate") {
-            // Nobody is there; all but that is right.
-            run.exits(5).says("license.example.com:443");
+            // The server does not exist, and the command is right otherwise.
+            run.exits(5).stderr_contains("license.example.com:443");
             continue;
         }
         let run = run.exits(0);
@@ -157,10 +161,10 @@ fn every_command_of_the_readme_works() {
 }
 
 #[test]
-fn the_readme_names_the_test_command_that_ci_runs() {
+fn readme_and_ci_have_the_same_test_command() {
     let ci = fs::read_to_string(root().join(".ci/run")).expect("a script");
     let commands = readme_commands();
-    for command in OF_CI {
+    for command in CI_COMMANDS {
         assert!(
             commands.iter().any(|(line, _)| line == command),
             "{command}"
@@ -180,30 +184,19 @@ fn samples(kind: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn valid_samples_are_checked_and_rehearsed() {
+fn valid_samples_can_be_pushed() {
     for sample in samples("valid") {
-        let check = run([
-            "check".as_ref(),
-            sample.as_os_str(),
-            "--output=json".as_ref(),
-        ])
-        .exits(0);
-        let push = run([
-            "push".as_ref(),
-            "--rehearse".as_ref(),
-            sample.as_os_str(),
-            "--output=json".as_ref(),
-        ])
-        .exits(0);
-        assert_eq!(check.records()["unsent"], push.records()["acknowledged"]);
+        let check = run(["check", utf8(&sample), "--output=json"]).exits(0);
+        let push = run(["push", "--rehearse", utf8(&sample), "--output=json"]).exits(0);
+        assert_eq!(check.count("unsent"), push.count("acknowledged"));
     }
 }
 
 #[test]
-fn invalid_samples_are_refused_with_these_words() {
+fn invalid_samples_have_these_messages() {
     let mut words = String::new();
     for sample in samples("invalid") {
-        let run = run(["check".as_ref(), sample.as_os_str()]).exits(4);
+        let run = run(["check", utf8(&sample)]).exits(4);
         let name = sample.strip_prefix(root()).expect("a sample");
         writeln!(words, "# {}\n{}", name.display(), run.stderr).expect("a string");
     }
@@ -212,7 +205,7 @@ fn invalid_samples_are_refused_with_these_words() {
 }
 
 #[test]
-fn helps_say_this() {
+fn help_has_these_texts() {
     for command in [
         "",
         "push",
@@ -236,7 +229,7 @@ fn helps_say_this() {
 }
 
 #[test]
-fn the_changelog_and_the_licences_are_there() {
+fn changelog_and_licenses_exist() {
     for file in [
         "CHANGELOG.md",
         "CONTRIBUTING.md",

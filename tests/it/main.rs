@@ -2,22 +2,21 @@
 //!
 //! `cargo test --test it faults::` runs one topic. The helpers of all topics are in `support`.
 
-mod answers;
 mod configuration;
 mod contract;
 mod crash;
 mod documents;
-mod failures;
 mod faults;
 mod input;
 mod ledger;
-mod ledger_commands;
-mod matrix;
 mod outputs;
 mod probe;
 mod proxy;
 mod push;
+mod requests;
 mod serve;
+mod signals;
 mod structure;
 mod support;
 mod trust;
+mod usage;

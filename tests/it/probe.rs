@@ -1,4 +1,4 @@
-//! `probe`: the way to the server, stage by stage.
+//! `probe`: the stages of a connection, and the options that it suggests.
 
 use std::{
     fs,
@@ -6,22 +6,25 @@ use std::{
     net::TcpListener,
 };
 
-use crate::support::{
-    Receiver, Run, authority, issued, issuer, params, raw_server, receiver_with, run,
-    run_with_input, self_signed,
-};
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::Value;
 
-const RECORD: &[u8] = b"token,expire_time\nabc,4070908800\n";
+use crate::support::{
+    certificates::{CertificateFolder, as_ca, authority, expired, params},
+    program::{Run, run, run_with_input},
+    receiver::Receiver,
+    records::ONE_RECORD,
+    tcp_server::serve_tcp,
+};
+
 const STAGES: [&str; 6] = ["DNS", "TCP", "proxy", "TLS", "HTTP/2", "RPC"];
 
 fn probe(server: &str, flags: &[&str]) -> Run {
     run([&["probe", "--output=json", "-s", server], flags].concat())
 }
 
-/// The names of the stages that went well, and of the one that did not.
+/// Returns the names of the passed stages, and of the failed one.
 fn stages(report: &Value) -> (Vec<String>, Option<String>) {
     let schema = include_str!("../../docs/probe.schema.json");
     let schema = serde_json::from_str(schema).expect("JSON");
@@ -49,16 +52,16 @@ fn flags(report: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Pushes with the flags of a report.
+/// Pushes with the options that a report suggests.
 fn push_with(report: &Value) -> Run {
     let args: Vec<_> = std::iter::once("push".to_owned())
         .chain(flags(report))
         .collect();
-    run_with_input(args, RECORD)
+    run_with_input(args, ONE_RECORD)
 }
 
-/// The bytes of the first certificate in a PEM file.
-fn der(file: &std::path::Path) -> Vec<u8> {
+/// Returns the DER bytes of the first certificate in a PEM file.
+fn der(file: &str) -> Vec<u8> {
     let pem = fs::read_to_string(file).expect("read");
     let lines = pem
         .lines()
@@ -70,18 +73,17 @@ fn der(file: &std::path::Path) -> Vec<u8> {
 }
 
 #[test]
-fn a_good_way_is_shown_whole_and_nothing_is_sent() {
+fn successful_probe_reports_all_stages() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
-    let cacert = cacert.to_str().expect("UTF-8");
-    let run = probe(&receiver.address, &["--cacert", cacert]).exits(0);
+    let run = probe(&receiver.address, &["--cacert", &cacert]).exits(0);
     let report = run.json();
     assert_eq!(stages(&report), (STAGES.map(str::to_owned).into(), None));
     assert_eq!(report["exit_code"], 0);
     assert_eq!(report["error"], Value::Null);
     assert_eq!(report["verdict"], "push would work");
     let detail = |stage: usize| report["stages"][stage]["detail"].as_str().expect("text");
-    for (stage, words) in [
+    for (stage, text) in [
         (1, &receiver.address[..]),
         (3, "TLS 1.3, TLS13_"),
         (3, "X25519MLKEM768"),
@@ -91,7 +93,7 @@ fn a_good_way_is_shown_whole_and_nothing_is_sent() {
         (5, "health: SERVING"),
         (5, "services: Internal"),
     ] {
-        assert!(detail(stage).contains(words), "{words}: {report}");
+        assert!(detail(stage).contains(text), "{text}: {report}");
     }
     let certificate = &report["certificate"];
     assert_eq!(certificate["subject"], "CN=localhost");
@@ -111,95 +113,84 @@ fn a_good_way_is_shown_whole_and_nothing_is_sent() {
 }
 
 #[test]
-fn text_is_a_line_a_stage() {
+fn text_report_has_a_line_per_stage() {
     let receiver = Receiver::start();
-    let run = run(receiver.connection_of("probe")).exits(0);
-    assert_eq!(run.stderr, "");
-    let starts: Vec<_> = run
+    let shown = run(receiver.args_of("probe")).exits(0);
+    assert_eq!(shown.stderr, "");
+    let starts: Vec<_> = shown
         .stdout
         .lines()
         .filter(|line| !line.starts_with(' '))
         .map(|line| line.split_whitespace().next().expect("a word"))
         .collect();
     let ends = ["verdict:", "flags:"];
-    assert_eq!(starts, [&STAGES[..], &ends].concat(), "{}", run.stdout);
-    assert!(run.stdout.contains("days left"), "{}", run.stdout);
-    let mut quiet = receiver.connection_of("probe");
+    assert_eq!(starts, [&STAGES[..], &ends].concat(), "{}", shown.stdout);
+    assert!(shown.stdout.contains("days left"), "{}", shown.stdout);
+    let mut quiet = receiver.args_of("probe");
     quiet.push("-q".into());
-    let run = crate::support::run(quiet).exits(0);
-    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    let quiet = run(quiet).exits(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
 }
 
 #[test]
-fn flags_that_it_names_make_push_work() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let ca = issuer(params(Some("Test CA"), &[]));
-    let ca_file = folder.path().join("ca.crt");
-    fs::write(&ca_file, ca.pem()).expect("written");
-    let ca_file = ca_file.to_str().expect("UTF-8");
-    let named = issued(
-        folder.path(),
-        "san",
-        &params(None, &["license.test", "other.test"]),
-        &ca,
-    );
-    let common_name = issued(folder.path(), "cn", &params(Some("license.test"), &[]), &ca);
-    let pinned = self_signed(
-        folder.path(),
-        "pinned",
-        &authority(params(Some("license.test"), &[])),
-    );
-    let pinned_file = pinned.cert.to_str().expect("UTF-8");
-    for (what, pair, given, added) in [
-        ("a name", &named, &["--cacert", ca_file][..], "--servername"),
+fn suggested_options_make_push_work() {
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Test CA"), &[]));
+    let ca_file = &*files.write(ca.pem());
+    let named = files.issued_by(&ca, &params(None, &["license.test", "other.test"]));
+    let common_name = files.issued_by(&ca, &params(Some("license.test"), &[]));
+    let pinned = files.self_signed(&as_ca(params(Some("license.test"), &[])));
+    let pinned_file = &pinned.cert;
+    for (name, pair, given, added) in [
         (
-            "a name, and that it is a common one",
+            "server name",
+            &named,
+            &["--cacert", ca_file][..],
+            "--servername",
+        ),
+        (
+            "server name in CN",
             &common_name,
             &["--cacert", ca_file],
             "--allow-common-name",
         ),
         (
-            "that it is a common name",
+            "CN not allowed",
             &common_name,
             &["--cacert", ca_file, "--servername=license.test"],
             "--allow-common-name",
         ),
         (
-            "the name of a pinned one",
+            "server name of a pinned certificate",
             &pinned,
             &["--cacert", pinned_file, "--servername=wrong.test"],
             "license.test",
         ),
     ] {
-        let receiver = receiver_with(pair);
+        let receiver = Receiver::presenting(pair);
         let run = probe(&receiver.address, given).exits(6);
         let report = run.json();
-        assert_eq!(stages(&report).1.as_deref(), Some("TLS"), "{what}");
+        assert_eq!(stages(&report).1.as_deref(), Some("TLS"), "{name}");
         assert!(flags(&report).contains(&added.to_owned()), "{report}");
         push_with(&report).exits(0);
     }
-    // Another certificate is to be found by the user.
-    let receiver = receiver_with(&named);
+    // The user must find the right certificate.
+    let receiver = Receiver::presenting(&named);
     let report = probe(&receiver.address, &["--cacert", pinned_file]).json();
     assert!(flags(&report).contains(&"PEM".to_owned()), "{report}");
-    // What no flag can mend.
-    let mut expired = authority(params(Some("127.0.0.1"), &[]));
-    expired.not_after = rcgen::date_time_ymd(2020, 5, 17);
-    let expired = self_signed(folder.path(), "expired", &expired);
-    let receiver = receiver_with(&expired);
-    let run = probe(
-        &receiver.address,
-        &["--cacert", expired.cert.to_str().expect("UTF-8")],
-    )
-    .exits(6)
-    .says("expired");
+    // No option helps against an expired certificate.
+    let expired = files.self_signed(&expired(as_ca(params(Some("127.0.0.1"), &[]))));
+    let receiver = Receiver::presenting(&expired);
+    let run = probe(&receiver.address, &["--cacert", &expired.cert])
+        .exits(6)
+        .stderr_contains("expired");
     let report = run.json();
     assert_eq!(flags(&report), [""; 0]);
     assert_eq!(report["certificate"]["not_after"], "2020-05-17T00:00:00Z");
 }
 
 #[test]
-fn plaintext_and_tls_are_told_apart() {
+fn plaintext_and_tls_are_distinguished() {
     let plain = Receiver::with(["--plaintext"]);
     let report = probe(&plain.address, &[]).exits(6).json();
     assert_eq!(stages(&report).1.as_deref(), Some("TLS"));
@@ -213,26 +204,26 @@ fn plaintext_and_tls_are_told_apart() {
 }
 
 #[test]
-fn a_unix_socket_has_no_name_to_look_up() {
+fn unix_socket_passes_all_stages() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = format!("unix:{}", folder.path().join("socket").display());
     let receiver = Receiver::with(["--listen", &path]);
     let cacert = receiver.cacert();
-    let report = probe(&path, &["--cacert", cacert.to_str().expect("UTF-8")]);
+    let report = probe(&path, &["--cacert", &cacert]);
     assert_eq!(stages(&report.exits(0).json()).0, STAGES);
     let report = probe("unix:/nowhere", &["-k"]).exits(5).json();
     assert_eq!(stages(&report).1.as_deref(), Some("TCP"));
 }
 
 #[test]
-fn a_call_that_is_refused_is_the_last_stage() {
+fn rejected_call_fails_the_last_stage() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
-    let trust = ["--cacert", cacert.to_str().expect("UTF-8")];
+    let trust = ["--cacert", &cacert];
     let absent = ["--method=/licence.v1.Internal/UpdateSensorExpireTime"];
     let report = probe(&receiver.address, &[&trust[..], &absent].concat())
         .exits(76)
-        .says("UNIMPLEMENTED")
+        .stderr_contains("UNIMPLEMENTED")
         .json();
     assert_eq!(stages(&report).1.as_deref(), Some("RPC"));
     // The server lists the same service in another package.
@@ -241,15 +232,15 @@ fn a_call_that_is_refused_is_the_last_stage() {
 }
 
 #[test]
-fn each_stage_that_fails_is_named() {
+fn failed_stage_is_named() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("an address").port()
     };
-    let silent = raw_server(|mut stream| {
+    let silent = serve_tcp(|mut stream| {
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
-    let refusing = raw_server(|mut stream| {
+    let refusing = serve_tcp(|mut stream| {
         // The end of a request's head.
         let mut seen = Vec::new();
         while !seen.ends_with(b"\r\n\r\n") {
@@ -264,7 +255,7 @@ fn each_stage_that_fails_is_named() {
     });
     let closed = format!("127.0.0.1:{port}");
     let quick = "--connect-timeout=300ms";
-    for (server, flags, exit, stage, said) in [
+    for (server, flags, exit, stage, text) in [
         ("no-such-host.invalid:1", &[][..], 5, "DNS", "looked up"),
         (&closed, &[], 5, "TCP", "Connection refused"),
         (&silent, &["-k", quick], 5, "TLS", "timed out after 300ms"),
@@ -290,7 +281,7 @@ fn each_stage_that_fails_is_named() {
             "HTTP status 403",
         ),
     ] {
-        let run = probe(server, flags).exits(exit).says(said);
+        let run = probe(server, flags).exits(exit).stderr_contains(text);
         let report = run.json();
         let (passed, failed) = stages(&report);
         assert_eq!(failed.as_deref(), Some(stage), "{report}");
@@ -303,7 +294,7 @@ fn each_stage_that_fails_is_named() {
                 .expect("a failure")
         });
     }
-    run(["probe"]).exits(2).says("--server");
+    run(["probe"]).exits(2).stderr_contains("--server");
     let report = probe("localhost:1", &["--cacert=/nowhere.pem"])
         .exits(2)
         .json();
@@ -312,18 +303,18 @@ fn each_stage_that_fails_is_named() {
 }
 
 #[test]
-fn a_certificate_that_ends_soon_is_warned_of() {
+fn certificate_that_expires_soon_causes_a_warning() {
     let receiver = Receiver::start();
-    let mut args = receiver.connection_of("probe");
+    let mut args = receiver.args_of("probe");
     args.extend(["--output=json", "--warn-days=400"].map(Into::into));
     let run = run(args)
         .exits(0)
-        .says("warning: the server's certificate ends in 39");
+        .stderr_contains("warning: the server's certificate ends in 39");
     assert!(run.json()["warnings"][0].is_string());
 }
 
 #[test]
-fn secrets_are_not_among_the_flags() {
+fn suggested_options_hide_secrets() {
     let receiver = Receiver::with(["--plaintext"]);
     let report = probe(
         &receiver.address,

@@ -1,68 +1,51 @@
 //! Servers behind HTTP proxies.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
+    io::Write,
     sync::mpsc,
-    thread,
     time::{Duration, Instant},
 };
 
-use crate::support::{Receiver, Run, command, raw_server};
+use crate::support::{
+    files::TempFile,
+    program::{Run, command, run_command},
+    receiver::Receiver,
+    records::ONE_RECORD,
+    tcp_server::{
+        forward, read_http1_head, serve_tcp, server_answering, server_sending, silent_server,
+    },
+};
 
-const RECORD: &str = "token,expire_time\nabcdefghijkl,4070908800\n";
-
-/// Reads the head of a request, line by line.
-fn head(stream: &TcpStream) -> Vec<String> {
-    let lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
-    lines
-        .map_while(Result::ok)
-        .take_while(|line| !line.is_empty())
-        .collect()
-}
-
-/// A proxy that leads everybody to this address, and the requests that it got.
+/// Starts a proxy that connects every client to `address`. Returns its own address, and the heads
+/// of the requests that it receives.
 fn proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
-    let (seen, requests) = mpsc::channel();
+    let (record, requests) = mpsc::channel();
     let to = to.to_owned();
-    let address = raw_server(move |mut stream| {
-        let _ = seen.send(head(&stream));
-        let mut server = TcpStream::connect(&to).expect("connected");
+    let address = serve_tcp(move |mut stream| {
+        let _ = record.send(read_http1_head(&stream));
         let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
-        let mut back = server.try_clone().expect("cloned");
-        let mut out = stream.try_clone().expect("cloned");
-        thread::spawn(move || std::io::copy(&mut back, &mut out));
-        let _ = std::io::copy(&mut stream, &mut server);
+        forward(stream, &to);
     });
     (address, requests)
 }
 
-/// A proxy that gives this answer to all.
-fn answering(answer: &'static [u8]) -> String {
-    raw_server(move |mut stream| {
-        head(&stream);
-        let _ = stream.write_all(answer);
-    })
-}
-
-/// Pushes one record with these variables set.
+/// Pushes one record with environment variables.
 fn push(args: &[&str], variables: &[(&str, &str)]) -> Run {
-    let (_folder, input) = crate::support::file("a.csv", RECORD);
-    let mut command = command(["push".as_ref(), input.as_os_str()]);
+    let input = TempFile::new("a.csv", ONE_RECORD);
+    let mut command = command(["push", input.str()]);
     command.args(args).envs(variables.iter().copied());
-    command.output().expect("it runs").into()
+    run_command(&mut command)
 }
 
 #[test]
-fn a_proxy_is_asked_for_the_server_by_name() {
+fn proxy_gets_the_server_name() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
-    let cacert = cacert.to_str().expect("UTF-8");
     let (proxy, requests) = proxy(&receiver.address);
     let with_password = format!("http://user:p%40ss@{proxy}");
     let plain = format!("http://{proxy}");
     let to = "--server=license.test:443";
-    let common = ["--cacert", cacert, "--servername=localhost"];
+    let common = ["--cacert", &cacert, "--servername=localhost"];
     for (args, variables) in [
         (vec!["--proxy", &plain, to], vec![]),
         (vec!["--proxy", &proxy, to], vec![]),
@@ -70,7 +53,7 @@ fn a_proxy_is_asked_for_the_server_by_name() {
         (vec![to], vec![("https_proxy", &*proxy)]),
         (vec![to], vec![("ALL_PROXY", &*plain)]),
         (vec![to], vec![("all_proxy", &*plain), ("HTTPS_PROXY", "")]),
-        // The flag counts for more than a proxy that is not there.
+        // --proxy overrides the environment.
         (
             vec!["--proxy", &plain, to],
             vec![("HTTPS_PROXY", "localhost:1"), ("NO_PROXY", "other.test")],
@@ -96,11 +79,11 @@ fn a_proxy_is_asked_for_the_server_by_name() {
 }
 
 #[test]
-fn what_needs_no_proxy_is_reached_without() {
+fn no_proxy_hosts_are_connected_directly() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
     let (_, port) = receiver.address.rsplit_once(':').expect("a port");
-    let trust = ["--cacert", cacert.to_str().expect("UTF-8")];
+    let trust = ["--cacert", &cacert];
     let nowhere = "http://127.0.0.1:1";
     for host in ["localhost", "127.0.0.1"] {
         let server = format!("--server={host}:{port}");
@@ -111,18 +94,18 @@ fn what_needs_no_proxy_is_reached_without() {
             &[("NO_PROXY", "127.0.0.0/8, localhost")],
         )
         .exits(0);
-        // The flag is for this machine's own servers too.
+        // --proxy applies to local servers too.
         push(&[&to[..], &["--proxy", nowhere, "--retry=0"]].concat(), &[])
             .exits(5)
-            .says("through the proxy 127.0.0.1:1")
-            .says("Connection refused");
+            .stderr_contains("through the proxy 127.0.0.1:1")
+            .stderr_contains("Connection refused");
     }
     assert_eq!(receiver.stop().requests, 4);
 }
 
 #[test]
-fn a_proxy_that_refuses_is_quoted() {
-    for (answer, said) in [
+fn proxy_errors_are_quoted() {
+    for (answer, text) in [
         (
             &b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"[..],
             "HTTP status 407",
@@ -138,41 +121,39 @@ fn a_proxy_that_refuses_is_quoted() {
         (b"", "closed the connection"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
     ] {
-        let proxy = answering(answer);
+        let proxy = server_answering(answer);
         let url = format!("http://user:s3cret@{proxy}");
         let flags = ["-s", "license.test:443", "--proxy", &url, "-k", "--retry=0"];
-        let run = push(&flags, &[]).exits(5).says(said).says(&proxy);
+        let run = push(&flags, &[])
+            .exits(5)
+            .stderr_contains(text)
+            .stderr_contains(&proxy);
         assert!(!run.stderr.contains("s3cret"), "{run:?}");
     }
 }
 
 #[test]
-fn a_server_that_speaks_first_is_no_proxy() {
-    let ssh = raw_server(|mut stream| {
-        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
-        let _ = std::io::copy(&mut stream, &mut std::io::sink());
-    });
+fn server_that_sends_first_is_not_a_proxy() {
+    let ssh = server_sending(b"SSH-2.0-OpenSSH_9.2\r\n");
     let flags = ["-s", "license.test:443", "-k", "--proxy", &ssh, "--retry=0"];
-    // It depends on who is faster whether the banner was seen.
-    push(&flags, &[]).exits(5).says("HTTP CONNECT");
+    // Whether the banner or the end of the connection is seen first depends on timing.
+    push(&flags, &[]).exits(5).stderr_contains("HTTP CONNECT");
 }
 
 #[test]
-fn the_proxy_s_time_counts_as_time_to_connect() {
-    let silent = raw_server(|mut stream| {
-        let _ = std::io::copy(&mut stream, &mut std::io::sink());
-    });
+fn connect_timeout_includes_the_proxy() {
+    let silent = silent_server();
     let started = Instant::now();
     let flags = ["-s", "license.test:443", "-k", "--proxy", &silent];
     let flags = [&flags[..], &["--connect-timeout=300ms", "--retry=0"]].concat();
     push(&flags, &[])
         .exits(5)
-        .says("the proxy's answer to CONNECT timed out after 300ms");
+        .stderr_contains("the proxy's answer to CONNECT timed out after 300ms");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
-fn what_is_no_proxy_is_refused_without_its_password() {
+fn invalid_proxy_urls_are_rejected_without_the_password() {
     for (flag, variable, place) in [
         (
             Some("socks5://user:s3cret@proxy.test:1080"),
@@ -186,7 +167,10 @@ fn what_is_no_proxy_is_refused_without_its_password() {
         let mut args = vec!["-s", "license.test:443", "-k"];
         args.extend(flag.iter().flat_map(|url| ["--proxy", url]));
         let variables: Vec<_> = variable.iter().map(|url| ("ALL_PROXY", *url)).collect();
-        let run = push(&args, &variables).exits(2).says(place).says("http://");
+        let run = push(&args, &variables)
+            .exits(2)
+            .stderr_contains(place)
+            .stderr_contains("http://");
         assert!(!run.stderr.contains("s3cret"), "{run:?}");
     }
 }

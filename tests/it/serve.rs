@@ -1,8 +1,10 @@
-//! The reference receiver: its flags, its store, and what other clients need of it.
+//! The reference receiver: its options, its store, reflection and health checks.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+use std::{
+    fs,
+    process::{Child, Stdio},
+};
 
-use crate::support::{Receiver, Run, authority, command, params, run, self_signed};
 use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -19,17 +21,13 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-fn path(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
-}
+use crate::support::{
+    async_server::block_on,
+    certificates::{CertificateFolder, as_ca, params},
+    files::{TempFile, mode, set_mode, utf8},
+    program::{command, push_to, run, run_with_input, send_signal},
+    receiver::Receiver,
+};
 
 async fn connect(receiver: &Receiver) -> Channel {
     Endpoint::from_shared(receiver.url.clone())
@@ -39,7 +37,7 @@ async fn connect(receiver: &Receiver) -> Channel {
         .expect("connected")
 }
 
-/// Messages as they are encoded.
+/// A codec for messages that are encoded already.
 #[derive(Clone, Copy)]
 struct Raw;
 
@@ -92,7 +90,7 @@ async fn reflect(channel: Channel, question: MessageRequest) -> MessageResponse 
 }
 
 #[test]
-fn clients_list_and_call_it_by_reflection() {
+fn reflection_describes_the_service() {
     let receiver = Receiver::with(["--plaintext", "--code=3"]);
     block_on(async {
         let channel = connect(&receiver).await;
@@ -139,7 +137,7 @@ fn clients_list_and_call_it_by_reflection() {
 }
 
 #[test]
-fn it_answers_health_checks() {
+fn health_checks_are_answered() {
     let receiver = Receiver::with(["--plaintext"]);
     block_on(async {
         let channel = connect(&receiver).await;
@@ -160,18 +158,15 @@ fn it_answers_health_checks() {
 const INPUT: &[u8] = b"token,expire_time\nb,4070908800\na,4070908801\n";
 
 #[test]
-fn the_store_survives_a_kill_with_all_that_was_acknowledged() {
+fn store_survives_sigkill() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store.sqlite");
-    let store = path(&store);
+    let store = utf8(&store);
     let receiver = Receiver::with(["--store", store]);
     receiver.push_input(["-"], INPUT).exits(0);
     receiver.signal(Signal::KILL);
     drop(receiver);
-    assert_eq!(
-        fs::metadata(store).expect("a store").permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(mode(store.as_ref()), 0o600);
 
     let receiver = Receiver::with(["--store", store]);
     receiver
@@ -183,68 +178,57 @@ fn the_store_survives_a_kill_with_all_that_was_acknowledged() {
 }
 
 #[test]
-fn a_dump_is_kept_until_there_is_a_new_one_and_made_private() {
-    let (_folder, dump) = crate::support::file("dump.csv", "old");
-    fs::set_permissions(&dump, fs::Permissions::from_mode(0o644)).expect("set");
-    let receiver = Receiver::with(["--dump", path(&dump)]);
-    run([
-        "serve",
-        "--listen",
-        &receiver.address,
-        "--dump",
-        path(&dump),
-    ])
-    .exits(1);
+fn dump_is_replaced_at_the_end_and_private() {
+    let dump = TempFile::new("dump.csv", "old");
+    set_mode(&dump.path, 0o644);
+    let receiver = Receiver::with(["--dump", dump.str()]);
+    run(["serve", "--listen", &receiver.address, "--dump", dump.str()]).exits(1);
     assert_eq!(fs::read(&dump).expect("read"), b"old");
     receiver.push_input(["-"], INPUT).exits(0);
     receiver.stop();
-    let metadata = fs::metadata(&dump).expect("a dump");
-    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    assert_eq!(dump.mode(), 0o600);
     assert!(fs::read(&dump).expect("read").starts_with(b"device_token"));
-    run(["serve", "--store", path(&dump), "--dump", path(&dump)]).exits(2);
+    run(["serve", "--store", dump.str(), "--dump", dump.str()]).exits(2);
 }
 
 #[test]
-fn a_file_that_is_no_store_is_left_as_it_is() {
-    let (_folder, file) = crate::support::file("store", INPUT);
-    run(["serve", "--listen=127.0.0.1:0", "--store", path(&file)])
+fn other_files_are_rejected_as_stores() {
+    let file = TempFile::new("store", INPUT);
+    run(["serve", "--listen=127.0.0.1:0", "--store", file.str()])
         .exits(1)
-        .says("something else")
-        .says(path(&file));
+        .stderr_contains("something else")
+        .stderr_contains(file.str());
     assert_eq!(fs::read(&file).expect("read"), INPUT);
 }
 
 #[test]
-fn outputs_are_opened_before_it_listens() {
+fn outputs_are_opened_before_listening() {
     for flag in ["--dump", "--store", "--write-cacert"] {
         let run = run(["serve", "--listen=127.0.0.1:0", flag, "/nowhere/file"])
             .exits(1)
-            .says("/nowhere/file");
+            .stderr_contains("/nowhere/file");
         assert_eq!(run.stdout, "");
     }
 }
 
 #[test]
-fn the_dump_goes_to_a_private_file_or_to_standard_output() {
+fn dump_is_written_to_a_file_or_standard_output() {
     let folder = tempfile::tempdir().expect("a folder");
     let dump = folder.path().join("dump.csv");
-    let receiver = Receiver::with(["--dump", path(&dump), "--token-encoding=hex"]);
+    let receiver = Receiver::with(["--dump", utf8(&dump), "--token-encoding=hex"]);
     receiver.push_input(["-"], INPUT).exits(0);
     receiver.stop();
     assert_eq!(
         fs::read(&dump).expect("a dump"),
         b"device_token,expire_time\n61,4070908801\n62,4070908800\n"
     );
-    assert_eq!(
-        fs::metadata(&dump).expect("a dump").permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(mode(&dump), 0o600);
 
     let (mut child, address) = serve(&["--plaintext", "--dump=-"]);
     let mut args = vec!["push", "--plaintext", "--server", &address];
     args.extend(["--quiet", "-"]);
-    crate::support::run_with_input(args, INPUT).exits(0);
-    crate::support::signal_child(&child.0, Signal::INT);
+    run_with_input(args, INPUT).exits(0);
+    send_signal(&child.0, Signal::INT);
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut child.1, &mut rest).expect("read");
     assert_eq!(
@@ -254,12 +238,9 @@ fn the_dump_goes_to_a_private_file_or_to_standard_output() {
     assert!(child.0.wait().expect("it ends").success());
 }
 
-type Serving = (
-    std::process::Child,
-    std::io::BufReader<std::process::ChildStdout>,
-);
+type Serving = (Child, std::io::BufReader<std::process::ChildStdout>);
 
-/// A receiver in text mode, and the address that it printed.
+/// Starts a receiver with text output. Returns it with the address that it printed.
 fn serve(flags: &[&str]) -> (Serving, String) {
     let mut child = command([&["serve", "--listen=127.0.0.1:0"], flags].concat())
         .stdout(Stdio::piped())
@@ -277,45 +258,45 @@ fn serve(flags: &[&str]) -> (Serving, String) {
 }
 
 #[test]
-fn it_listens_on_a_unix_socket() {
+fn listens_on_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder");
-    let socket = format!("unix:{}", path(&folder.path().join("socket")));
+    let socket = format!("unix:{}", utf8(&folder.path().join("socket")));
     for _ in 0..2 {
         let receiver = Receiver::with(["--listen", &socket]);
         assert_eq!(receiver.url, socket);
         receiver.push_input(["-"], INPUT).exits(0);
-        // Left behind, and in nobody's way.
+        // A killed receiver leaves its socket behind, which the next one replaces.
         receiver.signal(Signal::KILL);
     }
     let receiver = Receiver::with(["--listen", &socket]);
     run(["serve", "--listen", &socket])
         .exits(1)
-        .says("can't listen");
+        .stderr_contains("can't listen");
     receiver.stop();
     assert!(!folder.path().join("socket").exists());
 }
 
 #[test]
-fn an_address_that_is_taken_is_said_to_be() {
+fn used_address_is_an_error() {
     let receiver = Receiver::start();
     run(["serve", "--listen", &receiver.address])
         .exits(1)
-        .says(&receiver.address)
-        .says("in use");
+        .stderr_contains(&receiver.address)
+        .stderr_contains("in use");
     run(["serve", "--listen=nowhere"])
         .exits(2)
-        .says("127.0.0.1:9102");
+        .stderr_contains("127.0.0.1:9102");
 }
 
 #[test]
-fn its_made_certificate_is_for_all_of_localhost() {
+fn generated_certificate_is_for_localhost() {
     let receiver = Receiver::start();
     let port = receiver.address.rsplit_once(':').expect("a port").1;
     let cacert = receiver.cacert();
     for host in ["localhost", "127.0.0.1"] {
         let server = format!("{host}:{port}");
-        let args = ["push", "--server", &server, "--cacert", path(&cacert)];
-        crate::support::run_with_input(args, INPUT).exits(0);
+        let args = ["push", "--server", &server, "--cacert", &cacert];
+        run_with_input(args, INPUT).exits(0);
     }
     for name in ["::1", "localhost"] {
         receiver.push_input(["--servername", name], INPUT).exits(0);
@@ -323,31 +304,23 @@ fn its_made_certificate_is_for_all_of_localhost() {
 }
 
 #[test]
-fn write_cacert_puts_what_to_trust_there() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let pair = self_signed(
-        folder.path(),
-        "server",
-        &authority(params(Some("127.0.0.1"), &[])),
-    );
-    let trust = folder.path().join("trust.pem");
+fn write_cacert_writes_the_presented_certificate() {
+    let files = CertificateFolder::new();
+    let identity = files.self_signed(&as_ca(params(Some("127.0.0.1"), &[])));
+    let trust = files.path("pem");
     let receiver = Receiver::with([
         "--cert",
-        path(&pair.cert),
+        &identity.cert,
         "--key",
-        path(&pair.key),
+        &identity.key,
         "--write-cacert",
-        path(&trust),
+        &trust,
     ]);
-    let run: Run = crate::support::run_with_input(
-        ["push", "-s", &receiver.address, "--cacert", path(&trust)],
-        INPUT,
-    );
-    run.exits(0);
+    push_to(&receiver.address, &["--cacert", &trust], INPUT).exits(0);
 }
 
 #[test]
-fn a_client_that_stalls_in_the_handshake_holds_up_nobody() {
+fn stalled_handshakes_do_not_block_others() {
     let receiver = Receiver::start();
     let _silent: Vec<_> = (0..100)
         .map(|_| std::net::TcpStream::connect(&receiver.address).expect("connected"))
@@ -357,7 +330,7 @@ fn a_client_that_stalls_in_the_handshake_holds_up_nobody() {
 }
 
 #[test]
-fn a_client_that_says_nothing_does_not_hold_up_its_end() {
+fn idle_client_does_not_block_shutdown() {
     let receiver = Receiver::with(["--plaintext"]);
     let _silent = std::net::TcpStream::connect(&receiver.address).expect("connected");
     receiver.push_input(["-"], INPUT).exits(0);
@@ -365,7 +338,7 @@ fn a_client_that_says_nothing_does_not_hold_up_its_end() {
 }
 
 #[test]
-fn open_requests_are_finished_at_its_end() {
+fn open_requests_finish_before_shutdown() {
     let receiver = Receiver::with(["--plaintext", "--delay=2s"]);
     let received = block_on(async {
         let channel = connect(&receiver).await;
@@ -375,7 +348,8 @@ fn open_requests_are_finished_at_its_end() {
         let request = Request::new(Bytes::from_static(b"\x0a\x05\x0a\x01a\x10\x07"));
         let path = "/Internal/UpdateSensorExpireTime".parse().expect("a path");
         let call = tokio::spawn(async move { grpc.unary(request, path, Raw).await });
-        // Let the call be sent; what is answered behind it on the same connection came behind it.
+        // The health check follows the call on the same connection: when it is answered, the
+        // receiver has the call.
         tokio::task::yield_now().await;
         let question = HealthCheckRequest {
             service: String::new(),

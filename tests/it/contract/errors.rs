@@ -1,0 +1,304 @@
+//! Contracts that cannot be used, and reflection that fails.
+
+use super::{INPUT, cases, folder, proto_folder};
+
+use crate::support::{
+    files::utf8,
+    program::run,
+    reflection_server::{Reflection, ReflectionServer, compile},
+};
+
+/// A syntax line and messages that the contracts below share.
+const COMMON_MESSAGES: &str =
+    "syntax = \"proto3\"; message E {} message L { repeated E sensorExpire = 1; }
+    message S { bytes token = 1; uint32 expireTime = 2; } message R { repeated S s = 1; }\n";
+
+fn service(methods: &str) -> String {
+    format!("{COMMON_MESSAGES}service Internal {{ {methods} }}")
+}
+
+fn method(request: &str) -> String {
+    service(&format!(
+        "rpc UpdateSensorExpireTime({request}) returns (E);"
+    ))
+}
+
+fn record(fields: &str) -> String {
+    let service = method("X");
+    format!("{service} message X {{ repeated Y sensorExpire = 1; }} message Y {{ {fields} }}")
+}
+
+/// `.proto` files without a suitable method, with more options, and the texts of the error.
+fn unsuitable_methods() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
+    vec![
+        (
+            "syntax = \"proto3\";\nmessage {}".to_owned(),
+            &[][..],
+            &[
+                "main.proto can't be compiled",
+                "main.proto:2:9: expected an identifier",
+            ][..],
+        ),
+        (
+            COMMON_MESSAGES.to_owned(),
+            &[],
+            &[
+                "main.proto has no method UpdateSensorExpireTime",
+                "no method at all",
+            ],
+        ),
+        (
+            service("rpc A(E) returns (E); rpc B(E) returns (E);"),
+            &[],
+            &[
+                "has no method UpdateSensorExpireTime",
+                "it has /Internal/A, /Internal/B",
+                "--method",
+            ],
+        ),
+        (
+            method("R")
+                .replace(
+                    "service",
+                    "service Other { rpc UpdateSensorExpireTime(R) returns (E); } service",
+                )
+                .replace("Internal", "Another"),
+            &[],
+            &[
+                "more than one method",
+                "/Other/UpdateSensorExpireTime, /Another/UpdateSensorExpireTime",
+                "--method",
+            ],
+        ),
+        (
+            method("R"),
+            &["--method=/Internal/Wrong"],
+            &[
+                "has no method /Internal/Wrong",
+                "it has /Internal/UpdateSensorExpireTime",
+            ],
+        ),
+        (
+            method("stream R"),
+            &[],
+            &[
+                "main.proto has a call that records don't fit into",
+                "/Internal/UpdateSensorExpireTime: it streams",
+            ],
+        ),
+    ]
+}
+
+/// `.proto` files without suitable messages, with more options, and the texts of the error.
+fn unsuitable_messages() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
+    vec![
+        (
+            method("E"),
+            &[],
+            &["E has no list of messages, or no single one, that can be the records: no field"],
+        ),
+        (
+            method("L"),
+            &[],
+            &["E has no bytes or string, or no single one, that can be the device token: no field"],
+        ),
+        (
+            record("int32 device_token = 1; bytes b = 2; uint32 expire_time = 3;"),
+            &[],
+            &[
+                "Y has no bytes or string",
+                "int32 device_token, bytes b, uint32 expire_time",
+            ],
+        ),
+        (
+            record("bytes device_token = 1; repeated uint32 expire_time = 3; bool on = 4;"),
+            &[],
+            &[
+                "Y has no integer, in seconds, or google.protobuf.Timestamp",
+                "repeated uint32 expire_time",
+            ],
+        ),
+        (
+            record("bytes device_token = 1; int64 expire_time_ms = 3;"),
+            &[],
+            &["Y has no integer, in seconds", "int64 expire_time_ms"],
+        ),
+        (
+            record("oneof x { bytes device_token = 1; int64 expire_time = 3; }"),
+            &[],
+            &["Y holds either a token or an expire time, in the oneof x"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)") + "message A { string code = 1; }",
+            &[],
+            &["A is not empty and has no integer or enum", "string code"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)")
+                + "message A { oneof x { int32 code = 1; string error = 2; } }",
+            &[],
+            &["A is not empty and has no integer or enum, outside of a oneof"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)")
+                + "message A { int32 set = 1; int32 failed = 2; }",
+            &[],
+            &["A is not empty", "int32 set, int32 failed"],
+        ),
+        (
+            method("R").replace("returns (E)", "returns (A)") + "message A { int32 accepted = 1; }",
+            &[],
+            &["A is not empty", "int32 accepted"],
+        ),
+        (
+            method("X")
+                + "message X { repeated S removed = 1; repeated string sensor_expire = 2; }",
+            &[],
+            &["X has no list of messages, or no single one, that can be the records"],
+        ),
+        (
+            record("bytes device_token = 1; double expire_time = 3;"),
+            &[],
+            &["double expire_time"],
+        ),
+        (
+            "syntax = \"proto2\"; service Internal { rpc UpdateSensorExpireTime(R) returns (R); }
+             message R { repeated S s = 1; required string tenant = 2; }
+             message S { optional bytes token = 1; optional int32 expire_time = 2; }"
+                .to_owned(),
+            &[],
+            &["R requires the field tenant"],
+        ),
+    ]
+}
+
+#[test]
+fn unsuitable_contracts_are_explained() {
+    for (proto, flags, text) in unsuitable_methods()
+        .into_iter()
+        .chain(unsuitable_messages())
+    {
+        let folder = proto_folder(&proto, "");
+        let file = folder.path().join("main.proto");
+        let file = utf8(&file);
+        // No server listens on this port: the contract is checked before connecting.
+        let refused = |flags: &[&str]| {
+            let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
+            let run = run([&args[..], flags].concat()).exits(2);
+            text.iter().fold(run, |run, text| run.stderr_contains(text));
+        };
+        refused(&[&["--proto", file], flags].concat());
+    }
+}
+
+#[test]
+fn invalid_contract_options_are_explained() {
+    for (flags, text) in [
+        (
+            &["--proto=/nowhere/x.proto"][..],
+            "/nowhere/x.proto can't be read",
+        ),
+        (&["--proto=/dev/zero"], "/dev/zero can't be read"),
+        (&["--protoset=/dev/zero"], "/dev/zero can't be read"),
+        (&["--protoset=/nowhere/set"], "/nowhere/set can't be read"),
+        (
+            &["--protoset=proto/sensor.proto"],
+            "no whole set of descriptors",
+        ),
+        (&["--proto=a", "--protoset=b"], "cannot be used with"),
+        (&["--proto=a", "--reflection"], "cannot be used with"),
+        (&["--protoset=a", "--reflection"], "cannot be used with"),
+        (&["--import-path=a"], "--proto"),
+        (
+            &["--reflection", "--dry-run"],
+            "--dry-run contacts no server",
+        ),
+    ] {
+        let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
+        run([&args[..], flags].concat())
+            .exits(2)
+            .stderr_contains(text);
+    }
+}
+
+#[test]
+fn failed_reflection_is_explained() {
+    let case = &cases()[0];
+    let folder = folder(case);
+    let pool = || compile(folder.path(), "main.proto");
+    let silent = ReflectionServer::start(pool(), Reflection::None, case.response);
+    silent
+        .push(&["--reflection"], INPUT)
+        .exits(64 + 12)
+        .stderr_contains("has no server reflection")
+        .stderr_contains("--proto FILE or --protoset FILE");
+    let open = ReflectionServer::start(pool(), Reflection::V1, case.response);
+    open.push(&["--reflection", "--method=/acme.v2.Internal/Set"], INPUT)
+        .exits(64 + 5)
+        .stderr_contains("its reflection answered NOT_FOUND")
+        .stderr_contains("not \\u{1b}[31mhere");
+    open.push(&["--reflection", "--method=/acme.v1.Internal/Set"], INPUT)
+        .exits(2)
+        .stderr_contains("has no method /acme.v1.Internal/Set")
+        .stderr_contains("/acme.v1.Internal/UpdateSensorExpireTime");
+    let other = [
+        "--reflection",
+        "--method=/acme.v1.Internal/Other",
+        "--header=x-secret: acme.v1.Internal",
+    ];
+    open.push(&other, INPUT).exits(0);
+    let absent = [
+        &other[..1],
+        &["--method=/acme.v1.Internal/Set"],
+        &other[2..],
+    ]
+    .concat();
+    let refused = open.push(&absent, INPUT).exits(2);
+    assert!(
+        !refused.json()["error"]["causes"]
+            .to_string()
+            .contains("acme.v1.Internal"),
+        "{refused:#?}"
+    );
+    assert_eq!(silent.calls(), []);
+    assert_eq!(open.calls()[0].path, "/acme.v1.Internal/Other");
+    let args = [
+        "push",
+        "--plaintext",
+        "--reflection",
+        "--retry=1",
+        "--retry-delay=1ms",
+    ];
+    run([&args[..], &["-s", "127.0.0.1:1"]].concat())
+        .exits(5)
+        .stderr_contains("could not be reached")
+        .stderr_contains("tried 2 times");
+}
+
+#[test]
+fn endless_reflection_is_limited() {
+    let folder = folder(&cases()[0]);
+    let pool = || compile(folder.path(), "main.proto");
+    let silent = ReflectionServer::start(pool(), Reflection::Silent, b"");
+    for (flags, text) in [
+        (
+            &["--timeout=300ms", "--retry=1", "--retry-delay=1ms"][..],
+            "no answer within 300ms\ncaused by: tried 2 times\nhint: --timeout waits longer; or describe it",
+        ),
+        (&["--max-time=300ms"], "--max-time 300ms passed"),
+    ] {
+        let flags = [&["--reflection"], flags].concat();
+        silent
+            .push(&flags, INPUT)
+            .exits(64 + 4)
+            .stderr_contains(text);
+    }
+    let services: String = (0..1001).map(|n| format!("service S{n} {{}}\n")).collect();
+    let folder = proto_folder(&format!("syntax = \"proto3\";\n{services}"), "");
+    let pool = compile(folder.path(), "main.proto");
+    let wordy = ReflectionServer::start(pool, Reflection::V1, b"");
+    wordy
+        .push(&["--reflection"], INPUT)
+        .exits(64 + 13)
+        .stderr_contains("more than 1000 services");
+}

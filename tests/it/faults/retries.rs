@@ -1,0 +1,118 @@
+//! When the next attempt starts, and which attempts are free.
+
+use std::time::{Duration, Instant};
+
+use tonic::Code;
+
+use super::{FAST_RETRIES, ONE_BY_ONE, push, push_one_record};
+
+use crate::support::{
+    fault_server::{
+        Connection,
+        Connection::Serve,
+        FaultServer,
+        action::{Action, Response, ok, ok_after, status, times},
+    },
+    records::{ONE_RECORD, records},
+};
+
+/// No retries except free ones, and a delay before retries that a test would notice.
+const FREE_RETRIES_ONLY: &[&str] = &["--retry=0", "--retry-delay=60s", "--retry-max-delay=60s"];
+
+/// The number of free retries of one request.
+const MAX_FREE_RETRIES: usize = 10;
+
+/// Delays beyond which a test would fail.
+const LONG_DELAYS: &[&str] = &["--retry=2", "--retry-delay=60s", "--retry-max-delay=60s"];
+
+#[test]
+fn server_retry_delay_replaces_backoff() {
+    let delay = Duration::from_millis(1500);
+    for response in [Response::pushback("1500"), Response::retry_info(delay)] {
+        let server = FaultServer::serving([Action::Reject(response.clone()), ok()]);
+        let push = push_one_record(&server, &[]).exits(0).attempts(2);
+        let gap = push.traffic.gap_after(0);
+        // Neither the backoff nor its limit is added.
+        assert!(gap >= delay && gap < 4 * delay, "{response:?}: {push}");
+    }
+    let server = FaultServer::serving([Action::Reject(Response::pushback("0")), ok()]);
+    let push = push(&server, LONG_DELAYS, ONE_RECORD).exits(0).attempts(2);
+    assert!(push.traffic.gap_after(0) < Duration::from_secs(20));
+    let server = FaultServer::serving([Action::Reject(Response::pushback("-1")), ok()]);
+    push_one_record(&server, &[])
+        .exits(78)
+        .attempts(1)
+        .counts("unsent", 1);
+}
+
+#[test]
+fn refused_streams_are_retried_for_free() {
+    let refused = Action::ResetStream(h2::Reason::REFUSED_STREAM);
+    for (refusals, exit) in [(1, 0), (10, 0), (11, 78)] {
+        let server = FaultServer::serving(times(refusals, &refused));
+        let push = push(&server, FREE_RETRIES_ONLY, ONE_RECORD).exits(exit);
+        let attempts = refusals.min(MAX_FREE_RETRIES) + 1;
+        assert_eq!(push.traffic.attempts.len(), attempts, "{push}");
+    }
+    // Further attempts count as retries.
+    let flags = [FAST_RETRIES, &["--concurrency=1"]].concat();
+    let server = FaultServer::serving(times(MAX_FREE_RETRIES + 2, &refused));
+    push(&server, &flags, ONE_RECORD).exits(0);
+    let server = FaultServer::serving([refused]);
+    let push = push(&server, &flags, ONE_RECORD).exits(78);
+    let attempts = push.traffic.attempts.len();
+    assert_eq!(attempts, 1 + MAX_FREE_RETRIES + 2, "{push}");
+}
+
+#[test]
+fn requests_before_a_goaway_are_retried_for_free() {
+    let started = Instant::now();
+    let no_error = h2::Reason::NO_ERROR;
+    // A GOAWAY in place of SETTINGS, without and with debug data.
+    let short: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut long = vec![b'd'; 9 + 16384];
+    long[..17].copy_from_slice(&[0, 64, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for fault in [
+        Connection::Goaway(no_error),
+        Serve(vec![Action::GoawayBefore(no_error)]),
+        Connection::SendAfterTls(short),
+        Connection::SendAfterTls(long.leak()),
+    ] {
+        let server = FaultServer::start([fault.clone(), fault, Serve(vec![ok()])]);
+        push(&server, FREE_RETRIES_ONLY, ONE_RECORD)
+            .exits(0)
+            .connections(3);
+    }
+    // A GOAWAY between requests.
+    let server = FaultServer::serving([Action::GoawayAfter(ok().into())]);
+    let flags = [FREE_RETRIES_ONLY, ONE_BY_ONE].concat();
+    let push = push(&server, &flags, &records(5)).exits(0).connections(5);
+    assert_eq!(push.traffic.applied().len(), 5, "{push}");
+    assert!(started.elapsed() < Duration::from_secs(50));
+}
+
+#[test]
+fn graceful_goaway_loses_and_repeats_no_request() {
+    let later = ok_after(Duration::from_millis(200));
+    let leaving = Action::GracefulGoaway(later.clone().into());
+    let server = FaultServer::start([Serve(vec![leaving, later]), Serve(vec![ok()])]);
+    let flags = ["--batch-records=1", "--concurrency=4"];
+    let flags = [FREE_RETRIES_ONLY, &flags].concat();
+    let push = push(&server, &flags, &records(12)).exits(0).connections(2);
+    assert_eq!(push.traffic.attempts.len(), 12, "{push}");
+    assert_eq!(push.traffic.applied().len(), 12, "{push}");
+}
+
+#[test]
+fn final_failure_lets_open_requests_finish() {
+    let later = ok_after(Duration::from_millis(700));
+    let denied = status(Code::PermissionDenied, "");
+    let server = FaultServer::serving([later, denied, ok()]);
+    let flags = [FAST_RETRIES, &["--batch-records=1", "--concurrency=2"]].concat();
+    push(&server, &flags, &records(8))
+        .exits(3)
+        .stderr_contains("PERMISSION_DENIED")
+        .attempts(2)
+        .counts("acknowledged", 1)
+        .counts("unsent", 7);
+}

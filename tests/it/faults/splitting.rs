@@ -1,0 +1,93 @@
+//! Requests that the server rejects for the sake of some of their records.
+
+use tonic::Code;
+
+use super::{FAST_RETRIES, push};
+
+use crate::support::{
+    fault_server::{
+        FaultServer,
+        action::{Action, status},
+    },
+    records::{ONE_RECORD, records},
+};
+
+fn reject_token(token: &'static str, message: &str) -> Action {
+    Action::IfToken(token, status(Code::InvalidArgument, message).into())
+}
+
+#[test]
+fn rejection_concerns_one_request_only() {
+    let server = FaultServer::serving([reject_token("sensor-00003", "no such sensor")]);
+    let flags = [FAST_RETRIES, &["--batch-records=2"]].concat();
+    push(&server, &flags, &records(7))
+        .exits(3)
+        .stderr_contains("INVALID_ARGUMENT")
+        .attempts(4)
+        .counts("acknowledged", 5)
+        .counts("rejected", 0)
+        .counts("unsent", 2);
+}
+
+#[test]
+fn isolate_finds_the_rejected_records() {
+    let server = FaultServer::serving([reject_token("sensor-00005", "")]);
+    let flags = [FAST_RETRIES, &["--isolate"]].concat();
+    let isolated = push(&server, &flags, &records(8))
+        .exits(3)
+        .counts("acknowledged", 7)
+        .counts("rejected", 1)
+        .counts("unsent", 0);
+    // The request is halved: fewer attempts than records.
+    assert!(isolated.traffic.attempts.len() <= 7, "{isolated}");
+    assert_eq!(isolated.traffic.applied().len(), 7, "{isolated}");
+    // Other requests are not affected.
+    let flags = [FAST_RETRIES, &["--isolate", "--batch-records=4"]].concat();
+    let server = FaultServer::serving([reject_token("sensor-00000", "")]);
+    push(&server, &flags, &records(40))
+        .exits(3)
+        .counts("acknowledged", 39)
+        .counts("rejected", 1);
+    let server = FaultServer::serving([status(Code::InvalidArgument, "none of them")]);
+    push(&server, &flags, &records(4))
+        .exits(67)
+        .counts("rejected", 4);
+}
+
+#[test]
+fn too_large_requests_are_halved() {
+    for (code, message) in [
+        (
+            Code::ResourceExhausted,
+            "grpc: received message larger than max (5 vs. 4)",
+        ),
+        (
+            Code::OutOfRange,
+            "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
+        ),
+    ] {
+        let rejection = status(code, message);
+        let server_with_limit = |max_bytes| {
+            FaultServer::serving([Action::IfLargerThan(max_bytes, rejection.clone().into())])
+        };
+        let halved = push(&server_with_limit(60), &["--retry=0"], &records(16))
+            .exits(0)
+            .counts("acknowledged", 16);
+        assert_eq!(halved.traffic.applied().len(), 16, "{halved}");
+        // A record that is too large alone is rejected, and the others are acknowledged.
+        let long = "x".repeat(100);
+        let input = [&records(7)[..], long.as_bytes(), b",4070908800\n"].concat();
+        let push_long = push(&server_with_limit(60), &["--retry=0"], &input)
+            .exits(3)
+            .stderr_contains("xxxx… (100 bytes)")
+            .counts("acknowledged", 7)
+            .counts("rejected", 1)
+            .counts("unsent", 0);
+        assert!(!push_long.stderr.contains(&long), "{push_long}");
+        push(&server_with_limit(4), &["--retry=0"], ONE_RECORD)
+            .exits(64 + i32::from(code))
+            .stderr_contains("abcd… (12 bytes)")
+            .attempts(1)
+            .counts("rejected", 1);
+    }
+}

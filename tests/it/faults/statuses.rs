@@ -1,0 +1,240 @@
+//! gRPC and HTTP statuses: which end a request, and which are retried.
+
+use tonic::Code;
+
+use super::{
+    push_one_record,
+    responses::{Fail, Retry, case, check_all, response},
+};
+
+use crate::support::fault_server::{
+    FaultServer,
+    action::{Action, Response, http, status},
+};
+
+#[test]
+fn does_not_retry_final_statuses() {
+    check_all([
+        case("UNKNOWN", status(Code::Unknown, ""), Fail, 66, &[]),
+        case("INTERNAL", status(Code::Internal, ""), Fail, 77, &[]),
+        case("CANCELLED", status(Code::Cancelled, ""), Fail, 65, &[]),
+        case("DATA_LOSS", status(Code::DataLoss, ""), Fail, 79, &[]),
+        case(
+            "INVALID_ARGUMENT",
+            status(Code::InvalidArgument, ""),
+            Fail,
+            67,
+            &[],
+        ),
+        case("NOT_FOUND", status(Code::NotFound, ""), Fail, 69, &[]),
+        case(
+            "ALREADY_EXISTS",
+            status(Code::AlreadyExists, ""),
+            Fail,
+            70,
+            &[],
+        ),
+        case(
+            "PERMISSION_DENIED",
+            status(Code::PermissionDenied, ""),
+            Fail,
+            71,
+            &[],
+        ),
+        case(
+            "FAILED_PRECONDITION",
+            status(Code::FailedPrecondition, ""),
+            Fail,
+            73,
+            &[],
+        ),
+        case("OUT_OF_RANGE", status(Code::OutOfRange, ""), Fail, 75, &[]),
+        case(
+            "UNIMPLEMENTED",
+            status(Code::Unimplemented, ""),
+            Fail,
+            76,
+            &[],
+        ),
+        case(
+            "UNAUTHENTICATED",
+            status(Code::Unauthenticated, ""),
+            Fail,
+            80,
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn final_statuses_are_reported_with_their_messages() {
+    check_all([
+        case(
+            "INVALID_ARGUMENT with a message",
+            status(Code::InvalidArgument, "so%20it%20is"),
+            Fail,
+            67,
+            &["INVALID_ARGUMENT", "so it is"],
+        ),
+        case(
+            "NOT_FOUND with a message",
+            status(Code::NotFound, "so%20it%20is"),
+            Fail,
+            69,
+            &["NOT_FOUND", "so it is"],
+        ),
+        case(
+            "PERMISSION_DENIED with a message",
+            status(Code::PermissionDenied, "so%20it%20is"),
+            Fail,
+            71,
+            &["PERMISSION_DENIED", "so it is"],
+        ),
+        case(
+            "UNAUTHENTICATED with a message",
+            status(Code::Unauthenticated, "so%20it%20is"),
+            Fail,
+            80,
+            &["UNAUTHENTICATED", "so it is"],
+        ),
+        response(
+            "status details that are not base64",
+            Response::status(Code::Internal, "details")
+                .with_header("grpc-status-details-bin", "!!!"),
+            Fail,
+            77,
+            &["details"],
+        ),
+    ]);
+}
+
+/// Returns a response of a proxy that copies the trailers of a gRPC server.
+fn http_with_trailers(status: u16) -> Response {
+    Response::body(b"<html>")
+        .with_content_type("text/html")
+        .with_status(status)
+}
+
+#[test]
+fn maps_http_statuses_to_grpc_statuses() {
+    check_all([
+        case("HTTP 400", http(400), Fail, 77, &["HTTP status 400"]),
+        case("HTTP 401", http(401), Fail, 80, &["HTTP status 401"]),
+        case("HTTP 403", http(403), Fail, 71, &["HTTP status 403"]),
+        case("HTTP 404", http(404), Fail, 76, &["HTTP status 404"]),
+        case("HTTP 429", http(429), Retry, 78, &["HTTP status 429"]),
+        case("HTTP 500", http(500), Fail, 66, &["HTTP status 500"]),
+        case("HTTP 502", http(502), Retry, 78, &["HTTP status 502"]),
+        case("HTTP 503", http(503), Retry, 78, &["HTTP status 503"]),
+        case("HTTP 504", http(504), Retry, 78, &["HTTP status 504"]),
+        response(
+            "HTTP 400, trailers",
+            http_with_trailers(400),
+            Fail,
+            77,
+            &["HTTP status 400"],
+        ),
+        response(
+            "HTTP 401, trailers",
+            http_with_trailers(401),
+            Fail,
+            80,
+            &["HTTP status 401"],
+        ),
+        response(
+            "HTTP 403, trailers",
+            http_with_trailers(403),
+            Fail,
+            71,
+            &["HTTP status 403"],
+        ),
+        response(
+            "HTTP 404, trailers",
+            http_with_trailers(404),
+            Fail,
+            76,
+            &["HTTP status 404"],
+        ),
+        response(
+            "HTTP 429, trailers",
+            http_with_trailers(429),
+            Retry,
+            78,
+            &["HTTP status 429"],
+        ),
+        response(
+            "HTTP 502, trailers",
+            http_with_trailers(502),
+            Retry,
+            78,
+            &["HTTP status 502"],
+        ),
+        response(
+            "HTTP 503, trailers",
+            http_with_trailers(503),
+            Retry,
+            78,
+            &["HTTP status 503"],
+        ),
+        response(
+            "HTTP 418, trailers",
+            http_with_trailers(418),
+            Fail,
+            66,
+            &["HTTP status 418"],
+        ),
+        response(
+            "HTTP 503 with a gRPC status, which has precedence",
+            Response::status(Code::ResourceExhausted, "quota").with_status(503),
+            Retry,
+            72,
+            &["quota"],
+        ),
+    ]);
+}
+
+#[test]
+fn retries_transient_statuses() {
+    check_all([
+        case(
+            "UNAVAILABLE",
+            status(Code::Unavailable, "later"),
+            Retry,
+            78,
+            &[],
+        ),
+        case("ABORTED", status(Code::Aborted, ""), Retry, 74, &[]),
+        case(
+            "DEADLINE_EXCEEDED",
+            status(Code::DeadlineExceeded, ""),
+            Retry,
+            68,
+            &[],
+        ),
+        case(
+            "RESOURCE_EXHAUSTED",
+            status(Code::ResourceExhausted, "quota"),
+            Retry,
+            72,
+            &[],
+        ),
+        response(
+            "UNAVAILABLE with details that are not base64",
+            Response::status(Code::Unavailable, "").with_header("grpc-status-details-bin", "!!!"),
+            Retry,
+            78,
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn does_not_retry_after_pushback_without_a_delay() {
+    for milliseconds in ["-1", "soon", "4294967296", "18446744073709551615"] {
+        let response = Response::status(Code::Unavailable, "")
+            .with_header("grpc-retry-pushback-ms", milliseconds);
+        let push = push_one_record(&FaultServer::serving([Action::Reject(response)]), &[]);
+        assert_eq!(push.code, 78, "{milliseconds}: {push}");
+        push.attempts(1).counts("unsent", 1);
+    }
+}

@@ -1,0 +1,306 @@
+//! The input formats, and how the program recognizes them.
+
+use crate::support::{
+    files::TempFile,
+    program::{run, run_with_input},
+    receiver::Receiver,
+    records::{gzip, zstandard},
+};
+
+/// The two records of the clients that this program replaces.
+const ORIGINALS: &str = "fadfadftetwtwtwt,1232312313\nfadsfadfadfasfdtest,1580962440\n";
+
+#[test]
+fn every_format_is_pushed() {
+    let csv = format!("device_token,expire_time\n{ORIGINALS}");
+    let bom = format!("\u{feff}{}", csv.replace('\n', "\r\n"));
+    let json = r#"[{"device_token":"fadfadftetwtwtwt","expire_time":1232312313},
+        {"expireTime":"1580962440","other":[{}],"deviceToken":"fadsfadf\u0061dfasfdtest"}]"#;
+    let in_object = format!(r#"{{"made":"by hand","rows":{json},"count":2}}"#);
+    for (name, content) in [
+        ("a.csv", csv.as_str()),
+        ("crlf-with-bom.csv", &bom),
+        ("no-newline-at-the-end.csv", csv.trim_end()),
+        (
+            "blank-lines.csv",
+            "\n\r\ndevice_token,expire_time\n\nfadfadftetwtwtwt,1232312313\n\r\n\nfadsfadfadfasfdtest,1580962440\n\n",
+        ),
+        (
+            "quoted.csv",
+            "\"device_token\",note,\"expire_time\"\r\n\"fadfadftetwtwtwt\",\"two\nlines, \"\"quoted\"\"\",\"1232312313\"\r\nfadsfadfadfasfdtest,,1580962440",
+        ),
+        (
+            "other-order.csv",
+            "expireTime,x,token\n1232312313,,fadfadftetwtwtwt\n1580962440,,fadsfadfadfasfdtest\n",
+        ),
+        (
+            "dates.csv",
+            "DeviceToken,ExpireTime\nfadfadftetwtwtwt,2009-01-18T20:58:33Z\nfadsfadfadfasfdtest,2020-02-06 05:14+01:00\n",
+        ),
+        (
+            "a.tsv",
+            "device_token\texpire_time\nfadfadftetwtwtwt\t1232312313\nfadsfadfadfasfdtest\t1580962440\n",
+        ),
+        ("a.json", json),
+        ("in-object.json", &in_object),
+        (
+            "a.ndjson",
+            "{\"token\":\"fadfadftetwtwtwt\",\"expire_time\":1232312313}\n\n  {\"token\":\"fadsfadfadfasfdtest\",\"expire_time\":\"2020-02-06T04:14:00Z\"} \r\n",
+        ),
+        (
+            "request.json",
+            r#"{"sensorExpire":[{"deviceToken":"ZmFkZmFkZnRldHd0d3R3dA==","expireTime":1232312313},{"deviceToken":"ZmFkc2ZhZGZhZGZhc2ZkdGVzdA","expireTime":1580962440}]}"#,
+        ),
+    ] {
+        let path = TempFile::new(name, content);
+        let receiver = Receiver::start();
+        let run = receiver.push([path.str(), "--output=json"]).exits(0);
+        assert_eq!(run.count("acknowledged"), 2, "{name}");
+        let received = receiver.stop();
+        assert_eq!(String::from_utf8_lossy(&received.rows), ORIGINALS, "{name}");
+        assert_eq!((received.requests, received.records), (1, 2), "{name}");
+
+        // Standard input has no file name that tells the format.
+        let receiver = Receiver::start();
+        receiver.push_input(["-"], content.as_bytes()).exits(0);
+        assert_eq!(
+            receiver.stop().rows,
+            ORIGINALS.as_bytes(),
+            "{name} on standard input"
+        );
+    }
+}
+
+#[test]
+fn token_encodings_are_decoded() {
+    for (encoding, text, bytes) in [
+        ("utf8", "s\u{e9}nsor 7", "s\u{e9}nsor 7".as_bytes()),
+        ("hex", "00ff0Afe", b"\x00\xff\x0a\xfe"),
+        ("base64", "-_8A", b"\xfb\xff\x00"),
+    ] {
+        let receiver = Receiver::start();
+        let input = format!("device_token,expire_time\n{text},7\n");
+        receiver
+            .push_input(["--token-encoding", encoding], input.as_bytes())
+            .exits(0);
+        let rows = receiver.stop().rows;
+        let token = rows.strip_suffix(b",7\n").expect("the time");
+        let token = match token {
+            [b'"', quoted @ .., b'"'] => quoted,
+            plain => plain,
+        };
+        assert_eq!(token, bytes, "{encoding}");
+    }
+}
+
+#[test]
+fn several_inputs_are_one_push() {
+    let csv = TempFile::new("one.csv", "device_token,expire_time\nabc,1\n");
+    let json = TempFile::new("two.json", r#"[{"token":"def","expire_time":2}]"#);
+    let receiver = Receiver::start();
+    let args = [csv.str(), json.str(), "-", "--output=json"];
+    let run = receiver
+        .push_input(args, b"token,expireTime\nghi,3\n")
+        .exits(0);
+    assert_eq!(run.count("acknowledged"), 3);
+    let received = receiver.stop();
+    assert_eq!(received.rows, b"abc,1\ndef,2\nghi,3\n");
+    assert_eq!(received.requests, 1);
+}
+
+#[test]
+fn verbose_names_the_detected_format() {
+    let one = r#"{"token":"a","expire_time":4070908800}"#;
+    let request = r#"{"sensorExpire":[{"deviceToken":"YQ==","expireTime":4070908800}]}"#;
+    for (content, form) in [
+        (
+            "token,expire_time\na,4070908800\n",
+            "rows of cells apart by ','",
+        ),
+        (
+            "token\texpire_time\na\t4070908800\n",
+            "rows of cells apart by a tab",
+        ),
+        (&format!("{one}\n{one}\n"), "JSON, an object a line"),
+        (&format!("[{one}]"), "JSON, a list"),
+        (&format!(r#"{{"a/b":[{one}]}}"#), "JSON, the list at /a~1b"),
+        (one, "JSON, one record"),
+        (request, "protobuf JSON, the list at /sensorExpire"),
+        (" \n", "nothing but white space"),
+    ] {
+        run_with_input(["check", "-v"], content.as_bytes())
+            .exits(0)
+            .stderr_contains(&format!("note: standard input: {form}\n"));
+    }
+}
+
+#[test]
+fn field_options_select_names_and_columns() {
+    for (flags, content) in [
+        (
+            &["--token-field=id", "--time-field=until"][..],
+            "id,until,token\nabc,7,x\n",
+        ),
+        (
+            &["--token-field=3", "--time-field=1"],
+            "until,x,id\n7,,abc\n",
+        ),
+        (&["--no-header"], "abc,7,x\n"),
+        (
+            &["--no-header", "--token-field=2", "--time-field=1"],
+            "7,abc\n",
+        ),
+        (&["--delimiter=;"], "token;expire_time\nabc;7\n"),
+        (&["--delimiter=tab"], "token\texpire_time\nabc\t7\n"),
+        (&["--input-format=tsv"], "token\texpire_time\nabc\t7\n"),
+        (&["--time-unit=ms"], "token,expire_time\nabc,7000\n"),
+        (
+            &["--timezone=Europe/Berlin"],
+            "token,expire_time\nabc,1970-01-01T01:00:07\n",
+        ),
+        (
+            &["--token-field=id", "--time-field=until"],
+            r#"[{"id":"abc","until":7,"token":"x","expire_time":1}]"#,
+        ),
+        (
+            &["--input-format=ndjson"],
+            r#"{"token":"abc","expire_time":7}"#,
+        ),
+        (
+            &["--input-format=json"],
+            r#"{"token":"abc","expire_time":7}"#,
+        ),
+        (
+            &["--input-format=protojson"],
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":7}]}"#,
+        ),
+    ] {
+        let receiver = Receiver::start();
+        receiver.push_input(flags, content.as_bytes()).exits(0);
+        assert_eq!(receiver.stop().rows, b"abc,7\n", "{flags:?}");
+    }
+}
+
+#[test]
+fn unusual_input_is_accepted() {
+    for (flags, content) in [
+        (
+            &["-"][..],
+            "{\"n\":1e400,\"s\":\"x\",\"list\":[{\"token\":\"abc\",\"expire_time\":7}]}",
+        ),
+        (&["-"], "token\texpire_time\tname, x\nabc\t7\tz\n"),
+        (&["--no-header"], "abc,7\n"),
+        (&["--token-field=1", "--time-field=2"], "t,until\nabc,7\n"),
+        (
+            &["--input-format=protojson", "--records=/sensorExpire"],
+            "{\"sensorExpire\":[{\"deviceToken\":\"YWJj\",\"expireTime\":7}]}",
+        ),
+        (&["-"], "token,expire_time,note\nabc,7,BZh1\n"),
+    ] {
+        let receiver = Receiver::start();
+        receiver.push_input(flags, content.as_bytes()).exits(0);
+        assert_eq!(receiver.stop().rows, b"abc,7\n", "{content}");
+    }
+    // With column numbers the first row is still the header row, and it must look like one.
+    for flags in [
+        ["--token-field=1", "--time-field=2"],
+        ["--time-field=1", "--token-field=2"],
+    ] {
+        let run = run_with_input(
+            [&["check"][..], &flags].concat(),
+            b"fadfadftetwtwtwt,x\n,4070908800\nb,tomorrow\n",
+        )
+        .exits(4);
+        assert!(!run.stderr.contains("fadfadftetwtwtwt"), "{run:?}");
+    }
+    let flags = ["check", "--token-field=1", "--time-field=2"];
+    run_with_input(flags, b"abcdef,4070908800\nb,4070908800\n")
+        .exits(4)
+        .stderr_contains("--no-header");
+}
+
+#[test]
+fn archives_are_recognized_by_their_bytes() {
+    let csv = b"device_token,expire_time\nabc,7\n";
+    let ndjson = b"{\"token\":\"abc\",\"expire_time\":7}\n";
+    let twice = [gzip(&csv[..30]), gzip(&csv[30..])].concat();
+    for (name, content) in [
+        ("a.csv.gz", gzip(csv)),
+        ("a.csv", gzip(csv)),
+        ("no-name", gzip(csv)),
+        ("members.gz", twice),
+        ("a.csv.zst", zstandard(csv)),
+        ("a", [zstandard(&csv[..25]), zstandard(&csv[25..])].concat()),
+        ("a.jsonl.gz", gzip(ndjson)),
+        ("b", gzip(ndjson)),
+    ] {
+        let path = TempFile::new(name, &content);
+        let receiver = Receiver::start();
+        receiver.push([path.str()]).exits(0);
+        receiver.push_input(["-"], &content).exits(0);
+        assert_eq!(receiver.stop().rows, b"abc,7\n", "{name}");
+    }
+    for broken in [gzip(csv), zstandard(csv)] {
+        let path = TempFile::new("cut.csv", &broken[..broken.len() - 3]);
+        run(["check", path.str()])
+            .exits(4)
+            .stderr_contains("the archive is broken or cut off");
+    }
+    let path = TempFile::new("bad.csv.gz", gzip(b"token,expire_time\n\na,x\n"));
+    run(["check", path.str()])
+        .exits(4)
+        .stderr_contains("bad.csv.gz: record 1, line 3");
+    let path = TempFile::new("sheet.gz", gzip(b"PK\x03\x04"));
+    run(["check", path.str()]).exits(4).stderr_contains("XLSX");
+}
+
+#[test]
+fn records_option_points_to_the_array() {
+    let document = r#"{"a":[{"deviceToken":"x","expireTime":1}],
+        "b":{"c/d":[0,[{"deviceToken":"abc","expireTime":7}]],"~":{}},"e":[]}"#;
+    let pointed = |pointer: &str, document: &str| {
+        let receiver = Receiver::start();
+        let run = receiver.push_input(["--records", pointer], document.as_bytes());
+        (run, String::from_utf8(receiver.stop().rows).expect("UTF-8"))
+    };
+    for (pointer, document, rows) in [
+        ("/b/c~1d/1", document, "abc,7\n"),
+        ("/a", document, "x,1\n"),
+        ("/e", document, ""),
+        ("", r#"[{"token":"abc","expire_time":7}]"#, "abc,7\n"),
+        ("/0", r#"[[{"token":"abc","expire_time":7}]]"#, "abc,7\n"),
+        (
+            "/sensorExpire",
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":7}]}"#,
+            "abc,7\n",
+        ),
+    ] {
+        let (run, received) = pointed(pointer, document);
+        run.exits(0);
+        assert_eq!(received, rows, "{pointer}");
+    }
+    for (pointer, document, text) in [
+        ("/x", document, "leads nowhere"),
+        ("/a/1", document, "leads nowhere"),
+        ("/a/0/deviceToken", document, "a string where a list"),
+        ("/b", document, "an object where a list"),
+        ("/e/x", document, "leads nowhere"),
+        ("/a", "\"a\"", "points into a JSON document"),
+        ("/a", r#"{"a":[],"a":[]}"#, "comes twice"),
+        ("/a", r#"{"a":[],"b":tru}"#, "malformed JSON"),
+        (
+            "/a",
+            "token,expire_time\na,1\n",
+            "points into a JSON document",
+        ),
+    ] {
+        let (run, received) = pointed(pointer, document);
+        run.exits(4).stderr_contains(text);
+        assert_eq!(received, "");
+    }
+    run(["check", "--records=a/b"])
+        .exits(2)
+        .stderr_contains("/data/licenses");
+    let (run, _) = pointed("/a", "{\"a\":[\n{\"token\":\"a\",\n \"expire_time\":-1}]}");
+    run.exits(4).stderr_contains("record 1, line 3, column 16");
+}

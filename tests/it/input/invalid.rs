@@ -1,0 +1,488 @@
+//! Input that is rejected before anything is sent.
+
+use std::fs;
+
+use crate::support::{
+    files::{TempFile, utf8},
+    program::{Run, run, run_with_input},
+    receiver::Receiver,
+};
+
+/// File name, content, and the texts of the error.
+const INVALID_FILES: &[(&str, &str, &[&str])] = &[
+    (
+        "no-time.csv",
+        "device_token,expires\nabcdefghijkl,1\n",
+        &["no expire time", "\"expires\"", "--time-field"],
+    ),
+    (
+        "nearest.csv",
+        "devicetoken,expire_time\nabcdefghijkl,1\n",
+        &["no device token", "hint: --token-field \"devicetoken\""],
+    ),
+    (
+        "two-spellings.csv",
+        "token,device_token,expire_time\na,b,1\n",
+        &["line 1", "token and device_token"],
+    ),
+    (
+        "same-column-twice.csv",
+        "token,token,expire_time\na,b,1\n",
+        &["line 1: the key \"token\" comes twice"],
+    ),
+    (
+        "no-header.csv",
+        "abcdefghijkl,1232312313\n",
+        &["looks like a record", "--no-header"],
+    ),
+    (
+        "ragged.csv",
+        "token,expire_time\na,1\nb\nc,3,\n",
+        &[
+            "record 2, line 3: 1 column where the first row has 2",
+            "record 3, line 4: 3 columns",
+        ],
+    ),
+    (
+        "bare-quote.csv",
+        "token,expire_time\na\"b,1\n",
+        &["record 1, line 2", "quote"],
+    ),
+    (
+        "after-quote.csv",
+        "token,expire_time\n\"a\"b,1\n",
+        &["record 1, line 2", "quote"],
+    ),
+    (
+        "open-quote.csv",
+        "token,expire_time\na,1\n\"b,2\nc,3\n",
+        &["record 2, line 3", "ends inside"],
+    ),
+    (
+        "nul.csv",
+        "token,expire_time,x\na,1,\0\n",
+        &["record 1, line 2: a NUL byte"],
+    ),
+    (
+        "lone-cr.csv",
+        "token,expire_time\na,1\rb,2\n",
+        &["record 1, line 2", "carriage return"],
+    ),
+    (
+        "old-mac.csv",
+        "token,expire_time\ra,1\rb,2\r",
+        &["line 1", "carriage return"],
+    ),
+    (
+        "empty-token.csv",
+        "token,expire_time\n,1\n",
+        &["record 1, line 2: token: empty"],
+    ),
+    (
+        "empty-time.csv",
+        "token,expire_time\na,\n",
+        &["record 1, line 2: expire_time: empty"],
+    ),
+    (
+        "space.csv",
+        "token,expire_time\n abcdefghijkl,1\nabc\u{a0},1\n",
+        &[
+            "record 1, line 2: token: white space",
+            "record 2, line 3: token: white space",
+        ],
+    ),
+    (
+        "space-time.csv",
+        "token,expire_time\na, 1\n",
+        &["record 1, line 2: expire_time"],
+    ),
+    (
+        "lines.csv",
+        "\n\ntoken,note,expire_time\r\na,\"x\r\ny\n\",1\r\n\r\nb,,no\n",
+        &["record 2, line 8: expire_time"],
+    ),
+    (
+        "conflict.csv",
+        "token,expire_time\na,1\nb,1\na,2\na,2\na,1\n",
+        &[
+            "2 of 5 records invalid",
+            "record 3, line 4: the token … (1 byte) came before with another time, in",
+            "conflict.csv, record 1, line 2",
+        ],
+    ),
+    (
+        "milliseconds.csv",
+        "token,expire_time\na,1580962440000\n",
+        &["1580…", "--time-unit ms"],
+    ),
+    (
+        "too-late.csv",
+        "token,expire_time\na,4294967296\n",
+        &["4294967296", "0 to 4294967295"],
+    ),
+    (
+        "float.json",
+        r#"[{"token":"a","expire_time":1.0}]"#,
+        &["column 29", "point or exponent"],
+    ),
+    (
+        "null.json",
+        r#"[{"token":"a","expire_time":null}]"#,
+        &["null where a number"],
+    ),
+    (
+        "bool.json",
+        r#"[{"token":true,"expire_time":1}]"#,
+        &["a boolean where a string"],
+    ),
+    (
+        "object.json",
+        r#"[{"token":"a","expire_time":{}}]"#,
+        &["an object where"],
+    ),
+    (
+        "number-token.json",
+        r#"[{"token":123456789012,"expire_time":1}]"#,
+        &["a number where a string belongs", "quotes"],
+    ),
+    (
+        "missing.json",
+        r#"[{"token":"a"}]"#,
+        &["record 1, line 1, column 2: no expire time"],
+    ),
+    (
+        "duplicate-key.json",
+        r#"[{"token":"a","x":1,"x":2,"expire_time":1}]"#,
+        &["comes twice"],
+    ),
+    (
+        "two-spellings.json",
+        r#"[{"token":"a","deviceToken":"a","expire_time":1}]"#,
+        &["token and deviceToken"],
+    ),
+    (
+        "element.json",
+        "[\n  5\n]",
+        &["record 1, line 2, column 3: a number where an object"],
+    ),
+    (
+        "trailing-comma.json",
+        r#"[{"token":"a","expire_time":1},]"#,
+        &["malformed JSON"],
+    ),
+    (
+        "no-comma.json",
+        r#"[{"token":"a","expire_time":1} {"#,
+        &["malformed JSON"],
+    ),
+    (
+        "cut-off.json",
+        r#"[{"token":"a","expire_time":1},{"token":"b"#,
+        &["record 2", "ends inside"],
+    ),
+    (
+        "not-closed.json",
+        r#"[{"token":"a","expire_time":1}"#,
+        &["ends inside"],
+    ),
+    (
+        "more.json",
+        r#"[{"token":"a","expire_time":1}] x"#,
+        &["more JSON follows"],
+    ),
+    (
+        "ndjson.json",
+        "{\"token\":\"a\",\"expire_time\":1}\n{}\n",
+        &["--input-format ndjson"],
+    ),
+    (
+        "string.json",
+        r#""token""#,
+        &["a string where a list of records belongs"],
+    ),
+    ("word.json", "token", &["where a list of records belongs"]),
+    (
+        "two-lists.json",
+        r#"{"a":[],"b":[]}"#,
+        &["2 lists", "\"a\", \"b\""],
+    ),
+    (
+        "no-list.json",
+        r#"{"a":{"b":[]}}"#,
+        &["neither a list nor both fields"],
+    ),
+    ("huge-number.json", HUGE_NUMBER, &["0 to 4294967295"]),
+    (
+        "surrogate.json",
+        r#"[{"token":"\ud800","expire_time":1}]"#,
+        &["malformed JSON"],
+    ),
+    (
+        "syntax.ndjson",
+        "{\"token\":\"a\",\"expire_time\":1}\n{\n",
+        &["record 2, line 2", "malformed"],
+    ),
+    (
+        "unclosed.ndjson",
+        "{\"token\":\"a\",\"expire_time\":\"2000000000}\n",
+        &["record 1, line 1", "malformed"],
+    ),
+    (
+        "form-feed.ndjson",
+        "\u{c}{\"token\":\"a\",\"expire_time\":1}\u{c}\n",
+        &["record 1, line 1", "malformed"],
+    ),
+    ("list.ndjson", "[]\n", &["a list where an object belongs"]),
+    (
+        "request.json",
+        r#"{"sensorExpire":[{"deviceToken":"a b","expireTime":1}]}"#,
+        &["deviceToken: no base64"],
+    ),
+    (
+        "request-no-time.json",
+        r#"{"sensorExpire":[{"deviceToken":"YQ=="}]}"#,
+        &["no expire time"],
+    ),
+    (
+        "numbered-without-header.csv",
+        "abcdefghijkl,4070908800\nb,4070908800\n",
+        &["--no-header"],
+    ),
+    (
+        "half-a-record.json",
+        "\n{\"device_token\":\"abc\",\"expire_tim\":1980962440}",
+        &[
+            "record 1, line 2, column 1: no expire time",
+            "--time-field \"expire_tim\"",
+        ],
+    ),
+    (
+        "huge-in-object.json",
+        "{\"token\":\"a\",\"expire_time\":1e400}",
+        &["record 1, line 1, column 28: expire_time: not a whole number"],
+    ),
+    ("word-in-list.json", "[tru]", &["malformed JSON"]),
+];
+
+const HUGE_NUMBER: &str =
+    r#"[{"token":"a","expire_time":100000000000000000000000000000000000000000}]"#;
+
+#[test]
+fn check_and_push_reject_the_same_input() {
+    let receiver = Receiver::start();
+    for (name, content, texts) in INVALID_FILES {
+        let path = TempFile::new(name, content);
+        let check = run(["check", path.str(), "--output=json"]).exits(4);
+        let push = receiver.push([path.str(), "--output=json"]).exits(4);
+        assert_eq!(check.stderr, push.stderr, "{name}");
+        assert_eq!(check.json()["status"], "refused", "{name}");
+        assert_eq!(check.json()["records"], push.json()["records"], "{name}");
+        let text = check.stderr.replace(path.str(), name);
+        assert!(text.contains(name), "{text}");
+        for expected in *texts {
+            assert!(text.contains(expected), "{name}: no {expected:?} in {text}");
+        }
+        assert!(!text.contains("abcdefghijkl"), "a whole token in {text}");
+    }
+    assert_eq!(receiver.stop().requests, 0);
+}
+
+#[test]
+fn unreadable_files_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("utf16.csv"), b"\xff\xfet\0o\0k\0").expect("written");
+    fs::write(path("sheet.csv"), b"PK\x03\x04 and so on").expect("written");
+    fs::write(path("bad-utf8.csv"), b"token,expire_time\n\xff,1\n").expect("written");
+    for (name, text) in [
+        ("missing.csv", "No such file"),
+        (".", "is a directory"),
+        ("utf16.csv", "UTF-16"),
+        ("sheet.csv", "XLSX"),
+        ("bad-utf8.csv", "record 1, line 2: token: not UTF-8"),
+    ] {
+        run(["check", utf8(&path(name))])
+            .exits(4)
+            .stderr_contains(text)
+            .stderr_contains(path(name).to_str().expect("UTF-8"));
+    }
+}
+
+#[test]
+fn max_errors_limits_the_shown_problems() {
+    let rows: String = (0..50).map(|_| "a,x\n").collect();
+    let path = TempFile::new("bad.csv", format!("token,expire_time\n{rows}"));
+    let lines = |run: &Run| run.stderr.matches("record ").count();
+    let usual = run(["check", path.str(), "--output=json"]).exits(4);
+    assert_eq!(lines(&usual), 20);
+    assert_eq!(usual.count("invalid"), 50);
+    let usual = usual
+        .stderr_contains("50 of 50 records invalid")
+        .stderr_contains("and 30 more");
+    assert_eq!(
+        usual.json()["error"]["causes"].as_array().map(Vec::len),
+        Some(21)
+    );
+    let few = run(["check", path.str(), "--max-errors=3"]).exits(4);
+    assert_eq!(lines(&few), 3);
+    let all = run(["check", path.str(), "--max-errors=50"]).exits(4);
+    assert_eq!(lines(&all), 50);
+}
+
+#[test]
+fn problems_of_all_files_are_reported() {
+    let cut_off = TempFile::new("one.json", "[{");
+    let bad = TempFile::new("two.csv", "token,expire_time\na,x\nb,1\n");
+    let run = run([
+        "check",
+        cut_off.str(),
+        bad.str(),
+        "nowhere.csv",
+        "--output=json",
+    ])
+    .exits(4)
+    .stderr_contains("one.json")
+    .stderr_contains("two.csv: record 1, line 2")
+    .stderr_contains("nowhere.csv");
+    assert_eq!(run.count("read"), 2);
+    assert_eq!(run.count("unsent"), 1);
+}
+
+#[test]
+fn first_problems_are_shown_in_order() {
+    let bad = (0..200).map(|number| format!("t{number},soon\nt{number},{number}\n"));
+    let input = format!(
+        "token,expire_time\na,1\na,2\n{}{}",
+        bad.collect::<String>(),
+        "a,3\n".repeat(3)
+    );
+    let flags = ["check", "--max-errors=2", "--output=json"];
+    let run = run_with_input(flags, input.as_bytes())
+        .exits(4)
+        .stderr_contains("record 2, line 3")
+        .stderr_contains("record 3, line 4");
+    assert!(!run.stderr.contains("record 5"), "{}", run.stderr);
+    assert_eq!(run.count("invalid"), 204);
+}
+
+#[test]
+fn ambiguous_input_is_rejected() {
+    for (flags, content, text) in [
+        (
+            &["-"][..],
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}],"sensorExpire":[]}"#,
+            "comes twice",
+        ),
+        (
+            &["--input-format=protojson"],
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]"#,
+            "ends inside",
+        ),
+        (
+            &["--input-format=protojson"],
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]} x"#,
+            "more JSON follows",
+        ),
+        (&["--input-format=protojson"], "{}", "no list sensorExpire"),
+        (&["--input-format=protojson"], "[]", "no list sensorExpire"),
+        (
+            &["--token-field=2"],
+            "token,expire_time\na,1\n",
+            "both token and expire time",
+        ),
+        (
+            &["--token-field=expire_time"],
+            "token,expire_time\na,1\n",
+            "both token and expire time",
+        ),
+        (
+            &["--no-header", "--token-field=2"],
+            "a,1\n",
+            "both token and expire time",
+        ),
+        (
+            &["--token-field=expire_time"],
+            r#"[{"token":"a","expire_time":"1"}]"#,
+            "column 29: \"expire_time\" would be both",
+        ),
+        (
+            &["-"],
+            "token,expire_time,x,x\na,1,,\n",
+            "the key \"x\" comes twice",
+        ),
+        (
+            &["-"],
+            "{\"token\":\"a\",\"expire_time\":}\n{\"token\":\"\",\"expire_time\":1}\n",
+            "2 of 2 records invalid",
+        ),
+        (
+            &["-"],
+            "[{\"token\":\"a\",\"expire_time\":1}\n]]",
+            "line 2, column 2: more JSON",
+        ),
+        (&["-"], "\u{7f}ELF", "a binary file"),
+        (&["-"], "BZh91AY&SY", "an archive of another kind"),
+    ] {
+        let receiver = Receiver::start();
+        receiver
+            .push_input(flags, content.as_bytes())
+            .exits(4)
+            .stderr_contains(text);
+        assert_eq!(receiver.stop().requests, 0, "{content}");
+    }
+}
+
+#[test]
+fn misplaced_tokens_are_not_shown() {
+    for content in [
+        "fadfadftetwtwtwt,1798761600000\n",
+        "fadfadftetwtwtwt,31/12/2026\n",
+        "fadfadftetwtwtwt,tomorrow\n",
+        "{\"fadfadftetwtwtwt\":\"2026-12-31\"}",
+        "{\"fadfadftetwtwtwt\":{\"expire_time\":1}}",
+        "[{\"fadfadftetwtwtwt\":\"2026-12-31\"}]",
+        "{\"fadfadftetwtwtwt\":1}\n{\"x\":1}\n",
+        "[{\"fadfadftetwtwtwt\":1,\"fadfadftetwtwtwt\":2,\"token\":\"a\",\"expire_time\":1}]",
+        "expire_time,token\nfadfadftetwtwtwt,1\n",
+    ] {
+        let run = run_with_input(["check", "--output=json"], content.as_bytes()).exits(4);
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert!(!text.contains("fadfadftetwtwtwt"), "{text}");
+    }
+    let near = b"[{\"token-98f3ab\":1798761600}]";
+    let run = run_with_input(["check"], near).exits(4);
+    assert!(!run.stderr.contains("token-98f3ab"), "{run:?}");
+}
+
+#[test]
+fn guard_options_reject_valid_records() {
+    let input = b"token,expire_time\na,1\nb,4070908800\nb,4070908800\n";
+    for (flags, text) in [
+        (
+            &["--min-records=3"][..],
+            "2 records would be pushed, --min-records 3",
+        ),
+        (
+            &["--max-records=1"],
+            "2 records would be pushed, --max-records 1",
+        ),
+        (
+            &["--refuse-past"],
+            "record 1, line 2: the expire time 1970-01-01T00:00:01Z has passed",
+        ),
+    ] {
+        let receiver = Receiver::start();
+        let run = receiver
+            .push_input([flags, &["--output=json"]].concat(), input)
+            .exits(4)
+            .stderr_contains(text);
+        assert_eq!(run.json()["status"], "refused");
+        assert_eq!(receiver.stop().requests, 0);
+    }
+    let receiver = Receiver::start();
+    let flags = ["--min-records=2", "--max-records=2"];
+    receiver
+        .push_input(flags, input)
+        .exits(0)
+        .stderr_contains("1 expire time already passed");
+}

@@ -1,0 +1,212 @@
+//! `ledger show` and `ledger forget`.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::THREE_RECORDS;
+
+use crate::support::{
+    files::{TempFile, utf8},
+    program::{Run, run, run_with_input},
+    receiver::Receiver,
+};
+
+/// A ledger of successful pushes to two servers.
+struct FilledLedger {
+    receivers: [Receiver; 2],
+    folder: TempDir,
+}
+
+impl FilledLedger {
+    fn new() -> Self {
+        let filled = Self {
+            receivers: [Receiver::start(), Receiver::start()],
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        for receiver in &filled.receivers {
+            filled.push(receiver).exits(0);
+        }
+        filled
+    }
+
+    fn path(&self) -> String {
+        let path = self.folder.path().join("ledger");
+        utf8(&path).to_owned()
+    }
+
+    fn push(&self, receiver: &Receiver) -> Run {
+        receiver.push_input(["--output=json", "--ledger", &self.path()], THREE_RECORDS)
+    }
+
+    /// Returns the number of unchanged records of another push to each server.
+    fn unchanged(&self) -> [u64; 2] {
+        self.receivers.each_ref().map(|receiver| {
+            let run = self.push(receiver).exits(0);
+            run.count("unchanged")
+        })
+    }
+
+    fn ledger(&self, command: &str, flags: &[&str]) -> Run {
+        run([&["ledger", command, "--ledger", &self.path()], flags].concat())
+    }
+
+    fn show(&self) -> Value {
+        self.ledger("show", &["--output=json"]).exits(0).json()
+    }
+}
+
+#[test]
+fn show_lists_servers_and_runs() {
+    let filled = FilledLedger::new();
+    // A failed push is listed as a run, and not as a success.
+    let gone = Receiver::start();
+    let address = gone.address.clone();
+    let args = gone.push_args();
+    drop(gone);
+    let mut args: Vec<_> = args.into_iter().collect();
+    args.extend(["--retry=0", "--ledger"].map(Into::into));
+    args.push(filled.path());
+    run_with_input(args, THREE_RECORDS).exits(2);
+    let plain = [
+        "push",
+        "-s",
+        &address,
+        "-k",
+        "--retry=0",
+        "--ledger",
+        &filled.path(),
+    ];
+    run_with_input(plain, THREE_RECORDS).exits(5);
+
+    let shown = filled.show();
+    let targets = shown["targets"].as_array().expect("targets");
+    assert_eq!(targets.len(), 3);
+    for target in targets {
+        let name = target["target"].as_str().expect("a name");
+        assert_eq!(target["method"], "/Internal/UpdateSensorExpireTime");
+        if name == address {
+            assert_eq!(target["tokens"], 0);
+            assert_eq!(target["last_success"], Value::Null);
+            assert_eq!(target["runs"][0]["exit_code"], 5);
+            assert_eq!(target["runs"][0]["status"], "failed");
+            continue;
+        }
+        assert_eq!(target["tokens"], 3);
+        assert_eq!(
+            target["soonest"],
+            json!([
+                {"expire_time": 4_070_908_800_u32, "tokens": 2},
+                {"expire_time": 4_070_908_801_u32, "tokens": 1}
+            ])
+        );
+        let last = &target["runs"][0];
+        assert_eq!(last["input"], "standard input");
+        assert_eq!(
+            (&last["read"], &last["acknowledged"]),
+            (&json!(3), &json!(3))
+        );
+        assert_eq!(target["last_success"], last["ended"]);
+    }
+    let text = filled.ledger("show", &[]).exits(0).stdout;
+    for text in [
+        &format!("{address} /Internal/UpdateSensorExpireTime: 0 tokens, last success never")[..],
+        "3 tokens, last success 20",
+        "expires 2099-01-01T00:00:00Z: 2 tokens",
+        "push of standard input at 20",
+        ": ok (0), 3 read, 3 acknowledged",
+        ": failed (5), 3 read, 3 unsent",
+    ] {
+        assert!(text.contains(text), "no {text:?} in {text}");
+    }
+    assert!(!text.contains("sensor-0"), "{text}");
+}
+
+#[test]
+fn forgotten_records_are_sent_again() {
+    let filled = FilledLedger::new();
+    assert_eq!(filled.unchanged(), [3, 3]);
+    let first = filled.receivers[0].address.clone();
+    let forgotten = |flags: &[&str], tokens: u64| {
+        let flags = [flags, &["--output=json"]].concat();
+        let run = filled.ledger("forget", &flags).exits(0);
+        assert_eq!(run.json()["forgotten"], tokens, "{flags:?}");
+    };
+    forgotten(&["--target", &first], 3);
+    assert_eq!(filled.unchanged(), [0, 3]);
+    // Expiration times are not needed.
+    for (name, content) in [
+        ("tokens.csv", "device_token\nsensor-0002\nsensor-9999\n"),
+        (
+            "tokens.csv",
+            "device_token,expire_time,reason\nsensor-0002,1,\"no\"\n",
+        ),
+        ("tokens.json", r#"[{"token":"sensor-0002"}]"#),
+        ("tokens.ndjson", "{\"token\":\"sensor-0002\"}\n"),
+    ] {
+        let tokens = TempFile::new(name, content);
+        forgotten(&["--tokens", tokens.str()], 2);
+        assert_eq!(filled.unchanged(), [2, 2], "{name}");
+    }
+    let hex = TempFile::new("tokens", "73656e736f722d30303032\n");
+    let hex = hex.str();
+    let flags = ["--tokens", hex, "--no-header", "--token-encoding=hex"];
+    forgotten(&[&flags[..], &["--input-format=csv"]].concat(), 2);
+    assert_eq!(filled.unchanged(), [2, 2]);
+    forgotten(&["--all"], 6);
+    assert_eq!(filled.show(), json!({"targets": []}));
+    let text = filled.ledger("show", &[]).exits(0).stdout;
+    assert_eq!(text, "the ledger holds nothing\n");
+    assert_eq!(filled.unchanged(), [0, 0]);
+}
+
+#[test]
+fn failed_forget_does_not_change_the_ledger() {
+    let filled = FilledLedger::new();
+    let bad = TempFile::new("bad.csv", "device_token\nsensor-0001\n \n");
+    for (flags, exit, text) in [
+        (&["--target", "elsewhere:1"][..], 2, "it has 127.0.0.1:"),
+        (&["--tokens", bad.str()], 4, "nothing was forgotten"),
+        (&["--tokens", "/nowhere"], 4, "/nowhere"),
+        (&[], 2, "--all"),
+        (&["--all", "--target=x"], 2, "cannot be used with"),
+    ] {
+        filled
+            .ledger("forget", flags)
+            .exits(exit)
+            .stderr_contains(text);
+    }
+    // The first row may be a token even if it looks like a header row.
+    let bare = TempFile::new("bare.csv", "sensor_abc\nsensor_def\n");
+    let flags = ["--tokens", bare.str()];
+    let run = filled
+        .ledger("forget", &flags)
+        .exits(4)
+        .stderr_contains("--no-header");
+    assert!(!run.stderr.contains("sensor_abc"), "{run:?}");
+    assert_eq!(filled.unchanged(), [3, 3]);
+}
+
+#[test]
+fn commands_reject_files_that_are_not_ledgers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing");
+    let text = TempFile::new("text", "device_token,expire_time\n");
+    for command in [&["show"][..], &["forget", "--all"]] {
+        let on = |path: &Path| {
+            let args = ["--ledger", utf8(path)];
+            run([&["ledger"], command, &args].concat())
+        };
+        on(&missing).exits(2).stderr_contains("there is no ledger");
+        assert!(!missing.exists());
+        on(&text.path)
+            .exits(1)
+            .stderr_contains("the file holds something else");
+        assert_eq!(
+            fs::read(&text.path).expect("read"),
+            b"device_token,expire_time\n"
+        );
+        on(folder.path()).exits(1);
+    }
+}

@@ -1,0 +1,131 @@
+//! Several pushes with one ledger.
+
+use std::{
+    fs,
+    process::Child,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use super::Ledger;
+
+use crate::support::{
+    fault_server::{FaultServer, action::Action},
+    files::utf8,
+    program::{finish, kill, send_signal, start, wait_until_open},
+    records::{EXPIRE_TIME, csv, records},
+};
+
+/// Starts a push that holds the ledger while its server does not answer.
+fn start_push_holding(ledger: &Ledger, server: &FaultServer) -> Child {
+    let path = ledger.str();
+    let flags = ["--ledger", path, "--servername=localhost", "--timeout=1h"];
+    let push = start(server.args(&flags), &records(1));
+    server.wait_for_attempts(1);
+    push
+}
+
+#[test]
+fn push_waits_for_the_lock() {
+    let server = FaultServer::serving([Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
+    let first = start_push_holding(&ledger, &server);
+    let good = FaultServer::ok();
+    let started = Instant::now();
+    ledger
+        .push(&good, &["--lock-timeout=300ms"], &records(2))
+        .exits(1)
+        .stderr_contains(&format!("process {}", first.id()))
+        .stderr_contains("--lock-timeout")
+        .counts("unsent", 2);
+    assert!(started.elapsed() >= Duration::from_millis(300));
+    ledger
+        .push(&good, &["--lock-timeout=0"], &records(2))
+        .exits(1)
+        .stderr_contains(&format!("process {}", first.id()));
+    // A dry run needs no lock.
+    ledger
+        .push(&good, &["--dry-run", "--lock-timeout=0"], &records(2))
+        .exits(0)
+        .counts("unsent", 2);
+    assert!(good.traffic().connections.is_empty());
+    // A waiting push continues when the first one has ended, even by SIGKILL.
+    let flags = [
+        "--ledger",
+        path,
+        "--servername=localhost",
+        "--lock-timeout=1m",
+    ];
+    let second = start(good.args(&flags), &records(2));
+    wait_until_open(&second, &ledger.path);
+    assert!(good.traffic().connections.is_empty());
+    kill(first);
+    let run = finish(second);
+    run.exits(0).counts_add_up().counts("acknowledged", 2);
+    ledger
+        .push(&good, &[], &records(2))
+        .exits(0)
+        .counts("unchanged", 2);
+}
+
+#[test]
+fn signal_ends_the_wait_for_the_lock() {
+    let server = FaultServer::serving([Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let path = ledger.str();
+    let first = start_push_holding(&ledger, &server);
+    let input = ledger.path.with_file_name("input.csv");
+    fs::write(&input, records(2)).expect("written");
+    let input = utf8(&input);
+    let good = FaultServer::ok();
+    for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let flags = [
+            "--ledger",
+            path,
+            "--servername=localhost",
+            "--lock-timeout=1h",
+            input,
+        ];
+        let second = start(good.args(&flags), b"");
+        wait_until_open(&second, &ledger.path);
+        send_signal(&second, signal);
+        let run = finish(second);
+        let run = run.exits(exit).counts_add_up().counts("unsent", 2);
+        assert_eq!(run.json()["status"], "interrupted", "{run:?}");
+    }
+    assert!(good.traffic().connections.is_empty());
+    kill(first);
+}
+
+#[test]
+fn concurrent_pushes_take_turns() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::absent();
+    let path = ledger.str();
+    let flags = [
+        "--ledger",
+        path,
+        "--servername=localhost",
+        "--lock-timeout=1m",
+    ];
+    // Each push shares half of its records with the next one.
+    let children: Vec<_> = (0..6)
+        .map(|number| {
+            let input = csv((number * 10..number * 10 + 20).map(|one| (one, EXPIRE_TIME)));
+            start(server.args(&flags), &input)
+        })
+        .collect();
+    for child in children {
+        let run = finish(child);
+        run.exits(0).counts_add_up();
+    }
+    let traffic = server.traffic();
+    let sent = traffic.tokens_since(0);
+    assert_eq!(sent.len(), 70, "each record once");
+    ledger
+        .push(&server, &[], &records(70))
+        .exits(0)
+        .counts("unchanged", 70);
+}

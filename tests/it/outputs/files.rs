@@ -1,0 +1,273 @@
+//! Output files: modes, conflicts, full disks, secrets.
+
+use std::{fs, process::Stdio};
+
+use tonic::Code;
+
+use crate::support::{
+    fault_server::{
+        FaultServer,
+        action::{code, ok, status},
+    },
+    files::{TempFile, utf8},
+    program::{Run, command, command_after, finish, start_command},
+    records::{ONE_RECORD, TOKEN_PREFIX, records},
+    rejects::read_rejects,
+};
+
+/// Runs the program after shell commands, which must end with `;`.
+fn run_after(setting: &str, args: Vec<String>, input: &[u8]) -> Run {
+    finish(start_command(&mut command_after(setting, args), input))
+}
+
+#[test]
+fn umask_does_not_change_modes() {
+    let server = FaultServer::ok();
+    for mask in ["077", "000", "027"] {
+        let (metrics, rejects, ledger) = (
+            TempFile::absent("m"),
+            TempFile::absent("r"),
+            TempFile::absent("l"),
+        );
+        let flags = [
+            "--metrics-file",
+            metrics.str(),
+            "--rejects",
+            rejects.str(),
+            "--ledger",
+            ledger.str(),
+        ];
+        run_after(&format!("umask {mask};"), server.args(&flags), &records(2)).exits(0);
+        assert_eq!(
+            (metrics.mode(), rejects.mode(), ledger.mode()),
+            (0o644, 0o600, 0o600),
+            "{mask}"
+        );
+    }
+}
+
+#[test]
+fn full_output_ends_the_push() {
+    // Small outputs fail when they are closed.
+    for (flags, answers) in [
+        (&["--rejects", "/dev/full"][..], vec![ok()]),
+        (&["--rejects", "/dev/full"], vec![code(5)]),
+        (&["--metrics-file", "/dev/full"], vec![ok()]),
+        (&["--metrics-file", "/dev/full"], vec![code(5)]),
+        (
+            &["--rejects", "/dev/full", "--metrics-file", "/dev/full"],
+            vec![ok()],
+        ),
+    ] {
+        let server = FaultServer::serving(answers);
+        let run = server
+            .push(flags, &records(3))
+            .exits(1)
+            .stderr_contains("/dev/full");
+        assert_eq!(run.json()["status"], "failed", "{flags:?}");
+    }
+    // Other failures are reported too.
+    for flag in ["--rejects", "--metrics-file"] {
+        FaultServer::serving([code(5)])
+            .push(&[flag, "/dev/full"], &records(3))
+            .exits(1)
+            .stderr_contains("/dev/full")
+            .stderr_contains("code 5")
+            .counts("rejected", 3);
+    }
+    // A large output fails while the push runs, which then sends nothing more.
+    let server = FaultServer::serving([code(5)]);
+    let flags = [
+        "--batch-records=100",
+        "--concurrency=2",
+        "--rejects",
+        "/dev/full",
+    ];
+    let run = server
+        .push(&flags, &records(10_000))
+        .exits(1)
+        .stderr_contains("/dev/full");
+    let attempts = server.attempt_count();
+    assert!(attempts < 20, "{attempts}");
+    assert!(run.count("unsent") > 8000, "{run:#?}");
+    // The same for standard output.
+    for exit_before in [0, 5] {
+        let server = FaultServer::serving([code(exit_before)]);
+        let full = fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a full device");
+        let mut child = command(server.args(&[]))
+            .stdin(Stdio::piped())
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, &records(3)).expect("read");
+        drop(stdin);
+        let run = finish(child);
+        run.exits(1)
+            .stderr_contains("standard output can't be written");
+    }
+}
+
+#[test]
+fn full_disk_ends_the_push() {
+    // Limits files to a number of blocks of 512 bytes. SIGXFSZ would kill the program.
+    let limit = |blocks: usize| format!("trap '' XFSZ; ulimit -f {blocks};");
+    let server = FaultServer::ok();
+    let ledger = TempFile::absent("ledger");
+    let file = TempFile::absent("rejects.csv");
+    let flags = [
+        "--batch-records=1",
+        "--concurrency=2",
+        "--servername=localhost",
+        "--ledger",
+        ledger.str(),
+        "--rejects",
+        file.str(),
+    ];
+    let run = run_after(&limit(1000), server.args(&flags), &records(1500))
+        .exits(1)
+        .counts_add_up()
+        .stderr_contains("ledger can't be used as the ledger")
+        .hides(TOKEN_PREFIX);
+    assert_eq!(run.json()["status"], "failed");
+    let acknowledged = run.count("acknowledged");
+    assert!(acknowledged > 0 && run.count("unsent") > 0, "{run:#?}");
+    assert_eq!(server.traffic().acknowledged().len() as u64, acknowledged);
+    assert_eq!(read_rejects(&file.path).len() as u64, 1500 - acknowledged);
+    // The ledger is valid, and the next push continues from it.
+    let good = FaultServer::ok();
+    let run = good.push(&flags, &records(1500)).exits(0);
+    assert!(run.count("unchanged") > 0, "{run:#?}");
+    assert!(run.count("unchanged") <= acknowledged, "{run:#?}");
+    good.push(&flags, &records(1500))
+        .exits(0)
+        .counts("unchanged", 1500);
+
+    // Without space for a new ledger nothing is sent.
+    let server = FaultServer::ok();
+    let ledger = TempFile::absent("ledger");
+    run_after(
+        &limit(8),
+        server.args(&["--ledger", ledger.str()]),
+        &records(3),
+    )
+    .exits(1)
+    .counts_add_up()
+    .stderr_contains("ledger can't be used as the ledger")
+    .counts("unsent", 3);
+    assert!(server.traffic().attempts.is_empty());
+
+    // Rejects and metrics keep their old content.
+    let server = FaultServer::serving([code(5)]);
+    file.write("old");
+    let flags = ["--batch-records=10", "--rejects", file.str()];
+    let run = run_after(&limit(8), server.args(&flags), &records(3000))
+        .exits(1)
+        .counts_add_up()
+        .stderr_contains("rejects.csv can't be written");
+    assert!(run.count("unsent") > 0, "{run:#?}");
+    assert_eq!(file.read(), "old");
+    file.is_alone();
+    let flags = ["--metrics-file", file.str()];
+    run_after(&limit(1), FaultServer::ok().args(&flags), &records(3))
+        .exits(1)
+        .counts_add_up()
+        .stderr_contains("rejects.csv can't be written")
+        .counts("acknowledged", 3);
+    assert_eq!(file.read(), "old");
+}
+
+#[test]
+fn outputs_must_be_different_files() {
+    let server = FaultServer::ok();
+    let file = TempFile::absent("file");
+    let link = &*file.link("link");
+    for flags in [
+        ["--rejects", file.str(), "--ledger", file.str()],
+        ["--metrics-file", file.str(), "--ledger", file.str()],
+        ["--rejects", file.str(), "--metrics-file", file.str()],
+        ["--rejects", link, "--ledger", file.str()],
+    ] {
+        let run = server.push(&flags, &records(1)).exits(2);
+        assert!(run.stderr.contains("the same file"), "{run:#?}");
+        // No other output replaces an existing ledger.
+        server.push(&["--ledger", file.str()], &records(1)).exits(0);
+        let before = fs::read(&file.path).expect("read");
+        server.push(&flags, &records(1)).exits(2);
+        assert!(fs::read(&file.path).expect("read") == before, "{flags:?}");
+        fs::remove_file(&file.path).expect("removed");
+    }
+    server
+        .push(
+            &["--rejects=/dev/null", "--metrics-file=/dev/null"],
+            &records(1),
+        )
+        .exits(0);
+}
+
+#[test]
+fn only_rejects_show_tokens() {
+    let echo = "sensor-00001 and c2Vuc29yLTAwMDAx and x-secret-value";
+    for answer in [
+        ok(),
+        code(5),
+        status(Code::InvalidArgument, echo),
+        status(Code::Internal, echo),
+    ] {
+        let server = FaultServer::serving([answer]);
+        let (rejects, metrics, ledger) = (
+            TempFile::absent("r"),
+            TempFile::absent("m"),
+            TempFile::absent("l"),
+        );
+        for more in [
+            &[][..],
+            &["--isolate"],
+            &["--full"],
+            &["--refuse-shortened"],
+        ] {
+            let flags = [
+                "--header=x-key: x-secret-value",
+                "--rejects",
+                rejects.str(),
+                "--metrics-file",
+                metrics.str(),
+                "--ledger",
+                ledger.str(),
+            ];
+            let flags = [&flags[..], more].concat();
+            let run = server.push(&flags, &records(3));
+            let text = format!("{}{}{}", run.stdout, run.stderr, metrics.read());
+            let ledger_bytes = fs::read(&ledger.path).expect("read");
+            for secret in ["sensor-0", "x-secret-value"] {
+                assert!(!text.contains(secret), "{secret} in {text}");
+                let found = ledger_bytes
+                    .windows(secret.len())
+                    .any(|bytes| bytes == secret.as_bytes());
+                assert!(!found, "{secret} in the ledger");
+            }
+            assert!(!rejects.read().contains("x-secret-value"));
+        }
+    }
+}
+
+#[test]
+fn outputs_are_opened_before_anything_is_sent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = utf8(folder.path());
+    let server = FaultServer::ok();
+    for flag in ["--rejects", "--metrics-file", "--ledger"] {
+        for file in ["/nowhere/file", folder] {
+            server
+                .push(&[flag, file], ONE_RECORD)
+                .exits(1)
+                .stderr_contains(file)
+                .counts("acknowledged", 0);
+            assert_eq!(server.attempt_count(), 0, "{flag} {file}");
+        }
+    }
+}

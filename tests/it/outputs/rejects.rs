@@ -1,0 +1,418 @@
+//! `--rejects`: the records that were not acknowledged.
+
+use std::{io::Write, time::Duration};
+
+use data_encoding::{BASE64, HEXLOWER};
+use rustix::process::Signal;
+use tonic::Code;
+
+use super::ONE_BY_ONE;
+
+use crate::support::{
+    fault_server::{
+        Connection,
+        Connection::Serve,
+        FaultServer, Record,
+        action::{Action, Response, apply_and_disconnect, code, http, ok, status},
+    },
+    files::{TempFile, set_mode},
+    program::{
+        finish, push_to, run, send_signal, start, start_with_open_stdin, wait_until_handled,
+    },
+    receiver::Receiver,
+    records::{EXPIRE_TIME, TOKEN_PREFIX, records, token},
+    rejects::{HEADER_ROW, RejectsRow, read_rejects},
+    tcp_server::ClosedPort,
+};
+
+/// A failing push, and the numbers of the rejected records with the reasons.
+type FailureCase = (
+    &'static str,
+    Vec<Action>,
+    &'static [&'static str],
+    i32,
+    &'static [(usize, &'static str)],
+);
+
+const PUSH_ENDED: &str = "unsent: the push ended before";
+
+/// Acts so on a request with record 1.
+fn for_record_1(answer: &Action) -> Action {
+    Action::IfToken("sensor-00001", answer.clone().into())
+}
+
+/// Failures that concern one request only.
+fn request_failures() -> Vec<FailureCase> {
+    let refusal = status(Code::InvalidArgument, "sensor-00001 is unknown");
+    vec![
+        ("success", vec![ok()], ONE_BY_ONE, 0, &[][..]),
+        (
+            "one code",
+            vec![for_record_1(&code(5))],
+            ONE_BY_ONE,
+            3,
+            &[(1, "rejected: code 5")],
+        ),
+        (
+            "all codes",
+            vec![code(-2)],
+            ONE_BY_ONE,
+            7,
+            &[
+                (0, "rejected: code -2"),
+                (1, "rejected: code -2"),
+                (2, "rejected: code -2"),
+                (3, "rejected: code -2"),
+            ],
+        ),
+        (
+            "one rejected request",
+            vec![for_record_1(&refusal)],
+            ONE_BY_ONE,
+            3,
+            &[(1, "unsent: INVALID_ARGUMENT")],
+        ),
+        (
+            "two records in a rejected request",
+            vec![for_record_1(&refusal)],
+            &["--batch-records=2"],
+            3,
+            &[
+                (0, "unsent: INVALID_ARGUMENT"),
+                (1, "unsent: INVALID_ARGUMENT"),
+            ],
+        ),
+        (
+            "isolated record",
+            vec![for_record_1(&refusal)],
+            &["--isolate"],
+            3,
+            &[(1, "rejected: INVALID_ARGUMENT")],
+        ),
+        (
+            "too large record",
+            vec![for_record_1(&status(
+                Code::ResourceExhausted,
+                "grpc: received message larger than max (5 vs. 4)",
+            ))],
+            ONE_BY_ONE,
+            3,
+            &[(1, "rejected: too large for the server")],
+        ),
+    ]
+}
+
+/// Failures that end the push.
+fn push_failures() -> Vec<FailureCase> {
+    vec![
+        (
+            "denied during the push",
+            vec![for_record_1(&status(Code::PermissionDenied, "no"))],
+            ONE_BY_ONE,
+            3,
+            &[
+                (1, "unsent: PERMISSION_DENIED"),
+                (2, PUSH_ENDED),
+                (3, PUSH_ENDED),
+            ],
+        ),
+        (
+            "denied at first",
+            vec![status(Code::Unauthenticated, "no")],
+            ONE_BY_ONE,
+            80,
+            &[
+                (0, "unsent: UNAUTHENTICATED"),
+                (1, PUSH_ENDED),
+                (2, PUSH_ENDED),
+                (3, PUSH_ENDED),
+            ],
+        ),
+        (
+            "HTTP 503",
+            vec![ok(), ok(), ok(), http(503)],
+            ONE_BY_ONE,
+            3,
+            &[(3, "unsent: HTTP status 503")],
+        ),
+        (
+            "no response",
+            vec![ok(), ok(), ok(), Action::NeverAnswer],
+            &[
+                "--batch-records=1",
+                "--concurrency=1",
+                "--retry=0",
+                "--timeout=200ms",
+            ],
+            3,
+            &[(3, "unsent: no answer in time")],
+        ),
+        (
+            "RST_STREAM",
+            vec![
+                ok(),
+                ok(),
+                ok(),
+                Action::ResetStream(h2::Reason::INTERNAL_ERROR),
+            ],
+            ONE_BY_ONE,
+            3,
+            &[(3, "unsent: the server reset the request")],
+        ),
+        (
+            "disconnected after applying",
+            vec![ok(), ok(), ok(), apply_and_disconnect()],
+            ONE_BY_ONE,
+            3,
+            &[(3, "unsent: the connection was lost")],
+        ),
+        (
+            "HTML response",
+            vec![Action::Reject(Response::http(200, "text/html", b"<html>"))],
+            ONE_BY_ONE,
+            66,
+            &[
+                (0, "unsent: no answer that can be understood"),
+                (1, PUSH_ENDED),
+                (2, PUSH_ENDED),
+                (3, PUSH_ENDED),
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn rejects_hold_unacknowledged_records_with_reasons() {
+    for (name, actions, flags, exit, reasons) in [request_failures(), push_failures()].concat() {
+        let server = FaultServer::serving(actions);
+        let file = TempFile::absent("rejects.csv");
+        let flags = [flags, &["--rejects", file.str()]].concat();
+        let run = server.push(&flags, &records(4));
+        assert_eq!(run.code, exit, "{name}: {run:#?}");
+        let mut found = read_rejects(&file.path);
+        found.sort_unstable();
+        let expected: Vec<RejectsRow> = reasons
+            .iter()
+            .map(|(number, reason)| RejectsRow {
+                token: token(*number).into_bytes(),
+                expire_time: EXPIRE_TIME.to_string(),
+                reason: (*reason).to_owned(),
+            })
+            .collect();
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(file.mode(), 0o600, "{name}");
+        let rejected = reasons
+            .iter()
+            .filter(|(_, why)| why.starts_with("rejected"));
+        assert_eq!(run.count("rejected"), rejected.count() as u64, "{name}");
+    }
+}
+
+#[test]
+fn unreachable_server_rejects_all_records() {
+    let closed = ClosedPort::new();
+    for (flags, exit) in [(["-k", "--retry=0"], 5), (["--plaintext", "--retry=0"], 5)] {
+        let file = TempFile::absent("rejects.csv");
+        let rest = [
+            "--batch-records=2",
+            "--output=json",
+            "--rejects",
+            file.str(),
+        ];
+        push_to(&closed.address, &[&flags[..], &rest].concat(), &records(9))
+            .exits(exit)
+            .counts_add_up()
+            .hides(TOKEN_PREFIX);
+        assert_eq!(read_rejects(&file.path).len(), 9);
+    }
+    // The same for failures after the TCP connection.
+    for (script, flags, exit) in [
+        (
+            Connection::SendWithoutTls(b"nothing of TLS"),
+            &["--retry=0"][..],
+            6,
+        ),
+        (Connection::Silent, &["--max-time=300ms"], 5),
+        (Serve(vec![Action::NeverAnswer]), &["--max-time=300ms"], 68),
+    ] {
+        let file = TempFile::absent("rejects.csv");
+        let flags = [flags, &["--batch-records=2", "--rejects", file.str()]].concat();
+        let server = FaultServer::start([script]);
+        server.push(&flags, &records(9)).exits(exit);
+        assert_eq!(read_rejects(&file.path).len(), 9);
+    }
+}
+
+#[test]
+fn interrupted_push_rejects_the_rest() {
+    for (signal, exit) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let later = Action::Delay(Duration::from_millis(300), ok().into());
+        let server = FaultServer::serving([ok(), later.clone(), later]);
+        let file = TempFile::absent("rejects.csv");
+        let flags = [
+            "--batch-records=1",
+            "--concurrency=2",
+            "--rejects",
+            file.str(),
+        ];
+        let child = start(server.args(&flags), &records(9));
+        server.wait_for_attempts(3);
+        send_signal(&child, signal);
+        let run = finish(child);
+        run.exits(exit)
+            .counts_add_up()
+            .counts("acknowledged", 3)
+            .hides(TOKEN_PREFIX);
+        assert_eq!(read_rejects(&file.path).len(), 6);
+    }
+}
+
+#[test]
+fn rejects_are_replaced_unless_input_is_rejected() {
+    let server = FaultServer::ok();
+    let file = TempFile::absent("rejects.csv");
+    file.write("old");
+    set_mode(&file.path, 0o644);
+    let flags = ["--rejects", file.str()];
+    let ledger = TempFile::absent("ledger");
+    let with_ledger = ["--rejects", file.str(), "--ledger", ledger.str()];
+    server.push(&with_ledger[2..], &records(3)).exits(0);
+    let changed = format!("token,expire_time\n{},1\n", token(0));
+    for (flags, input, exit) in [
+        (&flags[..], &b"token,expire_time\na,b\n"[..], 4),
+        (&[&flags[..], &["--fail-on-empty"]].concat(), b"", 4),
+        (
+            &[&flags[..], &["--min-records=2"]].concat(),
+            b"token,expire_time\na,1\n",
+            4,
+        ),
+        (
+            &[&with_ledger[..], &["--max-changes=0"]].concat(),
+            changed.as_bytes(),
+            4,
+        ),
+        (
+            &[&with_ledger[..], &["--refuse-shortened"]].concat(),
+            changed.as_bytes(),
+            4,
+        ),
+        (&[&flags[..], &["--dry-run"]].concat(), &records(3), 0),
+        (&[&flags[..], &["/nowhere/file"]].concat(), b"", 4),
+    ] {
+        server.push(flags, input).exits(exit);
+        assert_eq!(file.read(), "old", "{flags:?}");
+        assert_eq!(file.mode(), 0o644, "{flags:?}");
+    }
+    // A push that rejects nothing writes only the header row.
+    for (flags, input) in [
+        (&flags[..], &records(3)[..]),
+        (&with_ledger, &records(3)),
+        (&flags, b""),
+        (&["--rejects", file.str(), "--rehearse"], &records(3)),
+    ] {
+        file.write("old");
+        server.push(flags, input).exits(0);
+        assert_eq!(file.read(), HEADER_ROW, "{flags:?}");
+        assert_eq!(file.mode(), 0o600, "{flags:?}");
+    }
+    file.is_alone();
+}
+
+#[test]
+fn rejects_can_be_pushed_whatever_their_tokens() {
+    let hex = |tokens: &[&[u8]]| -> Vec<String> {
+        tokens.iter().map(|one| HEXLOWER.encode(one)).collect()
+    };
+    let base64 =
+        |tokens: &[&[u8]]| -> Vec<String> { tokens.iter().map(|one| BASE64.encode(one)).collect() };
+    let odd: &[&[u8]] = &[
+        b"a,b",
+        b"\"quoted\"",
+        b"two\nlines\r\n",
+        b"\xff\xfe\x00",
+        b" padded ",
+        b"=1+1",
+        b"\xef\xbb\xbfbom",
+        b",",
+        b"\"",
+    ];
+    let plain: Vec<String> = [
+        "a,b",
+        "\"quoted\"",
+        "two\nlines",
+        "a\r\nb",
+        "'x'",
+        "=1+1",
+        "s\u{e9}nsor 7",
+        ",",
+        "\"",
+    ]
+    .map(ToOwned::to_owned)
+    .to_vec();
+    for (encoding, tokens) in [("hex", hex(odd)), ("base64", base64(odd)), ("utf8", plain)] {
+        let records: Vec<_> = tokens
+            .iter()
+            .map(|token| serde_json::json!({"token": token, "expire_time": EXPIRE_TIME}))
+            .collect();
+        let input = serde_json::to_vec(&records).expect("JSON");
+        let file = TempFile::absent("rejects.csv");
+        let encoding = format!("--token-encoding={encoding}");
+        let refusing = FaultServer::serving([code(5)]);
+        let flags = [&encoding, "--rejects", file.str()];
+        refusing.push(&flags, &input).exits(7).counts_add_up();
+        let found = read_rejects(&file.path);
+        let texts: Vec<_> = found
+            .iter()
+            .map(|row| String::from_utf8_lossy(&row.token))
+            .collect();
+        assert_eq!(texts, tokens, "{encoding}");
+        let good = FaultServer::ok();
+        let flags = [&encoding, file.str()];
+        good.push(&flags, b"")
+            .exits(0)
+            .counts("acknowledged", tokens.len() as u64);
+        let sent = |server: &FaultServer| -> Vec<Record> {
+            server.traffic().applied().into_iter().cloned().collect()
+        };
+        assert_eq!(sent(&good), sent(&refusing), "{encoding}");
+    }
+}
+
+#[test]
+fn rejects_use_the_time_unit_of_the_push() {
+    let path = TempFile::new("a.csv", "token,expire_time\nabcdefghijkl,1900000000000\n");
+    let path = path.str();
+    let args = ["push", "-s", "127.0.0.1:1", "--plaintext", "--retry=0"];
+    let unit = ["--time-unit=ms", "--rejects", path, path];
+    run([&args[..], &unit].concat()).exits(5);
+    let receiver = Receiver::start();
+    receiver.push(unit).exits(0);
+    assert_eq!(receiver.stop().rows, b"abcdefghijkl,1900000000\n");
+}
+
+#[test]
+fn rejects_fifo_waits_for_a_reader() {
+    let fifo = TempFile::fifo();
+    let start = |more: &[&str]| {
+        let args = ["push", "--server=127.0.0.1:1", "--retry=0", "--output=json"];
+        let rejects = ["--rejects", fifo.str()];
+        let mut child = start_with_open_stdin([&args[..], more, &rejects].concat());
+        let mut input = child.stdin.take().expect("piped");
+        input
+            .write_all(b"token,expire_time\na,4070908800\n")
+            .expect("written");
+        child
+    };
+    finish(start(&["--max-time=300ms"]))
+        .exits(1)
+        .stderr_contains("nobody had opened it to read when --max-time had passed")
+        .counts_add_up();
+    let child = start(&[]);
+    wait_until_handled(&child, Signal::TERM);
+    send_signal(&child, Signal::TERM);
+    finish(child).exits(143).counts_add_up();
+    let child = start(&[]);
+    let rejects = fifo.read();
+    assert_eq!(rejects.lines().count(), 2, "{rejects}");
+    finish(child).exits(5).counts_add_up();
+}

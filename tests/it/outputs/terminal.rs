@@ -1,0 +1,105 @@
+//! Progress on a terminal, and standard output.
+
+use std::{fs, io::Read, process::Stdio, thread};
+
+use crate::support::{files::TempFile, program::command, receiver::Receiver};
+
+/// Pushes with a terminal as standard error. Returns what the terminal receives.
+fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String {
+    use rustix::{
+        fs::{Mode, OFlags},
+        pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+        termios::{Winsize, tcsetwinsize},
+    };
+    let flags_of_terminal = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    let master = openpt(flags_of_terminal).expect("a terminal");
+    grantpt(&master).expect("granted");
+    unlockpt(&master).expect("unlocked");
+    let name = ptsname(&master, Vec::new()).expect("its name");
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&master, size).expect("sized");
+    let terminal = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+    let input = TempFile::new("a.csv", "token,expire_time\na,1\nb,1\nc,1\n");
+    let mut args = receiver.push_args();
+    args.extend(flags.iter().map(|&flag| flag.to_owned()));
+    args.push(input.str().to_owned());
+    let mut command = command(args);
+    command.stderr(terminal.expect("opened"));
+    let reader = thread::spawn(move || {
+        let mut shown = Vec::new();
+        // Reading fails with EIO after the last process has closed the terminal.
+        let _ = fs::File::from(master).read_to_end(&mut shown);
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    let output = command.output().expect("it runs");
+    drop(command);
+    assert!(output.status.success(), "{output:?}");
+    reader.join().expect("read")
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal() {
+    let receiver = Receiver::with(["--delay=200ms"]);
+    let singly = ["--batch-records=1", "--concurrency=1"];
+    for columns in [1, 20, 40] {
+        let shown = push_on_terminal(&receiver, columns, &singly);
+        let (_, frames) = shown.split_once("\r\n\r").expect("a warning and frames");
+        for frame in frames.split('\r') {
+            let width = frame.trim_end_matches("\u{1b}[K").chars().count();
+            assert!(width <= columns.into(), "{columns}: {shown:?}");
+        }
+    }
+    let shown = push_on_terminal(&receiver, 80, &singly);
+    assert!(shown.contains(" 2/3 ["), "{shown:?}");
+    assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
+    for flag in ["--progress=never", "--quiet"] {
+        let shown = push_on_terminal(&receiver, 80, &[&singly[..], &[flag]].concat());
+        assert!(!shown.contains("/3 ["), "{flag}: {shown:?}");
+    }
+    // No progress is written to a pipe.
+    let run = receiver
+        .push_input(singly, b"token,expire_time\na,4070908800\n")
+        .exits(0);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn quiet_prints_only_errors() {
+    let receiver = Receiver::start();
+    let run = receiver
+        .push_input(["--quiet"], b"token,expire_time\na,1\na,1\n")
+        .exits(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    let run = receiver
+        .push_input(["-q"], b"token,expire_time\na,x\n")
+        .exits(4)
+        .stderr_contains("error: ");
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn closed_standard_output_is_not_an_error() {
+    let mut child = command(["check", "--output=json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    drop(child.stdin.take());
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn full_standard_output_is_an_error() {
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full device");
+    let status = command(["check", "--output=json"]).stdout(full).status();
+    assert_eq!(status.expect("it runs").code(), Some(1));
+}

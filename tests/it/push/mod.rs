@@ -1,0 +1,11 @@
+//! Which records a push sends, and how fast.
+
+mod limits;
+mod selection;
+
+/// Returns CSV rows with the tokens `t000000`, `t000001`, and so on.
+fn numbered_rows(count: usize) -> String {
+    (0..count)
+        .map(|number| format!("t{number:06},{number}\n"))
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! Servers that speak raw bytes, or refuse every connection.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::OwnedFd,
+    sync::Arc,
+    thread,
+};
+
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+
+/// Passes each connection to a free port to `serve`, on a thread of its own. Returns the address.
+pub(crate) fn serve_tcp(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let serve = Arc::new(serve);
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let serve = Arc::clone(&serve);
+            thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// Reads until the client closes the connection. A connection that is closed with unread bytes is
+/// reset, and the client may then lose what was sent to it.
+pub(crate) fn drain(stream: &mut TcpStream) {
+    let _ = std::io::copy(stream, &mut std::io::sink());
+}
+
+/// A server that reads and never answers.
+pub(crate) fn silent_server() -> String {
+    serve_tcp(|mut stream| drain(&mut stream))
+}
+
+/// A server that sends these bytes at once, and then reads.
+pub(crate) fn server_sending(bytes: &'static [u8]) -> String {
+    serve_tcp(move |mut stream| {
+        let _ = stream.write_all(bytes);
+        drain(&mut stream);
+    })
+}
+
+/// A server that sends these bytes when the client has sent some. It closes the connection at once
+/// if there are none.
+pub(crate) fn server_answering(response: &'static [u8]) -> String {
+    serve_tcp(move |mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(response);
+        if !response.is_empty() {
+            drain(&mut stream);
+        }
+    })
+}
+
+/// Reads the head of an HTTP/1.1 request, and returns its lines.
+pub(crate) fn read_http1_head(stream: &TcpStream) -> Vec<String> {
+    let lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
+    lines
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+        .collect()
+}
+
+/// Connects to `address`, and forwards all bytes in both directions.
+pub(crate) fn forward(mut client: TcpStream, address: &str) {
+    let mut server = TcpStream::connect(address).expect("connected");
+    forward_responses(&server, &client);
+    let _ = std::io::copy(&mut client, &mut server);
+}
+
+/// Forwards what the server sends, on a thread of its own.
+pub(crate) fn forward_responses(server: &TcpStream, client: &TcpStream) {
+    let mut server = server.try_clone().expect("cloned");
+    let mut client = client.try_clone().expect("cloned");
+    thread::spawn(move || std::io::copy(&mut server, &mut client));
+}
+
+/// A port that refuses every connection. It stays bound, so that no other test gets it.
+pub(crate) struct ClosedPort {
+    pub(crate) address: String,
+    _socket: OwnedFd,
+}
+
+impl ClosedPort {
+    pub(crate) fn new() -> Self {
+        let (socket, address) = bound_socket();
+        Self {
+            address: address.to_string(),
+            _socket: socket,
+        }
+    }
+}
+
+/// A port whose queue of connections is full: the system does not answer further ones.
+pub(crate) struct FullBacklog {
+    pub(crate) address: String,
+    _sockets: Vec<OwnedFd>,
+}
+
+impl FullBacklog {
+    pub(crate) fn new() -> Self {
+        let (listener, address) = bound_socket();
+        net::listen(&listener, 0).expect("listening");
+        let mut sockets = vec![listener];
+        sockets.extend((0..4).map(|_| {
+            let client = socket();
+            let _ = net::connect(&client, &address);
+            client
+        }));
+        Self {
+            address: address.to_string(),
+            _sockets: sockets,
+        }
+    }
+}
+
+fn socket() -> OwnedFd {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket")
+}
+
+/// A socket with a free port on which it does not listen yet.
+fn bound_socket() -> (OwnedFd, SocketAddr) {
+    let socket = socket();
+    net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
+    let address = net::getsockname(&socket).expect("an address");
+    (socket, address.try_into().expect("an IP address"))
+}

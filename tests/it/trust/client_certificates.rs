@@ -1,0 +1,106 @@
+//! Client certificates (mTLS).
+
+use std::{
+    io::Read,
+    net::{Shutdown, TcpStream},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use crate::support::{
+    certificates::{CertificateFolder, Identity, as_ca, authority, params},
+    program::{Run, push_to},
+    receiver::Receiver,
+    records::ONE_RECORD,
+    tcp_server::{forward, forward_responses, serve_tcp},
+};
+
+/// Pushes one record with a client certificate.
+fn push_with(receiver: &Receiver, client: &Identity) -> Run {
+    receiver.push_input(["--cert", &client.cert, "--key", &client.key], ONE_RECORD)
+}
+
+#[test]
+fn client_certificate_must_be_issued_by_the_client_ca() {
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Client CA"), &[]));
+    let ca_file = files.write(ca.pem());
+    let good = files.issued_by(&ca, &params(Some("cron"), &[]));
+    let unknown = files.self_signed(&params(Some("stranger"), &[]));
+    let receiver = Receiver::with(["--client-ca", &ca_file]);
+    push_with(&receiver, &good).exits(0);
+    receiver
+        .push_input(["-"], ONE_RECORD)
+        .exits(6)
+        .stderr_contains("client certificate")
+        .stderr_contains("hint: --cert");
+    push_with(&receiver, &unknown)
+        .exits(6)
+        .stderr_contains("hint: --cert PEM --key PEM with a certificate that the server trusts");
+    push_with(&receiver, &good.with_key_of(&unknown))
+        .exits(2)
+        .stderr_contains("--cert and --key must belong to each other");
+    assert_eq!(receiver.stop().requests, 1);
+}
+
+#[test]
+fn self_signed_client_certificate_can_be_pinned() {
+    let files = CertificateFolder::new();
+    let pinned = files.self_signed(&as_ca(params(Some("cron"), &[])));
+    let receiver = Receiver::with(["--client-ca", &pinned.cert]);
+    push_with(&receiver, &pinned).exits(0);
+    let namesake = files.self_signed(&as_ca(params(Some("cron"), &[])));
+    push_with(&receiver, &namesake).exits(6);
+}
+
+#[test]
+fn later_failures_are_not_blamed_on_the_client_certificate() {
+    /// The first connection ends after this many bytes of the client: the server has then asked
+    /// for a certificate and sent SETTINGS, and the request is not complete.
+    const FIRST_CONNECTION_BYTES: u64 = 20_000;
+    let files = CertificateFolder::new();
+    let identity = files.self_signed(&params(None, &["localhost"]));
+    let client = files.self_signed(&as_ca(params(Some("cron"), &[])));
+    let serve = |delay: &str| {
+        Receiver::with([
+            "--cert",
+            &identity.cert,
+            "--key",
+            &identity.key,
+            "--client-ca",
+            &client.cert,
+            "--delay",
+            delay,
+        ])
+    };
+    let (silent, good) = (serve("1h"), serve("0s"));
+    let (to_silent, to_good) = (silent.address.clone(), good.address.clone());
+    let connections = AtomicUsize::new(0);
+    let server = serve_tcp(move |stream| {
+        match connections.fetch_add(1, Ordering::Relaxed) {
+            0 => {
+                let mut server = TcpStream::connect(&to_silent).expect("connected");
+                forward_responses(&server, &stream);
+                let mut request = (&stream).take(FIRST_CONNECTION_BYTES);
+                let _ = std::io::copy(&mut request, &mut server);
+                let _ = stream.shutdown(Shutdown::Both);
+                let _ = server.shutdown(Shutdown::Both);
+            }
+            // Closed before TLS.
+            1 => {}
+            _ => forward(stream, &to_good),
+        }
+    });
+    let input = format!("token,expire_time\n{},4070908800\n", "x".repeat(30_000));
+    let flags = [
+        "--cacert",
+        &identity.cert,
+        "--servername=localhost",
+        "--cert",
+        &client.cert,
+        "--key",
+        &client.key,
+        "--retry-delay=1ms",
+    ];
+    push_to(&server, &flags, input.as_bytes()).exits(0);
+    assert_eq!(good.stop().records, 1);
+}

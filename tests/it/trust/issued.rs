@@ -1,0 +1,252 @@
+//! Certificates that a CA issued.
+
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rustls::version::{TLS12, TLS13};
+
+use super::{
+    EXPIRED, NAME, NAMED, NOT_YET_VALID, Serve, Unchecked, WRONG_KEY, accept, check_all, refuse,
+};
+
+use crate::support::certificates::{
+    CertificateFolder, as_ca, authority, expired, not_yet_valid, params, san,
+};
+
+#[test]
+fn trusts_certificates_of_a_trusted_ca() {
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Test CA"), &[]));
+    let trusted = &files.write(ca.pem());
+    let other_ca = authority(params(Some("Other CA"), &[]));
+    let untrusted = files.write(other_ca.pem());
+    let bundle = files.write(other_ca.pem() + &ca.pem());
+    let good = files.issued_by(&ca, &san(&[NAME, "other.test"]));
+    let without_cn = files.issued_by(&ca, &params(None, &[NAME]));
+    let outdated = files.issued_by(&ca, &expired(san(&[NAME])));
+    let early = files.issued_by(&ca, &not_yet_valid(san(&[NAME])));
+    let stolen = good.with_key_of(&files.self_signed(&san(&[NAME])));
+    // A server's own certificate with CA:TRUE, as `openssl req -x509` makes it, can sign others.
+    let server = authority(params(Some(NAME), &[]));
+    let below_server = files.issued_by(&server, &san(&[NAME]));
+    let pinned = files.write(server.pem());
+
+    let both_cacerts = &["--cacert", trusted, NAMED[0]];
+    let other = &["--servername=wrong.test"];
+    let two_names = &[
+        "not for wrong.test, but for license.internal, other.test",
+        "hint: --servername license.internal",
+    ];
+    let address = &["not for 127.0.0.1", "hint: --servername license.internal"];
+    check_all(&[
+        accept("issued, SAN", Serve, &good, trusted, NAMED),
+        accept(
+            "issued, SAN, TLS 1.2",
+            Unchecked(&TLS12),
+            &good,
+            trusted,
+            NAMED,
+        ),
+        accept("issued, no CN", Serve, &without_cn, trusted, NAMED),
+        accept("CA second in --cacert", Serve, &without_cn, &bundle, NAMED),
+        accept(
+            "CA in the second --cacert",
+            Serve,
+            &without_cn,
+            &untrusted,
+            both_cacerts,
+        ),
+        accept(
+            "issued by a pinned certificate",
+            Serve,
+            &below_server,
+            &pinned,
+            NAMED,
+        ),
+        refuse("expired", Serve, &outdated, trusted, NAMED, EXPIRED),
+        refuse(
+            "not yet valid",
+            Serve,
+            &early,
+            trusted,
+            NAMED,
+            NOT_YET_VALID,
+        ),
+        refuse("wrong server name", Serve, &good, trusted, other, two_names),
+        refuse("no server name", Serve, &good, trusted, &[], address),
+        refuse(
+            "wrong key, TLS 1.3",
+            Unchecked(&TLS13),
+            &stolen,
+            trusted,
+            NAMED,
+            WRONG_KEY,
+        ),
+        refuse(
+            "wrong key, TLS 1.2",
+            Unchecked(&TLS12),
+            &stolen,
+            trusted,
+            NAMED,
+            WRONG_KEY,
+        ),
+    ]);
+}
+
+#[test]
+fn uses_the_common_name_only_if_allowed() {
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Test CA"), &[]));
+    let trusted = &files.write(ca.pem());
+    let leaf = files.issued_by(&ca, &params(Some(NAME), &[]));
+    let allowed = &["--servername=license.internal", "--allow-common-name"];
+    let wrong = &["--servername=wrong.test", "--allow-common-name"];
+    let hint = &["no subject alternative name", "hint: --allow-common-name"];
+    let one_name = &["not for wrong.test", "hint: --servername license.internal"];
+    check_all(&[
+        refuse("CN only", Serve, &leaf, trusted, NAMED, hint),
+        accept("CN only, allowed", Serve, &leaf, trusted, allowed),
+        accept(
+            "CN only, allowed, TLS 1.2",
+            Unchecked(&TLS12),
+            &leaf,
+            trusted,
+            allowed,
+        ),
+        refuse(
+            "CN only, allowed, wrong name",
+            Serve,
+            &leaf,
+            trusted,
+            wrong,
+            one_name,
+        ),
+        accept("CN only, pinned", Serve, &leaf, &leaf.cert, NAMED),
+    ]);
+}
+
+#[test]
+fn refuses_certificates_of_other_cas() {
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Test CA"), &[]));
+    let trusted = files.write(ca.pem());
+    let namesake = files.write(authority(params(Some("Test CA"), &[])).pem());
+    let other_ca = files.write(authority(params(Some("Other CA"), &[])).pem());
+    let leaf = files.issued_by(&ca, &san(&[NAME]));
+    let self_signed = files.self_signed(&san(&[NAME]));
+    let expired_ca = authority(expired(params(Some("Old CA"), &[])));
+    let below_expired = files.issued_by(&expired_ca, &san(&[NAME]));
+    let expired_ca = files.write(expired_ca.pem());
+
+    let another_key = &["CN=Test CA", "same name, another key", "hint: --cacert"];
+    let missing = &["the certificate of CN=Test CA is missing", "hint: --cacert"];
+    let another = &["self-signed, and another one than the certificate given"];
+    let dates = &[
+        "its authority CN=Old CA is valid only from 2001-01-01T00:00:00Z to 2020-05-17T00:00:00Z",
+    ];
+    check_all(&[
+        refuse(
+            "namesake of the CA",
+            Serve,
+            &leaf,
+            &namesake,
+            NAMED,
+            another_key,
+        ),
+        refuse("another CA", Serve, &leaf, &other_ca, NAMED, missing),
+        refuse("system store", Serve, &leaf, &trusted, NAMED, missing).without_cacert(),
+        refuse("self-signed", Serve, &self_signed, &trusted, NAMED, another),
+        refuse(
+            "expired CA",
+            Serve,
+            &below_expired,
+            &expired_ca,
+            NAMED,
+            dates,
+        ),
+    ]);
+}
+
+#[test]
+fn completes_chains_with_intermediates() {
+    let files = CertificateFolder::new();
+    let root = authority(params(Some("Root"), &[]));
+    let between = |params: CertificateParams| {
+        let key = KeyPair::generate().expect("a key");
+        CertifiedIssuer::signed_by(as_ca(params), key, &root).expect("an authority")
+    };
+    let intermediate = between(params(Some("Intermediate"), &[]));
+    let expired_intermediate = between(expired(params(Some("Intermediate"), &[])));
+    let trusted = files.write(root.pem());
+    let other_ca = files.write(authority(params(Some("Other CA"), &[])).pem());
+    let leaf = files.issued_by(&intermediate, &san(&[NAME]));
+    let whole = files.with_chain(&leaf, &[intermediate.pem()]);
+    let with_root = files.with_chain(&leaf, &[root.pem(), intermediate.pem()]);
+    let outdated = files.issued_by(&expired_intermediate, &san(&[NAME]));
+    let outdated = files.with_chain(&outdated, &[expired_intermediate.pem()]);
+    let only_intermediate = files.write(intermediate.pem());
+    let both = files.write(root.pem() + &intermediate.pem());
+    let repeated_leaf = files.with_chain(&leaf, &[leaf.pem(), leaf.pem()]);
+    check_all(&[
+        refuse(
+            "intermediate missing",
+            Serve,
+            &leaf,
+            &trusted,
+            NAMED,
+            &[
+                "the certificate of CN=Intermediate is missing",
+                "hint: --cacert with the certificate of CN=Intermediate, or let the server send it",
+            ],
+        ),
+        refuse(
+            "intermediate missing, TLS 1.2",
+            Unchecked(&TLS12),
+            &leaf,
+            &trusted,
+            NAMED,
+            &["the certificate of CN=Intermediate is missing"],
+        ),
+        refuse(
+            "leaf in place of the intermediate",
+            Serve,
+            &repeated_leaf,
+            &trusted,
+            NAMED,
+            &["the certificate of CN=Intermediate is missing"],
+        ),
+        accept("intermediate sent", Serve, &whole, &trusted, NAMED),
+        accept("intermediate in --cacert", Serve, &leaf, &both, NAMED),
+        accept(
+            "only the intermediate in --cacert",
+            Serve,
+            &leaf,
+            &only_intermediate,
+            NAMED,
+        ),
+        accept(
+            "chain out of order, with the root",
+            Serve,
+            &with_root,
+            &trusted,
+            NAMED,
+        ),
+        refuse(
+            "intermediate sent, root unknown",
+            Serve,
+            &whole,
+            &other_ca,
+            NAMED,
+            &["the certificate of CN=Root is missing"],
+        ),
+        refuse(
+            "intermediate expired",
+            Serve,
+            &outdated,
+            &trusted,
+            NAMED,
+            &[
+                "its authority CN=Intermediate is valid only from 2001-01-01T00:00:00Z to \
+                 2020-05-17T00:00:00Z",
+            ],
+        ),
+    ]);
+}

@@ -1,0 +1,73 @@
+//! Command lines that are rejected before anything is read or sent.
+
+use crate::support::{
+    program::{push_to, run},
+    records::ONE_RECORD,
+};
+
+#[test]
+fn invalid_server_addresses_get_a_hint() {
+    for (server, hint) in [
+        ("localhost", "localhost:9102"),
+        ("localhost:0", "localhost:9102"),
+        ("localhost:65536", "localhost:9102"),
+        ("::1:9102", "[::1]:9102"),
+        ("http://localhost:80", "--plaintext"),
+        ("https://localhost/path", "https://localhost:9102"),
+        ("", "localhost:9102"),
+    ] {
+        push_to(server, &["--retry=0"], ONE_RECORD)
+            .exits(2)
+            .stderr_contains(hint);
+    }
+    run(["push"]).exits(2).stderr_contains("--server");
+}
+
+#[test]
+fn invalid_push_options_are_rejected() {
+    for flag in [
+        "--authority=a b",
+        "--authority=user@host",
+        "--servername=",
+        "--timeout=0",
+        "--timeout=soon",
+        "--connect-timeout=-1s",
+        "--batch-records=0",
+        "--batch-bytes=1MB",
+        "--ok-code=x",
+        "--nonsense",
+    ] {
+        push_to("localhost:1", &["--retry=0", flag], ONE_RECORD).exits(2);
+    }
+}
+
+#[test]
+fn invalid_input_options_are_rejected() {
+    for flags in [
+        &["--no-header", "--token-field=id"][..],
+        &["--token-field=0"],
+        &["--token-field=id", "--time-field=id"],
+        &["--delimiter=ab"],
+        &["--delimiter=\""],
+        &["--timezone=Europe/Nowhere"],
+        &["--input-format=xml"],
+        &["--token-encoding=rot13"],
+        &["--time-unit=days"],
+        &["--max-errors=-1"],
+    ] {
+        run([&["check"], flags].concat()).exits(2);
+    }
+}
+
+#[test]
+fn standard_input_can_be_named_only_once() {
+    run(["check", "-", "-"])
+        .exits(2)
+        .stderr_contains("standard input");
+}
+
+#[test]
+fn program_under_test_has_this_version() {
+    let version = run(["--version"]).exits(0).stdout;
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+}
