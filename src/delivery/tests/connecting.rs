@@ -14,9 +14,9 @@ const ONE_RECORD: TestRecords = TestRecords {
 };
 
 /// Returns the number of connection attempts after which the push stopped.
-fn failed_connect_attempts(reason: Option<StopReason>) -> Option<u32> {
+fn failed_connect_attempts(reason: Option<&StopReason>) -> Option<u32> {
     match reason {
-        Some(StopReason::Attempt(AttemptFailure::Connect { attempts, .. })) => Some(attempts),
+        Some(StopReason::Attempt(AttemptFailure::Connect { attempts, .. })) => Some(*attempts),
         _ => None,
     }
 }
@@ -57,7 +57,10 @@ async fn requests_share_the_connection_attempts() {
     assert_eq!(server.connect_millis(), [0, 100, 300]);
     assert_eq!(outcome.acknowledged, 0);
     assert_eq!(outcome.attempts, 0);
-    assert_eq!(failed_connect_attempts(outcome.stop_reason), Some(3));
+    assert_eq!(
+        failed_connect_attempts(outcome.stop_reason.as_ref()),
+        Some(3)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +68,10 @@ async fn permanent_connect_error_is_not_retried() {
     let server = ScriptedServer::new([Reply::Code(0)])
         .with_connect_errors([ConnectErrorKind::AlpnNotHttp2(None)]);
     let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
-    assert_eq!(failed_connect_attempts(outcome.stop_reason), Some(1));
+    assert_eq!(
+        failed_connect_attempts(outcome.stop_reason.as_ref()),
+        Some(1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
