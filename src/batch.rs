@@ -1,4 +1,4 @@
-//! Records to requests.
+//! Grouping of encoded records into requests of bounded size.
 
 use bytes::{Bytes, BytesMut};
 
@@ -7,36 +7,42 @@ use crate::{
     input::{Problem, Records},
 };
 
-/// What a request may hold at most.
+/// The largest request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchLimits {
     pub(crate) max_records: usize,
-    /// Encoded, without the framing of gRPC.
+    /// The most bytes of the encoded message, without the framing of gRPC.
     pub(crate) max_bytes: usize,
 }
 
-/// One request, encoded.
+/// The records of one request, encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
+    /// The request message.
     pub(crate) message: Bytes,
+    /// The number of records.
     pub(crate) records: u64,
 }
 
 impl Batch {
-    /// The same records in two requests; `None` where there is only one.
-    pub(crate) fn halves(&self, contract: &Contract) -> Option<(Self, Self)> {
-        let first = self.records / 2;
-        if first == 0 {
+    /// Splits the records into two requests. Returns `None` if there is only one record.
+    pub(crate) fn halves(&self, contract: &Contract) -> Option<[Self; 2]> {
+        let first_records = self.records / 2;
+        if first_records == 0 {
             return None;
         }
+        let count = usize::try_from(first_records).ok()?;
         let records = contract.split_records(&self.message);
-        let count = usize::try_from(first).ok()?;
-        let length: usize = records.take(count).map(|record| record.len()).sum();
-        let part = |message, records| Self { message, records };
-        Some((
-            part(self.message.slice(..length), first),
-            part(self.message.slice(length..), self.records - first),
-        ))
+        let first_bytes: usize = records.take(count).map(|record| record.len()).sum();
+        let first = Self {
+            message: self.message.slice(..first_bytes),
+            records: first_records,
+        };
+        let second = Self {
+            message: self.message.slice(first_bytes..),
+            records: self.records - first_records,
+        };
+        Some([first, second])
     }
 }
 
@@ -45,10 +51,11 @@ pub(crate) struct Batches<'a> {
     records: Records<'a>,
     contract: &'a Contract,
     limits: BatchLimits,
-    /// Encoded records of the next request.
+    /// The encoded records of the next request.
     encoded: BytesMut,
+    /// The number of records in `encoded`.
     count: usize,
-    finished: bool,
+    is_finished: bool,
 }
 
 impl<'a> Batches<'a> {
@@ -59,49 +66,54 @@ impl<'a> Batches<'a> {
             limits,
             encoded: BytesMut::new(),
             count: 0,
-            finished: false,
+            is_finished: false,
         }
     }
 
-    /// Whether [`Batches::next`] is known to have no more.
+    /// Whether [`Batches::next`] has read the last record, so that it will return `None`.
     pub(crate) fn is_finished(&self) -> bool {
-        self.finished
+        self.is_finished
     }
 
-    /// The next request; `None` behind the last.
+    /// Returns the next request, or `None` after the last one.
     ///
     /// # Errors
     ///
     /// As [`Records::next`].
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, Problem> {
         loop {
-            let before = self.encoded.len();
+            let length_before = self.encoded.len();
             let Self {
                 records,
                 contract,
                 encoded,
                 ..
             } = self;
-            let more = records.next(|record| contract.append_record(record, encoded))?;
-            if more.is_none() {
-                self.finished = true;
-                return Ok((self.count > 0).then(|| self.take(before, 0)));
+            let appended = records.next(|record| contract.append_record(record, encoded))?;
+            if appended.is_none() {
+                self.is_finished = true;
+                return Ok((self.count > 0).then(|| self.take(length_before, 0)));
             }
-            if self.count == self.limits.max_records
-                || (self.count > 0 && self.encoded.len() > self.limits.max_bytes)
-            {
-                return Ok(Some(self.take(before, 1)));
+            let is_full = self.count == self.limits.max_records
+                || (self.count > 0 && self.encoded.len() > self.limits.max_bytes);
+            if is_full {
+                return Ok(Some(self.take(length_before, 1)));
             }
             self.count += 1;
         }
     }
 
-    /// Takes the first `length` bytes for a request and leaves `rest` records.
-    fn take(&mut self, length: usize, rest: usize) -> Batch {
-        let records = std::mem::replace(&mut self.count, rest) as u64;
-        // The next request is about as long: with room for it, it need not be moved as it grows.
-        let room = if rest > 0 { length + length / 8 } else { 0 };
-        let mut message = std::mem::replace(&mut self.encoded, BytesMut::with_capacity(room));
+    /// Takes the first `length` bytes as a request, and leaves the rest, which is `rest_records`
+    /// records.
+    fn take(&mut self, length: usize, rest_records: usize) -> Batch {
+        let records = std::mem::replace(&mut self.count, rest_records) as u64;
+        // The next request is about as long, and with this capacity it is not moved as it grows.
+        let capacity = if rest_records > 0 {
+            length + length / 8
+        } else {
+            0
+        };
+        let mut message = std::mem::replace(&mut self.encoded, BytesMut::with_capacity(capacity));
         self.encoded.extend_from_slice(&message[length..]);
         message.truncate(length);
         Batch {

@@ -1,4 +1,4 @@
-//! The records that were not acknowledged, as a file that can be pushed again.
+//! A file of the records that were not acknowledged, which can be pushed again.
 
 use std::{io, path::Path};
 
@@ -7,8 +7,8 @@ use crate::{
     record::{TimeUnit, TokenEncoding},
 };
 
-/// CSV with the columns `device_token`, `expire_time` and `reason`. Tokens stand in it whole, so
-/// that only its owner may read it.
+/// A CSV file with the columns `device_token`, `expire_time` and `reason`. Only its owner may read it,
+/// because tokens are not masked.
 #[derive(Debug)]
 pub(crate) struct RejectsFile {
     csv: csv::Writer<AtomicFile>,
@@ -16,13 +16,15 @@ pub(crate) struct RejectsFile {
     unit: TimeUnit,
 }
 
-const OWNER_ONLY: u32 = 0o600;
+/// The file mode: read and write for the owner.
+const OWNER_ONLY_MODE: u32 = 0o600;
 
 impl RejectsFile {
-    /// Opens the file's new content; what is there, which may be read yet, stays until the end.
-    /// Tokens and times are written as the push reads them, so that the same flags push it.
+    /// Starts the new content of the file. The current content, which may be the input of the push,
+    /// remains until [`RejectsFile::finish`]. Tokens and times are written in the encoding and unit of
+    /// the input, so that the same command-line options push the file.
     pub(crate) fn open(path: &Path, encoding: TokenEncoding, unit: TimeUnit) -> io::Result<Self> {
-        let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY)?);
+        let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY_MODE)?);
         csv.write_record(["device_token", "expire_time", "reason"])?;
         Ok(Self {
             csv,
@@ -31,6 +33,7 @@ impl RejectsFile {
         })
     }
 
+    /// Adds a record; `time` is in Unix seconds.
     pub(crate) fn add(&mut self, token: &[u8], time: u32, reason: &str) -> io::Result<()> {
         let token = self.encoding.encode(token);
         let time = match self.unit {
@@ -43,7 +46,7 @@ impl RejectsFile {
             .write_record([&*token, time.as_bytes(), reason.as_bytes()])?)
     }
 
-    /// Puts the file in place, empty or not.
+    /// Replaces the file, also if it has no record.
     pub(crate) fn finish(self) -> io::Result<()> {
         let file = self
             .csv

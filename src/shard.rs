@@ -1,10 +1,10 @@
-//! Parts of a push for several machines.
+//! Division of a push among several machines by the hash of the token.
 
 use twox_hash::XxHash3_64;
 
 use crate::record::Token;
 
-/// One of several parts, each of which has its own tokens.
+/// One of `count` parts of all tokens. Each token is in exactly one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shard {
     index: u64,
@@ -12,18 +12,19 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// The part `index` of `count`; `None` unless `index` is less.
+    /// Returns the part with this index, from 0. Returns `None` unless `index` is less than `count`.
     pub(crate) fn new(index: u64, count: u64) -> Option<Self> {
         (index < count).then_some(Self { index, count })
     }
 
-    /// All of it.
+    /// Whether the part contains every token.
     pub(crate) fn is_whole(self) -> bool {
         self.count == 1
     }
 
-    /// Whether a token belongs to it. This must never change, or machines of different versions
-    /// would leave tokens out: XXH3-64 (seed 0) of the token's bytes, modulo the number of parts.
+    /// Whether the part contains a token: XXH3-64 (seed 0) of the token's bytes, modulo the number of
+    /// parts, is the index. This must never change, because machines with different versions of the
+    /// program would send a token twice or not at all.
     pub(crate) fn contains(self, token: &Token<'_>) -> bool {
         XxHash3_64::oneshot(token.as_bytes()) % self.count == self.index
     }
@@ -41,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_tokens_never_change() {
+    fn assigns_tokens_to_the_same_parts_in_all_versions() {
         for (text, of_2, of_3, of_1000) in [
             ("fadfadftetwtwtwt", 1, 2, 999),
             ("fadsfadfadfasfdtest", 0, 2, 244),

@@ -20,8 +20,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Returns the exit code after printing what clap prints in place of a plan: the help text, the
-/// version, or the error.
+/// Returns the exit code if there is nothing to run, after printing the help text, the version or an
+/// error.
 pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     // Dropping the command would take 2 % of the time of a push of one record.
     let command = Box::leak(Box::new(clap_command()));
@@ -50,7 +50,7 @@ fn print_failure(failure: &Failure) -> u8 {
     failure.exit_code
 }
 
-/// Prints where the options come from that the message names and that were not typed.
+/// Prints the origin of each option in the message that was not typed.
 fn print_origins(completed: &CompletedArguments, message: &str) {
     for origin in completed.describe_origins(message) {
         Terminal::option_origin(&origin);

@@ -58,7 +58,7 @@ pub(super) struct ReflectionContext<'a> {
 const MAX_SCHEMA_BYTES: u64 = 64 << 20;
 
 impl ContractPlan {
-    /// Reads or compiles the contract, or fetches it from the server if there is no other source.
+    /// Reads or compiles the contract, or fetches it from the server by reflection.
     ///
     /// Without a `server`, as in a rehearsal, the built-in contract stands in for the one that
     /// reflection would return.

@@ -1,5 +1,6 @@
 //! Reading and validation as `push` and `check` do them alike.
 
+use super::{clock::unix_seconds, reactor::TimeLimit};
 use crate::{
     contract::{Contract, EncodeError},
     diagnostics::{self, Failure},
@@ -12,8 +13,6 @@ use crate::{
     signals::Signals,
     terminal::Terminal,
 };
-
-use super::{clock::unix_seconds, reactor::TimeLimit};
 
 /// The input options after parsing.
 #[derive(Clone, Debug)]

@@ -11,8 +11,8 @@ use crate::{
 
 /// Takes over the signals for the rest of a command.
 ///
-/// A command calls this after it has opened its option files, such as a FIFO without a writer:
-/// until then, a signal ends the process as it ends any program.
+/// A command calls this after it has read the files that options name. Until then a signal ends the
+/// process, even if the reading waits for a FIFO without a writer.
 pub(super) fn listen_for_signals() -> Result<Signals, Failure> {
     Signals::install().map_err(|error| Failure::internal("no signals", &error))
 }

@@ -88,7 +88,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             }
             // The server would refuse a message of this size again.
             if part.message.len() >= self.min_refused_bytes.get()
-                && let Some((first, second)) = part.halves(self.contract)
+                && let Some([first, second]) = part.halves(self.contract)
             {
                 parts.extend([second, first]);
                 continue;
@@ -104,7 +104,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                     let splits = error.is_message_too_large()
                         || (self.policy.isolates_invalid_records && error.is_invalid_argument());
                     match part.halves(self.contract).filter(|_| splits) {
-                        Some((first, second)) => parts.extend([second, first]),
+                        Some([first, second]) => parts.extend([second, first]),
                         None if splits => self.state.record_rejected_by_status(&part, error),
                         None => self.state.record_failed(&part, error, attempts),
                     }

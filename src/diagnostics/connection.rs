@@ -119,7 +119,7 @@ fn connection_closed(failure: Failure, stage: Stage) -> Failure {
         .with_hint(CHECK_LOG_AND_PORT)
 }
 
-/// The failure of a server whose first bytes are not the HTTP/2 preface.
+/// The failure of a server whose first bytes are not HTTP/2 frames.
 fn not_http2(server: &str, first_bytes: &[u8]) -> Failure {
     match first_bytes {
         // A TLS alert or handshake record (RFC 8446 section 5.1) in response to plaintext.

@@ -5,8 +5,8 @@ use crate::input::{Problem, ProblemClass, ProblemKind, RecordCounts, ValidatedIn
 
 const CHECK_INPUT: &str = "check that the input is the one that was meant";
 
-/// The failure of an input with invalid records or unreadable files. Each listed problem is a
-/// cause; `skipped_action` is the participle of what was therefore not done, such as "sent".
+/// The failure of an input with invalid records or unreadable files. Each problem is a cause, and
+/// `skipped_action` is the action that did not follow, as a participle such as "sent".
 pub(crate) fn input_refused(
     counts: &RecordCounts,
     problems: &[Problem],

@@ -5,7 +5,6 @@
 //! of the caller decides which records the contract can represent.
 
 mod bytes;
-
 mod csv;
 mod detect;
 mod excerpt;

@@ -5,7 +5,6 @@
 
 mod date_time_text;
 mod digits;
-
 mod time;
 mod token;
 mod token_mask;

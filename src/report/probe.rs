@@ -292,7 +292,7 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     let expires_soon = |certificate: &&CertificateInfo| {
         (0..i64::from(warn_days)).contains(&days_left(certificate, now))
     };
-    // The operator of the server would not renew a certificate that is not trusted anyway.
+    // A certificate that is not trusted is refused today, so its expiration does not matter.
     if let Some(certificate) = probe
         .server_certificate()
         .filter(|_| probe.trust_basis.is_some())

@@ -34,7 +34,7 @@ impl ConfigFile {
             Err(error) => {
                 let start = error.span().map_or(0, |span| span.start.min(text.len()));
                 let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
-                // For a number that is out of range, the message of the parser quotes it.
+                // The message about a number that is out of range quotes the number.
                 let reason = error.message();
                 let reason = if reason.starts_with("invalid type") {
                     "no value of TOML's"

@@ -122,8 +122,8 @@ impl OptionLayers {
     }
 }
 
-/// Returns the options that name another source of the contract than this one: of two such options,
-/// the one in the higher layer is used.
+/// Returns the options that conflict with this one because they name another source of the contract.
+/// Of such options, only those in the highest layer are used.
 pub(super) fn conflicting_options(option: &str) -> impl Iterator<Item = &'static str> {
     const SOURCES: [&[&str]; 3] = [&["proto", "import-path"], &["protoset"], &["reflection"]];
     let own = SOURCES.iter().position(|source| source.contains(&option));

@@ -28,6 +28,8 @@ pub(crate) enum Plan {
 }
 
 impl Plan {
+    /// Turns the typed options into the plan of their command.
+    ///
     /// # Errors
     ///
     /// Options contradict each other in a way that clap does not check.

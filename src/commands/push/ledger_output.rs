@@ -23,7 +23,8 @@ use crate::{
     report::{Status, Summary},
 };
 
-/// The maximum number of acknowledged requests that wait for the ledger; a sender of more blocks.
+/// The maximum number of acknowledged requests that wait for the ledger. Delivery waits when it is
+/// reached.
 const MAX_WAITING_REQUESTS: usize = 16;
 
 /// The ledger of a push. While requests are sent, a thread writes to it, so that the network does

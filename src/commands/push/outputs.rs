@@ -43,8 +43,8 @@ impl Outputs {
     ) -> Result<Self, Failure> {
         let writes = plan.dry_run.is_none();
         let rejects_path = plan.rejects_file.as_ref().filter(|_| writes);
-        // The write end of a FIFO stays open until the rejects file has its own: a reader that
-        // sees no writer takes this for the end of the file.
+        // This write end of the FIFO stays open until the rejects file has its own. Without any
+        // writer, the reader would find the end of the file.
         let _fifo = rejects_path
             .map(|path| wait_for_fifo_reader(path, time_limit, reactor))
             .transpose()?;
@@ -98,7 +98,7 @@ impl Outputs {
         }
     }
 
-    /// Prepares the outputs for the outcomes of so many records.
+    /// Prepares the outputs for the outcomes of the selected records.
     pub(super) fn start(&mut self, records: u64) {
         self.selected_records = Some(records);
         if self.shows_progress && records > 0 {
@@ -109,8 +109,8 @@ impl Outputs {
         }
     }
 
-    /// Completes all outputs and returns the result of the push: the failure of an output comes
-    /// before the failure in `result`.
+    /// Completes all outputs and returns the result of the push, in which the failure of an output
+    /// precedes the failure in `result`.
     pub(super) fn finish(
         mut self,
         mut result: Result<(), Failure>,

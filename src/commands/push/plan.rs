@@ -14,7 +14,7 @@ pub(crate) struct Plan {
     pub(crate) input: InputPlan,
     pub(crate) destination: Destination,
     pub(crate) timeouts: Timeouts,
-    /// The limit of the whole run, from the start of the process to the last response.
+    /// The limit of the whole run, from the start of the command to the last response.
     pub(crate) max_time: Option<Duration>,
     pub(crate) batch_limits: BatchLimits,
     /// The policy without a deadline, which [`Plan::max_time`] determines at the start of the run.
@@ -65,7 +65,7 @@ pub(crate) enum MaxChanges {
 }
 
 impl MaxChanges {
-    /// Returns the limit for an input of so many records; a fraction is rounded down.
+    /// Returns the limit for an input with this number of records. A fraction is rounded down.
     pub(super) fn for_records(self, records: u64) -> u64 {
         match self {
             Self::Number(number) => number,

@@ -28,7 +28,8 @@ pub(super) struct RejectsOutput {
 }
 
 impl RejectsOutput {
-    /// Opens the file, in which tokens and times look as the input options expect them.
+    /// Opens the file. It has tokens and times in the encodings of the input, so that a push with
+    /// the same options can read it.
     pub(super) fn open(path: &Path, options: &InputOptions) -> Result<Self, Failure> {
         let unit = options.time_rules.unit;
         let file = RejectsFile::open(path, options.token_encoding, unit)

@@ -132,7 +132,8 @@ fn push_validated(
         Some(signal) => Err(diagnostics::command_interrupted(signal)),
         None => selection,
     };
-    // After the time limit or a signal, open requests are still finished and need their records.
+    // From here on neither the time limit nor a signal stops the reading: the delivery still finishes
+    // open requests, and reads their records.
     input.set_read_limits(&ReadLimits::default());
     let result = selection.and_then(|selection| {
         summary.add_selection(selection.unchanged, selection.other_shard);
@@ -142,6 +143,7 @@ fn push_validated(
         }
         let outcome = send(plan, server, time_limit, &reactor, input, &mut outputs)?;
         summary.add_delivery(&outcome);
+        // The verdict reads the input again to mask tokens, which a signal may stop.
         if reactor.signals.received().is_none() {
             input.set_read_limits(&ReadLimits {
                 deadline: None,
@@ -150,7 +152,7 @@ fn push_validated(
         }
         judge(outcome, selection.selected, plan, server, input)
     });
-    // A DNS lookup without an answer blocks a thread of the runtime, which must not delay the end.
+    // A DNS lookup that gets no answer blocks a thread of the runtime. The end does not wait for it.
     reactor.runtime.shutdown_background();
     outputs.finish(result, summary)
 }

@@ -48,8 +48,8 @@ fn with_rejected_records(
     })
 }
 
-/// Fails with the reason why the push stopped, or else with its response codes, or else with its
-/// first failed request; the others become causes.
+/// Fails with the first of these failures, and with the others as its causes: the one that stopped
+/// the push, the response codes, and the first failed request.
 fn combine_failures(
     outcome: DeliveryOutcome,
     selected: u64,
@@ -98,7 +98,8 @@ fn combine_failures(
     }
 }
 
-/// Returns the failure that stopped the push; signals and outputs are judged elsewhere.
+/// Returns the failure that stopped the push, or `None` for a signal or an output, for which the
+/// caller has its own failures.
 fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
     match reason {
         StopReason::Attempt(failure) => Some(attempt_failure(&failure, server)),
