@@ -1,4 +1,4 @@
-//! A file of the records that were not acknowledged, which can be pushed again.
+//! The rows of a rejects file: the records that were not acknowledged, which can be pushed again.
 
 use std::{io, path::Path};
 

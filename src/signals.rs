@@ -1,4 +1,5 @@
-//! The signals that end a run: SIGHUP, SIGINT and SIGTERM.
+//! Handling of SIGHUP, SIGINT and SIGTERM: the first one ends the run in an orderly way, a second one
+//! ends the process at once.
 
 use std::{
     fs::File,

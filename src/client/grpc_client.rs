@@ -1,4 +1,4 @@
-//! [`Client`]: one connection, and the license server's call on it.
+//! [`Client`]: one connection, and the license server's call on it, with its timeout and headers.
 
 use std::{
     sync::Arc,

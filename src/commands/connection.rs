@@ -1,4 +1,4 @@
-//! The connection options after parsing, and the target that they describe.
+//! [`ConnectionPlan`], and the client target and TLS configuration that follow from it.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! The Tokio runtime, the signals and the time limit that a command runs with.
+//! The Tokio runtime that a command runs on, with the signals and the time limit that end its waits.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! The server of a rehearsal: a receiver inside this process, reached over TLS on loopback.
+//! The server of a rehearsal: a receiver inside this process, reached over TLS on loopback, and the
+//! comparison of the received records with the input.
 
 use std::{net::Ipv4Addr, sync::Arc, thread, time::Duration};
 

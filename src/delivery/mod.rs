@@ -4,7 +4,7 @@
 //! Several requests may be in flight, and a retry may be sent after later requests: the tokens of a
 //! push are unique, so the order in which requests arrive does not matter.
 //!
-//! - [`deliver`] takes requests from a channel (`batch_queue`) and keeps them in flight.
+//! - [`mod@deliver`] takes requests from a channel (`batch_queue`) and keeps them in flight.
 //! - `batch_delivery` sends one request: attempts, retries, splitting.
 //! - `retry_decision`, `attempt_counter`, `retry_throttle` and `policy` decide whether and when a
 //!   failed attempt is retried. No other place of the program decides this.

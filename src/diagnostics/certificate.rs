@@ -1,4 +1,4 @@
-//! Why a server certificate was refused, and the option that helps.
+//! The message for a refused server certificate: the reason, and a hint with the option that helps.
 
 use rustls::{CertificateError, Error};
 

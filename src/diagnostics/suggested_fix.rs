@@ -1,4 +1,5 @@
-//! Changes of the options that may let a failed connection or call succeed.
+//! Changes of the connection options that may let a failed connection or call succeed, as data for
+//! `probe`, which tries them out. The hints of error messages are worded in the other files.
 
 use rustls::{AlertDescription, Error};
 use tonic::Code;

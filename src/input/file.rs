@@ -1,4 +1,4 @@
-//! One input, opened and readable any number of times.
+//! One input, opened, with its detected format, and readable any number of times.
 
 use std::{
     io::{self, Read},

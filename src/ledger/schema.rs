@@ -1,4 +1,4 @@
-//! The tables of a ledger, their versions, and how to tell a ledger from other files.
+//! The tables of a ledger and their migrations, and how to tell a ledger from other files.
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 

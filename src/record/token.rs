@@ -1,4 +1,5 @@
-//! Device tokens: opaque bytes, which are credentials.
+//! Device tokens: opaque bytes, decoded from UTF-8, hexadecimal or base64 text. Tokens are
+//! credentials and therefore mask themselves when they are printed.
 
 use std::{borrow::Cow, fmt, sync::LazyLock};
 

@@ -1,5 +1,5 @@
-//! Decoding of the forms in which other programs write texts: escapes, hexadecimal bytes with
-//! separators, and lists of bytes.
+//! Decoding of the forms in which others may quote a token, so that [`super::token_mask`] finds it:
+//! escapes, hexadecimal bytes with separators, and lists of bytes.
 
 /// Returns a text as it reads after decoding, in lower case: with its escapes decoded up to three
 /// times, with the separators between hexadecimal digits removed, and as a list of bytes.

@@ -1,4 +1,4 @@
-//! The plan of the connection to the server.
+//! Options → [`ConnectionPlan`]: the server, its trust, proxy and request headers.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The plan of what is read.
+//! Options → the plan of the input: its files, format, fields and guards.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The plan of `ledger`.
+//! Options → the plan of `ledger show` and `ledger forget`.
 
 use jiff::tz::TimeZone;
 

@@ -1,4 +1,4 @@
-//! The plan of `push`.
+//! Options → the plan of `push`.
 
 use super::{
     connection::{connection_plan, contract_plan, has_server_options, timeouts},

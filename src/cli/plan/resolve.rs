@@ -1,4 +1,4 @@
-//! The plan of each command.
+//! Options → the plan of whichever command was typed.
 
 use super::{
     connection::{connection_plan, timeouts},

@@ -1,4 +1,4 @@
-//! The plan of `serve`.
+//! Options → the plan of `serve`.
 
 use super::{connection::identity_files, input::token_encoding, terminal::terminal};
 use crate::{

@@ -1,4 +1,4 @@
-//! The plan of what is printed.
+//! Options → the [`Terminal`]: the form and amount of what is printed.
 
 use crate::{
     cli::options::{OutputArgs, OutputFormat},

@@ -1,6 +1,10 @@
 //! The `push` command: validates the whole input, then sends it and accounts for every record.
 //!
-//! How a request is sent, retried and split is the business of [`crate::delivery`].
+//! [`plan`] holds the options, and [`mod@run`] the steps in order. [`selection`] decides which records
+//! are sent (`--shard`, `--ledger`) and refuses too many changes (`--max-changes`,
+//! `--refuse-shortened`). [`outputs`] keeps the ledger, the rejects file and the progress bar up to
+//! date, and [`verdict`] decides how the push ends. How a request is sent, retried and split is
+//! decided in [`crate::delivery`].
 
 mod file_checks;
 mod ledger_output;

@@ -1,4 +1,5 @@
-//! The file of records that were not acknowledged, as an output of a push.
+//! The rejects file while a push runs: when rows are added and the file is put in place. The rows
+//! themselves are written by [`crate::rejects`].
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -1,4 +1,5 @@
-//! Selects the records that a push sends.
+//! Selects the records that a push sends, and refuses a push that changes more of the ledger than
+//! `--max-changes` and `--refuse-shortened` allow.
 
 use super::{
     outputs::Outputs,

@@ -1,4 +1,5 @@
-//! The content of one input, which is the same at every reading.
+//! The content of one input, which is the same at every reading: without a UTF-8 byte order mark,
+//! decompressed, and checked for changes since the reading before.
 
 use std::{
     fs::{File, OpenOptions},

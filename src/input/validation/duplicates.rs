@@ -1,4 +1,6 @@
-//! Exact duplicates of tokens among any number of records, in bounded memory.
+//! Tokens that occur more than once among any number of records, found exactly and in bounded memory.
+//! Records of one token with equal times are one record; different times are settled by
+//! [`DuplicatePolicy`].
 //!
 //! 1. The first reading stores a 64-bit hash of each token: 8 bytes a record.
 //! 2. The hashes are sorted. Equal tokens have equal hashes, so that a hash that occurs once belongs

@@ -1,5 +1,10 @@
 //! The validation of all inputs before anything is sent: it finds every problem and the duplicates,
 //! and leaves the records that are to be sent.
+//!
+//! [`mod@validate`] runs the readings. [`first_reading`] finds all problems of single records,
+//! [`duplicates`] finds the tokens that occur more than once, with equal or different times, and
+//! [`further_readings`] reads the inputs again for it. [`findings`] and [`problem_log`] collect the
+//! results, and [`validated_input`] returns the valid records.
 
 mod chunks;
 mod counts;
