@@ -1,6 +1,5 @@
 //! Which messages and endings acknowledge the records, which are retried, and which are final.
 
-
 use super::{FAST_RETRIES, MAX_ATTEMPTS, ONE_BY_ONE, push, push_one_record};
 
 use crate::support::{
