@@ -1,10 +1,6 @@
 //! `probe`: the stages of a connection, and the options that it suggests.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::TcpListener,
-};
+use std::fs;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64, HEXLOWER};
@@ -15,7 +11,7 @@ use crate::support::{
     program::{Run, run, run_with_input},
     receiver::Receiver,
     records::ONE_RECORD,
-    tcp_server::serve_tcp,
+    tcp_server::{ClosedPort, server_answering, silent_server},
 };
 
 const STAGES: [&str; 6] = ["DNS", "TCP", "proxy", "TLS", "HTTP/2", "RPC"];
@@ -141,7 +137,7 @@ fn suggested_options_make_push_work() {
     let common_name = files.issued_by(&ca, &params(Some("license.test"), &[]));
     let pinned = files.self_signed(&as_ca(params(Some("license.test"), &[])));
     let pinned_file = &pinned.cert;
-    for (name, pair, given, added) in [
+    for (name, identity, given, added) in [
         (
             "server name",
             &named,
@@ -167,7 +163,7 @@ fn suggested_options_make_push_work() {
             "license.test",
         ),
     ] {
-        let receiver = Receiver::presenting(pair);
+        let receiver = Receiver::presenting(identity);
         let run = probe(&receiver.address, given).exits(6);
         let report = run.json();
         assert_eq!(stages(&report).1.as_deref(), Some("TLS"), "{name}");
@@ -233,31 +229,13 @@ fn rejected_call_fails_the_last_stage() {
 
 #[test]
 fn failed_stage_is_named() {
-    let port = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("an address").port()
-    };
-    let silent = serve_tcp(|mut stream| {
-        let _ = std::io::copy(&mut stream, &mut std::io::sink());
-    });
-    let refusing = serve_tcp(|mut stream| {
-        // The end of a request's head.
-        let mut seen = Vec::new();
-        while !seen.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            match stream.read(&mut byte) {
-                Ok(1) => seen.extend(byte),
-                _ => return,
-            }
-        }
-        let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-        let _ = std::io::copy(&mut stream, &mut std::io::sink());
-    });
-    let closed = format!("127.0.0.1:{port}");
+    let closed = ClosedPort::new();
+    let silent = silent_server();
+    let refusing = server_answering(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
     let quick = "--connect-timeout=300ms";
     for (server, flags, exit, stage, text) in [
         ("no-such-host.invalid:1", &[][..], 5, "DNS", "looked up"),
-        (&closed, &[], 5, "TCP", "Connection refused"),
+        (&closed.address, &[], 5, "TCP", "Connection refused"),
         (&silent, &["-k", quick], 5, "TLS", "timed out after 300ms"),
         (
             &silent,

@@ -42,10 +42,9 @@ impl FilledLedger {
 
     /// Returns the number of unchanged records of another push to each server.
     fn unchanged(&self) -> [u64; 2] {
-        self.receivers.each_ref().map(|receiver| {
-            let run = self.push(receiver).exits(0);
-            run.count("unchanged")
-        })
+        self.receivers
+            .each_ref()
+            .map(|receiver| self.push(receiver).exits(0).count("unchanged"))
     }
 
     fn ledger(&self, command: &str, flags: &[&str]) -> Run {
