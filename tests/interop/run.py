@@ -67,13 +67,13 @@ class Client:
             options=(("grpc.ssl_target_name_override", name),),
         )
 
-    def update(self, licences):
-        if not licences:
+    def update(self, licenses):
+        if not licenses:
             return None
         request = self.pb.SensorExpireTimeRequest(
-            sensorExpire=[self.pb.SensorExpire(deviceToken=token, expireTime=time) for token, time in licences]
+            sensorExpire=[self.pb.SensorExpire(deviceToken=token, expireTime=time) for token, time in licenses]
         )
-        assert len(request.sensorExpire) == len(licences)
+        assert len(request.sensorExpire) == len(licenses)
         call = self.channel.unary_unary(
             PATH,
             request_serializer=self.pb.SensorExpireTimeRequest.SerializeToString,

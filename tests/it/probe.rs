@@ -216,7 +216,7 @@ fn rejected_call_fails_the_last_stage() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
     let trust = ["--cacert", &cacert];
-    let absent = ["--method=/licence.v1.Internal/UpdateSensorExpireTime"];
+    let absent = ["--method=/license.v1.Internal/UpdateSensorExpireTime"];
     let report = probe(&receiver.address, &[&trust[..], &absent].concat())
         .exits(76)
         .stderr_contains("UNIMPLEMENTED")

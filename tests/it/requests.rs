@@ -33,7 +33,7 @@ fn requests_carry_authority_timeout_and_grpc_headers() {
             DEFAULT_TIMEOUT,
         ),
         // The name is not a valid authority, so that the address is used.
-        (&["--servername=Licence Server"], None, DEFAULT_TIMEOUT),
+        (&["--servername=License Server"], None, DEFAULT_TIMEOUT),
         (&["--timeout=1500ms"], None, "1500000u"),
     ] {
         let server = GrpcServer::start(Response::code(0));
@@ -68,7 +68,7 @@ fn requests_carry_the_given_headers_and_method() {
             bearer_file.str(),
             "-A",
             "sync/2.1",
-            "--method=/licence.v1.Internal/Update",
+            "--method=/license.v1.Internal/Update",
         ])
         .exits(0);
     let request = server.request();
@@ -84,7 +84,7 @@ fn requests_carry_the_given_headers_and_method() {
     assert_eq!(all("authorization"), ["Bearer s3cret-t0ken"]);
     let user_agent = format!("sync/2.1 sensor-license/{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(all("user-agent"), [user_agent]);
-    assert_eq!(request.uri.path(), "/licence.v1.Internal/Update");
+    assert_eq!(request.uri.path(), "/license.v1.Internal/Update");
 }
 
 #[test]

@@ -59,15 +59,15 @@ fn cases() -> Vec<Case> {
             name: "timestamp, imported record message",
             proto: r#"syntax = "proto3"; package acme;
                 import "other.proto"; import "google/protobuf/empty.proto";
-                service Licences { rpc UpdateSensorExpireTime(Push) returns (google.protobuf.Empty); }
-                message Push { repeated acme.common.Licence licences = 2; map<string, string> labels = 3; }"#,
+                service Licenses { rpc UpdateSensorExpireTime(Push) returns (google.protobuf.Empty); }
+                message Push { repeated acme.common.License licenses = 2; map<string, string> labels = 3; }"#,
             imported: r#"syntax = "proto3"; package acme.common;
                 import "google/protobuf/timestamp.proto";
-                message Licence { bytes id = 16; google.protobuf.Timestamp until = 17; }"#,
+                message License { bytes id = 16; google.protobuf.Timestamp until = 17; }"#,
             response: b"",
-            path: "/acme.Licences/UpdateSensorExpireTime",
+            path: "/acme.Licenses/UpdateSensorExpireTime",
             needs_method: false,
-            request: json!({"licences": [
+            request: json!({"licenses": [
                 {"id": bytes("abc"), "until": "2023-11-14T22:13:20Z"},
                 {"id": bytes("déf"), "until": "1970-01-01T00:00:00Z"},
             ]}),
@@ -229,7 +229,7 @@ fn ledger_works_with_other_contracts() {
         .counts("unchanged", 1)
         .counts("acknowledged", 1);
     let request = server.calls().pop().expect("a call").request;
-    assert_eq!(request["licences"][0]["until"], "1970-01-01T00:00:01Z");
+    assert_eq!(request["licenses"][0]["until"], "1970-01-01T00:00:01Z");
 }
 
 #[test]
@@ -253,19 +253,19 @@ fn records_that_the_contract_cannot_hold_are_rejected() {
 fn protobuf_json_uses_the_contract_field() {
     let case = &cases()[1];
     let (_folder, server) = reflecting_server(case);
-    let request = br#"{"licences":[{"deviceToken":"YWJj","expireTime":"1700000000"}]}"#;
+    let request = br#"{"licenses":[{"deviceToken":"YWJj","expireTime":"1700000000"}]}"#;
     let flags = ["--reflection", "--input-format=protojson"];
     server
         .push(&flags, request)
         .exits(4)
         .stderr_contains("no list sensorExpire")
         .stderr_contains("hint: --records /KEY");
-    let flags = [&flags[..], &["--records=/licences"]].concat();
+    let flags = [&flags[..], &["--records=/licenses"]].concat();
     server.push(&flags, request).exits(0);
     let [call] = &server.calls()[..] else {
         panic!("one call")
     };
-    assert_eq!(call.request["licences"][0]["id"], BASE64.encode(b"abc"));
+    assert_eq!(call.request["licenses"][0]["id"], BASE64.encode(b"abc"));
 }
 
 #[test]

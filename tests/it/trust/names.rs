@@ -17,7 +17,7 @@ fn requests_carry_the_server_name() {
     let files = CertificateFolder::new();
     let names = &[NAME, "localhost", "127.0.0.1", "under_score.internal"];
     let identity = files.self_signed(&san(names));
-    let spaces = files.self_signed(&params(Some("Licence Server 7"), &[]));
+    let spaces = files.self_signed(&params(Some("License Server 7"), &[]));
     // Host, options, SNI and `:authority`. SNI has neither addresses nor a final dot (RFC 6066).
     for (host, flags, sni, authority) in [
         ("127.0.0.1", &[][..], None, "127.0.0.1:PORT"),
@@ -63,13 +63,13 @@ fn requests_carry_the_server_name() {
         ),
         (
             "localhost",
-            &["--servername=Licence Server 7"],
+            &["--servername=License Server 7"],
             None,
             "localhost:PORT",
         ),
         (
             "localhost",
-            &["--servername=Licence Server 7", "--authority=other.test"],
+            &["--servername=License Server 7", "--authority=other.test"],
             None,
             "other.test",
         ),
@@ -81,7 +81,7 @@ fn requests_carry_the_server_name() {
             "anything.test",
         ),
     ] {
-        let presented = if flags.iter().any(|flag| flag.contains("Licence")) {
+        let presented = if flags.iter().any(|flag| flag.contains("License")) {
             &spaces
         } else {
             &identity

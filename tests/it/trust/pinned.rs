@@ -136,8 +136,8 @@ fn compares_the_server_name_with_the_pinned_certificate() {
         ),
         (
             "CN with spaces",
-            as_ca(params(Some("Licence Server 7"), &[])),
-            &["Licence Server 7"],
+            as_ca(params(Some("License Server 7"), &[])),
+            &["License Server 7"],
             true,
         ),
         (
