@@ -91,9 +91,9 @@ pub(super) fn read_input(
         |record: &Record<'_>| request_limits.and_then(|limits| limits.find_violation(record));
     let rules = ValidationRules {
         now: u64::try_from(unix_seconds()).unwrap_or(0),
-        refuse_past: plan.guards.refuses_past,
+        refuses_past: plan.guards.refuses_past,
         on_duplicate: plan.guards.on_duplicate,
-        max_shown: plan.max_errors,
+        max_problems: plan.max_errors,
         contract_check: request_limits.map(|limits| ContractCheck {
             unchecked_token_bytes: limits.unchecked_token_bytes(),
             find_violation: &find_violation,

@@ -1,8 +1,8 @@
 //! Parts of the input that error messages may show.
 //!
-//! A device token is a credential, and may stand in the wrong column or in place of a header. A
-//! text is therefore shown whole only if it cannot be a token; otherwise its start and its length
-//! are shown.
+//! A device token is a credential, and may be in the wrong column or in place of a header. A text is
+//! therefore shown whole only if it cannot be a token. Of other texts the start and the length are
+//! shown.
 
 use std::fmt;
 

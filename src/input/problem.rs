@@ -97,7 +97,8 @@ impl ReadError {
     }
 }
 
-/// The kind of a problem. The first group concerns a whole input, the second group one record.
+/// The kind of a problem. The first group concerns a whole input, the second group one record. Each
+/// `name` is the column or key of the field, as messages call it.
 #[derive(Debug)]
 pub(crate) enum ProblemKind {
     Unreadable(io::Error),

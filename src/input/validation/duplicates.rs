@@ -57,8 +57,8 @@ pub(in crate::input) struct TokenHashes {
     other_buckets: Vec<Buckets>,
 }
 
-/// The seed of the hashes, random in each process, so that nobody can construct many tokens with
-/// equal hashes, which would make further readings necessary.
+/// The seed of the hashes. It is random in each process, so that an input cannot be made of tokens
+/// with equal hashes, which would make further readings necessary.
 #[derive(Clone, Copy, Debug)]
 struct HashKey(u64);
 

@@ -36,7 +36,7 @@ impl Findings {
     pub(in crate::input) fn new(rules: &ValidationRules<'_>) -> Self {
         Self {
             counts: RecordCounts::default(),
-            problems: ProblemLog::new(rules.max_shown),
+            problems: ProblemLog::new(rules.max_problems),
             expirations: ExpirationCounts::at(rules.now),
             offset: PositionOffset::default(),
             is_stopped: false,

@@ -14,11 +14,11 @@ pub(crate) struct ValidationRules<'r> {
     /// The current time in Unix seconds.
     pub(crate) now: u64,
     /// Whether an expiration time before `now` is an error.
-    pub(crate) refuse_past: bool,
+    pub(crate) refuses_past: bool,
     pub(crate) on_duplicate: DuplicatePolicy,
-    /// The largest number of problems that are kept; all are counted.
-    pub(crate) max_shown: usize,
-    /// The server's contract; `None` accepts what any contract may hold.
+    /// The number of problems that are kept for messages. All problems are counted.
+    pub(crate) max_problems: usize,
+    /// The check against the server's contract; `None` accepts every well-formed record.
     pub(crate) contract_check: Option<ContractCheck<'r>>,
     pub(crate) read_limits: ReadLimits,
 }
@@ -42,9 +42,9 @@ impl Default for ValidationRules<'_> {
     fn default() -> Self {
         Self {
             now: 0,
-            refuse_past: false,
+            refuses_past: false,
             on_duplicate: DuplicatePolicy::Error,
-            max_shown: 20,
+            max_problems: 20,
             contract_check: None,
             read_limits: ReadLimits::default(),
         }
@@ -54,7 +54,7 @@ impl Default for ValidationRules<'_> {
 impl ValidationRules<'_> {
     /// Returns the rule that a well-formed record breaks.
     pub(in crate::input) fn find_problem(&self, record: &Record<'_>) -> Option<ProblemKind> {
-        if self.refuse_past && u64::from(record.expire_time.as_unix()) < self.now {
+        if self.refuses_past && u64::from(record.expire_time.as_unix()) < self.now {
             return Some(ProblemKind::ExpireTimePassed(record.expire_time));
         }
         let check = self.contract_check.as_ref()?;
