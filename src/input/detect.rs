@@ -74,7 +74,7 @@ pub(super) fn detect_format(
     detector.detect()
 }
 
-/// The inputs of the format detection for one input file.
+/// The arguments of the format detection for one input.
 struct Detector<'d> {
     content: &'d mut Content,
     known_format: Option<InputFormat>,

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-/// A string from the input, shortened unless it cannot be a token.
+/// A string from the input. A string that could be a token is shortened.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Excerpt(String);
 

@@ -53,7 +53,7 @@ impl InputFile {
         self.content.set_read_limits(read_limits);
     }
 
-    /// Returns the format, or `None` if no pass has detected it yet.
+    /// Returns the format, or `None` if the format has not been detected yet.
     pub(super) fn detected_format(&self) -> Option<&DetectedFormat> {
         self.detected_format.as_ref()
     }
