@@ -20,8 +20,8 @@ use super::{
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The maximum size, in bytes, of a file that is read into memory when it is opened. To open such a
-/// small file again for each pass would take longer than to read it.
+/// The maximum size, in bytes, of a file that is read into memory when it is opened. Opening a
+/// small file again for each pass would take longer than reading it.
 const MAX_BUFFERED_BYTES: u64 = 16 << 10;
 
 /// The content of an input, which can be read from its start any number of times.
@@ -40,8 +40,8 @@ enum Storage {
     Shared(Arc<[u8]>),
     /// A regular file, which is opened again for each pass.
     File(PathBuf),
-    /// A regular file as standard input. `start` is the offset in the file at which the descriptor
-    /// was when the input was opened.
+    /// A regular file as standard input. `start` is the offset of the descriptor when the input was
+    /// opened.
     Stdin {
         file: File,
         start: u64,
@@ -135,7 +135,7 @@ fn open_stdin() -> io::Result<Storage> {
 }
 
 fn open_file(path: &Path) -> io::Result<Storage> {
-    // Without `O_NONBLOCK`, the call would block until a different program opens the FIFO.
+    // Without `O_NONBLOCK`, `open` would block until a program opens the FIFO for writing.
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(nonblocking).open(path)?;

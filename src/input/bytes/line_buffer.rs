@@ -10,8 +10,8 @@ use super::verified_file::BLOCK_BYTES;
 /// read the block directly into the buffer, without a copy.
 const MAX_READ_BYTES: usize = BLOCK_BYTES;
 
-/// The number of bytes to ask for in the first read. It is small, so a small input uses a small
-/// buffer.
+/// The number of bytes to ask for in the first read. A small number keeps the buffer of a small
+/// input small.
 const FIRST_READ_BYTES: usize = 8 << 10;
 
 /// A stream, with a buffer for the unread bytes.

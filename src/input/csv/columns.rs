@@ -170,7 +170,7 @@ fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<us
     }
 }
 
-/// Returns whether a cell starts like a number or a date, which no column name does.
+/// Returns whether a cell starts with a digit, like a number or a date and unlike a column name.
 fn is_like_value(cell: &str) -> bool {
     cell.starts_with(|first: char| first.is_ascii_digit())
 }

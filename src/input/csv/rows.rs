@@ -144,8 +144,7 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns the problem in the text of the current row. Most CSV parsers accept rows with these
-    /// problems, but different parsers read different cells.
+    /// Returns the problem in the text of the current row. Most CSV parsers would accept the row.
     pub(super) fn problem(&self) -> Option<ProblemKind> {
         if matches!(self.kind, RowKind::Overlong { .. }) {
             return Some(ProblemKind::RecordTooLong);
