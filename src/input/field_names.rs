@@ -54,7 +54,7 @@ impl FieldNames {
         }
     }
 
-    /// Returns the field with this name, or `None` if this is not a name of a field.
+    /// Returns the field with this name, or `None` if no field has this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<FieldName<'_>> {
         [Field::Token, Field::Time].into_iter().find_map(|field| {
             let mut names = self.of(field).iter();

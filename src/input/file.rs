@@ -62,7 +62,7 @@ impl InputFile {
     ///
     /// # Errors
     ///
-    /// The same errors as the function [`detect_format`](fn@detect_format).
+    /// The same errors as the function [`detect_format`].
     pub(super) fn detect_format(
         &mut self,
         options: &InputOptions,

@@ -112,8 +112,8 @@ impl<'t> Cursor<'t> {
         if matches!(digits, [] | [b'0', _, ..]) {
             return None;
         }
-        // A fraction or an exponent is left for the caller, who finds no comma or brace and returns
-        // `None`.
+        // A fraction or an exponent is left for the caller, which finds no comma or brace and
+        // returns `None`.
         self.0 = rest;
         Some(Value::Integer(digits))
     }

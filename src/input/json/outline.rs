@@ -35,7 +35,8 @@ pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> 
     let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     match documents.next() {
-        // A malformed second document is counted as well: the NDJSON reader reports the line.
+        // A malformed second document is counted as well, because the text is more than one
+        // document.
         Some(Ok(_)) if documents.next().is_some() => Ok(Documents::Several),
         Some(Ok(_)) | None => Ok(Documents::One),
         Some(Err(error)) => Err(read_error(error)),

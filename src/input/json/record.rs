@@ -130,7 +130,7 @@ impl<'t> Object<'t> {
         if let ProblemKind::MissingField { found, .. } = &mut problem {
             for (member, excerpt) in self.members.iter().zip(found) {
                 // The key of a number or a date may be a token, because an object can map tokens to
-                // times. A key is safe to show only if its value is other text.
+                // times. An unknown key is shown as a name only if its value is other text.
                 let value = member.value.get();
                 let is_text =
                     value.starts_with('"') && !value[1..].starts_with(|c: char| c.is_ascii_digit());
