@@ -17,8 +17,8 @@ use super::super::{
 /// A reader of rows, with access to the cells of the current row.
 pub(super) struct RowReader<'i> {
     buffer: LineBuffer<'i>,
-    /// The CSV parser. Created for the first row with quotes, because its tables take 250,000
-    /// instructions.
+    /// The CSV parser. Created for the first row with quotes, because building the parser's tables
+    /// takes 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
     /// The number of plain bytes at the start of the unread bytes, or 0 before the next search.
