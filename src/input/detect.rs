@@ -1,4 +1,4 @@
-//! Detection of the format of an input, by the name of its file and by its bytes.
+//! Format detection from the file name and the bytes of an input.
 
 use std::io::{self, Read};
 
@@ -10,18 +10,18 @@ use super::{
     problem::{Field, ProblemKind, ReadError, UnsupportedFormat},
 };
 
-/// The number of bytes at the start of an input that the detection looks at.
+/// The number of bytes at the start of an input that the format detection examines.
 const HEAD_BYTES: usize = 4096;
 
 /// The key of the array of records in the request message (protobuf JSON mapping).
 const PROTOBUF_ARRAY_KEY: &str = "sensorExpire";
 
-/// How the bytes of an input hold its records.
+/// The format of an input, with the place of the records in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DetectedFormat {
-    /// Nothing, or only white space.
+    /// No bytes, or only whitespace.
     Blank,
-    /// CSV or TSV rows with cells between delimiters.
+    /// CSV or TSV rows. The delimiter separates the columns.
     Csv { delimiter: u8 },
     /// One JSON object per line.
     Ndjson,
@@ -36,8 +36,7 @@ pub(crate) enum DetectedFormat {
     JsonRecord,
 }
 
-/// Returns the format that the extension of a file name stands for. A final `.gz` or `.zst` is
-/// ignored.
+/// Returns the format for the extension of a file name. A final `.gz` or `.zst` is ignored.
 pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
     let name = name.to_ascii_lowercase();
     let name = name
@@ -54,13 +53,14 @@ pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
     })
 }
 
-/// Detects the format of an input. `known_format` is the one that an option or the name of the
-/// file says. Reads the first bytes of CSV, TSV, NDJSON and JSON arrays, and other JSON to its end.
+/// Detects the format of an input. `known_format` is the format from an option or from the file
+/// name. Reads only the first bytes if they suffice, for example for CSV or a JSON array. Reads all
+/// of a JSON document in which the records must be located.
 ///
 /// # Errors
 ///
-/// A fatal error if the content cannot be read, is not text, is malformed JSON, or has no single
-/// place for records.
+/// A fatal error if the content cannot be read, is not text or is malformed JSON, or if the place
+/// of the records is missing or ambiguous.
 pub(super) fn detect_format(
     content: &mut Content,
     known_format: Option<InputFormat>,
@@ -74,7 +74,7 @@ pub(super) fn detect_format(
     detector.detect()
 }
 
-/// The detection of one input's format.
+/// The arguments of the format detection for one input.
 struct Detector<'d> {
     content: &'d mut Content,
     known_format: Option<InputFormat>,
@@ -105,7 +105,8 @@ impl Detector<'_> {
             InputFormat::Csv => Ok(csv(b',')),
             InputFormat::Tsv => Ok(csv(b'\t')),
             InputFormat::Ndjson => Ok(DetectedFormat::Ndjson),
-            // An array of records is checked record by record while it is read.
+            // A root array needs no syntax check here, because the record reader checks each
+            // element.
             InputFormat::Json if head.first_byte() != Some(b'{') && !has_pointer => {
                 Ok(DetectedFormat::JsonArray {
                     path: Vec::new(),
@@ -119,8 +120,8 @@ impl Detector<'_> {
         }
     }
 
-    /// Detects where a JSON document has its records. `no_container` is the problem if its root is
-    /// neither an object nor an array.
+    /// Detects the place of the records in a JSON document. `no_container` is the problem to return
+    /// if the root is neither an object nor an array.
     fn detect_in_document(
         &mut self,
         head: &Head,
@@ -137,13 +138,15 @@ impl Detector<'_> {
                 None => fatal(ProblemKind::NotJsonDocument),
                 Some(_) => fatal(ProblemKind::MultipleDocuments),
             },
-            // The malformed document may be one bad line of NDJSON.
+            // The malformed text may be the first line of NDJSON. The NDJSON reader reports the
+            // line as an invalid record and continues.
             Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
             Err(error) => Err(error),
         }
     }
 
-    /// Chooses the array of records, or the root as the only record, by the keys of the root.
+    /// Chooses the place of the records by the keys of the root. The records are in an array, or
+    /// the root itself is the only record.
     fn locate_records(&mut self) -> Result<DetectedFormat, ReadError> {
         let text = self.content.text_reader().map_err(unreadable)?;
         let outline = Outline::read(LineBuffer::new(text))?;
@@ -174,8 +177,9 @@ impl Detector<'_> {
         }
     }
 
-    /// Returns whether the root of a document is a record: it has all wanted fields, or it has one
-    /// of them and no array that could hold records.
+    /// Returns whether the root of a document is a record. A root with all fields in use is a
+    /// record. A root with at least one field and without any array is a record as well, because no
+    /// array could contain the records.
     fn is_record(&self, outline: &Outline) -> bool {
         let names = FieldNames::new(self.options);
         let has = |field| outline.has_any(names.of(field));
@@ -193,13 +197,14 @@ fn unreadable(error: io::Error) -> ReadError {
     ReadError::fatal(None, error.into())
 }
 
-/// The first bytes of an input that has no byte order mark.
+/// The first bytes of an input, without a UTF-8 byte order mark.
 struct Head {
     bytes: Vec<u8>,
 }
 
 impl Head {
-    /// Reads [`HEAD_BYTES`], and more as long as all bytes are white space.
+    /// Reads up to [`HEAD_BYTES`] bytes at a time until the bytes are not only whitespace or the
+    /// input ends. Returns the bytes that were read last.
     fn read(input: &mut dyn Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         loop {
@@ -215,7 +220,7 @@ impl Head {
         self.bytes.iter().all(u8::is_ascii_whitespace)
     }
 
-    /// Returns the kind of file that the bytes belong to, if it is not text in UTF-8.
+    /// Returns the unsupported format of the bytes, or `None` if the bytes may be UTF-8 text.
     fn unsupported_format(&self) -> Option<UnsupportedFormat> {
         Some(match self.bytes.as_slice() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => UnsupportedFormat::Utf16,
@@ -229,7 +234,7 @@ impl Head {
                 UnsupportedFormat::Binary
             }
             bytes if bytes.starts_with(b"SQLite format 3\0") => UnsupportedFormat::Binary,
-            // Every other byte of ASCII text is zero in UTF-16.
+            // In UTF-16, every second byte of ASCII text is zero.
             [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
                 UnsupportedFormat::Utf16
             }
@@ -240,7 +245,7 @@ impl Head {
         })
     }
 
-    /// Returns the first byte that is not white space.
+    /// Returns the first byte that is not whitespace.
     fn first_byte(&self) -> Option<u8> {
         self.bytes
             .iter()
@@ -248,7 +253,7 @@ impl Head {
             .find(|byte| !byte.is_ascii_whitespace())
     }
 
-    /// Returns JSON if the text starts with a bracket, TSV if its first line has more tabs than
+    /// Returns JSON if the text starts with `[` or `{`, TSV if the first line has more tabs than
     /// commas outside quotes, and CSV otherwise.
     fn format(&self) -> InputFormat {
         if let Some(b'[' | b'{') = self.first_byte() {
@@ -265,7 +270,7 @@ impl Head {
         }
     }
 
-    /// Returns whether the first two lines that are not blank start with an object each.
+    /// Returns whether each of the first two non-blank lines starts with `{`.
     fn is_ndjson(&self) -> bool {
         let mut lines = self
             .bytes

@@ -1,23 +1,24 @@
 //! Parts of the input that error messages may show.
 //!
-//! A device token is a credential, and may be in the wrong column or in place of a header. A text is
-//! therefore shown whole only if it cannot be a token. Of other texts the start and the length are
-//! shown.
+//! A device token is a credential, so an error message must not show a whole token. A token may be
+//! in the wrong column or in place of a column name. A message therefore shows a whole string only
+//! if the string cannot be a token. All other strings are shortened to their first characters and
+//! their length.
 
 use std::fmt;
 
-/// A text of the input, shortened so that it does not contain a whole token.
+/// A string from the input. A string that could be a token is shortened.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Excerpt(String);
 
 impl Excerpt {
-    /// Shortens the text of a token: at most 4 characters are shown, and at most a third of it.
+    /// Shortens a token to at most 4 characters and at most a third of its characters.
     pub(super) fn from_token(text: &str) -> Self {
         Self::shorten(text, 4)
     }
 
-    /// Shortens the text of an expiration time, unless it is a short number or has the numbers of a
-    /// date in the places of a date.
+    /// Shortens an expiration time, unless the string is a number of at most 10 characters or looks
+    /// like a date.
     pub(super) fn from_time(text: &str) -> Self {
         let is_number = text.chars().count() <= 10
             && text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte));
@@ -27,8 +28,9 @@ impl Excerpt {
         Self::shorten(text, 8)
     }
 
-    /// Shortens the name of a column or a key, unless it looks like a name: a file without a header
-    /// row and an object that maps tokens to times have tokens as their names.
+    /// Shortens the name of a column or key, unless the string looks like a name. The string may be
+    /// a token: in a file without a header row, and in an object that maps tokens to expiration
+    /// times.
     pub(super) fn from_name(text: &str) -> Self {
         if is_like_name(text) {
             return Self(text.to_owned());
@@ -36,7 +38,7 @@ impl Excerpt {
         Self::shorten(text, 8)
     }
 
-    /// Whether the text is shown whole.
+    /// Returns whether the whole string is shown.
     pub(super) fn is_whole(&self) -> bool {
         !self.0.contains('…')
     }
@@ -45,7 +47,8 @@ impl Excerpt {
         &self.0
     }
 
-    /// Shows at most `max_shown` characters, at most a third of the text, and its length.
+    /// Shortens a string to at most `max_shown` of its characters and at most a third of them, and
+    /// appends the length of the string.
     fn shorten(text: &str, max_shown: usize) -> Self {
         let length = text.chars().count();
         let shown: String = text.chars().take((length / 3).min(max_shown)).collect();
@@ -64,14 +67,14 @@ impl fmt::Debug for Excerpt {
     }
 }
 
-/// The most letters of a word in a name; "devicetoken" has as many.
+/// The maximum number of letters in one word of a name, which is the length of "devicetoken".
 const MAX_WORD_LETTERS: usize = 11;
 
 const MAX_NAME_WORDS: usize = 4;
 
 const MAX_NAME_DIGITS: usize = 2;
 
-/// Whether a text is a few words, as `device_token`, `Expire Time` and `col2` are.
+/// Returns whether a string consists of a few words, like `device_token`, `Expire Time` and `col2`.
 fn is_like_name(text: &str) -> bool {
     let mut words = 0;
     let mut letters = 0;
@@ -79,7 +82,8 @@ fn is_like_name(text: &str) -> bool {
     let mut previous = ' ';
     for c in text.chars() {
         if c.is_alphabetic() {
-            // A capital letter starts a word, unless it follows another capital letter.
+            // A word starts at a letter after a non-letter, and at a capital after a lowercase
+            // letter.
             if !previous.is_alphabetic() || (c.is_uppercase() && previous.is_lowercase()) {
                 words += 1;
                 letters = 0;
@@ -98,7 +102,7 @@ fn is_like_name(text: &str) -> bool {
     words <= MAX_NAME_WORDS && digits <= MAX_NAME_DIGITS
 }
 
-/// Whether a text has the numbers of a date, which a time of day may follow.
+/// Returns whether a string consists of the three numbers of a date and an optional time of day.
 fn is_like_date(text: &str) -> bool {
     let (date, time_of_day) = match text.split_once(['T', 't', ' ']) {
         Some((date, time_of_day)) => (date, time_of_day),

@@ -9,7 +9,8 @@ use super::{
 const DEFAULT_TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
 const DEFAULT_TIME_NAMES: [&str; 3] = ["expire_time", "expireTime", "ExpireTime"];
 
-/// The least Jaro-Winkler similarity, from 0 to 1, of a name that was probably meant.
+/// The Jaro-Winkler similarity (from 0 to 1) above which an unknown name is probably a misspelled
+/// name of a field.
 const MIN_SIMILARITY: f64 = 0.8;
 
 /// The names that each field may have.
@@ -40,7 +41,7 @@ impl FieldNames {
         }
     }
 
-    /// Whether the field is used.
+    /// Returns whether the field is used.
     pub(super) fn has(&self, field: Field) -> bool {
         !self.of(field).is_empty()
     }
@@ -53,7 +54,7 @@ impl FieldNames {
         }
     }
 
-    /// Returns the field that may have this name.
+    /// Returns the field with this name, or `None` if no field has this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<FieldName<'_>> {
         [Field::Token, Field::Time].into_iter().find_map(|field| {
             let mut names = self.of(field).iter();
@@ -65,7 +66,7 @@ impl FieldNames {
         })
     }
 
-    /// Returns the problem that none of the names in `found` is one of the field.
+    /// Returns the problem of a field that has none of the names in `found`.
     pub(super) fn missing(&self, field: Field, found: &[&str]) -> ProblemKind {
         ProblemKind::MissingField {
             field,
@@ -78,7 +79,7 @@ impl FieldNames {
         }
     }
 
-    /// Returns the name in `found` that was probably meant for the field.
+    /// Returns the name in `found` that is probably a misspelled name of the field.
     fn nearest<'f>(&self, field: Field, found: &[&'f str]) -> Option<&'f str> {
         let similarity = |name: &str| {
             let name = name.trim().to_lowercase();

@@ -1,4 +1,4 @@
-//! Parsing of the two fields of a record, the same for every format.
+//! The parser of the two fields of a record (token and expiration time), shared by all formats.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use super::{
 };
 use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
 
-/// A parser of tokens and expiration times. The `name` in its methods is the column or key, for the
-/// error message.
+/// A parser of tokens and expiration times. Its methods take the name of the column or key as
+/// `name`, which an error message then shows.
 pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,
     token_encoding: TokenEncoding,
@@ -24,7 +24,7 @@ impl<'o> FieldParser<'o> {
         }
     }
 
-    /// Returns a parser for protobuf's JSON mapping, in which `bytes` are always base64.
+    /// Returns a parser for the JSON mapping of protobuf, which always encodes `bytes` in Base64.
     pub(super) fn for_protobuf(options: &'o InputOptions) -> Self {
         Self {
             token_encoding: TokenEncoding::Base64,
@@ -32,7 +32,7 @@ impl<'o> FieldParser<'o> {
         }
     }
 
-    /// Parses a token that may be invalid UTF-8.
+    /// Parses a token from bytes that may be invalid UTF-8.
     pub(super) fn token_from_bytes<'t>(
         &self,
         text: &'t [u8],
@@ -44,7 +44,7 @@ impl<'o> FieldParser<'o> {
         }
     }
 
-    /// Parses an expiration time that may be invalid UTF-8.
+    /// Parses an expiration time from bytes that may be invalid UTF-8.
     pub(super) fn time_from_bytes(
         &self,
         text: &[u8],

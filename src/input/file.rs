@@ -1,4 +1,4 @@
-//! One input, opened, with its detected format, and readable any number of times.
+//! An opened input, which knows its format and can be read any number of times.
 
 use std::{
     io::{self, Read},
@@ -13,16 +13,18 @@ use super::{
     reader::RecordReader,
 };
 
-/// An opened input. Its format is detected at the first reading.
+/// An opened input. The first pass over the input detects the format.
 #[derive(Debug)]
 pub(super) struct InputFile {
     /// The name of the input in messages.
     pub(super) name: Arc<str>,
     content: Content,
-    /// The format that an option or the name of the file says.
+    /// The format from an option or from the file name. `None` if neither determines the format, so
+    /// the bytes have to be examined.
     known_format: Option<InputFormat>,
     detected_format: Option<DetectedFormat>,
-    /// Whether the first reading did not reach the end, so that further readings are useless.
+    /// Whether the first pass did not reach the end of the input. Further passes of the validation
+    /// skip an incomplete input, because its records cannot be sent anyway.
     pub(super) is_incomplete: bool,
 }
 
@@ -46,21 +48,21 @@ impl InputFile {
         })
     }
 
-    /// Replaces the limits for the readings that start from now on.
+    /// Replaces the limits of all later passes.
     pub(super) fn set_read_limits(&mut self, read_limits: ReadLimits) {
         self.content.set_read_limits(read_limits);
     }
 
-    /// Returns the format that the first reading detected.
+    /// Returns the format, or `None` if the format has not been detected yet.
     pub(super) fn detected_format(&self) -> Option<&DetectedFormat> {
         self.detected_format.as_ref()
     }
 
-    /// Returns the format, which is detected now if it is not known yet.
+    /// Returns the format. Detects the format first if no earlier pass has done so.
     ///
     /// # Errors
     ///
-    /// As [`detect_format`].
+    /// The same errors as the function [`detect_format`].
     pub(super) fn detect_format(
         &mut self,
         options: &InputOptions,
@@ -76,7 +78,8 @@ impl InputFile {
     ///
     /// # Errors
     ///
-    /// A fatal error if the format cannot be detected, or the header row is wrong.
+    /// A fatal error if the input cannot be opened, its format cannot be detected, or its header
+    /// row is wrong.
     pub(super) fn records<'i>(
         &'i mut self,
         options: &'i InputOptions,

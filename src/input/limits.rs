@@ -1,12 +1,12 @@
-//! Limits on the length of records and lines.
+//! Limits on the lengths of records and lines.
 
-/// The longest record that is read, in bytes of its text.
+/// The maximum length of the text of a record, in bytes.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
 
-/// The longest line that is read, in bytes: a record of the longest length and a carriage return,
-/// without the line feed.
+/// The maximum length of a line without its line feed, in bytes: the longest record and a carriage
+/// return.
 pub(super) const MAX_LINE_BYTES: usize = MAX_RECORD_BYTES + 1;
 
-/// The longest line that is skipped as one bad record, in bytes. A longer line may have no end, and
-/// ends the reading.
+/// The maximum length, in bytes, of a line that is skipped as one invalid record. A longer line may
+/// have no end, so it ends the pass with a fatal error.
 pub(super) const MAX_SKIPPED_BYTES: usize = 64 * MAX_RECORD_BYTES;

@@ -1,8 +1,10 @@
-//! Reading of inputs, from bytes to records, with a position for every problem.
+//! The parser of the inputs, from bytes to records, with a position for every problem.
 //!
-//! [`validate`] reads all inputs once to find every problem. The result, [`ValidatedInput`], reads
-//! them again for use. This module does not know the contract with the server: a [`ContractCheck`]
-//! of the caller decides which records the contract can represent.
+//! An input is a file, standard input or bytes in memory. A pass reads an input from its start.
+//! [`validate`] makes one pass over every input to find the problems, and further passes only if
+//! tokens may occur more than once. The result, a [`ValidatedInput`], reads the inputs again and
+//! returns the records. This module does not know the server's contract: a [`ContractCheck`] from
+//! the caller decides which records the contract can represent.
 
 mod bytes;
 mod csv;

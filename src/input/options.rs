@@ -1,48 +1,52 @@
-//! Options of reading: the format, and where a record has its fields.
+//! Input options: the format, and the column or key of each field.
 
 use jiff::tz::TimeZone;
 
 use crate::record::{TimeRules, TimeUnit, TokenEncoding};
 
-/// A format of records.
+/// The format of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputFormat {
     /// Comma-separated values (RFC 4180).
     Csv,
-    /// The same with tabs as delimiters.
+    /// Tab-separated values: CSV with a tab as the delimiter.
     Tsv,
-    /// One JSON document (RFC 8259): an array of records, an object with such an array, or one
-    /// record.
+    /// One JSON document (RFC 8259): an array of records, an object that contains an array of
+    /// records, or a single record.
     Json,
     /// One JSON object per line.
     Ndjson,
-    /// The request message in protobuf's JSON mapping, in which tokens are base64.
+    /// The request message in the JSON mapping of protobuf, which encodes tokens in Base64.
     ProtoJson,
 }
 
 /// The column or key of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FieldSelector {
-    /// The one with any of the default names.
+    /// The column or key with one of the default names.
     DefaultNames,
-    /// The one with this name.
+    /// The column or key with this name.
     Name(String),
-    /// The CSV column with this number, from 1. In JSON, the key with this text.
+    /// The CSV column with this number, counted from 1. In JSON, the key that consists of the
+    /// digits of this number.
     Column(usize),
-    /// None, because the field is not needed. Only the expiration time can be unused, and is 0 then.
+    /// No column or key. Only the expiration time can be unused. Every record then has the
+    /// expiration time 0.
     Unused,
 }
 
-/// Options for reading all inputs.
+/// Options that apply to all inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct InputOptions {
-    /// `None` detects the format from the name of the file, and then from the first bytes.
+    /// The format of the inputs. `None` means that the file name determines the format, or else the
+    /// bytes of the input.
     pub(crate) format: Option<InputFormat>,
     pub(crate) token_field: FieldSelector,
     pub(crate) time_field: FieldSelector,
     /// Whether the first row of a CSV file names the columns.
     pub(crate) has_header: bool,
-    /// The delimiter of CSV columns; `None` is the one of the format.
+    /// The delimiter of CSV columns. `None` means the delimiter of the format: a comma for CSV, a
+    /// tab for TSV.
     pub(crate) delimiter: Option<u8>,
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) time_rules: TimeRules,
@@ -51,7 +55,7 @@ pub(crate) struct InputOptions {
 }
 
 impl Default for InputOptions {
-    /// The options that a command without any option reads by.
+    /// Returns the options of a command line that has no input options.
     fn default() -> Self {
         Self {
             format: None,
@@ -69,5 +73,6 @@ impl Default for InputOptions {
     }
 }
 
-/// The reference tokens of a JSON Pointer (RFC 6901), unescaped.
+/// The unescaped reference tokens of a JSON Pointer (RFC 6901): the keys and indices from the root
+/// of a document to a value.
 pub(crate) type JsonPointer = Vec<String>;

@@ -1,24 +1,27 @@
-//! Errors in the input: their positions and their kinds.
+//! Problems in the input, with their positions and kinds.
 //!
-//! They carry data only; `diagnostics` words them.
+//! A problem is something wrong at one place of an input. A fatal error is a problem that ends the
+//! pass over the input. After any other problem, the pass continues with the next record. The types
+//! in this module contain only data; the module `diagnostics` writes the messages.
 
 use std::{io, sync::Arc};
 
 use super::{bytes::StreamError, excerpt::Excerpt};
 use crate::record::{ExpireTime, TimeError, TokenError};
 
-/// The position of a record in its file.
+/// The position of a record, or of a problem, in one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The number of the record, from 1. A header row is not counted; 0 is before the first record.
+    /// The number of the record, counted from 1 without the header row. The number is 0 for a
+    /// position outside of all records.
     pub(crate) record: u64,
-    /// The number of the physical line, from 1.
+    /// The number of the physical line, counted from 1.
     pub(crate) line: u64,
-    /// In JSON, the byte in the line, from 1.
+    /// In JSON, the number of the byte in the line, counted from 1. `None` in CSV.
     pub(crate) column: Option<u64>,
 }
 
-/// The records and lines before a part of an input that was read on its own.
+/// The numbers of records and lines before a part of an input that is read separately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PositionOffset {
     pub(super) records: u64,
@@ -32,7 +35,7 @@ pub(crate) struct Located<T> {
     pub(crate) value: T,
 }
 
-/// The position of a record among all inputs.
+/// The position of a record, with the input that contains the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FilePosition {
     /// The name of the input.
@@ -40,7 +43,7 @@ pub(crate) struct FilePosition {
     pub(crate) position: Position,
 }
 
-/// An error in one of the inputs.
+/// A problem in one of the inputs.
 #[derive(Debug)]
 pub(crate) struct Problem {
     /// The name of the input.
@@ -51,7 +54,8 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// Returns the problem of a part of an input with its position in the whole input.
+    /// Converts the position from a part of an input to the whole input. `offset` counts the
+    /// records and lines before the part.
     pub(super) fn shifted(mut self, offset: PositionOffset) -> Self {
         if let Some(position) = &mut self.position {
             position.record += offset.records;
@@ -61,13 +65,15 @@ impl Problem {
     }
 }
 
-/// An error in the input that is being read, whose name the reader does not know.
+/// A problem in the current input. The reader does not know the name of the input, so
+/// [`Self::into_problem`] adds the name.
 #[derive(Debug)]
 pub(super) struct ReadError {
     pub(super) position: Option<Position>,
-    /// Boxed, so that a `Result` of a record, which is seldom an error, stays small.
+    /// Boxed to keep a `Result` with a record small, because problems are rare.
     pub(super) kind: Box<ProblemKind>,
-    /// Whether the error ends the reading, and does not count as an invalid record.
+    /// Whether the error ends the pass. A fatal error makes the input unreadable; any other error
+    /// makes one record invalid.
     pub(super) is_fatal: bool,
 }
 
@@ -97,18 +103,19 @@ impl ReadError {
     }
 }
 
-/// The kind of a problem. The first group concerns a whole input, the second group one record. Each
-/// `name` is the column or key of the field, as messages call it.
+/// The kind of a problem. The kinds in the first group can make a whole input unreadable. The kinds
+/// in the second group usually concern one record. Each `name` is the column or key of the field, as
+/// messages call it.
 #[derive(Debug)]
 pub(crate) enum ProblemKind {
     Unreadable(io::Error),
     IsDirectory,
     UnsupportedFormat(UnsupportedFormat),
-    /// The file is not the one that was validated.
+    /// The file differs from the first complete pass over the file.
     FileChanged,
-    /// The deadline passed, or a signal came, before the input had been read to its end.
+    /// The deadline passed or a signal arrived before the end of the input was read.
     DeadlineExceeded,
-    /// Malformed JSON, with the message of the parser, which does not quote the input.
+    /// Malformed JSON. The message comes from the parser and does not quote the input.
     JsonSyntax(String),
     /// A corrupt archive, with the message of the decompressor.
     CorruptArchive(String),
@@ -118,53 +125,54 @@ pub(crate) enum ProblemKind {
     Truncated,
     /// A record is longer than [`super::MAX_RECORD_BYTES`].
     RecordTooLong,
-    /// The array of records is another kind of value.
+    /// A value of a different kind is in the place of the array of records.
     NotArray {
         found: JsonKind,
     },
-    /// None of the members of a JSON object is an array, or several are.
+    /// The root object of a JSON document contains no array or several arrays, so the array of
+    /// records is unknown.
     NoSingleArray {
         keys: Vec<Excerpt>,
         arrays: usize,
     },
     /// The document has no value at the pointer of `--records`.
     PointerNotFound,
-    /// A request message in protobuf's JSON mapping has no array of records.
+    /// The request message in the JSON mapping of protobuf has no array of records.
     MissingRequestArray,
-    /// One column or key was given for both fields.
+    /// The same column or key was given for the token and for the expiration time.
     SameNameForBothFields(Excerpt),
-    /// Another JSON document follows the first one.
+    /// A second JSON document, or other text, follows the first JSON document.
     MultipleDocuments,
-    /// No column or key has a name of the field.
+    /// No column or key has any of the names in `wanted`, which are the names of the field.
     MissingField {
         field: Field,
         wanted: Vec<String>,
         found: Vec<Excerpt>,
-        /// The name that was probably meant.
+        /// The name in `found` that is probably a misspelled name of the field.
         nearest: Option<Excerpt>,
     },
-    /// The first row looks like a record.
+    /// The first row looks like a record, not like a header row.
     MissingHeader,
-    /// The number of a column is 0, or larger than the number of columns.
+    /// A column number from an option is 0 or greater than the number of columns.
     ColumnOutOfRange {
         field: Field,
         number: usize,
         width: usize,
     },
-    /// Two columns or keys have names of the same field.
+    /// Two columns or keys have different names of the same field.
     AmbiguousField {
         first: String,
         second: String,
     },
 
-    /// A row has another number of columns than the first row.
+    /// A row and the first row have different numbers of columns.
     WrongColumnCount {
         expected: usize,
         found: usize,
     },
-    /// A carriage return outside of quotes that no line feed follows.
+    /// A carriage return that no line feed follows.
     LoneCarriageReturn,
-    /// A quote inside an unquoted cell, or text after a closing quote.
+    /// A quote inside an unquoted cell, or text after the closing quote of a cell.
     BareQuote,
     NulByte,
     NotUtf8 {
@@ -174,7 +182,7 @@ pub(crate) enum ProblemKind {
     NotObject {
         found: JsonKind,
     },
-    /// The value of a field is of a kind that the field cannot have.
+    /// The value of a field has a JSON kind that the field does not allow.
     WrongType {
         field: Field,
         name: String,
@@ -191,9 +199,9 @@ pub(crate) enum ProblemKind {
         error: TimeError,
         value: Excerpt,
     },
-    /// An earlier record has the same token with another expiration time.
+    /// An earlier record has the same token and a different expiration time.
     ConflictingDuplicate {
-        /// The token, masked.
+        /// The masked token.
         token: String,
         first: FilePosition,
     },
@@ -232,7 +240,7 @@ pub(crate) enum JsonKind {
     Object,
 }
 
-/// A format that is recognized but not read.
+/// A file format that is recognized but not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UnsupportedFormat {
     Utf16,
@@ -246,13 +254,14 @@ pub(crate) enum UnsupportedFormat {
     Binary,
 }
 
-/// A reason why a request of the server's contract cannot hold a record.
+/// A reason why a request message of the server's contract cannot contain a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContractViolation {
     /// The token is not UTF-8, and the contract's field is a `string`.
     TokenNotUtf8,
-    /// The expiration time is after `latest`, the last one that the contract's field type holds.
+    /// The expiration time is after `latest`, the latest time that the field in the contract can
+    /// represent.
     ExpireTimeTooLate { latest: ExpireTime },
-    /// The encoded record alone is larger than a request may be.
+    /// The encoded record alone exceeds the maximum size of a request, `max_bytes`.
     RecordTooLarge { bytes: usize, max_bytes: usize },
 }

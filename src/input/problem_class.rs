@@ -1,4 +1,4 @@
-//! Classes of problems, by which the summary counts invalid records.
+//! Problem classes. The summary shows the number of invalid records in each class.
 
 use super::problem::{ContractViolation, Field, ProblemKind};
 

@@ -1,4 +1,4 @@
-//! One reader for the records of every format.
+//! The record reader, a single type for all formats.
 
 use super::{
     bytes::LineBuffer,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::record::Record;
 
-/// A reader of the records of one input, or of a part of it.
+/// A reader of the records in one input or in a part of one input.
 pub(super) enum RecordReader<'i> {
     Blank,
     Csv(Box<CsvReader<'i>>),
@@ -19,8 +19,8 @@ pub(super) enum RecordReader<'i> {
 }
 
 impl<'i> RecordReader<'i> {
-    /// Reads a text without a byte order mark. `columns` is `Some` if the text is CSV from after the
-    /// header row.
+    /// Opens text that has no byte order mark. `columns` is `Some` if the text is CSV that starts
+    /// after the header row.
     ///
     /// # Errors
     ///
@@ -53,8 +53,8 @@ impl<'i> RecordReader<'i> {
         })
     }
 
-    /// Returns the next record or what is wrong with it, and `None` at the end or after a fatal
-    /// error.
+    /// Returns the next record or its problem. Returns `None` at the end of the text and after a
+    /// fatal error.
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         match self {
             Self::Blank => None,

@@ -1,4 +1,5 @@
-//! Round trips: records written in every format are read back equal, in reads of any size.
+//! Round trips: records that were written in any format are read back unchanged, whatever number of
+//! bytes each read returns.
 
 use std::io::{self, Read};
 
@@ -26,7 +27,7 @@ struct Sample {
     format: DetectedFormat,
 }
 
-/// Everything that a reader returned.
+/// All records and errors that a reader returned.
 #[derive(Debug, Default, PartialEq)]
 struct Reading {
     records: Vec<Values>,
@@ -40,7 +41,7 @@ fn options(token_encoding: TokenEncoding) -> InputOptions {
     }
 }
 
-/// A stream that returns at most these numbers of bytes per read, over and over.
+/// A stream that limits the bytes of each read to the next of `lengths`, which repeat endlessly.
 struct ShortReads<'a> {
     bytes: &'a [u8],
     lengths: std::iter::Cycle<std::slice::Iter<'a, usize>>,
@@ -193,10 +194,11 @@ fn encodings() -> impl Strategy<Value = TokenEncoding> {
     ]
 }
 
-/// Records with tokens that the encoding can represent.
+/// Returns a strategy for records with tokens that the encoding can represent.
 fn records(encoding: TokenEncoding) -> BoxedStrategy<Vec<Values>> {
     let token = match encoding {
-        // CSV has no NUL bytes and no lone carriage returns, and no token has white space around it.
+        // CSV refuses NUL bytes and lone carriage returns, and tokens have no whitespace around
+        // them.
         TokenEncoding::Utf8 => "[^\\s\0\r]([^\0\r]{0,20}[^\\s\0\r])?"
             .prop_map(String::into_bytes)
             .boxed(),

@@ -1,4 +1,4 @@
-//! Decompression of inputs, recognized by their magic bytes.
+//! Decompression of gzip and Zstandard inputs, recognized by their magic bytes.
 
 use std::io::{self, BufReader, Read};
 
@@ -11,12 +11,13 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 /// The magic bytes of Zstandard (RFC 8878 section 3.1.1).
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Returns a reader that decompresses gzip and Zstandard, and repeats any other stream as it is.
+/// Returns a reader that decompresses gzip and Zstandard. All other streams are returned unchanged.
 ///
 /// # Errors
 ///
-/// The error of reading the magic bytes. The reader fails with [`StreamError::CorruptArchive`] if
-/// the compressed data is corrupt or truncated.
+/// An error that occurs while the magic bytes are read or the decoder is created. The returned
+/// reader fails with [`StreamError::CorruptArchive`] if the compressed data is corrupt or
+/// truncated.
 pub(super) fn decompress<'r>(
     mut raw: Box<dyn Read + Send + 'r>,
 ) -> io::Result<Box<dyn Read + Send + 'r>> {
@@ -37,21 +38,21 @@ pub(super) fn decompress<'r>(
     }
 }
 
-/// Never inlined, because the decoder would add 30 KiB to the stack frame of [`decompress`], also
-/// for streams that are not compressed.
+/// Returns a reader that decompresses gzip. The function is never inlined, because the decoder
+/// would add 30 KiB to the stack frame of [`decompress`] even for uncompressed streams.
 #[inline(never)]
 fn decompress_gzip<'r>(compressed: impl Read + Send + 'r) -> Box<dyn Read + Send + 'r> {
     let decoder = MultiGzDecoder::new(BufReader::new(compressed));
     Box::new(ArchiveReader(decoder))
 }
 
-/// A decoder whose own errors become [`StreamError::CorruptArchive`].
+/// A wrapper that converts the errors of a decoder to [`StreamError::CorruptArchive`].
 struct ArchiveReader<R>(R);
 
 impl<R: Read> Read for ArchiveReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.0.read(out).map_err(|error| {
-            // Errors of the stream below the decoder say nothing about the archive.
+            // An error of the underlying stream does not mean that the compressed data is corrupt.
             let is_from_below = StreamError::inside(&error).is_some()
                 || error.raw_os_error().is_some()
                 || error.kind() == io::ErrorKind::Interrupted;

@@ -1,5 +1,4 @@
-//! The content of one input, which is the same at every reading: without a UTF-8 byte order mark,
-//! decompressed, and checked for changes since the reading before.
+//! The content of one input, which is the same in every pass.
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,8 +20,8 @@ use super::{
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Files up to this size are read into memory when they are opened, because opening them again for
-/// each reading takes longer than reading them.
+/// The maximum size, in bytes, of a file that is read into memory when it is opened. Opening a
+/// small file again for each pass would take longer than reading it.
 const MAX_BUFFERED_BYTES: u64 = 16 << 10;
 
 /// The content of an input, which can be read from its start any number of times.
@@ -30,18 +29,19 @@ const MAX_BUFFERED_BYTES: u64 = 16 << 10;
 pub(in crate::input) struct Content {
     storage: Storage,
     read_limits: ReadLimits,
-    /// Empty unless the content stays in a file.
+    /// The block hashes of a file. Empty for all other storage.
     hashes: BlockHashes,
 }
 
 #[derive(Debug)]
 enum Storage {
-    /// A small file, read when it was opened.
+    /// The bytes of a small file, which were read when the file was opened.
     Buffered(Vec<u8>),
     Shared(Arc<[u8]>),
-    /// A regular file, opened for each reading.
+    /// A regular file, which is opened again for each pass.
     File(PathBuf),
-    /// A regular file behind standard input, which was at this offset when the program started.
+    /// A regular file as standard input. `start` is the offset of the descriptor when the input was
+    /// opened.
     Stdin {
         file: File,
         start: u64,
@@ -50,12 +50,12 @@ enum Storage {
 }
 
 impl Content {
-    /// Opens an input, without waiting for a writer of a FIFO.
+    /// Opens an input. A FIFO is opened without waiting for a program that writes to the FIFO.
     ///
     /// # Errors
     ///
-    /// The error of the operating system, [`io::ErrorKind::IsADirectory`] for a directory, or
-    /// [`super::StreamError::DeadlineExceeded`].
+    /// An operating system error, [`io::ErrorKind::IsADirectory`] for a directory, or
+    /// [`super::StreamError::DeadlineExceeded`] at one of the limits.
     pub(in crate::input) fn open(origin: &Origin, read_limits: &ReadLimits) -> io::Result<Self> {
         read_limits.check()?;
         let storage = match origin {
@@ -70,7 +70,7 @@ impl Content {
         })
     }
 
-    /// Replaces the limits for the readings that start from now on.
+    /// Replaces the limits of all later passes.
     pub(in crate::input) fn set_read_limits(&mut self, read_limits: ReadLimits) {
         self.read_limits = read_limits;
     }
@@ -79,7 +79,8 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// As [`Self::raw_reader`]. The reader also fails with [`super::StreamError::CorruptArchive`].
+    /// The same errors as [`Self::raw_reader`]. The returned reader also fails with
+    /// [`super::StreamError::CorruptArchive`] if compressed data is corrupt or truncated.
     pub(in crate::input) fn text_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let mut text = decompress(self.raw_reader()?)?;
         let mut head = Vec::new();
@@ -92,12 +93,13 @@ impl Content {
         Ok(Box::new(io::Cursor::new(head).chain(text)))
     }
 
-    /// Returns a reader of the bytes as they are stored, from the start.
+    /// Returns a reader of the stored bytes, which may be compressed, from the start.
     ///
     /// # Errors
     ///
-    /// The error of the operating system. The reader fails with [`super::StreamError::FileChanged`] if
-    /// a file differs from its first complete reading.
+    /// An operating system error. The returned reader fails with
+    /// [`super::StreamError::FileChanged`] if a file differs from its first complete pass, and with
+    /// [`super::StreamError::DeadlineExceeded`] at one of the limits.
     fn raw_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let file = match &mut self.storage {
             Storage::Buffered(bytes) => return Ok(Box::new(bytes.as_slice())),
@@ -121,19 +123,19 @@ impl Content {
 }
 
 fn open_stdin() -> io::Result<Storage> {
-    // A duplicate of the descriptor, because the standard library's handle reads ahead.
+    // The standard library's handle reads ahead, so this function uses a duplicate descriptor.
     let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     if !file.metadata()?.is_file() {
         return Ok(Storage::Stream(RecordedStream::new(file)));
     }
     let start = file.stream_position()?;
-    // Programs that share the descriptor must find the input consumed, as after a normal read.
+    // Other programs that share the descriptor expect the input to be consumed, as after a read.
     file.seek(SeekFrom::End(0))?;
     Ok(Storage::Stdin { file, start })
 }
 
 fn open_file(path: &Path) -> io::Result<Storage> {
-    // Without O_NONBLOCK, opening a FIFO blocks until another program writes to it.
+    // Without `O_NONBLOCK`, `open` would block until a program opens the FIFO for writing.
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(nonblocking).open(path)?;

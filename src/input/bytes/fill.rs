@@ -1,12 +1,12 @@
-//! Reading until a buffer is full.
+//! A read function that fills a whole buffer.
 
 use std::io::{self, Read};
 
-/// What [`fill`] read before it stopped.
+/// The result of [`fill`].
 pub(in crate::input) struct Filled {
-    /// The number of bytes at the start of the buffer that were read.
+    /// The number of bytes that were read into the start of the buffer.
     pub(in crate::input) length: usize,
-    /// The error that ended the reading early.
+    /// The error that occurred before the buffer was full.
     pub(in crate::input) error: Option<io::Error>,
 }
 

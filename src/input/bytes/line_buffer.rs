@@ -1,36 +1,41 @@
-//! A buffer over a stream that knows the line and column of its unread bytes.
+//! A stream buffer that counts lines and columns.
+//!
+//! Unread bytes are the bytes in the buffer that the parser has not consumed yet.
 
 use std::io::{self, Read};
 
 use super::verified_file::BLOCK_BYTES;
 
-/// The most bytes of one read. A whole block lets a file be read into the buffer without a copy.
+/// The maximum number of bytes to ask for in one read. A read of a whole block lets `VerifiedFile`
+/// read the block directly into the buffer, without a copy.
 const MAX_READ_BYTES: usize = BLOCK_BYTES;
 
-/// The bytes of the first read, small so that a small input touches little memory.
+/// The number of bytes to ask for in the first read. A small number keeps the buffer of a small
+/// input small.
 const FIRST_READ_BYTES: usize = 8 << 10;
 
-/// A stream with the bytes that were read from it and are not consumed yet.
+/// A stream, with a buffer for the unread bytes.
 pub(in crate::input) struct LineBuffer<'i> {
     input: Box<dyn Read + Send + 'i>,
     buffer: Vec<u8>,
-    /// The range of unread bytes in `buffer`.
+    /// The range `start..end` of `buffer` contains the unread bytes.
     start: usize,
     end: usize,
-    /// The bytes to ask for in the next read, doubled as long as the stream fills them.
+    /// The number of bytes to ask for in the next read. The number doubles, up to the maximum,
+    /// after each read that returns as many bytes.
     next_read_bytes: usize,
-    /// The line of `start`, counted from 1.
+    /// The line number of the byte at `start`, counted from 1.
     line: u64,
-    /// The bytes of this line before `start`.
+    /// The number of bytes between the start of the line and `start`.
     line_offset: u64,
 }
 
-/// The place of a byte in a text.
+/// The line and the column of a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::input) struct LinePosition {
-    /// The physical line, counted from 1.
+    /// The number of the physical line, counted from 1.
     pub(in crate::input) line: u64,
-    /// Bytes from the start of the line, counted from 1.
+    /// The number of the byte in the line, counted from 1.
     pub(in crate::input) column: u64,
 }
 
@@ -39,7 +44,8 @@ impl<'i> LineBuffer<'i> {
         Self::prefilled(Vec::new(), 0, input)
     }
 
-    /// Buffers a stream whose first `length` bytes are at the start of `buffer` already.
+    /// Returns a buffer over a stream whose first `length` bytes have already been read into
+    /// `buffer`. `input` returns the bytes after them.
     pub(in crate::input) fn prefilled(
         buffer: Vec<u8>,
         length: usize,
@@ -61,12 +67,13 @@ impl<'i> LineBuffer<'i> {
         self.buffer
     }
 
-    /// Returns the bytes that were read and are not consumed yet.
+    /// Returns the unread bytes.
     pub(in crate::input) fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Appends bytes of the stream to [`Self::unread`]. Returns `false` at the end of the stream.
+    /// Reads bytes from the stream and appends them to [`Self::unread`]. Returns `false` at the end
+    /// of the stream.
     pub(in crate::input) fn read_more(&mut self) -> io::Result<bool> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -109,7 +116,7 @@ impl<'i> LineBuffer<'i> {
         }
     }
 
-    /// Returns the line of the first unread byte, counted from 1.
+    /// Returns the line number of the first unread byte, counted from 1.
     pub(in crate::input) fn line(&self) -> u64 {
         self.line
     }
@@ -125,7 +132,8 @@ impl<'i> LineBuffer<'i> {
         self.start += length;
     }
 
-    /// Consumes `length` bytes that the caller knows to be `lines` whole lines.
+    /// Consumes `length` bytes, in which the caller has counted `lines` line feeds. Later columns
+    /// are correct only if the last consumed byte is a line feed.
     pub(in crate::input) fn consume_lines(&mut self, length: usize, lines: u64) {
         self.start += length;
         self.line += lines;
@@ -133,10 +141,10 @@ impl<'i> LineBuffer<'i> {
     }
 }
 
-/// The line feeds in some bytes.
+/// The line feeds in a slice of bytes.
 struct LineFeeds {
     count: u64,
-    /// The index of the last one.
+    /// The index of the last line feed.
     last: Option<usize>,
 }
 

@@ -1,6 +1,7 @@
-//! The bytes of an input: where they come from, how they are read again, decompressed and limited.
+//! The bytes of an input: origin, repeated passes, decompression and read limits.
 //!
-//! Nothing in this folder knows formats or records.
+//! A pass reads the bytes of an input from the start. This module knows neither formats nor
+//! records.
 
 mod compression;
 mod content;

@@ -1,13 +1,13 @@
-//! Where an input comes from.
+//! The origin of an input.
 
 use std::{path::PathBuf, sync::Arc};
 
-/// The place that an input is read from.
+/// The source from which an input is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Stdin,
     File(PathBuf),
-    /// Bytes that are in memory before the input is opened.
+    /// Bytes that were in memory before the input was opened.
     Memory(Arc<[u8]>),
 }
 

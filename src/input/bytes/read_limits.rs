@@ -1,4 +1,4 @@
-//! Limits on how long the reading of an input may take.
+//! Limits on the duration of a pass over an input: a deadline and a stop signal.
 
 use std::{fs::File, io, os::unix::net::UnixStream, sync::Arc, time::Instant};
 
@@ -9,11 +9,12 @@ use rustix::{
 
 use super::stream_error::StreamError;
 
-/// The conditions that end a reading before the end of the input. The default has none.
+/// The conditions that end a pass before the end of the input. The default value has no conditions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadLimits {
     pub(crate) deadline: Option<Instant>,
-    /// A socket that becomes readable when the reading has to stop, as at a signal.
+    /// A socket that becomes readable when the program has to stop reading, for example after a
+    /// signal.
     pub(crate) stop: Option<Arc<UnixStream>>,
 }
 
@@ -22,7 +23,8 @@ impl ReadLimits {
     ///
     /// # Errors
     ///
-    /// [`StreamError::DeadlineExceeded`] at the deadline or the stop, even if `file` can be read too.
+    /// [`StreamError::DeadlineExceeded`] if the deadline has passed or `stop` is readable, even if
+    /// `file` is readable as well.
     pub(super) fn wait_until_readable(&self, file: &File) -> io::Result<()> {
         loop {
             let timeout = self.remaining_time()?;
@@ -47,11 +49,12 @@ impl ReadLimits {
         }
     }
 
-    /// Checks the limits without waiting, for files that can always be read.
+    /// Checks the limits without waiting. This check is enough for regular files, which never
+    /// block.
     ///
     /// # Errors
     ///
-    /// [`StreamError::DeadlineExceeded`] after the deadline or the stop.
+    /// [`StreamError::DeadlineExceeded`] if the deadline has passed or `stop` is readable.
     pub(super) fn check(&self) -> io::Result<()> {
         self.remaining_time()?;
         let Some(stop) = &self.stop else {
@@ -65,11 +68,11 @@ impl ReadLimits {
         Ok(())
     }
 
-    /// Returns the time until the deadline, or `None` without one.
+    /// Returns the time until the deadline, or `None` if there is no deadline.
     ///
     /// # Errors
     ///
-    /// [`StreamError::DeadlineExceeded`] after the deadline.
+    /// [`StreamError::DeadlineExceeded`] if the deadline has passed.
     fn remaining_time(&self) -> io::Result<Option<Timespec>> {
         let Some(deadline) = self.deadline else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! A stream that the operating system gives only once, such as a pipe, made readable again.
+//! Repeated passes over a stream that can be read only once, such as a pipe.
 
 use std::{
     fs::File,
@@ -7,7 +7,7 @@ use std::{
 
 use super::read_limits::ReadLimits;
 
-/// A pipe, a terminal or a socket, with a record of everything that was read from it.
+/// A pipe, a terminal or a socket, with a copy of all bytes that were read from it.
 #[derive(Debug)]
 pub(super) struct RecordedStream {
     file: File,
@@ -37,7 +37,7 @@ impl RecordedStream {
         loop {
             read_limits.wait_until_readable(&self.file)?;
             match self.file.read(out) {
-                // Another reader of the same pipe can take the bytes that `poll` announced.
+                // A different process may have read the bytes that `poll` announced, so wait again.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
@@ -45,7 +45,7 @@ impl RecordedStream {
     }
 }
 
-/// A reader that repeats the recorded bytes, then reads and records the rest of the stream.
+/// A reader that returns the stored bytes, then reads and stores the rest of the stream.
 pub(super) struct Replay<'s> {
     stream: &'s mut RecordedStream,
     read_limits: &'s ReadLimits,

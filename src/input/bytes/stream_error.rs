@@ -1,15 +1,16 @@
-//! Errors that the streams of an input add to those of the operating system.
+//! Stream errors that this program adds to the errors of the operating system.
 
 use std::{fmt, io};
 
-/// A reason of this program for ending a stream, carried inside an [`io::Error`].
+/// A reason why this program ends a stream early. An [`io::Error`] carries the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::input) enum StreamError {
-    /// The file differs from its first complete reading.
+    /// The file differs from the first complete pass over the file.
     FileChanged,
-    /// The deadline or the stop signal of [`super::ReadLimits`] came before the end.
+    /// The deadline passed, or the stop signal of [`super::ReadLimits`] arrived, before the end of
+    /// the stream.
     DeadlineExceeded,
-    /// The compressed data is corrupt or truncated, in the words of the decoder.
+    /// The compressed data is corrupt or truncated. The string is the decoder's message.
     CorruptArchive(String),
 }
 

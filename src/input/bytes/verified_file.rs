@@ -1,4 +1,4 @@
-//! A file that stays on disk and must not change between two readings.
+//! A reader of a file on disk, which detects changes of the file between two passes.
 
 use std::{
     fs::File,
@@ -10,23 +10,25 @@ use twox_hash::XxHash3_64;
 
 use super::{fill::fill, read_limits::ReadLimits, stream_error::StreamError};
 
-/// The size of the blocks that are compared with the first reading.
+/// The size, in bytes, of the blocks that are compared with the first complete pass.
 pub(in crate::input) const BLOCK_BYTES: usize = 256 << 10;
 
-/// The hashes of the blocks of a file in its first complete reading.
+/// The hashes of the blocks of a file. Each hash is from the first pass that read the block.
 #[derive(Debug, Default)]
 pub(super) struct BlockHashes {
     hashes: Vec<u64>,
-    /// Whether the file was read to its end once, so that no more hashes are added.
+    /// Whether a pass has reached the end of the file. No hashes are added after the first complete
+    /// pass.
     is_complete: bool,
 }
 
 impl BlockHashes {
-    /// Records the hash of the block at `index`, or compares it with the first reading.
+    /// Stores the hash of the block at `index`, or compares the block with the stored hash.
     ///
     /// # Errors
     ///
-    /// [`StreamError::FileChanged`] if the block differs, or if the file has another number of blocks.
+    /// [`StreamError::FileChanged`] if the block differs, or if the file has a different number of
+    /// blocks.
     fn verify(&mut self, index: usize, block: &[u8], is_last: bool) -> Result<(), StreamError> {
         let hash = XxHash3_64::oneshot(block);
         match self.hashes.get(index) {
@@ -44,10 +46,10 @@ impl BlockHashes {
     }
 }
 
-/// A reader with its own offset in a file, independent of other readers of the same descriptor.
+/// A reader with its own file offset, independent of other readers of the same descriptor.
 pub(super) struct FileReader {
     pub(super) file: File,
-    /// Bytes from the start of the file.
+    /// The offset of the next read, in bytes from the start of the file.
     pub(super) offset: u64,
 }
 
@@ -101,7 +103,8 @@ impl<'c> VerifiedFile<'c> {
     }
 
     fn verify(&mut self, block: &[u8]) -> Result<(), StreamError> {
-        // The last block is verified even when it is empty, so that a file that grew is noticed.
+        // The last block is verified even if it is empty; otherwise growth would not be detected in
+        // a file whose size is a multiple of the block size.
         self.is_at_end = block.len() < BLOCK_BYTES;
         self.hashes
             .verify(self.block_count, block, self.is_at_end)?;
@@ -117,7 +120,7 @@ impl Read for VerifiedFile<'_> {
                 return Ok(0);
             }
             self.read_limits.check()?;
-            // A buffer that holds a whole block needs no copy.
+            // If `out` has room for a whole block, no copy is needed.
             if let Some(block) = out.get_mut(..BLOCK_BYTES) {
                 let filled = fill(&mut self.file, block);
                 if let Some(error) = filled.error {

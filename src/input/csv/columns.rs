@@ -12,27 +12,27 @@ use super::{
     rows::RowReader,
 };
 
-/// The columns that a file has the fields of its records in.
+/// The columns of a file that contain the fields of the records.
 #[derive(Clone, Debug)]
 pub(in crate::input) struct Columns {
     pub(super) token: Column,
-    /// `None` if the records have no expiration time.
+    /// `None` if the expiration time is not used.
     pub(super) time: Option<Column>,
-    /// The number of cells that each row must have.
+    /// The number of columns that each row must have.
     pub(super) width: usize,
 }
 
 /// One column.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
-    /// Counted from 0.
+    /// The index of the column, counted from 0.
     pub(super) index: usize,
     /// The name of the column in messages.
     pub(super) name: String,
 }
 
 impl Columns {
-    /// Finds the columns by the names in the header row, which is the current row.
+    /// Finds the columns by their names in the header row, which must be the current row.
     ///
     /// # Errors
     ///
@@ -63,12 +63,13 @@ impl Columns {
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(ProblemKind::DuplicateKey(Excerpt::from_name(pair[0])));
         }
-        // A column that was chosen by its number may have any text in the first row.
+        // A column that was chosen by number was not matched by name, so the row may be a record.
         if is_like_value(cells[time.unwrap_or(token)]) {
             return Err(ProblemKind::MissingHeader);
         }
         let column = |index: usize, selector: &FieldSelector| match selector {
-            // Nobody has named this text as a header, so that it may be a token.
+            // The option gave a number, so the text of the cell may be a token, which no message
+            // may show.
             FieldSelector::Column(number) => Column::numbered(index, *number),
             FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
                 Column {
@@ -84,11 +85,13 @@ impl Columns {
         })
     }
 
-    /// Chooses the columns by number, 1 and 2 by default. The current row is the first record.
+    /// Chooses the columns by number. The default is 1 for the token and 2 for the expiration time.
+    /// The current row must be the first record.
     ///
     /// # Errors
     ///
-    /// A problem if the row has no such column, or if both fields have the same column.
+    /// A problem if a number is not in the range of columns, or if both fields have the same
+    /// number.
     pub(super) fn from_numbers(
         rows: &RowReader<'_>,
         options: &InputOptions,
@@ -122,7 +125,8 @@ impl Column {
     }
 }
 
-/// Checks that the two fields have different columns, by index or by number.
+/// Checks that the two fields have different columns. `token` and `time` are both indices or both
+/// numbers.
 fn check_distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), ProblemKind> {
     if time == Some(token) {
         return Err(ProblemKind::SameNameForBothFields(Excerpt::from_name(name)));
@@ -130,7 +134,7 @@ fn check_distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), P
     Ok(())
 }
 
-/// Returns the index of the column with this number, counted from 1.
+/// Converts a column number, counted from 1, to an index, counted from 0.
 fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind> {
     number
         .checked_sub(1)
@@ -142,7 +146,7 @@ fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, P
         })
 }
 
-/// Returns the index of the only header cell with a name of `field`.
+/// Returns the index of the only header cell that is a name of `field`.
 fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<usize, ProblemKind> {
     let field_names = names.of(field);
     let mut matching = (0..)
@@ -157,8 +161,8 @@ fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<us
             first: (*first).to_owned(),
             second: (*second).to_owned(),
         }),
-        // The row may be a record whose token must not be shown. A row of tokens alone has no
-        // number or date to recognize it by.
+        // The row may be a record, whose token must not be shown in a message. If the expiration
+        // time is unused, a record may have no number or date that reveals it as a record.
         (None, _) if !names.has(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
             Err(ProblemKind::MissingHeader)
         }
@@ -166,7 +170,7 @@ fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<us
     }
 }
 
-/// Returns whether a cell looks like a number or a date, not like the name of a column.
+/// Returns whether a cell starts with a digit, like a number or a date and unlike a column name.
 fn is_like_value(cell: &str) -> bool {
     cell.starts_with(|first: char| first.is_ascii_digit())
 }

@@ -1,4 +1,6 @@
-//! CSV and TSV (RFC 4180), stricter than most readers: ambiguous text is refused, not guessed.
+//! The CSV and TSV parser (RFC 4180). It refuses ambiguous text, where most parsers guess.
+//!
+//! A cell is the text of one row in one column.
 
 mod columns;
 mod reader;

@@ -1,4 +1,4 @@
-//! The records of CSV and TSV.
+//! The reader of CSV and TSV records.
 
 use super::{
     super::{
@@ -12,20 +12,21 @@ use super::{
 };
 use crate::record::{ExpireTime, Record};
 
-/// A reader of the records of CSV text, which continues after malformed rows.
+/// A reader of the records in CSV text. The reader continues after a malformed row.
 pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
     fields: FieldParser<'i>,
     columns: Columns,
     /// The number of records read so far.
     record_count: u64,
-    /// Whether the current row is a record that was read for its number of cells only.
+    /// Whether the current row is the first record, which [`CsvReader::open`] read only to count
+    /// the columns.
     has_pending_row: bool,
     is_finished: bool,
 }
 
 impl<'i> CsvReader<'i> {
-    /// Reads the header row, or the first record if the options say that there is no header.
+    /// Reads the header row, or the first record if the options say that there is no header row.
     /// Returns `None` if the text has no row.
     ///
     /// # Errors
@@ -61,7 +62,8 @@ impl<'i> CsvReader<'i> {
         }))
     }
 
-    /// Reads text that starts with a record and has the columns of an earlier part of the file.
+    /// Returns a reader of text that starts with a record. `columns` come from an earlier part of
+    /// the file.
     pub(in crate::input) fn without_header(
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
@@ -86,7 +88,8 @@ impl<'i> CsvReader<'i> {
         self.rows.into_buffer()
     }
 
-    /// Returns the next record or what is wrong with it.
+    /// Returns the next record or its problem. Returns `None` at the end of the text and after a
+    /// fatal error.
     pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         if self.is_finished {
             return None;
@@ -109,7 +112,7 @@ impl<'i> CsvReader<'i> {
             }
         }
         match self.rows.problem() {
-            // An unterminated quote makes the rest of the file one row.
+            // An unterminated quote makes the rest of the file one row, so no record can follow.
             Some(kind @ ProblemKind::Truncated) => {
                 self.is_finished = true;
                 return Some(Err(ReadError::fatal(Some(position), kind)));
@@ -126,7 +129,7 @@ impl<'i> CsvReader<'i> {
         })
     }
 
-    /// Parses the current row.
+    /// Parses the current row as a record.
     fn parse_row(&self) -> Result<Record<'_>, ProblemKind> {
         let Self { columns, rows, .. } = self;
         if rows.width() != columns.width {
@@ -148,7 +151,7 @@ impl<'i> CsvReader<'i> {
     }
 }
 
-/// Returns the position of the current row, which is the record with this number.
+/// Returns the position of the current row. `record` is the number of the record in the row.
 fn position(rows: &RowReader<'_>, record: u64) -> Position {
     Position {
         record,

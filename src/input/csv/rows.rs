@@ -1,8 +1,10 @@
-//! The rows of CSV text, with the bytes that each row was read from.
+//! The reader of CSV rows, which splits rows into cells.
 //!
-//! Most rows have no quote: they end at the next line feed and are split at the delimiters. Only
-//! rows with quotes go through the CSV parser, which takes seven times as many instructions. A
-//! search for quotes and NUL bytes covers many rows at once.
+//! A row without quotes ends at the next line feed and is split at the delimiters. Only rows with
+//! quotes go through the CSV parser of `csv_core`, which takes seven times as many instructions.
+//!
+//! Plain bytes contain no quote and no NUL byte. One search finds the plain bytes of many rows at
+//! once. A plain row also contains no carriage return, so only its length can be wrong.
 
 use csv_core::{ReadRecordResult, Terminator};
 
@@ -15,35 +17,36 @@ use super::super::{
 /// A reader of rows, with access to the cells of the current row.
 pub(super) struct RowReader<'i> {
     buffer: LineBuffer<'i>,
-    /// Created for the first row with quotes, because its tables take 250,000 instructions.
+    /// The CSV parser. Created for the first row with quotes, because building the parser's tables
+    /// takes 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
-    /// The number of unread bytes that are known to have no quote and no NUL byte.
+    /// The number of plain bytes at the start of the unread bytes, or 0 before the next search.
     plain_bytes: usize,
-    /// Whether the plain bytes have carriage returns.
+    /// Whether the plain bytes contain carriage returns.
     plain_has_returns: bool,
     /// The length of the current row, which starts at the first unread byte.
     row_bytes: usize,
     /// The number of line feeds in the current row.
     row_lines: u64,
     kind: RowKind,
-    /// The cells of a row with quotes, without the quotes and joined.
+    /// The unquoted cells of a row with quotes, without delimiters between the cells.
     unquoted: Vec<u8>,
-    /// The end of each cell of the current row, in `unquoted` or in the unread bytes. In the unread
-    /// bytes a delimiter follows.
+    /// The end of each cell of the current row: an index in `unquoted` for a row with quotes, and
+    /// in the unread bytes for any other row. The unread bytes have a delimiter between two cells.
     cell_ends: Vec<usize>,
 }
 
-/// How the current row was read.
+/// The kind of the current row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RowKind {
-    /// Without quotes, NUL bytes and carriage returns, so that only its length can be wrong.
+    /// A plain row.
     Plain,
-    /// Without quotes.
+    /// A row without quotes that may contain NUL bytes or carriage returns.
     Unquoted,
-    /// By the CSV parser, which put the cells into [`RowReader::unquoted`].
+    /// A row with quotes. The CSV parser has written the cells into [`RowReader::unquoted`].
     Quoted,
-    /// Too long to be read. The row was skipped, and its cells were counted.
+    /// A row that is too long to be read. The row was skipped, and only its cells were counted.
     Overlong { width: usize },
 }
 
@@ -68,7 +71,8 @@ impl<'i> RowReader<'i> {
         self.buffer.into_buffer()
     }
 
-    /// Returns the physical line that the current row starts on, or the line of a read error.
+    /// Returns the number of the line on which the current row starts. After a read error, the
+    /// number is that of the line with the error.
     pub(super) fn line(&self) -> u64 {
         self.buffer.line()
     }
@@ -77,8 +81,7 @@ impl<'i> RowReader<'i> {
     ///
     /// # Errors
     ///
-    /// The error of the stream, or [`ProblemKind::RecordTooLong`] for a row that is too long to be
-    /// skipped.
+    /// A stream error, or [`ProblemKind::RecordTooLong`] for a row that is too long to be skipped.
     pub(super) fn advance(&mut self) -> Result<bool, ProblemKind> {
         self.consume(self.row_bytes, self.row_lines);
         (self.row_bytes, self.row_lines) = (0, 0);
@@ -125,7 +128,7 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns a cell of the current row, which must not be overlong.
+    /// Returns a cell of the current row. The row must not be overlong.
     pub(super) fn cell(&self, index: usize) -> &[u8] {
         let end = self.cell_ends[index];
         let previous_end = index.checked_sub(1).map(|index| self.cell_ends[index]);
@@ -141,7 +144,7 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns what is wrong with the text of the current row. Most CSV parsers accept these rows.
+    /// Returns the problem in the text of the current row. Most CSV parsers would accept the row.
     pub(super) fn problem(&self) -> Option<ProblemKind> {
         if matches!(self.kind, RowKind::Overlong { .. }) {
             return Some(ProblemKind::RecordTooLong);
@@ -183,7 +186,8 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Reads the next row if it is plain and unread as a whole. Returns whether it was.
+    /// Reads the next row if the buffer has the whole row and the row consists of plain bytes.
+    /// Returns whether the row was read.
     fn read_plain_row(&mut self) -> bool {
         let unread = self.buffer.unread();
         if self.plain_bytes == 0 {
@@ -214,7 +218,8 @@ impl<'i> RowReader<'i> {
     fn parse_quoted_row(&mut self) -> Result<(), ProblemKind> {
         let mut parser = self.parser.take().unwrap_or_else(|| {
             let mut builder = csv_core::ReaderBuilder::new();
-            // The default also ends rows at a lone carriage return, which has to be refused.
+            // By default, the parser also ends rows at a lone carriage return, which must be
+            // refused.
             let builder = builder.terminator(Terminator::Any(b'\n'));
             Box::new(builder.delimiter(self.delimiter).build())
         });
@@ -233,7 +238,7 @@ impl<'i> RowReader<'i> {
             written += written_now;
             cells += cells_now;
             match result {
-                // At the end of the text, the next call passes no bytes, which ends the row.
+                // At the end of the text, the next iteration passes no bytes, which ends the row.
                 ReadRecordResult::InputEmpty if !is_at_end => is_at_end = !self.read_more()?,
                 ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + 1024, 0),
                 ReadRecordResult::OutputEndsFull => self.cell_ends.resize(2 * cells + 16, 0),
@@ -249,7 +254,7 @@ impl<'i> RowReader<'i> {
         Ok(())
     }
 
-    /// Skips a row without quotes, and counts its cells.
+    /// Skips a row that is too long to be read, and counts its cells.
     fn skip_overlong_row(&mut self) -> Result<(), ProblemKind> {
         let mut width = 1;
         let mut skipped = 0;
@@ -276,7 +281,7 @@ impl<'i> RowReader<'i> {
         Ok(())
     }
 
-    /// Consumes `length` bytes with this number of line feeds.
+    /// Consumes `length` bytes, which contain `lines` line feeds.
     fn consume(&mut self, length: usize, lines: u64) {
         self.buffer.consume_lines(length, lines);
         self.plain_bytes = self.plain_bytes.saturating_sub(length);
@@ -284,7 +289,8 @@ impl<'i> RowReader<'i> {
 
     /// Reads more bytes. Returns `false` at the end of the text.
     fn read_more(&mut self) -> Result<bool, ProblemKind> {
-        // The current row is unread as a whole, and one with quotes has no other limit.
+        // The buffer has the whole current row, so this check limits the length of a row with
+        // quotes.
         if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
             return Err(ProblemKind::RecordTooLong);
         }
@@ -292,7 +298,7 @@ impl<'i> RowReader<'i> {
     }
 }
 
-/// Returns a row without the line feed, or the carriage return and line feed, at its end.
+/// Returns a row without the LF or CRLF at its end.
 fn trim_line_end(row: &[u8]) -> &[u8] {
     match row.strip_suffix(b"\n") {
         Some(row) => row.strip_suffix(b"\r").unwrap_or(row),
@@ -300,8 +306,8 @@ fn trim_line_end(row: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns what is wrong with the quotes of a row. RFC 4180 section 2 allows quotes only around a
-/// whole cell, and doubled inside one.
+/// Returns the problem of the quotes in a row. RFC 4180 section 2 allows quotes only around a whole
+/// cell, and inside a quoted cell only doubled quotes.
 fn quoting_problem(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
     let mut rest = row;
     loop {
@@ -377,8 +383,8 @@ mod tests {
         rows.filter(|cells| !is_blank(cells)).collect()
     }
 
-    /// Returns whether a row is a blank line, which the CSV parser reads as one empty cell if the
-    /// line ends in CRLF.
+    /// Returns whether a row is a blank line. The CSV parser returns one empty cell for a blank
+    /// line that ends in CRLF.
     fn is_blank(cells: &[Vec<u8>]) -> bool {
         *cells == [Vec::<u8>::new()]
     }

@@ -1,4 +1,4 @@
-//! The records of one JSON document.
+//! The reader of the records in one JSON document.
 
 use super::{
     super::{
@@ -12,7 +12,8 @@ use super::{
 };
 use crate::record::Record;
 
-/// A reader of the records in an array of a JSON document, or of a document that is one record.
+/// A reader of the records in a JSON document. The records are the elements of an array, or the
+/// root is the only record.
 pub(in crate::input) struct DocumentReader<'i> {
     buffer: LineBuffer<'i>,
     fields: FieldParser<'i>,
@@ -20,7 +21,8 @@ pub(in crate::input) struct DocumentReader<'i> {
     array_path: Option<JsonPointer>,
     /// The number of records read so far.
     record_count: u64,
-    /// The length in bytes of the record that the caller looks at. The next call consumes it.
+    /// The length, in bytes, of the record that [`DocumentReader::next`] returned last and has not
+    /// consumed yet.
     returned_bytes: usize,
     state: State,
 }
@@ -34,7 +36,8 @@ enum State {
 }
 
 impl<'i> DocumentReader<'i> {
-    /// Reads the array at `path`. The tokens of a protobuf document are always base64.
+    /// Returns a reader of the array at `path`. In a protobuf document, tokens are always in
+    /// Base64.
     pub(in crate::input) fn array(
         buffer: LineBuffer<'i>,
         path: JsonPointer,
@@ -49,7 +52,7 @@ impl<'i> DocumentReader<'i> {
         Self::new(buffer, fields, Some(path))
     }
 
-    /// Reads a document whose root is the only record.
+    /// Returns a reader of a document whose root is the only record.
     pub(in crate::input) fn single_record(
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
@@ -76,7 +79,8 @@ impl<'i> DocumentReader<'i> {
         self.buffer.into_buffer()
     }
 
-    /// Returns the next record or what is wrong with it. Malformed JSON ends the reading.
+    /// Returns the next record or its problem. Malformed JSON ends the pass. Returns `None` at the
+    /// end of the document and after a fatal error.
     pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         self.buffer
             .consume(std::mem::take(&mut self.returned_bytes));
@@ -94,7 +98,7 @@ impl<'i> DocumentReader<'i> {
             }
             Err(kind) => {
                 self.state = State::Finished;
-                // Text after the document belongs to no record.
+                // Text after the document belongs to no record, so its record number is 0.
                 let record = match kind {
                     ProblemKind::MultipleDocuments => 0,
                     _ => self.record_count + 1,
@@ -119,7 +123,7 @@ impl<'i> DocumentReader<'i> {
             }
             Err(error) => {
                 let position = position_at(buffer, number, error.offset.min(length));
-                // A malformed element makes the whole document malformed.
+                // A malformed element makes the whole document malformed, so no record can follow.
                 if matches!(error.kind, ProblemKind::JsonSyntax(_)) {
                     *state = State::Finished;
                     return Err(ReadError::fatal(Some(position), error.kind));
@@ -130,7 +134,8 @@ impl<'i> DocumentReader<'i> {
         }
     }
 
-    /// Moves to the next element of the array. Returns its length, or `None` after the last one.
+    /// Moves to the next element of the array. Returns the length of the element, or `None` after
+    /// the last element.
     fn next_element(&mut self) -> Result<Option<usize>, ProblemKind> {
         if self.state == State::Start {
             self.enter_array()?;
@@ -175,7 +180,7 @@ impl<'i> DocumentReader<'i> {
         if self.array_path.as_ref().is_some_and(Vec::is_empty) {
             return self.end_document();
         }
-        // The detection of the format has checked the syntax of the rest of the document.
+        // The format detection has checked the syntax of the rest of the document.
         loop {
             self.buffer.consume(self.buffer.unread().len());
             if !self.buffer.read_more()? {
@@ -189,7 +194,7 @@ impl<'i> DocumentReader<'i> {
         measure_value(&mut self.buffer)
     }
 
-    /// Expects nothing but white space up to the end of the text.
+    /// Checks that only whitespace follows up to the end of the text.
     fn end_document(&mut self) -> Result<Option<usize>, ProblemKind> {
         match skip_space(&mut self.buffer)? {
             None => Ok(None),

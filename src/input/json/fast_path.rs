@@ -1,19 +1,22 @@
-//! A fast parser for the most common spelling of a record.
+//! A fast parser for plain records.
 //!
-//! `serde_json` takes three times as long for such a record, and reading is most of the work of a
-//! push. All other records go through `serde_json`, which also decides what is malformed.
+//! A plain record is an object of printable ASCII in which all values are non-negative integers or
+//! strings without escapes, and all keys are different. Most records are plain.
+//!
+//! `serde_json` takes three times as long for a plain record, and reading the input is most of the
+//! work of a push. All other records go through `serde_json`, which also decides whether a record
+//! is malformed.
 
 use super::super::{field_parser::FieldParser, problem::Field};
 use crate::record::{ExpireTime, Record};
 
-/// The most members that a plain record may have besides the two fields.
+/// The maximum number of members of a plain record in addition to the two fields.
 const MAX_OTHER_MEMBERS: usize = 8;
 
-/// Parses a plain record: an object of printable ASCII whose members are strings without escapes
-/// and integers, all with different keys. Returns `None` for any other text, and for a plain record
-/// with a problem: [`super::record::parse_any`] parses those and reports positions.
+/// Parses a plain record. Returns `None` for any other text, and for a plain record with a problem,
+/// because only [`super::record::parse_any`] reports problems with their positions.
 pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Record<'t>> {
-    // `all` would stop early, which keeps the compiler from using vector instructions.
+    // `all` would stop at the first other byte, so the compiler could not use vector instructions.
     let is_printable = |is: bool, byte: &u8| is & (b' '..=b'~').contains(byte);
     if !text.iter().fold(true, is_printable) {
         return None;
@@ -63,15 +66,15 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Reco
 /// A value of a plain record.
 enum Value<'t> {
     String(&'t [u8]),
-    /// The digits of an integer that is not negative.
+    /// The digits of a non-negative integer.
     Integer(&'t [u8]),
 }
 
-/// The text that is not parsed yet, all of it printable ASCII.
+/// The printable ASCII text that is not parsed yet.
 struct Cursor<'t>(&'t [u8]);
 
 impl<'t> Cursor<'t> {
-    /// Consumes spaces, then the byte `wanted`. Returns `None` if another byte comes next.
+    /// Consumes spaces, then the byte `wanted`. Returns `None` if a different byte comes next.
     fn take(&mut self, wanted: u8) -> Option<()> {
         while let [b' ', rest @ ..] = self.0 {
             self.0 = rest;
@@ -94,7 +97,7 @@ impl<'t> Cursor<'t> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);
         self.0 = rest;
-        // This fails at a backslash: strings with escapes are not plain.
+        // `take` fails at a backslash, because a string with escapes is not plain.
         self.take(b'"')?;
         Some(text)
     }
@@ -109,7 +112,8 @@ impl<'t> Cursor<'t> {
         if matches!(digits, [] | [b'0', _, ..]) {
             return None;
         }
-        // A fraction or an exponent makes the caller fail, which expects a comma or a brace.
+        // A fraction or an exponent is left for the caller, which finds no comma or brace and
+        // returns `None`.
         self.0 = rest;
         Some(Value::Integer(digits))
     }

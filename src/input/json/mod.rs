@@ -1,8 +1,8 @@
-//! JSON documents (RFC 8259) and NDJSON.
+//! The parsers of JSON documents (RFC 8259) and NDJSON.
 //!
-//! `serde_json` parses each record. This folder finds where a record starts and ends, because a
-//! parser of whole documents neither streams the elements of an array nor continues after a
-//! malformed one.
+//! `serde_json` parses each record. This module itself finds the start and the end of each record,
+//! because a parser of whole documents neither streams the elements of an array nor continues after
+//! an invalid element.
 
 mod document;
 mod fast_path;

@@ -1,4 +1,4 @@
-//! The records of NDJSON: one JSON object per line.
+//! The reader of NDJSON records: one JSON object per line.
 
 use super::{
     super::{
@@ -13,33 +13,33 @@ use super::{
 };
 use crate::record::Record;
 
-/// A reader of the lines of NDJSON, which continues after malformed lines.
+/// A reader of the records in NDJSON. The reader continues after a malformed line.
 pub(in crate::input) struct NdjsonReader<'i> {
     buffer: LineBuffer<'i>,
     fields: FieldParser<'i>,
     /// The number of records read so far.
     record_count: u64,
-    /// The text that the caller looks at. The next call consumes it.
+    /// The text of the record that [`NdjsonReader::next`] returned last and has not consumed yet.
     returned: Returned,
     is_finished: bool,
 }
 
-/// The unread text that belongs to the record that was returned last.
+/// The number of bytes that a returned record occupies at the start of the unread bytes.
 #[derive(Clone, Copy, Debug)]
 enum Returned {
-    /// This many bytes, up to the end of a line and with its line feed.
+    /// The number of bytes up to the end of the line, including the line feed.
     Line(usize),
-    /// This many bytes of a last line that has no line feed.
+    /// The number of bytes of a record in the last line, which has no line feed.
     Rest(usize),
 }
 
-/// What comes next in the text.
+/// The next part of the text.
 enum Line {
-    /// A record of this many bytes.
+    /// A record of `length` bytes at the start of the unread bytes.
     Record {
         length: usize,
     },
-    /// A line that is too long to be read. It has been skipped.
+    /// A line that is too long to be read and was skipped.
     TooLong {
         position: Position,
     },
@@ -61,7 +61,8 @@ impl<'i> NdjsonReader<'i> {
         self.buffer.into_buffer()
     }
 
-    /// Returns the next record or what is wrong with it.
+    /// Returns the next record or its problem. Returns `None` at the end of the text and after a
+    /// fatal error.
     pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         match std::mem::replace(&mut self.returned, Returned::Rest(0)) {
             Returned::Line(length) => self.buffer.consume_lines(length, 1),
@@ -107,7 +108,7 @@ impl<'i> NdjsonReader<'i> {
         }
     }
 
-    /// Moves to the first byte of the next record, past white space and blank lines.
+    /// Moves to the first byte of the next record, past whitespace and blank lines.
     fn next_line(&mut self) -> Result<Line, ProblemKind> {
         let mut searched = 0;
         loop {
@@ -151,7 +152,7 @@ impl<'i> NdjsonReader<'i> {
         }
     }
 
-    /// Consumes the next line without its line feed.
+    /// Consumes the next line up to its line feed, which stays unread.
     ///
     /// # Errors
     ///

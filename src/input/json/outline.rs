@@ -1,4 +1,5 @@
-//! The outline of a JSON document, read before its records.
+//! The outline of a JSON document: the keys of the root object, with the kinds of their values. The
+//! format detection reads the outline to choose the array of records.
 
 use std::io::{self, Read};
 
@@ -14,26 +15,28 @@ use super::{
     scanner::{measure_value, position_at, skip_space, skip_value},
 };
 
-/// The size of the buffer for the syntax check.
+/// The size of the buffer for the syntax check, in bytes.
 const CHECK_BUFFER_BYTES: usize = 64 << 10;
 
-/// How many JSON documents a text holds.
+/// The number of JSON documents in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::input) enum Documents {
     One,
     Several,
 }
 
-/// Checks the syntax of the first document in a text, and whether more text follows it.
+/// Checks the syntax of the first document in a text. Returns [`Documents::Several`] if more text
+/// follows the first document.
 ///
 /// # Errors
 ///
-/// A fatal error at the first malformed byte of the first document.
+/// A fatal error if the text cannot be read, or at the first malformed byte of the first document.
 pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> {
     let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     match documents.next() {
-        // A malformed second document counts as a document too.
+        // A malformed second document is counted as well, because the text is more than one
+        // document.
         Some(Ok(_)) if documents.next().is_some() => Ok(Documents::Several),
         Some(Ok(_)) | None => Ok(Documents::One),
         Some(Err(error)) => Err(read_error(error)),
@@ -60,7 +63,7 @@ fn read_error(error: serde_json::Error) -> ReadError {
     }
 }
 
-/// The members of the root of a document. Empty if the root is not an object.
+/// The members of the root object of a document. A root of any other kind has no members.
 pub(in crate::input) struct Outline {
     members: Vec<Member>,
 }
@@ -101,7 +104,8 @@ impl Outline {
             .collect()
     }
 
-    /// Returns all keys for display. The key of another value than an array may be a token.
+    /// Returns all keys for display. The keys of arrays are shown as names. All other keys may be
+    /// tokens.
     pub(in crate::input) fn keys(&self) -> Vec<Excerpt> {
         self.members
             .iter()
@@ -125,7 +129,7 @@ fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
             .map_err(|error| ProblemKind::JsonSyntax(record::syntax_message(&error)))?
             .into_owned();
         text.consume(length);
-        // The syntax check has found a colon here.
+        // The syntax check has already found a colon here.
         skip_space(text)?;
         text.consume(1);
         let Some(first) = skip_space(text)? else {

@@ -1,4 +1,4 @@
-//! Parsing of one record, which is a JSON object.
+//! The parser of one record, which is a JSON object.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -15,13 +15,13 @@ use super::{
 };
 use crate::record::{ExpireTime, Record, Token};
 
-/// Up to this number of keys, searching a vector is faster than searching a set.
+/// The maximum number of keys for which a search in a vector is faster than a search in a set.
 const MAX_SEARCHED_KEYS: usize = 16;
 
-/// What is wrong with a record, and where.
+/// A problem in the text of a record.
 #[derive(Debug)]
 pub(super) struct RecordError {
-    /// Bytes from the start of the record's text.
+    /// The place of the problem, in bytes from the start of the record.
     pub(super) offset: usize,
     pub(super) kind: ProblemKind,
 }
@@ -46,7 +46,7 @@ pub(super) fn parse_any<'t>(
     match text.first() {
         Some(b'{') => {}
         Some(first) => {
-            // Malformed JSON is reported as malformed, whatever its first byte is.
+            // Malformed JSON must be reported as malformed, not as a value of the wrong kind.
             serde_json::from_slice::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
             let found = json_kind(*first);
             return Err(at_start(ProblemKind::NotObject { found }));
@@ -78,10 +78,10 @@ pub(super) fn parse_any<'t>(
     })
 }
 
-/// The members of an object in the order of the text.
+/// The members of an object, in the order of the text.
 struct Object<'t> {
     members: Vec<Member<'t>>,
-    /// The first member whose key occurred before.
+    /// The first member whose key also belongs to an earlier member.
     duplicate: Option<Member<'t>>,
 }
 
@@ -92,7 +92,7 @@ struct Member<'t> {
 }
 
 impl<'t> Object<'t> {
-    /// Returns the only member with a name of `field`.
+    /// Returns the only member whose key is a name of `field`.
     fn find(
         &self,
         text: &[u8],
@@ -129,7 +129,8 @@ impl<'t> Object<'t> {
         let mut problem = fields.names.missing(field, &keys);
         if let ProblemKind::MissingField { found, .. } = &mut problem {
             for (member, excerpt) in self.members.iter().zip(found) {
-                // The key of anything but text may be a token, as in a map of tokens to times.
+                // The key of a number or a date may be a token, because an object can map tokens to
+                // times. An unknown key is shown as a name only if its value is other text.
                 let value = member.value.get();
                 let is_text =
                     value.starts_with('"') && !value[1..].starts_with(|c: char| c.is_ascii_digit());
@@ -143,7 +144,8 @@ impl<'t> Object<'t> {
 }
 
 impl<'t> Member<'t> {
-    /// Returns an error at the value of this member, which was parsed from `text`.
+    /// Returns an error at the place of this member's value. `text` is the whole record, which
+    /// contains the value.
     fn error(&self, text: &[u8], kind: ProblemKind) -> RecordError {
         let offset = (self.value.get().as_ptr() as usize)
             .saturating_sub(text.as_ptr() as usize)
@@ -187,7 +189,7 @@ fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTim
     }
 }
 
-/// Returns a key for display. A key that is not the name of a field may be a token.
+/// Returns a key for display. A key that is no name of a field may be a token, so it is shortened.
 fn key_excerpt(key: &str, fields: &FieldParser<'_>) -> Excerpt {
     match fields.names.find(key.as_bytes()) {
         Some(_) => Excerpt::from_name(key),
@@ -195,7 +197,7 @@ fn key_excerpt(key: &str, fields: &FieldParser<'_>) -> Excerpt {
     }
 }
 
-/// Parses a JSON string, and copies it only if it has escapes.
+/// Parses a JSON string. Copies the string only if it has escapes.
 pub(super) fn parse_string(text: &[u8]) -> Result<Cow<'_, str>, serde_json::Error> {
     serde_json::from_slice::<Text<'_>>(text).map(|text| text.0)
 }
@@ -220,7 +222,7 @@ pub(super) fn json_kind(first: u8) -> JsonKind {
     }
 }
 
-/// Returns the error of malformed JSON in the text of a record.
+/// Converts an error of `serde_json` in the text of a record.
 fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
     // `serde_json` counts lines and columns from the start of the record.
     let line_start = match error.line() {
@@ -235,7 +237,8 @@ fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
     }
 }
 
-/// Returns the message of a syntax error without its position, which is relative to the record.
+/// Returns the message of a syntax error without its position. The caller reports the position in
+/// the whole input instead.
 pub(super) fn syntax_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {

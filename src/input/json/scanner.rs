@@ -1,4 +1,5 @@
-//! Finding the start and the end of JSON values in a stream, without parsing them.
+//! A scanner that finds the start and the end of JSON values in a stream, without parsing the
+//! values.
 
 use std::io;
 
@@ -11,12 +12,12 @@ use super::{
     record,
 };
 
-/// Returns whether a byte is white space (RFC 8259 section 2).
+/// Returns whether a byte is whitespace (RFC 8259 section 2).
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Consumes white space. Returns the byte after it, or `None` at the end of the text.
+/// Consumes whitespace. Returns the byte after the whitespace, or `None` at the end of the text.
 pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> {
     loop {
         let unread = buffer.unread();
@@ -29,12 +30,13 @@ pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> 
     }
 }
 
-/// Moves to a member of the next value: the one with the key or index `step`.
+/// Moves to the value of a member of the next value, which is an object or an array. `step` is the
+/// key or the index of the member.
 ///
 /// # Errors
 ///
-/// [`ProblemKind::PointerNotFound`] if the next value has no such member, or the problem of the text
-/// before the member.
+/// [`ProblemKind::PointerNotFound`] if the next value has no member `step`, or a problem in the
+/// text before the member.
 pub(super) fn enter_member(buffer: &mut LineBuffer<'_>, step: &str) -> Result<(), ProblemKind> {
     let is_object = match skip_space(buffer)? {
         Some(b'{') => true,
@@ -72,12 +74,12 @@ pub(super) fn enter_member(buffer: &mut LineBuffer<'_>, step: &str) -> Result<()
     Err(ProblemKind::PointerNotFound)
 }
 
-/// Reads until the next value is unread as a whole. Returns its length in bytes.
+/// Reads until the buffer has the whole next value. Returns the length of the value in bytes.
 ///
 /// # Errors
 ///
 /// [`ProblemKind::RecordTooLong`] if the value is longer than [`MAX_RECORD_BYTES`], and
-/// [`ProblemKind::Truncated`] if the text ends inside it.
+/// [`ProblemKind::Truncated`] if the text ends inside the value.
 pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, ProblemKind> {
     let mut scanner = ValueScanner::default();
     let mut scanned = 0;
@@ -125,7 +127,8 @@ pub(super) fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind>
     }
 }
 
-/// Finds the end of a JSON value by its brackets and quotes. The value may be malformed otherwise.
+/// A scanner that finds the end of a JSON value by brackets and quotes. The scanner does not check
+/// the rest of the syntax.
 #[derive(Default)]
 struct ValueScanner {
     /// The number of open brackets.
@@ -136,12 +139,13 @@ struct ValueScanner {
 }
 
 impl ValueScanner {
-    /// Returns whether the bytes so far end inside a string, an object or an array.
+    /// Returns whether the scanned bytes end inside a string, an object or an array.
     fn is_open(&self) -> bool {
         self.depth > 0 || self.is_in_string
     }
 
-    /// Scans the next bytes. Returns the index after the value if the value ends among them.
+    /// Scans the next bytes. Returns the index after the end of the value if the value ends in
+    /// `bytes`.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut index = 0;
         while index < bytes.len() {
@@ -186,7 +190,8 @@ impl ValueScanner {
     }
 }
 
-/// Returns the position of the unread byte at `index`, in the record with this number.
+/// Returns the position of the unread byte at `index`. `record` is the number of the record that
+/// contains the byte.
 pub(super) fn position_at(buffer: &LineBuffer<'_>, record: u64, index: usize) -> Position {
     let LinePosition { line, column } = buffer.position(index);
     Position {
@@ -196,7 +201,7 @@ pub(super) fn position_at(buffer: &LineBuffer<'_>, record: u64, index: usize) ->
     }
 }
 
-/// Returns the problem of malformed JSON.
+/// Returns the problem of malformed JSON with this message.
 pub(super) fn syntax(message: &str) -> ProblemKind {
     ProblemKind::JsonSyntax(message.to_owned())
 }

@@ -1,7 +1,11 @@
-//! Chunks of an input, which several threads read at once.
+//! Chunks of an input, which several threads read in parallel.
 //!
-//! An input is split at the line feeds of NDJSON, and of CSV up to the first chunk that has a quote.
-//! The rest, and every other format, is read by one thread.
+//! A chunk is a part of an input that consists of whole lines. The rest is the part of an input
+//! that is in no chunk. One thread reads the rest.
+//!
+//! NDJSON is split into chunks at line feeds. CSV is split only up to the first chunk that would
+//! contain a quote, because a line feed inside quotes does not end a row. All other formats have no
+//! chunks.
 
 use std::{
     io::{self, Read},
@@ -20,40 +24,41 @@ use super::super::{
     reader::RecordReader,
 };
 
-/// The bytes of a chunk, without the start of it that is left over from the chunk before. A shorter
-/// input is not worth a thread.
+/// The number of bytes to read for a chunk. The incomplete line after the previous chunk is added
+/// to these bytes. A shorter input is read faster without a second thread.
 const CHUNK_BYTES: usize = bytes::BLOCK_BYTES;
 
-/// The bytes that are read before memory for a whole chunk is allocated.
+/// The number of bytes to read before memory for a whole chunk is allocated. A shorter input needs
+/// no more memory.
 const FIRST_READ_BYTES: usize = 8 << 10;
 
-/// The number of chunks that may wait for one thread.
+/// The maximum number of chunks that may wait for one thread.
 const MAX_WAITING_CHUNKS: usize = 2;
 
-/// An input that is split into chunks, and into a rest that is read as one.
+/// An input that is split into chunks and a rest.
 pub(in crate::input) struct ChunkReader<'i> {
     format: DetectedFormat,
-    /// The columns that the header row names, once it has been read.
+    /// The columns of CSV, or `None` before the header row has been read.
     columns: Option<Columns>,
     options: &'i InputOptions,
     stream: Box<dyn Read + Send + 'i>,
-    /// The bytes that have been read and are in no chunk.
+    /// The bytes that have been read from the stream and are in no chunk yet.
     unread: FilledBuffer,
-    /// The error that ended the stream after `unread`.
+    /// The error that occurred after the bytes in `unread` had been read.
     error: Option<io::Error>,
 }
 
-/// A part of an input: whole lines.
+/// A part of an input that consists of whole lines.
 pub(in crate::input) struct Chunk {
-    /// The number among the chunks of the input, from 0.
+    /// The number of the chunk in its input, counted from 0.
     pub(in crate::input) number: usize,
     lines: FilledBuffer,
     format: DetectedFormat,
-    /// `None` if the lines start with the header row, or are not CSV.
+    /// `None` if the lines start with the header row of CSV, or if the format is not CSV.
     columns: Option<Columns>,
 }
 
-/// A buffer of which the first `length` bytes have been read.
+/// A buffer whose first `length` bytes have been filled.
 #[derive(Default)]
 struct FilledBuffer {
     bytes: Vec<u8>,
@@ -86,7 +91,7 @@ impl<'i> ChunkReader<'i> {
         Ok(Self::new(format, input.text_reader()?, options))
     }
 
-    /// Reads a stream without a byte order mark.
+    /// Splits a stream that has no byte order mark.
     fn new(
         format: DetectedFormat,
         stream: Box<dyn Read + Send + 'i>,
@@ -102,10 +107,11 @@ impl<'i> ChunkReader<'i> {
         }
     }
 
-    /// Has threads call `read` for the chunks of the input, and returns the result of each thread.
+    /// Runs `read` in several threads, each with a queue of chunks, and returns the result of each
+    /// thread.
     ///
-    /// No thread is started for an input without a chunk. If no thread can be started, or there is
-    /// only one processor, all of the input is left to [`ChunkReader::into_rest`].
+    /// Starts no thread if the input has no chunk, if there is only one processor, or if the
+    /// operating system cannot start a thread. The rest is then the whole input.
     pub(in crate::input) fn read_in_threads<T: Send>(
         &mut self,
         read: impl Fn(ChunkQueue) -> T + Sync,
@@ -142,7 +148,8 @@ impl<'i> ChunkReader<'i> {
             let mut chunk = first_chunk;
             for number in 1.. {
                 let worker = &workers[chunk.number % workers.len()];
-                // A thread that receives no chunk has panicked, and joining it reports that.
+                // A thread that receives no chunk has panicked. Joining the thread below reports
+                // the panic.
                 if worker.chunks.send(chunk).is_err() {
                     break;
                 }
@@ -161,7 +168,7 @@ impl<'i> ChunkReader<'i> {
         })
     }
 
-    /// Returns a reader of the records that are in no chunk.
+    /// Returns a reader of the records in the rest of the input.
     ///
     /// # Errors
     ///
@@ -173,8 +180,8 @@ impl<'i> ChunkReader<'i> {
         RecordReader::open(self.format, self.columns, buffer, self.options)
     }
 
-    /// Reads the next chunk; what follows its last line is read into `buffer`, which a chunk used
-    /// before. Returns `None` if the rest is to be read as one.
+    /// Reads the next chunk. The incomplete line after the chunk goes into `buffer`, which may be
+    /// the memory of an earlier chunk. Returns `None` if only the rest is left.
     fn next_chunk(&mut self, number: usize, buffer: Vec<u8>) -> Option<Chunk> {
         let empty = FilledBuffer {
             bytes: buffer,
@@ -198,15 +205,15 @@ impl<'i> ChunkReader<'i> {
         })
     }
 
-    /// Undoes the first call of [`ChunkReader::next_chunk`].
+    /// Puts the first chunk back into the rest, and restores the columns.
     fn put_back_first(&mut self, chunk: Chunk) {
         self.columns = chunk.columns;
         let behind = std::mem::replace(&mut self.unread, chunk.lines);
         self.unread.append(&behind.bytes[..behind.length]);
     }
 
-    /// Reads the bytes of a chunk behind those in `lines`, and returns the length of the whole
-    /// lines. Returns `None` if the stream ends before that, or if no line does.
+    /// Appends the bytes of a chunk to `lines`, and returns the length of the whole lines. Returns
+    /// `None` if the stream ends before the chunk is full, or if `lines` has no line feed.
     fn fill_lines(&mut self, lines: &mut FilledBuffer) -> Option<usize> {
         let is_first = lines.bytes.is_empty();
         let is_filled = (!is_first || self.read_exactly(lines, FIRST_READ_BYTES))
@@ -215,7 +222,8 @@ impl<'i> ChunkReader<'i> {
         is_filled.then_some(last_line_feed + 1)
     }
 
-    /// Reads `length` more bytes, and returns false if the stream ends or fails before that.
+    /// Appends `length` bytes to `lines`. Returns `false` if the stream ends or fails before all
+    /// bytes have been read.
     fn read_exactly(&mut self, lines: &mut FilledBuffer, length: usize) -> bool {
         let filled = fill(&mut self.stream, lines.free_bytes(length));
         lines.length += filled.length;
@@ -223,13 +231,15 @@ impl<'i> ChunkReader<'i> {
         filled.length == length
     }
 
-    /// Whether these lines can be a chunk. Reads the header row if they are the first of CSV.
+    /// Returns whether `lines` can be a chunk. Reads the header row if `lines` are the first lines
+    /// of CSV.
     fn can_be_chunk(&mut self, lines: &[u8]) -> bool {
         match self.format {
             DetectedFormat::Ndjson => true,
             DetectedFormat::Csv { delimiter } if memchr::memchr(b'"', lines).is_none() => {
                 if self.columns.is_none() {
-                    // A wrong header row leaves no chunk, and the reader of the rest reports it.
+                    // With a wrong header row, the input has no chunks. The reader of the rest
+                    // reports the error.
                     let buffer = LineBuffer::new(Box::new(lines));
                     let opened = CsvReader::open(buffer, self.options, delimiter);
                     let reader = opened.ok().flatten();
@@ -246,11 +256,12 @@ impl<'i> ChunkReader<'i> {
 }
 
 impl Chunk {
-    /// Returns a reader of the records. Their positions count from the start of the chunk.
+    /// Returns a reader of the records in the chunk. Positions are relative to the start of the
+    /// chunk.
     ///
     /// # Errors
     ///
-    /// As [`RecordReader::open`].
+    /// The same errors as [`RecordReader::open`].
     pub(in crate::input) fn into_reader(
         self,
         options: &InputOptions,
@@ -266,7 +277,7 @@ impl Chunk {
 }
 
 impl FilledBuffer {
-    /// Returns `length` bytes behind those that have been read.
+    /// Returns the `length` bytes after the filled bytes. Extends the buffer if it is shorter.
     fn free_bytes(&mut self, length: usize) -> &mut [u8] {
         let end = self.length + length;
         if self.bytes.len() < end {
@@ -282,16 +293,16 @@ impl FilledBuffer {
 }
 
 impl ChunkQueue {
-    /// Calls `read` for each chunk. It returns a buffer that another chunk may use.
+    /// Passes each chunk to `read`, which returns a buffer for reuse by a later chunk.
     pub(in crate::input) fn for_each(self, mut read: impl FnMut(Chunk) -> Vec<u8>) {
         for chunk in self.chunks {
-            // After the last chunk nothing receives buffers any more.
+            // After the last chunk, no buffer is needed any more, so a send error does not matter.
             let _ = self.used_buffers.send(read(chunk));
         }
     }
 }
 
-/// A stream of no bytes, whose first read fails if there is an error.
+/// An empty stream, whose first read returns the error, if there is an error.
 struct FailingOnce(Option<io::Error>);
 
 impl Read for FailingOnce {
@@ -309,7 +320,7 @@ mod tests {
 
     const RECORDS: u64 = 60_000;
 
-    /// Returns some megabytes of lines, of which some are invalid and some are blank.
+    /// Returns several megabytes of lines. Some lines are invalid, and some are blank.
     fn text(header: &str, line: &dyn Fn(&str, &str) -> String) -> String {
         let mut text = header.to_owned();
         for number in 0..RECORDS {
@@ -352,7 +363,7 @@ mod tests {
         records: u64,
     }
 
-    /// Reads a text with one reader.
+    /// Reads the whole text with one reader, without chunks.
     fn read_as_one(text: &str, format: DetectedFormat) -> ReadText {
         let options = InputOptions::default();
         let mut reader = RecordReader::open(

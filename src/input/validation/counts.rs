@@ -9,7 +9,7 @@ use crate::input::problem_class::ProblemClass;
 pub(crate) struct RecordCounts {
     pub(crate) read: u64,
     pub(crate) invalid: u64,
-    /// Valid records that are not sent, because another record has the same token.
+    /// Valid records that are not sent, because a different record with the same token is sent.
     pub(crate) duplicate: u64,
     /// Inputs that could not be read to the end.
     pub(crate) unreadable_inputs: u64,

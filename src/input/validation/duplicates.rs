@@ -1,16 +1,19 @@
-//! Tokens that occur more than once among any number of records, found exactly and in bounded memory.
-//! Records of one token with equal times are one record; different times are settled by
-//! [`DuplicatePolicy`].
+//! Detection of tokens that occur more than once among any number of records. The detection is
+//! exact and needs little memory. Of all records with the same token, only one is sent. If their
+//! expiration times differ, [`DuplicatePolicy`] chooses the record or makes the difference an
+//! error.
 //!
-//! 1. The first reading stores a 64-bit hash of each token: 8 bytes a record.
-//! 2. The hashes are sorted. Equal tokens have equal hashes, so that a hash that occurs once belongs
-//!    to a token that occurs once. If no hash is repeated, there is no duplicate.
-//! 3. The inputs are read again, and the tokens with a repeated hash are compared themselves.
-//!    Different tokens with equal hashes are therefore never taken for duplicates. Each further
-//!    reading compares a bounded number of hashes; only an input with very many duplicates takes
-//!    more than one.
+//! A repeated hash is a token hash that occurs more than once.
 //!
-//! Hashes are stored in buckets by their first bits, so that two threads can sort them.
+//! 1. The first pass stores a 64-bit hash of each token: 8 bytes per record.
+//! 2. The hashes are sorted to find the repeated hashes. Equal tokens have equal hashes, so a token
+//!    without a repeated hash occurs only once. If no hash is repeated, no further pass is needed.
+//! 3. Further passes compare the tokens that have a repeated hash, because different tokens can
+//!    have equal hashes. Each further pass compares a limited number of hashes. Only inputs with
+//!    very many duplicates need more than one further pass.
+//!
+//! The first bits of a hash choose the bucket that stores the hash, so two threads can sort
+//! different buckets at the same time.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -24,11 +27,11 @@ use twox_hash::XxHash3_64;
 use crate::input::problem::{FilePosition, Located};
 use crate::record::{ExpireTime, Record};
 
-/// The record to send if a token occurs with different expiration times. Of equal records one is
-/// sent in any case.
+/// The record to send if a token occurs with different expiration times. If the expiration times
+/// are equal, every policy sends one of the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DuplicatePolicy {
-    /// None: different expiration times are an error.
+    /// No record: different expiration times are an error.
     #[default]
     Error,
     First,
@@ -37,28 +40,29 @@ pub(crate) enum DuplicatePolicy {
     Latest,
 }
 
-/// The number of buckets, small enough that the ends of all of them stay in the processor's cache.
+/// The number of buckets. The number is small, so the ends of all buckets, where hashes are added,
+/// stay in the processor's cache.
 const BUCKET_COUNT: usize = 32;
 
 type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
 
-/// The hashes that one further reading compares: at least this many, and one for each
-/// [`RECORDS_PER_HASH`] records, so that the number of readings is bounded. Each hash takes about
-/// 140 bytes and the length of its token.
+/// The minimum number of hashes that one further pass compares. A pass over many records compares
+/// more: one hash for each [`RECORDS_PER_HASH`] records. The number of further passes is therefore
+/// limited. Each hash takes about 140 bytes of memory and the length of its token.
 const MIN_HASHES_PER_READING: usize = 1 << 17;
 const RECORDS_PER_HASH: usize = 10;
 
-/// The hashes of all tokens, which the first reading collects.
+/// The hashes of all tokens, collected by the first pass.
 #[derive(Debug)]
 pub(in crate::input) struct TokenHashes {
     key: HashKey,
     buckets: Buckets,
-    /// The buckets of other threads.
+    /// The buckets that other threads have filled.
     other_buckets: Vec<Buckets>,
 }
 
-/// The seed of the hashes. It is random in each process, so that an input cannot be made of tokens
-/// with equal hashes, which would make further readings necessary.
+/// The seed of the hashes. Each process uses a random seed. Otherwise an attacker could construct
+/// many tokens with equal hashes, which would cause further passes.
 #[derive(Clone, Copy, Debug)]
 struct HashKey(u64);
 
@@ -91,7 +95,8 @@ impl TokenHashes {
         self.buckets[bucket].push(hash);
     }
 
-    /// Returns an empty collection for another thread, to be passed to [`TokenHashes::add_all`].
+    /// Returns an empty collection for a different thread. [`TokenHashes::add_all`] later adds the
+    /// hashes of the thread.
     pub(in crate::input) fn empty_with_same_key(&self) -> Self {
         Self {
             key: self.key,
@@ -99,7 +104,7 @@ impl TokenHashes {
         }
     }
 
-    /// Adds the hashes of another thread.
+    /// Adds the hashes that a different thread has collected.
     pub(in crate::input) fn add_all(&mut self, others: Self) {
         self.other_buckets.push(others.buckets);
         self.other_buckets.extend(others.other_buckets);
@@ -113,7 +118,8 @@ impl TokenHashes {
             .sum();
         let others = &self.other_buckets;
         let (low, high) = self.buckets.split_at_mut(BUCKET_COUNT / 2);
-        // An input that one thread has read is too small for a second thread to pay off.
+        // If only one thread has read the inputs, the inputs are too small for a second thread to
+        // save time.
         let is_large = !others.is_empty();
         let (low, joined) = thread::scope(|threads| {
             let high = is_large.then(|| {
@@ -132,7 +138,7 @@ impl TokenHashes {
             None => take_repeated(high, others, BUCKET_COUNT / 2),
         };
         let mut hashes = [low, high].concat();
-        // A hash that occurs three times has been found twice.
+        // A hash that occurs three times forms two pairs, so it has been found twice.
         hashes.dedup();
         RepeatedHashes {
             key: self.key,
@@ -142,10 +148,11 @@ impl TokenHashes {
     }
 }
 
-/// Returns the repeated hashes of some buckets in ascending order, and empties these buckets.
-/// `first_bucket` is the index of the first one in `others`, the buckets of other threads.
+/// Returns the repeated hashes of `buckets` in ascending order, and empties `buckets`. `others` are
+/// all buckets of the other threads. The bucket at index `i` of `buckets` has the index
+/// `first_bucket + i` in the buckets of every other thread.
 ///
-/// Only one bucket of all threads is merged at a time, so that few hashes are in memory twice.
+/// Buckets are merged one at a time, so only the hashes of one bucket are in memory twice.
 fn take_repeated(buckets: &mut [Vec<u64>], others: &[Buckets], first_bucket: usize) -> Vec<u64> {
     let mut repeated = Vec::new();
     for (index, bucket) in buckets.iter_mut().enumerate() {
@@ -169,7 +176,7 @@ pub(in crate::input) struct RepeatedHashes {
 }
 
 impl RepeatedHashes {
-    /// Returns a comparison for each further reading that is necessary.
+    /// Returns one comparison for each further pass that is needed.
     pub(in crate::input) fn comparisons(
         &self,
         policy: DuplicatePolicy,
@@ -187,41 +194,43 @@ impl RepeatedHashes {
     }
 }
 
-/// A comparison of the tokens with some of the repeated hashes, during one further reading.
+/// The comparison of tokens during one further pass, which covers a part of the repeated hashes.
 pub(in crate::input) struct TokenComparison<'h> {
     key: HashKey,
     hashes: &'h [u64],
     policy: DuplicatePolicy,
-    /// The different tokens with each of `hashes`.
+    /// For each hash in `hashes`, the different tokens that have this hash.
     tokens: Box<[Vec<ComparedToken>]>,
 }
 
-/// A token that occurred, and the record that is sent for it.
+/// A token that has occurred, with the record to send for the token.
 struct ComparedToken {
     token: Box<[u8]>,
     kept: KeptRecord,
 }
 
-/// A record that is sent unless a later one replaces it.
+/// A record that is sent unless a later record replaces it.
 struct KeptRecord {
     origin: FilePosition,
     expire_time: ExpireTime,
     index: usize,
 }
 
-/// The result of comparing one record with those before it.
+/// The result of the comparison of one record with the earlier records.
 #[derive(Debug)]
 pub(in crate::input) enum Verdict {
-    /// The token is new.
+    /// No earlier record in this comparison has the same token.
     Unique,
-    /// The record with this index, which is this record or an earlier one, is not sent.
+    /// The record at `index` is not sent. The record is either the compared record or an earlier
+    /// record that the compared record replaces.
     Skip { index: usize },
-    /// An earlier record has the same token with another expiration time.
+    /// An earlier record has the same token and a different expiration time.
     Conflict { first: FilePosition },
 }
 
 impl TokenComparison<'_> {
-    /// Compares a record, which has this index among the valid records, with those before it.
+    /// Compares a record with the earlier records. `index` is the index of the record among all
+    /// valid records.
     pub(in crate::input) fn compare(
         &mut self,
         record: &Located<Record<'_>>,
@@ -234,7 +243,8 @@ impl TokenComparison<'_> {
         } = record;
         let token = record.token.as_bytes();
         let hash = self.key.hash(token);
-        // A reading compares a range of hashes, and the hashes of most records are outside of it.
+        // One pass compares a range of the repeated hashes. A hash outside the range needs no
+        // search.
         if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
             return Verdict::Unique;
         }
@@ -251,7 +261,8 @@ impl TokenComparison<'_> {
         };
         let same_hash = &mut self.tokens[hash_index];
         let Some(known) = same_hash.iter_mut().find(|known| *known.token == *token) else {
-            // Two different tokens hardly ever have the same hash.
+            // Different tokens rarely have the same hash, so memory for one token is usually
+            // enough.
             same_hash.reserve_exact(1);
             same_hash.push(ComparedToken {
                 token: token.into(),
@@ -317,7 +328,7 @@ mod tests {
         assert_eq!(hashes.into_repeated().hashes, expected);
     }
 
-    /// Returns the hashes of all tokens, as if each had occurred twice.
+    /// Returns the hashes of all tokens, as if each token had occurred twice.
     fn repeated(tokens: &[&str]) -> RepeatedHashes {
         let key = HashKey::default();
         let mut hashes: Vec<u64> = tokens

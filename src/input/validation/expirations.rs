@@ -1,17 +1,17 @@
-//! Counts of license expirations by time.
+//! License expirations, counted by expiration time.
 
 use crate::record::ExpireTime;
 
-/// Counts of records by expiration time, and the first and last expiration time. Each record is in
-/// one count.
+/// The number of records in each period of time, with the earliest and the latest expiration time.
+/// Each record is counted in exactly one period.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExpirationCounts {
-    /// Unix seconds.
+    /// The current time in Unix seconds.
     now: u64,
     /// Licenses that have expired.
     pub(crate) past: u64,
-    /// Licenses that expire within each of [`EXPIRATION_HORIZONS_DAYS`], but not within the one
-    /// before it.
+    /// For each horizon in [`EXPIRATION_HORIZONS_DAYS`], the licenses that expire before the
+    /// horizon, but not before the previous horizon.
     pub(crate) within: [u64; EXPIRATION_HORIZONS_DAYS.len()],
     /// Licenses that expire after the last horizon.
     pub(crate) later: u64,
@@ -19,13 +19,13 @@ pub(crate) struct ExpirationCounts {
     pub(crate) latest: Option<ExpireTime>,
 }
 
-/// Ends of the counted periods, in days from now.
+/// The horizons, which are the ends of the counted periods, in days from now.
 pub(crate) const EXPIRATION_HORIZONS_DAYS: [u64; 4] = [7, 30, 90, 365];
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 impl ExpirationCounts {
-    /// Returns counts of no record. `now` is in Unix seconds.
+    /// Returns counts that are all 0. `now` is the current time in Unix seconds.
     pub(in crate::input) fn at(now: u64) -> Self {
         Self {
             now,
@@ -46,7 +46,7 @@ impl ExpirationCounts {
         self.latest = self.latest.max(Some(time));
     }
 
-    /// Adds the counts of other records, which must have the same `now`.
+    /// Adds the counts of other records. Both counts must have the same `now`.
     pub(in crate::input) fn add_all(&mut self, other: &Self) {
         self.past += other.past;
         for (count, other) in self.within.iter_mut().zip(other.within) {

@@ -1,4 +1,4 @@
-//! The findings of the readings: counts, problems and expiration times.
+//! The findings of the passes over the inputs: counts, problems and expiration times.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use super::{
     rules::ValidationRules,
 };
 
-/// The findings so far.
+/// The findings of all passes so far.
 pub(in crate::input) struct Findings {
     pub(in crate::input) counts: RecordCounts,
     pub(in crate::input) problems: ProblemLog,
     pub(in crate::input) expirations: ExpirationCounts,
-    /// The records and lines before the part of the input that is being read.
+    /// The numbers of records and lines before the part of the input that is being read.
     pub(in crate::input) offset: PositionOffset,
-    /// Whether the deadline passed or a signal came, so that no input is read any further.
+    /// Whether the deadline passed or a signal arrived. No more input is read afterwards.
     pub(in crate::input) is_stopped: bool,
 }
 
@@ -28,7 +28,8 @@ pub(in crate::input) struct Findings {
 #[derive(Clone, Copy)]
 pub(in crate::input) struct InputLabel<'n> {
     pub(in crate::input) name: &'n Arc<str>,
-    /// The index among all inputs, or of a chunk among those of its input. It orders problems.
+    /// The index of the input among all inputs, or of the chunk in its input if a thread reads
+    /// chunks. Problems are sorted by this index.
     pub(in crate::input) index: usize,
 }
 
@@ -62,7 +63,8 @@ impl Findings {
         input: InputLabel<'_>,
         error: ReadError,
     ) {
-        // After the deadline all other inputs would fail for the same reason.
+        // After the deadline, all other inputs would fail for the same reason, so only the first
+        // failure is a finding.
         if self.is_stopped {
             return;
         }

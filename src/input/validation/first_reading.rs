@@ -1,4 +1,5 @@
-//! The first reading of each input, which finds all problems but conflicting duplicates.
+//! The first pass over each input. It finds all problems except conflicting duplicates, which are
+//! records with the same token and different expiration times.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::{
     rules::ValidationRules,
 };
 
-/// The first reading of the inputs, or of the chunks that one thread reads.
+/// The first pass over the inputs, or over the chunks that one thread reads.
 pub(in crate::input) struct FirstReading<'r> {
     rules: &'r ValidationRules<'r>,
     pub(in crate::input) findings: Findings,
@@ -25,7 +26,8 @@ pub(in crate::input) struct FirstReading<'r> {
 
 /// The result of one of the threads that read an input.
 struct ThreadResult<'r> {
-    /// Its problems have chunk numbers in place of input indices, and positions in their chunks.
+    /// The pass over the chunks of the thread. Its problems have chunk numbers instead of input
+    /// indices, and positions relative to the start of a chunk.
     reading: FirstReading<'r>,
     chunks: Vec<ChunkSize>,
 }
@@ -46,7 +48,7 @@ impl<'r> FirstReading<'r> {
         }
     }
 
-    /// Opens all inputs. Those that cannot be opened are findings.
+    /// Opens all inputs. An input that cannot be opened is counted as unreadable and not returned.
     pub(in crate::input) fn open_inputs(
         &mut self,
         origins: &[Origin],
@@ -69,7 +71,7 @@ impl<'r> FirstReading<'r> {
         inputs
     }
 
-    /// Reads one input to its end, in several threads where that is possible.
+    /// Reads one input to its end, with several threads if the input has chunks.
     pub(in crate::input) fn read_input(
         &mut self,
         index: usize,
@@ -97,7 +99,7 @@ impl<'r> FirstReading<'r> {
             findings.is_stopped || findings.counts.unreadable_inputs > unreadable_before;
     }
 
-    /// Reads the chunks of one thread.
+    /// Reads the chunks that one thread receives.
     fn read_chunks(
         &self,
         queue: ChunkQueue,
@@ -134,8 +136,8 @@ impl<'r> FirstReading<'r> {
         ThreadResult { reading, chunks }
     }
 
-    /// Adds the results of all threads that read an input, and returns the number of records and
-    /// lines in its chunks.
+    /// Adds the results of all threads that have read an input. Returns the numbers of records and
+    /// lines in all chunks, which come before the rest of the input.
     fn add_results(&mut self, results: Vec<ThreadResult<'_>>, input: usize) -> PositionOffset {
         let mut chunks: Vec<_> = results.iter().flat_map(|result| &result.chunks).collect();
         chunks.sort_unstable();
@@ -161,7 +163,7 @@ impl<'r> FirstReading<'r> {
         offset
     }
 
-    /// Reads all records up to the end or a fatal error.
+    /// Reads all records to the end of the input or to a fatal error.
     fn read_records(&mut self, input: InputLabel<'_>, reader: &mut RecordReader<'_>) {
         while let Some(result) = reader.next() {
             match result {

@@ -1,5 +1,5 @@
-//! Further readings of inputs with repeated token hashes: they find the duplicates, and count the
-//! expiration times of the records that are left.
+//! Further passes over the inputs, which run only if token hashes are repeated. They find the
+//! duplicates and count the expiration times of the remaining records.
 
 use std::sync::Arc;
 
@@ -17,25 +17,25 @@ use super::{
 };
 use crate::record::Record;
 
-/// The readings after the first one.
+/// The passes after the first pass.
 pub(in crate::input) struct FurtherReadings<'r> {
     pub(in crate::input) rules: &'r ValidationRules<'r>,
     pub(in crate::input) options: &'r InputOptions,
     pub(in crate::input) findings: Findings,
-    /// Valid records that are not sent.
+    /// The valid records that are not sent.
     pub(in crate::input) skipped: RecordSet,
 }
 
-/// A valid record, and where it was found.
+/// A valid record with its place.
 struct ValidRecord<'a, 'r> {
     located: &'a Located<Record<'r>>,
     input: InputLabel<'a>,
-    /// The index among the valid records of all inputs.
+    /// The index of the record among the valid records of all inputs.
     index: usize,
 }
 
 impl FurtherReadings<'_> {
-    /// Compares the tokens with repeated hashes, and skips or reports the duplicates.
+    /// Compares the tokens that have a repeated hash, and skips or reports the duplicates.
     pub(in crate::input) fn find_duplicates(
         &mut self,
         inputs: &mut [InputFile],
@@ -64,7 +64,8 @@ impl FurtherReadings<'_> {
         }
     }
 
-    /// Counts the expiration times again if records are skipped, which the first reading counted.
+    /// Counts the expiration times again if records are skipped, because the first pass has counted
+    /// the skipped records as well.
     pub(in crate::input) fn recount_expirations(&mut self, inputs: &mut [InputFile]) {
         if self.skipped.is_empty() {
             return;
@@ -78,8 +79,9 @@ impl FurtherReadings<'_> {
         });
     }
 
-    /// Passes each record to `use_record` that was valid in the first reading. Invalid records have
-    /// been reported then; only an input that cannot be read to the end any more is a new finding.
+    /// Passes each record that was valid in the first pass to `use_record`. The first pass has
+    /// already reported the invalid records. An input that can no longer be read to its end is a
+    /// new finding.
     fn for_each_valid_record(
         &mut self,
         inputs: &mut [InputFile],

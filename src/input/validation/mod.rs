@@ -1,10 +1,14 @@
-//! The validation of all inputs before anything is sent: it finds every problem and the duplicates,
-//! and leaves the records that are to be sent.
+//! The validation of all inputs before anything is sent. It finds every problem and every
+//! duplicate, and determines the records to send.
 //!
-//! [`mod@validate`] runs the readings. [`first_reading`] finds all problems of single records,
-//! [`duplicates`] finds the tokens that occur more than once, with equal or different times, and
-//! [`further_readings`] reads the inputs again for it. [`findings`] and [`problem_log`] collect the
-//! results, and [`validated_input`] returns the valid records.
+//! [`mod@validate`] runs the passes of the validation over the inputs. The first pass,
+//! [`first_reading`], finds all problems of single records. Further passes, [`further_readings`],
+//! run only if tokens may occur more than once: [`duplicates`] compares the tokens and the
+//! expiration times. [`findings`] and [`problem_log`] collect the results, and [`validated_input`]
+//! returns the valid records.
+//!
+//! A skipped record is a valid record that is not sent, for example a duplicate. The index of a
+//! valid record is its number among the valid records of all inputs, counted from 0.
 
 mod chunks;
 mod counts;

@@ -1,14 +1,14 @@
-//! The first problems of an input, for the error message.
+//! The log of the first problems in the inputs, for the error message.
 
 use crate::input::problem::Problem;
 
-/// A log that keeps the first problems in the order of the inputs, whatever order they are found in.
-/// Duplicates, for example, are found after all other problems.
+/// A log that keeps the first problems in the order of the inputs. Problems may be found in a
+/// different order. For example, conflicting duplicates are found after all other problems.
 pub(in crate::input) struct ProblemLog {
-    /// The largest number of problems to keep.
+    /// The maximum number of problems to keep.
     max_problems: usize,
     problems: Vec<LoggedProblem>,
-    /// The place of the last problem that is kept, once there are `max_problems`.
+    /// The place of the last kept problem, or `None` if no problem has been dropped yet.
     last_place: Option<Place>,
 }
 
@@ -18,15 +18,15 @@ pub(in crate::input) struct LoggedProblem {
     pub(in crate::input) problem: Problem,
 }
 
-/// The place of a problem, ordered by input and then by record. A problem that concerns the whole
-/// input comes before those of its records.
+/// The place of a problem. Places are ordered by input and then by record. A problem of the whole
+/// input comes before the problems of the records in the input.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     input: usize,
     record: Option<u64>,
 }
 
-/// The number of further problems to hold before the next sort.
+/// The number of problems above the maximum at which the log is sorted and truncated.
 const SORT_INTERVAL: usize = 64;
 
 impl ProblemLog {
@@ -38,7 +38,8 @@ impl ProblemLog {
         }
     }
 
-    /// Adds a problem of the input with this index, unless enough problems come before it.
+    /// Adds a problem of the input with this index. Ignores the problem if `max_problems` kept
+    /// problems come before it.
     pub(in crate::input) fn add(&mut self, input: usize, problem: Problem) {
         let logged = LoggedProblem { input, problem };
         if self.last_place.is_some_and(|last| last <= logged.place()) {
@@ -51,7 +52,7 @@ impl ProblemLog {
         }
     }
 
-    /// Returns the first problems in their order.
+    /// Returns the first problems, sorted by place.
     pub(in crate::input) fn into_sorted(mut self) -> Vec<LoggedProblem> {
         self.drop_excess();
         self.problems

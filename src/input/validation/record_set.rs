@@ -1,6 +1,6 @@
-//! A set of records as a bitmap.
+//! A set of records, stored as a bitmap.
 
-/// A set of records by their indices among the valid records of all inputs: one bit for each.
+/// A set of records. Each record is one bit at its index among the valid records of all inputs.
 #[derive(Debug, Default)]
 pub(in crate::input) struct RecordSet {
     words: Vec<u64>,
@@ -25,7 +25,7 @@ impl RecordSet {
         self.words.is_empty()
     }
 
-    /// Inserts all records of another set.
+    /// Inserts all records of the set `other`.
     pub(in crate::input) fn insert_all(&mut self, other: &Self) {
         if self.words.len() < other.words.len() {
             self.words.resize(other.words.len(), 0);

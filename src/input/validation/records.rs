@@ -1,4 +1,4 @@
-//! The records of inputs that have been validated, read again for use.
+//! A pass that returns the records of validated inputs.
 
 use std::{slice, sync::Arc};
 
@@ -13,13 +13,13 @@ use super::{
 };
 use crate::record::Record;
 
-/// The records of all inputs in their order, without skipped ones.
+/// The records of all inputs in the order of the inputs, without skipped records.
 pub(crate) struct Records<'v> {
     inputs: slice::IterMut<'v, InputFile>,
     options: &'v InputOptions,
     skipped: &'v RecordSet,
     current: Option<OpenInput<'v>>,
-    /// The index of the next record.
+    /// The index of the next record among the valid records of all inputs.
     next_index: usize,
 }
 
@@ -33,7 +33,7 @@ struct OpenInput<'v> {
 pub(in crate::input) struct RecordOrigin<'a> {
     pub(in crate::input) file: &'a Arc<str>,
     pub(in crate::input) position: Position,
-    /// The index of the record among the valid records of all inputs, skipped ones included.
+    /// The index of the record among the valid records of all inputs, including skipped records.
     pub(in crate::input) index: usize,
 }
 
@@ -52,11 +52,13 @@ impl<'v> Records<'v> {
         }
     }
 
-    /// Passes the next record to `use_record` and returns the result; `None` after the last record.
+    /// Passes the next record to `use_record` and returns the result. Returns `None` after the last
+    /// record.
     ///
     /// # Errors
     ///
-    /// A problem that validation did not find: the input changed, or cannot be read any more.
+    /// A problem that the validation did not find, because the input changed or can no longer be
+    /// read.
     pub(crate) fn next<T>(
         &mut self,
         use_record: impl FnOnce(&Record<'_>) -> T,
@@ -64,11 +66,12 @@ impl<'v> Records<'v> {
         self.next_with_origin(|_, record| use_record(record))
     }
 
-    /// Does the same as [`Records::next`], with the origin of the record.
+    /// Passes the next record and its origin to `use_record`, and otherwise works like
+    /// [`Records::next`].
     ///
     /// # Errors
     ///
-    /// As [`Records::next`].
+    /// The same errors as [`Records::next`].
     pub(in crate::input) fn next_with_origin<T>(
         &mut self,
         use_record: impl FnOnce(RecordOrigin<'_>, &Record<'_>) -> T,

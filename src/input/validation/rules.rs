@@ -9,36 +9,38 @@ use super::{
 };
 use crate::record::Record;
 
-/// The rules of one validation, beyond a record being well-formed.
+/// The rules and limits of one validation. A well-formed record that breaks a rule is invalid.
 pub(crate) struct ValidationRules<'r> {
     /// The current time in Unix seconds.
     pub(crate) now: u64,
     /// Whether an expiration time before `now` is an error.
     pub(crate) refuses_past: bool,
     pub(crate) on_duplicate: DuplicatePolicy,
-    /// The number of problems that are kept for messages. All problems are counted.
+    /// The maximum number of problems to keep. All problems are counted.
     pub(crate) max_problems: usize,
-    /// The check against the server's contract; `None` accepts every well-formed record.
+    /// The check against the server's contract. `None` accepts every record that a contract could
+    /// represent.
     pub(crate) contract_check: Option<ContractCheck<'r>>,
     pub(crate) read_limits: ReadLimits,
 }
 
 /// A check of each record against the server's contract.
 ///
-/// The caller provides it as a closure, so that reading input does not depend on the encoding of
-/// requests.
+/// The caller provides the check as a closure, so reading the input does not depend on the encoding
+/// of requests.
 pub(crate) struct ContractCheck<'r> {
-    /// The largest token, in bytes, whose record needs no call of `find_violation`. Nearly all
-    /// records pass by this comparison alone; 0 has every record checked.
+    /// The maximum length, in bytes, of a token whose record needs no check with `find_violation`.
+    /// Nearly all records need only this comparison. With 0, every record is checked.
     pub(crate) unchecked_token_bytes: usize,
     pub(crate) find_violation: &'r FindViolation<'r>,
 }
 
-/// Returns the reason why a request cannot hold the record, if there is one.
+/// A function that returns the reason why a request cannot contain the record, or `None` if a
+/// request can contain the record.
 pub(crate) type FindViolation<'r> = dyn Fn(&Record<'_>) -> Option<ContractViolation> + Sync + 'r;
 
 impl Default for ValidationRules<'_> {
-    /// The rules without any command-line option and without a server.
+    /// Returns the rules of a command that has no options and no server.
     fn default() -> Self {
         Self {
             now: 0,
@@ -52,7 +54,7 @@ impl Default for ValidationRules<'_> {
 }
 
 impl ValidationRules<'_> {
-    /// Returns the rule that a well-formed record breaks.
+    /// Returns the problem of a well-formed record that breaks a rule, or `None`.
     pub(in crate::input) fn find_problem(&self, record: &Record<'_>) -> Option<ProblemKind> {
         if self.refuses_past && u64::from(record.expire_time.as_unix()) < self.now {
             return Some(ProblemKind::ExpireTimePassed(record.expire_time));

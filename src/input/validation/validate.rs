@@ -1,4 +1,5 @@
-//! The validation of all inputs: one reading, and further ones if tokens may occur more than once.
+//! The validation of all inputs: one first pass, and further passes if tokens may occur more than
+//! once.
 
 use super::{
     super::{bytes::Origin, options::InputOptions},

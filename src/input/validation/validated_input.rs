@@ -1,4 +1,4 @@
-//! The result of validation, from which the records are read again.
+//! The result of the validation, which can read the records again.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) struct ValidatedInput {
     pub(crate) counts: RecordCounts,
     /// The first problems, in the order of the inputs.
     pub(crate) problems: Vec<Problem>,
-    /// The expiration times of the valid records without duplicates.
+    /// The expiration times of the valid records that are not duplicates.
     pub(crate) expirations: ExpirationCounts,
     inputs: Vec<InputFile>,
     options: InputOptions,
@@ -50,7 +50,7 @@ impl ValidatedInput {
         }
     }
 
-    /// Whether a record is invalid or an input is unreadable, so that no record may be used.
+    /// Returns whether a record is invalid or an input is unreadable. If so, no record may be used.
     pub(crate) fn has_problems(&self) -> bool {
         self.counts.invalid > 0 || self.counts.unreadable_inputs > 0
     }
@@ -61,19 +61,19 @@ impl ValidatedInput {
         inputs.filter_map(|input| Some((&*input.name, input.detected_format()?)))
     }
 
-    /// Replaces the limits for the readings that start from now on.
+    /// Replaces the limits of all later passes.
     pub(crate) fn set_read_limits(&mut self, read_limits: &ReadLimits) {
         for input in &mut self.inputs {
             input.set_read_limits(read_limits.clone());
         }
     }
 
-    /// Reads all inputs again, and skips in all later readings the records for which `is_kept`
-    /// returns false.
+    /// Reads all inputs again. All later passes skip the records for which `is_kept` returned
+    /// `false`.
     ///
     /// # Errors
     ///
-    /// As [`Records::next`].
+    /// The same errors as [`Records::next`].
     pub(crate) fn retain(
         &mut self,
         mut is_kept: impl FnMut(&Record<'_>) -> bool,
@@ -91,8 +91,8 @@ impl ValidatedInput {
         Ok(())
     }
 
-    /// Returns the position of each of these tokens, or `None` for one that is not found, because
-    /// the input changed or cannot be read any more.
+    /// Returns the position of the record with each token. A position is `None` if the token is not
+    /// found, because the input changed or can no longer be read.
     pub(crate) fn find_positions(&mut self, tokens: &[&[u8]]) -> Vec<Option<FilePosition>> {
         let mut positions = vec![None; tokens.len()];
         let mut records = self.records();
@@ -116,7 +116,7 @@ impl ValidatedInput {
         positions
     }
 
-    /// Reads the records of all inputs again.
+    /// Starts a pass that returns the records of all inputs.
     pub(crate) fn records(&mut self) -> Records<'_> {
         Records::new(&mut self.inputs, &self.options, &self.skipped)
     }
