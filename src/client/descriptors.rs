@@ -77,8 +77,8 @@ impl DescriptorCollector<'_> {
             .into_iter()
             .filter(|name| !name.starts_with(GRPC_PACKAGE))
         {
-            // A server may list a service without having the descriptors of the service. Such a
-            // service matters only if no service has descriptors.
+            // A server may list a service without having the descriptors of the service. The error
+            // for such a service is returned only if no service has descriptors.
             match self.add_files(Query::FileContainingSymbol(service)).await {
                 Err(error @ ReflectionError::Refused { .. }) => refusal = Some(error),
                 result => result?,

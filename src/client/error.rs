@@ -10,7 +10,7 @@ use tonic::Code;
 /// The reason why a gRPC call returned no response message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CallError {
-    /// The timeout of the call passed on the client.
+    /// The timeout of the call passed.
     TimedOut(Duration),
     /// The server ended the call with a gRPC status other than OK.
     Status {
@@ -34,7 +34,8 @@ pub(crate) enum CallError {
     InvalidStatus(String),
     /// The server reset the HTTP/2 stream (`RST_STREAM`).
     StreamReset(h2::Reason),
-    /// The server sent GOAWAY with this error code.
+    /// The server sent GOAWAY with this error code. With `NO_ERROR`, the server did not process the
+    /// request.
     GoAway(h2::Reason),
     /// The connection had ended before the request was sent.
     NotSent {

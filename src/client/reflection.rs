@@ -49,8 +49,8 @@ pub(super) enum Answer {
 /// The maximum length of an answer in bytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
-/// Queries one version of the reflection service. The messages of both versions have the same fields,
-/// but different types.
+/// Queries one version of the reflection service. This is a macro because the messages of both
+/// versions have the same fields but different types.
 macro_rules! query_version {
     ($client:expr, $version:ident, $query:expr) => {{
         use $version::{

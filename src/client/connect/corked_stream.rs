@@ -31,8 +31,8 @@ impl<S: AsyncWrite> CorkedStream<S> {
         }
     }
 
-    /// Makes the stream ignore flushes: written data is sent with the next read, or when the buffer
-    /// is full. The last message of a TLS handshake is then sent together with the data that
+    /// Makes the stream ignore flushes: written data is sent before the next read, or when the
+    /// buffer is full. The last message of a TLS handshake is then sent together with the data that
     /// follows.
     pub(super) fn cork(&mut self) {
         self.is_corked = true;
