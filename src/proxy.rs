@@ -121,7 +121,7 @@ impl fmt::Display for Proxy {
 impl ProxySettings {
     /// Returns the proxy to use for a server, or `None` for a direct connection.
     ///
-    /// A proxy from the environment is not used for a server on a loopback address.
+    /// A proxy from the environment is not used for a loopback address or a name under `localhost`.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ const METHOD_NAME: &str = "UpdateSensorExpireTime";
 /// The path of the method that `proto/sensor.proto` declares.
 const METHOD_PATH: &str = "/Internal/UpdateSensorExpireTime";
 
-// The field names are in lower case and without underscores, as [`normalized_name`] returns them.
+// The field names are in lower case and without underscores, as `normalized_name` returns them.
 const RECORDS_FIELD_NAMES: &[&str] = &["sensorexpire"];
 const TOKEN_FIELD_NAMES: &[&str] = &["devicetoken", "token"];
 const TIME_FIELD_NAMES: &[&str] = &["expiretime"];
