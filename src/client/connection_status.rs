@@ -19,7 +19,7 @@ use super::{
 /// The maximum time that a failed call waits for the reason why its connection ended.
 const CLOSE_REASON_WAIT: Duration = Duration::from_millis(100);
 
-/// The state of a connection, shared by all calls on it.
+/// The state of a connection, shared by all calls on that connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionStatus {
     /// The reason why the connection ended, or `None` while it is open.
@@ -28,7 +28,8 @@ pub(super) struct ConnectionStatus {
     pub(super) has_goaway: Arc<AtomicBool>,
 }
 
-/// The reason why a connection ended. All fields are empty if it ended without an error.
+/// The reason why a connection ended. All fields are empty if the connection ended without an
+/// error.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CloseReason {
     /// The message of the connection's error, followed by the messages of the error's sources.

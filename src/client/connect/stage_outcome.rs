@@ -1,4 +1,4 @@
-//! [`Stage`] and [`StageOutcome`]: the stages of a connection and the results that they report.
+//! [`Stage`] and [`StageOutcome`]: the stages of a connection, and the results of the stages.
 
 use std::{io, net::SocketAddr};
 
