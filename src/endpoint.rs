@@ -11,7 +11,7 @@ pub(crate) enum Endpoint {
     Unix(PathBuf),
 }
 
-/// The reason why a text is not an [`Endpoint`].
+/// The reason why a string is not an [`Endpoint`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointError {
     Empty,
@@ -29,7 +29,7 @@ pub(crate) enum EndpointError {
     UnbracketedIpv6,
 }
 
-/// The port of `https://HOST` without a port.
+/// The port of a URL `https://HOST` that names no port.
 const HTTPS_PORT: u16 = 443;
 
 impl Endpoint {
@@ -76,8 +76,8 @@ impl Endpoint {
         })
     }
 
-    /// Returns the host, which is the default server name for TLS. It is `localhost` for a Unix
-    /// domain socket.
+    /// Returns the host, which is the default server name for TLS. The host of a Unix domain socket
+    /// is `localhost`.
     pub(crate) fn host(&self) -> &str {
         match self {
             Self::Tcp { host, .. } => host,
@@ -85,7 +85,7 @@ impl Endpoint {
         }
     }
 
-    /// Returns the default HTTP/2 `:authority`: `host:port` with brackets around an IPv6 address,
+    /// Returns the default HTTP/2 `:authority`: `HOST:PORT` with brackets around an IPv6 address,
     /// or `localhost` for a Unix domain socket.
     pub(crate) fn authority(&self) -> String {
         match self {
@@ -109,11 +109,11 @@ impl std::fmt::Display for Endpoint {
 struct HostAndPort<'a> {
     /// The host without the brackets of an IPv6 address.
     host: &'a str,
-    /// The text after the colon, which is not verified yet.
+    /// The string after the colon, which is not verified to be a port.
     port: Option<&'a str>,
 }
 
-/// Splits `HOST[:PORT]` and verifies the host.
+/// Splits `HOST[:PORT]` and verifies the host, but not the port.
 fn split_host_and_port(address: &str) -> Result<HostAndPort<'_>, EndpointError> {
     let (host, port) = if let Some(rest) = address.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or(EndpointError::InvalidHost)?;

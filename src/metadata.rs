@@ -1,28 +1,30 @@
-//! [`Metadata`]: the custom request headers of `--header` and `--bearer-token-file`.
+//! [`Metadata`]: the custom request headers from `--header` and `--bearer-token-file`.
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
-/// Request metadata (gRPC over HTTP/2, "Custom-Metadata"). Debug masks the values, which may be
-/// secrets.
+/// The custom request headers (gRPC over HTTP/2, "Custom-Metadata"). `Debug` masks the values,
+/// which may be secrets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metadata(HeaderMap);
 
-/// The reason why a line is not metadata. The strings are header names, never values.
+/// The reason why a header is refused. The strings are header names, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MetadataError {
-    /// The line has no colon between a name and a value.
+    /// The line has no colon between the name and the value.
     MissingColon,
     InvalidName,
-    /// gRPC or HTTP/2 sets this header itself.
+    /// gRPC or HTTP/2 itself sets the header with this name.
     ReservedName(String),
-    /// The value has characters other than printable ASCII.
+    /// The value of the header with this name is an empty bearer token, or has characters other
+    /// than printable ASCII.
     InvalidValue(String),
-    /// The name ends in `-bin` and the value is not base64.
+    /// This name ends in `-bin`, but the value is not Base64.
     InvalidBase64(String),
 }
 
-/// The headers that gRPC or HTTP/2 sets itself (RFC 9113 section 8.2.2).
+/// The headers that only gRPC or HTTP/2 may set (RFC 9113 section 8.2.2), besides those with the
+/// prefix `grpc-`.
 const RESERVED_NAMES: [&str; 10] = [
     "te",
     "content-type",
@@ -37,8 +39,8 @@ const RESERVED_NAMES: [&str; 10] = [
 ];
 
 impl Metadata {
-    /// Adds a header from `name: value`. The value of a name that ends in `-bin` is base64, with or
-    /// without padding.
+    /// Adds a header from a line `NAME: VALUE`. If the name ends in `-bin`, the value must be
+    /// Base64, with or without padding.
     pub(crate) fn add_line(&mut self, line: &str) -> Result<(), MetadataError> {
         if line.starts_with(':') {
             return Err(MetadataError::ReservedName(":".to_owned()));
@@ -47,7 +49,7 @@ impl Metadata {
         self.add(name.trim(), value.trim())
     }
 
-    /// Adds an OAuth 2.0 bearer token (RFC 6750 section 2.1).
+    /// Adds an `authorization` header with an OAuth 2.0 bearer token (RFC 6750 section 2.1).
     pub(crate) fn add_bearer_token(&mut self, token: &str) -> Result<(), MetadataError> {
         if token.is_empty() {
             return Err(MetadataError::InvalidValue("authorization".to_owned()));
@@ -59,16 +61,17 @@ impl Metadata {
         self.0.contains_key(name)
     }
 
-    /// Returns the texts to hide when the server is quoted: each value, its words (such as the token
-    /// after `Bearer`), and the decoded text of words that are base64.
+    /// Returns the strings to mask when a message quotes the server: each value, each word of a
+    /// value (such as the token after `Bearer`), and the decoded text of each word that is Base64.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        /// Shorter words occur in ordinary text, which must stay readable.
+        /// The minimum length of a masked string in bytes. Shorter strings also occur in ordinary
+        /// text, which must stay readable.
         const MIN_SECRET_BYTES: usize = 4;
         let mut secrets = Vec::new();
         for (name, value) in &self.0 {
             let Ok(value) = value.to_str() else { continue };
             secrets.push(value.to_owned());
-            // The first word of `authorization` is the scheme, which is public.
+            // The first word of `authorization` is the scheme (such as `Bearer`), which is public.
             let words = value
                 .split_whitespace()
                 .skip(usize::from(name == AUTHORIZATION));
@@ -77,7 +80,7 @@ impl Metadata {
                 secrets.push(unpadded.to_owned());
                 let decoded = BASE64_NOPAD.decode(unpadded.as_bytes()).ok();
                 if let Some(Ok(text)) = decoded.map(String::from_utf8) {
-                    // Basic authentication encodes USER:PASSWORD (RFC 7617).
+                    // Basic authentication encodes `USER:PASSWORD` in Base64 (RFC 7617).
                     secrets.extend(
                         text.split_once(':')
                             .map(|(_, password)| password.to_owned()),
@@ -109,13 +112,13 @@ impl Metadata {
         } else {
             value.as_bytes().to_vec()
         };
-        // gRPC allows only 0x20 to 0x7e ("ASCII-Value").
+        // gRPC allows only the bytes 0x20 to 0x7e in a value ("ASCII-Value").
         if !bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
             return Err(MetadataError::InvalidValue(name));
         }
         let mut value =
             HeaderValue::from_bytes(&bytes).map_err(|_| MetadataError::InvalidValue(name))?;
-        // Keeps the value out of HPACK compression tables and of debug output.
+        // Sensitive values stay out of HPACK compression tables and of `Debug` output.
         value.set_sensitive(true);
         self.0.append(header, value);
         Ok(())

@@ -1,8 +1,8 @@
-//! The measurement behind the `probe` command: each stage of a connection, then a call without a
-//! message, health checking and server reflection. No record is sent.
+//! The measurements of the `probe` command: the stages of a connection, then a call without a
+//! message, health checking and server reflection. A probe sends no record.
 //!
-//! The connection uses the same code as a push, so that both fail for the same reasons. The text of
-//! the report is in `report/probe.rs`.
+//! A probe connects with the same code as a push, so both get the same errors. `report/probe.rs`
+//! formats the report.
 
 use std::{
     cell::RefCell,
@@ -20,30 +20,32 @@ use crate::{
     tls::{self, CertificateInfo, TrustBasis},
 };
 
-/// The results of a probe of one server.
+/// The results of probing one server.
 #[derive(Debug)]
 pub(crate) struct ProbeResult {
     /// The stages that succeeded, in order.
     pub(crate) stages: Vec<CompletedStage>,
     /// The server's certificate, followed by the CA certificates that the server presented.
     pub(crate) chain: Vec<PresentedCertificate>,
-    /// The reason why the certificate is trusted, or `None` if it is not.
+    /// The reason why the server's certificate is trusted, or `None` if it is not trusted.
     pub(crate) trust_basis: Option<TrustBasis>,
     /// Whether the server requested a client certificate.
     pub(crate) has_certificate_request: bool,
     pub(crate) end: ProbeEnd,
-    /// The duration of the stage that failed, or of the call and the queries after it.
+    /// The duration of the stage that failed. If all stages succeeded, the duration of the call and
+    /// of the queries after the call.
     pub(crate) last_stage_duration: Duration,
 }
 
 impl ProbeResult {
-    /// Returns the server's own certificate, if it can be parsed.
+    /// Returns the server's own certificate, or `None` if the server presented no certificate or
+    /// the certificate cannot be parsed.
     pub(crate) fn server_certificate(&self) -> Option<&CertificateInfo> {
         self.chain.first()?.info.as_ref().ok()
     }
 }
 
-/// A stage that succeeded.
+/// A stage of the connection that succeeded.
 #[derive(Debug)]
 pub(crate) struct CompletedStage {
     pub(crate) outcome: StageOutcome,
@@ -55,14 +57,14 @@ pub(crate) struct CompletedStage {
 pub(crate) struct PresentedCertificate {
     /// The parsed certificate, or the reason why it cannot be parsed.
     pub(crate) info: Result<CertificateInfo, String>,
-    /// The SHA-256 of the DER, in lower-case hexadecimal.
+    /// The SHA-256 digest of the certificate's DER, in lower-case hexadecimal.
     pub(crate) sha256: String,
 }
 
 /// The step at which a probe ended.
 #[derive(Debug)]
 pub(crate) enum ProbeEnd {
-    /// A stage before the call failed.
+    /// A stage of the connection failed, so no call was made.
     ConnectFailed(ConnectError),
     /// The connection was established, and the call was made.
     Called {
@@ -71,18 +73,19 @@ pub(crate) enum ProbeEnd {
     },
 }
 
-/// The information that a server publishes about itself. A part is `None` if the server does not
-/// offer it.
+/// The information that a server publishes about itself. A field is `None` if the server does not
+/// provide the information.
 #[derive(Debug)]
 pub(crate) struct ServerInfo {
-    /// The status from gRPC health checking.
+    /// The server's status from gRPC health checking.
     pub(crate) health: Option<ServingStatus>,
-    /// The names of the services from server reflection.
+    /// The names of the server's services from server reflection.
     pub(crate) services: Option<Vec<String>>,
 }
 
-/// The time in which a server must reject a call; a server that accepts the call waits for its
-/// message. Health checking and reflection have the same time.
+/// The maximum time that a probe waits for a server to end the call. A server that accepts the call
+/// waits for a message, so its call ends at this timeout. Health checking and server reflection
+/// have the same timeout.
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connects to a server and opens a call without sending a message.
@@ -126,8 +129,8 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
 
 async fn call(client: &Client) -> ProbeEnd {
     let call = client.open_without_message(CALL_TIMEOUT).await;
-    // These calls come last, because a server may close the connection at a call that it does not
-    // implement.
+    // Health checking and reflection come last, because a server may close the connection when it
+    // does not implement a method.
     let (health, services) = tokio::join!(
         check_health(client, CALL_TIMEOUT),
         list_services(client, CALL_TIMEOUT)

@@ -1,5 +1,5 @@
-//! HTTP proxies: parsing their URLs, and choosing the proxy for a server from `--proxy` and the
-//! environment. The CONNECT request itself is in `client/connect/`.
+//! [`Proxy`] and [`ProxySettings`]: parse the URL of an HTTP proxy, and choose the proxy for a
+//! server from `--proxy` and the environment. The CONNECT request is in `client/connect/`.
 
 use std::{fmt, net::IpAddr};
 
@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 
 /// An HTTP proxy that supports CONNECT (RFC 9110 section 9.3.6).
 ///
-/// Display leaves the credentials out, and Debug masks them.
+/// `Display` omits the credentials, and `Debug` masks them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proxy {
     pub(crate) host: String,
@@ -19,42 +19,43 @@ pub(crate) struct Proxy {
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-/// The reason why a text is not the URL of a supported proxy.
+/// The reason why a string is not the URL of a supported proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyError {
-    /// The text is not a URL, or it has no host or an invalid port.
+    /// The string is not a URL, has no host, has an invalid port, or has a path, a query or a
+    /// fragment.
     InvalidUrl,
     /// The scheme is not `http://`.
     UnsupportedScheme,
 }
 
-/// An invalid proxy URL and the setting that it comes from.
+/// The error of an invalid proxy URL, with the source of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProxySettingError {
-    /// The environment variable, or `None` for `--proxy`.
+    /// The environment variable that holds the URL, or `None` for `--proxy`.
     pub(crate) variable: Option<&'static str>,
     pub(crate) error: ProxyError,
 }
 
-/// The proxy settings of the command line and the environment. They may hold a password, so the type
-/// has no `Debug`.
+/// The proxy settings of the command line and the environment. The URLs may contain a password, so
+/// the type does not implement `Debug`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct ProxySettings {
-    /// The URL of `--proxy`, which overrides the environment.
+    /// The URL in `--proxy`, which overrides the environment.
     pub(crate) flag: Option<String>,
     pub(crate) environment: Option<EnvironmentProxy>,
-    /// The hosts, domains and networks that are connected to directly (`NO_PROXY`).
+    /// The value of `NO_PROXY`: the hosts, domains and networks to connect to without a proxy.
     pub(crate) exceptions: String,
 }
 
-/// An environment variable that names a proxy.
+/// An environment variable that names a proxy, and its value.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct EnvironmentProxy {
     pub(crate) variable: &'static str,
     pub(crate) url: String,
 }
 
-/// The port of `http://HOST` without a port.
+/// The port of a URL `http://HOST` that names no port.
 const HTTP_PORT: u16 = 80;
 
 impl Proxy {
@@ -62,8 +63,8 @@ impl Proxy {
     pub(crate) fn parse(url: &str) -> Result<Self, ProxyError> {
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
         let suffix = authority.find(['/', '?', '#']).map(|at| &authority[at..]);
-        // An unescaped `/`, `?` or `#` in a password ends the authority, so that a part of the
-        // credentials would be taken for the host.
+        // An unescaped `/`, `?` or `#` in a password ends the authority of the URL. The parser
+        // would then take a part of the credentials for the host, so the URL is refused here.
         if !matches!(suffix, None | Some("/")) {
             return Err(ProxyError::InvalidUrl);
         }
@@ -91,7 +92,7 @@ impl Proxy {
             .authority()
             .map_or("", |authority| authority.as_str());
         let port = match authority.rsplit_once(':') {
-            // The last colon of an IPv6 address without a port is inside its brackets.
+            // In an IPv6 address without a port, the last colon is inside the brackets.
             Some((_, port)) if !port.contains(']') => {
                 port.parse().map_err(|_| ProxyError::InvalidUrl)?
             }
@@ -118,13 +119,13 @@ impl fmt::Display for Proxy {
 }
 
 impl ProxySettings {
-    /// Returns the proxy to use for this server, or `None` for a direct connection.
+    /// Returns the proxy to use for a server, or `None` for a direct connection.
     ///
-    /// A proxy of the environment is not used for a server on this machine.
+    /// A proxy from the environment is not used for a loopback address or a name under `localhost`.
     ///
     /// # Errors
     ///
-    /// The URL of the proxy that applies to this server is invalid.
+    /// The URL of the chosen proxy is invalid.
     pub(crate) fn proxy_for(&self, server: &Endpoint) -> Result<Option<Proxy>, ProxySettingError> {
         let Endpoint::Tcp { host, .. } = server else {
             return Ok(None);
@@ -146,8 +147,8 @@ impl ProxySettings {
         let Ok(server) = format!("https://{}", server.authority()).parse::<Uri>() else {
             return false;
         };
-        // The matcher checks exceptions only when it has a proxy, and the result does not depend on
-        // which one.
+        // The matcher returns `None` if it has no proxy or if an exception applies. With this
+        // placeholder as the proxy, `None` can only mean an exception.
         Matcher::builder()
             .all("http://any.invalid")
             .no(self.exceptions.as_str())

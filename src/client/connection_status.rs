@@ -1,4 +1,5 @@
-//! [`ConnectionStatus`]: why a connection ended, which refines the errors of calls on it.
+//! [`ConnectionStatus`]: the reason why a connection ended, which explains the errors of the calls
+//! on that connection.
 
 use std::{
     sync::{
@@ -15,10 +16,10 @@ use super::{
     error_chain::{find_source, is_protocol_error, messages},
 };
 
-/// The time for which a failed call waits for the reason why its connection ended.
+/// The maximum time that a failed call waits for the reason why its connection ended.
 const CLOSE_REASON_WAIT: Duration = Duration::from_millis(100);
 
-/// The state of a connection, shared by all calls on it.
+/// The state of a connection, shared by all calls on that connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionStatus {
     /// The reason why the connection ended, or `None` while it is open.
@@ -27,14 +28,15 @@ pub(super) struct ConnectionStatus {
     pub(super) has_goaway: Arc<AtomicBool>,
 }
 
-/// The reason why a connection ended. All fields are empty if it ended without an error.
+/// The reason why a connection ended. All fields are empty if the connection ended without an
+/// error.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CloseReason {
-    /// The messages of the error and of its sources.
+    /// The message of the connection's error, followed by the messages of the error's sources.
     causes: Vec<String>,
     /// Whether the server sent bytes that are not valid TLS or HTTP/2.
     is_protocol_error: bool,
-    /// The error code of the server's GOAWAY frame.
+    /// The error code of the server's GOAWAY frame, or `None` if GOAWAY did not end the connection.
     goaway: Option<h2::Reason>,
 }
 
@@ -50,8 +52,8 @@ impl CloseReason {
 }
 
 impl ConnectionStatus {
-    /// Replaces the error of a call that failed with its connection by the reason why the connection
-    /// ended. The call itself learns only that the connection is closed.
+    /// Replaces the error of a call by the reason why the connection ended. A call on a connection
+    /// that ends learns only that the connection is closed.
     pub(super) async fn refine_error(mut self, error: CallError) -> CallError {
         let close_reason = match &error {
             CallError::ConnectionLost(_) => {
@@ -62,7 +64,8 @@ impl ConnectionStatus {
                     .and_then(Result::ok)
                     .and_then(|reason| reason.clone())
             }
-            // Other calls may keep the connection open for long, so this error does not wait.
+            // Other calls may keep the connection open for a long time, so this call does not wait
+            // for the close reason.
             CallError::NotSent { .. } => self.close_reason.borrow().clone(),
             _ => None,
         };

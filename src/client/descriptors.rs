@@ -1,4 +1,5 @@
-//! [`query_descriptors`]: the protobuf files of a server's services, from server reflection.
+//! [`query_descriptors`]: fetches the protobuf files of a server's services through server
+//! reflection.
 
 use std::collections::BTreeMap;
 
@@ -17,24 +18,25 @@ use crate::contract;
 pub(crate) enum ReflectionError {
     /// A call failed.
     Call(CallError),
-    /// The reflection service answered with an error; `code` is a gRPC status.
+    /// The reflection service answered with an error, whose `code` is a gRPC status.
     Refused { code: i32, message: String },
-    /// The answer cannot be used, for this reason.
+    /// The answer of the reflection service cannot be used, for this reason.
     InvalidAnswer(String),
 }
 
-/// The largest number of files, and of services, to accept from a server.
+/// The maximum number of services, and the maximum number of files, to accept from a server.
 const MAX_FILES: usize = 1000;
 
-/// The package of gRPC's own services, such as reflection and health checking.
+/// The prefix of gRPC's own services, such as reflection and health checking.
 const GRPC_PACKAGE: &str = "grpc.";
 
-/// Returns the files that declare a service, or all services if `service` is `None`, and the files
-/// that those import. The timeout of one call limits the whole exchange.
+/// Returns the files that declare a service and the files that they import, directly or indirectly.
+/// Without a `service`, the files of all services are returned. All queries together must finish
+/// within the timeout of one call.
 ///
 /// # Errors
 ///
-/// A call failed, or the answers of the server cannot be used.
+/// A call failed, or an answer of the server cannot be used.
 pub(crate) async fn query_descriptors(
     client: &Client,
     service: Option<&str>,
@@ -51,10 +53,10 @@ pub(crate) async fn query_descriptors(
     }
 }
 
-/// The descriptors of a server as far as they are collected.
+/// The descriptors that a server has sent so far.
 struct DescriptorCollector<'c> {
     reflection: Reflection<'c>,
-    /// The files so far, by name.
+    /// The files by name.
     files: BTreeMap<String, FileDescriptorProto>,
 }
 
@@ -75,8 +77,8 @@ impl DescriptorCollector<'_> {
             .into_iter()
             .filter(|name| !name.starts_with(GRPC_PACKAGE))
         {
-            // A server may list a service without having its descriptors, so one refusal is not the
-            // end.
+            // A server may list a service without having the descriptors of the service. The error
+            // for such a service is returned only if no service has descriptors.
             match self.add_files(Query::FileContainingSymbol(service)).await {
                 Err(error @ ReflectionError::Refused { .. }) => refusal = Some(error),
                 result => result?,
@@ -90,7 +92,7 @@ impl DescriptorCollector<'_> {
         self.add_imports().await
     }
 
-    /// Adds the imports that the server did not send along with the files.
+    /// Adds the imported files that the server did not send together with the importing files.
     async fn add_imports(&mut self) -> Result<(), ReflectionError> {
         loop {
             let missing = self
@@ -110,7 +112,7 @@ impl DescriptorCollector<'_> {
         }
     }
 
-    /// Sends a query, and adds the files of the answer.
+    /// Sends a query, and adds the files from the answer.
     async fn add_files(&mut self, query: Query) -> Result<(), ReflectionError> {
         let Answer::Files(encoded_files) = self.query(query).await? else {
             return Err(invalid_answer("no descriptors"));

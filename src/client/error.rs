@@ -1,16 +1,16 @@
-//! [`CallError`]: why a gRPC call brought no response.
+//! [`CallError`]: the reason why a gRPC call returned no response message.
 //!
-//! Which of these errors is retried is decided in `delivery/retry_decision.rs`; their user-visible
-//! text is in `diagnostics/connection.rs`.
+//! `delivery/retry_decision.rs` decides which of these errors are retried. `diagnostics/call.rs`
+//! contains their user-visible text.
 
 use std::time::Duration;
 
 use tonic::Code;
 
-/// The reason why a gRPC call brought no response message.
+/// The reason why a gRPC call returned no response message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CallError {
-    /// The timeout of the call passed on this side.
+    /// The timeout of the call passed.
     TimedOut(Duration),
     /// The server ended the call with a gRPC status other than OK.
     Status {
@@ -22,37 +22,40 @@ pub(crate) enum CallError {
     HttpStatus(u16),
     /// The response has HTTP status 200 and a content type other than `application/grpc`.
     NotGrpc { content_type: &'static str },
-    /// The response message is truncated, cannot be decoded, or is one of several.
+    /// The response message is truncated or cannot be decoded, or the response has more than one
+    /// message.
     MalformedResponse(String),
     /// The server sent gRPC status OK and no message.
     MissingMessage,
     /// The server ended the response without a `grpc-status`.
     MissingStatus,
-    /// The `grpc-status` is not one number from 0 to 16.
+    /// The response has a `grpc-status` that is not a number from 0 to 16, or has several different
+    /// ones.
     InvalidStatus(String),
     /// The server reset the HTTP/2 stream (`RST_STREAM`).
     StreamReset(h2::Reason),
-    /// The server sent GOAWAY and did not process the request.
+    /// The server sent GOAWAY with this error code. With `NO_ERROR`, the server did not process the
+    /// request.
     GoAway(h2::Reason),
-    /// The connection had ended before the request was sent on it.
+    /// The connection had ended before the request was sent.
     NotSent {
         causes: Vec<String>,
-        /// Whether the server had sent GOAWAY on that connection.
+        /// Whether the server had sent GOAWAY on the connection.
         has_goaway: bool,
     },
     /// The server or the network ended the connection during the call.
     ConnectionLost(Vec<String>),
     /// The server sent bytes that are not valid TLS or HTTP/2.
     ProtocolError(Vec<String>),
-    /// The code that made the call panicked, which is a bug in this program or in a library.
+    /// The code that made the call panicked because of a bug in this program or in a library.
     Panicked,
 }
 
 impl CallError {
-    /// Turns a CANCELLED status that arrives after `timeout` into [`CallError::TimedOut`].
+    /// Turns a CANCELLED status into [`CallError::TimedOut`] if `elapsed` is at least `timeout`.
     ///
-    /// The server keeps the deadline too (`grpc-timeout`), and many servers report a passed deadline
-    /// as CANCELLED, which is not retried.
+    /// The server also knows the deadline (`grpc-timeout`), and many servers report a passed
+    /// deadline as CANCELLED. Unlike a timeout, CANCELLED is not retried.
     pub(super) fn into_timeout_if_late(self, elapsed: Duration, timeout: Duration) -> Self {
         match self {
             Self::Status {
@@ -63,13 +66,13 @@ impl CallError {
         }
     }
 
-    /// Returns whether the error concerns this request only, so that other requests may succeed on
-    /// the same server.
+    /// Returns whether the error concerns only this request. Other requests may then succeed on the
+    /// same server.
     pub(crate) fn is_request_specific(&self) -> bool {
         self.is_invalid_argument() || self.is_message_too_large() || matches!(self, Self::Panicked)
     }
 
-    /// Returns whether the server rejected the request with `INVALID_ARGUMENT`.
+    /// Returns whether the server ended the call with `INVALID_ARGUMENT`.
     pub(crate) fn is_invalid_argument(&self) -> bool {
         matches!(
             self,
@@ -80,10 +83,10 @@ impl CallError {
         )
     }
 
-    /// Returns whether the server rejected the request for its size.
+    /// Returns whether the server did not accept the request because it is too large.
     ///
-    /// gRPC has no status of its own for this, so the message is searched for the words of the
-    /// common implementations.
+    /// gRPC has no separate status for this error, so the message is searched for the words of
+    /// common gRPC implementations.
     pub(crate) fn is_message_too_large(&self) -> bool {
         let Self::Status {
             code: Code::ResourceExhausted | Code::OutOfRange,
@@ -104,10 +107,10 @@ impl CallError {
         .any(|words| message.contains(words))
     }
 
-    /// Returns whether the connection can carry no further call.
+    /// Returns whether no further call can be made on the connection.
     ///
-    /// A timeout is one of these errors, because a connection may be dead without a notice from the
-    /// network.
+    /// A timeout counts as the end of the connection, because the network does not always report a
+    /// dead connection.
     pub(crate) fn is_end_of_connection(&self) -> bool {
         matches!(
             self,
@@ -120,13 +123,13 @@ impl CallError {
     }
 }
 
-/// The server's instruction on retrying a failed call.
+/// The server's advice on retrying a failed call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RetryAdvice {
     #[default]
     Unspecified,
-    /// Retry after exactly this delay (`grpc-retry-pushback-ms` of gRFC A6, or
-    /// `google.rpc.RetryInfo`).
+    /// The server asks for a retry after exactly this delay (`grpc-retry-pushback-ms` of gRFC A6,
+    /// or `google.rpc.RetryInfo`).
     After(Duration),
     Never,
 }

@@ -1,8 +1,8 @@
-//! Searching the sources of the errors that HTTP/2, TLS and I/O libraries return.
+//! Searches in the sources of the errors that HTTP/2, TLS and I/O libraries return.
 
 use std::{error::Error, io};
 
-/// Returns the first error of type `E` in an error and its sources.
+/// Returns the first error of type `E` among an error and its sources.
 pub(super) fn find_source<'e, E: Error + 'static>(
     mut error: Option<&'e (dyn Error + 'static)>,
 ) -> Option<&'e E> {
@@ -15,7 +15,7 @@ pub(super) fn find_source<'e, E: Error + 'static>(
     None
 }
 
-/// Returns the messages of an error and of its sources, outermost first.
+/// Returns the message of an error, followed by the messages of its sources.
 pub(super) fn messages(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut messages = vec![error.to_string()];
     let mut source = error.source();
@@ -26,8 +26,8 @@ pub(super) fn messages(error: &(dyn Error + 'static)) -> Vec<String> {
     messages
 }
 
-/// Returns whether this side ended the connection because the received bytes are not valid TLS or
-/// HTTP/2.
+/// Returns whether this program ended the connection because the received bytes are not valid TLS
+/// or HTTP/2.
 pub(super) fn is_protocol_error(error: &(dyn Error + 'static)) -> bool {
     let is_invalid_tls = |error: &io::Error| error.kind() == io::ErrorKind::InvalidData;
     let is_invalid_http2 = |error: &h2::Error| {

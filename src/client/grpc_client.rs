@@ -1,4 +1,4 @@
-//! [`Client`]: one connection, and the license server's call on it, with its timeout and headers.
+//! [`Client`]: a connection to a license server, and the gRPC calls on that connection.
 
 use std::{
     sync::Arc,
@@ -20,12 +20,13 @@ use super::{
 };
 use crate::{contract::Contract, metadata::Metadata};
 
-/// A connection on which calls can be made. Dropping it closes the connection.
+/// A connection on which calls can be made. Dropping the client closes the connection.
 #[derive(Debug)]
 pub(crate) struct Client {
     connection: Http2Connection,
-    /// One permit for each stream that the server allows. A call that waited for a stream inside the
-    /// HTTP/2 library would spend its timeout on the wait.
+    /// One permit for each stream that the server allows at the same time. A call reserves its
+    /// permit before its timeout starts. Without a permit, a call would wait for a stream inside
+    /// the HTTP/2 library, and the wait would use up the timeout.
     free_streams: Arc<Semaphore>,
     settings: Arc<CallSettings>,
 }
@@ -41,12 +42,12 @@ struct CallSettings {
     contract: Contract,
 }
 
-/// The server's reaction to a call that was opened without a message.
+/// The server's reaction to a call on which no message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpenedCall {
     /// The server accepted the call and waits for the message.
     AwaitsMessage,
-    /// The server responded without waiting for the message; `code` is the response's code.
+    /// The server responded without waiting for the message. `code` is the code in the response.
     Answered { code: i32 },
 }
 
@@ -62,8 +63,9 @@ impl Client {
         on_stage: &dyn Fn(StageOutcome),
     ) -> Result<Self, ConnectError> {
         let connection = connect(target, on_stage).await?;
-        // With a limit of 0, a call would wait forever for new SETTINGS. With a limit of 1, it fails
-        // at its timeout.
+        // If the server allows no stream, a semaphore without permits would block every call
+        // forever. With one permit, a call waits inside the HTTP/2 library instead, and the timeout
+        // of the call ends the wait.
         let max_streams = connection
             .max_streams
             .map_or(u32::MAX, |limit| limit.max(1));
@@ -82,21 +84,22 @@ impl Client {
         })
     }
 
-    /// Waits until the server allows another stream. The stream stays reserved until the permit is
+    /// Waits until the server allows one more stream. The stream stays reserved until the permit is
     /// dropped.
     pub(crate) fn reserve_stream(
         &self,
     ) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
         let free_streams = Arc::clone(&self.free_streams);
-        // The semaphore is never closed, so the permit is never `None`.
+        // The semaphore is never closed, so the result is never `None`.
         async { free_streams.acquire_owned().await.ok() }
     }
 
-    /// Sends one request message and returns the response's code.
+    /// Sends one request message and returns the code in the response.
     ///
     /// # Errors
     ///
-    /// The call failed, or its timeout passed. The server is told the timeout too (`grpc-timeout`).
+    /// The call failed, or its timeout passed. The server also receives the timeout
+    /// (`grpc-timeout`).
     pub(crate) fn send(
         &self,
         message: Bytes,
@@ -104,9 +107,9 @@ impl Client {
         self.call_with_timeout(tokio_stream::once(message), self.settings.timeout)
     }
 
-    /// Opens the call and sends no message, so that the server cannot apply anything. A server that
-    /// does not implement the call, or does not allow it for this client, rejects it; any other
-    /// server waits for the message.
+    /// Opens the call and sends no message, so the server cannot apply anything. A server that does
+    /// not implement the method, or does not allow this client to call it, ends the call with an
+    /// error. Any other server waits for the message.
     ///
     /// # Errors
     ///
@@ -148,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Returns the service for one call on this connection.
+    /// Returns the HTTP service that tonic makes one call with.
     pub(super) fn transport(&self) -> Transport {
         Transport {
             sender: self.connection.sender.clone(),
@@ -158,7 +161,7 @@ impl Client {
         }
     }
 
-    /// Returns the URI that calls are made for.
+    /// Returns the URI that holds the scheme and the `:authority` of all calls.
     pub(super) fn origin(&self) -> Uri {
         self.settings.origin.clone()
     }
@@ -168,7 +171,7 @@ impl Client {
         self.settings.timeout
     }
 
-    /// Replaces the error of a call that failed with the connection by the reason why the connection
+    /// Replaces the error of a call by the reason why the connection ended, if the connection has
     /// ended.
     pub(super) async fn refine_error(&self, error: CallError) -> CallError {
         self.connection.status.clone().refine_error(error).await
@@ -181,7 +184,7 @@ impl Drop for Client {
     }
 }
 
-/// Makes the call of the contract, without a timeout on this side.
+/// Calls the method of the contract, without a timeout on the client.
 async fn call<S>(
     settings: &CallSettings,
     transport: Transport,

@@ -1,4 +1,4 @@
-//! The server's own health status (gRPC doc/health-checking.md).
+//! The health status that a server reports (gRPC doc/health-checking.md).
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tonic_health::pb::{
 
 use super::grpc_client::Client;
 
-/// Returns the health status of the server as a whole, or `None` if the server does not report one
-/// before `timeout` passes.
+/// Returns the health status of the whole server, or `None` if the server does not report it before
+/// `timeout` passes.
 pub(crate) async fn check_health(client: &Client, timeout: Duration) -> Option<ServingStatus> {
     let mut health = HealthClient::with_origin(client.transport(), client.origin());
     let check = health.check(HealthCheckRequest::default());

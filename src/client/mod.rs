@@ -1,6 +1,6 @@
 //! The gRPC client: one connection to one server, and single calls on it.
 //!
-//! Retries, reconnecting and the pace of requests are in `delivery/`; messages about failures are in
+//! Retries, reconnecting and rate limits are in `delivery/`. The messages about errors are in
 //! `diagnostics/`.
 
 mod connect;

@@ -1,4 +1,5 @@
-//! [`Reflection`]: single queries of a server's reflection service (gRPC doc/server-reflection.md).
+//! [`Reflection`]: single queries to the reflection service of a server (gRPC
+//! doc/server-reflection.md).
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,43 +14,43 @@ pub(super) struct Reflection<'c> {
     version: Version,
 }
 
-/// A version of the reflection service. Many servers implement only the older one.
+/// A version of the reflection service. Many servers implement only `v1alpha`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     V1,
     V1Alpha,
 }
 
-/// A query of the reflection service.
+/// A query to the reflection service.
 #[derive(Clone, Debug)]
 pub(super) enum Query {
     ListServices,
-    /// The query for the file that declares this service.
+    /// Asks for the file that declares this service.
     FileContainingSymbol(String),
-    /// The query for the file with this name.
+    /// Asks for the file with this name.
     FileByName(String),
 }
 
-/// The reflection service's answer to a [`Query`].
+/// An answer of the reflection service to a [`Query`].
 #[derive(Debug)]
 pub(super) enum Answer {
     Services(Vec<String>),
     /// Encoded messages of type `google.protobuf.FileDescriptorProto`.
     Files(Vec<Vec<u8>>),
-    /// An `ErrorResponse`; `code` is a gRPC status.
+    /// An `ErrorResponse`, whose `code` is a gRPC status.
     Error {
         code: i32,
         message: String,
     },
-    /// No answer, or an answer to another query.
+    /// No answer, or an answer to a kind of query that is not in [`Query`].
     Unexpected,
 }
 
-/// The largest answer in bytes.
+/// The maximum length of an answer in bytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
-/// Queries one version of the reflection service. The messages of both versions have the same fields,
-/// but different types.
+/// Queries one version of the reflection service. This is a macro because the messages of both
+/// versions have the same fields but different types.
 macro_rules! query_version {
     ($client:expr, $version:ident, $query:expr) => {{
         use $version::{
@@ -104,8 +105,8 @@ impl<'c> Reflection<'c> {
         }
     }
 
-    /// Sends one query, without a timeout on this side. A server that does not implement v1 is
-    /// queried in v1alpha, now and later.
+    /// Sends one query, without a timeout on the client. If the server does not implement v1, this
+    /// query and all later queries use v1alpha.
     pub(super) async fn query(&mut self, query: Query) -> Result<Answer, CallError> {
         if self.version == Version::V1 {
             match self.query_in(Version::V1, query.clone()).await {
@@ -131,8 +132,8 @@ impl<'c> Reflection<'c> {
     }
 }
 
-/// Returns the names of the services that server reflection lists, or `None` if the server does not
-/// list them before `timeout` passes.
+/// Returns the names of the services that the server lists through reflection, or `None` if the
+/// server does not list them before `timeout` passes.
 pub(crate) async fn list_services(client: &Client, timeout: Duration) -> Option<Vec<String>> {
     let mut reflection = Reflection::new(client);
     let answer = reflection.query(Query::ListServices);

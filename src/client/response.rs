@@ -1,7 +1,8 @@
-//! [`ResponseObserver`]: the result of a call, decided by the response that the server sent.
+//! [`ResponseObserver`]: derives the result of a call from the response that the server sent.
 //!
-//! tonic turns every unexpected response into a gRPC status of its own. The observer records HTTP
-//! status, headers, body and trailers, which distinguish a status of the server from one of tonic.
+//! tonic turns every unexpected response into a gRPC status that tonic chooses. The observer notes
+//! the HTTP status, the headers, the body and the trailers, which tell a status from the server
+//! from a status from tonic.
 
 use std::{
     error::Error,
@@ -25,11 +26,11 @@ const GRPC_STATUS: &str = "grpc-status";
 const GRPC_STATUS_DETAILS: &str = "grpc-status-details-bin";
 const GRPC_RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
 
-/// The length of the prefix of a message: a compression flag and a 32-bit length (gRPC over HTTP/2,
-/// "Length-Prefixed-Message").
+/// The length of a message prefix in bytes: a compression flag and a 32-bit message length (gRPC
+/// over HTTP/2, "Length-Prefixed-Message").
 const MESSAGE_PREFIX_BYTES: usize = 5;
 
-/// A record of the response to one call.
+/// The response to one call, as far as it has arrived.
 #[derive(Debug, Default)]
 pub(super) struct ResponseObserver(Mutex<ObservedResponse>);
 
@@ -38,21 +39,21 @@ struct ObservedResponse {
     /// The HTTP status, or `None` before the response headers arrive.
     http_status: Option<u16>,
     content_type: String,
-    /// The `grpc-status` fields of headers and trailers.
+    /// The `grpc-status` fields of the headers and of the trailers.
     grpc_status: Vec<HeaderValue>,
     /// The first `grpc-retry-pushback-ms` field.
     pushback: Option<HeaderValue>,
     body: ReceivedBody,
-    /// Whether the response ended with the end of its body or with trailers.
+    /// Whether the server ended the response, with the end of the body or with trailers.
     is_complete: bool,
 }
 
-/// The part of a response body that arrived.
+/// The part of a response body that has arrived.
 #[derive(Clone, Debug, Default)]
 struct ReceivedBody {
     /// The first [`MESSAGE_PREFIX_BYTES`] bytes.
     prefix: Vec<u8>,
-    /// The length of the whole body in bytes.
+    /// The number of bytes that have arrived.
     length: u64,
 }
 
@@ -63,7 +64,7 @@ impl ReceivedBody {
         self.length += data.len() as u64;
     }
 
-    /// Returns whether the body is exactly one complete message.
+    /// Returns whether the body consists of exactly one complete message.
     fn is_one_message(&self) -> bool {
         match *self.prefix.as_slice() {
             [_, a, b, c, d] => {
@@ -76,11 +77,12 @@ impl ReceivedBody {
 }
 
 impl ResponseObserver {
-    /// Records the status and the headers of a response.
+    /// Notes the status and the headers of a response.
     pub(super) fn record_head<B: HttpBody>(&self, response: &mut Response<B>) {
         self.update(|observed| {
             observed.http_status = Some(response.status().as_u16());
-            // The body of a response without data ("Trailers-Only") is never polled to its end.
+            // tonic never polls the body of a response without data ("Trailers-Only"), so the end
+            // of such a response must be noted here.
             observed.is_complete = response.body().is_end_stream();
             observed.content_type = response
                 .headers()
@@ -104,8 +106,8 @@ impl ResponseObserver {
         self.update(|observed| observed.is_complete = true);
     }
 
-    /// Records the gRPC fields of headers or trailers, and removes details that are not base64, at
-    /// which tonic panics.
+    /// Notes the gRPC fields of headers or trailers. Also removes status details that are not
+    /// Base64, because tonic would panic on them.
     fn record_grpc_fields(&self, headers: &mut HeaderMap) {
         let statuses: Vec<_> = headers.get_all(GRPC_STATUS).iter().cloned().collect();
         let pushback = headers.get(GRPC_RETRY_PUSHBACK).cloned();
@@ -125,8 +127,8 @@ impl ResponseObserver {
         }
     }
 
-    /// Verifies a response that tonic accepted: it must be a gRPC response with status OK and exactly
-    /// one message. Returns the response's code.
+    /// Verifies that a response that tonic accepted is a gRPC response with status OK and exactly
+    /// one message. Returns the code in the response.
     pub(super) fn verify_success(&self, code: i32) -> Result<i32, CallError> {
         let observed = self.observed();
         match observed.grpc_code()? {
@@ -151,7 +153,7 @@ impl ResponseObserver {
         Ok(code)
     }
 
-    /// Classifies a call for which tonic returned an error status.
+    /// Classifies the response to a call for which tonic returned an error status.
     pub(super) fn classify_failure(&self, status: &Status) -> CallError {
         let observed = self.observed();
         match observed.grpc_code() {
@@ -184,7 +186,7 @@ impl ResponseObserver {
             _ if observed.is_complete && has_no_status && observed.body.is_one_message() => {
                 CallError::MissingStatus
             }
-            // tonic rejected the body, or found no message in it.
+            // tonic could not decode the body, or the body holds no complete message.
             _ => CallError::MalformedResponse(truncate(status.message())),
         }
     }
@@ -202,7 +204,8 @@ impl ResponseObserver {
 }
 
 impl ObservedResponse {
-    /// Returns the server's own gRPC status, which tonic reports as UNKNOWN if it is invalid.
+    /// Returns the gRPC status that the server sent, or `None` if the server sent no status. An
+    /// invalid status is an error here, while tonic reports it as UNKNOWN.
     fn grpc_code(&self) -> Result<Option<Code>, CallError> {
         let value = match self.grpc_status.as_slice() {
             [] => return Ok(None),
@@ -215,13 +218,13 @@ impl ObservedResponse {
             Ok(number @ 0..=16) if number.to_string() == text => {
                 Ok(Some(Code::from_i32(i32::from(number))))
             }
-            // A number is safe to show. Any other text of the server may hold a secret.
+            // A number is safe to show. Any other string from the server may contain a secret.
             Ok(number) => Err(CallError::InvalidStatus(number.to_string())),
             Err(_) => Err(CallError::InvalidStatus("no number".to_owned())),
         }
     }
 
-    /// Returns the server's retry advice. `grpc-retry-pushback-ms` overrides the `RetryInfo` of the
+    /// Returns the server's retry advice. `grpc-retry-pushback-ms` overrides the `RetryInfo` in the
     /// status details.
     fn retry_advice(&self, status: Option<&Status>) -> RetryAdvice {
         if let Some(pushback) = &self.pushback {
@@ -236,7 +239,8 @@ impl ObservedResponse {
             .and_then(|info| info.retry_delay);
         match delay {
             None => RetryAdvice::Unspecified,
-            // The limit is that of pushback, where a larger number is invalid.
+            // `RetryInfo` has the same limit as `grpc-retry-pushback-ms`, in which a larger number
+            // is invalid.
             Some(delay) if delay.as_millis() > u128::from(u32::MAX) => RetryAdvice::Never,
             Some(delay) => RetryAdvice::After(delay),
         }
@@ -253,13 +257,13 @@ impl ObservedResponse {
     }
 }
 
-/// Classifies an error of a connection that failed before the call began.
+/// Classifies the error of a connection that ended before a call began on it.
 pub(super) fn classify_connection_error(error: &(dyn Error + 'static)) -> CallError {
     transport_error(Some(error)).unwrap_or_else(|| CallError::ConnectionLost(messages(error)))
 }
 
-/// Returns the error of a stream or connection that ended early, or `None` if the error has no HTTP/2
-/// or hyper error among its sources.
+/// Classifies the error of a stream or a connection that ended early. Returns `None` if neither the
+/// error nor its sources come from the HTTP/2 or TLS connection.
 fn transport_error(error: Option<&(dyn Error + 'static)>) -> Option<CallError> {
     if let Some(error) = error.filter(|error| is_protocol_error(*error)) {
         return Some(CallError::ProtocolError(messages(error)));
@@ -292,8 +296,8 @@ fn truncate(message: &str) -> String {
     }
 }
 
-/// Returns the name of a common content type, or "unknown" for any other text, which may hold a
-/// secret.
+/// Returns the media type if it is a common one, else "unknown", because any other string from the
+/// server may contain a secret.
 fn common_content_type(content_type: &str) -> &'static str {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     ["text/html", "text/plain", "application/json"]

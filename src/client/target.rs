@@ -1,4 +1,4 @@
-//! [`Target`]: the settings of a connection to one server.
+//! [`Target`]: the settings of a connection to one server and of the calls on that connection.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use http::{
 
 use crate::{endpoint::Endpoint, metadata::Metadata, proxy::Proxy, tls::ClientTls};
 
-/// The settings of a connection to one server and of the calls on it.
+/// The settings of a connection to one server and of the calls on that connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
@@ -19,7 +19,8 @@ pub(crate) struct Target {
     pub(crate) proxy: Option<Proxy>,
     /// The TLS settings, or `None` for plaintext.
     pub(crate) tls: Option<ClientTls>,
-    /// The timeout from the start of the DNS lookup to the server's HTTP/2 SETTINGS.
+    /// The maximum time from the start of the DNS lookup to the arrival of the server's HTTP/2
+    /// SETTINGS.
     pub(crate) connect_timeout: Duration,
     /// The timeout of one call.
     pub(crate) timeout: Duration,
@@ -27,12 +28,12 @@ pub(crate) struct Target {
     pub(crate) metadata: Metadata,
     /// Whether request messages are compressed with gzip.
     pub(crate) sends_gzip: bool,
-    /// The interval of HTTP/2 PINGs while a call is open, or `None` for no PINGs.
+    /// The interval between HTTP/2 PINGs while a call is open, or `None` for no PINGs.
     pub(crate) keepalive_interval: Option<Duration>,
 }
 
 impl Target {
-    /// Returns the URI that calls are made for, which holds the scheme and the `:authority`.
+    /// Returns the URI that holds the scheme and the `:authority` of all calls.
     pub(super) fn origin(&self) -> Uri {
         let mut parts = Parts::default();
         parts.scheme = Some(match self.tls {

@@ -1,4 +1,4 @@
-//! [`Transport`]: the HTTP/2 connection as the service that tonic makes calls on.
+//! [`Transport`]: the HTTP service that tonic makes calls with, on an HTTP/2 connection.
 
 use std::{
     error::Error,
@@ -19,7 +19,7 @@ use crate::metadata::Metadata;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The service for one call. It adds the request headers, and records the response in `observer`.
+/// The HTTP service for one call. It adds the request headers, and `observer` notes the response.
 #[derive(Clone)]
 pub(super) struct Transport {
     pub(super) sender: http2::SendRequest<Body>,
@@ -53,7 +53,7 @@ impl tower_service::Service<Request<Body>> for Transport {
     }
 }
 
-/// A response body whose data and trailers are recorded.
+/// A response body whose data and trailers the observer notes.
 pub(super) struct ObservedBody {
     body: Incoming,
     observer: Arc<ResponseObserver>,

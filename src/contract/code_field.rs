@@ -1,4 +1,5 @@
-//! The field of a response that holds its code.
+//! [`CodeField`]: the response field that holds the server's code, which tells whether the server
+//! accepted a request (0 means success).
 
 use bytes::Buf;
 use prost::{
@@ -6,16 +7,16 @@ use prost::{
     encoding::{self, DecodeContext, WireType},
 };
 
-/// The field of a code: an integer or an enum.
+/// The response field that holds the code. Its type is an integer type or an enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CodeField {
     pub(super) number: u32,
     pub(super) kind: IntegerKind,
-    /// The code of a response without this field; `None` if the field is required.
+    /// The code of a response that lacks this field, or `None` if the field is required.
     pub(super) default: Option<i32>,
 }
 
-/// The integer types of protobuf. An enum has the encoding of an `int32`.
+/// The integer types of protobuf. Enums are encoded like `int32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IntegerKind {
     Int32,
@@ -30,7 +31,7 @@ pub(super) enum IntegerKind {
     Sfixed64,
 }
 
-/// Decodes a value with one of prost's `merge` functions.
+/// Decodes a value with the `merge` function of prost for this type.
 macro_rules! decode {
     ($kind:ident, $wire_type:expr, $buffer:expr) => {{
         let mut value = Default::default();
@@ -40,11 +41,11 @@ macro_rules! decode {
 }
 
 impl IntegerKind {
-    /// Decodes a value of this type.
+    /// Decodes a value of this integer type.
     ///
     /// # Errors
     ///
-    /// An error if the value is truncated or has another wire type.
+    /// The value is truncated or has a different wire type.
     pub(super) fn decode(
         self,
         wire_type: WireType,

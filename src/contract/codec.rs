@@ -1,4 +1,4 @@
-//! The gRPC codec of the call.
+//! [`PushCodec`]: the gRPC codec for the method of a contract.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use tonic::{
 
 use super::code_field::CodeField;
 
-/// A response message that cannot be decoded; the decoder's message.
+/// The error for a response message that cannot be decoded. It holds the decoder's message.
 #[derive(Debug)]
 pub(crate) struct MalformedResponse(pub(crate) String);
 
@@ -26,10 +26,11 @@ impl fmt::Display for MalformedResponse {
 
 impl std::error::Error for MalformedResponse {}
 
-/// A codec whose requests are already encoded, and whose responses are decoded to their code.
+/// A codec that sends already encoded requests, and decodes each response to its code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PushCodec {
-    /// `None` if responses have no code; they are decoded to 0.
+    /// The field of the code, or `None` if responses have no code. Without this field, every
+    /// response is decoded to 0.
     code_field: Option<CodeField>,
 }
 
@@ -79,8 +80,8 @@ impl Decoder for PushCodec {
     }
 }
 
-/// Decodes the code of a response and skips all other fields. The last of several codes wins, as
-/// protobuf requires.
+/// Decodes the code of a response and skips all other fields. If the code occurs more than once,
+/// the last value counts, as protobuf requires.
 fn decode_code(
     field: Option<CodeField>,
     response: &mut impl Buf,
@@ -121,7 +122,7 @@ mod tests {
         for (field, response, expected) in [
             (field(1, Int32), &b""[..], Ok(0)),
             (field(1, Int32), b"\x08\x07", Ok(7)),
-            // A negative int32 has ten bytes.
+            // A negative int32 is encoded in ten bytes.
             (
                 field(1, Int32),
                 b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",

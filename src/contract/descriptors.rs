@@ -1,4 +1,5 @@
-//! Descriptor pools from `.proto` files, descriptor sets and the files of server reflection.
+//! Builds descriptor pools from `.proto` files, from descriptor sets and from the files of server
+//! reflection. A descriptor pool holds linked protobuf files, with all type names resolved.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +9,12 @@ use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use super::error::SchemaError;
 
-/// Compiles a `.proto` file. Its imports are searched in `import_paths`, then in the file's folder.
+/// Compiles a `.proto` file. Imported files are searched in `import_paths`, then in the folder of
+/// `file`.
 ///
 /// # Errors
 ///
-/// The compiler's message, which names file, line and column.
+/// The compiler's message, which names the file, the line and the column.
 pub(crate) fn compile_proto(
     file: &Path,
     import_paths: &[PathBuf],
@@ -22,7 +24,7 @@ pub(crate) fn compile_proto(
         let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
         includes.push(folder.unwrap_or(Path::new(".")).to_owned());
     }
-    // Only the `Debug` format of the compiler's error contains the position.
+    // Only the `Debug` format of the compiler's error contains the line and the column.
     let error = |error: protox::Error| SchemaError::InvalidProto(format!("{error:?}"));
     let mut compiler = protox::Compiler::new(includes).map_err(error)?;
     compiler.open_file(file).map_err(error)?;
@@ -33,7 +35,7 @@ pub(crate) fn compile_proto(
 ///
 /// # Errors
 ///
-/// An error if the bytes are no descriptor set, or if an imported file is missing.
+/// The bytes are not a descriptor set, or an imported file is missing.
 pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
     let set = FileDescriptorSet::decode(set)
         .map_err(|error| SchemaError::InvalidDescriptors(error.to_string()))?;
@@ -45,17 +47,19 @@ pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, Schema
     link_files(set.file)
 }
 
-/// Resolves the imports and type names of files that import one another.
+/// Resolves the imports and the type names of files that import each other.
 ///
 /// # Errors
 ///
-/// An error if an imported file is missing, or if the files contradict each other.
+/// An imported file is missing, or the files contradict each other.
 pub(crate) fn link_files(
     mut files: Vec<FileDescriptorProto>,
 ) -> Result<DescriptorPool, SchemaError> {
-    // The global pool already has the well-known files, which may differ between releases.
+    // The global pool already has the well-known files, and ignores other versions of them.
+    // Removing these versions first also exempts them from the syntax check.
     files.retain(|file| !is_well_known(file.name()));
-    // The features of protobuf editions change the encoding and are not supported.
+    // The features of protobuf editions change the encoding, and this program does not support
+    // them.
     let is_unsupported =
         |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
     if let Some(file) = files.iter().find(is_unsupported) {

@@ -1,8 +1,8 @@
-//! Finds the contract in descriptors.
+//! [`find_contract`]: finds the contract in the descriptors of a server.
 //!
-//! The user names the method, or it has the name that it has in `proto/sensor.proto`. A field is
-//! chosen by its name in `proto/sensor.proto`, in any case style; if no field has that name, the
-//! only field with a suitable type is chosen.
+//! The user may name the method. Otherwise, the method must have the same name as the method in
+//! `proto/sensor.proto`. A field is chosen by its name in `proto/sensor.proto`, in any case style.
+//! If no field has that name, the only field with a suitable type is chosen.
 
 use http::uri::PathAndQuery;
 use prost_reflect::{
@@ -16,31 +16,34 @@ use super::{
     time_field::{TimeEncoding, TimeField, TimeType},
 };
 
-/// The name of the method in `proto/sensor.proto`.
+/// The name of the method that `proto/sensor.proto` declares.
 const METHOD_NAME: &str = "UpdateSensorExpireTime";
 
-/// The path of the call in `proto/sensor.proto`.
+/// The path of the method that `proto/sensor.proto` declares.
 const METHOD_PATH: &str = "/Internal/UpdateSensorExpireTime";
 
-// Field names in lower case, without underscores.
+// The field names are in lower case and without underscores, as `normalized_name` returns them.
 const RECORDS_FIELD_NAMES: &[&str] = &["sensorexpire"];
 const TOKEN_FIELD_NAMES: &[&str] = &["devicetoken", "token"];
 const TIME_FIELD_NAMES: &[&str] = &["expiretime"];
 const CODE_FIELD_NAMES: &[&str] = &["code"];
 
-/// A field that was chosen for a role in the contract.
+/// A field that was chosen for a role in the contract, such as the token.
 struct ChosenField<T> {
     field: FieldDescriptor,
-    /// The properties of the field that the role requires, such as the encoding of a time.
+    /// The properties of the field that the role requires, such as the encoding of an expiration
+    /// time.
     role: T,
 }
 
-/// Finds the contract of the method at `path`; without a path, of the method that has the name of
-/// `proto/sensor.proto`. No other method is guessed, because tokens are credentials.
+/// Finds the contract of the method at `path`. Without a `path`, the method must have the name that
+/// it has in `proto/sensor.proto`. No other method is guessed, because the wrong method would
+/// receive tokens, which are credentials.
 ///
 /// # Errors
 ///
-/// An error if there is no such method, or if its messages are unsuitable.
+/// The method does not exist, several methods have the name, or the messages of the method are
+/// unsuitable.
 pub(crate) fn find_contract(
     pool: &DescriptorPool,
     path: Option<&PathAndQuery>,
@@ -132,8 +135,9 @@ fn contract_of(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
     })
 }
 
-/// Chooses the first field with one of these names, or else the only field whose `role` is `Some`.
-/// If the named field has no role, no other field is chosen in its place.
+/// Chooses the field with the first of these names that the message has. If the message has none of
+/// the names, the only field for which `role` returns `Some` is chosen. If `role` returns `None`
+/// for the named field, no field is chosen.
 fn choose_field<T>(
     message: &MessageDescriptor,
     names: &[&str],
@@ -154,7 +158,8 @@ fn choose_field<T>(
     }
 }
 
-/// Checks that `known` holds all required fields of a message.
+/// Checks that `known` contains all required fields of a message, because no other field can be
+/// filled.
 fn check_required(
     message: &MessageDescriptor,
     known: &[&FieldDescriptor],
@@ -168,7 +173,8 @@ fn check_required(
     }
 }
 
-/// Checks that a message can hold two fields at the same time.
+/// Checks that a message can hold both fields at the same time. Two members of a oneof exclude each
+/// other.
 fn check_oneof(left: &FieldDescriptor, right: &FieldDescriptor) -> Result<(), MethodProblem> {
     match (left.containing_oneof(), right.containing_oneof()) {
         (Some(left), Some(right)) if left == right => {
@@ -178,7 +184,7 @@ fn check_oneof(left: &FieldDescriptor, right: &FieldDescriptor) -> Result<(), Me
     }
 }
 
-/// Returns the message type of a repeated field.
+/// Returns the message type of a repeated field, or `None` for any other field.
 fn record_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     let is_repeated = field.is_list() && !field.is_group();
     field.kind().as_message().filter(|_| is_repeated).cloned()
@@ -202,7 +208,8 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().is_none().then_some(first)
 }
 
-/// Returns the encoding of a field that can hold an expire time in seconds.
+/// Returns the type of a field that can hold an expiration time in seconds, or `None` for any other
+/// field.
 fn time_type(field: &FieldDescriptor) -> Option<TimeType> {
     const LATEST_SIGNED: u32 = i32::MAX.unsigned_abs();
     if !is_singular(field) || has_other_unit(field.name()) {
@@ -229,8 +236,8 @@ fn is_timestamp(message: &MessageDescriptor) -> bool {
         && seconds.is_some_and(|field| is_seconds(&field))
 }
 
-/// Returns whether a name ends in a unit other than the second, as in `expire_time_ms` and
-/// `untilMillis`.
+/// Returns whether a field name ends in a unit of time other than the second, as `expire_time_ms`
+/// and `untilMillis` do.
 fn has_other_unit(name: &str) -> bool {
     const UNITS: &[&str] = &[
         "ms",
@@ -254,10 +261,11 @@ fn has_other_unit(name: &str) -> bool {
     UNITS.contains(&last_word.to_ascii_lowercase().as_str())
 }
 
-/// Returns the code field for a field that can hold the code.
+/// Returns the [`CodeField`] for a field that can hold the code, or `None` for any other field.
 ///
-/// Its name must end in "code", because 0 in another field, such as a count, does not mean success.
-/// A member of a oneof cannot be the code: it would read as 0 whenever another member is set.
+/// The field name must end in "code", because 0 in any other field, such as a count, does not mean
+/// success. A member of a oneof cannot be the code, because its value would be 0 whenever a
+/// different member is set.
 fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
     let is_named_code = normalized_name(field).ends_with("code");
     let is_in_oneof = field

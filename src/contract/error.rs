@@ -1,53 +1,56 @@
-//! Errors of contracts and of encoding records, as data; `diagnostics` words them.
+//! The errors of finding a contract and of encoding records, as data. `diagnostics` contains their
+//! text.
 
 use crate::record::ExpireTime;
 
 /// The reason why a record cannot be encoded for a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EncodeError {
-    /// The token is not UTF-8, but the contract's field is a `string`.
+    /// The token is not UTF-8, but the token field of the contract is a `string`.
     TokenNotUtf8,
-    /// The expire time is later than the last one that the contract's field can hold.
+    /// The expiration time is later than this time, the latest that the time field of the contract
+    /// can hold.
     ExpireTimeTooLate(ExpireTime),
 }
 
 /// An error that prevents a contract from being found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SchemaError {
-    /// A `.proto` file that cannot be compiled; the compiler's message.
+    /// The `.proto` file cannot be compiled, for the reason in the compiler's message.
     InvalidProto(String),
-    /// A descriptor set that cannot be decoded, is incomplete or contradicts itself.
+    /// The descriptors cannot be decoded, are incomplete or contradict each other.
     InvalidDescriptors(String),
-    /// A file whose syntax is neither proto2 nor proto3.
+    /// The syntax of a file is neither proto2 nor proto3.
     UnsupportedSyntax { file: String, syntax: String },
-    /// The wanted method does not exist; `found` holds the paths of all methods.
+    /// The `wanted` method does not exist. `found` holds the paths of all methods.
     MethodNotFound { wanted: String, found: Vec<String> },
-    /// Several methods have the expected name; their paths.
+    /// Several methods have the expected name. Their paths are listed.
     AmbiguousMethod(Vec<String>),
-    /// A method whose messages cannot carry records.
+    /// The messages of the method cannot carry records.
     UnsuitableMethod {
         method: String,
-        /// The full name of the message that has the problem.
+        /// The full name of the unsuitable message.
         message: String,
         problem: MethodProblem,
     },
 }
 
-/// The reason why a method is unsuitable. The lists of strings are the fields of the message.
+/// The reason why a method is unsuitable. A `Vec` holds all fields of the unsuitable message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MethodProblem {
-    /// The call is not unary.
+    /// The method is not unary: it streams requests or responses.
     Streaming,
-    /// No field, or more than one, can hold the records.
+    /// No field can hold the records, or more than one field can.
     NoRecordsField(Vec<String>),
-    /// No field, or more than one, can hold the token.
+    /// No field can hold the token, or more than one field can.
     NoTokenField(Vec<String>),
-    /// No field, or more than one, can hold the expire time.
+    /// No field can hold the expiration time, or more than one field can.
     NoTimeField(Vec<String>),
-    /// Token and expire time belong to the same oneof, whose name this is.
+    /// The token and the expiration time are members of the oneof with this name, so a record
+    /// cannot hold both.
     SharedOneof(String),
-    /// The response has fields, but none that can hold the code.
+    /// The response has fields, but the code cannot be assigned to a field.
     NoCodeField(Vec<String>),
-    /// A required field whose value is unknown.
+    /// The field with this name is required, but this program has no value for it.
     UnknownRequiredField(String),
 }

@@ -1,4 +1,5 @@
-//! The contract of one server, and the encoding and decoding of records under it.
+//! [`Contract`]: the contract of a server, and the encoding and decoding of records under that
+//! contract.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::uri::PathAndQuery;
@@ -13,42 +14,43 @@ use super::{
 };
 use crate::record::{ExpireTime, Record};
 
-/// The contract of a server: the path of its call, and the numbers and types of its fields.
+/// The contract of a server: the path of the gRPC method, and the numbers and types of its message
+/// fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contract {
     pub(crate) path: PathAndQuery,
-    /// The number of the repeated field of a request that holds the records.
+    /// The number of the repeated field that holds the records of a request.
     pub(super) records_field: u32,
-    /// The number of the field of a record that holds the device token. Its type is `bytes` or
-    /// `string`, which have the same encoding.
+    /// The number of the field that holds the device token of a record. The field type is `bytes`
+    /// or `string`, which have the same encoding.
     pub(super) token_field: u32,
-    /// Whether the token field is a `string`, which must be UTF-8.
+    /// Whether the token field is a `string`, which can hold only UTF-8.
     pub(super) is_token_string: bool,
     pub(super) time_field: TimeField,
-    /// The field of a response that holds the code; `None` if the response is empty.
+    /// The field that holds the code of a response, or `None` if responses are empty.
     pub(super) code_field: Option<CodeField>,
 }
 
-/// A record of a request, decoded.
+/// A decoded record of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DecodedRecord<'r> {
     pub(crate) token: &'r [u8],
-    /// Unix seconds.
+    /// The expiration time in Unix seconds.
     pub(crate) expire_time: u32,
 }
 
-/// The encoding of a record without the bytes of its token.
+/// The framing of a record: its encoding without the bytes of the token.
 struct RecordFraming {
-    /// The key and the length of the record.
+    /// The key and the length that precede the record.
     record_header: ShortBytes,
-    /// The key and the length of the token.
+    /// The key and the length that precede the token.
     token_header: ShortBytes,
-    /// The key and the value of the expire time.
+    /// The key and the value of the expiration time.
     time: ShortBytes,
 }
 
 impl Contract {
-    /// The most bytes that a record adds to a request in addition to its token.
+    /// The maximum number of bytes that a record adds to a request besides its token.
     pub(crate) const MAX_FRAMING_BYTES: usize = 3 * size_of::<u128>();
 
     /// Returns the contract of `proto/sensor.proto`.
@@ -74,22 +76,22 @@ impl Contract {
         }
     }
 
-    /// Returns the codec of the call.
+    /// Returns the codec for the method.
     pub(crate) fn codec(&self) -> PushCodec {
         PushCodec::new(self.code_field)
     }
 
-    /// Returns whether responses have a code. If not, the gRPC status alone tells success.
+    /// Returns whether responses have a code. Without a code, only the gRPC status tells success.
     pub(crate) fn has_code(&self) -> bool {
         self.code_field.is_some()
     }
 
-    /// Returns whether there are tokens or expire times that cannot be encoded.
+    /// Returns whether some tokens or expiration times cannot be encoded.
     pub(crate) fn restricts_values(&self) -> bool {
         self.is_token_string || self.time_field.value_type.latest < u32::MAX
     }
 
-    /// Returns the reason why a record cannot be encoded; `None` if it can be.
+    /// Returns the reason why a record cannot be encoded, or `None` if the record can be encoded.
     pub(crate) fn encode_error(&self, record: &Record<'_>) -> Option<EncodeError> {
         if self.is_token_string && str::from_utf8(record.token.as_bytes()).is_err() {
             return Some(EncodeError::TokenNotUtf8);
@@ -99,8 +101,8 @@ impl Contract {
             .then(|| EncodeError::ExpireTimeTooLate(ExpireTime::from_unix(latest)))
     }
 
-    /// Returns the number of bytes that a record adds to a request: the length of its token and at
-    /// most [`Contract::MAX_FRAMING_BYTES`] more.
+    /// Returns the number of bytes that a record adds to a request: the length of the token plus at
+    /// most [`Contract::MAX_FRAMING_BYTES`].
     pub(crate) fn encoded_len(&self, record: &Record<'_>) -> usize {
         let framing = self.framing(record);
         framing.record_header.len()
@@ -109,8 +111,8 @@ impl Contract {
             + record.token.as_bytes().len()
     }
 
-    /// Appends a record to a request. Elements of a repeated field are encoded one after another,
-    /// so that the appended records are a complete request.
+    /// Appends a record to a request. A repeated field is encoded as one element after another, so
+    /// a request is complete after each appended record.
     pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
         let framing = self.framing(record);
         framing.record_header.append_to(request);
@@ -119,7 +121,7 @@ impl Contract {
         framing.time.append_to(request);
     }
 
-    /// Splits a request into its records, each with its framing.
+    /// Splits a request into its encoded records. Each record includes its framing.
     pub(crate) fn split_records<'m>(
         &self,
         message: &'m Bytes,
@@ -137,7 +139,8 @@ impl Contract {
         })
     }
 
-    /// Decodes a record that [`Contract::append_record`] encoded.
+    /// Decodes a record that [`Contract::append_record`] encoded, or returns `None` if the record
+    /// is invalid.
     pub(crate) fn decode_record<'r>(&self, record: &'r [u8]) -> Option<DecodedRecord<'r>> {
         let mut rest = record.get(key_len(self.records_field)..)?;
         decode_varint(&mut rest).ok()?;

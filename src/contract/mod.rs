@@ -1,7 +1,8 @@
-//! The messages on the wire: the server's contract, built in or found in descriptors, the encoding
-//! of requests and the decoding of responses.
+//! The contract between client and server: the gRPC method that receives records, and the fields of
+//! its messages. The contract is built in or found in descriptors. This module also encodes
+//! requests and decodes responses.
 //!
-//! Asking a server for its descriptors belongs to `client`.
+//! Querying a server for its descriptors belongs to `client`.
 
 mod code_field;
 mod codec;

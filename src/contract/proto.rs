@@ -8,6 +8,7 @@
 
 tonic::include_proto!("_");
 
-/// The encoded descriptor set of `proto/sensor.proto`, for server reflection.
+/// The encoded descriptor set of `proto/sensor.proto`, which the receiver offers through server
+/// reflection.
 pub(crate) const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/sensor.fds"));

@@ -1,21 +1,21 @@
-//! Encoding of keys and integers in a register.
+//! [`ShortBytes`]: encodes field keys and integers in a processor register.
 
 use bytes::{BufMut, BytesMut};
 use prost::encoding::{WireType, encoded_len_varint};
 
-/// Up to 16 bytes, assembled in a register.
+/// Up to 16 bytes that are assembled in a processor register.
 ///
-/// Writing single bytes to memory and then copying them as one block would make the processor wait
-/// for the writes.
+/// If single bytes were written to memory and then copied as one block, the processor would have to
+/// wait for the writes before the copy.
 #[derive(Clone, Copy, Default)]
 pub(super) struct ShortBytes {
-    /// The bytes in little-endian order.
+    /// The bytes, of which the first is the lowest byte of the number.
     bytes: u128,
     length: usize,
 }
 
 impl ShortBytes {
-    /// Encodes the key of a field, 1 to 5 bytes.
+    /// Encodes the key of a field in 1 to 5 bytes.
     pub(super) fn key(number: u32, wire_type: WireType) -> Self {
         Self::default().varint(u64::from(number << 3 | wire_type as u32))
     }
@@ -45,10 +45,10 @@ impl ShortBytes {
         self.length
     }
 
-    /// Writes the bytes to the end of a request.
+    /// Appends the bytes to a request.
     ///
-    /// Writing all 16 bytes and truncating is faster than writing `length` bytes, because a copy of
-    /// constant size needs no function call.
+    /// Appending all 16 bytes and truncating the request is faster than appending `length` bytes,
+    /// because a copy of constant size needs no function call.
     pub(super) fn append_to(self, request: &mut BytesMut) {
         let end = request.len() + self.length;
         request.put_u128_le(self.bytes);

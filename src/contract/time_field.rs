@@ -1,16 +1,16 @@
-//! The field of a record that holds the expire time.
+//! [`TimeField`]: the record field that holds the expiration time.
 
 use bytes::Buf;
 use prost::encoding::{WireType, decode_varint, encoded_len_varint};
 
 use super::short_bytes::ShortBytes;
 
-/// The field of an expire time.
+/// The record field that holds the expiration time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeField {
     pub(super) number: u32,
     pub(super) value_type: TimeType,
-    /// Whether the field tracks presence, so that 0 must be encoded too.
+    /// Whether the field distinguishes 0 from an absent value. If so, 0 must be encoded.
     pub(super) has_presence: bool,
 }
 
@@ -18,26 +18,27 @@ pub(super) struct TimeField {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeType {
     pub(super) encoding: TimeEncoding,
-    /// The latest time that the type can hold, in Unix seconds.
+    /// The latest expiration time that the type can hold, in Unix seconds.
     pub(super) latest: u32,
 }
 
-/// The encoding of a time (<https://protobuf.dev/programming-guides/encoding/>).
+/// The encoding of an expiration time (<https://protobuf.dev/programming-guides/encoding/>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeEncoding {
     Varint,
     ZigZag,
     Fixed32,
     Fixed64,
-    /// A `google.protobuf.Timestamp`, whose field 1 holds the seconds.
+    /// A `google.protobuf.Timestamp`, which holds the seconds in field 1.
     Timestamp,
 }
 
-/// The key of the seconds in a timestamp: field 1, a varint.
+/// The key of the seconds in a `google.protobuf.Timestamp`: field 1, encoded as a varint.
 const SECONDS_KEY: u64 = 1 << 3;
 
 impl TimeField {
-    /// Encodes key and value of a time in Unix seconds.
+    /// Encodes the key and the value of a time in Unix seconds. Returns no bytes if the value is 0
+    /// and the field does not track presence.
     #[inline]
     pub(super) fn encode(&self, time: u32) -> ShortBytes {
         if time == 0 && !self.has_presence {
@@ -47,7 +48,7 @@ impl TimeField {
         let value = u64::from(time);
         match self.value_type.encoding {
             TimeEncoding::Varint => key(WireType::Varint).varint(value),
-            // ZigZag doubles a number that is not negative.
+            // The ZigZag encoding of a number that is not negative is twice the number.
             TimeEncoding::ZigZag => key(WireType::Varint).varint(value << 1),
             TimeEncoding::Fixed32 => {
                 key(WireType::ThirtyTwoBit).little_endian(value, size_of::<u32>())
@@ -63,7 +64,8 @@ impl TimeField {
         }
     }
 
-    /// Decodes a value without its key, as [`TimeField::encode`] wrote it.
+    /// Decodes a value that [`TimeField::encode`] encoded, without its key. Returns `None` if the
+    /// value is invalid.
     pub(super) fn decode(&self, mut value: &[u8]) -> Option<u32> {
         let time = match self.value_type.encoding {
             TimeEncoding::Varint => decode_varint(&mut value).ok()?,

@@ -1,4 +1,5 @@
-//! The contents of an X.509 certificate (RFC 5280) that verification and reports need.
+//! [`CertificateInfo`]: the fields of an X.509 certificate (RFC 5280) that verification and reports
+//! need.
 
 use std::fmt;
 
@@ -13,40 +14,41 @@ use x509_parser::{
     x509::{X509Name, X509Version},
 };
 
-/// The fields of a certificate that decide whether it is trusted, and those that a person needs to
-/// recognize it. Its strings come from the peer and must be escaped before they reach a terminal.
+/// The fields of a certificate that decide whether the certificate is trusted, and the fields by
+/// which a person recognizes it. All strings come from the peer and must be escaped before a
+/// terminal shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateInfo {
     pub(crate) subject: DistinguishedName,
     pub(crate) issuer: DistinguishedName,
     pub(crate) common_names: Vec<String>,
-    /// The DNS names and IP addresses of the subject alternative name extension; `None` if the
-    /// certificate does not have it.
+    /// The DNS names and IP addresses in the subject alternative name extension, or `None` if the
+    /// certificate lacks the extension.
     pub(crate) alternative_names: Option<Vec<String>>,
-    /// Unix seconds.
+    /// The first second of the validity period, in Unix seconds.
     pub(crate) not_before: i64,
-    /// Unix seconds, inclusive.
+    /// The last second of the validity period, in Unix seconds.
     pub(crate) not_after: i64,
-    /// Whether the certificate is X.509 v1, which has no extensions.
+    /// Whether the certificate is an X.509 v1 certificate, which has no extensions.
     pub(crate) is_x509_v1: bool,
     /// Whether key usage and extended key usage allow TLS server authentication.
     pub(crate) allows_tls_server: bool,
-    /// Whether the signature is over SHA-1 or MD5.
+    /// Whether the certificate is signed with SHA-1 or MD5.
     pub(crate) has_weak_signature: bool,
-    /// The length of an RSA key in bits; `None` for other key types.
+    /// The length of the RSA key in bits, or `None` for other key types.
     pub(crate) rsa_key_bits: Option<usize>,
-    /// The subject public key info, in DER.
+    /// The subject public key info in DER.
     pub(crate) public_key_info: Vec<u8>,
 }
 
-/// A distinguished name (RFC 5280 section 4.1.2.4), in DER.
+/// A distinguished name (RFC 5280 section 4.1.2.4) in DER.
 ///
-/// `Display` formats it as text, which takes longer than parsing the rest of the certificate and is
-/// rarely needed.
+/// Only `Display` converts the name to text, because the conversion takes longer than parsing the
+/// rest of the certificate and is rarely needed.
 #[derive(Clone, Debug, Default, Eq)]
 pub(crate) struct DistinguishedName(Vec<u8>);
 
-/// The shortest RSA key, in bits, that rustls accepts.
+/// The minimum length of an RSA key that rustls accepts, in bits.
 const MIN_RSA_KEY_BITS: usize = 2048;
 
 impl DistinguishedName {
@@ -55,8 +57,8 @@ impl DistinguishedName {
     }
 }
 
-/// Two names are equal if their texts are equal, because an issuer and a subject may use different
-/// string types for the same text.
+/// Compares names as text, because an issuer and a subject may encode the same text with different
+/// string types.
 impl PartialEq for DistinguishedName {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0 || self.to_string() == other.to_string()
@@ -67,7 +69,7 @@ impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match X509Name::from_der(&self.0) {
             Ok((_, name)) => name.fmt(f),
-            // The default value is empty.
+            // The default value holds no DER, so its text is empty.
             Err(_) => Ok(()),
         }
     }
@@ -107,18 +109,19 @@ impl CertificateInfo {
         })
     }
 
-    /// Returns whether subject and issuer are equal, as in a self-signed certificate.
+    /// Returns whether the subject and the issuer are equal, as in a self-signed certificate.
     pub(crate) fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 
-    /// Returns the length in bits of an RSA key that is too short for rustls.
+    /// Returns the length of the RSA key in bits if rustls does not accept so short a key, else
+    /// `None`.
     pub(super) fn weak_rsa_key_bits(&self) -> Option<usize> {
         self.rsa_key_bits.filter(|bits| *bits < MIN_RSA_KEY_BITS)
     }
 
-    /// Returns the names that the certificate is for: its alternative names if it has that
-    /// extension, else its common names.
+    /// Returns the names that the certificate is valid for: the subject alternative names, or the
+    /// common names if the certificate lacks the extension.
     pub(crate) fn names(&self) -> &[String] {
         self.alternative_names
             .as_deref()
@@ -126,7 +129,7 @@ impl CertificateInfo {
     }
 }
 
-/// Returns the SHA-256 digest of a certificate's DER in lower-case hexadecimal.
+/// Returns the SHA-256 digest of the certificate's DER, in lower-case hexadecimal.
 pub(crate) fn fingerprint(der: &CertificateDer<'_>) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
     data_encoding::HEXLOWER.encode(digest.as_ref())
@@ -159,8 +162,8 @@ fn ip_address(bytes: &[u8]) -> Option<String> {
         .map(|v6| std::net::IpAddr::from(v6).to_string())
 }
 
-/// Reads key usage and extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12). A certificate
-/// without these extensions allows every use.
+/// Returns whether key usage and extended key usage allow TLS server authentication (RFC 5280
+/// sections 4.2.1.3 and 4.2.1.12). A certificate without these extensions allows every usage.
 fn allows_tls_server(certificate: &X509Certificate<'_>) -> bool {
     certificate
         .extensions()
@@ -174,7 +177,7 @@ fn allows_tls_server(certificate: &X509Certificate<'_>) -> bool {
         })
 }
 
-/// The algorithm `ecdsa-with-SHA1` (RFC 3279 section 2.2.3).
+/// The signature algorithm `ecdsa-with-SHA1` (RFC 3279 section 2.2.3).
 const ECDSA_WITH_SHA1: Oid<'static> = oid!(1.2.840.10045.4.1);
 
 fn has_weak_signature(certificate: &X509Certificate<'_>) -> bool {

@@ -1,4 +1,5 @@
-//! Certificate chains as servers present them: the server certificate first, then intermediates.
+//! Certificate chains in the order in which servers present them: the server certificate, then the
+//! intermediates.
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 
@@ -7,26 +8,26 @@ use super::{
     trust::TrustBasis,
 };
 
-/// The certificates that a server presented, trusted or not.
+/// The certificates that a server presented, whether or not they are trusted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PresentedChain {
     pub(crate) certificates: Vec<CertificateDer<'static>>,
-    /// The reason why the server certificate is trusted; `None` if it was refused.
+    /// The reason why the server certificate is trusted, or `None` if it was refused.
     pub(crate) trust: Option<TrustBasis>,
 }
 
-/// A certificate chain that is being verified.
+/// A certificate chain to verify.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UnverifiedChain<'a> {
     pub(super) end_entity: &'a CertificateDer<'a>,
-    /// The parsed `end_entity`.
+    /// The parsed form of `end_entity`.
     pub(super) info: &'a CertificateInfo,
     pub(super) intermediates: &'a [CertificateDer<'a>],
     pub(super) now: UnixTime,
 }
 
 impl UnverifiedChain<'_> {
-    /// Parses the intermediates, without those that cannot be parsed.
+    /// Parses the intermediates, and skips each intermediate that cannot be parsed.
     pub(super) fn parse_intermediates(&self) -> Vec<CertificateInfo> {
         self.intermediates
             .iter()
@@ -34,12 +35,13 @@ impl UnverifiedChain<'_> {
             .collect()
     }
 
-    /// Returns the first issuer on the way up that the chain does not contain.
+    /// Follows the issuers from the server certificate upwards. Returns the first issuer that has
+    /// no certificate in the chain or is self-signed.
     pub(super) fn missing_issuer(&self) -> DistinguishedName {
         let intermediates = self.parse_intermediates();
         let mut issuer = &self.info.issuer;
-        // Each intermediate is one step at most, so that intermediates that issued each other end
-        // the loop too.
+        // The number of intermediates limits the number of steps, because two intermediates that
+        // issued each other would otherwise make the loop endless.
         for _ in &intermediates {
             match intermediates.iter().find(|info| info.subject == *issuer) {
                 Some(next) if next.issuer != *issuer => issuer = &next.issuer,

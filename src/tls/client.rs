@@ -1,4 +1,5 @@
-//! The TLS configuration of a client, and its observations in the last handshake.
+//! [`ClientTls`]: the TLS configuration of a client, and the observations in the client's last
+//! handshake.
 
 use std::sync::{
     Arc,
@@ -24,18 +25,18 @@ use super::{
     verifier::ServerVerifier,
 };
 
-/// The TLS configuration for one server.
+/// The TLS configuration for connections to one server.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientTls {
     pub(crate) config: Arc<ClientConfig>,
-    /// The name that the TLS library is asked to connect to.
+    /// The server name that is passed to the TLS library.
     pub(crate) handshake_name: ServerName<'static>,
     is_client_certificate_requested: Arc<AtomicBool>,
     verifier: Arc<ServerVerifier>,
 }
 
 impl ClientTls {
-    /// Builds a configuration that offers only HTTP/2 and resumes no session.
+    /// Builds a configuration that offers only HTTP/2 and does not resume TLS sessions.
     pub(crate) fn new(
         policy: TrustPolicy,
         identity: Option<Identity>,
@@ -60,7 +61,8 @@ impl ClientTls {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
-        // A push usually needs one connection, and every further one must verify the server again.
+        // A push usually needs one connection. Each further connection must verify the server
+        // certificate again, which a resumed session would skip.
         config.resumption = Resumption::disabled();
         let is_client_certificate_requested = Arc::<AtomicBool>::default();
         config.client_auth_cert_resolver = Arc::new(CertificateRequestObserver {
@@ -75,7 +77,8 @@ impl ClientTls {
         })
     }
 
-    /// Forgets whether the server of an earlier handshake requested a client certificate.
+    /// Clears the result of [`ClientTls::is_client_certificate_requested()`] before the next
+    /// handshake.
     pub(crate) fn start_handshake(&self) {
         self.is_client_certificate_requested
             .store(false, Ordering::Relaxed);
@@ -83,7 +86,8 @@ impl ClientTls {
 
     /// Returns whether the server requested a client certificate in the current handshake.
     ///
-    /// Some servers reject a client certificate, or its absence, by closing the connection.
+    /// Some servers close the connection if they do not accept the client certificate, or if there
+    /// is none. The certificate request is then the only sign of the reason.
     pub(crate) fn is_client_certificate_requested(&self) -> bool {
         self.is_client_certificate_requested.load(Ordering::Relaxed)
     }
@@ -93,11 +97,11 @@ impl ClientTls {
         self.verifier.presented_chain()
     }
 
-    /// Verifies the certificates that a server presented in a handshake with other options.
+    /// Verifies the certificates that a server presented in a handshake with different options.
     ///
     /// # Errors
     ///
-    /// The error that a handshake would fail with.
+    /// The error that a handshake with these options would return.
     pub(crate) fn verify_chain(&self, presented: &PresentedChain) -> Result<(), rustls::Error> {
         let Some((end_entity, intermediates)) = presented.certificates.split_first() else {
             return Err(rustls::Error::NoCertificatesPresented);
@@ -114,7 +118,7 @@ impl ClientTls {
     }
 }
 
-/// A client certificate resolver that records whether the server requested a certificate.
+/// A client certificate resolver that notes whether the server requested a client certificate.
 #[derive(Debug)]
 struct CertificateRequestObserver {
     resolver: Arc<dyn ResolvesClientCert>,

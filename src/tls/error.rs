@@ -1,4 +1,4 @@
-//! Errors of setting up TLS, before any connection.
+//! [`TlsError`]: an error of the TLS options, found before any connection.
 
 use super::pem::PemError;
 
@@ -6,13 +6,13 @@ use super::pem::PemError;
 #[derive(Debug)]
 pub(crate) enum TlsError {
     Pem(PemError),
-    /// No certificate of the operating system's trust store can be read.
+    /// The operating system's trust store has no readable certificate.
     NoSystemTrustStore {
         causes: Vec<String>,
     },
-    /// A certificate and a private key that do not match, or whose type is not supported.
+    /// The certificate and the private key do not match, or their type is not supported.
     InvalidIdentity(rustls::Error),
-    /// A certificate that cannot be a trust root.
+    /// A certificate that is configured as trusted is not usable as a trust root.
     InvalidTrustRoot(String),
     /// A self-signed certificate could not be generated.
     CertificateGeneration(String),

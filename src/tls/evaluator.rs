@@ -1,8 +1,8 @@
-//! Decides whether a server certificate is trusted.
+//! [`TrustEvaluator`]: decides whether a server certificate is trusted.
 //!
-//! A certificate that is itself configured as trusted is *pinned*: a chain proves nothing more
-//! about it, so that its validity period, its purpose and its names decide. Any other certificate
-//! needs a chain to a trust root (RFC 5280) and the server's name (RFC 9525), as in any TLS client.
+//! A certificate that is itself configured as trusted is *pinned*. Its trust needs no chain, so
+//! only its validity period, its key usage and its names are checked. Any other certificate needs a
+//! chain to a trust root (RFC 5280) and the server's name (RFC 9525), as in any TLS client.
 
 use rustls::{
     Error, RootCertStore,
@@ -33,7 +33,7 @@ impl TrustEvaluator {
     ///
     /// # Errors
     ///
-    /// The reason why it is refused.
+    /// The reason why the certificate is refused.
     pub(super) fn evaluate(
         &self,
         chain: &UnverifiedChain<'_>,
@@ -71,8 +71,8 @@ impl TrustEvaluator {
         }
         let parsed = ParsedCertificate::try_from(chain.end_entity).map_err(|error| {
             match RefusalReason::from(error) {
-                // A self-signed certificate has no other issuer, whether rustls can parse it or
-                // not.
+                // A self-signed certificate has no other issuer, so its refusal has the same reason
+                // even if rustls cannot parse the certificate.
                 _ if chain.info.is_self_issued() => {
                     unknown_self_signed(chain.info, self.roots.certificates())
                 }
@@ -102,7 +102,8 @@ impl TrustEvaluator {
             TrustRoots::Unverified => Ok(()),
             TrustRoots::System(roots) => self.verify_against(roots, parsed, chain),
             TrustRoots::Certificates(trusted) => {
-                // rustls does not look at the validity period of a trust root.
+                // rustls ignores the validity period of a trust root, so an expired root would
+                // still be trusted.
                 let (valid, invalid): (Vec<_>, Vec<_>) = trusted
                     .iter()
                     .partition(|root| check_validity(&root.info, chain.now).is_ok());
@@ -146,8 +147,8 @@ impl TrustEvaluator {
         Ok(verify_server_name(parsed, name)?)
     }
 
-    /// Compares the server name with the only common name of a certificate that has no subject
-    /// alternative name.
+    /// Compares the server name with the common name of a certificate that has no subject
+    /// alternative name. The certificate must have exactly one common name.
     fn check_common_name(&self, certificate: &CertificateInfo) -> Result<(), RefusalReason> {
         match certificate.common_names.as_slice() {
             [only] if self.server_name.matches_common_name(only) => Ok(()),
@@ -157,8 +158,8 @@ impl TrustEvaluator {
     }
 }
 
-/// Collects trust roots for rustls, without those that cannot issue certificates: they can still be
-/// pinned.
+/// Collects trust roots for rustls. A certificate that rustls cannot use as a trust root is left
+/// out, but it can still be pinned.
 fn root_store(trusted: &[&TrustedCertificate]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.iter().map(|root| root.der.clone()));

@@ -1,5 +1,5 @@
-//! Finds the reason behind an error of the TLS library, which does not name the certificate at
-//! fault.
+//! [`explain_refusal`]: finds the reason behind an error of the TLS library, because the error does
+//! not name the certificate that caused it.
 
 use rustls::Error;
 
@@ -10,7 +10,7 @@ use super::{
     trust::TrustedCertificate,
 };
 
-/// Returns the reason why a chain does not end in a trust root.
+/// Returns the reason why a chain does not lead to a trust root.
 pub(super) fn explain_refusal(
     error: Error,
     chain: &UnverifiedChain<'_>,
@@ -20,7 +20,8 @@ pub(super) fn explain_refusal(
         RefusalReason::Expired { .. } | RefusalReason::NotYetValid { .. } => {
             outside_validity(chain)
         }
-        // A trust root may have the same name and another key.
+        // A self-signed certificate causes `BadSignature` if a trust root has the same name but a
+        // different key.
         RefusalReason::CaUsedAsEndEntity
         | RefusalReason::UnknownIssuer { .. }
         | RefusalReason::BadSignature
@@ -52,8 +53,8 @@ pub(super) fn unknown_self_signed(
     }
 }
 
-/// Finds the certificate whose validity period does not contain the present time: the server's own
-/// or an intermediate.
+/// Finds the certificate whose validity period does not contain the present time: the server
+/// certificate or an intermediate.
 fn outside_validity(chain: &UnverifiedChain<'_>) -> RefusalReason {
     if let Err(reason) = check_validity(chain.info, chain.now) {
         return reason;
@@ -70,8 +71,8 @@ fn outside_validity(chain: &UnverifiedChain<'_>) -> RefusalReason {
     }
 }
 
-/// Finds an issuer whose RSA key is too short, or whose signature is weak. The signature of a trust
-/// root does not matter, because it is not what makes the root trusted.
+/// Finds an issuer whose RSA key is too short or whose certificate has a weak signature. The
+/// signature of a trust root is ignored, because a trust root is trusted without a signature.
 fn weak_issuer(
     chain: &UnverifiedChain<'_>,
     trusted: &[TrustedCertificate],

@@ -1,4 +1,4 @@
-//! The certificate that this side of a connection presents, with its private key.
+//! [`Identity`]: the certificate that this program presents to its peer, with the private key.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{error::TlsError, pem};
 
-/// A certificate with its chain, and its private key.
+/// A certificate with its chain and its private key.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
@@ -17,11 +17,11 @@ pub(crate) struct Identity {
 /// The subject alternative names of a generated certificate.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// The validity period of a generated certificate: the longest that strict clients accept.
+/// The validity period of a generated certificate in days, the maximum that strict clients accept.
 const VALIDITY_DAYS: i64 = 397;
 
 impl Identity {
-    /// Reads a certificate chain and its private key from PEM files, which may be the same file.
+    /// Reads a certificate chain and the private key from PEM files. Both may be in the same file.
     pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         Ok(Self {
             chain: pem::read_certificates(certificate).map_err(TlsError::Pem)?,
@@ -29,18 +29,18 @@ impl Identity {
         })
     }
 
-    /// Generates a certificate for the loopback names. It is valid from yesterday on, so that a
-    /// client whose clock is slow accepts it.
+    /// Generates a self-signed certificate for the loopback names. Its validity period begins
+    /// yesterday, so a client whose clock is slow accepts it.
     pub(crate) fn self_signed() -> Result<Self, TlsError> {
         generate_self_signed().map_err(|error| TlsError::CertificateGeneration(error.to_string()))
     }
 
-    /// Returns the certificate and its chain, which a client can trust.
+    /// Returns the certificate and its chain, for a client to trust.
     pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
         self.chain.clone()
     }
 
-    /// Returns the certificate and its chain as PEM.
+    /// Returns the certificate and its chain in PEM.
     pub(crate) fn chain_pem(&self) -> String {
         let certificates = self.chain.iter();
         certificates

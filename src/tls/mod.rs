@@ -1,7 +1,7 @@
-//! TLS for both sides: turns options into `rustls` configurations, decides which certificates are
-//! trusted and gives a reason for each refusal.
+//! TLS for client and server. This module turns options into `rustls` configurations, decides which
+//! certificates are trusted, and gives a reason for each refusal.
 //!
-//! Opening connections and wording refusals for the user belong to `client` and `diagnostics`.
+//! `client` opens connections, and `diagnostics` contains the user-visible text of refusals.
 
 mod alpn;
 mod certificate;

@@ -1,13 +1,13 @@
-//! The name that a server's certificate must prove.
+//! [`PeerName`]: the name that a server's certificate must prove.
 
 use std::net::IpAddr;
 
 use rustls::pki_types::{DnsName, ServerName};
 
-/// The name of a server as the user wrote it: a DNS name, an IP address, or other text.
+/// The name of a server as the user wrote it: a DNS name, an IP address, or any other string.
 ///
-/// Other text, such as the common names with spaces of old certificates, can match only a common
-/// name.
+/// A string that is neither a DNS name nor an IP address can match only a common name. Some old
+/// certificates have a common name with spaces, for example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PeerName {
     text: String,
@@ -30,8 +30,8 @@ impl PeerName {
         }
     }
 
-    /// Sets whether a certificate that a CA issued without a subject alternative name may prove the
-    /// name by its common name.
+    /// Sets whether the common name of a CA-issued certificate may prove the server name if the
+    /// certificate has no subject alternative name.
     pub(crate) fn with_common_name_allowed(mut self, allows: bool) -> Self {
         self.allows_common_name = allows;
         self
@@ -45,28 +45,30 @@ impl PeerName {
         &self.text
     }
 
-    /// Returns the DNS name or IP address; `None` for other text.
+    /// Returns the DNS name or IP address, or `None` for any other string.
     pub(super) fn parsed(&self) -> Option<&ServerName<'static>> {
         self.parsed.as_ref()
     }
 
-    /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3), so
-    /// that other text is replaced by an IP address, for which rustls sends no SNI.
+    /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3). A
+    /// string that is neither a DNS name nor an IP address is replaced by an IP address, because
+    /// rustls sends no SNI for IP addresses.
     pub(super) fn for_handshake(&self) -> ServerName<'static> {
         self.parsed
             .clone()
             .unwrap_or(ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into()))
     }
 
-    /// Returns whether a common name is this name. The comparison ignores case, accepts `*` as the
-    /// leftmost label, and compares IP addresses by value.
+    /// Returns whether a common name matches this name. The comparison ignores case, accepts `*` as
+    /// the leftmost label, and compares IP addresses by value.
     pub(super) fn matches_common_name(&self, common_name: &str) -> bool {
         if let Some(ServerName::IpAddress(address)) = &self.parsed {
             return common_name.parse() == Ok(IpAddr::from(*address));
         }
         let name = self.text.trim_end_matches('.');
         match common_name.strip_prefix("*.") {
-            // rustls rejects `*.TLD` in an alternative name too.
+            // A wildcard for a top-level domain (`*.TLD`) matches nothing. rustls does not accept
+            // such a wildcard in a subject alternative name either.
             Some(parent) if parent.contains('.') => name
                 .split_once('.')
                 .is_some_and(|(label, rest)| !label.is_empty() && is_same_name(rest, parent)),

@@ -1,8 +1,8 @@
-//! Reading and writing PEM files (RFC 7468).
+//! Reads and writes PEM files (RFC 7468).
 //!
-//! A PEM parser skips everything it does not know, so that a file of the wrong type yields no
-//! certificate and fails much later with an unknown issuer. This module rejects such a file at once
-//! and reports what it contains.
+//! A PEM parser skips everything that it does not know. A file of the wrong type would then yield
+//! no certificate and cause an unknown issuer much later. This module refuses such a file at once
+//! and reports the content of the file.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use rustls_pemfile::Item;
 
 use super::certificate::CertificateInfo;
 
-/// A file that does not contain the expected PEM blocks.
+/// The error of a file that does not contain the expected PEM blocks.
 #[derive(Debug)]
 pub(crate) struct PemError {
     pub(crate) file: PathBuf,
@@ -23,14 +23,14 @@ pub(crate) struct PemError {
     pub(crate) problem: PemProblem,
 }
 
-/// The content that a PEM file should have.
+/// The kind of PEM block that a file must contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PemKind {
     Certificate,
     PrivateKey,
 }
 
-/// The defect of a PEM file. Line numbers count from 1.
+/// The reason why a PEM file is refused. Line numbers count from 1.
 #[derive(Debug)]
 pub(crate) enum PemProblem {
     Unreadable(io::Error),
@@ -43,13 +43,13 @@ pub(crate) enum PemProblem {
     Indented {
         line: usize,
     },
-    /// Other text follows in a `-----BEGIN` line, as in a file that lost its line ends.
+    /// A `-----BEGIN` line contains more than a label, as in a file that lost its line ends.
     MalformedBegin {
         line: usize,
     },
-    /// A certificate under a label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
+    /// A block has a certificate label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
     UnsupportedLabel(String),
-    /// The file has no block of the expected kind; `found` holds the labels that it has.
+    /// The file has no block of the expected kind. `found` holds the labels of its blocks.
     NoSuchBlock {
         found: Vec<String>,
     },
@@ -63,15 +63,15 @@ pub(crate) enum PemProblem {
     MultipleKeys,
 }
 
-/// The size limit of a PEM file in bytes. No certificate bundle comes near it, but a device file
+/// The maximum size of a PEM file in bytes. Certificate bundles are much smaller, but a device file
 /// can be endless.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// Reads all certificates of a file.
+/// Reads all certificates in a file.
 ///
 /// # Errors
 ///
-/// An error if the file has no certificate, or one that cannot be parsed.
+/// The file has no certificate, or a certificate that cannot be parsed.
 pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
     parse_certificates(file).map_err(|problem| PemError {
         file: file.to_owned(),
@@ -80,11 +80,11 @@ pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'stati
     })
 }
 
-/// Reads the only private key of a file: PKCS#8, PKCS#1 or SEC1.
+/// Reads the only private key in a file. The key format is PKCS#8, PKCS#1 or SEC1.
 ///
 /// # Errors
 ///
-/// An error if the file has no private key, several, or an encrypted one.
+/// The file has no private key, more than one private key, or an encrypted private key.
 pub(super) fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
     parse_private_key(file).map_err(|problem| PemError {
         file: file.to_owned(),
@@ -138,12 +138,13 @@ fn no_such_block(blocks: Vec<Block>) -> PemProblem {
     }
 }
 
-/// A block: the text from one `-----BEGIN` line to the next.
+/// A PEM block, which extends from a `-----BEGIN` line to the next `-----BEGIN` line.
 struct Block {
     label: String,
-    /// The line number of its `-----BEGIN`, counted from 1.
+    /// The line number of the `-----BEGIN` line, counted from 1.
     line: usize,
-    /// The parsed content; `None` if the parser does not know the label.
+    /// The parsed content, or `None` if the block is encrypted or the parser does not know the
+    /// label.
     item: Option<Item>,
     is_encrypted: bool,
 }
@@ -158,9 +159,9 @@ impl Block {
     }
 }
 
-/// The beginning of a block.
+/// The `-----BEGIN` line of a block.
 struct BlockStart {
-    /// The position of the `-----BEGIN` line in the file, in bytes.
+    /// The position of the line in the file, in bytes.
     offset: usize,
     line: usize,
     label: String,
@@ -194,7 +195,8 @@ fn find_block_starts(bytes: &[u8]) -> Result<Vec<BlockStart>, PemProblem> {
             .strip_prefix("-----BEGIN ")
             .and_then(|rest| rest.strip_suffix("-----"));
         if let Some(label) = label {
-            // An invalid label may contain the key itself, so that the error does not quote it.
+            // The error does not quote an invalid label, because the label may contain the key
+            // itself.
             if !is_label(label) {
                 return Err(PemProblem::MalformedBegin { line: number });
             }
@@ -212,8 +214,8 @@ fn find_block_starts(bytes: &[u8]) -> Result<Vec<BlockStart>, PemProblem> {
     Ok(starts)
 }
 
-/// Returns whether a text is a label (RFC 7468 section 3) without lower-case letters, which no
-/// known label has.
+/// Returns whether a string is a label (RFC 7468 section 3). Lower-case letters are not accepted,
+/// because no known label has any.
 fn is_label(text: &str) -> bool {
     const MAX_LABEL_BYTES: usize = 40;
     text.len() <= MAX_LABEL_BYTES
@@ -224,8 +226,8 @@ fn is_label(text: &str) -> bool {
 
 fn parse_block(text: &[u8], start: BlockStart) -> Result<Block, PemProblem> {
     let BlockStart { line, label, .. } = start;
-    // RFC 7468 marks an encrypted key by its label, OpenSSL's traditional format by a header, which
-    // the parser would read as base64.
+    // RFC 7468 marks an encrypted key by its label. OpenSSL's traditional format marks an encrypted
+    // key by a header, which the parser would take for Base64.
     let is_encrypted = label == "ENCRYPTED PRIVATE KEY"
         || text
             .split(|byte| *byte == b'\n')
@@ -258,7 +260,8 @@ fn block_error(error: &rustls_pemfile::Error) -> String {
 }
 
 fn read_file(file: &Path) -> io::Result<Vec<u8>> {
-    // This capacity lets a file of one certificate be read with one system call.
+    // A file with one certificate fits into this capacity, so one system call reads its whole
+    // content.
     let mut bytes = Vec::with_capacity(4096);
     File::open(file)?
         .take(MAX_FILE_BYTES + 1)
@@ -279,12 +282,13 @@ pub(super) fn encode_certificate(der: &CertificateDer<'_>) -> String {
     pem
 }
 
-/// Recognizes a file that is not PEM text.
+/// Returns the reason why a file is not PEM text, or `None` if it may be PEM text.
 fn foreign_format(bytes: &[u8]) -> Option<PemProblem> {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(PemProblem::Utf16),
         [0xef, 0xbb, 0xbf, ..] => Some(PemProblem::ByteOrderMark),
-        // A DER sequence with a length in long form, as every certificate and key has.
+        // A DER sequence whose length is in the long form, as in every certificate and every RSA
+        // key.
         [0x30, 0x81..=0x84, ..] => Some(PemProblem::Der),
         _ if bytes.iter().all(u8::is_ascii_whitespace) => Some(PemProblem::Empty),
         [0, _, ..] | [_, 0, ..] => Some(PemProblem::Utf16),

@@ -1,4 +1,5 @@
-//! The reasons why a server certificate is refused, as data; `diagnostics` words them.
+//! [`Refusal`]: the reason why a server certificate is refused, as data. `diagnostics` contains the
+//! text.
 
 use std::fmt;
 
@@ -6,69 +7,69 @@ use rustls::{CertificateError, Error, OtherError, pki_types::UnixTime};
 
 use super::certificate::{CertificateInfo, DistinguishedName};
 
-/// A server certificate that was refused. It travels inside a [`rustls::Error`].
+/// The refusal of a server certificate. It is passed through rustls inside a [`rustls::Error`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) reason: RefusalReason,
     /// The name that the certificate had to prove.
     pub(crate) server_name: String,
-    /// `None` if the certificate cannot be parsed.
+    /// The parsed certificate, or `None` if the certificate cannot be parsed.
     pub(crate) certificate: Option<Box<CertificateInfo>>,
-    /// The subjects of the certificates that are configured as trusted; empty for the operating
-    /// system's trust store.
+    /// The subjects of the certificates that are configured as trusted. The list is empty for the
+    /// operating system's trust store.
     pub(crate) trusted_subjects: Vec<DistinguishedName>,
 }
 
 /// The reason why a certificate was refused.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum RefusalReason {
-    /// The certificate cannot be parsed; the parser's message.
+    /// The certificate cannot be parsed, for the reason in the parser's message.
     Unreadable(String),
-    /// `now` is in Unix seconds.
+    /// The present time `now` is in Unix seconds.
     Expired {
         now: i64,
     },
-    /// `now` is in Unix seconds.
+    /// The present time `now` is in Unix seconds.
     NotYetValid {
         now: i64,
     },
-    /// The names of the certificate do not include the server name.
+    /// The server name is not among the names of the certificate.
     NameMismatch,
-    /// The common name matches, but a certificate that a CA issued needs a subject alternative
+    /// The common name matches, but a certificate that a CA issued also needs a subject alternative
     /// name (RFC 9525 section 2).
     CommonNameOnly,
-    /// The certificate has no subject alternative name, and either no common name or several.
+    /// The certificate has no subject alternative name, and it has no common name or more than one.
     NoName,
     /// Key usage or extended key usage does not allow TLS server authentication.
     InvalidPurpose,
-    /// An X.509 v1 certificate over TLS 1.2, whose handshake signature rustls verifies only with a
-    /// v3 certificate.
+    /// The certificate is an X.509 v1 certificate and the connection uses TLS 1.2. rustls verifies
+    /// a TLS 1.2 handshake signature only with a v3 certificate.
     X509V1OnTls12,
-    /// An X.509 v1 certificate, which is accepted only if it is pinned.
+    /// The certificate is an X.509 v1 certificate, which is accepted only if it is pinned.
     X509V1NotPinned,
-    /// A self-signed certificate that is not among the certificates configured as trusted.
+    /// The certificate is self-signed, and it is not configured as trusted.
     SelfSignedNotPinned,
-    /// A trust root has the issuer's name but another key, or the signature is forged.
+    /// A trust root has the issuer's name but a different key, or the signature is forged.
     BadSignature,
-    /// No trust root issued the certificate; `missing` is the issuer that the chain lacks.
+    /// No trust root issued the certificate. `missing` is the issuer at the end of the chain.
     UnknownIssuer {
         missing: DistinguishedName,
     },
-    /// An issuer of the certificate is expired or not yet valid.
+    /// The certificate of an issuer is expired or not yet valid.
     IssuerOutsideValidity(Box<CertificateInfo>),
-    /// A CA certificate (CA:TRUE), which serves TLS only if it is pinned.
+    /// The certificate is a CA certificate (`CA:TRUE`), which is accepted only if it is pinned.
     CaUsedAsEndEntity,
-    /// A signature over SHA-1 or MD5.
+    /// The certificate is signed with SHA-1 or MD5.
     WeakSignature,
-    /// An RSA key that is too short.
+    /// The RSA key of the certificate is too short.
     WeakKey {
         bits: usize,
     },
-    /// An issuer of the certificate has a signature over SHA-1 or MD5.
+    /// The certificate of an issuer is signed with SHA-1 or MD5.
     WeakIssuerSignature {
         issuer: DistinguishedName,
     },
-    /// An issuer of the certificate has an RSA key that is too short.
+    /// The RSA key of an issuer is too short.
     WeakIssuerKey {
         issuer: DistinguishedName,
         bits: usize,
@@ -108,7 +109,8 @@ impl From<Error> for RefusalReason {
             CertificateError::UnknownIssuer => Self::UnknownIssuer {
                 missing: DistinguishedName::default(),
             },
-            // A key of another type than the signature's cannot have made the signature.
+            // If the key type does not match the signature algorithm, the key cannot have made the
+            // signature.
             CertificateError::BadSignature
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
                 Self::BadSignature
@@ -123,7 +125,7 @@ impl From<Error> for RefusalReason {
     }
 }
 
-/// Checks that the validity period of a certificate (RFC 5280 section 4.1.2.5) contains `now`.
+/// Checks that `now` is in the validity period of a certificate (RFC 5280 section 4.1.2.5).
 ///
 /// # Errors
 ///

@@ -23,7 +23,8 @@ use super::{
 };
 
 /// Builds the configuration of a server that offers only HTTP/2. If `trusted_clients` is set, each
-/// client must present one of these certificates or one that they issued.
+/// client must present a certificate from that list, or a certificate that was issued by a
+/// certificate from that list.
 pub(crate) fn server_config(
     identity: Identity,
     trusted_clients: Option<Vec<CertificateDer<'static>>>,
@@ -62,8 +63,8 @@ fn client_verifier(
     }))
 }
 
-/// Accepts pinned client certificates, which may be self-signed or CA certificates, and client
-/// certificates that they issued.
+/// Accepts client certificates that are pinned or that a pinned certificate issued. A pinned
+/// certificate may be self-signed or a CA certificate.
 #[derive(Debug)]
 struct ClientVerifier {
     pinned: Vec<TrustedCertificate>,

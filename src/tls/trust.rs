@@ -1,4 +1,4 @@
-//! The certificates that are configured as trusted, and the reasons why a server is trusted.
+//! The certificates that are configured as trusted, and the reasons for trusting a server.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{certificate::CertificateInfo, error::TlsError, pem};
 pub(crate) enum TrustPolicy {
     /// Servers whose certificate chain ends in the operating system's trust store.
     System,
-    /// Servers whose certificate is one of these, or is issued by one of these.
+    /// Servers whose certificate is in this list, or was issued by a certificate in this list.
     Certificates(Vec<CertificateDer<'static>>),
     /// Every server.
     Unverified,
@@ -22,9 +22,10 @@ pub(crate) enum TrustPolicy {
 pub(crate) enum TrustBasis {
     /// The certificate itself is configured as trusted.
     Pinned,
-    /// A certificate that is configured as trusted issued it, directly or through intermediates.
+    /// A certificate that is configured as trusted issued the server certificate, directly or
+    /// through intermediates.
     Issued,
-    /// Its chain ends in the operating system's trust store.
+    /// The certificate chain ends in the operating system's trust store.
     System,
     /// Verification is turned off.
     Unverified,
@@ -57,7 +58,8 @@ impl TrustRoots {
         })
     }
 
-    /// Returns the configured certificates; none for the operating system's trust store.
+    /// Returns the certificates that are configured as trusted. The slice is empty for the other
+    /// policies.
     pub(super) fn certificates(&self) -> &[TrustedCertificate] {
         match self {
             Self::Certificates(certificates) => certificates,

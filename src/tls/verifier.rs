@@ -1,7 +1,7 @@
-//! The server certificate verifier that rustls calls during a handshake.
+//! [`ServerVerifier`]: the server certificate verifier that rustls uses during a handshake.
 //!
-//! It records the certificates that the server presented, and verifies the handshake signature
-//! under every trust policy.
+//! The verifier stores the certificates that the server presented. It verifies the handshake
+//! signature under every trust policy, even if certificates are not verified.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +20,7 @@ use super::{
     trust::{TrustBasis, TrustRoots},
 };
 
-/// Verifies server certificates, and keeps the last chain for later explanations.
+/// Verifies server certificates, and stores the last chain for later explanations.
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
     evaluator: TrustEvaluator,
@@ -52,8 +52,8 @@ impl ServerVerifier {
         .into()
     }
 
-    /// Explains a handshake signature that cannot be verified because of the certificate's type or
-    /// key length; other errors are returned unchanged.
+    /// Replaces the error of a handshake signature that cannot be verified because of the
+    /// certificate's X.509 version or key length. Returns other errors unchanged.
     fn explain_signature_error(&self, certificate: &CertificateDer<'_>, error: Error) -> Error {
         let Ok(info) = CertificateInfo::from_der(certificate) else {
             return error;
@@ -123,7 +123,8 @@ impl ServerCertVerifier for ServerVerifier {
         let algorithms = &self.evaluator.algorithms;
         let verified = verify_tls13_signature(message, cert, dss, algorithms);
         verified.or_else(|error| match CertificateInfo::from_der(cert) {
-            // rustls cannot parse X.509 v1, but it can verify with the public key alone.
+            // rustls cannot parse an X.509 v1 certificate, but it can verify the signature with the
+            // public key alone.
             Ok(CertificateInfo {
                 is_x509_v1: true,
                 public_key_info,

@@ -1,4 +1,4 @@
-//! [`ByteStream`]: one type for TCP, Unix domain socket, proxy tunnel and TLS streams.
+//! [`ByteStream`]: a common type for TCP, Unix domain socket, proxy tunnel and TLS streams.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

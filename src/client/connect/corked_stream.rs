@@ -1,4 +1,4 @@
-//! [`CorkedStream`]: gathers small writes into one, as `TCP_CORK` does.
+//! [`CorkedStream`]: combines small writes into one large write, as `TCP_CORK` does.
 
 use std::{
     io,
@@ -8,19 +8,22 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 
-/// The size of the buffer, which holds everything that is written up to HTTP/2's first frames.
+/// The size of the write buffer in bytes, enough for the end of a usual TLS handshake and the first
+/// HTTP/2 frames.
 const BUFFER_BYTES: usize = 2048;
 
-/// A stream that buffers writes until they are flushed, and ignores flushes while it is corked.
+/// A stream that buffers writes until they are flushed. While the stream is corked, it ignores
+/// flushes.
 ///
-/// Fewer and larger packets save system calls on this side and wake-ups of the server.
+/// Fewer and larger packets need fewer system calls in this program, and wake the server less
+/// often.
 pub(super) struct CorkedStream<S> {
     stream: BufWriter<S>,
     is_corked: bool,
 }
 
 impl<S: AsyncWrite> CorkedStream<S> {
-    /// Creates a stream that is not corked yet.
+    /// Creates a stream that is not corked.
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream: BufWriter::with_capacity(BUFFER_BYTES, stream),
@@ -28,13 +31,14 @@ impl<S: AsyncWrite> CorkedStream<S> {
         }
     }
 
-    /// Keeps written data until the next read, whatever is flushed before. The last message of a TLS
-    /// handshake is then sent together with the data after it.
+    /// Makes the stream ignore flushes: written data is sent before the next read, or when the
+    /// buffer is full. The last message of a TLS handshake is then sent together with the data that
+    /// follows.
     pub(super) fn cork(&mut self) {
         self.is_corked = true;
     }
 
-    /// Lets flushes take effect again.
+    /// Makes flushes take effect again.
     pub(super) fn uncork(&mut self) {
         self.is_corked = false;
     }

@@ -1,4 +1,4 @@
-//! DNS lookup, and the TCP connection to the first address that accepts it.
+//! The DNS lookup, and the TCP connection to the first address that accepts a connection.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -9,19 +9,19 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use super::{error::ConnectErrorKind, stage_outcome::AddressFailure};
 
-/// The delay after which the next address is tried while earlier attempts still run (RFC 8305
-/// section 5, "Connection Attempt Delay").
+/// The delay after which the next address is tried, even if connecting to the earlier addresses has
+/// neither succeeded nor failed (RFC 8305 section 5, "Connection Attempt Delay").
 const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
 
 /// A TCP connection to one of several addresses.
 pub(super) struct TcpConnection {
     pub(super) stream: TcpStream,
     pub(super) address: SocketAddr,
-    /// The addresses that failed before.
+    /// The addresses that did not accept a connection before `address` did.
     pub(super) failures: Vec<AddressFailure>,
 }
 
-/// Resolves a host to at least one address. An IP address is returned without a DNS lookup.
+/// Resolves a host to at least one address. A host that is an IP address needs no DNS lookup.
 pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectErrorKind> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -36,8 +36,8 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Co
     Ok(addresses)
 }
 
-/// Connects to the first address that accepts a connection. Each next address is tried as soon as
-/// the one before it failed, or after [`NEXT_ADDRESS_DELAY`].
+/// Connects to the first address that accepts a connection. The next address is tried as soon as an
+/// earlier address fails, and at the latest after [`NEXT_ADDRESS_DELAY`].
 pub(super) async fn connect_any(
     addresses: Vec<SocketAddr>,
 ) -> Result<TcpConnection, ConnectErrorKind> {
@@ -55,8 +55,8 @@ pub(super) async fn connect_any(
         };
         match finished {
             Some(Ok((address, Ok(stream)))) => {
-                // Requests are written in one piece, so Nagle's algorithm would only delay their
-                // last segment.
+                // Each request is written in one piece, so Nagle's algorithm would only delay the
+                // last TCP segment of the request.
                 stream.set_nodelay(true).map_err(ConnectErrorKind::Io)?;
                 return Ok(TcpConnection {
                     stream,

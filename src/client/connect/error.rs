@@ -1,7 +1,7 @@
-//! [`ConnectError`]: the stage at which a connection failed, and why.
+//! [`ConnectError`]: the stage at which connecting failed, and the reason.
 //!
-//! Which of these errors is retried is decided in `delivery/retry_decision.rs`; their user-visible
-//! text is in `diagnostics/connection.rs`.
+//! `delivery/retry_decision.rs` decides which of these errors are retried.
+//! `diagnostics/connection.rs` contains their user-visible text.
 
 use std::{error::Error, io, time::Duration};
 
@@ -10,11 +10,11 @@ use http::StatusCode;
 use super::stage_outcome::{AddressFailure, Stage};
 use crate::{client::error_chain::is_protocol_error, endpoint::Endpoint, proxy::Proxy};
 
-/// A connection that could not be established.
+/// The error of a connection that could not be established.
 #[derive(Debug)]
 pub(crate) struct ConnectError {
     pub(crate) endpoint: Endpoint,
-    /// The proxy of the connection, if it had one.
+    /// The proxy to connect through, or `None` for a direct connection.
     pub(crate) proxy: Option<Proxy>,
     /// The stage that failed.
     pub(crate) stage: Stage,
@@ -26,23 +26,24 @@ pub(crate) struct ConnectError {
 pub(crate) enum ConnectErrorKind {
     /// The connect timeout passed.
     TimedOut(Duration),
-    /// The DNS lookup failed, or the operating system reported an error on the connection.
+    /// The DNS lookup failed, or the operating system reported an error of the connection.
     Io(io::Error),
     /// The DNS lookup found no address.
     NoAddress,
     /// No address of the server accepted a TCP connection.
     AllAddressesFailed(Vec<AddressFailure>),
-    /// This side ended the TLS handshake, or the server did so with an alert.
+    /// The TLS handshake failed: this program ended the handshake, or the server sent an alert.
     Tls(rustls::Error),
-    /// The server negotiated a protocol other than HTTP/2 by ALPN, or none.
+    /// The server selected this protocol by ALPN, which is not HTTP/2; `None` if the server
+    /// selected no protocol.
     AlpnNotHttp2(Option<Vec<u8>>),
-    /// The server's first bytes, which are not an HTTP/2 frame.
+    /// The server sent these first bytes, which are not an HTTP/2 frame.
     NotHttp2(Vec<u8>),
     /// The server sent bytes that are not valid TLS or HTTP/2.
     ProtocolError(String),
-    /// The server sent GOAWAY in place of SETTINGS.
+    /// The server sent GOAWAY instead of SETTINGS.
     GoAway(h2::Reason),
-    /// The proxy answered CONNECT with this status, which is not 2xx.
+    /// The proxy answered CONNECT with this HTTP status, which is not 2xx.
     ProxyRefused(StatusCode),
     /// The proxy answered with something other than HTTP.
     ProxyNotHttp,
@@ -50,14 +51,15 @@ pub(crate) enum ConnectErrorKind {
     Closed,
     /// The server requested a client certificate and closed the connection.
     ClientCertificateRequested,
-    /// The server closed a plaintext connection, and a second connection showed that it speaks TLS.
+    /// The server closed a plaintext connection, but answered a TLS handshake on a second
+    /// connection.
     ServerExpectsTls,
-    /// The HTTP library reported another error.
+    /// The HTTP library reported an error of some other kind.
     Http2(Box<dyn Error + Send + Sync>),
 }
 
 impl ConnectErrorKind {
-    /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by its sources.
+    /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by the errors that caused it.
     pub(super) fn from_hyper(error: hyper::Error) -> Self {
         let mut source = error.source();
         while let Some(inner) = source {
@@ -78,7 +80,7 @@ impl ConnectErrorKind {
         Self::Http2(error.into())
     }
 
-    /// Classifies an error of a TLS handshake.
+    /// Classifies a TLS handshake error.
     pub(super) fn from_handshake(error: io::Error) -> Self {
         match tls_error(&error) {
             Some(error) => Self::Tls(error.clone()),

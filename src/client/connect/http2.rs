@@ -1,4 +1,4 @@
-//! The HTTP/2 connection, from the client preface to the server's SETTINGS.
+//! The start of an HTTP/2 connection: the client preface and the server's SETTINGS.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -20,19 +20,19 @@ use super::{
 };
 use crate::client::connection_status::{CloseReason, ConnectionStatus};
 
-/// The receive window in bytes, which limits the memory for unread responses. The responses of a
-/// license server are a few bytes long.
+/// The receive window in bytes, which limits the memory for unread response data. The responses of
+/// a license server are only a few bytes long.
 const RECEIVE_WINDOW_BYTES: u32 = 256 << 10;
 
-/// The largest response header list to accept. Some servers put a long error report into
-/// `grpc-message`.
+/// The maximum length of the response headers in bytes. Some servers put a long error report into
+/// `grpc-message`, which would exceed hyper's default of 16 KiB.
 const MAX_HEADER_LIST_BYTES: u32 = 2 << 20;
 
-/// The time after which an unanswered PING ends the connection. It is gRPC's default
+/// The time after which an unanswered PING ends the connection: the default of gRPC
 /// (doc/keepalive.md, `GRPC_ARG_KEEPALIVE_TIMEOUT_MS`).
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A connection on which the server has sent its SETTINGS.
+/// An HTTP/2 connection whose server has sent its SETTINGS.
 #[derive(Debug)]
 pub(in crate::client) struct Http2Connection {
     pub(in crate::client) sender: http2::SendRequest<Body>,
@@ -66,7 +66,8 @@ pub(super) async fn handshake(
         let result = connection.await;
         let reason = result.as_ref().err().map(CloseReason::from_error);
         close_sender.send_replace(Some(reason.unwrap_or_default()));
-        // After the preface nobody receives this result; calls use the close reason.
+        // The result matters only while this function waits for the preface. After the preface,
+        // sending the result fails, and calls read the close reason instead.
         let _ = result_sender.send(result);
     });
     match preface.await {

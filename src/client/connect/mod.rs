@@ -1,6 +1,6 @@
 //! Establishing a connection: DNS lookup, TCP connection, proxy, TLS handshake and HTTP/2 SETTINGS.
 //!
-//! `stages.rs` runs the stages in order; each stage has a file of its own. Trust decisions are in
+//! `stages.rs` runs the stages in order. Each stage has its own file. Trust decisions are in
 //! `tls/`.
 
 mod byte_stream;

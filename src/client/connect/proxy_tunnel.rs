@@ -9,7 +9,7 @@ use tonic::body::Body;
 use super::error::ConnectErrorKind;
 use crate::{endpoint::Endpoint, proxy::Proxy};
 
-/// Asks the proxy for a tunnel to the server. The proxy does the DNS lookup of the server.
+/// Asks the proxy for a tunnel to the server. The proxy does the DNS lookup for the server.
 pub(super) async fn open_tunnel(
     stream: TcpStream,
     proxy: &Proxy,
@@ -21,7 +21,8 @@ pub(super) async fn open_tunnel(
         .map_err(proxy_error)?;
     let (result_sender, result_receiver) = oneshot::channel();
     tokio::spawn(async move {
-        // After the response nobody receives this result; the stream reports the end of the tunnel.
+        // The result matters only until the proxy's response arrives. After the response, sending
+        // the result fails, and the stream itself reports the end of the tunnel.
         let _ = result_sender.send(connection.with_upgrades().await);
     });
     let authority = server.authority();
@@ -38,7 +39,8 @@ pub(super) async fn open_tunnel(
         .map_err(|error| ConnectErrorKind::Http2(error.into()))?;
     let response = match sender.send_request(request).await {
         Ok(response) => response,
-        // Bytes that a proxy sends before the request end the connection, which cancels the request.
+        // If the proxy sends bytes before it receives CONNECT, hyper ends the connection and
+        // cancels the CONNECT request. The connection's own error tells the reason.
         Err(error) if error.is_canceled() => {
             return Err(match result_receiver.await {
                 Ok(Err(error)) => proxy_error(error),

@@ -1,7 +1,7 @@
-//! [`PrefaceObserver`]: watches the bytes of a server for its first HTTP/2 frame and for GOAWAY.
+//! [`PrefaceObserver`]: searches the bytes from a server for the first HTTP/2 frame and for GOAWAY.
 //!
-//! The first frame must be SETTINGS (RFC 9113 section 3.4). The HTTP/2 library reports neither its
-//! arrival nor the bytes that came in its place.
+//! The first frame must be SETTINGS (RFC 9113 section 3.4). The HTTP/2 library does not report when
+//! SETTINGS arrives, or which bytes arrived instead.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use tokio::{
     sync::oneshot,
 };
 
-/// The first bytes of a server.
+/// The kind of the first bytes that a server sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ServerPreface {
     Settings {
@@ -28,31 +28,32 @@ pub(super) enum ServerPreface {
     },
     /// A GOAWAY frame with this error code.
     GoAway(h2::Reason),
-    /// Up to [`MAX_EXCERPT_BYTES`] bytes that are not one of these frames.
+    /// The first bytes, at most [`MAX_EXCERPT_BYTES`], which are neither SETTINGS nor GOAWAY.
     NotHttp2(Vec<u8>),
 }
 
-/// The length of a frame header: 24 bits of payload length, 8 of type, 8 of flags, 32 of stream
-/// identifier.
+/// The length of a frame header in bytes. The header consists of the payload length (24 bits), the
+/// type (8 bits), the flags (8 bits) and the stream identifier (32 bits).
 const FRAME_HEADER_BYTES: usize = 9;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 
-/// The position of a GOAWAY frame's error code, which follows a stream identifier (RFC 9113 section
-/// 6.8).
+/// The byte range of the error code in a GOAWAY frame. The code follows a 4-byte stream identifier
+/// (RFC 9113 section 6.8).
 const GOAWAY_ERROR_CODE: Range<usize> = FRAME_HEADER_BYTES + 4..FRAME_HEADER_BYTES + 8;
 
-/// The largest payload of a first SETTINGS frame. No server sends that many settings of 6 bytes, so
-/// a larger length is a sign of another protocol.
+/// The maximum payload of the first SETTINGS frame, in bytes. A setting has 6 bytes, and no server
+/// sends enough settings to exceed this limit, so a larger length is a sign of a different
+/// protocol.
 const MAX_SETTINGS_BYTES: usize = 1024;
 
-/// The number of bytes that are kept to identify another protocol.
+/// The maximum number of bytes to keep for identifying a protocol other than HTTP/2.
 const MAX_EXCERPT_BYTES: usize = 64;
 
-/// A stream that passes all bytes on, and reports the [`ServerPreface`] once.
+/// A stream that passes all bytes through, and reports the [`ServerPreface`] once.
 pub(super) struct PrefaceObserver<S> {
     stream: S,
-    /// The receiver of the preface, until it is reported.
+    /// The channel that the preface is reported to, or `None` after the report.
     preface_sender: Option<oneshot::Sender<ServerPreface>>,
     first_bytes: Vec<u8>,
     frames: FrameTracker,
@@ -76,7 +77,7 @@ impl<S> PrefaceObserver<S> {
         (observer, preface)
     }
 
-    /// Adds bytes of the server, and reports the preface as soon as it is known.
+    /// Adds bytes from the server, and reports the preface as soon as it is known.
     fn observe(&mut self, bytes: &[u8], is_end: bool) {
         let missing = FRAME_HEADER_BYTES + MAX_SETTINGS_BYTES - self.first_bytes.len();
         self.first_bytes.extend(bytes.iter().take(missing));
@@ -119,13 +120,14 @@ impl<S> PrefaceObserver<S> {
     }
 }
 
-/// Returns the payload length of a frame whose highest length byte is 0.
+/// Returns the payload length of a frame from the two lower bytes of the length. The highest byte
+/// of the length must be 0.
 fn payload_bytes(high: u8, low: u8) -> usize {
     usize::from(u16::from_be_bytes([high, low]))
 }
 
-/// Returns the last `SETTINGS_MAX_CONCURRENT_STREAMS` of a SETTINGS payload. A setting has 2 bytes of
-/// identifier and 4 of value (RFC 9113 section 6.5.1).
+/// Returns the last value of `SETTINGS_MAX_CONCURRENT_STREAMS` in a SETTINGS payload. A setting has
+/// an identifier of 2 bytes and a value of 4 bytes (RFC 9113 section 6.5.1).
 fn max_streams(settings: &[u8]) -> Option<u32> {
     const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
     let mut settings = settings.chunks_exact(6).rev();
@@ -133,18 +135,17 @@ fn max_streams(settings: &[u8]) -> Option<u32> {
     found[2..].try_into().ok().map(u32::from_be_bytes)
 }
 
-/// A position in a sequence of frames, found by their headers.
+/// The position in a sequence of HTTP/2 frames. Only the frame headers are kept.
 #[derive(Default)]
 struct FrameTracker {
-    /// The bytes of an incomplete frame header.
+    /// The bytes of the current frame header as long as the header is incomplete.
     header: Vec<u8>,
-    /// The number of payload bytes before the next frame header.
+    /// The number of payload bytes that precede the next frame header.
     remaining_payload: usize,
 }
 
 impl FrameTracker {
-    /// Follows the frames in the next bytes, and returns whether the header of a GOAWAY frame ends in
-    /// them.
+    /// Moves past the next bytes, and returns whether the header of a GOAWAY frame ends in them.
     fn follow(&mut self, mut bytes: &[u8]) -> bool {
         let mut has_goaway = false;
         while !bytes.is_empty() {
@@ -167,8 +168,9 @@ impl FrameTracker {
     }
 }
 
-/// Translates an error of the TLS stream into an error kind, which is all that the HTTP/2 library
-/// keeps of it: an alert becomes a closed connection, and other TLS errors become invalid data.
+/// Sets the kind of an I/O error by the TLS error inside. The HTTP/2 library keeps only the kind
+/// and the message, so the kind must tell an alert ([`io::ErrorKind::ConnectionAborted`]) from
+/// other TLS errors ([`io::ErrorKind::InvalidData`]).
 fn translate_tls_error(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     match inner {
@@ -176,7 +178,7 @@ fn translate_tls_error(error: io::Error) -> io::Error {
             io::Error::new(io::ErrorKind::ConnectionAborted, error)
         }
         Some(_) => io::Error::new(io::ErrorKind::InvalidData, error),
-        // The message of rustls refers to its own manual, which does not help an operator.
+        // The message of rustls refers to the rustls manual, which does not help an operator.
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             io::Error::new(error.kind(), "it was cut off without a farewell in TLS")
         }
@@ -249,7 +251,7 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             for (frame_type, length) in &frames {
-                // A payload of these bytes would be a GOAWAY frame if it were read as a header.
+                // If the payload were taken for a frame header, its type would be GOAWAY.
                 let length = u8::try_from(*length).expect("short");
                 bytes.extend([0, 0, length, *frame_type, 0, 0, 0, 0, 1]);
                 bytes.extend(vec![GOAWAY; length.into()]);

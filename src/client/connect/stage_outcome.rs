@@ -1,8 +1,8 @@
-//! [`Stage`] and [`StageOutcome`]: the stages of a connection and the results that they report.
+//! [`Stage`] and [`StageOutcome`]: the stages of a connection, and the results of the stages.
 
 use std::{io, net::SocketAddr};
 
-/// A stage of establishing a connection, in order.
+/// A stage of establishing a connection. The variants are in the order of the stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Dns,
@@ -16,11 +16,11 @@ pub(crate) enum Stage {
 /// The result of a stage that succeeded.
 #[derive(Debug)]
 pub(crate) enum StageOutcome {
-    /// The addresses of the server, or of the proxy if there is one.
+    /// The addresses of the proxy, or of the server if no proxy is used.
     Resolved(Vec<SocketAddr>),
     TcpConnected {
         address: SocketAddr,
-        /// The addresses that failed before.
+        /// The addresses that did not accept a connection before `address` did.
         failures: Vec<AddressFailure>,
     },
     UnixConnected,
@@ -31,14 +31,15 @@ pub(crate) enum StageOutcome {
     SettingsReceived,
 }
 
-/// An address that did not accept a TCP connection.
+/// An address that did not accept a TCP connection, and the reason.
 #[derive(Debug)]
 pub(crate) struct AddressFailure {
     pub(crate) address: SocketAddr,
     pub(crate) error: io::Error,
 }
 
-/// The parameters that a TLS handshake negotiated, as IANA names them.
+/// The parameters that a TLS handshake negotiated. The cipher suite and the key exchange have their
+/// IANA names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsSession {
     pub(crate) version: String,

@@ -20,7 +20,7 @@ use crate::{
     tls::{self, ClientTls},
 };
 
-/// The stage that runs now, and the callback for completed stages.
+/// The current stage, and the callback for completed stages.
 struct Progress<'p> {
     stage: Cell<Stage>,
     on_stage: &'p dyn Fn(StageOutcome),
@@ -33,8 +33,8 @@ impl Progress<'_> {
     }
 }
 
-/// Connects to a server up to its HTTP/2 SETTINGS, and reports the outcome of each stage to
-/// `on_stage`.
+/// Connects to a server, waits for the server's HTTP/2 SETTINGS, and reports the outcome of each
+/// stage to `on_stage`.
 ///
 /// # Errors
 ///
@@ -79,10 +79,11 @@ pub(in crate::client) async fn connect(
     })
 }
 
-/// Returns whether the server requested a client certificate in the last handshake.
+/// Returns whether the server requested a client certificate in the last TLS handshake.
 ///
-/// A server that rejects the certificate closes the connection after its alert. The alert is lost if
-/// this side is still writing at that time, so the request is the only sign of the reason.
+/// A server that does not accept the client certificate sends an alert and closes the connection.
+/// The alert is lost if this program is still writing at that time. The certificate request is then
+/// the only sign of the reason.
 fn is_client_certificate_requested(target: &Target) -> bool {
     target
         .tls
@@ -91,7 +92,8 @@ fn is_client_certificate_requested(target: &Target) -> bool {
 }
 
 /// Returns whether the server answers a TLS handshake on a new connection. Many TLS servers close a
-/// plaintext connection without an answer.
+/// plaintext connection without an answer, so only a TLS handshake shows that the server expects
+/// TLS.
 async fn is_tls_server(target: &Target) -> bool {
     let name = tls::PeerName::new(target.endpoint.host());
     let Ok(tls) = ClientTls::new(tls::TrustPolicy::Unverified, None, name) else {
@@ -104,7 +106,8 @@ async fn is_tls_server(target: &Target) -> bool {
     match open_stream(target, &progress).await {
         Ok(stream) => match tls_handshake::handshake(&tls, stream).await {
             Ok(_) | Err(ConnectErrorKind::AlpnNotHttp2(_)) => true,
-            // A TLS alert proves that the server speaks TLS; an invalid message proves the opposite.
+            // An invalid message proves that the server does not speak TLS. Any other TLS error,
+            // such as an alert, proves that the server does.
             Err(ConnectErrorKind::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
             Err(_) => false,
         },

@@ -1,4 +1,4 @@
-//! The TLS handshake and its result by ALPN.
+//! The TLS handshake, in which the server must select HTTP/2 by ALPN.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ pub(super) async fn handshake(
     let mut stream = match connecting.into_fallible().await {
         Ok(stream) => stream,
         Err((error, mut stream)) => {
-            // The corked stream still holds the alert for the server. An error while it is sent
-            // would hide the reason for the alert.
+            // The alert for the server is still in the buffer of the corked stream. A write error
+            // is ignored here, because it would hide the reason for the alert.
             stream.uncork();
             let _ = stream.flush().await;
             return Err(ConnectErrorKind::from_handshake(error));
