@@ -1,4 +1,4 @@
-//! [`LedgerError`]: why a ledger cannot be used.
+//! [`LedgerError`]: the reason why a ledger cannot be used.
 
 use std::{fmt, io, time::Duration};
 
@@ -9,12 +9,13 @@ pub(crate) enum LedgerError {
     Sqlite(rusqlite::Error),
     /// The file exists and is not a ledger.
     NotALedger,
-    /// A later version of this program wrote the file, with a schema that this one does not know.
+    /// A later version of this program wrote the file, with a schema that this version does not
+    /// know.
     NewerSchema {
         version: i64,
         supported: i64,
     },
-    /// The file is a ledger, and its content is damaged.
+    /// The file is a ledger, but its content is corrupt.
     Corrupt,
     /// The thread that wrote to the ledger panicked, which is a bug in this program.
     WriterPanicked,
