@@ -1,4 +1,4 @@
-//! Grouping of encoded records into requests of bounded size.
+//! [`Batches`]: groups encoded records into requests of bounded size.
 
 use bytes::{Bytes, BytesMut};
 

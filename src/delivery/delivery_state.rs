@@ -1,4 +1,4 @@
-//! [`DeliveryState`]: the counts of a push so far, and whether it is running or stopping.
+//! [`DeliveryState`]: the counts of a push so far, and the phase of the push.
 
 use std::{
     cell::{Cell, RefCell},

@@ -20,7 +20,7 @@ pub(crate) struct DeliveryOutcome {
     pub(crate) rejected: u64,
     /// Number of attempts of all requests.
     pub(crate) attempts: u64,
-    /// Number of attempts that were not the first of their request.
+    /// Number of attempts after the first attempt of a request.
     pub(crate) retries: u64,
     /// Number of requests that failed for good or got a response code that does not mean success. A
     /// request that is split is not counted.

@@ -7,7 +7,7 @@ use std::{fmt, io, time::Duration};
 pub(crate) enum LedgerError {
     Io(io::Error),
     Sqlite(rusqlite::Error),
-    /// The file exists and is not a ledger.
+    /// The file exists but is not a ledger.
     NotALedger,
     /// A later version of this program wrote the file, with a schema that this version does not
     /// know.
@@ -19,7 +19,7 @@ pub(crate) enum LedgerError {
     Corrupt,
     /// The thread that wrote to the ledger panicked, which is a bug in this program.
     WriterPanicked,
-    /// Another process writes to the ledger and did not finish in time.
+    /// A different process still locked the ledger at the end of the wait.
     Locked {
         /// The process id, if it is known.
         pid: Option<u32>,

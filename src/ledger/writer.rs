@@ -67,7 +67,7 @@ impl LedgerWriter {
         segments::append(&self.ledger.connection, self.target_id, known.unconfirmed())
     }
 
-    /// Adds the records of an acknowledged request.
+    /// Adds an entry for each record of an acknowledged request.
     pub(crate) fn acknowledge<'r>(
         &mut self,
         records: impl Iterator<Item = DecodedRecord<'r>>,

@@ -1,5 +1,5 @@
-//! The gRPC service of the receiver: stores the records of each request, and simulates the delays and
-//! failures that the options of `serve` ask for.
+//! The gRPC service of the receiver: stores the records of each request, and simulates the delays
+//! and failures that the options of `serve` ask for.
 
 use std::{
     sync::{

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use crate::{contract::proto::SensorExpire, record::TokenEncoding};
 
-/// A map from tokens to expire times, in memory or in a SQLite database.
+/// A map from tokens to expiration times, in memory or in an SQLite database.
 #[derive(Debug)]
 pub(crate) enum Store {
     Memory(Mutex<HashMap<Bytes, u32>>),

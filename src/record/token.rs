@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::LazyLock};
 
 use data_encoding::{BASE64, BASE64_NOPAD, Encoding, HEXLOWER, HEXLOWER_PERMISSIVE};
 
-/// A device token of at least one byte. `Debug` and `Display` mask it.
+/// A device token of at least one byte. `Debug` and `Display` print the token masked.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Token<'a>(Cow<'a, [u8]>);
 
