@@ -1,4 +1,5 @@
-//! Files that are replaced atomically: a reader sees either the old content or all of the new.
+//! [`AtomicFile`]: a file that is replaced atomically. A reader sees either all of the old content
+//! or all of the new content.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -10,25 +11,28 @@ use std::{
 use rustix::fs::{AtFlags, CWD, linkat};
 use tempfile::NamedTempFile;
 
-/// The new content of a file, which [`AtomicFile::commit`] puts in place of the old.
+/// The new content of a file. [`AtomicFile::commit`] replaces the old content with the new content.
 #[derive(Debug)]
 pub(crate) struct AtomicFile(Content);
 
 #[derive(Debug)]
 enum Content {
-    /// A file without a name in the folder of `path`, which vanishes if the process ends early.
+    /// A file without a name in the folder of `path`. The operating system deletes the file if the
+    /// process ends before the commit.
     Unnamed { file: File, path: PathBuf },
-    /// A temporary file in the folder of `path`, for file systems that have no unnamed files.
+    /// A temporary file in the folder of `path`, for file systems that do not support unnamed
+    /// files.
     Temporary { file: NamedTempFile, path: PathBuf },
     /// A file that cannot be replaced, such as a pipe or a terminal, and is written directly.
     Direct(File),
 }
 
 impl AtomicFile {
-    /// Opens new content for a file, with the permission bits `mode`. The file keeps its old
-    /// content until [`AtomicFile::commit`].
+    /// Opens new content for a file. `mode` is the permission bits of the new file. The file keeps
+    /// its old content until [`AtomicFile::commit`].
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
-        // Paths such as /dev/stdout may name an open file that other processes write to.
+        // Paths such as /dev/stdout may refer to an open file that other processes also write to.
+        // Such a file must not be replaced, so the content is appended.
         if path.starts_with("/dev") || path.starts_with("/proc") {
             let file = OpenOptions::new().append(true).open(path)?;
             return Ok(Self(Content::Direct(file)));
@@ -60,14 +64,15 @@ impl AtomicFile {
         Ok(Self(Content::Temporary { file, path }))
     }
 
-    /// Puts the new content in place.
+    /// Replaces the old content of the file with the new content.
     pub(crate) fn commit(mut self) -> io::Result<()> {
         self.flush()?;
         match self.0 {
-            // Syncing before the rename makes the replacement atomic across a power failure too.
+            // Syncing before the rename makes the replacement atomic even if the power fails.
             Content::Unnamed { file, path } => {
                 file.sync_all()?;
-                // linkat(2) does not replace an existing file, but renaming a named file does.
+                // linkat(2) cannot replace an existing file, but a rename can. Therefore the file
+                // is linked under a temporary name and then renamed.
                 let link = |name: &Path| {
                     let flags = AtFlags::SYMLINK_FOLLOW;
                     Ok(linkat(CWD, open_file_path(&file), CWD, name, flags)?)
@@ -108,7 +113,8 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Builds names of temporary files, by which a file that a killed process left can be recognized.
+/// Returns a builder of temporary file names. The prefix and the suffix identify a file that a
+/// killed process has left behind.
 fn temporary_names<'n>() -> tempfile::Builder<'n, 'n> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".sensor-license-").suffix(".tmp");
@@ -125,8 +131,8 @@ fn create_unnamed(_: &Path, _: u32) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// An error if the file system does not support it, or if `/proc` is not mounted, through which the
-/// file is named later.
+/// The file system does not support unnamed files, or `/proc` is not mounted.
+/// [`AtomicFile::commit`] needs `/proc` to give the file a name.
 #[cfg(target_os = "linux")]
 fn create_unnamed(folder: &Path, mode: u32) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;

@@ -1,4 +1,4 @@
-//! Grouping of encoded records into requests of bounded size.
+//! [`Batches`]: groups encoded records into requests of bounded size.
 
 use bytes::{Bytes, BytesMut};
 
@@ -7,11 +7,11 @@ use crate::{
     input::{Problem, Records},
 };
 
-/// The largest request.
+/// The limits on the size of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchLimits {
     pub(crate) max_records: usize,
-    /// The most bytes of the encoded message, without the framing of gRPC.
+    /// The maximum size of the request message in bytes, without the gRPC framing.
     pub(crate) max_bytes: usize,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Splits the records into two requests. Returns `None` if there is only one record.
+    /// Splits the batch into two batches. Returns `None` if the batch has only one record.
     pub(crate) fn halves(&self, contract: &Contract) -> Option<[Self; 2]> {
         let first_records = self.records / 2;
         if first_records == 0 {
@@ -46,12 +46,12 @@ impl Batch {
     }
 }
 
-/// The requests of a push, in the order of its records.
+/// The batches of a push, in the order of the input.
 pub(crate) struct Batches<'a> {
     records: Records<'a>,
     contract: &'a Contract,
     limits: BatchLimits,
-    /// The encoded records of the next request.
+    /// The encoded records of the next batch.
     encoded: BytesMut,
     /// The number of records in `encoded`.
     count: usize,
@@ -70,16 +70,17 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Whether [`Batches::next`] has read the last record, so that it will return `None`.
+    /// Returns whether [`Batches::next`] has read the last record, so that its next result is
+    /// `None`.
     pub(crate) fn is_finished(&self) -> bool {
         self.is_finished
     }
 
-    /// Returns the next request, or `None` after the last one.
+    /// Returns the next batch, or `None` after the last batch.
     ///
     /// # Errors
     ///
-    /// As [`Records::next`].
+    /// The errors of [`Records::next`].
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, Problem> {
         loop {
             let length_before = self.encoded.len();
@@ -103,11 +104,12 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Takes the first `length` bytes as a request, and leaves the rest, which is `rest_records`
-    /// records.
+    /// Removes the first `length` bytes of `encoded` and returns them as a batch. The remaining
+    /// bytes are `rest_records` records.
     fn take(&mut self, length: usize, rest_records: usize) -> Batch {
         let records = std::mem::replace(&mut self.count, rest_records) as u64;
-        // The next request is about as long, and with this capacity it is not moved as it grows.
+        // The next batch probably has about the same size. With this capacity, the buffer is not
+        // moved while it grows.
         let capacity = if rest_records > 0 {
             length + length / 8
         } else {

@@ -1,4 +1,5 @@
-//! The rows of a rejects file: the records that were not acknowledged, which can be pushed again.
+//! [`RejectsFile`]: the CSV file of the records that were not acknowledged. The file can be pushed
+//! again.
 
 use std::{io, path::Path};
 
@@ -7,8 +8,8 @@ use crate::{
     record::{TimeUnit, TokenEncoding},
 };
 
-/// A CSV file with the columns `device_token`, `expire_time` and `reason`. Only its owner may read it,
-/// because tokens are not masked.
+/// A CSV file with the columns `device_token`, `expire_time` and `reason`. Only the owner of the
+/// file may read it, because the tokens in it are not masked.
 #[derive(Debug)]
 pub(crate) struct RejectsFile {
     csv: csv::Writer<AtomicFile>,
@@ -16,13 +17,14 @@ pub(crate) struct RejectsFile {
     unit: TimeUnit,
 }
 
-/// The file mode: read and write for the owner.
+/// The file mode that allows only the owner to read and write.
 const OWNER_ONLY_MODE: u32 = 0o600;
 
 impl RejectsFile {
-    /// Starts the new content of the file. The current content, which may be the input of the push,
-    /// remains until [`RejectsFile::finish`]. Tokens and times are written in the encoding and unit of
-    /// the input, so that the same command-line options push the file.
+    /// Starts the new content of the file. The current content remains until
+    /// [`RejectsFile::finish`], because the file may be the input of the push. Tokens and
+    /// expiration times are written in the encoding and the unit of the input, so the file can be
+    /// pushed with the same command-line options.
     pub(crate) fn open(path: &Path, encoding: TokenEncoding, unit: TimeUnit) -> io::Result<Self> {
         let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY_MODE)?);
         csv.write_record(["device_token", "expire_time", "reason"])?;
@@ -33,7 +35,7 @@ impl RejectsFile {
         })
     }
 
-    /// Adds a record; `time` is in Unix seconds.
+    /// Adds a record. `time` is the expiration time in Unix seconds.
     pub(crate) fn add(&mut self, token: &[u8], time: u32, reason: &str) -> io::Result<()> {
         let token = self.encoding.encode(token);
         let time = match self.unit {
@@ -46,7 +48,7 @@ impl RejectsFile {
             .write_record([&*token, time.as_bytes(), reason.as_bytes()])?)
     }
 
-    /// Replaces the file, also if it has no record.
+    /// Replaces the old content of the file, even if no record was added.
     pub(crate) fn finish(self) -> io::Result<()> {
         let file = self
             .csv

@@ -1,10 +1,10 @@
-//! Division of a push among several machines by the hash of the token.
+//! [`Shard`]: divides the records of a push among several machines, by a hash of the token.
 
 use twox_hash::XxHash3_64;
 
 use crate::record::Token;
 
-/// One of `count` parts of all tokens. Each token is in exactly one part.
+/// One of the `count` parts into which all tokens are divided. Each token is in exactly one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shard {
     index: u64,
@@ -12,19 +12,22 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// Returns the part with this index, from 0. Returns `None` unless `index` is less than `count`.
+    /// Returns the part with this index, counted from 0. Returns `None` unless `index` is less than
+    /// `count`.
     pub(crate) fn new(index: u64, count: u64) -> Option<Self> {
         (index < count).then_some(Self { index, count })
     }
 
-    /// Whether the part contains every token.
+    /// Returns whether the part contains all tokens.
     pub(crate) fn is_whole(self) -> bool {
         self.count == 1
     }
 
-    /// Whether the part contains a token: XXH3-64 (seed 0) of the token's bytes, modulo the number of
-    /// parts, is the index. This must never change, because machines with different versions of the
-    /// program would send a token twice or not at all.
+    /// Returns whether the part contains a token. The index of the token's part is XXH3-64 (seed 0)
+    /// of the token's bytes, modulo the number of parts.
+    ///
+    /// This formula must never change. Otherwise machines with different versions of the program
+    /// would together send some tokens twice and others not at all.
     pub(crate) fn contains(self, token: &Token<'_>) -> bool {
         XxHash3_64::oneshot(token.as_bytes()) % self.count == self.index
     }

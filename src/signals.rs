@@ -1,5 +1,5 @@
-//! Handling of SIGHUP, SIGINT and SIGTERM: the first one ends the run in an orderly way, a second one
-//! ends the process at once.
+//! Handles SIGHUP, SIGINT and SIGTERM: the first signal ends the run in an orderly way, and a
+//! second signal ends the process at once.
 
 use std::{
     fs::File,
@@ -42,17 +42,18 @@ impl Signal {
         }
     }
 
-    /// Returns the value that [`Signals::last`] stores for this signal; it is not 0.
+    /// Returns the value that [`Signals::last`] stores for this signal. The value is never 0,
+    /// because 0 means that no signal has arrived.
     fn id(self) -> usize {
         usize::from(self.exit_code())
     }
 }
 
-/// Handlers of the signals. The first signal is only recorded, so that the run can end in order;
-/// the second ends the process at once.
+/// The installed signal handlers. The first signal is only stored, so that the run can end in an
+/// orderly way. A second signal ends the process at once.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// The [`Signal::id`] of the last signal, or 0.
+    /// The [`Signal::id`] of the last signal, or 0 if no signal has arrived.
     last: Arc<AtomicUsize>,
     /// A socket that becomes readable when a signal arrives.
     wake: Arc<UnixStream>,
@@ -66,21 +67,24 @@ impl Signals {
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         for signal in Signal::ALL {
-            // `nohup` starts a program with SIGHUP ignored, so that it outlives its terminal.
+            // `nohup` starts a program with SIGHUP ignored, so that the program outlives its
+            // terminal. A handler would undo this.
             if signal == Signal::Hangup && hangup_is_ignored() {
                 continue;
             }
             let number = signal.number();
             let exit_code = i32::from(signal.exit_code());
-            // The actions run in the order of their registration: the check for a second signal
-            // precedes the action that marks the next signal as the second.
+            // The actions run in the order of their registration. The shutdown action comes before
+            // the action that sets `is_second`. Otherwise the first signal would end the process at
+            // once.
             flag::register_usize(number, Arc::clone(&last), signal.id())?;
             flag::register_conditional_shutdown(number, exit_code, Arc::clone(&is_second))?;
             flag::register(number, Arc::clone(&is_second))?;
             low_level::pipe::register(number, waker.try_clone()?)?;
         }
         if last.load(Ordering::SeqCst) != 0 {
-            // The signal may have arrived before all of its actions were registered.
+            // A signal may have arrived before all of its actions were registered. The missing
+            // actions are done here.
             is_second.store(true, Ordering::SeqCst);
             (&waker).write_all(b"!")?;
         }
@@ -95,7 +99,7 @@ impl Signals {
         Arc::clone(&self.wake)
     }
 
-    /// Returns the last signal; `None` if none has arrived.
+    /// Returns the last signal, or `None` if no signal has arrived.
     pub(crate) fn received(&self) -> Option<Signal> {
         let id = self.last.load(Ordering::SeqCst);
         Signal::ALL.into_iter().find(|signal| signal.id() == id)
@@ -109,12 +113,13 @@ impl Signals {
         }
         match self.received() {
             Some(signal) => signal,
-            // Waiting failed, but a second signal still ends the process.
+            // Waiting failed, so the first signal is not noticed here. A second signal still ends
+            // the process.
             None => future::pending().await,
         }
     }
 
-    /// Returns handlers of simulated signals, and a function that simulates one.
+    /// Returns signal handlers for a test, and a function that simulates a signal.
     #[cfg(test)]
     pub(crate) fn simulated() -> (Self, impl Fn(Signal)) {
         let (wake, waker) = UnixStream::pair().expect("a pair");

@@ -1,12 +1,13 @@
-//! [`AttemptCounter`]: the failed attempts of one request, or of one connection.
+//! [`AttemptCounter`]: counts the failed attempts to send one request or to establish one
+//! connection.
 
 use super::retry_decision::RetryDecision;
 
-/// The most transparent retries of one request or connection. A server that needs more is not
-/// healthy, and the next ones use up retries.
+/// The maximum number of transparent retries of one request or connection. A server that needs more
+/// is not healthy, so further retries are made with backoff and use up the retries.
 const MAX_TRANSPARENT_RETRIES: u32 = 10;
 
-/// Counts the failed attempts of one request, or of one connection.
+/// The number of failed attempts to send one request or to establish one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AttemptCounter {
     counted: u32,
@@ -14,8 +15,8 @@ pub(super) struct AttemptCounter {
 }
 
 impl AttemptCounter {
-    /// Counts a failed attempt and returns the decision that applies to it: after
-    /// [`MAX_TRANSPARENT_RETRIES`], a transparent retry becomes one with backoff.
+    /// Counts a failed attempt and returns the decision to apply. After
+    /// [`MAX_TRANSPARENT_RETRIES`], a transparent retry becomes a retry with backoff.
     pub(super) fn count_failure(&mut self, decision: RetryDecision) -> RetryDecision {
         if decision == RetryDecision::Transparent && self.transparent < MAX_TRANSPARENT_RETRIES {
             self.transparent += 1;

@@ -1,4 +1,4 @@
-//! [`BatchDelivery`]: one batch of records, from its first attempt until the outcome of each record
+//! [`BatchDelivery`]: delivers one batch, from its first attempt until the outcome of each record
 //! is known.
 
 use std::cell::Cell;
@@ -19,20 +19,21 @@ use super::{
 };
 use crate::{batch::Batch, client::CallError, contract::Contract};
 
-/// Sends batches, each with attempts and retries of its own. A batch that the server refuses for its
-/// size, or for invalid records, is split.
+/// Delivers batches. Each batch has its own attempts and retries. A batch is split if the server
+/// rejects it because of its size or, if the policy says so, because of invalid records.
 pub(super) struct BatchDelivery<'d, 's, S: Server> {
     connection: ConnectionSlot<'d, S>,
     policy: &'d DeliveryPolicy,
     contract: &'d Contract,
     throttle: RetryThrottle,
     rate_limiter: Option<RateLimiter>,
-    /// The size in bytes of the smallest message that the server refused for its size.
+    /// The size in bytes of the smallest message that the server rejected as too large, or
+    /// `usize::MAX` if there is no such message.
     min_refused_bytes: Cell<usize>,
     state: &'d DeliveryState<'s>,
 }
 
-/// Why a request was not answered.
+/// The reason why a request got no response code.
 enum RequestError {
     Stopped,
     /// The last attempt failed, and there is no further retry.
@@ -42,7 +43,7 @@ enum RequestError {
     },
 }
 
-/// Why an attempt was not answered.
+/// The reason why an attempt got no response code.
 enum AttemptError {
     Stopped,
     Failed(CallError),
@@ -78,7 +79,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         }
     }
 
-    /// Sends a batch, in parts if necessary, until the outcome of each record is recorded.
+    /// Delivers a batch, in parts if necessary, and adds the outcome of each record to the state of
+    /// the push.
     pub(super) async fn deliver_batch(&self, batch: Batch) {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
@@ -86,7 +88,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 self.record_stopped(&part);
                 continue;
             }
-            // The server would refuse a message of this size again.
+            // The server rejected a message that was not larger, so it would reject this message as
+            // well.
             if part.message.len() >= self.min_refused_bytes.get()
                 && let Some([first, second]) = part.halves(self.contract)
             {
@@ -113,7 +116,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         }
     }
 
-    /// Sends one message until it is answered or its retries are used up, and returns the response
+    /// Sends one request message until the server answers or no retry is left. Returns the response
     /// code.
     async fn send_with_retries(&self, part: &Batch) -> Result<i32, RequestError> {
         let mut attempts = AttemptCounter::default();
@@ -153,7 +156,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         }
     }
 
-    /// Sends one message once and returns the response code.
+    /// Makes one attempt to send a request message and returns the response code.
     async fn attempt(&self, part: &Batch, is_retry: bool) -> Result<i32, AttemptError> {
         let state = self.state;
         let draining = DeliveryPhase::Draining;
@@ -171,8 +174,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         if state.is_stopping() {
             return Err(AttemptError::Stopped);
         }
-        // The call runs in a task of its own, so that a panic fails this request only. The set
-        // cancels the task when it is dropped.
+        // The call runs in a separate task, so a panic fails only this request. Dropping the
+        // `JoinSet` cancels the task.
         let mut task = JoinSet::new();
         task.spawn(connection.send(part.message.clone()));
         state.attempt_started();

@@ -1,4 +1,4 @@
-//! The channel between the thread that reads the input and the delivery.
+//! The channel that carries batches from the thread that reads the input to the delivery.
 
 use tokio::sync::mpsc;
 
@@ -11,7 +11,8 @@ pub(crate) type BatchSender = mpsc::Sender<Result<Batch, Problem>>;
 
 pub(crate) type BatchReceiver = mpsc::Receiver<Result<Batch, Problem>>;
 
-/// The most batches that wait for the delivery. Reading pauses when the channel is full.
+/// The maximum number of batches that wait in the channel. The reading thread pauses while the
+/// channel is full.
 const CHANNEL_CAPACITY: usize = 4;
 
 /// Creates the channel that carries the batches of one push.
@@ -19,9 +20,11 @@ pub(crate) fn batch_channel() -> (BatchSender, BatchReceiver) {
     mpsc::channel(CHANNEL_CAPACITY)
 }
 
-/// Reads the next batch and sends it, or the problem that reading it met.
+/// Reads the next batch and sends it to the delivery. If the batch cannot be read, sends the
+/// problem instead.
 ///
-/// Returns whether there may be another batch; there is none once the receiver is closed.
+/// Returns whether more batches may follow: `false` after the last batch, after a problem, and once
+/// the receiver is closed.
 pub(crate) fn send_next_batch(batches: &mut Batches<'_>, sender: &BatchSender) -> bool {
     let batch = match batches.next() {
         Ok(Some(batch)) => Ok(batch),

@@ -1,4 +1,5 @@
-//! The connection that all requests of a push share. It is replaced when it is lost.
+//! [`ConnectionSlot`]: the connection that all requests of a push share. A lost connection is
+//! replaced.
 
 use std::rc::Rc;
 
@@ -27,10 +28,10 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
         }
     }
 
-    /// Returns the connection, and connects first if there is none.
+    /// Returns the current connection, or connects if there is none.
     ///
-    /// Requests that ask for it in the meantime wait for the same connection, so that a server that
-    /// is down gets one connection attempt at a time and not one per request.
+    /// While one request connects, all other requests wait for the same connection. A server that
+    /// is down therefore gets one connection attempt at a time, not one per request.
     ///
     /// # Errors
     ///
@@ -56,8 +57,8 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
     ) -> Result<S::Connection, DeliveryStopped> {
         let mut attempts = AttemptCounter::default();
         loop {
-            // The future of a connection is large. Boxed, it does not make every request's future,
-            // which contains it, as large.
+            // The connect future is large, and each request's future contains it. Boxing keeps the
+            // futures of the requests small.
             let error = match Box::pin(self.server.connect()).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
@@ -78,7 +79,8 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
         }
     }
 
-    /// Removes a connection that can carry no further request, unless another has replaced it.
+    /// Removes a connection that can carry no further request. Does nothing if a different
+    /// connection has already replaced it.
     pub(super) async fn discard(&self, connection: &Rc<S::Connection>) {
         let mut current = self.current.lock().await;
         if current

@@ -1,4 +1,4 @@
-//! [`deliver`]: keeps the requests of a push in flight until all are done or the push stops.
+//! [`deliver`]: delivers the batches of a push concurrently until all are done or the push stops.
 
 use std::pin::pin;
 
@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{contract::Contract, signals::Signals};
 
-/// Sends every batch and returns the outcome of the push.
+/// Delivers every batch and returns the outcome of the push.
 ///
-/// A failure that concerns its own request only is counted, and the push goes on. Any other failure
-/// whose retries are used up stops the push, and so do a signal, an unreadable input and an output
-/// that cannot be written: no new attempt starts, and attempts in flight finish. The deadline also
-/// ends attempts in flight.
+/// A failure that concerns only its own request is counted, and the push goes on. The push stops if
+/// any other failure has used up its retries, if a signal arrives, if the input has a problem, if
+/// an output cannot be written, or at the deadline. No new attempt starts after the stop. Attempts
+/// in flight finish, but the deadline abandons them.
 pub(crate) async fn deliver(
     batches: &mut BatchReceiver,
     server: &impl Server,
@@ -77,7 +77,7 @@ async fn run<S: Server>(
 
 /// Tells the sink about the batches that were never attempted.
 async fn report_unattempted(state: &DeliveryState<'_>, batches: &mut BatchReceiver) {
-    // A problem with the input is the last thing that the channel carries.
+    // No batch follows a problem in the channel, so the loop ends at a problem.
     while state.wants_unattempted()
         && let Some(Ok(batch)) = batches.recv().await
     {

@@ -1,4 +1,4 @@
-//! [`DeliveryState`]: the counts of a push so far, and whether it is running or stopping.
+//! [`DeliveryState`]: the counts of a push so far, and the phase of the push.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{batch::Batch, client::CallError, signals::Signal};
 
-/// The most rejected records that are kept to be named in messages.
+/// The maximum number of rejected records that are kept, so that messages can name them.
 const MAX_NAMED_RECORDS: usize = 20;
 
-/// The state that all requests of a push share: its phase, and the outcomes so far.
+/// The state that all requests of a push share: the phase of the push and the outcomes so far.
 pub(super) struct DeliveryState<'s> {
     phase: watch::Sender<DeliveryPhase>,
     attempts_in_flight: Cell<usize>,
-    /// The last failure that is retried.
+    /// The last failed attempt for which a retry was scheduled. It remains after the retry.
     last_failure: RefCell<Option<AttemptFailure>>,
     outcome: RefCell<DeliveryOutcome>,
     sink: RefCell<&'s mut dyn OutcomeSink>,
@@ -37,7 +37,7 @@ pub(super) enum DeliveryPhase {
     Aborted,
 }
 
-/// The push is stopping, and the caller must not go on.
+/// The error that the push is stopping, so the caller must make no further attempt.
 pub(super) struct DeliveryStopped;
 
 impl<'s> DeliveryState<'s> {
@@ -65,9 +65,9 @@ impl<'s> DeliveryState<'s> {
 
     /// Stops the push: attempts in flight finish and no new attempt starts.
     ///
-    /// The first reason is kept, with two exceptions. Any reason replaces a signal, which the caller
-    /// knows anyway. An output that cannot be written replaces any reason, because the output is
-    /// then incomplete.
+    /// The first reason is kept, with two exceptions. Any reason replaces [`StopReason::Signal`],
+    /// because [`DeliveryOutcome`] names the signal separately. [`StopReason::Output`] replaces any
+    /// reason, because the caller must report an incomplete output in any case.
     pub(super) fn stop(&self, reason: StopReason) {
         let mut outcome = self.outcome.borrow_mut();
         if matches!(outcome.stop_reason, None | Some(StopReason::Signal))
@@ -95,11 +95,11 @@ impl<'s> DeliveryState<'s> {
         self.phase.send_replace(DeliveryPhase::Aborted);
     }
 
-    /// Waits for `future`, but only while the push is before `phase`.
+    /// Runs `future` to its end, unless the push reaches `phase` first.
     ///
     /// # Errors
     ///
-    /// The push reached the phase first.
+    /// The push reached `phase` before `future` completed.
     pub(super) async fn complete_before<T>(
         &self,
         phase: DeliveryPhase,
@@ -117,7 +117,8 @@ impl<'s> DeliveryState<'s> {
     ///
     /// # Errors
     ///
-    /// The push stops first. The failure is then its stop reason, unless it has another.
+    /// The push stops before the delay is over. The last failure then becomes the stop reason,
+    /// unless the push already has a reason other than a signal.
     pub(super) async fn pause_before_retry(
         &self,
         failure: AttemptFailure,
@@ -150,7 +151,7 @@ impl<'s> DeliveryState<'s> {
         outcome.retries += u64::from(is_retry);
     }
 
-    /// Records a response code that means success.
+    /// Counts a request whose response code means success, and passes its batch to the sink.
     pub(super) fn record_acknowledged(&self, batch: &Batch, code: i32) {
         let mut outcome = self.outcome.borrow_mut();
         *outcome.response_codes.entry(code).or_default() += 1;
@@ -161,7 +162,8 @@ impl<'s> DeliveryState<'s> {
         }
     }
 
-    /// Records a response code that does not mean success.
+    /// Counts a request whose response code does not mean success, and passes its batch to the
+    /// sink.
     pub(super) fn record_rejected_by_code(&self, batch: &Batch, code: i32) {
         let mut outcome = self.outcome.borrow_mut();
         *outcome.response_codes.entry(code).or_default() += 1;
@@ -171,7 +173,8 @@ impl<'s> DeliveryState<'s> {
         self.record_unacknowledged(batch, &UnacknowledgedReason::ResponseCode(code));
     }
 
-    /// Records that the server refused a single record with a gRPC status.
+    /// Counts a request whose single record the server rejected with a gRPC status, and passes its
+    /// batch to the sink.
     pub(super) fn record_rejected_by_status(&self, batch: &Batch, error: CallError) {
         let mut outcome = self.outcome.borrow_mut();
         outcome.rejected += batch.records;
@@ -187,8 +190,8 @@ impl<'s> DeliveryState<'s> {
         self.record_unacknowledged(batch, &UnacknowledgedReason::Rejected(error));
     }
 
-    /// Records a request that failed and is not retried. The push stops, unless the failure concerns
-    /// this request only.
+    /// Counts a request that failed and is not retried, and passes its batch to the sink. The push
+    /// stops unless the failure concerns only this request.
     pub(super) fn record_failed(&self, batch: &Batch, error: CallError, attempts: u32) {
         self.outcome.borrow_mut().failed_requests += 1;
         self.record_unacknowledged(batch, &UnacknowledgedReason::RequestFailed(error.clone()));

@@ -1,19 +1,32 @@
-//! Sends the requests of a push: in flight, retried, split and stopped as the [`DeliveryPolicy`]
-//! says, until the outcome of every record is known.
+//! Sends the records of a push to the server and determines the outcome of every record, within the
+//! limits of the [`DeliveryPolicy`].
 //!
-//! Several requests may be in flight, and a retry may be sent after later requests: the tokens of a
-//! push are unique, so the order in which requests arrive does not matter.
+//! - A *batch* is the records of one request.
+//! - An *attempt* is one transmission of a request. A *retry* is an attempt after a failed attempt
+//!   of the same request.
+//! - A request is *in flight* from the moment its batch is taken from the channel until its outcome
+//!   is known, the delays between its attempts included. An attempt is in flight until its gRPC
+//!   call ends.
 //!
-//! - [`mod@deliver`] takes requests from a channel (`batch_queue`) and keeps them in flight.
-//! - `batch_delivery` sends one request: attempts, retries, splitting.
+//! The order in which requests reach the server may differ from the order of the input, because
+//! several requests are in flight and some are retried. The order does not matter: the tokens of a
+//! push are unique, so no record overrides a different record.
+//!
+//! - [`mod@deliver`] takes batches from a channel (`batch_queue`) and keeps their requests in
+//!   flight.
+//! - `batch_delivery` delivers one batch: attempts, retries, splitting.
 //! - `retry_decision`, `attempt_counter`, `retry_throttle` and `policy` decide whether and when a
-//!   failed attempt is retried. No other place of the program decides this.
-//! - `connection_slot` holds the connection that all requests share, `rate_limiter` the rate limit.
-//! - `delivery_state` holds the counts, and stops the push.
-//! - `outcome` and `outcome_sink` hold the results that the caller gets, at the end and meanwhile.
+//!   failed attempt is retried. No other module makes this decision.
+//! - `connection_slot` holds the connection that all requests share. `rate_limiter` limits the
+//!   records per second.
+//! - `delivery_state` counts the outcomes and stops the push.
+//! - `outcome` is the result of a push at its end. `outcome_sink` receives the outcome of each
+//!   batch as soon as the outcome is known.
+//! - `server` is the interface to the server, which the tests implement with a script.
 //! - `reflection` fetches a server's descriptors with the same retries.
 //!
-//! How one call is made and why it fails is in `client`; the text of a failure is in `diagnostics`.
+//! `client` makes the gRPC calls and defines their errors. `diagnostics` turns the errors into
+//! messages.
 
 mod attempt_counter;
 mod batch_delivery;

@@ -1,4 +1,4 @@
-//! [`DeliveryOutcome`]: the counts of a push, and the reason why it stopped early.
+//! [`DeliveryOutcome`]: the counts of a push, and the reason why the push stopped early.
 
 use std::collections::BTreeMap;
 
@@ -10,41 +10,43 @@ use crate::{
     signals::Signal,
 };
 
-/// The counts of a push, and the reason why it stopped early.
+/// The counts of a push, and the reason why the push stopped early.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryOutcome {
     /// Number of acknowledged records.
     pub(crate) acknowledged: u64,
-    /// Number of records that the server refused: by a response code that does not mean success, or
-    /// by a gRPC status for that record alone.
+    /// Number of records that the server rejected, either by a response code that does not mean
+    /// success or by a gRPC status for a single record.
     pub(crate) rejected: u64,
     /// Number of attempts of all requests.
     pub(crate) attempts: u64,
-    /// Number of attempts that were not the first of their request.
+    /// Number of attempts after the first attempt of a request.
     pub(crate) retries: u64,
-    /// Number of requests that were not acknowledged.
+    /// Number of requests that failed for good or got a response code that does not mean success. A
+    /// request that is split is not counted.
     pub(crate) failed_requests: u64,
     /// Number of answered requests, by response code.
     pub(crate) response_codes: BTreeMap<i32, u64>,
-    /// The first failure that concerned its own request only.
+    /// The first call error that concerned only its own request, so that the push went on.
     pub(crate) request_error: Option<CallError>,
-    /// The first records that the server refused with a gRPC status of their own.
+    /// The first records that the server rejected with a gRPC status for a single record.
     pub(crate) rejected_records: Vec<RejectedRecord>,
-    /// Why the push stopped before its last record.
+    /// The reason why the push stopped before its last record. `None` if it did not.
     pub(crate) stop_reason: Option<StopReason>,
     /// The signal that arrived during the push.
     pub(crate) signal: Option<Signal>,
 }
 
-/// A record that the server refused with a gRPC status.
+/// A record that the server rejected with a gRPC status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RejectedRecord {
-    /// The record as it stands in a request message.
+    /// The record, encoded as in a request message.
     pub(crate) encoded: Bytes,
     pub(crate) error: CallError,
 }
 
-/// A failed attempt of a request, or to connect, with the number of attempts up to and including it.
+/// A failed attempt to send a request or to connect. `attempts` is the number of attempts so far,
+/// including the failed attempt.
 #[derive(Debug)]
 pub(crate) enum AttemptFailure {
     Call { error: CallError, attempts: u32 },
@@ -54,19 +56,21 @@ pub(crate) enum AttemptFailure {
 /// The reason why a push stopped before its last record.
 #[derive(Debug)]
 pub(crate) enum StopReason {
-    /// An attempt failed in a way that would fail other requests too, and is not retried.
+    /// An attempt failed in a way that would fail other requests as well, and is not retried. Or a
+    /// signal interrupted the delay before its retry.
     Attempt(AttemptFailure),
-    /// Reading the validated input again found a problem: the input has changed.
+    /// A pass over the validated input found a problem, so the input has changed since its
+    /// validation.
     Input(Problem),
     Signal,
     /// An output could not be written.
     Output,
     /// The deadline of the whole run passed.
     DeadlinePassed {
-        /// Whether a request was in flight, or requests had been attempted and no retry was waiting.
-        /// Otherwise the push was connecting or waiting for a retry.
+        /// Whether an attempt was in flight, or attempts had been made and no retry had been
+        /// scheduled. Otherwise the push was probably connecting or waiting for a retry.
         in_request: bool,
-        /// The failure whose retry was waiting.
+        /// The last failed attempt for which a retry was scheduled.
         last_failure: Option<AttemptFailure>,
     },
 }

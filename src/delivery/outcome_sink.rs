@@ -1,4 +1,4 @@
-//! [`OutcomeSink`]: where the outcome of each record goes as soon as it is known.
+//! [`OutcomeSink`]: receives the outcome of each record as soon as the outcome is known.
 
 use std::time::Duration;
 
@@ -29,23 +29,24 @@ pub(crate) trait OutcomeSink {
     fn retrying(&mut self, failure: &AttemptFailure, delay: Duration);
 
     /// Returns whether [`Self::unacknowledged`] must also be called for batches that were never
-    /// attempted, which means reading the rest of the input.
+    /// attempted. If so, a stopped push reads the rest of the input.
     fn wants_unattempted(&self) -> bool;
 }
 
-/// An output could not be written. The sink keeps the reason.
+/// The error that an output could not be written. The sink stores the cause.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SinkError;
 
 /// The reason why records were not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum UnacknowledgedReason {
-    /// The server answered with this response code: the records are rejected.
+    /// The server answered with this response code, which does not mean success. The records are
+    /// rejected.
     ResponseCode(i32),
-    /// The server refused these records with a gRPC status: they are rejected.
+    /// The server rejected a single record with a gRPC status.
     Rejected(CallError),
-    /// The request failed: the records are unsent, and a later push may succeed.
+    /// The request failed. The records are unsent, and a later push may succeed.
     RequestFailed(CallError),
-    /// The push stopped before the records were attempted or acknowledged: they are unsent.
+    /// The push stopped before the server acknowledged the records. The records are unsent.
     PushStopped,
 }

@@ -1,4 +1,4 @@
-//! [`DeliveryPolicy`]: the limits and delays of a push, and the backoff that follows from them.
+//! [`DeliveryPolicy`]: the limits and delays of a push, and the retry delays computed from them.
 
 use std::time::Duration;
 
@@ -6,28 +6,30 @@ use super::{attempt_counter::AttemptCounter, retry_decision::RetryDecision};
 
 /// The limits and delays of a push.
 pub(crate) struct DeliveryPolicy {
-    /// The most requests in flight.
+    /// The maximum number of requests in flight.
     pub(crate) concurrency: usize,
-    /// The most retries of one request, and of one connection.
+    /// The maximum number of retries of one request, and of one connection.
     pub(crate) max_retries: u32,
-    /// The longest delay before the first retry; it doubles with each further retry.
+    /// The upper limit of the backoff before the first retry. The limit doubles with each further
+    /// retry.
     pub(crate) base_delay: Duration,
-    /// The longest delay before any retry.
+    /// The upper limit of the backoff before any retry.
     pub(crate) max_delay: Duration,
     /// Response codes that mean success.
     pub(crate) ok_codes: Vec<i32>,
-    /// Whether a request that the server refused with `INVALID_ARGUMENT` is split until the invalid
-    /// records stand alone.
+    /// Whether a request that the server rejected with `INVALID_ARGUMENT` is split until each
+    /// invalid record is alone in its request.
     pub(crate) isolates_invalid_records: bool,
     pub(crate) max_records_per_second: Option<u64>,
     /// The deadline of the whole run.
     pub(crate) deadline: Option<tokio::time::Instant>,
-    /// Returns a random duration between zero and its argument. Tests return the argument.
+    /// Returns a random duration between zero and its argument. In tests, the function returns its
+    /// argument.
     pub(crate) jitter: fn(Duration) -> Duration,
 }
 
-/// The retry delay after `ENHANCE_YOUR_CALM`, in multiples of the base delay, to which the usual
-/// backoff is added.
+/// The fixed part of the retry delay after `ENHANCE_YOUR_CALM`, in multiples of the base delay. The
+/// usual backoff is added to the fixed part.
 const CALM_DELAY_FACTOR: u32 = 4;
 
 impl DeliveryPolicy {
@@ -63,15 +65,15 @@ impl DeliveryPolicy {
         }
     }
 
-    /// Returns the delay before a retry, counted from 1: a random duration up to a limit that
-    /// doubles with each retry ("full jitter").
+    /// Returns the backoff before the retry with this number, counted from 1: a random duration up
+    /// to a limit that doubles with each retry ("full jitter").
     fn backoff(&self, retry: u32) -> Duration {
         let factor = 2_u32.saturating_pow(retry.saturating_sub(1));
         let longest = self.base_delay.saturating_mul(factor).min(self.max_delay);
         (self.jitter)(longest)
     }
 
-    /// Returns the delay before a retry once the backoff has reached its limit.
+    /// Returns the backoff after many retries: a random duration up to `max_delay`.
     pub(super) fn longest_backoff(&self) -> Duration {
         self.backoff(u32::MAX)
     }

@@ -8,10 +8,11 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-/// Delays requests so that no second, wherever it begins, has more records than the limit.
+/// Delays attempts so that the server receives at most `max_records` records in any period of one
+/// second.
 ///
-/// The records of a request count from its start until one second after its end, because the server
-/// receives them at an unknown time in between.
+/// The records of an attempt count from its start until one second after its end, because the
+/// server may receive the records at any time during the attempt.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
     max_records: u64,
@@ -24,20 +25,20 @@ pub(super) struct RateLimiter {
 struct CountedRequest {
     id: u64,
     records: u64,
-    /// `None` while the request is in flight.
+    /// `None` while the attempt is in flight.
     ended: Option<Instant>,
 }
 
-/// The permission to send one request, held while the request is in flight.
+/// The permission for one attempt, held while the attempt is in flight.
 pub(super) struct RatePermit<'l> {
     limiter: &'l RateLimiter,
     id: u64,
 }
 
-/// The limit is reached.
+/// The error that the records of an attempt would exceed the limit now.
 struct LimitReached {
-    /// When the first request that is not in flight stops counting. `None` if all that count are in
-    /// flight.
+    /// The time when the records of the earliest ended attempt stop counting. `None` if all counted
+    /// attempts are in flight.
     retry_at: Option<Instant>,
 }
 
@@ -53,8 +54,8 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until a request of `records` records may be sent. The number must not exceed the limit,
-    /// or the wait never ends.
+    /// Waits until a request of `records` records may be sent. If `records` exceeds the limit, the
+    /// wait never ends.
     pub(super) async fn acquire(&self, records: u64) -> RatePermit<'_> {
         loop {
             let permit_released = self.permit_released.notified();
@@ -94,7 +95,7 @@ impl RateLimiter {
 }
 
 impl RatePermit<'_> {
-    /// Gives the permit back for a request that was not sent: its records do not count.
+    /// Releases the permit of a request that was not sent, so that its records do not count.
     pub(super) fn cancel(self) {
         let mut requests = self.limiter.requests.borrow_mut();
         requests.retain(|request| request.id != self.id);
@@ -136,7 +137,8 @@ mod tests {
             });
             drop(permit);
         }
-        // The server receives a request at the latest when it ends.
+        // The server receives a request at the end of the attempt at the latest, so each request
+        // counts at its end here.
         for SentRequest { ended: from, .. } in &sent {
             let received =
                 |request: &&SentRequest| request.ended >= *from && request.ended < *from + WINDOW;

@@ -1,4 +1,4 @@
-//! Fetches a server's descriptors over gRPC reflection, with the retries that a request has.
+//! Fetches a server's descriptors over gRPC reflection, with the same retries as a request.
 
 use prost_types::FileDescriptorProto;
 
@@ -12,7 +12,7 @@ use crate::{
     contract::Contract,
 };
 
-/// The last failure, with the number of attempts up to and including it.
+/// The error of the last attempt. `attempts` is the number of all attempts, including the last one.
 #[derive(Debug)]
 pub(crate) enum FetchDescriptorsError {
     Connect {
@@ -25,8 +25,8 @@ pub(crate) enum FetchDescriptorsError {
     },
 }
 
-/// Fetches the descriptors that declare a service, or all services of the server if `service` is
-/// `None`, and of the files that they import.
+/// Fetches the descriptors of the files that declare a service, and of all files that they import.
+/// If `service` is `None`, fetches the files of all services of the server.
 ///
 /// # Errors
 ///
@@ -37,7 +37,8 @@ pub(crate) async fn fetch_descriptors(
     policy: &DeliveryPolicy,
     on_stage: &dyn Fn(StageOutcome),
 ) -> Result<Vec<FileDescriptorProto>, FetchDescriptorsError> {
-    // Reflection does not use the contract, which a client needs only for its requests.
+    // `Client` uses the contract only for the requests of a push, which reflection does not send.
+    // Any contract is therefore suitable.
     let contract = Contract::built_in();
     let mut attempts = AttemptCounter::default();
     loop {

@@ -1,4 +1,4 @@
-//! [`RetryDecision`]: whether a failed attempt is retried.
+//! [`RetryDecision`]: the decision whether a failed attempt is retried.
 
 use std::time::Duration;
 
@@ -7,22 +7,23 @@ use tonic::Code;
 
 use crate::client::{CallError, ConnectError, ConnectErrorKind, RetryAdvice};
 
-/// Whether a failed attempt is retried, and after which kind of delay.
+/// The decision whether a failed attempt is retried, and after which kind of delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryDecision {
     Never,
-    /// At once and without using up a retry, because the server did not process the request
+    /// Retry at once and without using up a retry, because the server did not process the request
     /// ("transparent retry" in gRFC A6).
     Transparent,
-    /// After an exponential backoff.
+    /// Retry after an exponential backoff.
     Backoff,
-    /// After a fixed delay and an exponential backoff, because the server sent `ENHANCE_YOUR_CALM`.
+    /// Retry after a fixed delay plus an exponential backoff, because the server sent
+    /// `ENHANCE_YOUR_CALM`.
     LongBackoff,
-    /// After exactly this delay, which the server asked for.
+    /// Retry after exactly this delay, which the server asked for.
     After(Duration),
 }
 
-/// Decides whether a failed request is retried.
+/// Decides whether to retry a request after a call error.
 ///
 /// A request that may have reached the server can be retried, because updates are idempotent.
 pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
@@ -57,7 +58,7 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
     }
 }
 
-/// Returns whether the same request may succeed later.
+/// Returns whether the same request may succeed after a failure with this status code.
 fn is_transient(code: Code) -> bool {
     matches!(
         code,
@@ -65,7 +66,7 @@ fn is_transient(code: Code) -> bool {
     )
 }
 
-/// Decides whether a failed connection is retried.
+/// Decides whether to connect again after a connect error.
 pub(super) fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
     match &error.kind {
         ConnectErrorKind::GoAway(h2::Reason::NO_ERROR) => RetryDecision::Transparent,

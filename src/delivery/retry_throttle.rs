@@ -1,14 +1,16 @@
-//! [`RetryThrottle`]: slows retries down when the server fails most attempts.
+//! [`RetryThrottle`]: delays retries longer when most attempts fail.
 
 use std::cell::Cell;
 
 use super::policy::DeliveryPolicy;
 
-/// Notices a server that fails most attempts, as gRFC A6 ("Throttling Retry Attempts") describes.
+/// Detects that most attempts fail, with the tokens of gRFC A6 ("Throttling Retry Attempts"): a
+/// failure takes one token, a success returns one token, and retries are throttled while at most
+/// half of the tokens are left.
 ///
-/// Unlike in gRFC A6, a throttled request keeps all of its retries; they only come with the longest
-/// delay. A failure takes one token and a success gives one back, so that a server that answers
-/// every request at the second attempt is not throttled.
+/// Unlike in gRFC A6, a throttled request keeps all of its retries, but waits for the longest
+/// delay. A success returns as many tokens as a failure takes, so a server that answers every
+/// request at the second attempt is not throttled.
 #[derive(Debug)]
 pub(super) struct RetryThrottle {
     tokens: Cell<u32>,
@@ -18,14 +20,16 @@ pub(super) struct RetryThrottle {
 const MIN_TOKENS: u32 = 20;
 
 impl RetryThrottle {
-    /// Creates a throttle with tokens for all attempts of as many requests as may be in flight.
+    /// Creates a throttle that takes effect after as many failures as all requests in flight can
+    /// have together.
     pub(super) fn new(policy: &DeliveryPolicy) -> Self {
         let concurrency = u32::try_from(policy.concurrency).unwrap_or(u32::MAX);
         let attempts = policy
             .max_retries
             .saturating_add(1)
             .saturating_mul(concurrency);
-        // Twice as many, because retries are throttled from half of the tokens down.
+        // Retries are throttled when half of the tokens are left, so there are two tokens per
+        // attempt.
         let max_tokens = attempts.saturating_mul(2).max(MIN_TOKENS);
         Self {
             tokens: Cell::new(max_tokens),
@@ -42,7 +46,7 @@ impl RetryThrottle {
         self.tokens.set(self.tokens.get().saturating_sub(1));
     }
 
-    /// Returns whether retries must come with the longest delay.
+    /// Returns whether retries must wait for the longest delay.
     pub(super) fn is_throttled(&self) -> bool {
         self.tokens.get() <= self.max_tokens / 2
     }

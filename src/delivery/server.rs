@@ -1,4 +1,5 @@
-//! The server that a push sends to, as far as delivery uses it: connect, reserve a stream, send.
+//! [`Server`] and [`ServerConnection`]: the operations of a server that the delivery uses, which
+//! are to connect, to reserve a stream and to send.
 
 use std::future::Future;
 
@@ -10,17 +11,18 @@ use crate::{
     contract::Contract,
 };
 
-/// A server that can be connected to. The tests of this folder replace it by a script.
+/// A server that the delivery can connect to. The tests of `delivery` implement this trait with a
+/// script.
 pub(crate) trait Server {
     type Connection: ServerConnection;
 
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
 }
 
-/// A connection that takes request messages.
+/// A connection that carries request messages.
 pub(crate) trait ServerConnection {
-    /// Waits until the server's limit on concurrent streams allows another request, which may then
-    /// be open for as long as the permit is held.
+    /// Waits until the server's limit on concurrent streams allows one more request. The stream
+    /// stays reserved until the permit is dropped.
     fn reserve_stream(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>>;
 
     /// Sends one request message and returns the response code.

@@ -19,36 +19,38 @@ use super::{
 /// Permissions of a ledger: only its owner may read and write it.
 const OWNER_ONLY: u32 = 0o600;
 
-/// A ledger that this process alone may write.
+/// An open ledger that only this process may write to.
 #[derive(Debug)]
 pub(super) struct WritableLedger {
-    // Dropped before the lock, as `LedgerLock` requires.
+    // Declared before the lock and therefore dropped before it, as `LedgerLock` requires.
     pub(super) connection: Connection,
     _lock: LedgerLock,
 }
 
-/// A ledger to read. No process can begin to write to it, unless one wrote to it already.
+/// A ledger that is open for reading. The lock keeps writers out. There is no lock if a process was
+/// already writing when the ledger was opened.
 pub(super) struct ReadableLedger {
-    // Dropped before the lock, as `LedgerLock` requires.
+    // Declared before the lock and therefore dropped before it, as `LedgerLock` requires.
     pub(super) connection: Connection,
     _lock: Option<LedgerLock>,
 }
 
-/// What opening a ledger does if the file does not exist.
+/// The action of [`open_to_write`] if the file does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum MissingFile {
     Create,
     Fail,
 }
 
-/// Opens a ledger to write to it, and waits until no other process does.
+/// Opens a ledger for writing, and waits until no other process locks the ledger.
 ///
-/// `wait` sleeps for the given time and returns whether to go on waiting.
+/// `wait` sleeps for the given duration and returns whether to continue waiting.
 ///
 /// # Errors
 ///
-/// The file is not a ledger, and is not changed; or another process still writes to it after
-/// `lock_timeout`, or when `wait` returns false.
+/// - The file does not exist, and `missing_file` is [`MissingFile::Fail`].
+/// - The file is not a ledger. The file is not changed.
+/// - A different process still locks the ledger after `lock_timeout`, or when `wait` returns false.
 pub(super) fn open_to_write(
     path: &Path,
     lock_timeout: Duration,
@@ -74,7 +76,7 @@ pub(super) fn open_to_write(
             waited: started.elapsed(),
         });
     };
-    // Another process may have created the database while this one waited.
+    // A different process may have created the database while this process waited for the lock.
     schema::check_file_header(lock.file())?;
     let mut connection = open_read_write(path)?;
     schema::check_database(&connection)?;
@@ -88,13 +90,14 @@ pub(super) fn open_to_write(
     })
 }
 
-/// Opens a ledger to read it, without waiting for a writer and without creating files.
+/// Opens a ledger for reading. Does not wait for a writer and creates no files.
 ///
 /// # Errors
 ///
 /// The file does not exist or is not a ledger.
 pub(super) fn open_to_read(path: &Path) -> Result<ReadableLedger, LedgerError> {
-    // Before opening, because opening a pipe waits for its writer.
+    // This check comes before `File::open`, because opening a named pipe waits until a process
+    // opens the pipe for writing.
     if !fs::metadata(path)?.is_file() {
         return Err(LedgerError::NotALedger);
     }
@@ -112,8 +115,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<ReadableLedger, LedgerError> {
     })
 }
 
-/// Returns the process that opened the ledger last to write to it. If a process writes now, it is
-/// this one.
+/// Returns the id of the process that last opened the ledger for writing. If a process is writing
+/// now, the id is that of the writing process.
 fn writer_pid(path: &Path) -> Option<u32> {
     let ledger = open_to_read(path).ok()?;
     ledger

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::LedgerError;
 
-/// How long SQLite waits for readers to finish. Other writers are excluded by the ledger's own lock.
+/// The maximum time that SQLite waits for readers to finish. `LedgerLock` already keeps out other
+/// writers.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn open_read_write(path: &Path) -> Result<Connection, LedgerError> {
@@ -19,8 +20,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, LedgerError> {
 
 fn open_with(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // SQLite gives `:memory:` and names that begin with `file:` a special meaning. An absolute path
-    // has none.
+    // SQLite treats `:memory:` and names that begin with `file:` specially. An absolute path begins
+    // with `/`, so SQLite takes it as a file name.
     let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
@@ -28,8 +29,8 @@ fn open_with(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> 
 
 /// Opens a database that no process writes to and that has no write-ahead log.
 ///
-/// Otherwise SQLite would create the files of the log to read the database, and would leave them
-/// behind (<https://sqlite.org/uri.html#uriimmutable>).
+/// Without `immutable=1`, SQLite would create the files of a write-ahead log to read the database,
+/// and would leave these files behind (<https://sqlite.org/uri.html#uriimmutable>).
 pub(super) fn open_immutable(path: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -60,7 +61,8 @@ pub(super) fn has_write_ahead_log(path: &Path) -> bool {
     fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
-/// Begins a transaction that writes, so that it cannot fail later because another one writes.
+/// Begins a transaction that takes the write lock at once. A transaction that reads first and takes
+/// the lock later could fail because of a concurrent writer.
 pub(super) fn begin_immediate(connection: &mut Connection) -> Result<Transaction<'_>, LedgerError> {
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }

@@ -1,4 +1,4 @@
-//! Digests, which stand for tokens in a ledger.
+//! Digests of tokens. A ledger contains digests instead of tokens, because tokens are credentials.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -6,13 +6,14 @@ pub(super) const DIGEST_BYTES: usize = 16;
 
 /// The first 16 bytes of SHA-256 over the salt of the ledger and the token.
 ///
-/// The probability that two of 2³² tokens share a digest is 2⁻⁶⁵, and nobody gains from causing it.
+/// The probability that any two of 2³² tokens have the same digest is 2⁻⁶⁵. An attacker would gain
+/// nothing from two tokens with the same digest.
 pub(super) type Digest = [u8; DIGEST_BYTES];
 
 /// Computes the digests of tokens.
 #[derive(Clone, Debug)]
 pub(super) struct TokenDigester {
-    /// The salt, followed by the token of the last call.
+    /// The salt, followed by the token that was digested last.
     buffer: Vec<u8>,
     salt_bytes: usize,
 }
@@ -40,7 +41,7 @@ mod tests {
 
     #[test]
     fn digest_is_the_start_of_sha256_over_salt_and_token() {
-        // Computed with another implementation.
+        // The expected digest was computed with a different implementation of SHA-256.
         assert_eq!(
             data_encoding::HEXLOWER.encode(&TokenDigester::new(b"salt").digest(b"token")),
             "6c71317dc482e04bde8aac8d2120657e"

@@ -1,18 +1,21 @@
-//! Entries: the acknowledged expire time of one token, and its 20 bytes in a segment.
+//! [`LedgerEntry`]: the acknowledged expiration time of one token, which takes 20 bytes in a
+//! segment.
 
 use super::digest::{DIGEST_BYTES, Digest};
 
-/// The expire time that a target acknowledged for a token.
+/// The expiration time that a target acknowledged for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LedgerEntry {
     pub(super) digest: Digest,
-    /// The time that was acknowledged last, in Unix seconds.
+    /// The expiration time that was acknowledged last, in Unix seconds.
     pub(super) expire_time: u32,
-    /// Whether the server still has this time as far as is known: no other time was sent since.
+    /// Whether no different expiration time was sent since the acknowledgment, so that the server
+    /// is known to have `expire_time`.
     pub(super) is_confirmed: bool,
 }
 
-/// The size of an entry in a segment: the digest, then the expire time, big-endian.
+/// The size of an entry in a segment, in bytes: the digest, then the expiration time as a
+/// big-endian integer.
 pub(super) const ENTRY_BYTES: usize = DIGEST_BYTES + size_of::<u32>();
 
 /// Encodes entries as the bytes of a segment.
@@ -25,7 +28,8 @@ pub(super) fn encode_entries(entries: &[LedgerEntry]) -> Vec<u8> {
     bytes
 }
 
-/// Decodes the bytes of a segment, whose entries are all confirmed or all unconfirmed.
+/// Decodes the bytes of a segment. The entries of a segment are all confirmed or all unconfirmed,
+/// so `is_confirmed` is not part of these bytes.
 pub(super) fn decode_entries(
     bytes: &[u8],
     is_confirmed: bool,
@@ -40,12 +44,13 @@ pub(super) fn decode_entries(
     })
 }
 
-/// Sorts entries by digest. Of several entries with the same digest, the last one is kept.
+/// Sorts entries by digest. If several entries have the same digest, only the last entry is kept.
 pub(super) fn deduplicate(entries: &mut Vec<LedgerEntry>) {
     if entries.is_sorted_by(|one, next| one.digest < next.digest) {
         return;
     }
-    // The sort is stable, and `dedup_by_key` keeps the first entry: the last one before reversing.
+    // `dedup_by_key` keeps the first entry of each digest. This is the last entry before `reverse`,
+    // because the sort is stable.
     entries.reverse();
     entries.sort_by_key(|entry| entry.digest);
     entries.dedup_by_key(|entry| entry.digest);

@@ -1,4 +1,4 @@
-//! [`LedgerError`]: why a ledger cannot be used.
+//! [`LedgerError`]: the reason why a ledger cannot be used.
 
 use std::{fmt, io, time::Duration};
 
@@ -7,18 +7,19 @@ use std::{fmt, io, time::Duration};
 pub(crate) enum LedgerError {
     Io(io::Error),
     Sqlite(rusqlite::Error),
-    /// The file exists and is not a ledger.
+    /// The file exists but is not a ledger.
     NotALedger,
-    /// A later version of this program wrote the file, with a schema that this one does not know.
+    /// A later version of this program wrote the file, with a schema that this version does not
+    /// know.
     NewerSchema {
         version: i64,
         supported: i64,
     },
-    /// The file is a ledger, and its content is damaged.
+    /// The file is a ledger, but its content is corrupt.
     Corrupt,
     /// The thread that wrote to the ledger panicked, which is a bug in this program.
     WriterPanicked,
-    /// Another process writes to the ledger and did not finish in time.
+    /// A different process still locked the ledger at the end of the wait.
     Locked {
         /// The process id, if it is known.
         pid: Option<u32>,

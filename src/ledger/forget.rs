@@ -1,4 +1,5 @@
-//! [`forget`]: removes entries, so that the next push sends their records again.
+//! [`forget`]: removes entries from a ledger. The next push sends the records of the removed
+//! entries again.
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
@@ -16,26 +17,28 @@ use super::{
 pub(crate) enum ForgetSelection<'f> {
     /// All entries, all targets and the history of pushes.
     All,
-    /// The entries of all methods of a server, which is known by its `:authority`.
+    /// The entries of all methods of the server with this `:authority`.
     Authority(&'f str),
-    /// The entries of these tokens, at every target.
+    /// The entries of these tokens in all targets.
     Tokens(&'f [Box<[u8]>]),
 }
 
 /// The result of [`forget`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ForgetOutcome {
-    /// The number of entries that were removed; a token has one at each target.
+    /// The number of entries that were removed. A token has one entry per target.
     Forgotten { tokens: u64 },
-    /// The ledger has no target with the given `:authority`; it has these.
+    /// The ledger has no target with the given `:authority`. `authorities` lists all authorities of
+    /// the ledger.
     UnknownAuthority { authorities: Vec<String> },
 }
 
-/// Removes entries from a ledger, and waits up to `lock_timeout` until no other process writes to it.
+/// Removes entries from a ledger. Waits up to `lock_timeout` until no other process locks the
+/// ledger.
 ///
 /// # Errors
 ///
-/// The file does not exist, is not a ledger, or another process still writes to it.
+/// The file does not exist, is not a ledger, or is still locked by a different process.
 pub(crate) fn forget(
     path: &Path,
     selection: ForgetSelection<'_>,

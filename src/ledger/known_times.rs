@@ -1,4 +1,5 @@
-//! [`KnownTimes`]: the entries of a target in memory, for comparing each record of a push.
+//! [`KnownTimes`]: the entries of a target in memory. A push compares each record with these
+//! entries.
 
 use std::{io, path::Path};
 
@@ -11,37 +12,38 @@ use super::{
     target::{TargetKey, find_target},
 };
 
-/// The expire times that a target has acknowledged, by token.
+/// The expiration times that a target has acknowledged, by token.
 #[derive(Debug)]
 pub(crate) struct KnownTimes {
     digester: TokenDigester,
     /// Sorted by digest.
     entries: Vec<LedgerEntry>,
-    /// For each value of the first two bytes of a digest, the index of its first entry; then the
-    /// number of entries. Digests are spread evenly, so that few entries share a prefix.
+    /// The index of the first entry of each prefix (the first two bytes of a digest), followed by
+    /// the number of entries. Digests are evenly distributed, so few entries have the same prefix.
     prefix_starts: Vec<usize>,
-    /// Entries of the tokens that [`Self::compare`] found changed.
+    /// The entries of the tokens that [`Self::compare`] found changed or unconfirmed.
     unconfirmed: Vec<LedgerEntry>,
 }
 
-/// How a record compares with the entry of its token.
+/// The result of comparing a record with the entry of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
-    /// The server has acknowledged no time for the token.
+    /// The server has acknowledged no expiration time for the token.
     New,
-    /// The server has acknowledged this time.
+    /// The server has acknowledged the record's expiration time, and no different time was sent
+    /// since then.
     Unchanged,
-    /// The server has acknowledged this time, but another time was sent since then and may have been
-    /// applied.
+    /// The server has acknowledged the record's expiration time, but a different time was sent
+    /// since then and may have been applied.
     Unconfirmed,
-    /// The server has acknowledged another time.
+    /// The server has acknowledged a different expiration time.
     Changed {
-        /// Unix seconds.
+        /// The acknowledged expiration time, in Unix seconds.
         previous: u32,
     },
 }
 
-/// The number of values of the first two bytes of a digest.
+/// The number of possible prefixes. A prefix is the first two bytes of a digest.
 const PREFIXES: usize = 1 << 16;
 
 fn prefix(digest: &Digest) -> usize {
@@ -53,7 +55,8 @@ impl KnownTimes {
         Self::new(TokenDigester::new(&[]), Vec::new())
     }
 
-    /// Takes entries that are sorted by digest, with one entry per digest.
+    /// Creates the known times from `entries`, which must be sorted by digest, with one entry per
+    /// digest.
     pub(super) fn new(digester: TokenDigester, entries: Vec<LedgerEntry>) -> Self {
         let mut prefix_starts = vec![0; PREFIXES + 1];
         for entry in &entries {
@@ -70,7 +73,7 @@ impl KnownTimes {
         }
     }
 
-    /// Returns whether the target has acknowledged nothing.
+    /// Returns whether the target has acknowledged no records.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -102,9 +105,10 @@ impl KnownTimes {
 
     /// Returns the entry of a digest.
     ///
-    /// This is an interpolation search: bytes 3 and 4 of the digest tell its likely position among the
-    /// entries with the same prefix. A binary search would read three places that are in no CPU
-    /// cache, each of which costs more time than the digest itself.
+    /// This is an interpolation search: bytes 3 and 4 of the digest give the likely position of its
+    /// entry among the entries with the same prefix. A binary search would read three memory
+    /// locations that are in no CPU cache, and each of these reads takes longer than the
+    /// computation of the digest.
     fn find(&self, digest: &Digest) -> Option<LedgerEntry> {
         let range = self.prefix_starts[prefix(digest)]..self.prefix_starts[prefix(digest) + 1];
         let entries = &self.entries[range];
@@ -120,15 +124,16 @@ impl KnownTimes {
         (entry.digest == *digest).then_some(*entry)
     }
 
-    /// Returns the entries of the tokens that [`Self::compare`] found changed or unconfirmed, marked
-    /// as unconfirmed. They are such entries once the new times are sent.
+    /// Returns the entries of the tokens that [`Self::compare`] found changed or unconfirmed. The
+    /// returned entries are marked as unconfirmed, and the ledger must contain them before the push
+    /// sends new expiration times for their tokens.
     pub(super) fn unconfirmed(&self) -> &[LedgerEntry] {
         &self.unconfirmed
     }
 }
 
-/// Returns the times that a target has acknowledged, without waiting for a process that writes to
-/// the ledger. A ledger that does not exist knows no times.
+/// Returns the expiration times that a target has acknowledged. Does not wait for a process that
+/// writes to the ledger. If the ledger does not exist, returns no times.
 ///
 /// # Errors
 ///

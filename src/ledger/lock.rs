@@ -1,4 +1,4 @@
-//! The lock that admits one writer to a ledger at a time.
+//! [`LedgerLock`]: allows only one process at a time to write to a ledger.
 
 use std::{
     fs::{File, TryLockError},
@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An advisory lock on the ledger file. The system releases it when the process ends, even if the
-/// process is killed.
+/// An advisory lock on the ledger file. The operating system releases the lock when the process
+/// ends, even if the process is killed.
 ///
-/// This lock is of another kind (flock(2)) than the locks of SQLite (fcntl(2)), so that the two do
-/// not interfere. But closing any file descriptor of a file releases the fcntl locks that the process
-/// has on it. Therefore this lock must stay open for as long as the database is open.
+/// This lock (flock(2)) does not interfere with the locks of SQLite (fcntl(2)). But `LedgerLock`
+/// owns a file descriptor of the ledger, and closing any descriptor of a file releases all fcntl
+/// locks that the process has on the file. Therefore the database must be closed before
+/// `LedgerLock` is dropped.
 #[derive(Debug)]
 pub(super) struct LedgerLock(File);
 
@@ -20,8 +21,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 impl LedgerLock {
     /// Waits for the exclusive lock, which a writer needs.
     ///
-    /// `wait` sleeps for the given time and returns whether to go on waiting. Returns `None` if
-    /// another process still has the lock at the deadline, or when `wait` returns false.
+    /// `wait` sleeps for the given duration and returns whether to continue waiting. Returns `None`
+    /// if a different process still has the lock at the deadline, or when `wait` returns false.
     pub(super) fn acquire_exclusive(
         file: File,
         deadline: Instant,
@@ -38,7 +39,8 @@ impl LedgerLock {
         }
     }
 
-    /// Takes the shared lock, which several readers may have. Returns `None` if a process writes.
+    /// Takes the shared lock, which several readers may have at the same time. Returns `None` if a
+    /// writer has the exclusive lock.
     pub(super) fn try_acquire_shared(file: File) -> io::Result<Option<Self>> {
         match file.try_lock_shared() {
             Ok(()) => Ok(Some(Self(file))),

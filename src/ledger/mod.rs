@@ -1,30 +1,33 @@
-//! The ledger: an SQLite file with the records that each server acknowledged, so that a push sends
-//! only new and changed records.
+//! The ledger: an SQLite file that lists the records that each server has acknowledged. A push with
+//! a ledger sends only new and changed records.
 //!
 //! # File format
 //!
-//! - A **target** is a gRPC method of a server. The server is known by its `:authority`, not by its
-//!   address.
-//! - Tokens are credentials, so the file holds no token. It holds a **digest** of each: the first 16
-//!   bytes of SHA-256 over the salt and the token. The **salt** is 16 random bytes that each ledger
-//!   has of its own, so that digests of different ledgers cannot be compared.
-//! - An **entry** is the digest of a token and the expire time, in Unix seconds, that the server
-//!   acknowledged for it. An entry is *unconfirmed* when another time was sent since then and it is
-//!   unknown whether the server applied it.
-//! - A **segment** is one row of the database with the entries of one acknowledged request side by
-//!   side, and their checksum. Of several entries with the same digest, the last one counts. Many
-//!   small segments are combined into few large ones at the end of a push.
-//! - A **run** is one push: when it started and ended, its counts and its exit code.
+//! - A **target** is a gRPC method of a server. The server is identified by its `:authority`, not
+//!   by its address.
+//! - Tokens are credentials, so the file contains digests instead of tokens. A **digest** is the
+//!   first 16 bytes of SHA-256 over the salt and the token. The **salt** is 16 random bytes that
+//!   are different in each ledger, so digests of different ledgers cannot be compared.
+//! - An **entry** is the digest of a token and the expiration time, in Unix seconds, that the
+//!   target last acknowledged for the token. An entry is **unconfirmed** if a different expiration
+//!   time may have been sent since then, and it is unknown whether the server applied that time.
+//!   All other entries are **confirmed**.
+//! - A **segment** is a database row that contains the entries of one acknowledged request as one
+//!   block of bytes, with a checksum. If several entries have the same digest, only the last entry
+//!   counts. At the end of a push, many small segments are combined into a few large segments.
+//! - A **run** is one push: its start time and end time, its counts and its exit code.
 //!
-//! `schema` has the tables, `entry` and `digest` the bytes of a segment.
+//! `schema` defines the tables. `entry` and `digest` define the bytes of a segment.
 //!
 //! # Files
 //!
-//! - `writer` is the open ledger of a push; `runs` and `segments` write their tables.
-//! - `known_times` compares records with the entries of a target.
-//! - `summary` and `forget` serve the `ledger` commands.
-//! - `access` opens the file under the `lock` that admits one writer; `database` opens it with
-//!   SQLite.
+//! - `writer` is the open ledger of a push. `runs`, `segments` and `target` read and write one
+//!   table each.
+//! - `known_times` compares records with the known times: the expiration times of a target's
+//!   entries, loaded into memory.
+//! - `summary` and `forget` implement the `ledger` commands.
+//! - `access` opens a ledger file, with a `lock` that allows only one writer at a time. `database`
+//!   opens the SQLite connections.
 
 mod access;
 mod database;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::{database::begin_immediate, error::LedgerError};
 
-/// A push that starts.
+/// The start of a push.
 #[derive(Clone, Debug)]
 pub(crate) struct RunStart {
     /// Unix seconds.
@@ -27,7 +27,8 @@ pub(crate) struct RunEnd {
     pub(crate) exit_code: u8,
 }
 
-/// A push in the history. The fields of its end are `None` if it was killed or is in progress.
+/// A push in the history. The fields that [`RunEnd`] sets are `None` if the push was killed or is
+/// in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct RunSummary {
     pub(crate) input: String,
@@ -44,10 +45,10 @@ pub(crate) struct RunSummary {
     pub(crate) exit_code: Option<u8>,
 }
 
-/// The number of runs of a target that stay in the history.
+/// The maximum number of runs per target in the history. Older runs are deleted.
 const MAX_RUNS: i64 = 100;
 
-/// Inserts a run, removes the oldest ones and returns the id of the new one.
+/// Inserts a run and returns its id. Deletes the oldest runs beyond [`MAX_RUNS`].
 pub(super) fn insert(
     connection: &mut Connection,
     target_id: i64,
@@ -120,7 +121,8 @@ pub(super) fn load_last(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Returns when a push to a target last succeeded, in Unix seconds.
+/// Returns the time when a push to a target last succeeded, in Unix seconds. Returns `None` if no
+/// push succeeded.
 pub(super) fn last_success(
     connection: &Connection,
     target_id: i64,
@@ -132,7 +134,7 @@ pub(super) fn last_success(
     )?)
 }
 
-/// Converts a count to an integer of SQLite, which is signed.
+/// Converts a count to a signed integer, because SQLite has no unsigned integers.
 fn to_sql_integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The tables of a ledger and their migrations, and how to tell a ledger from other files.
+//! The tables of a ledger, the migrations of these tables, and the checks that a file is a ledger.
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
@@ -6,13 +6,14 @@ use rusqlite::Connection;
 
 use super::{database::begin_immediate, error::LedgerError};
 
-/// Marks a database as a ledger, in its header (`PRAGMA application_id`): `SLld`.
+/// The `PRAGMA application_id` in the header of a database that is a ledger: `SLld` in ASCII.
 const APPLICATION_ID: i64 = 0x534c_6c64;
 
-/// The migrations from each version of the schema to the next. The first one creates the schema.
+/// The migrations, each from one version of the schema to the next. The first migration creates the
+/// schema.
 ///
-/// A released migration never changes; a change of the schema is a new migration at the end. The
-/// comments in the SQL are part of the file format too, because SQLite stores them in the database.
+/// A released migration must never change. A change of the schema is a new migration at the end.
+/// The SQL comments must not change either, because SQLite stores them in the database.
 const MIGRATIONS: [&str; 1] = ["
     -- One row: what the digests begin with, and the process that opened the ledger last.
     CREATE TABLE meta (salt BLOB NOT NULL, holder INTEGER) STRICT;
@@ -59,8 +60,8 @@ const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Checks that a file is a ledger that this version can use, or is empty.
 ///
-/// The header is read without SQLite, which would change a database of another program: its last
-/// user removes the write-ahead log.
+/// The header is read without SQLite, because SQLite deletes the write-ahead log of a database when
+/// the last connection closes. This would change a database of a different program.
 pub(super) fn check_file_header(file: &File) -> Result<(), LedgerError> {
     // The layout of the header is documented at
     // https://sqlite.org/fileformat.html#the_database_header
@@ -111,13 +112,13 @@ fn newer_schema(version: i64) -> LedgerError {
     }
 }
 
-/// Brings a checked database to the current version of the schema.
+/// Upgrades a checked database to the current version of the schema.
 pub(super) fn upgrade(connection: &mut Connection) -> Result<(), LedgerError> {
-    // The migration comes before the write-ahead log is enabled, so that the file itself holds the
-    // application id from the start.
+    // The migration comes before the write-ahead log is enabled. Otherwise the application id could
+    // still be missing in the file itself, where `check_file_header` reads it.
     migrate(connection, &MIGRATIONS)?;
-    // With `synchronous = NORMAL`, a killed push loses no committed record. A crash of the machine
-    // may lose the last commits, and their records are then sent again.
+    // With `synchronous = NORMAL`, a killed push loses no committed entry. A crash of the machine
+    // may lose the last commits. The next push then sends the records of these commits again.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(())
@@ -153,7 +154,7 @@ pub(super) fn is_empty(connection: &Connection) -> Result<bool, LedgerError> {
     )
 }
 
-/// Returns the random bytes that precede each token in its digest.
+/// Returns the salt: the random bytes that are hashed before each token.
 pub(super) fn salt(connection: &Connection) -> Result<Vec<u8>, LedgerError> {
     Ok(connection.query_row("SELECT salt FROM meta", [], |row| row.get(0))?)
 }

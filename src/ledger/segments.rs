@@ -1,8 +1,9 @@
-//! The table `segment`: the entries of a target, appended request by request.
+//! The table `segment`: the entries of a target. Each acknowledged request appends a segment, which
+//! is one row that contains all entries of the request.
 //!
-//! Digests come in random order. With one row per entry, each request would change most pages of the
-//! table and write them all again (measured: 12 s for a million records). A segment is one row with
-//! all entries of a request, so that the cost of writing depends on the number of bytes only.
+//! Digests come in random order. With one row per entry, each request would change most pages of
+//! the table and write all of these pages again (measured: 12 s for a million records). With
+//! segments, the cost of a write depends only on the number of bytes.
 
 use rusqlite::{Connection, Transaction, params};
 use twox_hash::XxHash3_64;
@@ -13,13 +14,15 @@ use super::{
     error::LedgerError,
 };
 
-/// The number of entries in a large segment, which has about 4 MB.
+/// The maximum number of entries in a segment that [`replace`] writes. Such a large segment has
+/// about 4 MB.
 const ENTRIES_PER_LARGE_SEGMENT: usize = 200_000;
 
-/// The most segments of a target, beyond its large ones, that [`compact`] leaves as they are.
+/// The maximum number of segments, in addition to the large segments of a target, that [`compact`]
+/// leaves unchanged.
 const MAX_SMALL_SEGMENTS: i64 = 32;
 
-/// Appends entries: one segment of those that are confirmed, one of those that are not.
+/// Appends one segment with the confirmed entries and one segment with the unconfirmed entries.
 pub(super) fn append(
     connection: &Connection,
     target_id: i64,
@@ -58,7 +61,8 @@ pub(super) fn load(
     connection: &Connection,
     target_id: i64,
 ) -> Result<Vec<LedgerEntry>, LedgerError> {
-    // In the order of their ids, so that later segments override earlier ones.
+    // Segments are read in the order of their ids, so that later segments override earlier
+    // segments.
     let mut select = connection
         .prepare("SELECT records, checksum, is_sure FROM segment WHERE target = ?1 ORDER BY id")?;
     let mut segments = select.query([target_id])?;
@@ -77,13 +81,13 @@ pub(super) fn load(
     Ok(entries)
 }
 
-/// The size of a target's part of the table.
+/// The number of a target's segments, and the sum of their sizes.
 struct SegmentTotals {
     segments: i64,
     bytes: i64,
 }
 
-/// Rewrites the entries of a target in large segments if it has many small ones.
+/// Combines the entries of a target into large segments if the target has many small segments.
 pub(super) fn compact(connection: &mut Connection, target_id: i64) -> Result<(), LedgerError> {
     let totals = connection.query_row(
         "SELECT count(*), coalesce(sum(length(records)), 0) FROM segment WHERE target = ?1",

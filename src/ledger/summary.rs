@@ -1,4 +1,4 @@
-//! [`list_targets`]: what a ledger holds, for `ledger show`.
+//! [`list_targets`]: the content of a ledger, summarized for `ledger show`.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -11,22 +11,22 @@ use super::{
     target::load_targets,
 };
 
-/// What a ledger holds of one target.
+/// A summary of the entries and runs of one target.
 #[derive(Clone, Debug)]
 pub(crate) struct TargetSummary {
     pub(crate) authority: String,
     pub(crate) method: String,
-    /// Number of tokens with an acknowledged time.
+    /// Number of tokens with an acknowledged expiration time.
     pub(crate) tokens: u64,
-    /// When a push last succeeded, in Unix seconds.
+    /// The time when a push last succeeded, in Unix seconds.
     pub(crate) last_success: Option<i64>,
-    /// The earliest expire times, the first one first.
+    /// The earliest expiration times, in ascending order.
     pub(crate) next_expirations: Vec<ExpirationCount>,
     /// The last pushes, the latest first.
     pub(crate) runs: Vec<RunSummary>,
 }
 
-/// An expire time, and the number of tokens that have it.
+/// An expiration time, and the number of tokens that have this expiration time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExpirationCount {
     /// Unix seconds.
@@ -37,7 +37,7 @@ pub(crate) struct ExpirationCount {
 const MAX_EXPIRATIONS: usize = 5;
 const MAX_RUNS: u32 = 10;
 
-/// Returns all targets of a ledger, sorted by authority and method.
+/// Returns the summaries of all targets of a ledger, sorted by authority and method.
 pub(crate) fn list_targets(path: &Path) -> Result<Vec<TargetSummary>, LedgerError> {
     let ledger = open_to_read(path)?;
     let connection = &ledger.connection;

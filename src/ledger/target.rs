@@ -1,10 +1,10 @@
-//! Targets: the servers and methods that a ledger knows.
+//! The table `target`: the pairs of a server and a gRPC method that a ledger contains.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::LedgerError;
 
-/// The name of a target: a server, by its `:authority`, and the path of the call.
+/// The key of a target: the `:authority` of the server, and the path of the gRPC method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetKey {
     pub(crate) authority: String,
@@ -18,7 +18,7 @@ pub(super) struct TargetRow {
     pub(super) method: String,
 }
 
-/// Returns the id of a target, or `None` if the ledger does not know it.
+/// Returns the id of a target, or `None` if the ledger does not contain the target.
 pub(super) fn find_target(
     connection: &Connection,
     key: &TargetKey,
@@ -32,7 +32,7 @@ pub(super) fn find_target(
         .optional()?)
 }
 
-/// Returns the id of a target, which is added if the ledger does not know it.
+/// Returns the id of a target. Inserts the target if the ledger does not contain it.
 pub(super) fn find_or_insert_target(
     transaction: &Transaction<'_>,
     key: &TargetKey,

@@ -15,25 +15,26 @@ use super::{
 };
 use crate::contract::DecodedRecord;
 
-/// A ledger that this process alone may write, for one target.
+/// An open ledger that only this process may write to, for one target.
 #[derive(Debug)]
 pub(crate) struct LedgerWriter {
     ledger: WritableLedger,
     digester: TokenDigester,
     target_id: i64,
-    /// The run that has begun and not ended.
+    /// The id of the run that has begun and not ended.
     run_id: Option<i64>,
 }
 
 impl LedgerWriter {
-    /// Opens or creates a ledger, and waits until no other process writes to it.
+    /// Opens or creates a ledger, and waits until no other process locks the ledger.
     ///
-    /// `wait` sleeps for the given time and returns whether to go on waiting.
+    /// `wait` sleeps for the given duration and returns whether to continue waiting.
     ///
     /// # Errors
     ///
-    /// The file is not a ledger, and is not changed; or another process still writes to it after
-    /// `lock_timeout`, or when `wait` returns false.
+    /// - The file is not a ledger. The file is not changed.
+    /// - A different process still locks the ledger after `lock_timeout`, or when `wait` returns
+    ///   false.
     pub(crate) fn open(
         path: &Path,
         target: &TargetKey,
@@ -53,19 +54,20 @@ impl LedgerWriter {
         })
     }
 
-    /// Returns the times that the target has acknowledged so far.
+    /// Returns the expiration times that the target has acknowledged so far.
     pub(crate) fn known_times(&self) -> Result<KnownTimes, LedgerError> {
         let entries = segments::load(&self.ledger.connection, self.target_id)?;
         Ok(KnownTimes::new(self.digester.clone(), entries))
     }
 
-    /// Marks the tokens that were found changed as unconfirmed, because another time is about to be
-    /// sent for them. They stay so until the server acknowledges a time.
+    /// Marks the entries that were found changed as unconfirmed, because the push is about to send
+    /// different expiration times. An entry stays unconfirmed until the server acknowledges an
+    /// expiration time for its token.
     pub(crate) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), LedgerError> {
         segments::append(&self.ledger.connection, self.target_id, known.unconfirmed())
     }
 
-    /// Adds the records of an acknowledged request.
+    /// Adds an entry for each record of an acknowledged request.
     pub(crate) fn acknowledge<'r>(
         &mut self,
         records: impl Iterator<Item = DecodedRecord<'r>>,
@@ -77,25 +79,26 @@ impl LedgerWriter {
                 is_confirmed: true,
             })
             .collect();
-        // Sorting all entries is faster when each segment is sorted.
+        // `segments::load` sorts the entries of all segments, which is faster when each segment is
+        // sorted.
         deduplicate(&mut entries);
         segments::append(&self.ledger.connection, self.target_id, &entries)
     }
 
-    /// Records that a push starts. A run without an end was killed, or is in progress.
+    /// Stores the start of a push. A run without an end was killed or is in progress.
     pub(crate) fn begin_run(&mut self, run: &RunStart) -> Result<(), LedgerError> {
         let run_id = runs::insert(&mut self.ledger.connection, self.target_id, run)?;
         self.run_id = Some(run_id);
         Ok(())
     }
 
-    /// Records how the push ended that [`Self::begin_run`] recorded.
+    /// Stores the end of the push whose start [`Self::begin_run`] stored.
     pub(crate) fn end_run(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
         let Some(run_id) = self.run_id.take() else {
             return Ok(());
         };
         runs::finish(&self.ledger.connection, run_id, end)?;
-        // The next push then reads few segments.
+        // With few segments, the next push loads the ledger faster.
         segments::compact(&mut self.ledger.connection, self.target_id)
     }
 }

@@ -28,10 +28,11 @@ pub(crate) enum Listener {
 /// The time in which a client must finish its TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The delay after a connection could not be accepted, for example because of too many open files.
+/// The delay before the next `accept` after an error, for example because of too many open files.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// The number of connections that may wait until the server takes them.
+/// The maximum number of connections that have finished their TLS handshake, if any, and wait for
+/// the server to take them.
 const MAX_READY_CONNECTIONS: usize = 64;
 
 /// A byte stream to a client.
@@ -42,8 +43,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 /// A client's connection, ready for HTTP/2.
 pub(super) struct Connection(Box<dyn ByteStream>);
 
-/// Accepts connections until the returned stream is dropped. TLS handshakes run concurrently, so
-/// that a client that stalls in its handshake does not delay other clients.
+/// Accepts connections until the returned stream is dropped. TLS handshakes run concurrently.
+/// Therefore a client that stalls in its handshake does not delay other clients.
 pub(super) fn accept_connections(
     listener: Listener,
     tls: Option<Arc<ServerConfig>>,
@@ -67,7 +68,8 @@ pub(super) fn accept_connections(
                 if let Ok(Ok(connection)) =
                     tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake).await
                 {
-                    // Sending fails if the receiver is shutting down.
+                    // Sending fails only if the server is shutting down. The connection is then
+                    // closed.
                     let _ = ready.send(Ok(connection)).await;
                 }
             });

@@ -1,6 +1,7 @@
-//! The reference receiver: a server of the contract, for `serve`, rehearsals and tests.
+//! The reference receiver: a server that implements the contract, for `serve`, rehearsals and
+//! tests.
 //!
-//! `commands` decides on the listening address, the certificate and the time of shutdown.
+//! `commands` chooses the listening address, the certificate and the time of shutdown.
 
 mod accept;
 mod open_requests;

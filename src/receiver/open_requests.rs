@@ -1,4 +1,5 @@
-//! Counts the open requests of a service, each from its headers to its response.
+//! [`OpenRequests`]: counts the open requests of a service. A request is open from the arrival of
+//! its headers until its response is ready.
 
 use std::{
     convert::Infallible,
@@ -25,7 +26,7 @@ pub(super) struct CountedService<S> {
     open_requests: OpenRequests,
 }
 
-/// Counts one request as open until it is dropped.
+/// Counts one request as open until the guard is dropped.
 struct OpenRequestGuard(OpenRequests);
 
 impl OpenRequests {
@@ -41,11 +42,11 @@ impl OpenRequests {
         }
     }
 
-    /// Waits until no request has been open for `duration`.
+    /// Waits until there has been no open request for a period of `duration`.
     pub(super) async fn wait_until_idle_for(&self, duration: Duration) {
         let mut count = self.0.subscribe();
         loop {
-            // This cannot fail: `self` keeps the sender alive.
+            // `wait_for` cannot fail, because `self` keeps the sender alive.
             let _ = count.wait_for(|open| *open == 0).await;
             let change = tokio::time::timeout(duration, count.changed());
             if change.await.is_err() {

@@ -1,4 +1,4 @@
-//! The server of the receiver, from its start to its shutdown.
+//! Runs the server of the receiver, from its start to its shutdown.
 
 use std::{
     future::Future,
@@ -30,13 +30,13 @@ pub(crate) struct Totals {
     pub(crate) tokens: u64,
 }
 
-// HTTP/2 flow-control windows in bytes, wide enough that a client with several requests in flight
-// does not wait for window updates.
+// HTTP/2 flow-control windows in bytes. They are so large that a client with several requests in
+// flight does not wait for window updates.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The time without open requests after which a shutdown closes the remaining connections. The last
-/// response reaches its client in this time.
+/// The time without open requests after which a shutdown closes the remaining connections. This
+/// time is long enough for the last response to reach its client.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves until `shutdown` completes, then finishes the open requests.
@@ -73,7 +73,7 @@ pub(crate) async fn run(
     let (stopping, stopped) = oneshot::channel();
     let shutdown = async {
         shutdown.await;
-        // The receiver of this message is gone if the server has already ended.
+        // Sending fails if the server has already ended. Nothing waits for the message then.
         let _ = stopping.send(());
     };
     let server = Server::builder()
@@ -85,7 +85,8 @@ pub(crate) async fn run(
         // Older clients use the alpha version of reflection.
         .add_service(reflection().build_v1alpha().map_err(io::Error::other)?)
         .serve_with_incoming_shutdown(accept_connections(listener, tls), shutdown);
-    // A graceful shutdown waits for all connections, but an idle client never closes its own.
+    // A graceful shutdown waits for all connections, but an idle client may never close its
+    // connection. Therefore the server also ends when no request has been open for `DRAIN_TIMEOUT`.
     let drained = async {
         match stopped.await {
             Ok(()) => open_requests.wait_until_idle_for(DRAIN_TIMEOUT).await,

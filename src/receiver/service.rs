@@ -1,5 +1,5 @@
-//! The gRPC service of the receiver: stores the records of each request, and simulates the delays and
-//! failures that the options of `serve` ask for.
+//! The gRPC service of the receiver: stores the records of each request, and simulates the delays
+//! and failures that the options of `serve` ask for.
 
 use std::{
     sync::{
@@ -16,17 +16,17 @@ use crate::contract::proto::{
     SensorExpireTimeRequest, SensorExpireTimeResponse, internal_server::Internal,
 };
 
-/// How the receiver responds to requests.
+/// The responses of the receiver: their code, and simulated delays and failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Behavior {
-    /// The code of each response. Records are stored whatever it is, because the client decides
-    /// which codes mean success.
+    /// The code of each response. The receiver stores the records whatever the code is, because the
+    /// client decides which codes mean success.
     pub(crate) code: i32,
-    /// The number of requests that are answered with UNAVAILABLE before any succeeds.
+    /// The number of requests, from the first request on, that are answered with `UNAVAILABLE`.
     pub(crate) fail_first: u64,
     /// The time to wait before each response.
     pub(crate) delay: Duration,
-    /// The size limit of a request message in bytes.
+    /// The maximum size of a request message, in bytes.
     pub(crate) max_message_size: usize,
 }
 
@@ -64,7 +64,7 @@ impl Internal for ReceiverService {
         let records = request.into_inner().sensor_expire;
         let count = records.len() as u64;
         let code = self.behavior.code;
-        // A blocking task runs to its end even if the client closes the connection, so that no
+        // A blocking task runs to its end even if the client closes the connection. Therefore no
         // request is stored in part.
         tokio::task::spawn_blocking(move || store.insert(records))
             .await

@@ -1,4 +1,5 @@
-//! The records that the receiver has received: the last expire time of each token.
+//! [`Store`]: the records that the receiver has received, reduced to the last expiration time of
+//! each token.
 
 use std::{
     collections::HashMap,
@@ -12,25 +13,25 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use crate::{contract::proto::SensorExpire, record::TokenEncoding};
 
-/// A map from tokens to expire times, in memory or in a SQLite database.
+/// A map from tokens to expiration times, in memory or in an SQLite database.
 #[derive(Debug)]
 pub(crate) enum Store {
     Memory(Mutex<HashMap<Bytes, u32>>),
     Sqlite(Mutex<Connection>),
 }
 
-/// An error of opening or using a store.
+/// The reason why a store cannot be opened, read or written.
 #[derive(Debug)]
 pub(crate) enum StoreError {
     Sqlite(rusqlite::Error),
     Io(io::Error),
-    /// The file is not a store: another database, or no database.
+    /// The file is a database of a different program, or is not a database.
     NotAStore,
-    /// A later version of this program wrote the file; its format version.
+    /// A later version of this program wrote the file, in the format with this version number.
     NewerFormat(i64),
 }
 
-/// Identifies a store in the database header (`PRAGMA application_id`): `SLrs` in ASCII.
+/// The `PRAGMA application_id` in the header of a database that is a store: `SLrs` in ASCII.
 const APPLICATION_ID: i64 = 0x534c_7273;
 
 /// The version of the table layout (`PRAGMA user_version`).
@@ -41,9 +42,10 @@ impl Store {
         Self::Memory(Mutex::default())
     }
 
-    /// Opens a store in a file, or creates it.
+    /// Opens the store in a file, and creates the file if it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        // SQLite treats `:memory:` and `file:` specially; an absolute path avoids both.
+        // SQLite treats `:memory:` and names that begin with `file:` specially. An absolute path
+        // begins with `/`, so SQLite takes it as a file name.
         let path = std::path::absolute(path).map_err(StoreError::Io)?;
         let connection = Connection::open_with_flags(
             path,
@@ -58,7 +60,7 @@ impl Store {
             (0, 0) if is_empty(&connection)? => {}
             _ => return Err(StoreError::NotAStore),
         }
-        // In WAL mode only FULL lets a committed transaction survive a power failure
+        // In WAL mode, committed transactions survive a power failure only with `FULL`
         // (https://sqlite.org/pragma.html#pragma_synchronous).
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -75,7 +77,7 @@ impl Store {
         Ok(Self::Sqlite(Mutex::new(connection)))
     }
 
-    /// Stores the records of a request: all of them or, if it fails, none.
+    /// Stores all records of a request, or no record if an error occurs.
     pub(super) fn insert(&self, records: Vec<SensorExpire>) -> Result<(), StoreError> {
         match self {
             Self::Memory(map) => {
@@ -116,7 +118,7 @@ impl Store {
         }
     }
 
-    /// Returns the expire time of a token in Unix seconds; `None` if the token is unknown.
+    /// Returns the expiration time of a token in Unix seconds, or `None` if the token is unknown.
     pub(crate) fn expire_time_of(&self, token: &[u8]) -> Result<Option<u32>, StoreError> {
         match self {
             Self::Memory(map) => Ok(lock(map).get(token).copied()),
@@ -148,7 +150,8 @@ impl Store {
             }
             Self::Sqlite(connection) => {
                 let connection = lock(connection);
-                // SQLite compares blobs byte by byte, as the in-memory store does.
+                // SQLite compares blobs byte by byte, so the order is the same as that of the
+                // in-memory store.
                 let mut select = connection
                     .prepare("SELECT token, expire_time FROM expiration ORDER BY token")
                     .map_err(io::Error::other)?;

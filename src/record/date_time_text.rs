@@ -1,6 +1,7 @@
 //! The syntax of a date and time, close to RFC 3339 section 5.6.
 
-/// The parts of a date and time. Each is a number of the right length, but may be out of range.
+/// The parts of a date and time. Each part has the right number of digits, but may be out of range
+/// (month 13).
 pub(super) struct DateTimeText {
     pub(super) year: i16,
     pub(super) month: i8,
@@ -14,12 +15,12 @@ pub(super) struct TimeOfDayText {
     pub(super) second: i8,
     /// Whether there is a fraction of a second other than zero.
     pub(super) has_fraction: bool,
-    /// Seconds east of UTC.
+    /// The offset from UTC in seconds, positive to the east, or `None` if the string has no offset.
     pub(super) offset_seconds: Option<i32>,
 }
 
 impl DateTimeText {
-    /// Splits a text into its parts. Returns `None` if it has another syntax.
+    /// Splits a string into its parts. Returns `None` if the string has a different syntax.
     pub(super) fn split(mut text: &[u8]) -> Option<Self> {
         let text = &mut text;
         let year = take_number(text, 4)?;
@@ -70,8 +71,8 @@ impl TimeOfDayText {
     }
 }
 
-// Each of the functions below takes a part off the front of a text, and returns `None` if the text
-// starts with something else.
+// Each function below removes a part from the front of `text` and returns the value of the part. If
+// `text` starts with something else, the function returns `None`.
 
 fn take_number(text: &mut &[u8], width: usize) -> Option<i16> {
     let (front, rest) = text.split_at_checked(width)?;
@@ -95,7 +96,7 @@ fn take_one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
     })
 }
 
-/// Takes the digits of a fraction, and returns whether it is not zero.
+/// Takes the digits of a fraction, and returns whether the fraction is not zero.
 fn take_fraction(text: &mut &[u8]) -> Option<bool> {
     let width = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(width);
@@ -103,7 +104,7 @@ fn take_fraction(text: &mut &[u8]) -> Option<bool> {
     (width > 0).then(|| digits.iter().any(|digit| *digit != b'0'))
 }
 
-/// Takes hours and minutes, and returns them in seconds.
+/// Takes an offset such as `02:00`, and returns it in seconds.
 fn take_offset_seconds(text: &mut &[u8]) -> Option<i32> {
     let hours = take_two_digits(text).filter(|hours| *hours < 24)?;
     take_one_of(text, b":")?;

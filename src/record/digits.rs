@@ -1,6 +1,7 @@
 //! Fast parsing of decimal digits.
 
-/// Parses a text of 1 to 19 digits. Returns `None` for any other text.
+/// Parses a string of 1 to 19 decimal digits. Returns `None` if the string is empty or contains any
+/// other character.
 pub(super) fn parse_digits(text: &[u8]) -> Option<u64> {
     let (mut value, rest) = match text.split_first_chunk() {
         Some((first, rest)) => (parse_eight_digits(*first)?, rest),
@@ -17,12 +18,13 @@ pub(super) fn parse_digits(text: &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// Parses eight digits by arithmetic on all of them at once: into four numbers of two digits, two of
-/// four, and one of eight. Digit by digit each step waits for the one before, which takes four times
-/// as long.
+/// Parses eight digits at once: arithmetic on the whole 64-bit word combines them into four numbers
+/// of two digits, then two numbers of four digits, then one number of eight digits. A loop over the
+/// digits takes four times as long, because each of its steps waits for the step before.
 fn parse_eight_digits(text: [u8; 8]) -> Option<u64> {
     let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes([b'0'; 8]);
-    // The addition sets the highest bit of each byte above 9 that does not have it already.
+    // In `above_nine`, the highest bit of each byte above 9 is set. Bytes above 127 have this bit
+    // in `digits`, and the addition sets it in bytes from 10 to 127.
     let above_nine = digits | digits.wrapping_add(u64::from_le_bytes([0x7f - 9; 8]));
     if above_nine & u64::from_le_bytes([0x80; 8]) != 0 {
         return None;

@@ -1,7 +1,7 @@
-//! Records: a device token and the expiration time of its license.
+//! Records: each record is a device token and the expiration time of the sensor's license.
 //!
-//! Values of these types are valid. Invalid text is refused when it is parsed, with an error that
-//! carries data only; `diagnostics` words it.
+//! Values of these types are always valid, because parsing refuses invalid text. The errors contain
+//! only data. `diagnostics` turns the errors into messages.
 
 mod date_time_text;
 mod digits;

@@ -1,4 +1,4 @@
-//! Expiration times: Unix seconds, as in the contract's `uint32`, parsed without rounding.
+//! Expiration times: Unix seconds that fit into the contract's `uint32`, parsed without rounding.
 
 use jiff::{
     Timestamp,
@@ -13,7 +13,7 @@ use super::{date_time_text::DateTimeText, digits::parse_digits};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ExpireTime(u32);
 
-/// The unit of an integer.
+/// The unit of an expiration time that is an integer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TimeUnit {
     #[default]
@@ -29,14 +29,15 @@ pub(crate) struct TimeRules {
     pub(crate) zone: TimeZone,
 }
 
-/// The reason why a text or number is not an expiration time.
+/// The reason why a string or number is not an expiration time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeError {
     Empty,
     /// A number with a sign, a decimal point or an exponent.
     NotInteger,
     IntegerOutOfRange {
-        /// Whether the unit is seconds, and the integer so large that it is probably milliseconds.
+        /// Whether the integer is parsed as seconds, but is so large that it probably means
+        /// milliseconds.
         looks_like_milliseconds: bool,
     },
     /// Milliseconds that are not a whole number of seconds.
@@ -50,20 +51,22 @@ pub(crate) enum TimeError {
     FractionalSecond,
     /// A date before 1970 or after 2106-02-07T06:28:15Z.
     DateOutOfRange,
-    /// The clocks of the time zone skip this local time.
+    /// A local time that does not exist, because the clocks of the time zone are set forward over
+    /// it.
     SkippedLocalTime,
-    /// The clocks of the time zone show this local time twice.
+    /// A local time that exists twice, because the clocks of the time zone are set back.
     AmbiguousLocalTime,
 }
 
-/// The smallest integer that is probably milliseconds: as seconds it is after the year 5000.
+/// The smallest integer that probably means milliseconds. As seconds, this integer would be a time
+/// after the year 5000.
 const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
 
-/// The most digits that cannot overflow a `u64`.
+/// The maximum number of decimal digits that cannot overflow a `u64`.
 const MAX_U64_DIGITS: usize = 19;
 
 impl ExpireTime {
-    /// The value in place of an expiration time that is not used.
+    /// A placeholder for an expiration time that is not used.
     pub(crate) const EPOCH: Self = Self(0);
 
     pub(crate) const fn from_unix(seconds: u32) -> Self {
@@ -74,8 +77,8 @@ impl ExpireTime {
         self.0
     }
 
-    /// Parses digits, or a date and time as in RFC 3339 section 5.6. Other than there, the offset,
-    /// the seconds and the whole time of day are optional.
+    /// Parses an integer, or a date and time as in RFC 3339 section 5.6. Unlike in RFC 3339, the
+    /// offset, the seconds and the whole time of day are optional.
     pub(crate) fn parse(text: &str, rules: &TimeRules) -> Result<Self, TimeError> {
         match text.as_bytes() {
             [] => Err(TimeError::Empty),
@@ -88,8 +91,9 @@ impl ExpireTime {
         }
     }
 
-    /// Parses a short text of digits, which most are. Returns `None` for any other text and for a
-    /// time that is invalid: [`ExpireTime::parse`] parses those and reports errors.
+    /// Parses a *plain* expiration time, which is the most common kind: at most 13 digits. Returns
+    /// `None` for any other string and for an invalid time. The caller must then use
+    /// [`ExpireTime::parse`], which reports errors.
     pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
         const MAX_DIGITS: usize = 13;
         if text.len() > MAX_DIGITS {
@@ -98,7 +102,8 @@ impl ExpireTime {
         Self::from_integer(parse_digits(text)?, rules)
     }
 
-    /// Parses the text of a JSON number, without the rounding of a floating-point number.
+    /// Parses the text of a JSON number as an integer. The number is not converted to floating
+    /// point, which would round it.
     pub(crate) fn parse_number(literal: &str, rules: &TimeRules) -> Result<Self, TimeError> {
         if literal.bytes().all(|byte| byte.is_ascii_digit()) {
             Self::from_digits(literal.as_bytes(), rules)
@@ -117,7 +122,7 @@ impl ExpireTime {
     }
 
     fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        // A longer text is out of range unless it starts with zeros.
+        // A longer string of digits is out of range unless its leading digits are zeros.
         let (leading, last) = text.split_at(text.len().saturating_sub(MAX_U64_DIGITS));
         let value = match parse_digits(last) {
             Some(value) if leading.iter().all(|digit| *digit == b'0') => value,
@@ -138,14 +143,16 @@ impl ExpireTime {
     }
 }
 
-/// Whether a text that is not only digits is a number nevertheless.
+/// Returns whether `text`, which is not only digits, is a number with a sign, a decimal point or an
+/// exponent.
 fn is_number(text: &str) -> bool {
-    // The first character excludes the words "inf" and "NaN", which `f64` parses too.
+    // The check of the first character excludes the words "inf" and "NaN", which `f64` also parses.
     text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
         && text.parse::<f64>().is_ok()
 }
 
-/// Returns the point in time of a date and time. `zone` is its time zone unless it has an offset.
+/// Converts a date and time to an expiration time. `zone` is the time zone of a date and time
+/// without an offset.
 fn resolve(text: &DateTimeText, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
     let date = Date::new(text.year, text.month, text.day);
     let Some(time_of_day) = &text.time_of_day else {

@@ -1,44 +1,44 @@
-//! Device tokens: opaque bytes, decoded from UTF-8, hexadecimal or base64 text. Tokens are
-//! credentials and therefore mask themselves when they are printed.
+//! Device tokens: opaque bytes, decoded from UTF-8, hexadecimal or Base64 text. Tokens are
+//! credentials, so they are masked when they are printed.
 
 use std::{borrow::Cow, fmt, sync::LazyLock};
 
 use data_encoding::{BASE64, BASE64_NOPAD, Encoding, HEXLOWER, HEXLOWER_PERMISSIVE};
 
-/// A device token of at least one byte. `Debug` and `Display` mask it.
+/// A device token of at least one byte. `Debug` and `Display` print the token masked.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Token<'a>(Cow<'a, [u8]>);
 
 /// The encoding of a token's bytes as text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TokenEncoding {
-    /// The bytes of the text itself.
+    /// The token is the UTF-8 bytes of the text.
     #[default]
     Utf8,
-    /// Base 16 (RFC 4648), in upper or lower case.
+    /// Hexadecimal (base 16 of RFC 4648), in upper or lower case.
     Hex,
-    /// Base 64 (RFC 4648), in the standard or the URL-safe alphabet, with or without padding.
+    /// Base64 (RFC 4648), in the standard or the URL-safe alphabet, with or without padding.
     Base64,
 }
 
-/// The reason why a text is not a device token.
+/// The reason why a string is not a device token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenError {
     Empty,
-    /// White space of Unicode before or after the text.
+    /// Unicode whitespace at the start or the end of the string.
     SurroundingWhitespace,
     OddHexLength,
     /// The byte at this offset is not a hexadecimal digit.
     InvalidHex {
         offset: usize,
     },
-    /// The text is not base64 from this byte offset on.
+    /// The string is not valid Base64 from this byte offset on.
     InvalidBase64 {
         offset: usize,
     },
 }
 
-/// Unpadded base64 that decodes both alphabets.
+/// Unpadded Base64 that accepts the standard and the URL-safe alphabet.
 static BASE64_BOTH_ALPHABETS: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = BASE64_NOPAD.specification();
     specification.translate.from.push_str("-_");
@@ -65,17 +65,20 @@ impl<'a> Token<'a> {
             TokenEncoding::Hex => Cow::Owned(decode_hex(&text)?),
             TokenEncoding::Base64 => Cow::Owned(decode_base64(&text)?),
         };
-        // A base64 text of padding alone has no byte.
+        // A token must have at least one byte. No encoding decodes a string to zero bytes today,
+        // but `Token` does not rely on this.
         if bytes.is_empty() {
             return Err(TokenError::Empty);
         }
         Ok(Self(bytes))
     }
 
-    /// Parses an ASCII text that is its own bytes, which most are. Returns `None` for any other text
-    /// and for an invalid token: [`Token::parse`] parses those and reports errors.
+    /// Parses a *plain* token, which is the most common kind: ASCII text in the encoding
+    /// [`TokenEncoding::Utf8`]. Returns `None` for any other text and for an invalid token. The
+    /// caller must then use [`Token::parse`], which reports errors.
     pub(crate) fn parse_plain(text: &'a [u8], encoding: TokenEncoding) -> Option<Self> {
-        // All ASCII characters that Unicode calls white space are outside of the graphic ones.
+        // Graphic ASCII characters are not whitespace, so `Token::parse` would not report
+        // surrounding whitespace.
         let is_plain = encoding == TokenEncoding::Utf8
             && text.first().is_some_and(u8::is_ascii_graphic)
             && text.last().is_some_and(u8::is_ascii_graphic)
@@ -89,8 +92,9 @@ impl<'a> Token<'a> {
 }
 
 impl TokenEncoding {
-    /// Returns the text that [`Token::parse`] parses into these bytes. [`TokenEncoding::Utf8`] returns
-    /// the bytes unchanged even if they are not UTF-8, so that nothing is lost.
+    /// Encodes a token as text, which [`Token::parse`] parses into the same token.
+    /// [`TokenEncoding::Utf8`] returns the bytes unchanged even if they are not valid UTF-8, so
+    /// that nothing is lost.
     pub(crate) fn encode(self, token: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Self::Utf8 => Cow::Borrowed(token),
@@ -138,8 +142,8 @@ impl fmt::Display for Token<'_> {
     }
 }
 
-/// The bytes of a token, displayed as their number and the first ones: at most four, and at most a
-/// third of the token.
+/// The bytes of a token, masked when displayed. Only the number of bytes and the first bytes are
+/// visible: at most four bytes, and at most a third of the token.
 pub(crate) struct MaskedToken<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for MaskedToken<'_> {

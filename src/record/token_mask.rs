@@ -1,4 +1,8 @@
-//! Masking of tokens and secrets in texts that a server or another program wrote.
+//! [`TokenMask`]: masks tokens and secrets in text that a server or some other program wrote.
+//!
+//! A *written form* of a token is a string that may stand for the token in such text: its UTF-8,
+//! hexadecimal or Base64 text or its list of bytes, possibly with escapes or in a different letter
+//! case.
 
 use std::{borrow::Cow, cmp::Reverse, fmt::Write, ops::Range};
 
@@ -9,42 +13,48 @@ use super::{
     written_forms::decode_all,
 };
 
-/// The length below which a text of letters alone is masked only where it is a whole word, because
-/// any text contains it.
+/// The minimum length in bytes of a string of only letters that is also masked inside a longer
+/// word. A shorter string is masked only where it is a whole word, because many words contain it by
+/// chance.
 const MIN_WORD_PART_BYTES: usize = 6;
 
-/// The same for any text.
+/// The minimum length in bytes of any other string that is also masked inside a longer word.
 const MIN_PART_BYTES: usize = 4;
 
-/// The least length of a run of letters and digits that is cut even if it is not a known token.
+/// The minimum length in bytes of a run of letters and digits that is shortened even if it is not a
+/// known token.
 const MIN_UNKNOWN_TOKEN_BYTES: usize = 20;
 
-/// A text that is searched for tokens and secrets, in any case and in the usual encodings.
+/// The text to be masked, which is searched for tokens and secrets in any letter case and in the
+/// usual encodings.
 #[derive(Debug)]
 pub(crate) struct TokenMask<'t> {
     text: &'t str,
-    /// The text with ASCII letters in lower case, so that its byte offsets are those of the text.
+    /// `text` with ASCII letters in lower case. Other letters are unchanged, so byte offsets are
+    /// the same in both strings.
     lowercase: String,
     has_escapes: bool,
     has_byte_lists: bool,
-    /// The text with its escapes decoded in several ways, in lower case.
+    /// `text` decoded in several ways by `decode_all`, in lower case.
     decoded: Vec<String>,
-    /// Whether a pair of bytes occurs in `lowercase` or `decoded`. Nearly no token starts with a
-    /// pair that does, which makes the search for millions of tokens fast.
+    /// Whether a pair of bytes occurs in `lowercase` or `decoded`. Nearly all tokens start with a
+    /// pair that does not occur, which makes the search for millions of tokens fast.
     pairs: Vec<bool>,
-    /// Whether a token or secret occurs only in `decoded`, so that its place in the text is unknown.
+    /// Whether a token or secret occurs only in `decoded`. Its place in `text` is then unknown, so
+    /// `text` cannot be masked.
     is_unmaskable: bool,
-    /// The occurrences of the current token or secret in `lowercase`.
+    /// The number of occurrences of the current token or secret in `lowercase`.
     plain_count: usize,
-    /// Its most occurrences in one of `decoded`.
+    /// The number of occurrences of the current token or secret in `decoded`: for each written
+    /// form, the highest number in one of the strings.
     decoded_count: usize,
     found: Vec<Replacement>,
 }
 
-/// A text that is to be replaced.
+/// A string that occurs in the text, and the string that replaces it.
 #[derive(Debug)]
 struct Replacement {
-    /// In lower case.
+    /// The string to be replaced, in lower case.
     original: String,
     replacement: String,
 }
@@ -73,10 +83,11 @@ impl<'t> TokenMask<'t> {
         }
     }
 
-    /// Searches for a token, which is masked as [`MaskedToken`].
+    /// Searches for a token. [`MaskedToken`] replaces each occurrence.
     pub(crate) fn search_token(&mut self, token: &Token<'_>) {
         let token = token.as_bytes();
-        // No written form is shorter than the token.
+        // Written forms are not shorter than the token, except for a change of the letter case of a
+        // few characters. Therefore a text that is shorter than the token is not searched.
         if token.len() > self.text.len() {
             return;
         }
@@ -105,7 +116,7 @@ impl<'t> TokenMask<'t> {
         self.finish_search();
     }
 
-    /// Searches for a secret, which is hidden altogether.
+    /// Searches for a secret. "(hidden)" replaces each occurrence.
     pub(crate) fn search_secret(&mut self, secret: &str) {
         let lowercase = secret.to_ascii_lowercase();
         if !lowercase.is_empty() && self.find(&lowercase) {
@@ -117,13 +128,13 @@ impl<'t> TokenMask<'t> {
         self.finish_search();
     }
 
-    /// Returns the text without the tokens and secrets that were found, and without long runs of
-    /// letters and digits, which may be tokens of another input.
+    /// Returns the text with all found tokens and secrets masked. Long runs of letters and digits
+    /// are shortened as well, because they may be tokens of a different input.
     pub(crate) fn into_masked_text(mut self) -> String {
         if self.is_unmaskable {
             return "(not shown: it quotes a token or a secret)".to_owned();
         }
-        // A token may be a part of another token, so that longer ones are replaced first.
+        // A token may be a part of a longer token, so longer strings are replaced first.
         self.found
             .sort_by_key(|found| Reverse(found.original.len()));
         let mut spans: Vec<(Range<usize>, &str)> = Vec::new();
@@ -150,7 +161,8 @@ impl<'t> TokenMask<'t> {
     }
 
     fn search_encodings(&mut self, token: &[u8]) {
-        // Three bytes are whole characters in each encoding.
+        // In each encoding, the first three bytes are encoded as whole characters. `encoded_start`
+        // is therefore a prefix of the encoded token.
         let start = &token[..token.len().min(3)];
         for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
             if encoding.encode_len(token.len()) > self.text.len() {
@@ -186,12 +198,14 @@ impl<'t> TokenMask<'t> {
         }
     }
 
-    /// Counts a text, which must be in lower case, and returns whether it is in the original text.
+    /// Counts the occurrences of a string, which must be in lower case. Returns whether the string
+    /// occurs in `lowercase`.
     fn find(&mut self, wanted: &str) -> bool {
         let count = |text: &String| memchr::memmem::find_iter(text.as_bytes(), wanted).count();
         let plain_count = count(&self.lowercase);
         self.plain_count += plain_count;
-        // Any decoded text contains a short one by chance.
+        // A decoded text contains short strings by chance, so only longer strings are counted in
+        // `decoded`.
         if wanted.len() >= MIN_WORD_PART_BYTES {
             let decoded_count = self.decoded.iter().map(count).max();
             self.decoded_count += decoded_count.unwrap_or_default();
@@ -199,22 +213,23 @@ impl<'t> TokenMask<'t> {
         plain_count > 0
     }
 
-    /// Ends the search for one token or secret. Occurrences that only decoding shows cannot be
-    /// replaced in the text.
+    /// Ends the search for one token or secret. If decoding reveals more occurrences than the text
+    /// shows, these occurrences cannot be replaced in the text.
     fn finish_search(&mut self) {
         self.is_unmaskable |= self.decoded_count > self.plain_count;
         self.plain_count = 0;
         self.decoded_count = 0;
     }
 
-    /// Whether a text with this start may be in the original text or in a decoded one.
+    /// Returns whether `lowercase` or `decoded` may contain a string that starts with `start`.
     fn may_contain(&self, start: &[u8]) -> bool {
         let lowercase = start.iter().take(2).map(u8::to_ascii_lowercase);
         let pair = lowercase.fold(0, |pair, byte| pair << 8 | usize::from(byte));
         start.len() < 2 || self.pairs[pair]
     }
 
-    /// Whether the text in this range is short, and by chance a part of a word.
+    /// Returns whether the string in this range is short and part of a longer word, probably by
+    /// chance.
     fn is_inside_word(&self, range: &Range<usize>) -> bool {
         let text = &self.lowercase[range.clone()];
         let is_short = text.len() < MIN_PART_BYTES
@@ -225,7 +240,7 @@ impl<'t> TokenMask<'t> {
     }
 }
 
-/// Shortens each long run of letters and digits, which looks like a token.
+/// Shortens each long run of letters and digits, because such a run may be a token.
 fn cut_long_runs(text: &str) -> String {
     let is_in_run = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
     let mut cut = String::with_capacity(text.len());

@@ -1,8 +1,9 @@
-//! Decoding of the forms in which others may quote a token, so that [`super::token_mask`] finds it:
-//! escapes, hexadecimal bytes with separators, and lists of bytes.
+//! Decodes text in which a server or some other program may quote a token in an unusual form: with
+//! escapes, as hexadecimal bytes with separators, or as a list of bytes. [`super::token_mask`]
+//! searches the decoded text for the token.
 
-/// Returns a text as it reads after decoding, in lower case: with its escapes decoded up to three
-/// times, with the separators between hexadecimal digits removed, and as a list of bytes.
+/// Returns several decodings of a text, in lower case: with escapes decoded up to three times, with
+/// the separators between hexadecimal digits removed, and with lists of numbers converted to bytes.
 pub(super) fn decode_all(text: &str) -> Vec<String> {
     let mut decoded = Vec::new();
     if !text.is_ascii() {
@@ -28,7 +29,7 @@ pub(super) fn decode_all(text: &str) -> Vec<String> {
     decoded
 }
 
-/// Takes each number in a text for a byte, and each other word for a space.
+/// Converts each number in a text to a byte, and each other word to a space.
 fn decode_byte_list(text: &str) -> String {
     let parse_byte = |word: &str| {
         let word = word.strip_suffix("u8").unwrap_or(word);
@@ -51,14 +52,15 @@ fn longest_hex_run(text: &str) -> usize {
     runs.map(str::len).max().unwrap_or_default()
 }
 
-/// The meaning of the numbers in `\u00fc` and `&#252;`. Some programs write the bytes of UTF-8 so.
+/// The meaning of the number in escapes such as `\u00fc` and `&#252;`: a character, or a byte of
+/// UTF-8. Some programs escape UTF-8 byte by byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NumericEscapes {
     Characters,
     Bytes,
 }
 
-/// An escape sequence at the start of a text.
+/// An escape sequence at the start of a string.
 struct Escape {
     value: char,
     /// The length of the sequence in bytes.
@@ -86,7 +88,7 @@ fn unescape(text: &str, numeric_escapes: NumericEscapes) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Parses the escape sequence at the start of a text.
+/// Parses the escape sequence at the start of a string.
 fn parse_escape(text: &str) -> Option<Escape> {
     match text.as_bytes() {
         [b'%', ..] => parse_number(text, 1, 2, 16),
@@ -104,7 +106,7 @@ fn parse_escape(text: &str) -> Option<Escape> {
     }
 }
 
-/// Parses an escape of `digits` digits from byte `start` on.
+/// Parses an escape whose number has `digits` digits and starts at byte `start`.
 fn parse_number(text: &str, start: usize, digits: usize, radix: u32) -> Option<Escape> {
     let length = start + digits;
     let number = u32::from_str_radix(text.get(start..length)?, radix).ok()?;
@@ -112,7 +114,7 @@ fn parse_number(text: &str, start: usize, digits: usize, radix: u32) -> Option<E
     Some(Escape { value, length })
 }
 
-/// Parses an escape whose digits go from byte `start` to the character `end`.
+/// Parses an escape whose number starts at byte `start` and ends before the character `end`.
 fn parse_delimited_number(text: &str, start: usize, radix: u32, end: char) -> Option<Escape> {
     let digits = text.get(start..)?.find(end)?;
     let Escape { value, length } = parse_number(text, start, digits, radix)?;
@@ -122,7 +124,7 @@ fn parse_delimited_number(text: &str, start: usize, radix: u32, end: char) -> Op
     })
 }
 
-/// Parses an escape such as `\ud83d\ude00`, one character in two UTF-16 code units.
+/// Parses an escape such as `\ud83d\ude00`, which is one character as two UTF-16 code units.
 fn parse_surrogate_pair(text: &str) -> Option<Escape> {
     let code_unit = |start: usize| {
         let digits = text.get(start..)?.strip_prefix("\\u")?.get(..4)?;

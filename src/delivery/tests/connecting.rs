@@ -87,7 +87,7 @@ async fn reconnects_only_after_the_connection_is_lost() {
     let connections: Vec<_> = attempts.iter().map(|seen| seen.connection).collect();
     assert_eq!(connections, [1, 2, 2, 3]);
     assert_eq!(outcome.acknowledged, 1);
-    // The request that was not sent is not counted.
+    // Attempts that did not send the request are not counted.
     assert_eq!(outcome.attempts, 3);
 }
 

@@ -1,5 +1,5 @@
-//! Tests of the delivery without a network: a scripted server, paused time, delays without their
-//! random part.
+//! Tests of the delivery without a network. The server follows a script, time is paused, and retry
+//! delays have no random part.
 
 mod concurrency;
 mod connecting;

@@ -1,4 +1,4 @@
-//! A server that follows a script, and pushes to it.
+//! A server that follows a script, and functions that push records to the server.
 
 use std::{
     collections::VecDeque,
@@ -33,9 +33,9 @@ pub(super) enum Reply {
     Error(CallError),
     Panic,
     Delayed(Duration, Box<Reply>),
-    /// Refuses messages of more bytes, and answers others with code 0.
+    /// Rejects messages that have more bytes than this, and answers all other messages with code 0.
     RefuseLargerThan(usize),
-    /// Refuses messages that contain this token, and answers others with code 0.
+    /// Rejects messages that contain this token, and answers all other messages with code 0.
     RefuseToken(&'static str),
 }
 
@@ -83,7 +83,7 @@ pub(super) struct SeenAttempt {
     pub(super) records: usize,
 }
 
-/// A server that answers with the replies of a script in turn. The last reply is repeated.
+/// A server that answers with the replies of a script, in order. The last reply is repeated.
 pub(super) struct ScriptedServer {
     pub(super) started: Instant,
     connect_results: Mutex<VecDeque<Result<(), ConnectErrorKind>>>,
@@ -110,7 +110,8 @@ impl ScriptedServer {
         }
     }
 
-    /// Fails to connect with these errors in turn, and connects after the last.
+    /// Makes the first connection attempts fail with these errors, in order. Later attempts
+    /// succeed.
     pub(super) fn with_connect_errors(
         self,
         errors: impl IntoIterator<Item = ConnectErrorKind>,
@@ -213,7 +214,7 @@ fn too_large() -> CallError {
     }
 }
 
-/// Keeps every outcome that it takes.
+/// A sink that stores the outcome of every batch.
 #[derive(Default)]
 pub(super) struct RecordingSink {
     pub(super) acknowledged: u64,
@@ -282,7 +283,7 @@ impl TestRecords {
     }
 }
 
-/// Pushes records and checks that the sink got the outcome of each of them once.
+/// Pushes records and checks that the sink got the outcome of each record exactly once.
 pub(super) async fn push(
     server: &ScriptedServer,
     policy: &DeliveryPolicy,

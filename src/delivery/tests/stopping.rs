@@ -34,7 +34,7 @@ async fn permanent_failure_lets_requests_in_flight_finish_and_starts_none() {
     };
     let outcome = push_without_signals(&server, &policy, records).await;
     assert_eq!(outcome.acknowledged, 1);
-    // The third request is not retried any more.
+    // The third request is not retried, because the second request has stopped the push.
     assert_eq!(server.attempt_millis(), [0, 0, 0]);
     assert!(matches!(
         outcome.stop_reason,
