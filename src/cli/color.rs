@@ -1,5 +1,5 @@
-//! The option `--color`. It is applied before all other options are parsed, so that errors about
-//! them have the chosen colors.
+//! The option `--color`, which is applied before the other options are parsed. Errors in the other
+//! options then have the chosen colors.
 
 use std::ffi::OsString;
 

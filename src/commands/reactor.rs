@@ -12,8 +12,8 @@ use crate::{
 
 /// Installs the signal handlers for the rest of the command.
 ///
-/// The files that options name must be read before. Such a file may be a FIFO without a writer,
-/// and while the process waits for a writer, a signal must end the process at once.
+/// The files that options name must be read before the handlers are installed. Such a file may be a
+/// FIFO without a writer, and a signal must end a process that waits for the writer.
 pub(super) fn listen_for_signals() -> Result<Signals, Failure> {
     Signals::install().map_err(|error| Failure::internal("no signals", &error))
 }
@@ -40,7 +40,8 @@ impl<'s> Reactor<'s> {
         })
     }
 
-    /// Blocks for the given time. Returns a signal at once if one arrives before.
+    /// Blocks for the given time, or until a signal arrives. Returns the signal, or `None` if no
+    /// signal arrived in this time.
     pub(super) fn pause(&self, time: Duration) -> Option<Signal> {
         let wait = async { tokio::time::timeout(time, self.signals.wait()).await };
         self.runtime.block_on(wait).ok()

@@ -71,8 +71,8 @@ impl Environment {
     }
 }
 
-/// Returns the value of the environment variable that sets `--color`. It is needed before the
-/// other environment variables are read.
+/// Returns the value of the environment variable that sets `--color`. The value is needed before
+/// the other environment variables are read.
 pub(in crate::cli) fn color_variable() -> Option<String> {
     env::var(variable_name("color")).ok()
 }

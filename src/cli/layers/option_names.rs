@@ -10,8 +10,8 @@ pub(super) fn names_of(arg: &Arg) -> Vec<&str> {
     arg.get_long().into_iter().chain(aliases).collect()
 }
 
-/// Returns whether a config file may set the option `name`. It must not set `--config` and
-/// `--profile`, which select the file, or `--help` and `--version`, which run no command.
+/// Returns whether a config file may set the option `name`. A config file must not set `--config`
+/// and `--profile`, which select the file, or `--help` and `--version`, which run no command.
 pub(super) fn is_configurable(name: &str) -> bool {
     ![CONFIG, PROFILE, "help", "version"].contains(&name)
 }
