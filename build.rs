@@ -1,5 +1,5 @@
-//! Compiles `proto/sensor.proto` with protox, so that a build needs no `protoc`, and sets linker
-//! options.
+//! Compiles `proto/sensor.proto` and sets linker options. The compiler is protox, so that a build
+//! does not need `protoc`.
 
 use std::{
     env,
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns an environment variable; empty if it is not set.
+/// Returns the value of an environment variable, or an empty string if it is not set.
 fn env_variable(name: &str) -> String {
     env::var(name).unwrap_or_default()
 }
@@ -39,14 +39,14 @@ fn is_native_gnu_linux() -> bool {
         && env_variable("CARGO_CFG_TARGET_ENV") == "gnu"
 }
 
-/// Links the unwinder statically if the C compiler has it as an archive. Loading the shared library
-/// `libgcc_s` takes 0.1 ms or more at every start.
+/// Links the unwinder statically if the C compiler has a static library of it. Otherwise the shared
+/// library `libgcc_s` must be loaded at every start, which takes 0.1 ms or more.
 fn link_unwinder() {
     let linker = env::var("RUSTC_LINKER").unwrap_or_else(|_| "cc".to_owned());
     let found = Command::new(linker)
         .arg("-print-file-name=libgcc_eh.a")
         .output();
-    // The compiler prints only the file name if it does not have the file.
+    // The C compiler prints the path of the file, or only the file name if it has no such file.
     let has_archive = found.is_ok_and(|output| {
         String::from_utf8(output.stdout).is_ok_and(|path| Path::new(path.trim()).is_absolute())
     });
@@ -55,9 +55,9 @@ fn link_unwinder() {
     }
 }
 
-/// Links the program without position independence, as Go's linker does, unless the flags choose
-/// the relocation model. A position-independent program must relocate 11,000 addresses at every
-/// start, which takes 5 % of a one-record push.
+/// Links the program at a fixed address, as Go's linker does, unless the compiler flags choose the
+/// relocation model. A position-independent program must relocate 11,000 addresses at every start,
+/// which takes 5 % of the time of a one-record push.
 fn link_at_fixed_address() {
     let has_relocation_model = env_variable("CARGO_ENCODED_RUSTFLAGS").contains("relocation-model");
     if !has_relocation_model && !env_variable("CARGO_CFG_TARGET_FEATURE").contains("crt-static") {

@@ -1,5 +1,5 @@
-//! Entry points for the benchmarks and fuzz targets: reading, encoding and the ledger, each without
-//! a command around it.
+//! Entry points for the benchmarks and fuzz targets: reading an input, encoding requests and using
+//! a ledger, without running a command.
 
 use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
@@ -13,29 +13,30 @@ use crate::{
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
-/// The result of reading an input once.
+/// The result of one pass over an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The number of records that can be sent.
     pub valid_records: u64,
     /// The number of records that were read.
     pub read_records: u64,
-    /// The `Debug` text of each problem, with its position.
+    /// The `Debug` string of each problem, which contains the position of the problem.
     pub problems: Vec<String>,
 }
 
-/// Reads and validates a whole input. A format of `None` is detected.
+/// Reads and validates a whole input. If `format` is `None`, the format is detected.
 #[must_use]
 pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
     reading_of(&validate_input(input, format))
 }
 
-/// Reads an input twice, as a push does: to validate it and, if it is valid, to use its records.
+/// Reads an input in two passes, as a push does. The first pass validates the input. If the input
+/// is valid, the second pass reads its records again.
 ///
 /// # Errors
 ///
-/// Describes a bug: two readings that differ, counts that do not add up, or a problem without a
-/// position.
+/// Returns the description of a bug: two passes have different results, the counts do not add up,
+/// a problem has no position, or a token is empty.
 pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Reading, String> {
     let mut validated = validate_input(input, format);
     let reading = reading_of(&validated);
@@ -75,11 +76,11 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Read
     }
 }
 
-/// Encodes a record for each token and returns the number of encoded bytes.
+/// Encodes a record for each token into one request, and returns its length in bytes.
 ///
 /// # Errors
 ///
-/// A text is not a valid token.
+/// A string is not a valid token.
 pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
     let contract = Contract::built_in();
     let mut request = BytesMut::new();
@@ -94,7 +95,7 @@ pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
     Ok(request.len())
 }
 
-/// Writes an acknowledged record for each token into a ledger, which is created if it is missing.
+/// Writes an acknowledged record for each token into a ledger. A missing ledger is created.
 ///
 /// # Errors
 ///
@@ -110,7 +111,8 @@ pub fn acknowledge_records(ledger: &Path, tokens: &[String]) -> Result<(), Strin
         .map_err(|error| format!("{error:?}"))
 }
 
-/// Returns how many of these records a ledger already holds.
+/// Returns the number of tokens whose record, as [`acknowledge_records`] writes it, is already in
+/// the ledger.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Pushes sensor license expirations to a license server over gRPC.
 //!
-//! This is the library of the program `sensor-license`, which calls [`run`]. The module `harness`
-//! is public only for the benchmarks and fuzz targets of this project.
+//! This is the library of the program `sensor-license`. The program only calls [`run`]. The module
+//! `harness` is public only for the benchmarks and fuzz targets of this project.
 
 mod atomic_file;
 mod batch;
@@ -36,7 +36,7 @@ use std::{
 use cli::{Plan, parse_command_line};
 use terminal::Terminal;
 
-/// Runs the command on the command line of this process and returns its exit code.
+/// Runs the command that the command line of this process names, and returns the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
     panic::set_hook(Box::new(|panic| Terminal::internal_error(panic.location())));
@@ -52,6 +52,6 @@ pub fn run() -> ExitCode {
         Plan::Ledger(plan) => commands::ledger::run(plan),
         Plan::Print(text) => Terminal::print_text(text),
     };
-    // The panic hook has already printed the error.
+    // After a panic, the panic hook has already printed the error.
     ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::EXIT_INTERNAL))
 }

@@ -1,4 +1,5 @@
-//! The only writer to standard output and standard error: reports, messages, colors and progress.
+//! [`Terminal`]: the only code that writes to standard output and standard error. It prints
+//! reports, messages and the progress bar.
 
 use std::{
     borrow::Cow,
@@ -16,21 +17,22 @@ use crate::{
     report::{ProbeReport, Summary},
 };
 
-/// How much is printed, and in which format.
+/// The format and the amount of the printed output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Terminal {
     /// Whether reports are printed as JSON in place of text.
     pub(crate) json: bool,
     /// Whether only errors, security warnings and requested data are printed.
     pub(crate) quiet: bool,
-    /// 1 adds the stages of a connection and retries, 2 adds each request.
+    /// The level of detail: 0 adds no notes, 1 adds notes about connection stages and retries, and
+    /// 2 also adds notes about each request.
     pub(crate) verbosity: u8,
 }
 
 impl Terminal {
     /// Writes a line of data to standard output.
     ///
-    /// A closed pipe is not a failure: its reader has seen enough.
+    /// A closed pipe is not a failure, because its reader does not need the rest of the output.
     pub(crate) fn print_data(text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -44,12 +46,12 @@ impl Terminal {
         io::stdout()
     }
 
-    /// Prints a text as the whole output of a command. Returns the exit code.
+    /// Prints text that is the whole output of a command. Returns the exit code.
     pub(crate) fn print_text(text: &str) -> u8 {
         Self::exit_code(Self::print_data(text), 0)
     }
 
-    /// Prints the summary of a run after its error. Returns the exit code.
+    /// Prints the failure of a run, if it failed, and then its summary. Returns the exit code.
     pub(crate) fn print_summary(self, summary: &Summary) -> u8 {
         if let Some(failure) = &summary.error {
             Self::error(failure);
@@ -57,7 +59,7 @@ impl Terminal {
         self.print_report(summary, summary.exit_code, || summary.to_text())
     }
 
-    /// Prints the report of a probe after its warnings and its error. Returns the exit code.
+    /// Prints the warnings and the failure of a probe, and then its report. Returns the exit code.
     pub(crate) fn print_probe_report(self, report: &ProbeReport) -> u8 {
         for warning in &report.warnings {
             self.warning(warning);
@@ -68,7 +70,8 @@ impl Terminal {
         self.print_report(report, report.exit_code, || report.to_text())
     }
 
-    /// Prints a report as JSON or as text. Returns `exit_code`, or the code of the failed write.
+    /// Prints a report as JSON or as text. Returns `exit_code`, or the exit code of a write
+    /// failure.
     pub(crate) fn print_report(
         self,
         report: &impl Serialize,
@@ -88,7 +91,8 @@ impl Terminal {
         Self::exit_code(written, exit_code)
     }
 
-    /// Returns `exit_code`, or prints the failure of a write and returns that failure's exit code.
+    /// Returns `exit_code` if `written` is `Ok`. Otherwise prints the write failure and returns its
+    /// exit code.
     fn exit_code(written: Result<(), Failure>, exit_code: u8) -> u8 {
         match written {
             Ok(()) => exit_code,
@@ -99,43 +103,46 @@ impl Terminal {
         }
     }
 
-    /// Prints the error that ends a command, with its causes and its hint.
+    /// Prints the failure of a command, with its causes and its hint.
     pub(crate) fn error(failure: &Failure) {
         Self::write_stderr(&failure.to_string());
     }
 
-    /// Prints a warning, unless only errors are wanted.
+    /// Prints a warning, unless `quiet` is set.
     pub(crate) fn warning(self, text: &str) {
         if !self.quiet {
             Self::write_stderr(&format!("warning: {}\n", escape(text)));
         }
     }
 
-    /// Prints a warning about an option that gives up security, even when only errors are wanted.
+    /// Prints a warning about an option that disables a security check. `quiet` does not suppress
+    /// this warning.
     pub(crate) fn security_warning(text: &str) {
         Self::write_stderr(&format!("warning: {}\n", escape(text)));
     }
 
-    /// Prints a note, unless only errors are wanted.
+    /// Prints a note, unless `quiet` is set.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
             Self::write_stderr(&format!("note: {}\n", escape(text)));
         }
     }
 
-    /// Prints a note if `--verbose` was given at least `verbosity` times.
+    /// Prints a note if `--verbose` was given at least `verbosity` times and `quiet` is not set.
     pub(crate) fn detail(self, verbosity: u8, text: impl FnOnce() -> String) {
         if self.verbosity >= verbosity {
             self.note(&text());
         }
     }
 
-    /// Prints where the value of a wrong option comes from, even when only errors are wanted.
+    /// Prints where an option in an error message was set. `quiet` does not suppress this note,
+    /// because the note belongs to the error message.
     pub(crate) fn option_origin(text: &str) {
         Self::write_stderr(&format!("note: {}\n", escape(text)));
     }
 
-    /// Prints the source location of a panic without its message, which may quote a token.
+    /// Prints the source location of a panic. The panic message is not printed, because it may
+    /// quote a token.
     pub(crate) fn internal_error(location: Option<&Location<'_>>) {
         let location = location.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         Self::write_stderr(&format!(
@@ -144,8 +151,8 @@ impl Terminal {
         ));
     }
 
-    /// Returns a progress bar for `total_records`, hidden if standard error is not a terminal or
-    /// only errors are wanted.
+    /// Returns a progress bar for `total_records` records. The bar is hidden if standard error is
+    /// not a terminal or `quiet` is set.
     pub(crate) fn progress_bar(self, total_records: u64) -> ProgressBar {
         if self.quiet || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
@@ -156,7 +163,8 @@ impl Terminal {
         ProgressBar(Some(bar))
     }
 
-    /// Writes to standard error. A failed write is ignored, because no place is left to report it.
+    /// Writes to standard error. A write failure is ignored, because standard error is where it
+    /// would be reported.
     fn write_stderr(text: &str) {
         let mut standard_error = io::stderr().lock();
         let text = match AutoStream::choice(&standard_error) {
@@ -186,7 +194,7 @@ fn color_labels(text: &str) -> String {
     lines.collect()
 }
 
-/// Erases from the cursor to the end of the line (ECMA-48, EL).
+/// The escape sequence that erases the line from the cursor to its end (ECMA-48, EL).
 const ERASE_TO_END_OF_LINE: &str = "\x1b[K";
 
 /// The progress bar of a push on standard error.
@@ -198,14 +206,15 @@ impl ProgressBar {
         Self(None)
     }
 
-    /// Counts records as processed and redraws the bar if it is due.
+    /// Adds processed records to the bar, and redraws the bar if a redraw is due.
     pub(crate) fn advance(&mut self, records: u64) {
         if let Some(bar) = &mut self.0 {
             bar.counter += usize::try_from(records).unwrap_or(usize::MAX);
             if bar.should_refresh() {
                 bar.elapsed_time();
                 let text = bar.render();
-                // A bar that wraps into a second line could not be erased again.
+                // The bar is cut at the width of the terminal. A bar that wraps into a second line
+                // could not be erased.
                 let width = kdam::term::width().filter(|width| *width > 0);
                 let width = width.map_or(usize::MAX, usize::from);
                 let shown: String = text.chars().take(width).collect();

@@ -1,4 +1,5 @@
-//! The option `--color`, which applies before all others are parsed.
+//! The option `--color`, which is applied before the other options are parsed. Errors in the other
+//! options then have the chosen colors.
 
 use std::ffi::OsString;
 
@@ -18,9 +19,11 @@ pub(super) fn color_arg() -> Arg {
         .help_heading("Output")
 }
 
-/// Chooses colors by `--color` in the arguments or else by its environment variable.
+/// Turns colors on or off for the whole process: by `--color` in the arguments, or else by the
+/// environment variable for `--color`.
 ///
-/// The arguments are searched without clap, because errors of clap have colors too.
+/// The arguments are searched without clap, because clap's own errors must already have the chosen
+/// colors.
 pub(super) fn choose_color(arguments: &[OsString]) {
     let options = arguments
         .iter()

@@ -1,6 +1,6 @@
-//! The command line: which options can be typed, and the plan that they make for a command.
+//! The command line: the options of each command, and their conversion into the command's plan.
 //!
-//! What a command does with its plan is in [`crate::commands`].
+//! [`crate::commands`] runs the plan.
 
 mod color;
 mod command_line;

@@ -1,4 +1,4 @@
-//! Parsers for the values of single options. Their errors are texts, which clap prints.
+//! Parsers for option values. Each parser returns its error as a string, which clap prints.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,13 +12,15 @@ use crate::{
     shard::Shard,
 };
 
-/// About a century. A longer duration is a typing error, and the clocks cannot add it.
+/// The limit on durations, about a century, in milliseconds. A longer duration is a typing error,
+/// and adding it to the current time could overflow.
 const MAX_DURATION_MILLIS: u64 = 100 * 366 * 24 * 3_600_000;
 
-/// Servers treat more frequent pings as an attack and close the connection (gRFC A8).
+/// The minimum time between keepalive pings. Servers treat more frequent pings as an attack and
+/// close the connection (gRFC A8).
 const MIN_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Parses the forms of a server: `HOST:PORT`, `[IPV6]:PORT`, `https://HOST[:PORT]`, `unix:PATH`.
+/// Parses a server: `HOST:PORT`, `[IPV6]:PORT`, `https://HOST[:PORT]` or `unix:PATH`.
 pub(super) fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|error| {
         let (problem, example) = match error {
@@ -80,7 +82,7 @@ pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, String> 
         })
 }
 
-/// Parses a field's name, or the number of a CSV column.
+/// Parses the name of a field, or the number of a CSV column, counted from 1.
 pub(super) fn parse_field_selector(text: &str) -> Result<FieldSelector, String> {
     match text.parse() {
         Ok(0) => Err("columns are counted from 1".into()),
@@ -99,8 +101,8 @@ pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Parses a JSON Pointer (RFC 6901): empty, or steps that each begin with `/`, in which `~1` stands
-/// for `/` and `~0` for `~`.
+/// Parses a JSON Pointer (RFC 6901). It is empty or consists of steps. Each step begins with `/`.
+/// Within a step, `~1` stands for `/`, and `~0` for `~`.
 pub(super) fn parse_json_pointer(text: &str) -> Result<JsonPointer, String> {
     let invalid = || "no JSON Pointer; a right one is /data/licenses, or empty for the root";
     let mut steps = text.split('/');
@@ -119,7 +121,7 @@ pub(super) fn parse_json_pointer(text: &str) -> Result<JsonPointer, String> {
 }
 
 pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
-    // The default needs no search through the files of the time zone database.
+    // UTC is the default and must be fast, so the time zone database is not searched for it.
     if name.eq_ignore_ascii_case("UTC") {
         return Ok(TimeZone::UTC);
     }
@@ -135,8 +137,8 @@ pub(super) fn parse_positive(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Parses the number of requests in flight. Each of them is held in memory, and servers accept a
-/// few hundred streams at most.
+/// Parses the maximum number of requests in flight. The number is limited, because each request in
+/// flight takes memory, and servers accept at most a few hundred concurrent streams.
 pub(super) fn parse_concurrency(text: &str) -> Result<usize, String> {
     match parse_positive(text)? {
         number @ ..=1000 => Ok(number),
@@ -147,7 +149,7 @@ pub(super) fn parse_concurrency(text: &str) -> Result<usize, String> {
 /// A number followed by a unit, such as `10s`.
 struct Quantity<'t> {
     number: u64,
-    /// Empty for a bare number.
+    /// The unit, or an empty string for a number without a unit.
     unit: &'t str,
 }
 
@@ -163,7 +165,7 @@ impl<'t> Quantity<'t> {
     }
 }
 
-/// Parses a duration such as `500ms`, `10s`, `2m` or `1h`; a bare number is in seconds.
+/// Parses a duration such as `500ms`, `10s`, `2m` or `1h`. A number without a unit is in seconds.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let millis = Quantity::parse(text).and_then(|Quantity { number, unit }| {
         let millis_per_unit = match unit {
@@ -196,7 +198,7 @@ pub(super) fn parse_max_changes(text: &str) -> Result<MaxChanges, String> {
     let Some(percent) = text.strip_suffix('%') else {
         return text.parse().map(MaxChanges::Number).map_err(|_| invalid());
     };
-    // The parser of f64 would also accept signs, exponents, `inf` and `nan`.
+    // The `f64` parser would also accept signs, exponents, `inf` and `nan`.
     let is_plain = percent
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -206,10 +208,10 @@ pub(super) fn parse_max_changes(text: &str) -> Result<MaxChanges, String> {
     }
 }
 
-/// Parses `I/N`, where shards are counted from 0.
+/// Parses `I/N`: shard number I, counted from 0, of N shards.
 pub(super) fn parse_shard(text: &str) -> Result<Shard, String> {
     let parse_number = |text: &str| {
-        // The parser of integers would also accept a sign.
+        // The integer parser would also accept a sign.
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse().ok().filter(|_| is_plain)
     };
@@ -228,7 +230,8 @@ pub(super) fn parse_keepalive_interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a size of at least 1 byte: a number, or one with the unit `KiB` or `MiB`.
+/// Parses a size of at least 1 byte: a number of bytes, or a number with the unit `B`, `KiB` or
+/// `MiB`.
 pub(super) fn parse_size(text: &str) -> Result<usize, String> {
     let bytes = Quantity::parse(text).and_then(|Quantity { number, unit }| {
         let bytes_per_unit = match unit {
@@ -241,7 +244,7 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
     });
     match bytes {
         Some(0) => Err("at least 1".into()),
-        // gRPC encodes the length of a message in 32 bits.
+        // gRPC encodes the length of a message in 32 bits, so larger sizes are refused.
         Some(bytes) => u32::try_from(bytes)
             .ok()
             .and_then(|bytes| usize::try_from(bytes).ok())

@@ -1,4 +1,4 @@
-//! The `check` command: reads and validates as `push` does, without a server.
+//! The `check` command: reads and validates an input as `push` does, but contacts no server.
 
 use std::time::Instant;
 

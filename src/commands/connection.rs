@@ -1,4 +1,5 @@
-//! [`ConnectionPlan`], and the client target and TLS configuration that follow from it.
+//! [`ConnectionPlan`] holds the connection options after parsing, and turns them into the
+//! [`Target`] of the client and its TLS configuration.
 
 use std::{
     fs,
@@ -19,14 +20,17 @@ use crate::{
     tls::{self, ClientTls, PeerName, TrustPolicy},
 };
 
-/// The connection options. They may contain credentials and therefore have no `Debug`.
+/// The connection options after parsing. The type has no `Debug`, because the options may contain
+/// credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ConnectionPlan {
     pub(crate) endpoint: Endpoint,
     pub(crate) security: TransportSecurity,
-    /// The name that the certificate must have and that SNI sends; `None` for the host.
+    /// The name that the server certificate must have and that is sent as SNI. If `None`, the host
+    /// of the endpoint is the name.
     pub(crate) server_name: Option<String>,
-    /// The `:authority` of requests; `None` for the server name, or else the endpoint.
+    /// The `:authority` of requests. If `None`, `:authority` is the server name, or the host and
+    /// port of the endpoint if no usable server name is given.
     pub(crate) authority: Option<Authority>,
     pub(crate) metadata: MetadataPlan,
     /// Text that precedes the program's own user agent.
@@ -38,10 +42,12 @@ pub(crate) struct ConnectionPlan {
     pub(crate) contract: ContractPlan,
 }
 
-/// The sources of request metadata. They may contain credentials and therefore have no `Debug`.
+/// The sources of request metadata. The type has no `Debug`, because the sources may contain
+/// credentials.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct MetadataPlan {
-    /// Each `name: value`, or `@FILE` for a file with one of them per line.
+    /// The values of `--header`. Each value is `name: value`, or `@FILE` for a file that has one
+    /// `name: value` per line.
     pub(crate) headers: Vec<String>,
     pub(crate) bearer_token_file: Option<PathBuf>,
 }
@@ -87,7 +93,8 @@ fn read_text(file: &Path) -> Result<String, Failure> {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// The timeout from the DNS lookup to the HTTP/2 SETTINGS of the server.
+    /// The timeout of connecting, from the start of the DNS lookup to the server's HTTP/2
+    /// SETTINGS.
     pub(crate) connect: Duration,
     /// The timeout of one attempt of a request.
     pub(crate) request: Duration,
@@ -106,12 +113,13 @@ impl Default for Timeouts {
 pub(crate) enum TransportSecurity {
     Plaintext,
     Tls {
-        /// PEM files of trusted certificates; if empty, the trust store of the system is used.
+        /// The PEM files of trusted certificates. Without such files, the operating system's trust
+        /// store is used.
         trusted_certificates: Vec<PathBuf>,
-        /// The client certificate (mTLS).
+        /// The files of the client certificate and its private key (mTLS).
         identity: Option<IdentityFiles>,
         skips_verification: bool,
-        /// Whether the common name identifies a server whose certificate has no SAN.
+        /// Whether the common name of a certificate without a SAN may identify the server.
         allows_common_name: bool,
     },
 }
@@ -120,7 +128,8 @@ pub(crate) enum TransportSecurity {
 pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_VERSION"));
 
 impl ConnectionPlan {
-    /// Reads the files that the options name and determines every default.
+    /// Returns the target of the client. Reads the files that the options name, and chooses a
+    /// default for each option that was not given.
     ///
     /// # Errors
     ///
@@ -161,7 +170,8 @@ impl ConnectionPlan {
         if let Some(authority) = &self.authority {
             return Ok(authority.clone());
         }
-        // The common name of an old certificate may contain spaces, which HTTP does not allow.
+        // `--servername` may be the common name of an old certificate. Such a name may contain
+        // spaces, which HTTP does not allow in `:authority`, so the endpoint is used instead.
         let server_name = self.server_name.as_deref().and_then(parse_authority);
         let endpoint = || parse_authority(&self.endpoint.authority());
         server_name.or_else(endpoint).ok_or_else(|| {
@@ -183,7 +193,8 @@ impl ConnectionPlan {
         else {
             return Ok(None);
         };
-        // The files are read even if nothing is verified, so that a wrong one is reported.
+        // The files are read even if `--insecure` makes them unnecessary. Otherwise an invalid file
+        // would be reported only after the user removes `--insecure`.
         let certificates = tls::read_trusted_certificates(trusted_certificates)
             .map_err(diagnostics::tls_setup_failed)?;
         let trust = if *skips_verification {
@@ -206,8 +217,8 @@ impl ConnectionPlan {
     }
 }
 
-/// Parses a host with or without a port that HTTP/2 accepts as `:authority`. RFC 9113 section
-/// 8.3.1 excludes user information.
+/// Parses an HTTP/2 `:authority`: a host, with or without a port. Returns `None` for invalid text,
+/// and for text with user information, which RFC 9113 section 8.3.1 excludes.
 pub(crate) fn parse_authority(text: &str) -> Option<Authority> {
     let authority = Authority::try_from(text).ok()?;
     let is_valid = !text.contains('@') && !authority.host().is_empty();

@@ -1,4 +1,5 @@
-//! The contract options after parsing, and the contract that they lead to.
+//! The contract options after parsing, and the loading of the contract that the options name. A
+//! contract is the gRPC method of a server together with its message types.
 
 use std::{
     cell::Cell,
@@ -23,7 +24,7 @@ use crate::{
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ContractPlan {
-    /// The path of the call; `None` for the path in the schema.
+    /// The path of the call. If `None`, the schema determines the path.
     pub(crate) method: Option<PathAndQuery>,
     pub(crate) schema: Schema,
 }
@@ -33,7 +34,7 @@ pub(crate) struct ContractPlan {
 pub(crate) enum Schema {
     /// `proto/sensor.proto` of this program.
     BuiltIn,
-    /// A `.proto` file, and the folders of its imports.
+    /// A `.proto` file, and the folders that contain its imports.
     Proto {
         file: PathBuf,
         import_paths: Vec<PathBuf>,
@@ -44,13 +45,13 @@ pub(crate) enum Schema {
     Reflection,
 }
 
-/// Everything that a call of server reflection needs.
+/// The arguments of a server reflection call.
 pub(super) struct ReflectionContext<'a> {
     pub(super) target: &'a Target,
     pub(super) policy: &'a DeliveryPolicy,
     pub(super) signals: &'a Signals,
     pub(super) time_limit: Option<TimeLimit>,
-    /// Called with the outcome of each stage of the connection.
+    /// A function that receives the outcome of each completed stage of the connection.
     pub(super) on_stage: &'a dyn Fn(StageOutcome),
 }
 
@@ -60,8 +61,8 @@ const MAX_SCHEMA_BYTES: u64 = 64 << 20;
 impl ContractPlan {
     /// Reads or compiles the contract, or fetches it from the server by reflection.
     ///
-    /// Without a `server`, as in a rehearsal, the built-in contract stands in for the one that
-    /// reflection would return.
+    /// A rehearsal has no `server`. It uses the built-in contract if the options ask for
+    /// reflection.
     pub(super) fn load(
         &self,
         server: Option<&ReflectionContext<'_>>,
@@ -112,14 +113,14 @@ impl ContractPlan {
     }
 }
 
-/// Refuses files that the compiler would report less clearly.
+/// Refuses files for which the compiler would print a less clear error message.
 fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
     for path in import_paths {
         path.read_dir()
             .map_err(|error| diagnostics::file_read_failed(path, &error))?;
     }
     let checked = match fs::metadata(file) {
-        // The name may be relative to an import path.
+        // The file name may be relative to an import path, so the compiler searches for the file.
         Err(_) if !import_paths.is_empty() => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if metadata.file_type().is_char_device() => {
@@ -144,7 +145,8 @@ fn read_schema(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 impl ReflectionContext<'_> {
-    /// Fetches the files that declare the method's service, or all services.
+    /// Fetches the descriptors of the service that `method` belongs to, or of all services if
+    /// `method` is `None`.
     fn fetch_files(
         &self,
         method: Option<&PathAndQuery>,
@@ -173,7 +175,8 @@ impl ReflectionContext<'_> {
         files
     }
 
-    /// Waits for the deadline, if there is one, and returns the time that the run had.
+    /// Waits until the deadline of the run, and returns the value of `--max-time`. Waits forever if
+    /// the run has no deadline.
     async fn wait_for_deadline(&self) -> Duration {
         match self.time_limit {
             Some(limit) => {

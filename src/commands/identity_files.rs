@@ -1,4 +1,4 @@
-//! The PEM files of a TLS identity, as named by `--cert` and `--key`.
+//! The PEM files of a TLS identity, which `--cert` and `--key` name.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::{
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdentityFiles {
-    /// The certificate, followed by its chain.
+    /// The file of the certificate, followed by the CA certificates of its chain.
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
 }

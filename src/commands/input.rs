@@ -1,4 +1,7 @@
-//! Reading and validation as `push` and `check` do them alike.
+//! Reading and validating an input, which is the same for `push` and `check`.
+//!
+//! A *guard* is a condition that refuses an input even if all its records are valid, such as
+//! `--max-records`.
 
 use super::{clock::unix_seconds, reactor::TimeLimit};
 use crate::{
@@ -19,12 +22,12 @@ use crate::{
 pub(crate) struct InputPlan {
     pub(crate) origins: Vec<Origin>,
     pub(crate) options: InputOptions,
-    /// The maximum number of problems that are shown.
+    /// The maximum number of problems that the error message shows.
     pub(crate) max_errors: usize,
     pub(crate) guards: InputGuards,
 }
 
-/// Conditions that refuse a well-formed input.
+/// The guards, which refuse an input even if its records are well-formed.
 #[derive(Clone, Debug)]
 pub(crate) struct InputGuards {
     pub(crate) on_duplicate: DuplicatePolicy,
@@ -37,16 +40,18 @@ pub(crate) struct InputGuards {
     pub(crate) refuses_empty: bool,
 }
 
-/// The limits of the requests that records must fit into.
+/// The limits on requests. A record that fits into no request is refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestLimits<'c> {
     pub(super) contract: &'c Contract,
-    /// The size of the largest encoded request, in bytes.
+    /// The maximum size of an encoded request, in bytes.
     pub(super) max_bytes: usize,
 }
 
 impl RequestLimits<'_> {
-    /// Returns the largest token, in bytes, whose record fits whatever its expiration time is.
+    /// Returns the maximum length of a token, in bytes, for which [`Self::find_violation`] can be
+    /// skipped: a record with such a token fits into a request, whatever its expiration time is.
+    /// Returns 0 if the contract restricts values, because then every record must be checked.
     fn unchecked_token_bytes(self) -> usize {
         if self.contract.restricts_values() {
             return 0;
@@ -54,7 +59,7 @@ impl RequestLimits<'_> {
         self.max_bytes.saturating_sub(Contract::MAX_FRAMING_BYTES)
     }
 
-    /// Returns the reason why no request can hold the record, if there is one.
+    /// Returns the reason why no request can hold the record, or `None` if a request can.
     fn find_violation(self, record: &Record<'_>) -> Option<ContractViolation> {
         if let Some(error) = self.contract.encode_error(record) {
             return Some(match error {
@@ -65,7 +70,8 @@ impl RequestLimits<'_> {
             });
         }
         let max_bytes = self.max_bytes;
-        // Few records are so large that their exact length must be computed.
+        // This upper bound on the encoded length is fast to compute, and nearly all records pass.
+        // Only the other records need their exact encoded length.
         if record.token.as_bytes().len() + Contract::MAX_FRAMING_BYTES <= max_bytes {
             return None;
         }
@@ -74,11 +80,12 @@ impl RequestLimits<'_> {
     }
 }
 
-/// Reads and validates the whole input, and adds its counts to the summary.
+/// Reads and validates the whole input, and adds its record counts to the summary.
 ///
 /// # Errors
 ///
-/// A record is invalid, a guard refuses the input, or a signal or the time limit ends the reading.
+/// A record is invalid, an input cannot be read, a guard refuses the input, or a signal or the time
+/// limit ends the reading.
 pub(super) fn read_input(
     plan: &InputPlan,
     request_limits: Option<RequestLimits<'_>>,

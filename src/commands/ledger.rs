@@ -1,4 +1,4 @@
-//! The `ledger` command: shows what a ledger holds, or removes a part of it.
+//! The `ledger` command: shows the content of a ledger, or removes tokens from a ledger.
 
 use std::{
     io,
@@ -24,17 +24,17 @@ pub(crate) enum Action {
     Show,
     Forget {
         scope: ForgetScope,
-        /// The time to wait for a push that holds the lock of the ledger.
+        /// The maximum time to wait while a push holds the lock of the ledger.
         lock_timeout: Duration,
     },
 }
 
-/// The tokens that a ledger forgets.
+/// The tokens that are removed from the ledger.
 pub(crate) enum ForgetScope {
     All,
-    /// All tokens of the server with this `:authority`.
+    /// All tokens that the server with this `:authority` acknowledged.
     Authority(String),
-    /// The tokens in an input, for every server.
+    /// The tokens in an input, whichever server acknowledged them.
     Tokens {
         origins: Vec<Origin>,
         options: InputOptions,
@@ -93,10 +93,11 @@ fn forget(
     }
 }
 
-/// Reads the whole input, so that an invalid record keeps the ledger unchanged.
+/// Reads the tokens of the whole input before the ledger is changed. If a record is invalid, the
+/// ledger stays unchanged.
 fn read_tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
     let rules = ValidationRules {
-        // Expiration times are not read here, so that records of one token cannot conflict.
+        // No expiration time is read here, so two records with the same token cannot conflict.
         on_duplicate: DuplicatePolicy::First,
         ..ValidationRules::default()
     };

@@ -1,6 +1,7 @@
-//! The commands of the program: one recipe each, from a plan to an exit code.
+//! The commands of the program. Each command has a plan, which holds its options after parsing, and
+//! a function that runs the plan and returns the exit code.
 //!
-//! How options are parsed into plans is in [`crate::cli`].
+//! [`crate::cli`] parses the command line into a plan.
 
 pub(crate) mod check;
 mod clock;

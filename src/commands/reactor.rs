@@ -1,4 +1,5 @@
-//! The Tokio runtime that a command runs on, with the signals and the time limit that end its waits.
+//! The Tokio runtime of a command, and the two events that end a wait: a signal, and the deadline
+//! of `--max-time`.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,15 @@ use crate::{
     signals::{Signal, Signals},
 };
 
-/// Takes over the signals for the rest of a command.
+/// Installs the signal handlers for the rest of the command.
 ///
-/// A command calls this after it has read the files that options name. Until then a signal ends the
-/// process, even if the reading waits for a FIFO without a writer.
+/// The files that options name must be read before the handlers are installed. Such a file may be a
+/// FIFO without a writer, and a signal must end a process that waits for the writer.
 pub(super) fn listen_for_signals() -> Result<Signals, Failure> {
     Signals::install().map_err(|error| Failure::internal("no signals", &error))
 }
 
-/// Builds a runtime that runs everything on the calling thread.
+/// Returns a new Tokio runtime that runs all tasks on the current thread.
 pub(super) fn new_runtime() -> Result<Runtime, Failure> {
     runtime::Builder::new_current_thread()
         .enable_all()
@@ -25,7 +26,7 @@ pub(super) fn new_runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::internal("no runtime", &error))
 }
 
-/// A runtime together with the signals that interrupt what runs on it.
+/// A Tokio runtime, and the signals that interrupt its tasks.
 pub(super) struct Reactor<'s> {
     pub(super) runtime: Runtime,
     pub(super) signals: &'s Signals,
@@ -39,14 +40,15 @@ impl<'s> Reactor<'s> {
         })
     }
 
-    /// Blocks for the given time, or until a signal arrives, which is then returned.
+    /// Blocks for the given time, or until a signal arrives. Returns the signal, or `None` if no
+    /// signal arrived in this time.
     pub(super) fn pause(&self, time: Duration) -> Option<Signal> {
         let wait = async { tokio::time::timeout(time, self.signals.wait()).await };
         self.runtime.block_on(wait).ok()
     }
 }
 
-/// The limit that `--max-time` puts on a whole run.
+/// The time limit of a whole run, which `--max-time` sets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLimit {
     pub(super) deadline: Instant,

@@ -1,5 +1,6 @@
-//! The server of a rehearsal: a receiver inside this process, reached over TLS on loopback, and the
-//! comparison of the received records with the input.
+//! [`Rehearsal`]: the server of a rehearsal. The server is a receiver inside this process, to which
+//! the push connects over TLS on a loopback address. At the end, the received records are compared
+//! with the input.
 
 use std::{net::Ipv4Addr, sync::Arc, thread, time::Duration};
 
@@ -29,8 +30,8 @@ pub(super) struct Rehearsal {
 /// The name in the certificate of the receiver.
 const SERVER_NAME: &str = "localhost";
 
-/// The behavior of a server that accepts everything. Only the real server limits the size of
-/// requests, for which there is `--batch-bytes`.
+/// The behavior of the receiver, which accepts every request. The receiver does not limit the size
+/// of requests, because the limit of the real server is unknown here.
 const BEHAVIOR: Behavior = Behavior {
     code: 0,
     fail_first: 0,
@@ -39,7 +40,8 @@ const BEHAVIOR: Behavior = Behavior {
 };
 
 impl Rehearsal {
-    /// Starts the receiver on a free port, with a new self-signed certificate, in its own thread.
+    /// Starts the receiver in a separate thread, on a free port and with a new self-signed
+    /// certificate.
     pub(super) fn start() -> Result<Self, Failure> {
         let start_failure =
             |error| Failure::internal("the rehearsal's receiver can't start", &error);
@@ -64,7 +66,7 @@ impl Rehearsal {
             move || {
                 let shutdown = async { shutdown_requested.await.unwrap_or(()) };
                 let listener = Listener::Tcp(listener);
-                // An error of the receiver fails the push, which reports it.
+                // A receiver error also makes the push fail, and the push reports its own failure.
                 let _ = runtime.block_on(receiver::run(
                     listener,
                     Some(server_tls),
@@ -131,7 +133,7 @@ impl Rehearsal {
 
     fn stop(&mut self) {
         if let (Some(shutdown), Some(thread)) = (self.shutdown.take(), self.thread.take()) {
-            // Both fail only if the receiver has ended before.
+            // Both operations fail only if the receiver has already ended, so errors are ignored.
             let _ = shutdown.send(());
             let _ = thread.join();
         }

@@ -1,6 +1,6 @@
 //! The `serve` command: runs the reference receiver until a signal arrives.
 //!
-//! The receiver itself is in [`crate::receiver`].
+//! [`crate::receiver`] implements the receiver.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -30,7 +30,7 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) listen_address: ListenAddress,
     pub(crate) security: ReceiverSecurity,
-    /// The SQLite file that keeps the records; `None` for memory.
+    /// The SQLite file that stores the records. If `None`, the records are stored in memory.
     pub(crate) store_file: Option<PathBuf>,
     pub(crate) dump: Option<DumpDestination>,
     /// The encoding of tokens in the dump.
@@ -48,16 +48,18 @@ pub(crate) enum ListenAddress {
 pub(crate) enum ReceiverSecurity {
     Plaintext,
     Tls {
-        /// The server certificate; `None` for a self-signed one that is created at the start.
+        /// The files of the server certificate and its private key. If `None`, the receiver creates
+        /// a self-signed certificate when it starts.
         identity: Option<IdentityFiles>,
-        /// The PEM file of the CAs that must have issued the client certificates (mTLS).
+        /// The PEM file with the trusted CAs or client certificates for mTLS. If `None`, clients
+        /// need no certificate.
         client_ca_file: Option<PathBuf>,
-        /// The file to which the certificate is written that clients should trust.
+        /// The output file for the certificate that clients should trust.
         cacert_output: Option<PathBuf>,
     },
 }
 
-/// The place to which the receiver writes its records on exit.
+/// The destination of the dump: all stored records, which the receiver writes when it exits.
 pub(crate) enum DumpDestination {
     Stdout,
     File(PathBuf),
@@ -109,13 +111,14 @@ async fn receive(
     };
     let totals = receiver::run(listener, tls, store, plan.behavior, shutdown).await;
     if let ListenAddress::Unix(path) = &plan.listen_address {
-        // Another process may have removed the socket.
+        // An error is ignored, because another process may already have removed the socket.
         let _ = fs::remove_file(path);
     }
     totals.map_err(|error| Failure::internal("the receiver failed", &error))
 }
 
-/// A listener and the address that clients connect to, with the port that the system chose.
+/// A listener, and the address to which clients connect. The address contains the port that the
+/// operating system chose if `--listen` has port 0.
 struct BoundListener {
     listener: Listener,
     address: String,
@@ -145,7 +148,8 @@ async fn bind(address: &ListenAddress) -> Result<BoundListener, Failure> {
     }
 }
 
-/// Removes a socket on which no process listens, because it would keep the address in use.
+/// Removes the socket file if no process listens on it. A receiver that was killed leaves such a
+/// file behind, and the file would keep the address in use.
 async fn remove_stale_socket(path: &Path) {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if is_socket && UnixStream::connect(path).await.is_err() {
@@ -153,8 +157,8 @@ async fn remove_stale_socket(path: &Path) {
     }
 }
 
-/// Returns the TLS configuration of the receiver, or `None` for plaintext. Writes the certificate
-/// to trust, if that was asked for.
+/// Returns the TLS configuration of the receiver, or `None` for plaintext. If the options name a
+/// file for the certificate that clients should trust, writes this file.
 fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, Failure> {
     let ReceiverSecurity::Tls {
         identity,
@@ -183,12 +187,13 @@ fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, 
 }
 
 fn open_store(path: &Path) -> Result<Store, Failure> {
-    // SQLite would create a file that everybody can read, and tokens are credentials.
+    // The file is created here, because SQLite would create a file that every user can read, and
+    // tokens are credentials.
     open_private(path)?;
     Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))
 }
 
-/// Opens or creates a file that only its owner can read, and keeps its content.
+/// Opens a file for writing without truncating it, or creates it. Only the owner can read the file.
 fn open_private(path: &Path) -> Result<File, Failure> {
     let open = || {
         let file = OpenOptions::new()
@@ -205,7 +210,8 @@ fn open_private(path: &Path) -> Result<File, Failure> {
     open().map_err(|error| diagnostics::file_write_failed(path, &error))
 }
 
-/// The dump, opened before the first request.
+/// The opened destination of the dump. It is opened before the first request, so that a file that
+/// cannot be written is reported when the receiver starts.
 enum DumpOutput {
     Stdout,
     File { path: PathBuf, file: File },
@@ -229,7 +235,8 @@ impl DumpOutput {
                 .map_err(|error| {
                     diagnostics::file_write_failed(Path::new("standard output"), &error)
                 }),
-            // The previous dump is kept until there is a new one.
+            // The file is truncated only now, so that the previous dump exists until the new dump
+            // is written.
             Self::File { path, file } => truncate(&file)
                 .and_then(|()| store.write_csv(file, encoding))
                 .map_err(|error| diagnostics::file_write_failed(&path, &error)),
@@ -237,7 +244,7 @@ impl DumpOutput {
     }
 }
 
-/// Truncates a regular file; a pipe or a device needs no truncation and does not support it.
+/// Truncates a regular file. Does nothing for a pipe or a device, which cannot be truncated.
 fn truncate(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() {
         file.set_len(0)?;

@@ -8,7 +8,7 @@ use crate::{client::CallError, delivery::UnacknowledgedReason};
 const CHECK_LOG_OR_RETRY: &str = "check the server's log, or run it again later";
 const CHECK_SERVER_AT_ADDRESS: &str = "a proxy or another server may answer at this address";
 
-/// The failure of a call that brought no response.
+/// Returns the failure for a call that ended without a usable response.
 pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
     let failed = |status| Failure::rpc(status, format!("{server}: the request failed"));
     match error {
@@ -66,7 +66,7 @@ pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
     }
 }
 
-/// The failure of a call that the server ended with a status other than OK.
+/// Returns the failure for a call that the server ended with a gRPC status other than OK.
 fn status_failed(server: &str, status: Code, message: &str) -> Failure {
     let name = status_name(status);
     let failure = Failure::rpc(status, format!("{server} answered {name}"));
@@ -88,7 +88,7 @@ fn status_failed(server: &str, status: Code, message: &str) -> Failure {
     }
 }
 
-/// Describes in a few words why a call failed, without text of the server.
+/// Describes in a few words why a call failed. The description quotes no text of the server.
 pub(crate) fn summarize_call_error(error: &CallError) -> String {
     match error {
         CallError::Status { .. } if error.is_message_too_large() => {
@@ -111,7 +111,8 @@ pub(crate) fn summarize_call_error(error: &CallError) -> String {
     }
 }
 
-/// Describes in a few words why a record was not acknowledged, without text of the server.
+/// Describes in a few words why a record was not acknowledged. The description quotes no text of
+/// the server.
 pub(crate) fn describe_unacknowledged(reason: &UnacknowledgedReason) -> String {
     match reason {
         UnacknowledgedReason::ResponseCode(code) => format!("rejected: code {code}"),
@@ -125,7 +126,7 @@ pub(crate) fn describe_unacknowledged(reason: &UnacknowledgedReason) -> String {
     }
 }
 
-/// Describes the end of a connection that the server announced with an HTTP/2 GOAWAY frame.
+/// Describes that the server ended a connection with an HTTP/2 GOAWAY frame.
 pub(super) fn describe_goaway(reason: h2::Reason) -> String {
     match reason {
         h2::Reason::NO_ERROR => "the server ended the connection (GOAWAY)".to_owned(),
@@ -133,7 +134,7 @@ pub(super) fn describe_goaway(reason: h2::Reason) -> String {
     }
 }
 
-/// Returns the name of a status in the gRPC specification (doc/statuscodes.md).
+/// Returns the name that the gRPC specification has for a status (doc/statuscodes.md).
 pub(super) fn status_name(status: Code) -> &'static str {
     match status {
         Code::Ok => "OK",

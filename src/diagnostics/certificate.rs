@@ -1,11 +1,12 @@
-//! The message for a refused server certificate: the reason, and a hint with the option that helps.
+//! The failure for a server certificate that this program refused: the reason, and a hint with the
+//! option that helps.
 
 use rustls::{CertificateError, Error};
 
 use super::{failure::Failure, format::format_timestamp};
 use crate::tls::{CertificateInfo, DistinguishedName, Refusal, RefusalReason};
 
-/// Returns the reason to refuse a certificate that an error of the TLS stack contains.
+/// Returns the [`Refusal`] inside a TLS error, or `None` if the error has a different cause.
 pub(super) fn refusal_of(error: &Error) -> Option<&Refusal> {
     match error {
         Error::InvalidCertificate(CertificateError::Other(other)) => other.0.downcast_ref(),
@@ -13,7 +14,7 @@ pub(super) fn refusal_of(error: &Error) -> Option<&Refusal> {
     }
 }
 
-/// The failure of a handshake in which this program refused the certificate of the server.
+/// Returns the failure for a TLS handshake in which this program refused the server certificate.
 pub(super) fn certificate_refused(server: &str, refusal: &Refusal) -> Failure {
     let Refusal {
         reason,
@@ -123,7 +124,8 @@ fn describe_validity(certificate: &CertificateInfo, now: i64) -> String {
     )
 }
 
-/// Returns what makes the certificate acceptable, if an option or the server's operator can.
+/// Returns the hint that names the option, or the change of the server, with which the certificate
+/// would be accepted. Returns `None` if no such hint is known.
 fn refusal_hint(
     reason: &RefusalReason,
     certificate: &CertificateInfo,
@@ -187,7 +189,8 @@ fn refusal_hint(
     })
 }
 
-/// Returns a name of the certificate for `--servername`: a wildcard only if there is no other name.
+/// Returns a name of the certificate for `--servername`. Returns a wildcard name only if all names
+/// of the certificate are wildcards.
 pub(super) fn requestable_name(certificate: &CertificateInfo) -> Option<&str> {
     let names = certificate.names();
     names

@@ -1,4 +1,5 @@
-//! Failures to connect: DNS, TCP, proxy and HTTP/2. TLS handshakes are in [`super::handshake`].
+//! Failures to connect to a server: DNS lookup, TCP, proxy and HTTP/2. TLS handshake failures are
+//! in [`super::handshake`].
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ const CHECK_SERVER: &str = "check that the server runs, and its address and port
 const CHECK_LOG_AND_PORT: &str = "check the server's log, and that the port is the one for gRPC";
 const CHECK_GRPC_PORT: &str = "check the port: gRPC needs HTTP/2";
 
-/// The failure to connect to a server.
+/// Returns the failure for a connection that could not be established.
 pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
     let server = error.endpoint.to_string();
     let through_proxy = match &error.proxy {
@@ -119,10 +120,11 @@ fn connection_closed(failure: Failure, stage: Stage) -> Failure {
         .with_hint(CHECK_LOG_AND_PORT)
 }
 
-/// The failure of a server whose first bytes are not HTTP/2 frames.
+/// Returns the failure for a server whose first bytes are not an HTTP/2 frame.
 fn not_http2(server: &str, first_bytes: &[u8]) -> Failure {
     match first_bytes {
-        // A TLS alert or handshake record (RFC 8446 section 5.1) in response to plaintext.
+        // A TLS record with an alert or a handshake message (RFC 8446 section 5.1), with which the
+        // server responds to plaintext.
         [0x15 | 0x16, 3, ..] => Failure::tls(format!("{server} speaks TLS"))
             .with_cause("plaintext was answered with a TLS record")
             .with_hint("leave --plaintext out"),
@@ -142,7 +144,7 @@ fn not_http2(server: &str, first_bytes: &[u8]) -> Failure {
     }
 }
 
-/// Returns the stage as the subject of a sentence.
+/// Returns the name of a stage, which can be the subject of a sentence.
 fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Dns => "the look-up of the name",

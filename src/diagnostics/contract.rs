@@ -15,14 +15,15 @@ use crate::{
 
 const NAME_METHOD: &str = "--method /PKG.SERVICE/METHOD names the one that takes records";
 
-/// How many names a message lists, because a line holds no more.
+/// The maximum number of names that a message lists. More names would not fit on a line.
 const MAX_NAMES: usize = 12;
 
 const COMPILE_HINT: &str = "--import-path DIR says where its imports are; --protoset takes what protoc --include_imports --descriptor_set_out=FILE writes";
 
 const USE_DESCRIPTORS: &str = "describe it with --proto FILE or --protoset FILE";
 
-/// The failure of a contract that the descriptors of `origin` do not describe.
+/// Returns the failure for descriptors that do not describe a usable contract. `origin` is the name
+/// of the file or server with the descriptors.
 pub(crate) fn contract_unusable(origin: &str, error: SchemaError) -> Failure {
     match error {
         SchemaError::InvalidProto(reason) => Failure::usage(format!("{origin} can't be compiled"))
@@ -68,7 +69,7 @@ pub(crate) fn contract_unusable(origin: &str, error: SchemaError) -> Failure {
     }
 }
 
-/// The failure to load the contract from the server by reflection.
+/// Returns the failure for a contract that could not be loaded from the server by reflection.
 pub(crate) fn reflection_failed(server: &str, error: &FetchDescriptorsError) -> Failure {
     let (error, attempts) = match error {
         FetchDescriptorsError::Connect { error, attempts } => {
@@ -110,7 +111,7 @@ pub(crate) fn reflection_failed(server: &str, error: &FetchDescriptorsError) -> 
     }
 }
 
-/// Describes why a method of the message type `message` cannot carry records.
+/// Describes why records cannot be sent to a method. `message` is the message type at fault.
 fn describe_method_problem(message: &str, problem: MethodProblem) -> String {
     match problem {
         MethodProblem::Streaming => {

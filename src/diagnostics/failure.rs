@@ -1,6 +1,6 @@
-//! The failure of a command: its kind, exit code, message, causes and hint.
+//! [`Failure`]: the way in which a command fails, with kind, exit code, message, causes and hint.
 //!
-//! The only file that gives failures their exit codes.
+//! Only this file assigns exit codes to failures.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use tonic::Code;
 use super::format::truncate_untrusted;
 use crate::{metadata::Metadata, record::TokenMask, signals::Signal};
 
-/// The exit code of an internal error, and of any failure that no other code describes.
+/// The exit code of an internal error, and of every failure without a more specific exit code.
 pub(crate) const EXIT_INTERNAL: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 const EXIT_PARTIAL: u8 = 3;
@@ -18,23 +18,24 @@ const EXIT_INPUT: u8 = 4;
 const EXIT_UNREACHABLE: u8 = 5;
 const EXIT_TLS: u8 = 6;
 const EXIT_RESPONSE_CODE: u8 = 7;
-/// The exit code of a dry run that found records to send, if `--detailed-exitcode` asks for it.
+/// The exit code of a dry run with `--detailed-exitcode` that found records to send.
 pub(crate) const EXIT_WOULD_SEND: u8 = 20;
-/// A gRPC status is added to this exit code.
+/// The base of the exit codes for gRPC statuses. The exit code is this number plus the status code.
 const EXIT_RPC_BASE: u8 = 64;
 
-/// The failure of a command. `text.rs` prints it, and its `Serialize` is the JSON form.
+/// The failure of a command. `text.rs` formats it as text, and its `Serialize` as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
     pub(crate) message: String,
     /// The causes, the most direct one first.
     pub(crate) causes: Vec<String>,
-    /// What the user can do about the failure.
+    /// An instruction for the user that may prevent the failure.
     pub(crate) hint: Option<String>,
     #[serde(skip)]
     pub(crate) exit_code: u8,
-    /// Whether a cause may quote text of a server, which may contain tokens or credentials.
+    /// Whether a cause may quote text of a server. Such text may contain tokens or credentials, so
+    /// the causes must be masked before they are printed.
     #[serde(skip)]
     has_untrusted_cause: bool,
 }
@@ -43,15 +44,15 @@ pub(crate) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FailureKind {
-    /// An output, a resource of this machine, or a bug of this program.
+    /// An output or a resource of this machine failed, or this program has a bug.
     Internal,
-    /// Options, or files that options name.
+    /// Options, or files that options name, are invalid.
     Usage,
     /// Some records were acknowledged and some were not.
     Partial,
     /// The input was refused or changed.
     Input,
-    /// There is no connection to the server.
+    /// The server could not be reached.
     Unreachable,
     /// The TLS handshake failed.
     Tls,
@@ -75,12 +76,13 @@ impl Failure {
         }
     }
 
-    /// Returns a failure of this machine or a bug, with its cause.
+    /// Returns a failure for an error of this machine or a bug, with its cause.
     pub(crate) fn internal(message: impl Into<String>, cause: &dyn fmt::Display) -> Self {
         Self::internal_without_cause(message).with_cause(cause.to_string())
     }
 
-    /// Returns a failure of this machine or a bug, whose message says everything that is known.
+    /// Returns a failure for an error of this machine or a bug. The message says everything that is
+    /// known, so the failure has no cause.
     pub(super) fn internal_without_cause(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Internal, EXIT_INTERNAL, message)
     }
@@ -90,7 +92,7 @@ impl Failure {
         Self::new(FailureKind::Usage, EXIT_USAGE, message)
     }
 
-    /// Returns a failure for options, with a hint that corrects them.
+    /// Returns a failure for invalid options, with a hint that corrects the options.
     pub(crate) fn usage_with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::usage(message).with_hint(hint)
     }
@@ -115,7 +117,7 @@ impl Failure {
         Self::new(FailureKind::Code, EXIT_RESPONSE_CODE, message)
     }
 
-    /// Returns a failure for a gRPC status, which decides the exit code.
+    /// Returns a failure for a gRPC status, which determines the exit code.
     pub(super) fn rpc(status: Code, message: impl Into<String>) -> Self {
         // Status codes end at 16 (gRPC, doc/statuscodes.md), so the conversion cannot fail.
         let number = u8::try_from(i32::from(status)).unwrap_or_default();
@@ -131,14 +133,15 @@ impl Failure {
         self
     }
 
-    /// Adds a cause that may quote text of a server, which may contain tokens.
+    /// Adds a cause that may quote text of a server. If any cause may do so, [`Self::masked`] masks
+    /// all causes.
     pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
         self.has_untrusted_cause = true;
         self
     }
 
-    /// Adds causes that may quote text of a server.
+    /// Adds several causes that may quote text of a server.
     pub(super) fn with_causes(self, causes: &[String]) -> Self {
         causes.iter().fold(self, Self::with_cause)
     }
@@ -149,7 +152,7 @@ impl Failure {
         self
     }
 
-    /// Adds another failure, with its causes, to the causes.
+    /// Adds the message and the causes of a second failure to the causes of this failure.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.causes.push(other.message);
         self.causes.extend(other.causes);
@@ -157,12 +160,13 @@ impl Failure {
         self
     }
 
-    /// Returns a failure of the same kind and exit code that has this one among its causes.
+    /// Returns a failure with a new message. It has the kind and exit code of this failure, which
+    /// becomes its first cause.
     pub(super) fn context(self, message: impl Into<String>) -> Self {
         Self::new(self.kind, self.exit_code, message).and(self)
     }
 
-    /// Adds how often the failed operation was attempted, unless it was attempted once.
+    /// Adds the number of attempts as a cause, if there was more than one attempt.
     pub(crate) fn after_attempts(self, attempts: u32) -> Self {
         match attempts {
             0 | 1 => self,
@@ -170,16 +174,18 @@ impl Failure {
         }
     }
 
-    /// Removes all causes, because they may quote tokens that can no longer be searched for.
+    /// Removes all causes. They may quote tokens, and cannot be masked if the tokens of the input
+    /// can no longer be read.
     pub(crate) fn without_causes(mut self) -> Self {
         self.causes.clear();
         self
     }
 
-    /// Masks the causes if any of them may quote a server, and truncates them.
+    /// Masks and truncates all causes, if any cause may quote text of a server.
     ///
-    /// `search_secrets` searches all masks for each secret and returns whether it knew all secrets.
-    /// If it did not, the causes are not shown at all.
+    /// `search_secrets` receives a mask for each cause and searches all masks for each known
+    /// secret. It returns whether all secrets are known. If not, the causes are replaced by a note
+    /// that they are not shown.
     pub(crate) fn masked(
         mut self,
         search_secrets: impl FnOnce(&mut [TokenMask<'_>]) -> bool,
@@ -193,7 +199,8 @@ impl Failure {
             .map(|cause| TokenMask::new(cause))
             .collect();
         self.causes = if search_secrets(&mut masks) {
-            // Masking comes first, because half of a token would not be recognized.
+            // The causes are masked before they are truncated, because truncation may cut a token,
+            // and a part of a token is not recognized.
             masks
                 .into_iter()
                 .map(|mask| truncate_untrusted(&mask.into_masked_text()))
@@ -204,7 +211,7 @@ impl Failure {
         self
     }
 
-    /// Masks the values of request headers, which a server may quote, in the causes.
+    /// Masks the values of request headers in the causes, because a server may quote them.
     pub(crate) fn masking_metadata(self, metadata: &Metadata) -> Self {
         self.masked(|masks| {
             for secret in metadata.secrets() {

@@ -1,4 +1,4 @@
-//! Numbers, times and texts of others as they appear in messages.
+//! Formatting of numbers, times and untrusted text in messages.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn count_noun(count: impl Into<u64>, noun: &str) -> String {
     }
 }
 
-/// Truncates text of a server to the length that a person reads.
+/// Truncates text of a server to a length that fits into a message.
 pub(super) fn truncate_untrusted(text: &str) -> String {
     const MAX_CHARS: usize = 500;
     match text.char_indices().nth(MAX_CHARS) {

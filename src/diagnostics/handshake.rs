@@ -1,4 +1,4 @@
-//! Failures of TLS handshakes, except for the reasons to refuse a certificate.
+//! TLS handshake failures. Refused server certificates are in [`super::certificate`].
 
 use rustls::{AlertDescription, Error, PeerIncompatible};
 
@@ -9,7 +9,7 @@ use super::{
 
 const NEED_TLS_VERSION: &str = "the server must speak TLS 1.2 or 1.3";
 
-/// The failure of a TLS handshake, which this program or the server ended.
+/// Returns the failure for a TLS handshake that this program or the server ended.
 pub(super) fn handshake_failed(server: &str, error: &Error) -> Failure {
     if let Some(refusal) = refusal_of(error) {
         return certificate_refused(server, refusal);
@@ -32,7 +32,8 @@ pub(super) fn handshake_failed(server: &str, error: &Error) -> Failure {
     }
 }
 
-/// The failure of a handshake that the server ended with a TLS alert (RFC 8446 section 6).
+/// Returns the failure for a TLS handshake that the server ended with an alert (RFC 8446
+/// section 6).
 fn alert_received(server: &str, alert: AlertDescription, error: &Error) -> Failure {
     match alert {
         AlertDescription::CertificateRequired => {
@@ -71,7 +72,8 @@ fn unexplained_failure(server: &str, error: &Error) -> Failure {
     Failure::tls(format!("the TLS handshake with {server} failed")).with_cause(error.to_string())
 }
 
-/// The failure of a server that selected another protocol than HTTP/2 with ALPN, or none.
+/// Returns the failure for a server that did not select HTTP/2 by ALPN. `protocol` is the protocol
+/// that the server selected, or `None` if it selected none.
 pub(super) fn alpn_failed(server: &str, protocol: Option<&[u8]>) -> Failure {
     let chosen = match protocol {
         Some(protocol) => format!("chose {}", String::from_utf8_lossy(protocol)),

@@ -1,12 +1,12 @@
-//! Failures and warnings of the input as a whole. Single problems are in [`super::problem`].
+//! Failures and warnings about the input as a whole. [`super::problem`] describes single problems.
 
 use super::{failure::Failure, format::count_noun, problem::describe_problem};
 use crate::input::{Problem, ProblemClass, ProblemKind, RecordCounts, ValidatedInput};
 
 const CHECK_INPUT: &str = "check that the input is the one that was meant";
 
-/// The failure of an input with invalid records or unreadable files. Each problem is a cause, and
-/// `skipped_action` is the action that did not follow, as a participle such as "sent".
+/// Returns the failure for an input with invalid records or unreadable files. Each problem is a
+/// cause. `skipped_action` is a participle, such as "sent", for the action that was not performed.
 pub(crate) fn input_refused(
     counts: &RecordCounts,
     problems: &[Problem],
@@ -67,14 +67,14 @@ fn summarize_classes(counts: &RecordCounts) -> String {
     classes.collect::<Vec<_>>().join(", ")
 }
 
-/// The failure of an empty input with `--fail-on-empty`.
+/// Returns the failure for an empty input if `--fail-on-empty` was given.
 pub(crate) fn input_empty() -> Failure {
     Failure::input("the input holds no record; nothing was sent")
         .with_hint("without --fail-on-empty this is no error")
 }
 
-/// The failure of an input whose record count the option `--min-records` or `--max-records`, named
-/// `option`, does not allow.
+/// Returns the failure for an input with too few or too many valid records. `option` is
+/// `--min-records` or `--max-records`, and `limit` is the value of the option.
 pub(crate) fn record_count_refused(valid: u64, option: &str, limit: u64) -> Failure {
     Failure::input(format!(
         "{} would be pushed, {option} {limit} does not allow it; nothing was sent",
@@ -83,8 +83,9 @@ pub(crate) fn record_count_refused(valid: u64, option: &str, limit: u64) -> Fail
     .with_hint(CHECK_INPUT)
 }
 
-/// The failure of an input that changes more expiration times of known tokens than `--max-changes`
-/// allows. The option's value is `limit`, for this input `allowed` changes.
+/// Returns the failure for an input that changes more expiration times in the ledger than
+/// `--max-changes` allows. `limit` is the value of the option, which may be a percentage, and
+/// `allowed` is the number of changes that it allows for this input.
 pub(crate) fn too_many_changes(changed: u64, allowed: u64, limit: &str) -> Failure {
     Failure::input(format!(
         "{} of tokens in the ledger would change, --max-changes {limit} allows {allowed}; nothing was sent",
@@ -93,8 +94,8 @@ pub(crate) fn too_many_changes(changed: u64, allowed: u64, limit: &str) -> Failu
     .with_hint(format!("{CHECK_INPUT}; a larger --max-changes lets it through"))
 }
 
-/// The failure of an input with expiration times before those in the ledger. The examples describe
-/// some of them.
+/// Returns the failure for an input in which `shortened` expiration times are earlier than in the
+/// ledger. Each example describes one of the shortened expiration times.
 pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Failure {
     let failure = Failure::input(format!(
         "{} earlier than in the ledger, --refuse-shortened does not allow it; nothing was sent",
@@ -108,7 +109,7 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
         ))
 }
 
-/// The failure of an input that changed, or became unreadable, after it was validated.
+/// Returns the failure for an input that changed or could not be read again after its validation.
 pub(crate) fn input_changed(problem: &Problem) -> Failure {
     let (message, hint) = match problem.kind {
         ProblemKind::DeadlineExceeded => (
@@ -129,7 +130,7 @@ pub(crate) fn input_changed(problem: &Problem) -> Failure {
         .with_hint(hint)
 }
 
-/// Returns the warnings about an input that was accepted.
+/// Returns the warnings about a valid input.
 pub(crate) fn input_warnings(validated: &ValidatedInput) -> Vec<String> {
     let mut warnings = Vec::new();
     if validated.expirations.past > 0 {

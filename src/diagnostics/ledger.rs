@@ -1,11 +1,11 @@
-//! Failures of ledgers.
+//! Failures to use a ledger.
 
 use std::path::Path;
 
 use super::failure::Failure;
 use crate::ledger::LedgerError;
 
-/// The failure to open, read or write a ledger.
+/// Returns the failure for a ledger that cannot be opened, read or written.
 pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
     let failure = Failure::internal(
         format!("{} can't be used as the ledger", ledger.display()),
@@ -23,7 +23,7 @@ pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
     }
 }
 
-/// The failure of a `ledger` command whose ledger does not exist.
+/// Returns the failure of a `ledger` command for a ledger that does not exist.
 pub(crate) fn ledger_missing(ledger: &Path) -> Failure {
     Failure::usage_with_hint(
         format!("there is no ledger {}", ledger.display()),
@@ -31,7 +31,8 @@ pub(crate) fn ledger_missing(ledger: &Path) -> Failure {
     )
 }
 
-/// The failure of a `ledger` command whose target is not in the ledger, which contains `targets`.
+/// Returns the failure of a `ledger` command for a target that is not in the ledger. `targets` are
+/// the targets in the ledger.
 pub(crate) fn ledger_target_unknown(target: &str, targets: &[String]) -> Failure {
     let hint = match targets {
         [] => "it has none".to_owned(),

@@ -1,7 +1,7 @@
-//! How commands fail: the kind, exit code, message, causes and hint of every failure.
+//! The failures of commands: the kind, exit code, message, causes and hint of each failure.
 //!
-//! [`failure`] defines [`Failure`], [`text`] prints it. The other files return the failures of one
-//! area each, and word the errors of that area.
+//! [`failure`] defines [`Failure`], and [`text`] formats it as text. The other files belong to one
+//! area each. They turn the errors of this area into failures, or describe the errors.
 
 mod call;
 mod certificate;

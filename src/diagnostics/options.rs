@@ -1,18 +1,20 @@
-//! Failures of option values: the config file, proxies and request headers.
+//! Failures for invalid values of options: the config file, proxies and request headers.
 
 use std::path::Path;
 
 use super::failure::Failure;
 use crate::{metadata::MetadataError, proxy::ProxyError};
 
-/// The failure to parse a line, counted from 1, of a config file.
+/// Returns the failure for a config file that is not TOML. `line`, counted from 1, is the invalid
+/// line.
 ///
-/// The line itself is not shown, because it may contain a secret.
+/// The text of the line is not shown, because it may contain a secret.
 pub(crate) fn config_file_malformed(file: &Path, line: usize, reason: &str) -> Failure {
     Failure::usage(format!("{}: line {line} is no TOML", file.display())).with_cause(reason)
 }
 
-/// The failure to use the proxy of an option or environment variable, named `origin`.
+/// Returns the failure for an invalid proxy. `origin` is the option or environment variable that
+/// sets the proxy.
 pub(crate) fn proxy_invalid(origin: &str, error: ProxyError) -> Failure {
     let problem = match error {
         ProxyError::InvalidUrl => "no URL of a proxy",
@@ -26,7 +28,8 @@ pub(crate) fn proxy_invalid(origin: &str, error: ProxyError) -> Failure {
     )
 }
 
-/// The failure to use a request header of an option or file, named `origin`.
+/// Returns the failure for an invalid request header. `origin` is the option or file that contains
+/// the header.
 ///
 /// The value of the header is not shown, because it may be a secret.
 pub(crate) fn metadata_invalid(origin: &str, error: &MetadataError) -> Failure {

@@ -1,26 +1,26 @@
-//! Failures of files, standard output and the receiver's listener.
+//! Failures to read or write files, to write standard output, and to listen for connections.
 
 use std::{fmt, io, path::Path};
 
 use super::{failure::Failure, format::count_noun};
 
-/// The failure to read a file that an option names.
+/// Returns the failure for a file that an option names and that cannot be read.
 pub(crate) fn file_read_failed(file: &Path, error: &io::Error) -> Failure {
     Failure::usage(format!("{} can't be read", file.display())).with_cause(error.to_string())
 }
 
-/// The failure to open or write an output file.
+/// Returns the failure for an output file that cannot be opened or written.
 pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
     Failure::internal(format!("{} can't be written", file.display()), error)
 }
 
-/// The failure to write standard output.
+/// Returns the failure for standard output that cannot be written.
 pub(crate) fn stdout_write_failed(error: &io::Error) -> Failure {
     Failure::internal("standard output can't be written", error)
 }
 
-/// The failure of a push that ended because an output could not be written. The failure of that
-/// output is reported with this one.
+/// Returns the failure for a push that stopped because an output could not be written. This failure
+/// does not name the output: the caller adds it to the failure of the output itself.
 pub(crate) fn push_output_failed(acknowledged: u64) -> Failure {
     Failure::internal(
         "an output can't be written any more, and so no more was sent",
@@ -28,8 +28,8 @@ pub(crate) fn push_output_failed(acknowledged: u64) -> Failure {
     )
 }
 
-/// The failure to replace the rejects file, because some unacknowledged records cannot be read
-/// again.
+/// Returns the failure for a rejects file that was not replaced, because some unacknowledged
+/// records could not be read again and are not in the new file.
 pub(crate) fn rejects_incomplete(rejects: &Path) -> Failure {
     let rejects = rejects.display();
     Failure::internal_without_cause(format!(
@@ -37,7 +37,7 @@ pub(crate) fn rejects_incomplete(rejects: &Path) -> Failure {
     ))
 }
 
-/// The failure to use the file of `serve --store`.
+/// Returns the failure for a file of `serve --store` that cannot be used.
 pub(crate) fn store_unusable(store: &Path, error: &dyn fmt::Display) -> Failure {
     Failure::internal(
         format!("{} can't be used as the store", store.display()),
@@ -46,7 +46,7 @@ pub(crate) fn store_unusable(store: &Path, error: &dyn fmt::Display) -> Failure 
     .with_hint("name a file that does not exist yet, or a store of this program")
 }
 
-/// The failure of the receiver to listen on the address of `--listen`.
+/// Returns the failure for an address of `--listen` on which the receiver cannot listen.
 pub(crate) fn listen_failed(address: &str, error: &io::Error) -> Failure {
     Failure::internal(format!("can't listen on {address}"), error)
         .with_hint("--listen 127.0.0.1:0 takes a free port")

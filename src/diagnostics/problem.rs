@@ -1,4 +1,4 @@
-//! Single problems of the input, each with its position and a hint.
+//! The text of a single problem in the input, with its position and a hint.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::{
     record::{TimeError, TokenError},
 };
 
-/// Describes a problem with its file, its position and what to do about it.
+/// Describes a problem: its file, its position, its kind, and a hint.
 pub(super) fn describe_problem(problem: &Problem) -> String {
     let mut text = problem.file.to_string();
     if let Some(position) = problem.position {
@@ -24,7 +24,7 @@ pub(super) fn describe_problem(problem: &Problem) -> String {
     text
 }
 
-/// Describes a position by its record, line and column, as far as they are known.
+/// Describes a position by its record, line and column. An unknown record or column is left out.
 pub(super) fn describe_position(position: Position) -> String {
     let mut text = String::new();
     if position.record > 0 {
@@ -37,7 +37,7 @@ pub(super) fn describe_position(position: Position) -> String {
     text
 }
 
-/// Describes what is wrong, without the position.
+/// Describes the kind of a problem, without its position.
 fn describe_kind(kind: &ProblemKind) -> String {
     let text = ToOwned::to_owned;
     match kind {
@@ -152,7 +152,7 @@ fn describe_violation(violation: ContractViolation) -> String {
     }
 }
 
-/// Returns what to do about a problem, if that is known.
+/// Returns the hint for a problem, or `None` if no hint is known.
 fn hint(kind: &ProblemKind) -> Option<String> {
     Some(match kind {
         ProblemKind::MissingField { field, nearest, .. } => {
@@ -169,7 +169,7 @@ fn hint(kind: &ProblemKind) -> Option<String> {
     })
 }
 
-/// Returns the hint of a problem if it does not depend on the input.
+/// Returns the hint for a problem whose hint is the same for every input, or `None`.
 fn constant_hint(kind: &ProblemKind) -> Option<&'static str> {
     Some(match kind {
         ProblemKind::UnsupportedFormat(format) => unsupported_format_hint(*format),
@@ -281,7 +281,7 @@ fn field_name(field: Field) -> &'static str {
     }
 }
 
-/// Returns what JSON value a field may be, as a noun.
+/// Returns a noun for the kinds of JSON value that a field accepts.
 fn field_json_kind(field: Field) -> &'static str {
     match field {
         Field::Token => "a string",
@@ -308,7 +308,7 @@ fn quote(excerpt: &Excerpt) -> String {
     format!("\"{}\"", excerpt.as_str())
 }
 
-/// How many names a message lists, because nobody reads more.
+/// The maximum number of names that a message lists, so that the message stays readable.
 const MAX_NAMES: usize = 20;
 
 fn list_names(names: &[Excerpt]) -> String {

@@ -1,4 +1,4 @@
-//! Failures of a whole run: signals, the time limit, and records that were not acknowledged.
+//! Failures that end a whole run: a signal, the time limit, and records that were not acknowledged.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::{client::CallError, input::FilePosition, record::MaskedToken, signals
 
 const REPORT_BUG: &str = "this is a defect of the program: please report it";
 
-/// The failure of a push that a signal ended, with the failure that preceded the signal.
+/// Returns the failure for a push that a signal ended. `cause` is the failure that had occurred
+/// before the push ended, if there was one.
 pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failure>) -> Failure {
     let signal_name = signal_name(signal);
     let message = match unsent {
@@ -32,7 +33,7 @@ pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failur
     }
 }
 
-/// The failure of a command that a signal ended before its first result.
+/// Returns the failure for a command that a signal ended before its first result.
 pub(crate) fn command_interrupted(signal: Signal) -> Failure {
     let message = format!("{} came before the end", signal_name(signal));
     Failure::interrupted(signal, message)
@@ -46,8 +47,8 @@ fn signal_name(signal: Signal) -> &'static str {
     }
 }
 
-/// The failure of a run that `--max-time` ended, with the last failure, which was to be retried.
-/// `in_request` tells whether a request waited for its response.
+/// Returns the failure for a run that `--max-time` ended. `in_request` is true if the run was not
+/// connecting or waiting for a retry. `last` is the failure whose retry was waiting, if any.
 pub(crate) fn max_time_passed(
     server: &str,
     limit: Duration,
@@ -68,7 +69,7 @@ pub(crate) fn max_time_passed(
     failure.with_hint("--max-time gives the run longer")
 }
 
-/// The failure of a push whose response codes are not among `ok_codes`.
+/// Returns the failure for a push that received response codes other than `ok_codes`.
 pub(crate) fn response_codes_rejected(server: &str, codes: &[i32], ok_codes: &[i32]) -> Failure {
     let list = |codes: &[i32]| {
         let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
@@ -81,7 +82,8 @@ pub(crate) fn response_codes_rejected(server: &str, codes: &[i32], ok_codes: &[i
         )
 }
 
-/// The failure of a push that acknowledged only some of the `total` records, because of `cause`.
+/// Returns the failure for a push in which the server acknowledged only some of the `total`
+/// records. `cause` is the reason.
 pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failure) -> Failure {
     let hint = match &cause.hint {
         Some(hint) => format!("{hint}; running it again is safe"),
@@ -94,7 +96,8 @@ pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failu
     .and(cause)
 }
 
-/// Adds a rejected record to a failure, by its masked token and its position in the input.
+/// Adds a rejected record to the causes of a failure: its position in the input, its masked token
+/// and the reason for the rejection.
 pub(crate) fn with_rejected_record(
     failure: Failure,
     token: &[u8],
@@ -117,7 +120,8 @@ pub(crate) fn with_rejected_record(
     failure
 }
 
-/// The failure of a rehearsal whose receiver stored other records than the input contains.
+/// Returns the failure for a rehearsal whose receiver did not store exactly the records of the
+/// input. `records` is the number of records that differ.
 pub(crate) fn rehearsal_differs(records: u64) -> Failure {
     Failure::internal_without_cause(format!(
         "the rehearsal's receiver differs from the input in {}",
@@ -126,7 +130,7 @@ pub(crate) fn rehearsal_differs(records: u64) -> Failure {
     .with_hint(REPORT_BUG)
 }
 
-/// The failure of a run whose record counts contradict each other.
+/// Returns the failure for a run whose record counts do not add up.
 pub(crate) fn counts_inconsistent(counts: &str) -> Failure {
     Failure::internal_without_cause(format!("the counts do not add up: {counts}"))
         .with_hint(REPORT_BUG)

@@ -1,5 +1,5 @@
-//! Changes of the connection options that may let a failed connection or call succeed, as data for
-//! `probe`, which tries them out. The hints of error messages are worded in the other files.
+//! [`SuggestedFix`]: a change of the connection options that may let a failed connection or call
+//! succeed. `probe` applies the changes. The hints in messages are in the other files.
 
 use rustls::{AlertDescription, Error};
 use tonic::Code;
@@ -10,7 +10,7 @@ use crate::{
     tls::{Refusal, RefusalReason},
 };
 
-/// A change of the connection options.
+/// A change of the connection options that may prevent an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SuggestedFix {
     /// Expect this name in the certificate of the server.
@@ -27,13 +27,14 @@ pub(crate) enum SuggestedFix {
 }
 
 impl SuggestedFix {
-    /// Returns the change that may let the connection succeed.
+    /// Returns the fix that may let a failed connection succeed, or `None` if no fix is known.
     pub(crate) fn for_connect_error(error: &ConnectError) -> Option<Self> {
         match &error.kind {
             ConnectErrorKind::Tls(error) => Self::for_tls_error(error),
             ConnectErrorKind::ClientCertificateRequested => Some(Self::ClientCertificate),
             ConnectErrorKind::ServerExpectsTls => Some(Self::NoPlaintext),
-            // A TLS alert or handshake record (RFC 8446 section 5.1) in response to plaintext.
+            // A TLS record with an alert or a handshake message (RFC 8446 section 5.1), with which
+            // the server responds to plaintext.
             ConnectErrorKind::NotHttp2(first_bytes)
                 if matches!(first_bytes.as_slice(), [0x15 | 0x16, 3, ..]) =>
             {
@@ -43,7 +44,7 @@ impl SuggestedFix {
         }
     }
 
-    /// Returns the change that may let the TLS handshake succeed.
+    /// Returns the fix that may let a failed TLS handshake succeed, or `None` if no fix is known.
     pub(crate) fn for_tls_error(error: &Error) -> Option<Self> {
         match error {
             Error::InvalidCertificate(_) => Self::for_refusal(refusal_of(error)?),
@@ -77,8 +78,11 @@ impl SuggestedFix {
         }
     }
 
-    /// Returns the change that may let the call at `path` succeed: the same method of the only
-    /// service of the server with the same name in another package.
+    /// Returns the fix that may let the call at `path` succeed, or `None` if no fix is known.
+    ///
+    /// If the server does not know the service, the fix is a service with the same name in a
+    /// different package. The server must have exactly one such service, so that no wrong service
+    /// is suggested.
     pub(crate) fn for_call_error(
         error: &CallError,
         services: &[String],

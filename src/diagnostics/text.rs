@@ -1,4 +1,4 @@
-//! The text form of a failure. The JSON form is the `Serialize` of [`Failure`].
+//! Formatting of a [`Failure`] as text. Its `Serialize` formats it as JSON.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::failure::Failure;
 
 /// Writes the message, the causes and the hint, each on its own line.
 ///
-/// Control characters are escaped, because servers, certificates and file names are quoted.
+/// Control characters are escaped, because the text may quote servers, certificates and file names.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error: {}", escape(&self.message))?;
@@ -21,7 +21,7 @@ impl fmt::Display for Failure {
 }
 
 /// Escapes control characters, which a terminal would obey, and characters that change the
-/// direction of text.
+/// direction of text, which could hide or reorder a part of the message.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

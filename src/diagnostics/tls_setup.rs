@@ -1,9 +1,10 @@
-//! Failures to set up TLS: PEM files and the trust store.
+//! Failures to set up TLS: invalid PEM files, and an unusable trust store.
 
 use super::failure::Failure;
 use crate::tls::{PemError, PemKind, PemProblem, TlsError};
 
-/// The failure to make a TLS configuration from options and the system's trust store.
+/// Returns the failure for a TLS configuration that could not be made from the options and the
+/// operating system's trust store.
 pub(crate) fn tls_setup_failed(error: TlsError) -> Failure {
     match error {
         TlsError::Pem(error) => pem_invalid(&error),
@@ -29,7 +30,7 @@ pub(crate) fn tls_setup_failed(error: TlsError) -> Failure {
     }
 }
 
-/// The failure to read a certificate or private key from a PEM file.
+/// Returns the failure for a PEM file from which no certificate or private key could be read.
 fn pem_invalid(error: &PemError) -> Failure {
     let expected = match error.expected {
         PemKind::Certificate => "a certificate",

@@ -10,8 +10,8 @@ use crate::{
     record::ExpireTime,
 };
 
-/// The valid records of an input by the time until their expiration, each in one count. Expiration
-/// times are Unix seconds.
+/// The numbers of valid records in an input, by the time until their expiration. Each record is
+/// counted once. `earliest` and `latest` are Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ExpirationReport {
     past: u64,
@@ -50,8 +50,8 @@ impl From<&ExpirationCounts> for ExpirationReport {
 }
 
 impl ExpirationReport {
-    /// Returns a row with a bar for each count, and the earliest and latest expiration time in UTC.
-    /// The chart is empty without records.
+    /// Returns the bar chart: a row with a bar for each count, and a last row with the earliest and
+    /// the latest expiration time in UTC. Returns an empty string if there are no records.
     pub(super) fn chart(&self) -> String {
         let (Some(earliest), Some(latest)) = (self.earliest, self.latest) else {
             return String::new();
@@ -67,7 +67,7 @@ impl ExpirationReport {
         let largest = rows.iter().map(|(_, count)| *count).max().unwrap_or(1);
         let mut chart = String::new();
         for (name, count) in rows {
-            // Rounding up makes a single record visible.
+            // The length is rounded up, so that even a single record has a visible bar.
             let length = (u128::from(count) * u128::from(MAX_BAR_CHARS))
                 .div_ceil(u128::from(largest.max(1)));
             let bar: String = (0..length).map(|_| '█').collect();

@@ -1,4 +1,4 @@
-//! The note on the format that was detected for an input.
+//! The description of the format that was detected for an input.
 
 use crate::input::DetectedFormat;
 
@@ -27,7 +27,7 @@ pub(crate) fn describe_format(name: &str, format: &DetectedFormat) -> String {
     format!("{name}: {format}")
 }
 
-/// Formats the keys to a value as a JSON Pointer (RFC 6901 section 3).
+/// Formats the keys that lead to a JSON value as a JSON Pointer (RFC 6901 section 3).
 fn json_pointer(keys: &[String]) -> String {
     keys.iter()
         .map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1")))

@@ -1,4 +1,6 @@
-//! The reports of the `ledger` commands.
+//! The reports of the `ledger` commands, as text and as JSON.
+//!
+//! A *target* is a gRPC method of a server. A *run* is one push to a target.
 
 use std::fmt::Write as _;
 
@@ -15,7 +17,7 @@ pub(crate) struct LedgerReport {
     targets: Vec<TargetReport>,
 }
 
-/// A server and method of a ledger.
+/// A target in the ledger, with the state of its tokens and its last runs.
 #[derive(Clone, Debug, Serialize)]
 struct TargetReport {
     /// The `:authority` of the server.
@@ -27,14 +29,15 @@ struct TargetReport {
     runs: Vec<RunReport>,
 }
 
-/// The number of tokens that expire at the same time.
+/// An expiration time, and the number of tokens that expire at that time.
 #[derive(Clone, Debug, Serialize)]
 struct NextExpirationReport {
     expire_time: i64,
     tokens: u64,
 }
 
-/// A push. The fields about its end are `None` if it still runs or was killed.
+/// A run. The fields other than `started` and `input` are `None` if the push was killed or still
+/// runs.
 #[derive(Clone, Debug, Serialize)]
 struct RunReport {
     started: i64,

@@ -1,4 +1,5 @@
-//! The metrics of the last push, in a file for the textfile collector of Prometheus' node exporter
+//! [`MetricsFile`]: the metrics of the last push, in a file for Prometheus. The textfile collector
+//! of the node exporter reads the file
 //! (<https://github.com/prometheus/node_exporter#textfile-collector>).
 
 use std::{
@@ -12,28 +13,32 @@ use std::{
 use super::summary::{RecordCounts, RequestCounts, Summary};
 use crate::atomic_file::AtomicFile;
 
-/// The node exporter usually runs as another user, which must be able to read the file.
+/// The permission bits of the metrics file. All users may read the file, because the node exporter
+/// usually runs as a different user.
 const FILE_MODE: u32 = 0o644;
 
 const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 
-/// A metrics file that replaces the one of the previous push.
+/// The metrics file of this push, which replaces the metrics file of the previous push.
 #[derive(Debug)]
 pub(crate) struct MetricsFile {
     file: AtomicFile,
-    /// The time of the last successful push in Unix seconds, from the previous file.
+    /// The time of the last successful push in Unix seconds, which was read from the previous
+    /// metrics file.
     last_success: Option<String>,
 }
 
 impl MetricsFile {
-    /// Opens the file, and reads the time of the last successful push from it.
+    /// Opens a new metrics file, and reads the time of the last successful push from the previous
+    /// file.
     ///
     /// # Errors
     ///
     /// The file or its directory cannot be written.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = AtomicFile::open(path, FILE_MODE)?;
-        // Reading a pipe would wait for a writer, and only a regular file keeps old metrics.
+        // Only a regular file contains previous metrics. Reading from a pipe would wait for a
+        // writer.
         let previous = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => fs::read_to_string(path).unwrap_or_default(),
             _ => String::new(),
@@ -49,7 +54,7 @@ impl MetricsFile {
         })
     }
 
-    /// Writes the metrics of a push that ends now.
+    /// Writes the metrics of a push that has just ended, and replaces the previous metrics file.
     ///
     /// # Errors
     ///
@@ -68,7 +73,7 @@ impl MetricsFile {
     }
 }
 
-/// Formats the metrics of a push that ended at `now`, in Unix seconds.
+/// Formats the metrics of a push. `now` is the end of the push, in Unix seconds.
 fn format_metrics(summary: &Summary, now: u64, last_success: Option<&str>) -> String {
     let mut text = String::new();
     write_gauge(
@@ -133,7 +138,7 @@ fn write_requests(text: &mut String, requests: &RequestCounts) {
     write_outcome(text, name, "failed", requests.failed);
 }
 
-/// Writes the value of a metric for one outcome.
+/// Writes the value of a metric for one value of its label `outcome`.
 fn write_outcome(text: &mut String, name: &str, outcome: &str, count: u64) {
     let _ = writeln!(
         text,

@@ -1,5 +1,5 @@
-//! What commands report on standard output, as text or as JSON: summaries, expiration charts,
-//! metrics, probes and ledgers. Failures are in `diagnostics/`.
+//! The reports of commands, as text or as JSON: summaries, expiration charts, metrics, probes and
+//! ledgers. Failures are in `diagnostics/`.
 
 mod expiration;
 mod format;

@@ -1,4 +1,5 @@
-//! The report of `probe`: stages, certificates, warnings, verdict, and options for `push`.
+//! [`ProbeReport`]: the report of `probe`, with the stages of the connection, the certificates of
+//! the server, warnings, a verdict, and the options with which `push` would work.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -16,27 +17,27 @@ use crate::{
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
-/// The name of the stage after the connection, in which a call is opened.
+/// The name in the report for the stage in which a gRPC call is opened on the new connection.
 const CALL_STAGE: &str = "RPC";
 
 /// The report of one probe.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProbeReport {
     stages: Vec<StageReport>,
-    /// The certificate of the server itself.
+    /// The server's own certificate, without its chain.
     certificate: Option<CertificateReport>,
     pub(crate) warnings: Vec<String>,
     verdict: String,
-    /// The options that make `push` work, or none if no options are known to help.
+    /// The options with which `push` would work. Empty if no such options are known.
     pub(crate) flags: Vec<String>,
     pub(crate) exit_code: u8,
     pub(crate) error: Option<Failure>,
-    /// The description of each certificate that the server presented, for the text form.
+    /// Descriptions of the certificates that the server presented, for the report as text.
     #[serde(skip)]
     chain: Vec<String>,
 }
 
-/// A stage of the connection, or the call after it.
+/// A stage of the connection, or the call that follows the last stage.
 #[derive(Clone, Debug, Serialize)]
 struct StageReport {
     name: &'static str,
@@ -45,7 +46,7 @@ struct StageReport {
     detail: String,
 }
 
-/// A certificate. Its dates are RFC 3339.
+/// A certificate. `not_before` and `not_after` are RFC 3339 dates.
 #[derive(Clone, Debug, Serialize)]
 struct CertificateReport {
     subject: String,
@@ -53,13 +54,14 @@ struct CertificateReport {
     issuer: String,
     not_before: String,
     not_after: String,
-    /// The SHA-256 of the DER, in lower-case hexadecimal.
+    /// The SHA-256 of the DER encoding, in lower-case hexadecimal.
     sha256: String,
 }
 
 impl ProbeReport {
-    /// Returns the report of a probe and of the failure that a push would end with. Certificates
-    /// that expire within `warn_days` of `now`, in Unix seconds, cause a warning.
+    /// Returns the report of a probe. `failure` is the failure with which a push would end. A
+    /// trusted server certificate that expires less than `warn_days` days after `now` causes a
+    /// warning. `now` is in Unix seconds.
     pub(crate) fn new(
         probe: &ProbeResult,
         target: &Target,
@@ -101,8 +103,8 @@ impl ProbeReport {
         }
     }
 
-    /// Returns a line for each stage, for each certificate below the TLS stage, for the verdict and
-    /// for the options.
+    /// Returns the report as text: a line for each stage, the verdict, and the options. Below the
+    /// TLS stage is a line for each certificate.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for stage in &self.stages {
@@ -178,8 +180,8 @@ fn report_stages(
     stages
 }
 
-/// Adds the stages before `next` that this connection does not need, so that every report lists
-/// the same stages.
+/// Adds the stages before `next` that this connection has skipped. With them, the reports of all
+/// connections list the same stages.
 fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
     let reasons = [
         (Stage::Dns, "a Unix domain socket needs no look-up"),
@@ -250,7 +252,8 @@ fn report_certificate(certificate: &PresentedCertificate) -> Option<CertificateR
     })
 }
 
-/// Returns the whole days until the certificate expires, negative after its expiration.
+/// Returns the number of whole days until the certificate expires. The number is negative if the
+/// certificate has expired.
 fn days_left(certificate: &CertificateInfo, now: i64) -> i64 {
     (certificate.not_after - now).div_euclid(SECONDS_PER_DAY)
 }
@@ -292,7 +295,8 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     let expires_soon = |certificate: &&CertificateInfo| {
         (0..i64::from(warn_days)).contains(&days_left(certificate, now))
     };
-    // A certificate that is not trusted is refused today, so its expiration does not matter.
+    // A certificate without a trust basis is refused already, so a warning about its expiration
+    // would not matter.
     if let Some(certificate) = probe
         .server_certificate()
         .filter(|_| probe.trust_basis.is_some())
@@ -312,7 +316,8 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     warnings
 }
 
-/// Joins arguments to a command line, quoted for a POSIX shell where necessary.
+/// Joins arguments into a command line. Arguments with special characters are quoted for a POSIX
+/// shell.
 fn join_shell_words(words: &[String]) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(c);
     let quoted: Vec<_> = words

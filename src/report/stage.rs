@@ -1,10 +1,11 @@
-//! The stages of a connection: their names and outcomes, for `probe` and for `--verbose`.
+//! The names of connection stages and the descriptions of their outcomes, for `probe` and for
+//! `--verbose`.
 
 use std::{fmt::Write as _, net::IpAddr};
 
 use crate::client::{Stage, StageOutcome, Target, TlsSession};
 
-/// Returns the name of a stage in reports.
+/// Returns the name that a stage has in reports.
 pub(super) fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Dns => "DNS",
@@ -15,7 +16,7 @@ pub(super) fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
-/// Returns the stage that has this outcome.
+/// Returns the stage to which an outcome belongs.
 pub(super) fn stage_of(outcome: &StageOutcome) -> Stage {
     match outcome {
         StageOutcome::Resolved(_) => Stage::Dns,

@@ -1,4 +1,5 @@
-//! The summary of a run: counts of records and requests that add up, and how the run ended.
+//! [`Summary`]: the status of a run, with the numbers of its records and requests. Every record
+//! that was read is in exactly one of the other record counts.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
@@ -12,7 +13,7 @@ use crate::{
     record::ExpireTime,
 };
 
-/// How a run ended.
+/// The way in which a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -26,7 +27,7 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    /// Returns how a run with this result ended.
+    /// Returns the status of a run with this result.
     pub(crate) fn of_result(result: &Result<(), Failure>) -> Self {
         match result {
             Ok(()) => Self::Ok,
@@ -48,7 +49,7 @@ impl Status {
         }
     }
 
-    /// Returns the name of the status in text, which is the one in JSON too.
+    /// Returns the name of the status, which is the same in text and in JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -60,7 +61,7 @@ impl Status {
     }
 }
 
-/// The records of a run: `read` is the sum of the other counts.
+/// The numbers of records of a run. `read` is the sum of all other counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct RecordCounts {
     pub(crate) read: u64,
@@ -68,25 +69,25 @@ pub(crate) struct RecordCounts {
     pub(crate) duplicate: u64,
     /// Records that the server acknowledged in an earlier run, according to the ledger.
     pub(crate) unchanged: u64,
-    /// Records that another machine sends.
+    /// Records of other shards, which other machines send.
     pub(crate) other_shard: u64,
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
     pub(crate) unsent: u64,
 }
 
-/// The requests of a run.
+/// The numbers of attempts and requests of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct RequestCounts {
-    /// Attempts, including retries.
+    /// All attempts, including retries.
     pub(crate) sent: u64,
-    /// Attempts after the first.
+    /// Retries: attempts that were not the first attempt of their request.
     pub(crate) retried: u64,
     /// Requests that were not acknowledged.
     pub(crate) failed: u64,
 }
 
-/// The records of an accepted input that cause warnings.
+/// The numbers of records that cause warnings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct WarningCounts {
     /// Records whose expiration time has passed.
@@ -104,11 +105,11 @@ pub(crate) struct Summary {
     /// The number of responses by their code.
     pub(crate) codes: BTreeMap<i32, u64>,
     pub(crate) warnings: WarningCounts,
-    /// The server, or `None` if the command contacts no server.
+    /// The server. `None` for a command that contacts no server, such as `check`.
     pub(crate) server: Option<String>,
     pub(crate) elapsed_seconds: f64,
     pub(crate) error: Option<Failure>,
-    /// The expiration times of the input, if the command contacts no server.
+    /// The expiration times of the input. `None` for a command that contacts a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry: Option<ExpirationReport>,
     /// The earliest expiration time of the valid records, in Unix seconds.
@@ -118,11 +119,11 @@ pub(crate) struct Summary {
     is_dry_run: bool,
 }
 
-/// One count in the text of a summary.
+/// A count with its label in the text of a summary.
 struct LabeledCount {
     count: u64,
     label: &'static str,
-    /// Whether the count is shown even if it is 0.
+    /// Whether the count is shown even if the count is 0.
     is_always_shown: bool,
 }
 
@@ -145,7 +146,8 @@ impl Summary {
         }
     }
 
-    /// Adds the counts of the input, and counts its valid records as unsent.
+    /// Adds the record counts of the input. Every valid record is counted as unsent until its
+    /// outcome is known.
     pub(crate) fn add_input(&mut self, input: &ValidatedInput) {
         let counts = &input.counts;
         self.records = RecordCounts {
@@ -160,18 +162,18 @@ impl Summary {
             duplicate: counts.duplicate,
         };
         self.earliest_expire_time = input.expirations.earliest.map(ExpireTime::as_unix);
-        // A command without a server exists to examine the input.
+        // A command without a server, such as `check`, also reports the expiration times.
         self.expiry = self.server.is_none().then(|| (&input.expirations).into());
     }
 
-    /// Adds the valid records that this push does not have to send.
+    /// Adds the numbers of valid records that this push leaves out, which are no longer unsent.
     pub(crate) fn add_selection(&mut self, unchanged: u64, other_shard: u64) {
         self.records.unchanged = unchanged;
         self.records.other_shard = other_shard;
         self.records.unsent = self.records.unsent.saturating_sub(unchanged + other_shard);
     }
 
-    /// Adds the outcomes of the records and requests that were sent.
+    /// Adds the outcomes of the selected records, and the request counts.
     pub(crate) fn add_delivery(&mut self, delivery: &DeliveryOutcome) {
         let records = &mut self.records;
         records.acknowledged = delivery.acknowledged;
@@ -185,7 +187,8 @@ impl Summary {
         self.codes.clone_from(&delivery.response_codes);
     }
 
-    /// Marks the run as a dry run. With `--detailed-exitcode`, records to send set the exit code.
+    /// Marks the run as a dry run. With `detailed_exit_code`, the exit code is
+    /// [`EXIT_WOULD_SEND`] if a push would send records.
     pub(crate) fn mark_dry_run(&mut self, detailed_exit_code: bool) {
         self.is_dry_run = true;
         if detailed_exit_code && self.records.unsent > 0 {
@@ -193,7 +196,8 @@ impl Summary {
         }
     }
 
-    /// Ends the run with its failure, or with an internal error if the counts do not add up.
+    /// Completes the summary with the failure of the run. If the record counts do not add up, the
+    /// failure is an internal error instead.
     pub(crate) fn finish(mut self, failure: Option<Failure>, elapsed: Duration) -> Self {
         self.elapsed_seconds = elapsed.as_secs_f64();
         let failure = if self.is_consistent() {
@@ -222,7 +226,8 @@ impl Summary {
                 + records.unsent
     }
 
-    /// Returns one line of counts, and the expiration chart if a run without a server succeeded.
+    /// Returns the summary as text: a line with the counts. If a run without a server succeeded,
+    /// the chart of expiration times follows.
     pub(crate) fn to_text(&self) -> String {
         let counts = self.counts_text();
         match self.expiry.as_ref().map(ExpirationReport::chart) {

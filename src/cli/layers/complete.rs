@@ -1,4 +1,4 @@
-//! Completes the typed arguments with the options of the layers below.
+//! Completes the typed arguments with the options of the other layers.
 
 use std::ffi::OsString;
 
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::diagnostics::Failure;
 
-/// The arguments with the options of all layers.
+/// The typed arguments, completed with the options of the other layers.
 pub(in crate::cli) struct CompletedArguments {
     pub(in crate::cli) arguments: Vec<OsString>,
     added: Vec<AddedOption>,
 }
 
-/// An option that was not typed.
+/// An option that was not typed but set in a lower layer.
 struct AddedOption {
     /// The option with its dashes.
     option: String,
@@ -45,8 +45,8 @@ impl CompletedArguments {
 ///
 /// # Errors
 ///
-/// The config file cannot be read or contains something other than options, or a variable for an
-/// option without a value is neither true nor false.
+/// The config file cannot be read or contains something other than options, or the environment
+/// variable for an option without a value is neither true nor false.
 pub(in crate::cli) fn complete_arguments(
     command: &Command,
     typed: Vec<OsString>,
@@ -63,7 +63,8 @@ pub(in crate::cli) fn complete_arguments(
     {
         return Ok(completed);
     }
-    // Errors in the typed arguments are reported when the arguments are complete.
+    // Errors in the typed arguments are ignored here. The caller parses the completed arguments
+    // and reports the errors.
     let lenient = command.clone().ignore_errors(true);
     let Ok(matches) = lenient.try_get_matches_from(&completed.arguments) else {
         return Ok(completed);
@@ -73,7 +74,8 @@ pub(in crate::cli) fn complete_arguments(
     let Some(typed) = TypedCommand::find(&command, &matches) else {
         return Ok(completed);
     };
-    // A shell may run `completions` when it starts, which a wrong config file must not break.
+    // A shell may run `completions` whenever it starts. An invalid config file must not break the
+    // shell, so the file is not read.
     if ["completions", "man"].contains(&typed.command.get_name()) {
         return Ok(completed);
     }
@@ -102,7 +104,7 @@ pub(in crate::cli) fn complete_arguments(
     if !is_quiet {
         layers.warn_of_unknown_variables(&known_options);
     }
-    // Behind `--` clap expects no options.
+    // The options are inserted before `--`, because clap does not parse options after `--`.
     let arguments = &mut completed.arguments;
     let end = arguments.iter().position(|argument| argument == "--");
     let end = end.unwrap_or(arguments.len());
@@ -115,14 +117,14 @@ fn names_config(argument: &OsString) -> bool {
     argument.starts_with("--config") || argument.starts_with("--profile")
 }
 
-/// The innermost command that was typed, and what was typed for it.
+/// The innermost typed subcommand, and its parsed arguments.
 struct TypedCommand<'c> {
     command: &'c Command,
     matches: &'c ArgMatches,
 }
 
 impl<'c> TypedCommand<'c> {
-    /// Returns `None` if a subcommand is missing.
+    /// Finds the innermost typed subcommand. Returns `None` if a subcommand is missing.
     fn find(mut command: &'c Command, mut matches: &'c ArgMatches) -> Option<Self> {
         while let Some((name, subcommand_matches)) = matches.subcommand() {
             command = command.find_subcommand(name)?;

@@ -1,4 +1,4 @@
-//! The options `--config` and `--profile`, which name the config file and a part of it.
+//! The options `--config` and `--profile`, which name the config file and a profile in it.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! The config file: a TOML table of options, and one table for each profile.
+//! The config file, in TOML: options at the top level, and a table `[profile.NAME]` for each
+//! profile. A *profile* is a named set of options, which `--profile` selects.
 
 use std::{
     env, fs,
@@ -15,12 +16,13 @@ use toml::Table;
 use super::{config_args::PROFILE, option_names::nearest_name};
 use crate::diagnostics::{self, Failure};
 
-/// The maximum size of a config file, far above any real one: it stops the reading of a device.
+/// The maximum size of a config file, in bytes. Real config files are much smaller. The limit ends
+/// the reading of a device that has no end.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 pub(super) struct ConfigFile {
     pub(super) path: PathBuf,
-    /// The options outside profiles, and the table of profiles.
+    /// The parsed file: the options outside profiles, and the table of profiles.
     pub(super) table: Table,
 }
 
@@ -30,11 +32,12 @@ impl ConfigFile {
             read_limited(&path).map_err(|error| diagnostics::file_read_failed(&path, &error))?;
         match text.parse::<Table>() {
             Ok(table) => Ok(Self { path, table }),
-            // The message names the line but does not quote it, because it may hold a secret.
+            // The failure contains the number of the line but not its text, which may be a secret.
             Err(error) => {
                 let start = error.span().map_or(0, |span| span.start.min(text.len()));
                 let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
-                // The message about a number that is out of range quotes the number.
+                // The parser's message about a number that is out of range quotes the number, so
+                // the message is replaced.
                 let reason = error.message();
                 let reason = if reason.starts_with("invalid type") {
                     "no value of TOML's"
@@ -65,7 +68,7 @@ impl ConfigFile {
         })
     }
 
-    /// Refuses keys that are no option, in the file itself and in each profile.
+    /// Refuses keys that are not the name of an option, at the top level and in each profile.
     pub(super) fn check_keys(&self, known_options: &[String]) -> Result<(), Failure> {
         let mut keys: Vec<_> = self.table.keys().filter(|key| *key != PROFILE).collect();
         if let Some(profiles) = self.table.get(PROFILE) {
@@ -106,7 +109,8 @@ fn read_limited(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Returns the default config file if it exists (XDG Base Directory Specification).
+/// Returns the path of the default config file, if this file exists (XDG Base Directory
+/// Specification).
 pub(super) fn default_path() -> Option<PathBuf> {
     let folder = |name| env::var_os(name).map(PathBuf::from);
     let folder = folder("XDG_CONFIG_HOME")
@@ -115,7 +119,7 @@ pub(super) fn default_path() -> Option<PathBuf> {
     let file = folder.join("sensor-license/config.toml");
     match file.symlink_metadata() {
         Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => None,
-        // Any other error is reported when the file is read.
+        // After any other error, the file may exist. The error is reported when the file is read.
         _ => Some(file),
     }
 }

@@ -1,4 +1,4 @@
-//! The environment variables that stand for options.
+//! The environment variables that set options: `SENSOR_LICENSE_TIMEOUT` sets `--timeout`.
 
 use std::{
     env,
@@ -13,7 +13,8 @@ use crate::terminal::Terminal;
 
 const PREFIX: &str = "SENSOR_LICENSE_";
 
-/// The variables of this process that have the prefix and are not empty.
+/// The environment variables of this process whose name starts with [`PREFIX`] and whose value is
+/// not empty.
 pub(super) struct Environment {
     variables: Vec<Variable>,
 }
@@ -39,14 +40,14 @@ impl Environment {
         self.variables.is_empty()
     }
 
-    /// Returns the value of the variable for an option.
+    /// Returns the value of the environment variable that sets an option.
     pub(super) fn value_of(&self, option: &str) -> Option<&OsStr> {
         let name = variable_name(option);
         let mut matching = self.variables.iter().filter(|one| one.name == name);
         matching.next().map(|variable| variable.value.as_os_str())
     }
 
-    /// Prints a warning for each variable that stands for no option.
+    /// Prints a warning for each environment variable whose name matches no option.
     pub(super) fn warn_of_unknown(&self, known_options: &[String]) {
         let terminal = Terminal {
             json: false,
@@ -70,12 +71,13 @@ impl Environment {
     }
 }
 
-/// Returns the value of the variable for `--color`, which is needed before all others are checked.
+/// Returns the value of the environment variable that sets `--color`. The value is needed before
+/// the other environment variables are read.
 pub(in crate::cli) fn color_variable() -> Option<String> {
     env::var(variable_name("color")).ok()
 }
 
-/// Returns the name of the variable that stands for an option.
+/// Returns the name of the environment variable that sets an option.
 pub(super) fn variable_name(option: &str) -> String {
     format!("{PREFIX}{}", option.to_uppercase().replace('-', "_"))
 }

@@ -1,7 +1,9 @@
-//! Options that were not typed: from the environment and from a config file.
+//! The layers of options. A *layer* is a place where options are set. From the highest precedence
+//! to the lowest, the layers are the command line, the environment variables, the profile, and the
+//! rest of the config file.
 //!
-//! Their values are added to the arguments as if they had been typed, so that one parser checks
-//! them all. Precedence: command line, environment, profile, rest of the config file.
+//! The options of the lower layers are added to the typed arguments, so that clap checks the
+//! options of all layers in the same way.
 
 mod complete;
 mod config_args;

@@ -1,4 +1,4 @@
-//! The layers below the command line, and their precedence.
+//! The layers below the command line, in the order of their precedence.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -26,18 +26,20 @@ pub(super) struct OptionLayers {
 
 /// The value that a layer has for an option.
 pub(super) struct LayerValue {
-    /// The value, as it would be typed.
+    /// The option with its value, as command-line arguments.
     pub(super) arguments: Vec<OsString>,
-    /// The variable or the file that has the value.
+    /// The environment variable or the config file that contains the value.
     pub(super) origin: String,
 }
 
 impl OptionLayers {
-    /// Reads the config file and the profile that the command line or else the environment names.
+    /// Reads the config file and its profile. The command line names both, or else the
+    /// environment variables do. If neither names a config file, `default_config` is read.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, has unknown keys, or lacks the profile.
+    /// The config file cannot be read, has unknown keys, or does not contain the profile; or a
+    /// profile is named without a config file.
     pub(super) fn read(
         environment: Environment,
         default_config: Option<PathBuf>,
@@ -71,7 +73,8 @@ impl OptionLayers {
         })
     }
 
-    /// Returns the value of an option in the first layer that has one, also under an alias.
+    /// Returns the value of an option in the highest layer that sets the option, by its name or by
+    /// an alias.
     pub(super) fn find(&self, arg: &Arg, option: &str) -> Result<Option<LayerValue>, Failure> {
         let names = names_of(arg);
         for name in &names {
@@ -97,7 +100,7 @@ impl OptionLayers {
         }))
     }
 
-    /// Whether a higher layer has an option that conflicts with this one.
+    /// Returns whether an option that conflicts with `option` is set in a higher layer.
     pub(super) fn is_overridden(&self, option: &str) -> bool {
         let layer_of = |option: &str| {
             let has_option = |table: &Table| table.contains_key(option);
@@ -116,14 +119,14 @@ impl OptionLayers {
         conflicting_options(option).any(|other| layer_of(other) < layer_of(option))
     }
 
-    /// Prints a warning for each variable that stands for no option.
+    /// Prints a warning for each environment variable whose name matches no option.
     pub(super) fn warn_of_unknown_variables(&self, known_options: &[String]) {
         self.environment.warn_of_unknown(known_options);
     }
 }
 
-/// Returns the options that conflict with this one because they name another source of the contract.
-/// Of such options, only those in the highest layer are used.
+/// Returns the options that conflict with `option` because they name a different source of the
+/// contract. If layers set conflicting options, only the options in the highest layer are used.
 pub(super) fn conflicting_options(option: &str) -> impl Iterator<Item = &'static str> {
     const SOURCES: [&[&str]; 3] = [&["proto", "import-path"], &["protoset"], &["reflection"]];
     let own = SOURCES.iter().position(|source| source.contains(&option));

@@ -1,4 +1,4 @@
-//! The names of options, as they stand in config files and variables.
+//! The names of options in config files and environment variables.
 
 use clap::{Arg, Command};
 
@@ -10,13 +10,13 @@ pub(super) fn names_of(arg: &Arg) -> Vec<&str> {
     arg.get_long().into_iter().chain(aliases).collect()
 }
 
-/// Whether an option of this name may stand in a config file. Some options say where that file is,
-/// or print something instead of running a command.
+/// Returns whether a config file may set the option `name`. A config file must not set `--config`
+/// and `--profile`, which select the file, or `--help` and `--version`, which run no command.
 pub(super) fn is_configurable(name: &str) -> bool {
     ![CONFIG, PROFILE, "help", "version"].contains(&name)
 }
 
-/// Returns the configurable names of a command and all its subcommands, sorted.
+/// Returns the sorted names of all configurable options of a command and its subcommands.
 pub(super) fn configurable_names(command: &Command) -> Vec<String> {
     let names = command.get_arguments().flat_map(names_of);
     let mut all: Vec<_> = names.map(ToOwned::to_owned).collect();

@@ -1,4 +1,4 @@
-//! Turns values of variables and of config files into arguments.
+//! Turns the values of environment variables and config files into command-line arguments.
 
 use std::ffi::{OsStr, OsString};
 
@@ -11,7 +11,8 @@ use crate::diagnostics::Failure;
 /// The maximum number of times that an option without a value can be repeated, as in `-vv`.
 const MAX_REPETITIONS: usize = 9;
 
-/// Returns the arguments for the value of a variable. A repeatable option takes one value per line.
+/// Returns the arguments for the value of an environment variable. For a repeatable option, the
+/// variable contains one value per line.
 pub(super) fn arguments_from_variable(
     arg: &Arg,
     option: &str,
@@ -38,7 +39,8 @@ pub(super) fn arguments_from_variable(
     })
 }
 
-/// Returns the arguments for a value in a config file. A repeatable option takes an array.
+/// Returns the arguments for a value in a config file. For a repeatable option, the value may be an
+/// array.
 pub(super) fn arguments_from_toml(
     arg: &Arg,
     option: &str,
@@ -84,8 +86,9 @@ fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns an option without a value, repeated as `text` says: `true`, `false`, or a number for an
-/// option that counts.
+/// Returns an option that takes no value, as often as `text` says: `true` is once, `false` is
+/// never, and a number is the number of repetitions. The number is at most 1 unless clap counts the
+/// repetitions of the option. Returns `None` for any other `text`.
 fn switch_arguments(arg: &Arg, option: &str, text: &str) -> Option<Vec<OsString>> {
     let max_repetitions = match arg.get_action() {
         ArgAction::Count => MAX_REPETITIONS,

@@ -1,4 +1,4 @@
-//! The options as they are typed, with their help texts.
+//! The command-line options, with their help texts.
 
 #![allow(
     clippy::doc_markdown,

@@ -1,4 +1,4 @@
-//! The options of what is printed.
+//! The options that control the printed output.
 
 use clap::{Args, ValueEnum};
 

@@ -1,4 +1,5 @@
-//! Options → [`ConnectionPlan`]: the server, its trust, proxy and request headers.
+//! Turns options into a [`ConnectionPlan`]: the server, trusted certificates, proxy and request
+//! headers.
 
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ use crate::{
 pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
     let contract = contract_plan(&args);
     let endpoint = args.server.ok_or_else(|| {
-        // Clap has refused this before.
+        // This error does not occur, because clap already requires `--server`.
         Failure::usage_with_hint("no server", "--server HOST:PORT")
     })?;
     Ok(ConnectionPlan {
@@ -54,7 +55,8 @@ pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Fa
     })
 }
 
-/// Returns the files of `--cert` and `--key`, of which clap requires both or neither.
+/// Returns the files of `--cert` and `--key`, or `None` without these options. Clap refuses one of
+/// the two options without the other.
 pub(super) fn identity_files(
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -65,7 +67,7 @@ pub(super) fn identity_files(
     })
 }
 
-/// Returns the first of these variables that is not empty.
+/// Returns the first of these environment variables whose value is not empty.
 fn first_variable(names: &[&'static str]) -> Option<EnvironmentVariable> {
     names.iter().find_map(|name| {
         let value = std::env::var(name).ok()?;
@@ -101,7 +103,8 @@ pub(super) fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
     }
 }
 
-/// Whether an option was given that a rehearsal ignores, because it concerns the real server.
+/// Returns whether the options include any that a rehearsal ignores because they concern only the
+/// real server.
 pub(super) fn has_server_options(args: &ConnectionArgs) -> bool {
     args.server.is_some()
         || !args.cacert.is_empty()

@@ -1,4 +1,4 @@
-//! Options → the plan of the input: its files, format, fields and guards.
+//! Turns options into an [`InputPlan`]: files, format, fields and guards.
 
 use std::path::PathBuf;
 
@@ -95,7 +95,7 @@ pub(super) fn input_origins(files: Vec<PathBuf>) -> Result<Vec<Origin>, Failure>
     Ok(origins)
 }
 
-/// Returns `None` if the format is to be detected.
+/// Returns the input format, or `None` if the format is to be detected.
 fn input_format(format: options::InputFormat) -> Option<InputFormat> {
     match format {
         options::InputFormat::Auto => None,

@@ -1,4 +1,4 @@
-//! Options → the plan of `ledger show` and `ledger forget`.
+//! Turns options into the plan of `ledger show` or `ledger forget`.
 
 use jiff::tz::TimeZone;
 
@@ -26,7 +26,7 @@ pub(super) fn ledger_plan(command: LedgerCommand) -> Result<Plan, Failure> {
 }
 
 fn forget_plan(args: LedgerForgetArgs) -> Result<Plan, Failure> {
-    // Expiration times are not read, so these rules apply to nothing.
+    // `ledger forget` reads only tokens, so the rules for expiration times are never used.
     let time_rules = TimeRules {
         unit: TimeUnit::Seconds,
         zone: TimeZone::UTC,

@@ -1,4 +1,4 @@
-//! Options → the plan of `push`.
+//! Turns options into the plan of `push`.
 
 use super::{
     connection::{connection_plan, contract_plan, has_server_options, timeouts},
@@ -20,7 +20,8 @@ pub(super) fn push_plan(args: PushArgs) -> Result<Plan, Failure> {
     let destination = destination(args.connection, &args.delivery, terminal)?;
     let delivery = args.delivery;
     let batch_limits = BatchLimits {
-        // One request must not carry more records than the rate allows in a second.
+        // A request is sent all at once, so it must not contain more records than `--rate` allows
+        // per second.
         max_records: delivery
             .batch_records
             .min(delivery.rate.unwrap_or(usize::MAX)),
@@ -59,7 +60,7 @@ pub(super) fn push_plan(args: PushArgs) -> Result<Plan, Failure> {
         dry_run: delivery.dry_run.then_some(DryRun {
             has_detailed_exit_code: delivery.detailed_exitcode,
         }),
-        // The lines of --verbose would interrupt a progress bar.
+        // The notes of `--verbose` would be printed into the line of a progress bar.
         shows_progress: args.progress == ShowProgress::Auto && args.verbose == 0,
         terminal,
     })

@@ -1,4 +1,4 @@
-//! Options → the plan of whichever command was typed.
+//! Turns the options of the typed command into its plan.
 
 use super::{
     connection::{connection_plan, timeouts},
@@ -23,7 +23,7 @@ pub(crate) enum Plan {
     Probe(Box<probe::Plan>),
     Serve(serve::Plan),
     Ledger(ledger::Plan),
-    /// A text to print, such as the manual.
+    /// Text to print, such as the manual.
     Print(String),
 }
 

@@ -1,4 +1,4 @@
-//! Options → the plan of `serve`.
+//! Turns options into the plan of `serve`.
 
 use super::{connection::identity_files, input::token_encoding, terminal::terminal};
 use crate::{

@@ -1,4 +1,4 @@
-//! Options → the [`Terminal`]: the form and amount of what is printed.
+//! Turns options into a [`Terminal`], which has the format and the amount of the output.
 
 use crate::{
     cli::options::{OutputArgs, OutputFormat},

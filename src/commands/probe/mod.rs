@@ -1,7 +1,7 @@
-//! The `probe` command: connects to the server stage by stage, reports what it finds, and lists the
-//! options with which `push` would work.
+//! The `probe` command: connects to the server in stages (DNS lookup, TCP, proxy, TLS, HTTP/2),
+//! reports the result of each stage, and lists the options with which `push` would work.
 //!
-//! The stages themselves are in [`crate::probe`], their report is in [`crate::report`].
+//! [`crate::probe`] runs the stages, and [`crate::report`] prints the report.
 
 mod option_list;
 mod run;

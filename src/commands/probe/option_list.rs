@@ -1,4 +1,4 @@
-//! Turns a connection plan back into the options of the command line.
+//! Turns a connection plan back into command-line options.
 
 use std::{path::Path, time::Duration};
 
@@ -10,13 +10,14 @@ use crate::{
     proxy::{Proxy, ProxySettings},
 };
 
-/// The value of an option whose file only the user can name.
+/// The placeholder for the name of a file that only the user knows.
 pub(super) const FILE_PLACEHOLDER: &str = "PEM";
 
-/// The text in place of a secret.
+/// The placeholder for a secret.
 const SECRET_PLACEHOLDER: &str = "(hidden)";
 
-/// Returns the options that lead to this plan, each followed by its value, with secrets replaced.
+/// Returns the command-line options of this plan, each followed by its value. Secrets are replaced
+/// by a placeholder.
 pub(super) fn connection_options(plan: &ConnectionPlan) -> Vec<String> {
     let mut options = vec!["--server".to_owned(), plan.endpoint.to_string()];
     let mut add = |option: &str, value: &str| options.extend([option.to_owned(), value.to_owned()]);
@@ -45,7 +46,7 @@ pub(super) fn connection_options(plan: &ConnectionPlan) -> Vec<String> {
     options
 }
 
-/// Returns the options for the timeouts that differ from the defaults.
+/// Returns the command-line options of the timeouts that differ from their default.
 pub(super) fn timeout_options(timeouts: Timeouts) -> Vec<String> {
     let defaults = Timeouts::default();
     [

@@ -48,7 +48,8 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let contract = plan.connection.contract.load(Some(&context), plan.terminal);
     let (contract, reflection_failure) = match contract {
         Ok(contract) => (contract, None),
-        // A server without reflection is still probed up to the call.
+        // Without a contract from reflection, the probe makes its call with the built-in contract.
+        // The report then still contains all stages.
         Err(failure)
             if plan.connection.contract.schema == Schema::Reflection
                 && failure.kind != FailureKind::Interrupted =>
@@ -103,7 +104,8 @@ fn probe_stages(
     found
 }
 
-/// Returns the failure with which a push to this server would end, if the probe found one.
+/// Returns the failure with which a push to this server would end, or `None` if the probe found no
+/// obstacle.
 fn push_failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
     match &found.end {
         ProbeEnd::ConnectFailed(error) => Some(diagnostics::connection_failed(error)),

@@ -15,8 +15,8 @@ use crate::{
     tls::ClientTls,
 };
 
-/// Returns the given options if they work, or else a change of them that helps. Returns `None` if
-/// no such change is known.
+/// Returns connection options with which `push` would work: the given options, or the given options
+/// with a suggested fix. Returns `None` if no fix is known.
 pub(super) fn working_plan(
     given: &ConnectionPlan,
     found: &ProbeResult,
@@ -47,8 +47,8 @@ pub(super) fn working_plan(
     }
 }
 
-/// Applies fixes, beginning with `fix`, until the certificates that the server presented are
-/// trusted. Returns `None` if they cannot become trusted this way.
+/// Applies `fix` to the given options, and then a fix for each further reason to refuse the
+/// certificate chain that the server presented. Returns `None` if a reason has no fix.
 fn trusted_plan(
     given: &ConnectionPlan,
     mut fix: SuggestedFix,
@@ -64,7 +64,8 @@ fn trusted_plan(
         ) {
             return Some(fixed);
         }
-        // A fix that changes nothing would be suggested again without end.
+        // A fix that changes nothing would be suggested in every iteration, and the loop would
+        // never end.
         if fixed == plan {
             return None;
         }
@@ -83,8 +84,10 @@ fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
         (SuggestedFix::Method(path), _) => {
             let contract = &mut fixed.contract;
             contract.method = path.parse().ok().or(contract.method.take());
-            // Another service may number its fields differently, and a server ignores unknown
-            // fields. A server that listed its services also describes their messages.
+            // The built-in contract may not fit the other service: its messages may number their
+            // fields differently, and servers ignore unknown fields instead of reporting them.
+            // The server listed its services by reflection, so reflection can also describe its
+            // messages.
             if contract.schema == Schema::BuiltIn {
                 contract.schema = Schema::Reflection;
             }
@@ -117,7 +120,7 @@ fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
                 allows_common_name: false,
             };
         }
-        // Plaintext has no certificates.
+        // A plaintext connection has no certificates, so these fixes do not apply to it.
         (
             SuggestedFix::AllowCommonName
             | SuggestedFix::TrustedCertificate

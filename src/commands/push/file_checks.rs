@@ -1,4 +1,5 @@
-//! Refuses file names that would make one output replace another or the input.
+//! Refuses file names with which one output of a push would replace a different output, or the
+//! input.
 
 use std::path::Path;
 
@@ -7,7 +8,8 @@ use crate::{diagnostics::Failure, input::Origin};
 
 /// Refuses a file that is named for two outputs, and a metrics file that is also an input.
 ///
-/// The rejects file may be an input, because it replaces the input only after a complete push.
+/// The rejects file may also be an input. It replaces the input only at the end of a push that has
+/// accounted for every record.
 pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     let outputs = [
         ("--rejects", plan.rejects_file.as_deref()),
@@ -43,16 +45,17 @@ pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     })
 }
 
-/// Whether both paths lead to one file, which need not exist yet.
+/// Returns whether both paths lead to the same file, even if the file does not exist yet.
 ///
-/// A pipe or a device is no such file, because several writers do not replace each other's output.
+/// Returns `false` for a pipe or a device, because two outputs may write to the same pipe without
+/// replacing each other.
 fn is_same_file(path: &Path, other: &Path) -> bool {
     let is_special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
     !is_special && resolve(path).is_some_and(|resolved| resolve(other) == Some(resolved))
 }
 
-/// Returns the absolute path with all links followed; the file itself may be missing, also behind
-/// a link.
+/// Returns the absolute path with all symbolic links followed. The file need not exist, even if the
+/// path is a link to it.
 fn resolve(path: &Path) -> Option<std::path::PathBuf> {
     let name = path.file_name()?;
     let folder = path

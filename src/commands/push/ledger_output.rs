@@ -1,4 +1,8 @@
 //! The ledger as an output of a push.
+//!
+//! An *entry* of the ledger is the expiration time that the server acknowledged for a token. The
+//! *known times* are all entries of this server. An entry is *unconfirmed* if a different
+//! expiration time was sent later, but no response shows whether the server applied that time.
 
 use std::{
     cell::Cell,
@@ -23,12 +27,12 @@ use crate::{
     report::{Status, Summary},
 };
 
-/// The maximum number of acknowledged requests that wait for the ledger. Delivery waits when it is
-/// reached.
+/// The maximum number of acknowledged requests that wait to be written to the ledger. At this
+/// number, the delivery waits until the ledger has written a request.
 const MAX_WAITING_REQUESTS: usize = 16;
 
-/// The ledger of a push. While requests are sent, a thread writes to it, so that the network does
-/// not wait for the disk.
+/// The ledger of a push. While requests are sent, a separate thread writes to the ledger, so that
+/// the delivery does not wait for the disk.
 pub(super) struct LedgerOutput {
     path: PathBuf,
     state: WriterState,
@@ -40,7 +44,7 @@ enum WriterState {
         contract: Contract,
     },
     Running {
-        /// Messages of acknowledged requests.
+        /// The queue of acknowledged request messages that the thread writes to the ledger.
         requests: SyncSender<Bytes>,
         thread: JoinHandle<Result<LedgerWriter, LedgerError>>,
     },
@@ -48,12 +52,12 @@ enum WriterState {
 }
 
 impl LedgerOutput {
-    /// Opens the ledger and begins a run in it.
+    /// Opens the ledger and writes the start of this run.
     ///
     /// # Errors
     ///
-    /// The ledger cannot be used, is locked for longer than the lock timeout or the rest of the
-    /// time limit, or a signal ends the wait for the lock.
+    /// The ledger cannot be used, another process still holds its lock when the lock timeout or
+    /// the time limit has passed, or a signal ends the wait for the lock.
     pub(super) fn open(
         plan: &Plan,
         ledger: &LedgerPlan,
@@ -89,7 +93,7 @@ impl LedgerOutput {
         })
     }
 
-    /// Returns the expiration times that the server has acknowledged before this run.
+    /// Returns the expiration times that the server acknowledged in earlier runs.
     pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {
         match &self.state {
             WriterState::Idle { writer, .. } => writer
@@ -99,7 +103,8 @@ impl LedgerOutput {
         }
     }
 
-    /// Marks the times that this run is about to replace, because a response may get lost.
+    /// Marks each entry as unconfirmed whose expiration time this run changes. The marks must be
+    /// written before the first request, because a response may get lost.
     pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         match &mut self.state {
             WriterState::Idle { writer, .. } => writer
@@ -109,7 +114,7 @@ impl LedgerOutput {
         }
     }
 
-    /// Starts the thread that writes.
+    /// Starts the thread that writes acknowledged requests to the ledger.
     pub(super) fn start(&mut self) {
         let state = std::mem::replace(&mut self.state, WriterState::Stopped);
         let WriterState::Idle {
@@ -133,11 +138,11 @@ impl LedgerOutput {
         self.state = WriterState::Running { requests, thread };
     }
 
-    /// Hands the message of an acknowledged request to the thread.
+    /// Hands the message of an acknowledged request to the writing thread.
     ///
     /// # Errors
     ///
-    /// The thread has ended because of an error, which [`Self::stop`] returns.
+    /// The writing thread has ended because of an error. [`Self::stop`] returns this error.
     pub(super) fn acknowledge(&self, message: Bytes) -> Result<(), SinkError> {
         match &self.state {
             WriterState::Running { requests, .. } => requests.send(message).map_err(|_| SinkError),
@@ -145,7 +150,7 @@ impl LedgerOutput {
         }
     }
 
-    /// Waits until everything is written.
+    /// Waits until the thread has written all acknowledged requests.
     pub(super) fn stop(self) -> Result<StoppedLedger, Failure> {
         let Self { path, state } = self;
         let stopped = match state {
@@ -163,14 +168,15 @@ impl LedgerOutput {
     }
 }
 
-/// A ledger that holds every acknowledgment of the run; only the end of the run is missing.
+/// A ledger into which every acknowledgment of the run is written. Only the end of the run is
+/// missing.
 pub(super) struct StoppedLedger {
     path: PathBuf,
     writer: LedgerWriter,
 }
 
 impl StoppedLedger {
-    /// Writes how the run ended.
+    /// Writes the end of the run: its counts, status and exit code.
     pub(super) fn end_run(
         mut self,
         result: &Result<(), Failure>,
@@ -182,7 +188,7 @@ impl StoppedLedger {
     }
 }
 
-/// Returns the key under which the ledger keeps what this server acknowledged.
+/// Returns the key under which the ledger stores the entries of this server.
 pub(super) fn target_key(server: &RemoteServer<'_>) -> TargetKey {
     TargetKey {
         authority: server.target.authority.to_string(),

@@ -1,10 +1,12 @@
 //! The `push` command: validates the whole input, then sends it and accounts for every record.
 //!
-//! [`plan`] holds the options, and [`mod@run`] the steps in order. [`selection`] decides which records
-//! are sent (`--shard`, `--ledger`) and refuses too many changes (`--max-changes`,
-//! `--refuse-shortened`). [`outputs`] keeps the ledger, the rejects file and the progress bar up to
-//! date, and [`verdict`] decides how the push ends. How a request is sent, retried and split is
-//! decided in [`crate::delivery`].
+//! - [`plan`] holds the options, and [`mod@run`] the steps in order.
+//! - [`selection`] decides which records are sent (`--shard`, `--ledger`), and refuses too many
+//!   changes (`--max-changes`, `--refuse-shortened`).
+//! - [`outputs`] updates the ledger, the rejects file and the progress bar.
+//! - [`verdict`] decides with which result the push ends.
+//!
+//! [`crate::delivery`] sends, retries and splits the requests.
 
 mod file_checks;
 mod ledger_output;

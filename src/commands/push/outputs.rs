@@ -1,4 +1,5 @@
-//! The ledger, the rejects file and the progress bar of a push, kept up to date together.
+//! [`Outputs`]: the ledger, the rejects file and the progress bar of a push, which are updated
+//! together.
 
 use std::time::Duration;
 
@@ -25,16 +26,17 @@ pub(super) struct Outputs {
     terminal: Terminal,
     progress: ProgressBar,
     shows_progress: bool,
-    /// The number of records to send; `None` before they are selected.
+    /// The number of records to send. `None` before the records are selected.
     selected_records: Option<u64>,
-    /// The number of selected records with a known outcome.
+    /// The number of selected records that were acknowledged or written to the rejects file.
     accounted_records: u64,
     /// The failure of the first output that could not be written.
     output_failure: Option<Failure>,
 }
 
 impl Outputs {
-    /// Opens all outputs, so that nothing is sent if one of them cannot be written.
+    /// Opens all outputs. This happens before the first request, so nothing is sent if an output
+    /// cannot be opened.
     pub(super) fn open(
         plan: &Plan,
         server: &RemoteServer<'_>,
@@ -43,8 +45,9 @@ impl Outputs {
     ) -> Result<Self, Failure> {
         let writes = plan.dry_run.is_none();
         let rejects_path = plan.rejects_file.as_ref().filter(|_| writes);
-        // This write end of the FIFO stays open until the rejects file has its own. Without any
-        // writer, the reader would find the end of the file.
+        // The rejects file may be a FIFO. This write end stays open until `RejectsOutput` has
+        // opened a second write end. If the FIFO had no writer in between, its reader would find
+        // the end of the file.
         let _fifo = rejects_path
             .map(|path| wait_for_fifo_reader(path, time_limit, reactor))
             .transpose()?;
@@ -69,7 +72,8 @@ impl Outputs {
         })
     }
 
-    /// Returns the times that the server acknowledged before, or `None` without a ledger.
+    /// Returns the expiration times that the server acknowledged in earlier runs. Returns `None`
+    /// without a ledger, and for a rehearsal.
     pub(super) fn known_times(
         &self,
         plan: &Plan,
@@ -85,12 +89,12 @@ impl Outputs {
                     .map(Some)
                     .map_err(|error| diagnostics::ledger_unusable(&ledger.path, &error))
             }
-            // The receiver of a rehearsal starts empty, so every record is new to it.
+            // The receiver of a rehearsal starts without records, so it has acknowledged nothing.
             (None, Destination::Rehearsal(_)) => Ok(None),
         }
     }
 
-    /// Marks the times in the ledger that this run is about to replace.
+    /// Marks each ledger entry as unconfirmed whose expiration time this run changes.
     pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         match &mut self.ledger {
             Some(ledger) => ledger.mark_unconfirmed(known),
@@ -98,7 +102,7 @@ impl Outputs {
         }
     }
 
-    /// Prepares the outputs for the outcomes of the selected records.
+    /// Prepares the outputs for the outcomes of the selected records, whose number is `records`.
     pub(super) fn start(&mut self, records: u64) {
         self.selected_records = Some(records);
         if self.shows_progress && records > 0 {
@@ -109,8 +113,8 @@ impl Outputs {
         }
     }
 
-    /// Completes all outputs and returns the result of the push, in which the failure of an output
-    /// precedes the failure in `result`.
+    /// Completes all outputs and returns the result of the push. If an output failed, its failure
+    /// comes first, and the failure in `result` becomes a cause.
     pub(super) fn finish(
         mut self,
         mut result: Result<(), Failure>,
@@ -125,15 +129,16 @@ impl Outputs {
                 Err(failure) => output_failure = Some(failure),
             }
         }
-        // Before the selection the input itself is the file to push again, so the rejects file is
-        // left alone.
+        // If the push ended before the selection, the rejects file is not replaced: the user
+        // pushes the whole input again.
         if let (Some(rejects), Some(selected)) = (self.rejects, self.selected_records) {
             if self.accounted_records == selected {
                 if let Err(failure) = rejects.finish() {
                     output_failure.get_or_insert(failure);
                 }
             } else if output_failure.is_none() {
-                // The rejects file may be the input, which an incomplete file must not replace.
+                // The new rejects file lacks some unacknowledged records. It must not replace
+                // the old file, which may be the input of this push.
                 result = result.map_err(|failure| {
                     failure.and(diagnostics::rejects_incomplete(rejects.path()))
                 });
@@ -149,7 +154,8 @@ impl Outputs {
     }
 }
 
-/// Fails with `failure`, followed by the failure in `result` if there is one.
+/// Returns `failure` as the error. If `result` contains a failure too, that failure is added as a
+/// cause.
 fn put_first(failure: Failure, result: Result<(), Failure>) -> Result<(), Failure> {
     Err(match result {
         Ok(()) => failure,

@@ -14,10 +14,11 @@ pub(crate) struct Plan {
     pub(crate) input: InputPlan,
     pub(crate) destination: Destination,
     pub(crate) timeouts: Timeouts,
-    /// The limit of the whole run, from the start of the command to the last response.
+    /// The time limit of the whole run, from the start of the command to the last response.
     pub(crate) max_time: Option<Duration>,
     pub(crate) batch_limits: BatchLimits,
-    /// The policy without a deadline, which [`Plan::max_time`] determines at the start of the run.
+    /// The delivery policy, still without a deadline. The deadline follows from
+    /// [`Plan::max_time`] when the run starts.
     pub(crate) policy: DeliveryPolicy,
     pub(crate) shard: Shard,
     pub(crate) ledger: Option<LedgerPlan>,
@@ -33,14 +34,15 @@ pub(crate) struct Plan {
 /// The server that a push sends to.
 pub(crate) enum Destination {
     Server(Box<ConnectionPlan>),
-    /// A receiver inside this process; records must fit the contract of the real server.
+    /// A receiver inside this process. The plan is the contract of the real server, into which
+    /// the records must fit as well.
     Rehearsal(ContractPlan),
 }
 
-/// A push that validates and selects records but does not contact the server.
+/// The options of a dry run, which validates and selects records but does not contact the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DryRun {
-    /// Whether the exit code tells that a real push would send something.
+    /// Whether the exit code shows that a push without `--dry-run` would send records.
     pub(crate) has_detailed_exit_code: bool,
 }
 
@@ -51,7 +53,7 @@ pub(crate) struct LedgerPlan {
     /// Whether records that the server already acknowledged are sent again.
     pub(crate) sends_unchanged: bool,
     pub(crate) max_changes: Option<MaxChanges>,
-    /// Whether an expiration time earlier than the one in the ledger refuses the push.
+    /// Whether the push is refused if an expiration time is earlier than in the ledger.
     pub(crate) refuses_shortened: bool,
     pub(crate) lock_timeout: Duration,
 }
@@ -65,7 +67,8 @@ pub(crate) enum MaxChanges {
 }
 
 impl MaxChanges {
-    /// Returns the limit for an input with this number of records. A fraction is rounded down.
+    /// Returns the maximum number of changes for an input with this number of records. A
+    /// percentage is rounded down to a whole number.
     pub(super) fn for_records(self, records: u64) -> u64 {
         match self {
             Self::Number(number) => number,

@@ -1,5 +1,5 @@
-//! The rejects file while a push runs: when rows are added and the file is put in place. The rows
-//! themselves are written by [`crate::rejects`].
+//! The rejects file of a push: adds rows while the push runs, and replaces the old file at the end.
+//! [`crate::rejects`] formats the rows.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -20,7 +20,7 @@ use crate::{
     rejects::RejectsFile,
 };
 
-/// The time between two attempts to open a FIFO that has no reader yet.
+/// The interval at which a FIFO that has no reader yet is opened again.
 const FIFO_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub(super) struct RejectsOutput {
@@ -29,8 +29,8 @@ pub(super) struct RejectsOutput {
 }
 
 impl RejectsOutput {
-    /// Opens the file. It has tokens and times in the encodings of the input, so that a push with
-    /// the same options can read it.
+    /// Opens the rejects file. Tokens are written in the encoding of the input, and expiration
+    /// times in its unit, so that a push with the same options can read the file.
     pub(super) fn open(path: &Path, options: &InputOptions) -> Result<Self, Failure> {
         let unit = options.time_rules.unit;
         let file = RejectsFile::open(path, options.token_encoding, unit)
@@ -45,7 +45,7 @@ impl RejectsOutput {
         &self.path
     }
 
-    /// Adds the records of a request.
+    /// Adds the records of a batch, with the reason why they were not acknowledged.
     pub(super) fn add(
         &mut self,
         batch: &Batch,
@@ -63,7 +63,7 @@ impl RejectsOutput {
         Ok(())
     }
 
-    /// Puts the file in place.
+    /// Replaces the old rejects file with the new one.
     pub(super) fn finish(self) -> Result<(), Failure> {
         let Self { path, file } = self;
         file.finish()
@@ -71,12 +71,13 @@ impl RejectsOutput {
     }
 }
 
-/// Waits until a process reads the FIFO and returns its open write end, which keeps that process
-/// from an early end of file. Returns `None` at once if the path is no FIFO.
+/// Waits until a process has opened the FIFO for reading, and returns the open write end of the
+/// FIFO. While the write end is open, the reader does not find the end of the file. Returns `None`
+/// at once if the path is not a FIFO.
 ///
 /// # Errors
 ///
-/// The FIFO cannot be opened, or the wait ends with the time limit or a signal.
+/// The FIFO cannot be opened, or the time limit or a signal ends the wait.
 pub(super) fn wait_for_fifo_reader(
     path: &Path,
     time_limit: Option<TimeLimit>,

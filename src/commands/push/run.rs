@@ -132,8 +132,8 @@ fn push_validated(
         Some(signal) => Err(diagnostics::command_interrupted(signal)),
         None => selection,
     };
-    // From here on neither the time limit nor a signal stops the reading: the delivery still finishes
-    // open requests, and reads their records.
+    // From here on, neither the time limit nor a signal stops the reading of the input. The
+    // delivery handles both, and may still have to read the other records for the rejects file.
     input.set_read_limits(&ReadLimits::default());
     let result = selection.and_then(|selection| {
         summary.add_selection(selection.unchanged, selection.other_shard);
@@ -143,7 +143,8 @@ fn push_validated(
         }
         let outcome = send(plan, server, time_limit, &reactor, input, &mut outputs)?;
         summary.add_delivery(&outcome);
-        // The verdict reads the input again to mask tokens, which a signal may stop.
+        // The verdict reads the input again to mask tokens. A signal may stop this pass, unless a
+        // signal has already ended the delivery.
         if reactor.signals.received().is_none() {
             input.set_read_limits(&ReadLimits {
                 deadline: None,
@@ -152,7 +153,8 @@ fn push_validated(
         }
         judge(outcome, selection.selected, plan, server, input)
     });
-    // A DNS lookup that gets no answer blocks a thread of the runtime. The end does not wait for it.
+    // A DNS lookup without an answer blocks a thread of the runtime. `shutdown_background` does not
+    // wait for this thread, so the command can end.
     reactor.runtime.shutdown_background();
     outputs.finish(result, summary)
 }
@@ -179,8 +181,8 @@ fn load_contract(
     }
 }
 
-/// Connects and sends every selected record. Requests after the first are read and encoded in a
-/// thread of their own.
+/// Connects to the server and sends every selected record. The current thread encodes the first
+/// batch, and a separate thread reads and encodes all others while requests are sent.
 fn send(
     plan: &Plan,
     server: &RemoteServer<'_>,
@@ -205,13 +207,15 @@ fn send(
                 })
                 .map_err(|error| Failure::internal("no thread can be started", &error))?;
         } else {
-            // The delivery waits for more requests as long as there is a sender.
+            // The delivery waits for more batches as long as a sender exists, so the sender must be
+            // dropped after the last batch.
             drop(sender);
         }
         reactor.runtime.block_on(async {
             let signals = reactor.signals;
             let outcome = deliver(&mut requests, server, &policy, contract, signals, outputs).await;
-            // Without a receiver the reading thread ends.
+            // The reading thread may be waiting to send a batch. It ends when the receiver is
+            // dropped, and the scope waits for its end.
             drop(requests);
             Ok(outcome)
         })

@@ -1,5 +1,8 @@
-//! Selects the records that a push sends, and refuses a push that changes more of the ledger than
-//! `--max-changes` and `--refuse-shortened` allow.
+//! Selects the records that a push sends, and refuses a push that changes more expiration times in
+//! the ledger than `--max-changes` and `--refuse-shortened` allow.
+//!
+//! The *selection* is the set of valid records that this push sends. A record is left out if it
+//! belongs to a different shard, or if the server has already acknowledged its expiration time.
 
 use super::{
     outputs::Outputs,
@@ -13,22 +16,22 @@ use crate::{
     record::Record,
 };
 
-/// The numbers of records that are sent, and that are not.
+/// The number of records in the selection, and the numbers of records that are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Selection {
     pub(super) selected: u64,
-    /// Records that the server has acknowledged before.
+    /// Records whose expiration time the server acknowledged in an earlier push.
     pub(super) unchanged: u64,
-    /// Records that other machines send.
+    /// Records of other shards, which other machines send.
     pub(super) other_shard: u64,
 }
 
-/// Removes the records of other shards and those that the server has acknowledged before.
+/// Removes the records that are not in the selection from the input, and returns the counts.
 ///
 /// # Errors
 ///
-/// The ledger cannot be used, the input changed since its validation, or the changes exceed what
-/// the options of the ledger allow.
+/// The ledger cannot be used, the input changed since its validation, or `--max-changes` or
+/// `--refuse-shortened` does not allow the changes.
 pub(super) fn select(
     plan: &Plan,
     server: &RemoteServer<'_>,
@@ -79,18 +82,20 @@ pub(super) fn select(
     Ok(selection)
 }
 
-/// The tokens whose expiration time differs from the one in the ledger.
+/// The number of tokens whose expiration time in the input differs from their expiration time in
+/// the ledger.
 struct Changes {
     changed: u64,
-    /// The number of changed tokens that now expire earlier.
+    /// The number of changed tokens that expire earlier than in the ledger.
     shortened: u64,
-    /// Descriptions of tokens that now expire earlier.
+    /// Descriptions of the first `max_examples` tokens that expire earlier than in the ledger.
     examples: Vec<String>,
     max_examples: usize,
 }
 
 impl Changes {
-    /// Whether the server has acknowledged exactly this record; counts it as changed otherwise.
+    /// Returns whether the server has acknowledged exactly this record. If the ledger has a
+    /// different expiration time for the token, the record is counted as changed.
     fn is_unchanged(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
         let expire_time = record.expire_time.as_unix();
         match known.compare(record.token.as_bytes(), expire_time) {
@@ -118,7 +123,7 @@ impl Changes {
         }
     }
 
-    /// Refuses changes that the options do not allow.
+    /// Returns a failure if the options do not allow the counted changes.
     fn check(self, ledger: &LedgerPlan, records_read: u64) -> Result<(), Failure> {
         if ledger.refuses_shortened && self.shortened > 0 {
             return Err(diagnostics::expirations_shortened(

@@ -1,4 +1,4 @@
-//! Decides whether a push succeeded, and with which failure it ends otherwise.
+//! The verdict on a push: success, or the failure with which the push ends.
 
 use super::plan::Plan;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     input::ValidatedInput,
 };
 
-/// Returns success only if the server acknowledged every selected record.
+/// Returns `Ok` only if the server acknowledged every selected record.
 pub(super) fn judge(
     mut outcome: DeliveryOutcome,
     selected: u64,
@@ -20,7 +20,8 @@ pub(super) fn judge(
     let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
     let server_name = server.target.endpoint.to_string();
     combine_failures(outcome, selected, plan, &server_name).map_err(|failure| {
-        // A changed input cannot be read again, and its failure quotes no server.
+        // A changed input cannot be read again to find the tokens that must be masked. Its failure
+        // needs no masking, because it quotes no text of the server.
         if input_changed {
             return failure;
         }
@@ -29,7 +30,7 @@ pub(super) fn judge(
     })
 }
 
-/// Adds the position of each rejected record in the input to the failure.
+/// Adds each rejected record, with its position in the input, to the failure.
 fn with_rejected_records(
     failure: Failure,
     rejected: &[RejectedRecord],
@@ -48,8 +49,9 @@ fn with_rejected_records(
     })
 }
 
-/// Fails with the first of these failures, and with the others as its causes: the one that stopped
-/// the push, the response codes, and the first failed request.
+/// Combines the failures of a push. There are up to three: the failure that stopped the push, the
+/// response codes that do not mean success, and the first failed request. The first of these
+/// failures is returned, and the others become its causes.
 fn combine_failures(
     outcome: DeliveryOutcome,
     selected: u64,
@@ -69,7 +71,8 @@ fn combine_failures(
     let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
     let request_failure = outcome.request_error.map(|error: CallError| {
         let failure = diagnostics::call_failed(server, &error);
-        // The causes may quote tokens, which cannot be masked without the input.
+        // The causes may quote tokens. Without the input the tokens cannot be found and masked, so
+        // the causes are removed.
         if input_changed {
             failure.without_causes()
         } else {
@@ -98,8 +101,8 @@ fn combine_failures(
     }
 }
 
-/// Returns the failure that stopped the push, or `None` for a signal or an output, for which the
-/// caller has its own failures.
+/// Returns the failure that stopped the push. Returns `None` if a signal or an output stopped the
+/// push, because the caller reports these two reasons itself.
 fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
     match reason {
         StopReason::Attempt(failure) => Some(attempt_failure(&failure, server)),
@@ -129,8 +132,8 @@ fn attempt_failure(failure: &AttemptFailure, server: &str) -> Failure {
     }
 }
 
-/// Masks tokens and credentials in the failure: a server may quote the request that it complains
-/// about.
+/// Masks tokens and credentials in the failure, because a server may quote a request in its error
+/// message.
 fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target) -> Failure {
     failure.masked(|masks| {
         for secret in target.metadata.secrets() {
@@ -148,7 +151,7 @@ fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target
             match searched {
                 Ok(Some(())) => {}
                 Ok(None) => return true,
-                // Without the input it is unknown which tokens the causes may quote.
+                // The rest of the input cannot be read, so the causes may quote unknown tokens.
                 Err(_) => return false,
             }
         }
