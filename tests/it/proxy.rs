@@ -136,8 +136,8 @@ fn proxy_errors_are_quoted() {
 fn server_that_sends_first_is_not_a_proxy() {
     let ssh = server_sending(b"SSH-2.0-OpenSSH_9.2\r\n");
     let flags = ["-s", "license.test:443", "-k", "--proxy", &ssh, "--retry=0"];
-    // The program sees either the banner or the end of the connection first. Both errors contain
-    // this text.
+    // The program may see the banner or the end of the connection first. The test checks only the
+    // text that both errors contain.
     push(&flags, &[]).exits(5).stderr_contains("HTTP CONNECT");
 }
 

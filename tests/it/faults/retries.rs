@@ -24,7 +24,8 @@ const FREE_RETRIES_ONLY: &[&str] = &["--retry=0", "--retry-delay=60s", "--retry-
 /// The number of free retries of one request.
 const MAX_FREE_RETRIES: usize = 10;
 
-/// Options with a backoff that is too long for a test. The test fails if a retry waits for it.
+/// Options with a backoff that is too long for a test. A test fails if a retry waits for the
+/// backoff.
 const LONG_DELAYS: &[&str] = &["--retry=2", "--retry-delay=60s", "--retry-max-delay=60s"];
 
 #[test]

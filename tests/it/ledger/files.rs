@@ -62,7 +62,8 @@ fn ledger_holds_no_tokens() {
     let child = start(server.args(&flags), &records(5));
     server.wait_for_attempts(3);
     // A killed push leaves its write-ahead log behind. The third attempt starts after the first two
-    // responses, but the push may not have written them to the ledger yet, so the test waits.
+    // responses, but the push may not have written the acknowledged records to the ledger yet. So
+    // the test waits until they are written.
     let deadline = Instant::now() + Duration::from_secs(10);
     let written = |ledger: &Ledger| {
         let count = ledger.database().query_row(

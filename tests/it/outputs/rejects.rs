@@ -227,7 +227,7 @@ fn unreachable_server_rejects_all_records() {
             .hides(TOKEN_PREFIX);
         assert_eq!(read_rejects(&file.path).len(), 9);
     }
-    // All records are also rejects if the push fails after the TCP connection is made.
+    // The rejects file has all records even if the push fails after the TCP connection is made.
     for (script, flags, exit) in [
         (
             Connection::SendWithoutTls(b"nothing of TLS"),

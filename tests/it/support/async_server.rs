@@ -4,7 +4,7 @@ use std::thread;
 
 use tokio::{net::TcpStream, sync::oneshot};
 
-/// A server inside the test process. Dropping this value ends the server, because the servers of
+/// A server inside the test process. Dropping this value ends the server. Otherwise, the servers of
 /// all tests together would exceed the limit of open files.
 pub(crate) struct ServerTask {
     /// `127.0.0.1` and the port, as `--server` takes them.

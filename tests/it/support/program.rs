@@ -70,8 +70,9 @@ fn clear_environment(command: &mut Command) {
 
 static CATCH_HANGUP: Once = Once::new();
 
-/// Handles SIGHUP in this process. Under `nohup`, this process ignores SIGHUP at first, and a child
-/// would inherit that. A child inherits no handler, so SIGHUP has its default effect in the child.
+/// Handles SIGHUP in this process. Under `nohup`, this process ignores SIGHUP at first, and every
+/// child would ignore SIGHUP as well. A child inherits no handler, so SIGHUP has its default effect
+/// in the child.
 fn catch_hangup() {
     block_on(async {
         // The handler stays after the stream of signals is dropped.
@@ -203,8 +204,8 @@ pub(crate) fn start_command(command: &mut Command, input: &[u8]) -> Child {
     let mut child = spawn_piped(command);
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
-    // A new thread writes the input, because the program may read it late or never. For example, a
-    // run that refuses its options never reads.
+    // A new thread writes the input, because the program may read the input late or never. For
+    // example, a run that refuses its options never reads.
     thread::spawn(move || stdin.write_all(&input));
     child
 }

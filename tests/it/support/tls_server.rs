@@ -1,5 +1,5 @@
-//! A TLS server that presents any certificate with any private key, even if `serve` would refuse to
-//! start with them. The server stores the names and the protocols that its clients request.
+//! A TLS server that presents any certificate with any private key, even a pair with which `serve`
+//! would refuse to start. The server stores the names and the protocols that its clients request.
 
 use std::{
     fmt,

@@ -1,8 +1,8 @@
 //! Trust in servers: trusted and refused certificates, messages about refused certificates, and the
 //! names that a client sends.
 //!
-//! A [`Case`] is one server and one command line. `push` and `probe` must agree whether the server
-//! is trusted.
+//! A [`Case`] is one server and one command line. `push` and `probe` must agree on whether the
+//! server is trusted.
 
 mod client_certificates;
 mod issued;

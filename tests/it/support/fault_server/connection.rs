@@ -30,7 +30,7 @@ pub(super) async fn end(mut stream: TlsConnection, ending: Ending) -> io::Result
         Ending::Rst => return stream.get_ref().0.set_zero_linger(),
         Ending::Garbage => stream.get_mut().0.write_all(&[b'x'; 100]).await?,
     }
-    // If the socket were closed with unread bytes, it would reset the connection.
+    // Closing a socket with unread bytes would reset the connection, so this reads all bytes first.
     drain(&mut stream.get_mut().0).await
 }
 
@@ -162,7 +162,8 @@ impl State<'_> {
         None
     }
 
-    /// Handles the headers of a request. If they end the connection, returns the ending.
+    /// Handles the headers of a request. If the action of the request ends the connection, returns
+    /// the ending.
     fn open_request(&mut self, stream: u32) -> Option<Ending> {
         let last = self.actions.len() - 1;
         let action = self.actions[self.request_count.min(last)].clone();

@@ -271,7 +271,8 @@ impl Script {
                     return Ok(());
                 }
                 stream.shutdown().await?;
-                // If the socket were closed with unread bytes, it would reset the connection.
+                // Closing a socket with unread bytes would reset the connection, so this reads all
+                // bytes first.
                 drain(&mut stream).await
             }
             Connection::Alpn(protocols) => {
