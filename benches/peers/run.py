@@ -1,12 +1,17 @@
-"""Compares `push` with the same job in Python's grpcio and, if Go is installed, in Go. Prints medians and ratios.
+"""Compares `push` with clients that do the same job in Python and, if Go is installed, in Go.
 
-Usage: run.py [--records N] [--runs N]. Needs what a build needs according to the README, and python3-venv. For Go it needs the
-toolchain and the packages google.golang.org/grpc and google.golang.org/protobuf in GOPATH or /usr/share/gocode (Debian:
-golang-go, golang-google-grpc-dev, golang-github-golang-protobuf-1-5-dev, protobuf-compiler, protoc-gen-go-1-5). The first `go`
-and `protoc-gen-go` in PATH are used, and GOPATH precedes the folder of Debian, so that a newer Go can be measured.
+Prints medians and ratios. Usage: run.py [--records N] [--runs N].
 
-All clients run alternately against one receiver that uses almost no CPU time (sink.rs), over TLS on loopback, with requests of
-10,000 records with 32-byte tokens. The figures are those of whole processes: wall time, CPU time of the client, peak memory.
+The script needs the build tools that the README lists, and python3-venv. The Go client also needs
+the Go toolchain, and the packages google.golang.org/grpc and google.golang.org/protobuf in GOPATH
+or in /usr/share/gocode (Debian: golang-go, golang-google-grpc-dev,
+golang-github-golang-protobuf-1-5-dev, protobuf-compiler, protoc-gen-go-1-5). The script uses the
+first `go` and `protoc-gen-go` in PATH, and prefers GOPATH to Debian's /usr/share/gocode, so a newer
+Go can be measured.
+
+The clients take turns against one receiver that uses almost no CPU time (sink.rs), over TLS on
+loopback. Each request has 10,000 records with tokens of 32 bytes. The figures describe whole
+processes: wall time, CPU time of the client, peak memory.
 """
 
 import argparse
@@ -54,7 +59,11 @@ def python_client(target):
 
 
 def go_client(target):
-    """Builds the Go client and returns its command, or None if Go, its protobuf compiler or its gRPC is missing."""
+    """Builds the Go client and returns its command.
+
+    Returns None if `go`, `protoc` or `protoc-gen-go` is missing, or if the build fails (for
+    example, because grpc-go is missing).
+    """
     if not all(shutil.which(tool) for tool in ("go", "protoc", "protoc-gen-go")):
         return None
     path = target / "peers-go"
@@ -75,15 +84,18 @@ def go_client(target):
 
 
 def grpc_version_line(source):
-    """Returns the line with the version in the sources of grpc-go, or None if they are not in this folder."""
+    """Returns the line that has the version of grpc-go, or None if `source` has no grpc-go."""
     file = pathlib.Path(source) / "src/google.golang.org/grpc/version.go"
     lines = file.read_text().splitlines() if file.exists() else []
     return next((line for line in lines if line.startswith("const Version")), None)
 
 
 def installed(binary, target):
-    """Copies a binary, as an installation does, and returns the copy. The page cache holds a file that a linker wrote in single
-    pages, but a copy in larger pieces, which a process maps faster."""
+    """Copies a binary, as an installation does, and returns the path of the copy.
+
+    The page cache holds the output of a linker in single pages, but a copied file in larger pieces.
+    A process maps larger pieces faster, so only a copy starts as fast as an installed program.
+    """
     folder = target / "peers-installed"
     folder.mkdir(exist_ok=True)
     copy = folder / binary.name
@@ -93,7 +105,11 @@ def installed(binary, target):
 
 @contextlib.contextmanager
 def receiver(target, folder):
-    """Runs the receiver; yields its address, the address with a slow link, and the file of its certificate."""
+    """Runs the receiver.
+
+    Yields the receiver's address, the address of a slow link to the receiver, and the path of the
+    certificate.
+    """
     cacert = folder / "cacert.pem"
     process = subprocess.Popen([target / "release/examples/sink", cacert], stdout=subprocess.PIPE, text=True)
     try:
@@ -108,7 +124,8 @@ def write_records(path, count, file_format):
         if file_format == "csv":
             file.write("device_token,expire_time\n")
         for number in range(count):
-            # Tokens that are distributed like hashes, but equal in each run.
+            # The tokens are distributed like hashes, but every run of this script writes the same
+            # tokens.
             token = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:016x}"
             expire_time = 4_000_000_000 + number % 1000
             if file_format == "csv":
@@ -118,7 +135,7 @@ def write_records(path, count, file_format):
 
 
 class Figures(typing.NamedTuple):
-    """What one run of a process took."""
+    """The time and the memory that one run of a process used."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -139,7 +156,7 @@ class Job:
         with tempfile.TemporaryFile() as output:
             to_output = [(os.POSIX_SPAWN_DUP2, output.fileno(), 1)]
             started = time.perf_counter()
-            # The subprocess module would add half a millisecond to every figure.
+            # The subprocess module would add half a millisecond to every wall time.
             process = os.posix_spawn(self.command[0], self.command, self.environment, file_actions=to_output)
             _, status, usage = os.wait4(process, 0)
             wall = time.perf_counter() - started
@@ -156,7 +173,8 @@ class Job:
 
 def report(title, jobs, runs):
     for _ in range(runs):
-        # In a random order, so that no job always finds the caches as one other job left them.
+        # The order is random. In a fixed order, a job would always find the CPU caches as the same
+        # other job left them.
         for job in random.sample(jobs, len(jobs)):
             job.run()
     print(f"\n{title}, medians of {runs} runs in turn")
@@ -204,7 +222,8 @@ def main():
         subprocess.run(push_command("--ledger", full_ledger, many), check=True, stdout=subprocess.DEVNULL)
         one_in_go, one_in_python = peer_jobs(one)[:-1], peer_jobs(one)
         report("One record", [*one_in_go, push_job("", one, count=1)], arguments.runs * 16)
-        # The start of Python replaces most of what the other clients left in the caches of the processor.
+        # The start of Python replaces most of the CPU caches' content, so a client that runs after
+        # Python does not profit from the clients before.
         report("One record, with Python between", [*one_in_python, push_job("", one, count=1)], arguments.runs * 4)
         report(
             f"{count} records",

@@ -1,8 +1,8 @@
-//! A receiver for measurements of clients, which uses almost no CPU time itself: it discards every
-//! request unread and responds with code 0.
+//! A receiver for measuring clients. The receiver itself uses almost no CPU time: it discards every
+//! request without decoding it, and responds with code 0.
 //!
-//! Usage: `sink CACERT`. It writes the certificate to trust to the file CACERT and prints two
-//! addresses: its own, and that of a proxy which adds a round-trip time of 50 ms.
+//! Usage: `sink CACERT`. The receiver writes the certificate to trust to the file CACERT. It prints
+//! its own address, and the address of a forwarder that adds a round-trip time of 50 ms.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -55,7 +55,7 @@ fn main() -> Result<(), Error> {
         loop {
             let (stream, _) = listener.accept().await?;
             let acceptor = acceptor.clone();
-            // The error of one client does not concern the others.
+            // A connection error ends only this task, so it does not affect the other clients.
             tokio::spawn(async move { serve(acceptor, stream).await.ok() });
         }
     })
@@ -89,7 +89,8 @@ async fn respond(
     let content_type = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert("content-type", content_type);
     let mut stream = response_sender.send_response(response, false)?;
-    // The prefix of an empty message: the code in it has the default value 0.
+    // These 5 bytes are the prefix of an empty message. An empty message has code 0, because 0 is
+    // the default value.
     stream.send_data(Bytes::from_static(&[0; 5]), false)?;
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
@@ -117,7 +118,8 @@ async fn forward_direction(
     let (sender, chunks) = mpsc::unbounded_channel();
     tokio::spawn(deliver_when_due(chunks, to));
     let mut buffer = vec![0; 256 << 10];
-    // At the end of the input the sender is dropped, which closes the output after the last chunk.
+    // At the end of the input, `sender` is dropped. The receiving task then closes the output after
+    // the last chunk.
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let chunk = DelayedChunk {
             due: Instant::now() + ONE_WAY_DELAY,

@@ -1,5 +1,5 @@
 //! Checks that every JSON format is either read completely or refused with a position, and that a
-//! second reading gives the same result.
+//! second pass over the input gives the same result.
 
 #![no_main]
 

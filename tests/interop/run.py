@@ -1,9 +1,10 @@
-"""Interoperability with Python's grpcio, both ways, compared value by value.
+"""Checks interoperability with Python's grpcio in both directions, value by value.
 
 Usage: run.py BINARY
 
-What stands for the Python client that sensor-license replaces pushes to `serve`, and `push` pushes to a grpcio server whose
-certificate is made as that client's servers had it: self-signed, CA:TRUE, a common name and no subject alternative name.
+A copy of the Python client that sensor-license replaces pushes to `serve`. `push` pushes to a
+grpcio server. The server certificates are like those that the replaced client trusts: self-signed,
+CA:TRUE, with a common name and without a subject alternative name.
 """
 
 import concurrent.futures
@@ -29,7 +30,7 @@ ORIGINALS = [(b"fadfadftetwtwtwt", 1232312313), (b"fadsfadfadfasfdtest", 1580962
 
 
 def generate(folder):
-    """The contract's message types, as protoc makes them."""
+    """Compiles the contract with protoc, and returns the module with the message types."""
     included = pathlib.Path(grpc_tools.__file__).parent / "_proto"
     status = protoc.main(
         ["protoc", f"-I{ROOT / 'proto'}", f"-I{included}", f"--python_out={folder}", str(ROOT / "proto/sensor.proto")]
@@ -57,7 +58,11 @@ def make_certificate(folder, name="server", common_name=COMMON_NAME):
 
 
 class Client:
-    """The original: its own certificate is the root, its common name overrides the target's."""
+    """A client like the replaced one.
+
+    It trusts only the server's own certificate, `root`, and expects `name` in that certificate
+    instead of the target's host.
+    """
 
     def __init__(self, pb, target, root, name):
         self.pb = pb
@@ -83,7 +88,7 @@ class Client:
 
 
 class Server:
-    """A grpcio server that keeps what it gets."""
+    """A grpcio server that stores the requests that it receives."""
 
     def __init__(self, pb, key, certificate, clients=None):
         self.pb = pb
@@ -148,7 +153,7 @@ def run(binary, command, *args, code):
 
 
 def many(count):
-    """Records with every kind of byte and times over the whole range."""
+    """Returns records with arbitrary bytes in their tokens and times over the whole range."""
     return [(bytes([n % 256, n // 256, 255 - n % 256]) + b"\x00token", n * 4294967295 // (count - 1)) for n in range(count)]
 
 
@@ -180,7 +185,7 @@ def push_to_python(pb, binary, folder, key, certificate):
         assert 0 < remaining <= 10, remaining
         assert metadata["user-agent"].startswith("sensor-license/"), metadata
 
-    # Without the name the certificate does not fit the address, and nothing arrives.
+    # Without --servername, the certificate does not match the address, so `push` sends nothing.
     summary = push(binary, "--server", f"127.0.0.1:{server.port}", "--cacert", certificate, as_csv, code=6)
     assert f"--servername {COMMON_NAME}" in summary["error"]["hint"], summary
     assert not server.take()
@@ -191,7 +196,7 @@ def push_to_python(pb, binary, folder, key, certificate):
     summary = push(binary, *flags, "--token-encoding", "hex", "--batch-records", "1000", as_hex)
     assert summary["requests"]["sent"] == 3, summary
     received = [record for request in server.take() for record in request[0]]
-    # Several requests are in flight, so that they arrive in any order.
+    # Several requests are in flight at the same time, so they may arrive in any order.
     assert sorted(received) == sorted(records), "what arrived differs"
     server.server.stop(None)
 

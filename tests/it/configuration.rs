@@ -1,4 +1,5 @@
-//! Options from the environment and from config files, and what is generated from the options.
+//! Options from the environment and from config files, and the completions and the man page, which
+//! are generated from the options.
 
 use std::{fs, process::Command};
 
@@ -41,7 +42,7 @@ fn push_reads_options_from_the_environment() {
     assert_eq!(run.stderr, "");
 }
 
-/// Arguments, environment variables, and the server that results.
+/// Arguments, environment variables, and the server that the program must choose.
 type PrecedenceCase<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], &'r str);
 
 #[test]
@@ -159,7 +160,7 @@ fn invalid_config_is_reported_with_its_place() {
             "config.toml: line 2 is no TOML\ncaused by: ",
         ),
         ("\u{0}", "line 1 is no TOML"),
-        // A number may be a part of a secret, so that the message must not quote it.
+        // A number may be a part of a secret, so the message must not quote the number.
         (
             "header = 4111111111111111111111111111111111",
             "caused by: no value of TOML's\n",
@@ -252,7 +253,7 @@ fn help_hides_environment_values() {
     let variables = [("SENSOR_LICENSE_HEADER", "authorization: s3cret")];
     let shown = run_with(&["push", "--help"], &variables, b"").exits(0);
     assert!(!shown.stdout.contains("s3cret"));
-    // Neither does the error about an invalid header.
+    // The error about an invalid header must not show the value either.
     let variables = [("SENSOR_LICENSE_HEADER", "s3cret")];
     let args = ["push", "--plaintext", "--server=127.0.0.1:1"];
     let shown = run_with(&args, &variables, ONE_RECORD).exits(2);
@@ -265,7 +266,7 @@ fn completions_and_man_page_name_every_push_option() {
     let flags: Vec<_> = help
         .split_whitespace()
         .filter(|word| word.starts_with("--") && word.len() > 4)
-        // An alias of --servername.
+        // Leaves out `--ssl-target-name-override`, an alias of `--servername`.
         .filter(|word| !word.contains("ssl-target"))
         .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
         .collect();
@@ -286,7 +287,8 @@ fn completions_and_man_page_name_every_push_option() {
         }
     }
     run_with(&["completions", "tcsh"], &[], b"").exits(2);
-    // A broken config file must not break the start of a shell.
+    // A shell may run `completions` at its start, so the command must work even with an invalid
+    // config file.
     let broken = config("nothing = ");
     run_with(
         &["completions", "bash"],
@@ -372,7 +374,7 @@ fn color_follows_options_and_environment() {
                 ],
                 false,
             ),
-            // Standard error is a pipe here.
+            // Standard error is a pipe, so the default is no color.
             (&[], &[], false),
             (&["--color", "always"], &[], true),
             (&["--color=always"], &[("NO_COLOR", "1")], true),

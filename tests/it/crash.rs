@@ -1,4 +1,5 @@
-//! Pushes and receivers that are killed (SIGKILL): what was written before holds.
+//! Pushes and receivers that are killed (SIGKILL): ledgers and stores must keep everything that was
+//! acknowledged before.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +20,7 @@ use crate::support::{
 
 const RECORD_COUNT: usize = 800;
 
-/// Many small requests, so that there are many moments between them.
+/// Options for many small requests. A kill then often comes between two requests.
 const SMALL_REQUESTS: &[&str] = &["--batch-records=10", "--concurrency=3", "--output=json"];
 
 /// A receiver that stores its records in a database.
@@ -75,15 +76,17 @@ impl StoringReceiver {
 /// Digests of tokens, with their expiration times.
 type Digests = BTreeSet<(Vec<u8>, u32)>;
 
-/// The records that a ledger holds: digests of tokens after a salt.
+/// The content of a ledger. The digest of a token is the first 16 bytes of SHA-256 over the salt
+/// and the token.
 struct LedgerContent {
     salt: Vec<u8>,
     digests: Digests,
 }
 
 impl LedgerContent {
-    /// Reads the ledger of a killed push from a copy, so that the next push finds the original.
-    /// Returns nothing if the ledger does not exist or is empty.
+    /// Reads the ledger of a killed push. Opening a database may change it, so this reads a copy
+    /// and leaves the original to the next push. Returns `None` if the ledger does not exist or is
+    /// empty.
     fn read(ledger: &Path) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         for suffix in ["", "-wal", "-journal"] {
@@ -120,7 +123,7 @@ impl LedgerContent {
             .expect("rows")
             .flat_map(|segment| segment.expect("bytes"))
             .collect();
-        // A later time of a token replaces earlier ones.
+        // The ledger may have several times for a token. The last time counts.
         let digests: BTreeMap<Vec<u8>, u32> = segments
             .chunks(20)
             .map(|row| {
@@ -134,7 +137,7 @@ impl LedgerContent {
         })
     }
 
-    /// Returns the digests of a receiver's records, as this ledger would hold them.
+    /// Returns the digests that this ledger would hold for the records of a receiver.
     fn digests_of(&self, records: &BTreeMap<Vec<u8>, u32>) -> Digests {
         records
             .iter()
@@ -150,7 +153,7 @@ impl LedgerContent {
 fn killed_push_loses_and_invents_nothing() {
     const ROUNDS: u32 = 15;
     const KILLS_PER_ROUND: u32 = 4;
-    /// The most records that the receiver stores between two kills.
+    /// The most new records that the test waits for before it kills the push.
     const MAX_RECORDS_BETWEEN_KILLS: usize = RECORD_COUNT / 5;
     let folder = tempfile::tempdir().expect("a folder");
     let receiver = StoringReceiver::start(folder.path());
@@ -160,8 +163,8 @@ fn killed_push_loses_and_invents_nothing() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut partial_pushes = 0;
     for round in 1..=ROUNDS {
-        // Each round has another time, so that all records are sent again. Every second round
-        // begins with a new ledger.
+        // Each round has a different expiration time, so all records are sent again. Every second
+        // round begins with a new ledger.
         let time = EXPIRE_TIME + round;
         let input = records_at(RECORD_COUNT, time);
         let ledger = folder.path().join(format!("ledger {}", round / 2));

@@ -1,4 +1,4 @@
-//! What the documents promise holds: each README command, each sample, each help text.
+//! The documents: README commands, samples, and help texts must match the program.
 
 use std::{
     fmt::Write,
@@ -21,7 +21,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns each command of the README's shell blocks with the comment before its block.
+/// Returns each command in the README's shell blocks, with the HTML comment before the block.
 fn readme_commands() -> Vec<(String, String)> {
     let text = fs::read_to_string(root().join("README.md")).expect("a README");
     let mut commands = Vec::new();
@@ -87,7 +87,7 @@ fn readme_commands_work() {
     let programs = folder.path().join("bin");
     fs::create_dir(&programs).expect("a folder");
     std::os::unix::fs::symlink(PROGRAM, programs.join("sensor-license")).expect("linked");
-    // jq may not be installed. This replaces it for `jq -c '.[]' FILE`.
+    // jq may not be installed, so this script replaces it for the command `jq -c '.[]' FILE`.
     write("bin/jq", "#!/bin/sh\nsed 's/^\\[//; s/\\]$//' \"$3\"\n");
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(programs.join("jq"), executable).expect("executable");
@@ -145,7 +145,7 @@ fn readme_commands_work() {
         }
         let run: Run = shell(&line).output().expect("it runs").into();
         if comment.contains("needs a public certificate") {
-            // The server does not exist, and the command is right otherwise.
+            // The server does not exist, so a correct command fails when it connects.
             run.exits(5).stderr_contains("license.example.com:443");
             continue;
         }

@@ -20,7 +20,7 @@ fn probe(server: &str, flags: &[&str]) -> Run {
     run([&["probe", "--output=json", "-s", server], flags].concat())
 }
 
-/// Returns the names of the passed stages, and of the failed one.
+/// Returns the names of the passed stages, and the name of the failed stage, if any.
 fn stages(report: &Value) -> (Vec<String>, Option<String>) {
     let schema = include_str!("../../docs/probe.schema.json");
     let schema = serde_json::from_str(schema).expect("JSON");
@@ -170,11 +170,12 @@ fn suggested_options_make_push_work() {
         assert!(flags(&report).contains(&added.to_owned()), "{report}");
         push_with(&report).exits(0);
     }
-    // The user must find the right certificate.
+    // Only the user can find the right certificate, so the suggested option has the placeholder
+    // PEM.
     let receiver = Receiver::presenting(&named);
     let report = probe(&receiver.address, &["--cacert", pinned_file]).json();
     assert!(flags(&report).contains(&"PEM".to_owned()), "{report}");
-    // No option helps against an expired certificate.
+    // No option helps against an expired certificate, so `probe` suggests none.
     let expired = files.self_signed(&expired(as_ca(params(Some("127.0.0.1"), &[]))));
     let receiver = Receiver::presenting(&expired);
     let run = probe(&receiver.address, &["--cacert", &expired.cert])
@@ -222,7 +223,8 @@ fn rejected_call_fails_the_last_stage() {
         .stderr_contains("UNIMPLEMENTED")
         .json();
     assert_eq!(stages(&report).1.as_deref(), Some("RPC"));
-    // The server lists the same service in another package.
+    // By reflection, the server lists the same service in a different package, so the suggested
+    // options work.
     push_with(&report).exits(0);
     assert_eq!(receiver.stop().requests, 1);
 }

@@ -16,8 +16,8 @@ use crate::support::{
     },
 };
 
-/// Starts a proxy that connects every client to `address`. Returns its own address, and the heads
-/// of the requests that it receives.
+/// Starts a proxy that connects every client to the address `to`. Returns the address of the proxy,
+/// and a channel with the head of each request that the proxy receives.
 fn proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
     let (record, requests) = mpsc::channel();
     let to = to.to_owned();
@@ -94,7 +94,7 @@ fn no_proxy_hosts_are_connected_directly() {
             &[("NO_PROXY", "127.0.0.0/8, localhost")],
         )
         .exits(0);
-        // --proxy applies to local servers too.
+        // `--proxy` applies even to local servers.
         push(&[&to[..], &["--proxy", nowhere, "--retry=0"]].concat(), &[])
             .exits(5)
             .stderr_contains("through the proxy 127.0.0.1:1")
@@ -136,7 +136,8 @@ fn proxy_errors_are_quoted() {
 fn server_that_sends_first_is_not_a_proxy() {
     let ssh = server_sending(b"SSH-2.0-OpenSSH_9.2\r\n");
     let flags = ["-s", "license.test:443", "-k", "--proxy", &ssh, "--retry=0"];
-    // Whether the banner or the end of the connection is seen first depends on timing.
+    // The program may see the banner or the end of the connection first. The test checks only the
+    // text that both errors contain.
     push(&flags, &[]).exits(5).stderr_contains("HTTP CONNECT");
 }
 

@@ -32,7 +32,7 @@ fn requests_carry_authority_timeout_and_grpc_headers() {
             Some("other.test"),
             DEFAULT_TIMEOUT,
         ),
-        // The name is not a valid authority, so that the address is used.
+        // The name is not a valid authority, so the program sends the address.
         (&["--servername=License Server"], None, DEFAULT_TIMEOUT),
         (&["--timeout=1500ms"], None, "1500000u"),
     ] {
@@ -146,7 +146,8 @@ fn probe_sends_no_message() {
     let denied = Response::status(Code::Unauthenticated, "unknown: S3cret-t0ken");
     let server = GrpcServer::start(denied);
     let header = ["-H", "authorization: Bearer s3cret-t0ken"];
-    // The server answers only when it has read the whole request, which does not end.
+    // The server answers only after the whole request. `probe` never ends its request, so this
+    // server cannot refuse the request.
     let report = probe(&server, &header).exits(0).json();
     assert_eq!(report["verdict"], "push would work");
 }

@@ -37,7 +37,7 @@ async fn connect(receiver: &Receiver) -> Channel {
         .expect("connected")
 }
 
-/// A codec for messages that are encoded already.
+/// A codec for messages that are already encoded.
 #[derive(Clone, Copy)]
 struct Raw;
 
@@ -240,7 +240,8 @@ fn dump_is_written_to_a_file_or_standard_output() {
 
 type Serving = (Child, std::io::BufReader<std::process::ChildStdout>);
 
-/// Starts a receiver with text output. Returns it with the address that it printed.
+/// Starts a receiver with text output. Returns the process, and the address that the receiver
+/// printed.
 fn serve(flags: &[&str]) -> (Serving, String) {
     let mut child = command([&["serve", "--listen=127.0.0.1:0"], flags].concat())
         .stdout(Stdio::piped())
@@ -265,7 +266,7 @@ fn listens_on_unix_socket() {
         let receiver = Receiver::with(["--listen", &socket]);
         assert_eq!(receiver.url, socket);
         receiver.push_input(["-"], INPUT).exits(0);
-        // A killed receiver leaves its socket behind, which the next one replaces.
+        // A killed receiver leaves its socket behind, and the next receiver replaces the socket.
         receiver.signal(Signal::KILL);
     }
     let receiver = Receiver::with(["--listen", &socket]);
@@ -344,12 +345,12 @@ fn open_requests_finish_before_shutdown() {
         let channel = connect(&receiver).await;
         let mut grpc = Grpc::new(channel.clone());
         grpc.ready().await.expect("ready");
-        // One record: token "a", time 7.
+        // The request has one record: token "a", expiration time 7.
         let request = Request::new(Bytes::from_static(b"\x0a\x05\x0a\x01a\x10\x07"));
         let path = "/Internal/UpdateSensorExpireTime".parse().expect("a path");
         let call = tokio::spawn(async move { grpc.unary(request, path, Raw).await });
-        // The health check follows the call on the same connection: when it is answered, the
-        // receiver has the call.
+        // The health check follows the call on the same connection. When the health check is
+        // answered, the receiver has received the call.
         tokio::task::yield_now().await;
         let question = HealthCheckRequest {
             service: String::new(),

@@ -1,6 +1,8 @@
-//! SIGINT, SIGTERM and SIGHUP, from the reading of the input to the last response.
+//! SIGINT, SIGTERM and SIGHUP at each point of a run, from the first pass over the input to the
+//! last response.
 //!
-//! `ledger` and `outputs` have the signals that end the wait for a ledger and for a FIFO.
+//! `ledger` tests signals during the wait for the lock of a ledger, and `outputs` tests signals
+//! during the wait for a FIFO.
 
 use std::{
     io::{Read, Write},
@@ -27,7 +29,7 @@ use crate::support::{
     tcp_server::{drain, serve_tcp},
 };
 
-/// Sends a signal to a run, and waits for its end.
+/// Sends a signal to a run, and waits for the end of the run.
 fn interrupt(child: Child, signal: Signal) -> Run {
     send_signal(&child, signal);
     finish(child)
@@ -66,7 +68,8 @@ fn signal_ends_the_wait_for_input() {
         for command in ["push", "check"] {
             let mut child = start_with_open_stdin(reading_args(command, &receiver));
             let mut input = child.stdin.take().expect("piped");
-            // More than a pipe holds: the program has read when all of it is written.
+            // The rows are more than a pipe holds, so the program has read some of them when all
+            // are written.
             let rows = "a,1\n".repeat(100_000);
             let rows = format!("token,expire_time\n{rows}b,");
             input.write_all(rows.as_bytes()).expect("written");
@@ -106,7 +109,7 @@ fn signal_ends_the_reading_of_files() {
         assert!(written.contains(&exit_code), "{written}");
     }
     assert_eq!(receiver.stop().requests, 0);
-    // The input and the metrics, and no temporary file.
+    // The folder has the input and the metrics, and no temporary file.
     assert_eq!(file.folder().read_dir().expect("a folder").count(), 2);
 }
 
@@ -139,14 +142,14 @@ fn signal_lets_open_requests_finish() {
             .counts("unsent", 9 - OPEN as u64);
         assert_eq!(run.json()["status"], "interrupted");
         assert_eq!(server.attempt_count(), OPEN);
-        // The exit code is the signal's also if no record is left.
+        // The signal decides the exit code even if all records were acknowledged.
         let server = FaultServer::serving([ok_after(Duration::from_secs(1))]);
         push_interrupted_when(&server, &[], ONE_RECORD, has_attempt, signal)
             .exits(exit)
             .stderr_contains("all that was still open was answered")
             .counts("acknowledged", 1);
     }
-    // A failure of the open request is reported too.
+    // A failure of the open request is also reported.
     let denied = status(Code::Unauthenticated, "who are you?");
     let server = FaultServer::serving([Action::Delay(Duration::from_secs(1), denied.into())]);
     push_interrupted_when(&server, &[], ONE_RECORD, has_attempt, Signal::INT)
@@ -166,7 +169,8 @@ fn signal_during_a_slow_request_counts_it_as_acknowledged() {
     let mut args = receiver.push_args();
     args.extend(["--batch-records=1", "--concurrency=1", "--output=json"].map(Into::into));
     let child = start(args, b"token,expire_time\na,4070908800\nb,4070908801\n");
-    // The receiver answers after a second, so that a request is open soon after the connection.
+    // The receiver answers each request after a second, so the signal comes before the second
+    // request is answered.
     receiver.wait_for_connection();
     let run = interrupt(child, Signal::TERM)
         .exits(143)
@@ -200,7 +204,7 @@ fn signal_ends_the_wait_for_a_retry() {
         .counts_requests("sent", 1)
         .counts("unsent", 1);
     assert_eq!(server.attempt_count(), 1);
-    // The same for the retry of a connection.
+    // A signal also ends the wait before the program connects again.
     let fault = Connection::EndBeforeTls {
         bytes: 1,
         ending: Ending::Fin,
@@ -246,7 +250,8 @@ fn second_signal_ends_a_run_with_blocked_output() {
     ] {
         let mut child = start_with_open_stdin([args, &[input.str()]].concat());
         let mut stderr = child.stderr.take().expect("piped");
-        // The program is writing more than a pipe holds.
+        // The program writes more than a pipe holds, and the test reads only the first bytes, so
+        // the output blocks.
         stderr.read_exact(&mut [0; 100]).expect("output");
         send_signal(&child, Signal::TERM);
         send_signal(&child, Signal::INT);

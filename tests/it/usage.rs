@@ -1,4 +1,4 @@
-//! Command lines that are rejected before anything is read or sent.
+//! Command lines that the program refuses before it reads or sends anything.
 
 use crate::support::{
     program::{push_to, run},

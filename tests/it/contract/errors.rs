@@ -28,7 +28,8 @@ fn record(fields: &str) -> String {
     format!("{service} message X {{ repeated Y sensorExpire = 1; }} message Y {{ {fields} }}")
 }
 
-/// `.proto` files without a suitable method, with more options, and the texts of the error.
+/// Returns `.proto` files without a suitable method. Each file comes with additional options, and
+/// with the texts that the error must contain.
 fn unsuitable_methods() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
     vec![
         (
@@ -89,7 +90,8 @@ fn unsuitable_methods() -> Vec<(String, &'static [&'static str], &'static [&'sta
     ]
 }
 
-/// `.proto` files without suitable messages, with more options, and the texts of the error.
+/// Returns `.proto` files without suitable messages. Each file comes with additional options, and
+/// with the texts that the error must contain.
 fn unsuitable_messages() -> Vec<(String, &'static [&'static str], &'static [&'static str])> {
     vec![
         (
@@ -181,7 +183,8 @@ fn unsuitable_contracts_are_explained() {
         let folder = proto_folder(&proto, "");
         let file = folder.path().join("main.proto");
         let file = utf8(&file);
-        // No server listens on this port: the contract is checked before connecting.
+        // No server listens on this port. The exit code is 2 all the same, because the contract is
+        // checked before connecting.
         let refused = |flags: &[&str]| {
             let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
             let run = run([&args[..], flags].concat()).exits(2);

@@ -20,8 +20,9 @@ const INPUT: &[u8] = b"token,expire_time\nabc,1700000000\nd\xc3\xa9f,0\n";
 /// A contract, and the request that [`INPUT`] must become.
 struct Case {
     name: &'static str,
-    /// The text of `main.proto`, and of `other.proto`, which it may import.
+    /// The text of `main.proto`.
     proto: &'static str,
+    /// The text of `other.proto`, which `main.proto` may import.
     imported: &'static str,
     /// The response message of a success.
     response: &'static [u8],
@@ -121,14 +122,15 @@ fn proto_folder(proto: &str, imported: &str) -> TempDir {
 }
 
 impl Case {
-    /// Returns the options with `--method` if the contract needs it.
+    /// Returns the options, with `--method` in addition if the contract needs it.
     fn flags<'f>(&self, flags: &[&'f str]) -> Vec<&'f str> {
         let named = self.needs_method.then_some(["--method", self.path]);
         [flags, named.as_ref().map_or(&[], |named| &named[..])].concat()
     }
 }
 
-/// Returns each source of the contract: how the server answers reflection, and the options.
+/// Returns the sources of a contract. Each source consists of the server's reflection and the
+/// program's options.
 fn contract_sources(folder: &Path) -> [(Reflection, Vec<String>); 5] {
     let set = folder.join("set");
     let pool = compile(folder, "main.proto");
@@ -203,7 +205,7 @@ fn responses_without_a_code_are_noted() {
     }
 }
 
-/// Starts a server with reflection. Returns it with the folder of its contract.
+/// Starts a server with reflection, and returns the folder of its contract and the server.
 fn reflecting_server(case: &Case) -> (TempDir, ReflectionServer) {
     let folder = folder(case);
     let pool = compile(folder.path(), "main.proto");
@@ -295,7 +297,7 @@ fn import_path_is_searched_for_imports() {
     let elsewhere = utf8(elsewhere.path());
     let flags = ["--proto", proto, "--import-path", elsewhere];
     server.push(&flags, INPUT).exits(0);
-    // A path relative to an import path, as in an import statement.
+    // The path of `--proto` may be relative to an import path, as in an import statement.
     let folder = utf8(folder.path());
     let flags = [
         "--proto=main.proto",

@@ -1,4 +1,4 @@
-//! Connections that cannot be made, or end before a response.
+//! Connections that cannot be made, or that end before a response.
 
 use std::{
     io::{Read, Write},
@@ -35,7 +35,8 @@ const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 /// A DATA frame on stream 0, which is a connection error (RFC 9113 section 6.1).
 const INVALID_FRAME: &[u8] = &[0, 0, 1, 0, 0, 0, 0, 0, 0, b'x'];
 
-/// A server that sends SETTINGS, reads until the record's token has arrived, and closes.
+/// Starts a server that sends SETTINGS, reads until the record's token has arrived, and closes the
+/// connection.
 fn server_closing_in_request() -> String {
     serve_tcp(|mut stream| {
         let _ = stream.write_all(SETTINGS);
@@ -54,7 +55,8 @@ fn server_closing_in_request() -> String {
     })
 }
 
-/// A server that closes plaintext connections, as servers on OpenSSL do, and forwards TLS.
+/// Starts a server that closes plaintext connections, as OpenSSL servers do, and forwards TLS
+/// connections to `tls_address`.
 fn server_closing_plaintext(tls_address: String) -> String {
     serve_tcp(move |stream| {
         let mut first = [0; 1];
@@ -145,7 +147,8 @@ fn reports_why_a_connection_failed() {
         for text in texts {
             assert!(run.stderr.contains(text), "no {text:?} in {run:#?}");
         }
-        // An error of the HTTP/2 library must not hide the cause.
+        // The HTTP/2 library reports a lost connection as "channel closed", which must not hide the
+        // cause.
         assert!(!run.stderr.contains("channel closed"), "{run:#?}");
         if exit == 5 {
             assert_eq!(run.json()["error"]["kind"], "unreachable", "{run:#?}");
@@ -237,14 +240,14 @@ fn retries_failed_handshakes() {
         assert_eq!(failed.code, 5, "{name}: {failed}");
         let failed = failed.stderr_contains(text).attempts(0).counts("unsent", 1);
         assert_eq!(failed.traffic.connections.len(), MAX_ATTEMPTS, "{name}");
-        // Two failures and a success.
+        // The push succeeds if only the first two connections fail.
         let good = Serve(vec![ok()]);
         let server = FaultServer::start([fault.clone(), fault.clone(), good.clone()]);
         push_one_record(&server, limit)
             .exits(0)
             .attempts(1)
             .connections(3);
-        // The same while the program connects again during a push.
+        // The faults are also retried when the program connects again during a push.
         let first = Serve(vec![ok(), disconnect()]);
         let script = [first.clone(), fault.clone(), fault.clone(), good];
         let flags = [FAST_RETRIES, limit, ONE_BY_ONE].concat();
@@ -400,7 +403,7 @@ fn open_requests_share_the_new_connection() {
         .connections(2)
         .counts("acknowledged", 8)
         .counts_requests("retried", 4);
-    // The error names what prevents the new connection, not the loss of the old one.
+    // The error names the reason why the new connection fails, not the loss of the old connection.
     let first = Serve(vec![ok(), disconnect()]);
     let server = FaultServer::start([first, Connection::Silent]);
     let flags = [FAST_RETRIES, ONE_BY_ONE, &["--connect-timeout=100ms"]].concat();

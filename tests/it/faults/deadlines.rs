@@ -1,4 +1,4 @@
-//! `--timeout` ends a request, `--max-time` the run.
+//! `--timeout` limits the time of an attempt, and `--max-time` the time of the whole run.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,8 @@ use crate::support::{
 
 #[test]
 fn timeout_ends_requests_without_a_response() {
-    // More than the flow-control windows allow a client to send at first.
+    // This input exceeds the HTTP/2 flow-control windows, so a server that never reads stops the
+    // client in the middle of the request.
     let large = records(20_000);
     let flags = ["--timeout=300ms", "--batch-records=20000"];
     let flags = [FAST_RETRIES, &flags].concat();
@@ -47,7 +48,7 @@ fn timeout_ends_requests_without_a_response() {
 
 #[test]
 fn timeout_starts_when_the_server_allows_a_stream() {
-    // The requests together take longer than one of them may.
+    // All requests together take longer than `--timeout` allows for one attempt.
     let actions = vec![ok_after(Duration::from_millis(400))];
     let server = FaultServer::start([Connection::ServeOneByOne(actions)]);
     let flags = ["--batch-records=1", "--timeout=1s", "--retry=0"];

@@ -1,4 +1,4 @@
-//! The fault server itself.
+//! Tests of the fault server itself.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn fault_server_follows_its_script() {
         assert!(attempt.is_applied && attempt.is_acknowledged, "{attempt:?}");
         assert_eq!((attempt.connection, attempt.message_bytes), (0, 22));
     }
-    // A request that fills the flow-control windows many times.
+    // This request fills the flow-control windows many times.
     let flags = ["--batch-records=20000"];
     let push = push(&FaultServer::ok(), &flags, &records(20_000))
         .exits(0)

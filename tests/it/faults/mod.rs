@@ -1,6 +1,6 @@
-//! How a push ends when the server or the network fails: exit code, counts, attempts, delays.
+//! Failures of the server or the network during a push: exit code, counts, attempts, delays.
 //!
-//! `ledger` and `outputs` have the failures of what a push writes, `trust` refused certificates.
+//! `ledger` and `outputs` test write failures, and `trust` tests refused certificates.
 
 mod connecting;
 mod deadlines;
@@ -20,17 +20,17 @@ use crate::support::{
     records::ONE_RECORD,
 };
 
-/// Retry options under which a request that keeps failing takes [`MAX_ATTEMPTS`].
+/// Retry options with short delays. A request that keeps failing takes [`MAX_ATTEMPTS`] attempts.
 const FAST_RETRIES: &[&str] = &["--retry=2", "--retry-delay=1ms", "--retry-max-delay=5ms"];
 
 /// The number of attempts with [`FAST_RETRIES`], for a request and for a connection.
 const MAX_ATTEMPTS: usize = 3;
 
-/// One record per request, one request at a time.
+/// Options for one record per request, and one request at a time.
 const ONE_BY_ONE: &[&str] = &["--batch-records=1", "--concurrency=1"];
 
-/// A push that has ended, and the traffic that its server recorded. The server must not have been
-/// used before.
+/// A push that has ended, and the traffic that its server logged. The server must be new, because
+/// its log must have only the traffic of this push.
 struct Push {
     run: Run,
     traffic: Traffic,
@@ -47,7 +47,7 @@ impl Push {
         push
     }
 
-    /// Asserts that the summary and the traffic agree, as they must however the push ended.
+    /// Asserts that the summary and the traffic agree. They must agree even if the push failed.
     #[track_caller]
     fn assert_consistent(&self) {
         let Self { run, traffic } = self;
@@ -91,7 +91,7 @@ impl Push {
         self
     }
 
-    /// Asserts the number of attempts, in the traffic and in the summary.
+    /// Asserts the number of attempts in the traffic and in the summary.
     #[track_caller]
     fn attempts(self, count: usize) -> Self {
         assert_eq!(self.traffic.attempts.len(), count, "{self}");

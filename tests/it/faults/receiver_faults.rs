@@ -1,4 +1,4 @@
-//! Faults of the reference receiver: its options `--code`, `--fail-first`, `--delay`,
+//! Faults that options of the reference receiver cause: `--code`, `--fail-first`, `--delay`,
 //! `--max-message-size`.
 
 use serde_json::json;

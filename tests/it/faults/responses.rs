@@ -1,4 +1,5 @@
-//! Which messages and endings acknowledge the records, which are retried, and which are final.
+//! Response messages and endings: some acknowledge the records, some cause a retry, and some are
+//! final.
 
 use super::{FAST_RETRIES, MAX_ATTEMPTS, ONE_BY_ONE, push, push_one_record};
 
@@ -12,14 +13,14 @@ use crate::support::{
 
 pub(super) use Verdict::{Accept, Fail, Retry};
 
-/// What the program makes of a request that is always answered in the same way.
+/// The result of a request if the server answers every attempt in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The record is acknowledged.
     Accept,
     /// The request fails at its first attempt.
     Fail,
-    /// The request fails after [`MAX_ATTEMPTS`].
+    /// The request fails after [`MAX_ATTEMPTS`] attempts.
     Retry,
 }
 
@@ -28,7 +29,7 @@ pub(super) struct Case {
     action: Action,
     verdict: Verdict,
     exit: i32,
-    /// The texts on standard error.
+    /// The texts that standard error must contain.
     texts: &'static [&'static str],
 }
 
@@ -48,7 +49,7 @@ pub(super) fn case(
     }
 }
 
-/// Sends a response to a request that was not applied.
+/// Returns a case in which the server sends the response and does not apply the request.
 pub(super) fn response(
     name: &'static str,
     response: Response,
@@ -86,7 +87,7 @@ impl Case {
         }
     }
 
-    /// Two failures and a success are a success.
+    /// Asserts that the request succeeds if only its first two attempts fail.
     fn check_recovery(&self) {
         let name = self.name;
         let ends_connection = matches!(

@@ -1,4 +1,5 @@
-//! When the next attempt starts, and which attempts are free.
+//! The delay before a retry, and free retries. A *free* retry does not wait for the backoff, and
+//! does not count for `--retry`.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,15 @@ use crate::support::{
     records::{ONE_RECORD, records},
 };
 
-/// No retries except free ones, and a delay before retries that a test would notice.
+/// Options that allow only free retries. If a free retry waited for the backoff, its test would
+/// fail.
 const FREE_RETRIES_ONLY: &[&str] = &["--retry=0", "--retry-delay=60s", "--retry-max-delay=60s"];
 
 /// The number of free retries of one request.
 const MAX_FREE_RETRIES: usize = 10;
 
-/// Delays beyond which a test would fail.
+/// Options with a backoff that is too long for a test. A test fails if a retry waits for the
+/// backoff.
 const LONG_DELAYS: &[&str] = &["--retry=2", "--retry-delay=60s", "--retry-max-delay=60s"];
 
 #[test]
@@ -32,7 +35,8 @@ fn server_retry_delay_replaces_backoff() {
         let server = FaultServer::serving([Action::Reject(response.clone()), ok()]);
         let push = push_one_record(&server, &[]).exits(0).attempts(2);
         let gap = push.traffic.gap_after(0);
-        // Neither the backoff nor its limit is added.
+        // The backoff is not added to the server's delay, and `--retry-max-delay` does not limit
+        // that delay.
         assert!(gap >= delay && gap < 4 * delay, "{response:?}: {push}");
     }
     let server = FaultServer::serving([Action::Reject(Response::pushback("0")), ok()]);
@@ -54,7 +58,7 @@ fn refused_streams_are_retried_for_free() {
         let attempts = refusals.min(MAX_FREE_RETRIES) + 1;
         assert_eq!(push.traffic.attempts.len(), attempts, "{push}");
     }
-    // Further attempts count as retries.
+    // Attempts after the last free retry count as ordinary retries.
     let flags = [FAST_RETRIES, &["--concurrency=1"]].concat();
     let server = FaultServer::serving(times(MAX_FREE_RETRIES + 2, &refused));
     push(&server, &flags, ONE_RECORD).exits(0);
@@ -68,7 +72,7 @@ fn refused_streams_are_retried_for_free() {
 fn requests_before_a_goaway_are_retried_for_free() {
     let started = Instant::now();
     let no_error = h2::Reason::NO_ERROR;
-    // A GOAWAY in place of SETTINGS, without and with debug data.
+    // GOAWAY frames that replace SETTINGS: `short` has no debug data, and `long` has some.
     let short: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let mut long = vec![b'd'; 9 + 16384];
     long[..17].copy_from_slice(&[0, 64, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -83,7 +87,7 @@ fn requests_before_a_goaway_are_retried_for_free() {
             .exits(0)
             .connections(3);
     }
-    // A GOAWAY between requests.
+    // The server sends GOAWAY after each response.
     let server = FaultServer::serving([Action::GoawayAfter(ok().into())]);
     let flags = [FREE_RETRIES_ONLY, ONE_BY_ONE].concat();
     let push = push(&server, &flags, &records(5)).exits(0).connections(5);

@@ -1,4 +1,4 @@
-//! Tokens, header values, control characters and long messages in the text of a server.
+//! Tokens, header values, control characters and long messages in text that a server sends.
 
 use tonic::Code;
 
@@ -14,7 +14,7 @@ use crate::support::{
     records::{ONE_RECORD, ONE_TOKEN},
 };
 
-/// A server that answers with this status and message.
+/// Starts a server that answers with this status and message.
 fn server(code: Code, message: &str) -> GrpcServer {
     GrpcServer::start(Response::status(code, message))
 }
@@ -34,13 +34,15 @@ fn masks_tokens_in_messages() {
         let output = run.output().to_lowercase();
         assert!(output.contains("abcd… (12 bytes)"), "{output}");
     }
-    // The message must not be cut inside a token, which would then not be recognized.
+    // The message is longer than the program shows. If the program shortened the message inside the
+    // token before it masks tokens, the rest of the token would not be recognized.
     let message = format!("{}{ONE_TOKEN}", "x ".repeat(245));
     server(Code::InvalidArgument, &message)
         .push(&[])
         .exits(67)
         .hides("abcdefgh");
-    // Text of a server that is not a message.
+    // The program also masks server text other than the message: a content type and an invalid
+    // status.
     let content_type = Response::body(b"x").with_content_type("text/abcdefghijkl");
     let grpc_status = Response::headers_only().with_header("grpc-status", ONE_TOKEN);
     for response in [content_type, grpc_status.with_header("grpc-message", "")] {

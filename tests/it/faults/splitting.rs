@@ -1,4 +1,4 @@
-//! Requests that the server rejects for the sake of some of their records.
+//! Requests that fail because the server rejects some of their records.
 
 use tonic::Code;
 
@@ -38,10 +38,10 @@ fn isolate_finds_the_rejected_records() {
         .counts("acknowledged", 7)
         .counts("rejected", 1)
         .counts("unsent", 0);
-    // The request is halved: fewer attempts than records.
+    // The request is halved repeatedly, which takes fewer attempts than one attempt per record.
     assert!(isolated.traffic.attempts.len() <= 7, "{isolated}");
     assert_eq!(isolated.traffic.applied().len(), 7, "{isolated}");
-    // Other requests are not affected.
+    // Requests without a rejected record are not affected.
     let flags = [FAST_RETRIES, &["--isolate", "--batch-records=4"]].concat();
     let server = FaultServer::serving([reject_token("sensor-00000", "")]);
     push(&server, &flags, &records(40))
@@ -74,7 +74,8 @@ fn too_large_requests_are_halved() {
             .exits(0)
             .counts("acknowledged", 16);
         assert_eq!(halved.traffic.applied().len(), 16, "{halved}");
-        // A record that is too large alone is rejected, and the others are acknowledged.
+        // A record that is too large even alone is rejected, and the other records are
+        // acknowledged.
         let long = "x".repeat(100);
         let input = [&records(7)[..], long.as_bytes(), b",4070908800\n"].concat();
         let push_long = push(&server_with_limit(60), &["--retry=0"], &input)

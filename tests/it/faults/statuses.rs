@@ -1,4 +1,4 @@
-//! gRPC and HTTP statuses: which end a request, and which are retried.
+//! gRPC and HTTP statuses: some end a request, and the others cause a retry.
 
 use tonic::Code;
 
@@ -108,7 +108,7 @@ fn final_statuses_are_reported_with_their_messages() {
     ]);
 }
 
-/// Returns a response of a proxy that copies the trailers of a gRPC server.
+/// Returns a proxy's response with this HTTP status, and with trailers that a gRPC server sent.
 fn http_with_trailers(status: u16) -> Response {
     Response::body(b"<html>")
         .with_content_type("text/html")

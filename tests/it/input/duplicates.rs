@@ -55,7 +55,7 @@ fn duplicates_are_found_across_files_and_encodings() {
             encoding.into(),
         ]
     };
-    // Decoded from base64, both files have the same token.
+    // The tokens of the two files are equal when both are decoded from Base64.
     run(args("--token-encoding=base64"))
         .exits(4)
         .stderr_contains(

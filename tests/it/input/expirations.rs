@@ -9,7 +9,8 @@ fn check_charts_expirations() {
         .duration_since(std::time::UNIX_EPOCH)
         .expect("after 1970")
         .as_secs();
-    // A minute later than each limit, so that the time of the test does not change the counts.
+    // Each future time is at least a minute after a limit of the chart, so the duration of the test
+    // does not change the counts.
     let times = [
         1,
         now + 60,

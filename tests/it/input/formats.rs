@@ -1,4 +1,4 @@
-//! The input formats, and how the program recognizes them.
+//! The input formats, and their detection.
 
 use crate::support::{
     files::TempFile,
@@ -60,7 +60,7 @@ fn every_format_is_pushed() {
         assert_eq!(String::from_utf8_lossy(&received.rows), ORIGINALS, "{name}");
         assert_eq!((received.requests, received.records), (1, 2), "{name}");
 
-        // Standard input has no file name that tells the format.
+        // Standard input has no file name, so the program must detect the format from the content.
         let receiver = Receiver::start();
         receiver.push_input(["-"], content.as_bytes()).exits(0);
         assert_eq!(
@@ -201,7 +201,8 @@ fn unusual_input_is_accepted() {
         receiver.push_input(flags, content.as_bytes()).exits(0);
         assert_eq!(receiver.stop().rows, b"abc,7\n", "{content}");
     }
-    // With column numbers the first row is still the header row, and it must look like one.
+    // With column numbers, the first row is still the header row, and it must look like a header
+    // row.
     for flags in [
         ["--token-field=1", "--time-field=2"],
         ["--time-field=1", "--token-field=2"],

@@ -1,4 +1,4 @@
-//! Input that is rejected before anything is sent.
+//! Input that the program refuses before it sends anything.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::support::{
     receiver::Receiver,
 };
 
-/// File name, content, and the texts of the error.
+/// A file name, the content of the file, and the texts that the error must contain.
 const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "no-time.csv",

@@ -50,7 +50,8 @@ fn lines_after_a_too_long_record_are_read() {
     run(["check", path.str()])
         .exits(4)
         .stderr_contains("longer than 1 MiB");
-    // The columns of a too long first row are counted.
+    // The program counts the columns even of a first row that is too long, because the next rows
+    // must have the same number.
     for length in [(1 << 20) + 1, 3 << 20] {
         let long = "x".repeat(length);
         let path = TempFile::new("a.csv", format!("{long},1\na,soon\nb,2\n"));
@@ -73,7 +74,8 @@ fn records_of_1_mib_are_read_at_any_offset() {
     let csv = format!("{},4070908800", "x".repeat((1 << 20) - 11));
     for (name, header, record) in [("a.csv", "token,expire_time", csv), ("a.ndjson", "", json)] {
         for before in [1_usize << 18, 2 << 18] {
-            // A read of the program ends at, or close to, the line end.
+            // The program reads blocks of 2^18 bytes. With this input, a block ends at or next to
+            // the start of the record.
             for before in before - 2..before + 3 {
                 let blank = "\r\n".repeat((before - header.len() - 2) / 2);
                 let odd = if (before - header.len()) % 2 == 1 {

@@ -90,7 +90,8 @@ fn standard_input_is_read_from_its_offset() {
         .exits(0)
         .counts_add_up()
         .counts("acknowledged", 200_000);
-    // The program has read to the end, which another reader of the file notices.
+    // The program shares the position in the file with this test. The program has read the whole
+    // file, so nothing is left.
     let mut rest = String::new();
     file.read_to_string(&mut rest).expect("read");
     assert_eq!(rest, "");
@@ -115,7 +116,8 @@ fn changed_file_stops_the_push() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    // The program connects after validation, and each request takes half a second.
+    // The program connects after validation, and each request takes half a second, so the file
+    // changes during the push.
     receiver.wait_for_connection();
     fs::write(&path, rows(4_070_908_801)).expect("changed");
     let run = finish(child);

@@ -40,7 +40,7 @@ impl FilledLedger {
         receiver.push_input(["--output=json", "--ledger", &self.path()], THREE_RECORDS)
     }
 
-    /// Returns the number of unchanged records of another push to each server.
+    /// Pushes to each server again, and returns the number of unchanged records of each push.
     fn unchanged(&self) -> [u64; 2] {
         self.receivers
             .each_ref()
@@ -134,7 +134,7 @@ fn forgotten_records_are_sent_again() {
     };
     forgotten(&["--target", &first], 3);
     assert_eq!(filled.unchanged(), [0, 3]);
-    // Expiration times are not needed.
+    // The files with tokens need no expiration times.
     for (name, content) in [
         ("tokens.csv", "device_token\nsensor-0002\nsensor-9999\n"),
         (
@@ -176,7 +176,7 @@ fn failed_forget_does_not_change_the_ledger() {
             .exits(exit)
             .stderr_contains(text);
     }
-    // The first row may be a token even if it looks like a header row.
+    // A first row that looks like a header row may be a token, so the error must not quote the row.
     let bare = TempFile::new("bare.csv", "sensor_abc\nsensor_def\n");
     let flags = ["--tokens", bare.str()];
     let run = filled

@@ -37,7 +37,7 @@ fn ledger_is_private() {
     set_mode(&empty.path, 0o666);
     push_with_ledger(&server, &empty.path, &[], &records(1)).exits(0);
     assert_eq!(empty.mode(), 0o600);
-    // SQLite's files beside the ledger are private too.
+    // The files that SQLite creates beside the ledger are also private.
     let slow = FaultServer::serving([Action::NeverAnswer]);
     let ledger = Ledger::absent();
     let path = ledger.str();
@@ -61,8 +61,9 @@ fn ledger_holds_no_tokens() {
     .concat();
     let child = start(server.args(&flags), &records(5));
     server.wait_for_attempts(3);
-    // A killed push leaves its write-ahead log behind. The third attempt starts after the responses
-    // to the first two, which the push may not have written yet.
+    // A killed push leaves its write-ahead log behind. The third attempt starts after the first two
+    // responses, but the push may not have written the acknowledged records to the ledger yet. So
+    // the test waits until they are written.
     let deadline = Instant::now() + Duration::from_secs(10);
     let written = |ledger: &Ledger| {
         let count = ledger.database().query_row(
@@ -108,7 +109,7 @@ fn ledger_holds_no_tokens() {
     check(ledger.files());
 }
 
-/// Gives a ledger a version of the future.
+/// Sets the version of a ledger to a version that the program does not know yet.
 fn set_newer_version(database: &Database) {
     database
         .pragma_update(None, "user_version", 1000)
@@ -155,7 +156,8 @@ fn other_files_are_rejected_and_not_changed() {
     newer_database
         .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); CREATE TABLE songs (title TEXT)")
         .expect("a table");
-    // The files of a killed program: the log must not be moved into the database.
+    // These are the files that a killed program leaves behind. The push must not move the content
+    // of the write-ahead log into the database.
     let killed_newer = at("killed and newer");
     for suffix in ["", "-wal"] {
         let copy = |name: &str| folder.path().join(format!("{name}{suffix}"));
@@ -269,7 +271,8 @@ fn removed_folder_does_not_stop_open_requests() {
     server.wait_for_attempts(2);
     fs::remove_dir_all(ledger.folder.path()).expect("removed");
     let run = finish(child);
-    // The push may or may not notice that the ledger is gone. Its counts are right in both cases.
+    // The push may or may not notice that the ledger is gone. The counts of the push are right in
+    // both cases.
     let run = run.counts_add_up();
     assert!([0, 1].contains(&run.code), "{run:#?}");
     assert_eq!(

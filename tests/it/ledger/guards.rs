@@ -1,4 +1,4 @@
-//! Dry runs with a ledger, and limits on what may change.
+//! Dry runs with a ledger, and the options that refuse unexpected changes.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::support::{
 #[test]
 fn dry_run_does_not_change_the_ledger() {
     let server = FaultServer::ok();
-    // The ledger is not created either.
+    // These runs do not create a ledger.
     for flags in [
         &["--dry-run"][..],
         &["--dry-run", "--detailed-exitcode", "--full"],
@@ -57,7 +57,7 @@ fn dry_run_does_not_change_the_ledger() {
         assert!(after == before, "{flags:?}: {:?} {run:?}", after.keys());
     }
     assert_eq!(server.connection_count(), 1);
-    // The same for the ledger of a killed push.
+    // A dry run does not change the ledger of a killed push either.
     let slow = FaultServer::serving([ok(), Action::NeverAnswer]);
     let ledger = Ledger::absent();
     let path = ledger.str();
@@ -67,7 +67,8 @@ fn dry_run_does_not_change_the_ledger() {
     kill(child);
     let content = |ledger: &Ledger| -> BTreeMap<_, _> {
         let mut files = ledger.files();
-        // The shared-memory index holds no data, and each first reader creates it again.
+        // SQLite creates the shared-memory index again when it opens the database, so the index may
+        // differ. The index holds no data.
         files.retain(|path, _| !utf8(path).ends_with("-shm"));
         files
     };
@@ -82,7 +83,8 @@ fn max_changes_limits_changes() {
     let server = FaultServer::ok();
     let ledger = Ledger::after_push(&server, &records(20));
     let before = ledger.files().len();
-    // Twenty known records, `changed` of them with another time, and a new record.
+    // The input has 20 known records, of which `changed` have a different expiration time, and 1
+    // new record.
     let input = |changed: usize| {
         let old = (0..20).map(|number| (number, EXPIRE_TIME + u32::from(number < changed)));
         csv(old.chain([(50, EXPIRE_TIME)]))
@@ -93,7 +95,7 @@ fn max_changes_limits_changes() {
         (5, "4", false),
         (5, "5", true),
         (5, "100", true),
-        // Percent of the 21 records in the input, rounded down.
+        // A percentage is a share of the 21 records in the input, rounded down.
         (1, "4.7%", false),
         (1, "4.8%", true),
         (4, "20%", true),
@@ -111,7 +113,7 @@ fn max_changes_limits_changes() {
             if passes {
                 continue;
             }
-            // The same without --dry-run.
+            // Without `--dry-run`, the push is refused in the same way.
             let flags = [&[&*limit][..], more].concat();
             let run = ledger
                 .push(&server, &flags, &input(changed))
@@ -129,7 +131,7 @@ fn max_changes_limits_changes() {
         .push(&server, &["--max-changes=5"], &input(5))
         .exits(0)
         .counts("acknowledged", 6);
-    // The first push to a server has no known records, so that the limit does not apply.
+    // At the first push to a server, the ledger knows no records, so the limit does not apply.
     let first = Ledger::absent();
     first
         .push(&server, &["--max-changes=0"], &input(5))

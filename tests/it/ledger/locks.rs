@@ -17,7 +17,7 @@ use crate::support::{
     records::{EXPIRE_TIME, csv, records},
 };
 
-/// Starts a push that holds the ledger while its server does not answer.
+/// Starts a push that holds the lock of the ledger as long as the server does not answer.
 fn start_push_holding(ledger: &Ledger, server: &FaultServer) -> Child {
     let path = ledger.str();
     let flags = ["--ledger", path, "--servername=localhost", "--timeout=1h"];
@@ -51,7 +51,7 @@ fn push_waits_for_the_lock() {
         .exits(0)
         .counts("unsent", 2);
     assert!(good.traffic().connections.is_empty());
-    // A waiting push continues when the first one has ended, even by SIGKILL.
+    // A waiting push continues when the first push has ended, even if SIGKILL ended it.
     let flags = [
         "--ledger",
         path,
@@ -110,7 +110,7 @@ fn concurrent_pushes_take_turns() {
         "--servername=localhost",
         "--lock-timeout=1m",
     ];
-    // Each push shares half of its records with the next one.
+    // Each push shares half of its records with the next push.
     let children: Vec<_> = (0..6)
         .map(|number| {
             let input = csv((number * 10..number * 10 + 20).map(|one| (one, EXPIRE_TIME)));

@@ -1,6 +1,7 @@
-//! Ledgers: what is remembered, and what is not sent again.
+//! Ledgers: they hold the records that each server acknowledged, so a push sends only new and
+//! changed records.
 //!
-//! `crash` has pushes that are killed.
+//! `crash` tests killed pushes.
 
 mod commands;
 mod files;
@@ -19,10 +20,10 @@ use crate::support::{
     program::Run,
 };
 
-/// One record per request, one request at a time, no retries.
+/// Options for one record per request, one request at a time, and no retries.
 const ONE_BY_ONE: &[&str] = &["--batch-records=1", "--concurrency=1", "--retry=0"];
 
-/// A ledger in a folder of its own. The file does not exist until the first push.
+/// A ledger in its own temporary folder. The file does not exist until the first push.
 struct Ledger {
     folder: TempDir,
     path: PathBuf,
@@ -35,7 +36,7 @@ impl Ledger {
         Self { folder, path }
     }
 
-    /// A ledger after a successful push of `input`.
+    /// Returns a ledger after a successful push of `input`.
     fn after_push(server: &FaultServer, input: &[u8]) -> Self {
         let ledger = Self::absent();
         ledger.push(server, &[], input).exits(0);
@@ -46,13 +47,14 @@ impl Ledger {
         utf8(&self.path)
     }
 
-    /// Pushes with this ledger to a server that is known by a name, whatever its port.
+    /// Pushes with this ledger. The ledger identifies the server by the name `localhost`, so
+    /// servers on different ports are the same server to the ledger.
     fn push(&self, server: &FaultServer, flags: &[&str], input: &[u8]) -> Run {
         let flags = [&["--servername=localhost"], flags].concat();
         self.push_by_address(server, &flags, input)
     }
 
-    /// Pushes with this ledger to a server that is known by its address.
+    /// Pushes with this ledger. The ledger identifies the server by its address.
     fn push_by_address(&self, server: &FaultServer, flags: &[&str], input: &[u8]) -> Run {
         push_with_ledger(server, &self.path, flags, input)
     }

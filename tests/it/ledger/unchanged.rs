@@ -1,4 +1,4 @@
-//! Which records a ledger keeps from being sent again.
+//! Unchanged records, which a push with a ledger does not send again.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fn unchanged_records_need_no_connection() {
 fn only_new_and_changed_records_are_sent() {
     let server = FaultServer::ok();
     let ledger = Ledger::after_push(&server, &records(5));
-    // Record 4 is missing, 1 is later, 2 is earlier, 7 is new.
+    // Record 4 is missing, record 1 expires later, record 2 expires earlier, and record 7 is new.
     let next = csv([
         (0, EXPIRE_TIME),
         (1, EXPIRE_TIME + 1),
@@ -74,7 +74,8 @@ fn only_new_and_changed_records_are_sent() {
         traffic.tokens_since(1),
         ["sensor-00001", "sensor-00002", "sensor-00007"]
     );
-    // The missing record is still known, and of a changed record the last time.
+    // The ledger still knows the missing record, and it knows the last expiration time of a changed
+    // record.
     ledger
         .push(&server, &[], &csv([(4, EXPIRE_TIME), (1, EXPIRE_TIME)]))
         .exits(0)
@@ -204,7 +205,7 @@ fn only_acknowledged_records_are_remembered() {
 fn failed_change_is_sent_again() {
     let server = FaultServer::ok();
     let ledger = Ledger::after_push(&server, &records(1));
-    // The server may have the later time. It was not acknowledged, so that it is sent again.
+    // The server did not acknowledge the later time, so the record is sent again.
     let down = FaultServer::serving([status(Code::Unavailable, "")]);
     ledger
         .push(&down, ONE_BY_ONE, &csv([(0, EXPIRE_TIME + 1)]))
@@ -229,7 +230,8 @@ fn unconfirmed_change_is_sent_again() {
         let server = FaultServer::serving([action]);
         let failed = ledger.push(&server, ONE_BY_ONE, &later);
         assert_ne!(failed.code, 0, "{name}");
-        // The next input has the old time again. Which time the server has is not known.
+        // The next input has the old time again. The record is sent, because it is unknown which
+        // time the server has.
         let good = FaultServer::ok();
         ledger
             .push(&good, &["--dry-run"], &records(2))
@@ -248,7 +250,7 @@ fn unconfirmed_change_is_sent_again() {
             .push(&good, &[], &records(2))
             .exits(0)
             .counts("unchanged", 2);
-        // The guard options compare with the last acknowledged time.
+        // `--max-changes` compares the input with the last acknowledged time.
         ledger.push(&server, ONE_BY_ONE, &later);
         ledger
             .push(&good, &["--max-changes=0"], &later)
@@ -261,14 +263,14 @@ fn unconfirmed_change_is_sent_again() {
 fn duplicates_and_other_shards_are_not_unchanged() {
     let server = FaultServer::ok();
     let ledger = Ledger::after_push(&server, &records(40));
-    // All records are known. Those of other shards must not count as unchanged.
+    // The ledger knows all records, but the records of other shards must not count as unchanged.
     let mut others = 0;
     for index in 0..3 {
         let shard = format!("--shard={index}/3");
         let run = ledger.push(&server, &[&shard], &records(40)).exits(0);
         assert_eq!(run.count("unchanged") + run.count("other_shard"), 40);
         others += run.count("other_shard");
-        // Changes in other shards do not count.
+        // Changes in other shards do not count for `--max-changes`.
         let changed = csv((0..40).map(|number| (number, EXPIRE_TIME - 1)));
         let limit = format!("--max-changes={}", run.count("unchanged"));
         ledger
@@ -277,7 +279,7 @@ fn duplicates_and_other_shards_are_not_unchanged() {
             .counts("unsent", run.count("unchanged"));
     }
     assert_eq!(others, 80);
-    // Two files with common records.
+    // The two files have 20 records in common.
     let one = TempFile::new("one.csv", records(40));
     let two = TempFile::new("two.csv", csv((20..45).map(|number| (number, EXPIRE_TIME))));
     let files = [one.str(), two.str()];
@@ -294,7 +296,7 @@ fn duplicates_and_other_shards_are_not_unchanged() {
     assert_eq!(run.count("duplicate"), 20);
     assert_eq!(run.count("unchanged"), 0);
     assert_eq!(run.count("acknowledged") + run.count("other_shard"), 45);
-    // The record that `--on-duplicate` chooses is compared.
+    // The ledger compares the record that `--on-duplicate` chooses.
     let twice = csv([(0, EXPIRE_TIME), (0, EXPIRE_TIME + 1)]);
     for (rule, unchanged) in [("first", 1), ("last", 0), ("latest", 0)] {
         let rule = format!("--on-duplicate={rule}");

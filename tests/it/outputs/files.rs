@@ -15,7 +15,7 @@ use crate::support::{
     rejects::read_rejects,
 };
 
-/// Runs the program after shell commands, which must end with `;`.
+/// Runs the program after the shell commands `setting`, which must end with `;`.
 fn run_after(setting: &str, args: Vec<String>, input: &[u8]) -> Run {
     finish(start_command(&mut command_after(setting, args), input))
 }
@@ -48,7 +48,8 @@ fn umask_does_not_change_modes() {
 
 #[test]
 fn full_output_ends_the_push() {
-    // Small outputs fail when they are closed.
+    // A small output is written only at the end of the push, so the write failure comes after the
+    // responses.
     for (flags, answers) in [
         (&["--rejects", "/dev/full"][..], vec![ok()]),
         (&["--rejects", "/dev/full"], vec![code(5)]),
@@ -66,7 +67,7 @@ fn full_output_ends_the_push() {
             .stderr_contains("/dev/full");
         assert_eq!(run.json()["status"], "failed", "{flags:?}");
     }
-    // Other failures are reported too.
+    // The write failure does not hide other failures.
     for flag in ["--rejects", "--metrics-file"] {
         FaultServer::serving([code(5)])
             .push(&[flag, "/dev/full"], &records(3))
@@ -75,7 +76,7 @@ fn full_output_ends_the_push() {
             .stderr_contains("code 5")
             .counts("rejected", 3);
     }
-    // A large output fails while the push runs, which then sends nothing more.
+    // A large output fails while the push runs. After that failure, the push sends nothing more.
     let server = FaultServer::serving([code(5)]);
     let flags = [
         "--batch-records=100",
@@ -90,7 +91,7 @@ fn full_output_ends_the_push() {
     let attempts = server.attempt_count();
     assert!(attempts < 20, "{attempts}");
     assert!(run.count("unsent") > 8000, "{run:#?}");
-    // The same for standard output.
+    // If standard output is full, the push fails in the same way.
     for exit_before in [0, 5] {
         let server = FaultServer::serving([code(exit_before)]);
         let full = fs::File::options()
@@ -114,7 +115,8 @@ fn full_output_ends_the_push() {
 
 #[test]
 fn full_disk_ends_the_push() {
-    // Limits files to a number of blocks of 512 bytes. SIGXFSZ would kill the program.
+    // Limits the size of files, in blocks of 512 bytes. SIGXFSZ is ignored, because this signal
+    // would kill the program before the program sees the write failure.
     let limit = |blocks: usize| format!("trap '' XFSZ; ulimit -f {blocks};");
     let server = FaultServer::ok();
     let ledger = TempFile::absent("ledger");
@@ -138,7 +140,7 @@ fn full_disk_ends_the_push() {
     assert!(acknowledged > 0 && run.count("unsent") > 0, "{run:#?}");
     assert_eq!(server.traffic().acknowledged().len() as u64, acknowledged);
     assert_eq!(read_rejects(&file.path).len() as u64, 1500 - acknowledged);
-    // The ledger is valid, and the next push continues from it.
+    // The ledger is still valid, so the next push does not send its records again.
     let good = FaultServer::ok();
     let run = good.push(&flags, &records(1500)).exits(0);
     assert!(run.count("unchanged") > 0, "{run:#?}");
@@ -147,7 +149,7 @@ fn full_disk_ends_the_push() {
         .exits(0)
         .counts("unchanged", 1500);
 
-    // Without space for a new ledger nothing is sent.
+    // Without space for a new ledger, the push sends nothing.
     let server = FaultServer::ok();
     let ledger = TempFile::absent("ledger");
     run_after(
@@ -161,7 +163,7 @@ fn full_disk_ends_the_push() {
     .counts("unsent", 3);
     assert!(server.traffic().attempts.is_empty());
 
-    // Rejects and metrics keep their old content.
+    // Rejects and metrics files keep their old content if the new content cannot be written.
     let server = FaultServer::serving([code(5)]);
     file.write("old");
     let flags = ["--batch-records=10", "--rejects", file.str()];

@@ -16,7 +16,7 @@ use crate::support::{
     tcp_server::ClosedPort,
 };
 
-/// Returns the name with labels, and the value, of each sample.
+/// Returns the name (with labels) and the value of each sample.
 fn samples(text: &str) -> Vec<(String, f64)> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -38,7 +38,8 @@ fn unix_now() -> f64 {
     now.expect("after 1970").as_secs_f64()
 }
 
-/// Asserts that a sample has this value. Both were printed as decimal numbers.
+/// Asserts that a sample has this value. A small difference is allowed, because both numbers were
+/// rounded to decimals.
 #[track_caller]
 fn assert_close(found: Option<f64>, expected: &serde_json::Value) {
     let found = found.expect("a sample");
@@ -69,7 +70,8 @@ fn assert_same_counts(text: &str, json: &serde_json::Value) {
     assert_close(sample(text, "duration_seconds"), &json["elapsed_seconds"]);
 }
 
-/// Asserts that each metric has its help and type once, before its samples.
+/// Asserts that no metric has two types, that all types are gauges, and that the metric of each
+/// sample has a type or a help text.
 #[track_caller]
 fn assert_is_textfile(text: &str) {
     let mut typed = BTreeSet::new();
@@ -88,7 +90,7 @@ fn assert_is_textfile(text: &str) {
     assert!(text.ends_with('\n'));
 }
 
-/// Returns the arguments of a push whose server is among the options.
+/// Returns the arguments of a push. The options in `flags` must name the server.
 fn without_server(flags: &[&str]) -> Vec<String> {
     let args = [&["push", "--output=json"], flags].concat();
     args.into_iter().map(str::to_owned).collect()
@@ -198,7 +200,7 @@ fn metrics_equal_the_summary() {
 fn metrics_are_replaced_atomically() {
     let file = TempFile::absent("push.prom");
     file.write("sensor_license_last_success_timestamp_seconds 12.5\nold\n");
-    // The old metrics stay while the push runs.
+    // The file keeps the old metrics while the push runs.
     let server = FaultServer::serving([Action::NeverAnswer]);
     let child = start(
         server.args(&["--metrics-file", file.str(), "--timeout=1h"]),
@@ -210,7 +212,7 @@ fn metrics_are_replaced_atomically() {
     send_signal(&child, Signal::INT);
     send_signal(&child, Signal::TERM);
     child.wait_with_output().expect("it ends");
-    // A push that a second signal ended has written nothing.
+    // A push that a second signal ends writes no metrics.
     assert!(file.read().ends_with("old\n"));
     FaultServer::serving([code(5)])
         .push(&["--metrics-file", file.str()], &records(1))
@@ -225,7 +227,7 @@ fn metrics_are_replaced_atomically() {
         old.ends_with("old\n"),
         "who reads it has the old ones: {old}"
     );
-    // An invalid time of the last success is dropped.
+    // A push drops the old time of the last success if that time is invalid.
     file.write("sensor_license_last_success_timestamp_seconds soon\n");
     FaultServer::serving([code(5)])
         .push(&["--metrics-file", file.str()], &records(1))

@@ -1,6 +1,6 @@
-//! What a push writes beside its summary, and what it does when that cannot be written.
+//! The outputs of a push besides its summary, and the failures to write them.
 //!
-//! `ledger` has ledgers.
+//! `ledger` tests ledgers.
 
 mod files;
 mod metrics;
@@ -8,5 +8,5 @@ mod rejects;
 mod rejects_as_input;
 mod terminal;
 
-/// One record per request, one request at a time, no retries.
+/// Options for one record per request, one request at a time, and no retries.
 const ONE_BY_ONE: &[&str] = &["--batch-records=1", "--concurrency=1", "--retry=0"];

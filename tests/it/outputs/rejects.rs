@@ -25,7 +25,8 @@ use crate::support::{
     tcp_server::ClosedPort,
 };
 
-/// A failing push, and the numbers of the rejected records with the reasons.
+/// A push: its name, the actions of the server, the options, the exit code, and the expected rows
+/// of the rejects file (the number of the record, and the reason).
 type FailureCase = (
     &'static str,
     Vec<Action>,
@@ -36,12 +37,13 @@ type FailureCase = (
 
 const PUSH_ENDED: &str = "unsent: the push ended before";
 
-/// Acts so on a request with record 1.
+/// Returns the action that gives `answer` to a request with record 1, and code 0 to all other
+/// requests.
 fn for_record_1(answer: &Action) -> Action {
     Action::IfToken("sensor-00001", answer.clone().into())
 }
 
-/// Failures that concern one request only.
+/// Returns pushes whose failures concern only one request, and a successful push.
 fn request_failures() -> Vec<FailureCase> {
     let refusal = status(Code::InvalidArgument, "sensor-00001 is unknown");
     vec![
@@ -102,7 +104,7 @@ fn request_failures() -> Vec<FailureCase> {
     ]
 }
 
-/// Failures that end the push.
+/// Returns pushes whose failures end the push.
 fn push_failures() -> Vec<FailureCase> {
     vec![
         (
@@ -225,7 +227,7 @@ fn unreachable_server_rejects_all_records() {
             .hides(TOKEN_PREFIX);
         assert_eq!(read_rejects(&file.path).len(), 9);
     }
-    // The same for failures after the TCP connection.
+    // The rejects file has all records even if the push fails after the TCP connection is made.
     for (script, flags, exit) in [
         (
             Connection::SendWithoutTls(b"nothing of TLS"),
@@ -303,7 +305,7 @@ fn rejects_are_replaced_unless_input_is_rejected() {
         assert_eq!(file.read(), "old", "{flags:?}");
         assert_eq!(file.mode(), 0o644, "{flags:?}");
     }
-    // A push that rejects nothing writes only the header row.
+    // A push without rejects writes only the header row.
     for (flags, input) in [
         (&flags[..], &records(3)[..]),
         (&with_ledger, &records(3)),

@@ -82,7 +82,8 @@ fn acknowledged_and_rejected_records_are_the_input() {
         for token in all.difference(&left) {
             assert!(answered.contains(token), "{label}");
         }
-        // The rejects are the input of the next push, which replaces them with its own.
+        // The rejects file is the input of the next push, which replaces the file with its own
+        // rejects.
         let good = FaultServer::ok();
         good.push(&["--rejects", file.str(), file.str()], b"")
             .exits(0)
@@ -138,7 +139,8 @@ fn rejects_may_replace_the_input() {
 
 #[test]
 fn changed_input_is_not_replaced_by_rejects() {
-    // The receiver answers late, so that the file can change before its second reading.
+    // The receiver answers late, so the test can change the file before the second pass over it
+    // ends.
     let receiver = Receiver::with(["--delay=300ms"]);
     let file = TempFile::absent("records.csv");
     let content = records(100_000);

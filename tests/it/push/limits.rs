@@ -26,7 +26,8 @@ fn batch_options_limit_records_and_bytes() {
         (&["--batch-records=10"][..], 3),
         (&["--batch-records=25"], 1),
         (&["--batch-records=1"], 25),
-        // A record has 9 bytes of token, 2 of time (0 for time 0), and 2 of framing.
+        // A record takes 13 bytes: 9 for the token, 2 for the expiration time, and 2 for the
+        // framing. Only the record with expiration time 0 takes 11 bytes.
         (&["--batch-bytes=130"], 3),
         (&["--batch-bytes=13"], 25),
     ] {
@@ -124,7 +125,7 @@ fn concurrency_limits_open_requests() {
             .counts("unsent", 20);
         assert_eq!(server.attempt_count(), concurrency);
     }
-    // There are no more requests than records.
+    // Two records are at most two requests, even if more requests could be open.
     let server = FaultServer::serving([Action::NeverAnswer]);
     let flags = [
         "--concurrency=9",

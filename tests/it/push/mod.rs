@@ -1,4 +1,4 @@
-//! Which records a push sends, and how fast.
+//! The records that a push sends, and the limits on its batches and its speed.
 
 mod limits;
 mod selection;

@@ -1,4 +1,4 @@
-//! Which records a push sends: shards, dry runs, rehearsals, empty input.
+//! The records that a push sends: shards, dry runs, rehearsals, empty input.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ fn empty_input_sends_nothing() {
             .stderr_contains("no record");
         assert_eq!(receiver.stop().requests, 0, "{input:?}");
     }
-    // The program does not connect.
+    // Without a record, the program does not connect, so the missing server does not matter.
     run_with_input(["push", "--server", "localhost:1", "--plaintext"], b"").exits(0);
 }
 
@@ -152,7 +152,7 @@ fn dry_run_contacts_no_server() {
     }
     assert!(!file.path.exists() && !metrics.path.exists());
     assert_eq!(server.connection_count(), 1);
-    // A dry run validates the options for the server.
+    // A dry run validates the options for the server, although it does not connect.
     let args = [
         "push",
         "-n",

@@ -1,8 +1,9 @@
-//! The layout of `src`: imports point down, no files import each other, files and functions are short.
+//! The layout of `src`: imports point down, no files import each other, files and functions are
+//! short. A *room* is a top-level module of `src`.
 //!
-//! `syn` parses the sources. A path is followed through `use` lines and re-exports to the file that
-//! defines the item, so that a facade `mod.rs` is not mistaken for the place of what it re-exports.
-//! Unit tests are left out.
+//! `syn` parses the sources. Many a `mod.rs` is a *facade*: it only re-exports items of other
+//! files. So the tests follow each path through `use` lines and re-exports to the file that defines
+//! the item. Unit tests are left out.
 
 mod source_file;
 mod tree;
@@ -33,7 +34,8 @@ const LEVELS: &[&[&str]] = &[
     &["lib", "main"],
 ];
 
-/// Rooms of one level that may not import each other all the same.
+/// Pairs of rooms on the same level. The first room must not import the second room, although
+/// imports within a level are allowed in general.
 const SEPARATE: &[(&str, &str)] = &[("input", "contract")];
 
 /// Crates and functions, and the only rooms or files that may use them.

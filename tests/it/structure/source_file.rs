@@ -15,20 +15,20 @@ pub(super) type Segments = Vec<String>;
 /// One parsed source file without its unit tests.
 #[derive(Default)]
 pub(super) struct SourceFile {
-    /// Below `src`, such as `input/csv/rows.rs`.
+    /// The path below `src`, such as `input/csv/rows.rs`.
     pub(super) path: String,
     pub(super) module: Segments,
     /// Names of the items that the file defines at its top level.
     pub(super) items: BTreeSet<String>,
-    /// The names that `use` brings in, with the full path that each stands for.
+    /// The full path of each name that `use` brings into scope.
     pub(super) imports: BTreeMap<String, Segments>,
-    /// Each path that the code names, in imports too.
+    /// Each path in the code, including the paths of imports.
     pub(super) paths: Vec<Segments>,
-    /// The types with an inherent impl, one entry for each block, with its generics.
+    /// The type and the generics of each inherent impl block.
     pub(super) inherent_impls: Vec<(Segments, String)>,
     pub(super) functions: Vec<Function>,
     pub(super) lines: usize,
-    /// Whether a `use …::*` hides what is used.
+    /// Whether the file has a `use …::*`, which hides the names that the file uses.
     pub(super) has_glob_import: bool,
     /// Child modules that exist for unit tests only.
     pub(super) test_modules: Vec<String>,
@@ -61,7 +61,8 @@ impl SourceFile {
         file
     }
 
-    /// The top-level module that the file belongs to, `lib` and `main` for the crate's roots.
+    /// Returns the room that the file belongs to. The roots of the crates are the rooms `lib` and
+    /// `main`.
     pub(super) fn room(&self) -> &str {
         self.module.first().map_or("lib", String::as_str)
     }
@@ -97,7 +98,7 @@ impl SourceFile {
         }
     }
 
-    /// Adds the paths in the arguments of a macro, which are not parsed as code.
+    /// Adds the paths in the arguments of a macro. `syn` does not parse such arguments as code.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path = Segments::new();
         let mut colons = 0;
@@ -132,7 +133,7 @@ impl SourceFile {
     }
 }
 
-/// The number of lines from the first to the last token.
+/// Returns the number of lines from the first to the last token.
 fn line_count(whole: &impl Spanned) -> usize {
     let span = whole.span();
     span.end().line - span.start().line + 1

@@ -1,4 +1,4 @@
-//! All source files of the program, and which of them use items of which others.
+//! All source files of the program, and the imports between them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +11,10 @@ use super::{
     source_file::{Segments, SourceFile, child},
 };
 
-/// What a path stands for.
+/// The meaning of a path.
 #[derive(Debug, PartialEq)]
 pub(super) enum Resolved {
-    /// An item of this file, by its index.
+    /// An item of the file with this index in [`Tree::files`].
     Item(usize),
     Module,
     External(Segments),
@@ -70,7 +70,7 @@ impl Tree {
         Self { files, modules }
     }
 
-    /// Follows `path`, as `file` writes it.
+    /// Resolves a path that occurs in `file`.
     pub(super) fn resolve(&self, file: usize, path: &[String]) -> Resolved {
         let Some((first, rest)) = path.split_first() else {
             return Resolved::Module;
@@ -112,7 +112,7 @@ impl Tree {
         }
     }
 
-    /// Follows `rest` from a module downward.
+    /// Resolves `rest`, which is relative to a module.
     fn descend(&self, module: &[String], rest: &[String]) -> Resolved {
         let Some((first, behind)) = rest.split_first() else {
             return Resolved::Module;
@@ -130,7 +130,7 @@ impl Tree {
         self.resolve_name(*file, first, behind)
     }
 
-    /// The files whose items each file uses.
+    /// Returns, for each file, the files whose items it uses.
     pub(super) fn edges(&self) -> Vec<BTreeSet<usize>> {
         (0..self.files.len())
             .map(|file| {
@@ -144,7 +144,8 @@ impl Tree {
             .collect()
     }
 
-    /// A list of files in which each imports the next and the last imports the first.
+    /// Returns a list of files in which each file imports the next and the last file imports the
+    /// first.
     pub(super) fn circle(&self) -> Option<Vec<&str>> {
         let edges = self.edges();
         let mut done = BTreeSet::new();
@@ -158,7 +159,8 @@ impl Tree {
             })
     }
 
-    /// Each import that points to a higher level or between rooms that are separate.
+    /// Returns each import that points to a higher level, or from the first to the second room of a
+    /// pair in [`SEPARATE`].
     pub(super) fn upward_imports(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (file, used) in self.edges().iter().enumerate() {

@@ -1,18 +1,18 @@
-//! The task under every server that runs inside the test process.
+//! The base of every server that runs inside the test process.
 
 use std::thread;
 
 use tokio::{net::TcpStream, sync::oneshot};
 
-/// A server inside the test process. It ends with this value, so that the servers of all tests
-/// together stay below the limit of open files.
+/// A server inside the test process. Dropping this value ends the server. Otherwise, the servers of
+/// all tests together would exceed the limit of open files.
 pub(crate) struct ServerTask {
     /// `127.0.0.1` and the port, as `--server` takes them.
     pub(crate) address: String,
     _stop: oneshot::Sender<()>,
 }
 
-/// Serves each connection to a free port, on one thread for all of them.
+/// Listens on a free port, and serves all connections on one thread.
 pub(crate) fn serve_connections<F>(
     connection: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> ServerTask

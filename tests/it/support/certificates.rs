@@ -28,7 +28,7 @@ impl Identity {
         fs::read_to_string(&self.cert).expect("text")
     }
 
-    /// Returns this certificate with the key of another one.
+    /// Returns this certificate with the private key of `other`.
     pub(crate) fn with_key_of(&self, other: &Self) -> Self {
         Self {
             cert: self.cert.clone(),
@@ -37,10 +37,10 @@ impl Identity {
     }
 }
 
-/// A CA that can sign.
+/// A CA certificate with its private key, for signing certificates.
 pub(crate) type CertificateAuthority = CertifiedIssuer<'static, KeyPair>;
 
-/// Returns parameters with exactly these names, valid from 2001 to 2098.
+/// Returns certificate parameters with exactly these names, valid from 2001 to 2098.
 pub(crate) fn params(common_name: Option<&str>, sans: &[&str]) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -61,7 +61,8 @@ pub(crate) fn params(common_name: Option<&str>, sans: &[&str]) -> CertificatePar
     params
 }
 
-/// Returns parameters whose names are in the SAN, beside a common name that must not matter.
+/// Returns certificate parameters with these names in the SAN, and with a common name that must
+/// have no effect.
 pub(crate) fn san(names: &[&str]) -> CertificateParams {
     params(Some("unused"), names)
 }
@@ -125,18 +126,18 @@ impl CertificateFolder {
         }
     }
 
-    /// Makes a certificate that is signed by its own new key.
+    /// Makes a self-signed certificate with a new key.
     pub(crate) fn self_signed(&self, params: &CertificateParams) -> Identity {
         self.self_signed_by(params, &KeyPair::generate().expect("a key"))
     }
 
-    /// Makes a certificate that is signed by its own key, which is given.
+    /// Makes a self-signed certificate with this key.
     pub(crate) fn self_signed_by(&self, params: &CertificateParams, key: &KeyPair) -> Identity {
         let certificate = params.self_signed(key).expect("a certificate");
         self.identity(certificate.pem(), key)
     }
 
-    /// Makes a certificate that a CA signed. The chain is the certificate alone.
+    /// Makes a certificate that the CA signs. The chain has only this certificate, not the CA.
     pub(crate) fn issued_by(
         &self,
         issuer: &CertificateAuthority,
@@ -169,7 +170,8 @@ impl CertificateFolder {
         identity
     }
 
-    /// Makes a certificate that a CA signed over this digest, with these extensions.
+    /// Makes a certificate with these extensions, which the CA signs. `digest` is an option of
+    /// `openssl`, such as `-sha1`.
     pub(crate) fn openssl_issued_by(
         &self,
         issuer: &Identity,
@@ -184,7 +186,8 @@ impl CertificateFolder {
         self.identity(certificate, &key)
     }
 
-    /// Signs a certificate request over this digest, and returns the certificate in PEM.
+    /// Signs a certificate request, and returns the certificate in PEM. `digest` is an option of
+    /// `openssl`, such as `-sha1`.
     pub(crate) fn openssl_sign(
         &self,
         issuer: &Identity,
@@ -207,7 +210,8 @@ impl CertificateFolder {
     }
 }
 
-/// Returns the certificate in X.509 version 1, which has no extensions, signed again; in PEM.
+/// Converts a DER certificate to X.509 version 1, which has no extensions. Signs the result again,
+/// and returns it in PEM.
 pub(crate) fn version_1(der: &[u8], signer: &impl SigningKey) -> String {
     let certificate = elements(der);
     let body = elements(certificate[0]);

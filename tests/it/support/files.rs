@@ -1,4 +1,4 @@
-//! Temporary files, and what the system says about files.
+//! Temporary files, and helpers for the modes and the contents of files.
 
 use std::{
     collections::BTreeMap,
@@ -11,19 +11,19 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Returns a path as the text that an argument is made of.
+/// Returns a path as a string, as arguments need it.
 pub(crate) fn utf8(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// A file name in a temporary folder of its own, which is removed with this value.
+/// A path in its own temporary folder. Dropping this value removes the folder.
 pub(crate) struct TempFile {
     folder: TempDir,
     pub(crate) path: PathBuf,
 }
 
 impl TempFile {
-    /// Chooses the name. The file does not exist yet.
+    /// Returns the path of a file that does not exist yet.
     pub(crate) fn absent(name: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
@@ -36,7 +36,7 @@ impl TempFile {
         file
     }
 
-    /// A named pipe that nobody has opened.
+    /// Creates a named pipe (FIFO), which no process has opened yet.
     pub(crate) fn fifo() -> Self {
         let fifo = Self::absent("fifo");
         make_fifo(&fifo.path);

@@ -1,4 +1,5 @@
-//! A gRPC server that gives the same response to every request, and records the requests' headers.
+//! A gRPC server that gives the same response to every request, and stores the headers of the
+//! requests.
 
 use std::sync::{Arc, mpsc};
 
@@ -15,7 +16,7 @@ use super::{
     records::ONE_RECORD,
 };
 
-/// The method that the program calls unless another one is configured.
+/// The method that the program calls unless a different method is configured.
 pub(crate) const METHOD: &str = "/Internal/UpdateSensorExpireTime";
 
 /// A gRPC server without TLS.
@@ -25,18 +26,19 @@ pub(crate) struct GrpcServer {
     requests: mpsc::Receiver<Parts>,
 }
 
-/// How a server treats requests.
+/// The behavior of a server toward requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Behavior {
     pub(crate) response: Response,
     /// Whether the whole request is read before the response.
     pub(crate) reads_request: bool,
-    /// Whether other methods than [`METHOD`] are answered with UNIMPLEMENTED.
+    /// Whether requests to methods other than [`METHOD`] are answered with UNIMPLEMENTED.
     pub(crate) has_one_method: bool,
 }
 
 impl Behavior {
-    /// Reads each request, whatever its method, and gives the response.
+    /// Returns the behavior that reads each whole request, whatever its method, and gives this
+    /// response.
     pub(crate) fn reading(response: Response) -> Self {
         Self {
             response,
@@ -57,7 +59,7 @@ impl GrpcServer {
         let task = serve_connections(move |stream| {
             let (behavior, record) = (Arc::clone(&behavior), record.clone());
             async move {
-                // A client may disconnect at any time.
+                // A client may disconnect at any time, so connection errors are ignored.
                 let _ = serve_http2(stream, behavior, record).await;
             }
         });
@@ -68,7 +70,7 @@ impl GrpcServer {
         }
     }
 
-    /// Pushes one record to it, with short retry delays.
+    /// Pushes one record to this server, with short retry delays.
     pub(crate) fn push(&self, flags: &[&str]) -> Run {
         let common = ["--plaintext", "--output=json"];
         let delays = ["--retry-delay=1ms", "--retry-max-delay=5ms"];
@@ -82,7 +84,7 @@ impl GrpcServer {
     }
 }
 
-/// Serves one HTTP/2 connection, and records the headers of each request before its response.
+/// Serves one HTTP/2 connection. Sends the headers of each request to `record` before the response.
 pub(crate) async fn serve_http2<S>(
     stream: S,
     behavior: Arc<Behavior>,
@@ -104,7 +106,7 @@ where
     Ok(())
 }
 
-/// Gives the response to one request.
+/// Sends the response to one request.
 pub(crate) async fn respond_to(
     request: http::Request<h2::RecvStream>,
     respond: SendResponse<Bytes>,
@@ -118,7 +120,7 @@ pub(crate) async fn respond_to(
     if behavior.has_one_method && head.uri.path() != METHOD {
         return send_response(respond, &Response::status(Code::Unimplemented, ""));
     }
-    // The test may have ended.
+    // If the test has ended, sending fails, which does not matter.
     let _ = record.send(head);
     send_response(respond, &behavior.response)
 }

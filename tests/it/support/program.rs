@@ -1,4 +1,4 @@
-//! Running the program, and what holds for a run that has ended.
+//! Helpers that run the program, and checks of runs that have ended.
 
 use std::{
     ffi::OsStr,
@@ -19,11 +19,12 @@ use super::async_server::block_on;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_sensor-license");
 
-/// The signals that end a run, with the exit code of the run then.
+/// The signals that end a run, and the exit code that each signal causes.
 pub(crate) const SIGNAL_EXITS: [(Signal, i32); 3] =
     [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
 
-/// Returns a run of the program that nothing in this process's environment influences.
+/// Returns a command that runs the program. The environment of the test process does not influence
+/// the run.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(args);
@@ -31,12 +32,13 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Com
     command
 }
 
-/// Returns a run that ignores SIGHUP from its start, as under `nohup`.
+/// Returns a command that runs the program with SIGHUP ignored from the start, as under `nohup`.
 pub(crate) fn command_under_nohup<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     command_after("trap '' HUP;", args)
 }
 
-/// Returns a run in a shell that executes `setup` first, which must end with `;`.
+/// Returns a command that runs the program in a shell, after the shell commands `setup`, which must
+/// end with `;`.
 pub(crate) fn command_after<S: AsRef<OsStr>>(
     setup: &str,
     args: impl IntoIterator<Item = S>,
@@ -62,14 +64,15 @@ fn clear_environment(command: &mut Command) {
             command.env_remove(name);
         }
     }
-    // A place that holds no config file.
+    // /dev/null is not a folder, so the program finds no config file.
     command.env("XDG_CONFIG_HOME", "/dev/null");
 }
 
 static CATCH_HANGUP: Once = Once::new();
 
-/// Handles SIGHUP in this process. A child inherits the signals that its parent ignores, which
-/// under `nohup` include SIGHUP, but not those that its parent handles.
+/// Handles SIGHUP in this process. Under `nohup`, this process ignores SIGHUP at first, and every
+/// child would ignore SIGHUP as well. A child inherits no handler, so SIGHUP has its default effect
+/// in the child.
 fn catch_hangup() {
     block_on(async {
         // The handler stays after the stream of signals is dropped.
@@ -120,7 +123,8 @@ impl Run {
         self
     }
 
-    /// Asserts that neither output contains a secret, in lower or upper case.
+    /// Asserts that neither standard output nor standard error contains a secret, in lower or upper
+    /// case.
     #[track_caller]
     pub(crate) fn hides(self, secret: &str) -> Self {
         let output = self.output().to_lowercase();
@@ -143,8 +147,8 @@ impl Run {
         self
     }
 
-    /// Asserts what holds for every summary: each record has one outcome, and the exit code is
-    /// that of the process.
+    /// Asserts that each record in the summary has exactly one outcome, and that the summary has
+    /// the exit code of the process.
     #[track_caller]
     pub(crate) fn counts_add_up(self) -> Self {
         let summary = self.json();
@@ -200,7 +204,8 @@ pub(crate) fn start_command(command: &mut Command, input: &[u8]) -> Child {
     let mut child = spawn_piped(command);
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
-    // A run that rejects its options does not read, and one may block on output first.
+    // A new thread writes the input, because the program may read the input late or never. For
+    // example, a run that refuses its options never reads.
     thread::spawn(move || stdin.write_all(&input));
     child
 }
@@ -235,7 +240,7 @@ pub(crate) fn send_signal(child: &Child, signal: Signal) {
         .expect("a process that can be signaled");
 }
 
-/// Waits until a process handles a signal itself.
+/// Waits until a process has a handler for a signal.
 pub(crate) fn wait_until_handled(child: &Child, signal: Signal) {
     let status = format!("/proc/{}/status", child.id());
     wait_until("the signal is handled", || {
@@ -257,7 +262,7 @@ pub(crate) fn wait_until_open(child: &Child, path: &Path) {
     });
 }
 
-/// Waits for a condition that no notification exists for, at most a minute.
+/// Polls a condition that has no notification, for at most a minute.
 pub(crate) fn wait_until(event: &str, mut happened: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !happened() {

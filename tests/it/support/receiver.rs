@@ -1,4 +1,4 @@
-//! The reference receiver, `serve`, as a process of its own.
+//! The reference receiver, `serve`, as a separate process.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -17,7 +17,7 @@ use super::{
     program::{Run, command, run_with_input, send_signal, wait_until},
 };
 
-/// `serve` on a free port. It is killed with this value.
+/// A process that runs `serve` on a free port. Dropping this value kills the process.
 pub(crate) struct Receiver {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -94,12 +94,12 @@ impl Receiver {
         utf8(&self.folder.path().join("ca.pem")).to_owned()
     }
 
-    /// Pushes to it with these options, and nothing on standard input.
+    /// Pushes to this receiver with these options, and with nothing on standard input.
     pub(crate) fn push<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run {
         self.push_input(args, b"")
     }
 
-    /// Pushes standard input to it with these options.
+    /// Pushes `input` to this receiver with these options.
     pub(crate) fn push_input<S: AsRef<OsStr>>(
         &self,
         args: impl IntoIterator<Item = S>,
@@ -133,7 +133,7 @@ impl Receiver {
     /// Waits until a client is connected.
     pub(crate) fn wait_for_connection(&self) {
         let port: u16 = self.port().parse().expect("a number");
-        // Remote port and the state ESTABLISHED, as Linux writes them.
+        // A remote port and the state ESTABLISHED (01), as Linux writes them.
         let wanted = format!(":{port:04X} 01");
         wait_until("a client is connected", || {
             let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
@@ -145,7 +145,7 @@ impl Receiver {
         send_signal(&self.child, signal);
     }
 
-    /// Stops it with SIGTERM, and returns what it received.
+    /// Stops the receiver with SIGTERM. Returns its totals, and the records that it holds.
     pub(crate) fn stop(mut self) -> Received {
         self.signal(Signal::TERM);
         let mut totals = String::new();
@@ -173,13 +173,13 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        // It has ended already if the test stopped it.
+        // The receiver has already ended if the test stopped it.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Reads the line in which `serve` prints its URL.
+/// Reads the line in which `serve` prints its URL, and returns the URL.
 pub(crate) fn read_listening_url(stdout: &mut impl BufRead) -> String {
     let mut line = String::new();
     stdout.read_line(&mut line).expect("a line");

@@ -1,10 +1,10 @@
-//! Records as the program reads them.
+//! Records in the form in which the program reads them.
 
 use std::io::Write;
 
 use super::files::TempFile;
 
-/// 2099-01-01T00:00:00Z, which no test run will reach.
+/// The expiration time 2099-01-01T00:00:00Z, which is in the future of every test run.
 pub(crate) const EXPIRE_TIME: u32 = 4_070_908_800;
 
 /// CSV with one record, whose token is long enough to be masked.
@@ -13,7 +13,8 @@ pub(crate) const ONE_RECORD: &[u8] = b"token,expire_time\nabcdefghijkl,407090880
 /// The token of [`ONE_RECORD`].
 pub(crate) const ONE_TOKEN: &str = "abcdefghijkl";
 
-/// What all tokens of [`records`] begin with, longer than what a masked token shows.
+/// The prefix of all tokens of [`records`]. It is longer than the part of a token that is shown
+/// after masking.
 pub(crate) const TOKEN_PREFIX: &str = "sensor-0";
 
 pub(crate) fn token(number: usize) -> String {
@@ -49,7 +50,8 @@ pub(crate) fn zstandard(content: &[u8]) -> Vec<u8> {
     zstd::encode_all(content, 1).expect("compressed")
 }
 
-/// Writes a file, and returns its name so often that reading all of it takes more than a second.
+/// Writes a file, and returns its path 1000 times. Reading all these inputs takes more than a
+/// second.
 pub(crate) fn slow_input(file: &TempFile) -> Vec<String> {
     let rows: String = (0..40_000)
         .map(|number| format!("t{number},{EXPIRE_TIME}\n"))

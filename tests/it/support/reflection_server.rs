@@ -1,4 +1,5 @@
-//! A gRPC server whose contract is given as descriptors. It records the calls that it receives.
+//! A gRPC server whose contract is given as descriptors. The server stores the calls that it
+//! receives.
 
 use std::{
     path::Path,
@@ -24,7 +25,7 @@ use super::{
     program::{Run, push_to},
 };
 
-/// Whether and how a server answers reflection requests.
+/// The answer of a server to reflection requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reflection {
     None,
@@ -32,11 +33,11 @@ pub(crate) enum Reflection {
     V1Alpha,
     /// Sends imported files together with the file that imports them.
     V1WithImports,
-    /// Never answers.
+    /// Never answers reflection requests.
     Silent,
 }
 
-/// A server that answers every call with the same message.
+/// A server that answers every call, except reflection calls, with the same message.
 pub(crate) struct ReflectionServer {
     pub(crate) address: String,
     _task: ServerTask,
@@ -71,7 +72,7 @@ impl ReflectionServer {
         let task = serve_connections(move |stream| {
             let server = Arc::clone(&server);
             async move {
-                // A client may disconnect at any time.
+                // A client may disconnect at any time, so connection errors are ignored.
                 let _ = server.connection(stream).await;
             }
         });
@@ -89,7 +90,7 @@ impl ReflectionServer {
         push_to(&self.address, &[&common, flags].concat(), input)
     }
 
-    /// Returns the calls other than reflection.
+    /// Returns all calls except reflection calls.
     pub(crate) fn calls(&self) -> Vec<Call> {
         let calls = self.calls.lock().expect("calls");
         calls
@@ -140,7 +141,7 @@ impl Service {
     ) -> Result<(), h2::Error> {
         let path = request.uri().path().to_owned();
         let mut message = Bytes::from(read_body(request.into_body()).await?);
-        // The prefix that gRPC gives every message.
+        // Removes the prefix that gRPC gives every message.
         message.advance(5);
         let answer = if let Some(call) = path.strip_prefix("/grpc.reflection.") {
             let version = match self.reflection {
@@ -162,7 +163,8 @@ impl Service {
         send_response(respond, &response)
     }
 
-    /// Answers a request of either version of the protocol. Their messages are the same.
+    /// Answers a reflection request. The messages of the protocol's versions v1 and v1alpha are the
+    /// same.
     fn reflect(&self, message: Bytes) -> Vec<u8> {
         let request = ServerReflectionRequest::decode(message).expect("a reflection request");
         let file = |name: &str| {

@@ -1,4 +1,4 @@
-//! Servers that speak raw bytes, or refuse every connection.
+//! Servers that exchange raw bytes, and ports that refuse or ignore every connection.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -10,7 +10,8 @@ use std::{
 
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
-/// Passes each connection to a free port to `serve`, on a thread of its own. Returns the address.
+/// Listens on a free port, and passes each connection to `serve` on a new thread. Returns the
+/// address.
 pub(crate) fn serve_tcp(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -24,18 +25,18 @@ pub(crate) fn serve_tcp(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> St
     address
 }
 
-/// Reads until the client closes the connection. A connection that is closed with unread bytes is
-/// reset, and the client may then lose what was sent to it.
+/// Reads until the client closes the connection. If the server closed the connection with unread
+/// bytes, the connection would be reset, and the client could lose bytes that were sent to it.
 pub(crate) fn drain(stream: &mut TcpStream) {
     let _ = std::io::copy(stream, &mut std::io::sink());
 }
 
-/// A server that reads and never answers.
+/// Starts a server that reads and never answers.
 pub(crate) fn silent_server() -> String {
     serve_tcp(|mut stream| drain(&mut stream))
 }
 
-/// A server that sends these bytes at once, and then reads.
+/// Starts a server that sends these bytes at once, and then reads.
 pub(crate) fn server_sending(bytes: &'static [u8]) -> String {
     serve_tcp(move |mut stream| {
         let _ = stream.write_all(bytes);
@@ -43,8 +44,8 @@ pub(crate) fn server_sending(bytes: &'static [u8]) -> String {
     })
 }
 
-/// A server that sends these bytes when the client has sent some. It closes the connection at once
-/// if there are none.
+/// Starts a server that waits for bytes of the client, and then sends the response. If the response
+/// is empty, the server closes the connection instead.
 pub(crate) fn server_answering(response: &'static [u8]) -> String {
     serve_tcp(move |mut stream| {
         let _ = stream.read(&mut [0; 4096]);
@@ -71,14 +72,14 @@ pub(crate) fn forward(mut client: TcpStream, address: &str) {
     let _ = std::io::copy(&mut client, &mut server);
 }
 
-/// Forwards what the server sends, on a thread of its own.
+/// Forwards the server's bytes to the client, on a new thread.
 pub(crate) fn forward_responses(server: &TcpStream, client: &TcpStream) {
     let mut server = server.try_clone().expect("cloned");
     let mut client = client.try_clone().expect("cloned");
     thread::spawn(move || std::io::copy(&mut server, &mut client));
 }
 
-/// A port that refuses every connection. It stays bound, so that no other test gets it.
+/// A port that refuses every connection. The port stays bound, so no other test gets the same port.
 pub(crate) struct ClosedPort {
     pub(crate) address: String,
     _socket: OwnedFd,
@@ -94,7 +95,7 @@ impl ClosedPort {
     }
 }
 
-/// A port whose queue of connections is full: the system does not answer further ones.
+/// A port whose connection queue is full, so the system does not answer new connections.
 pub(crate) struct FullBacklog {
     pub(crate) address: String,
     _sockets: Vec<OwnedFd>,
@@ -122,7 +123,7 @@ fn socket() -> OwnedFd {
     net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket")
 }
 
-/// A socket with a free port on which it does not listen yet.
+/// Returns a socket that is bound to a free port but does not listen yet, and its address.
 fn bound_socket() -> (OwnedFd, SocketAddr) {
     let socket = socket();
     net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");

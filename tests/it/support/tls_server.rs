@@ -1,5 +1,5 @@
-//! A TLS server that presents any certificate, with its key or another one, also where `serve`
-//! would refuse to start. It records what its clients ask for.
+//! A TLS server that presents any certificate with any private key, even a pair with which `serve`
+//! would refuse to start. The server stores the names and the protocols that its clients request.
 
 use std::{
     fmt,
@@ -27,9 +27,9 @@ use super::{
 /// The extensions of a `ClientHello` that depend on the program's options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestedNames {
-    /// SNI.
+    /// The server name (SNI).
     pub(crate) server_name: Option<String>,
-    /// ALPN.
+    /// The application protocols (ALPN).
     pub(crate) protocols: Vec<String>,
 }
 
@@ -42,8 +42,8 @@ pub(crate) struct TlsServer {
 }
 
 impl TlsServer {
-    /// Starts a server that presents the chain and signs with the key, whether they belong to each
-    /// other or not.
+    /// Starts a server that presents the chain and signs with the key, even if the key does not
+    /// belong to the certificate.
     pub(crate) fn start(
         identity: &Identity,
         versions: &[&'static SupportedProtocolVersion],
@@ -65,7 +65,7 @@ impl TlsServer {
             let record = record.clone();
             async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    // A client may disconnect at any time.
+                    // A client may disconnect at any time, so connection errors are ignored.
                     let _ = serve_http2(stream, behavior, record).await;
                 }
             }
@@ -88,7 +88,8 @@ impl TlsServer {
         self.requests.recv().expect("a request")
     }
 
-    /// Returns the number of requests that no call has returned yet.
+    /// Returns the number of requests that [`Self::request`] has not returned, and discards these
+    /// requests.
     pub(crate) fn new_request_count(&self) -> usize {
         self.requests.try_iter().count()
     }
@@ -109,13 +110,14 @@ pub(crate) fn server_config(
     Arc::new(config)
 }
 
-/// Reads a chain and a key, without a check that they belong to each other.
+/// Reads a chain and a key, without checking that the key belongs to the certificate.
 pub(crate) fn certified_key(identity: &Identity) -> CertifiedKey {
     let chain = CertificateDer::pem_file_iter(&identity.cert)
         .and_then(Iterator::collect)
         .expect("certificates");
     let key = PrivateKeyDer::from_pem_file(&identity.key).expect("a key");
-    // The provider refuses RSA keys of less than 2048 bits.
+    // The provider refuses RSA keys of less than 2048 bits, so the `openssl` command signs with
+    // such keys.
     let key = aws_lc_rs::sign::any_supported_type(&key).unwrap_or_else(|_| {
         Arc::new(OpensslKey {
             file: identity.key.clone(),
@@ -138,7 +140,7 @@ impl fmt::Debug for RecordingResolver {
 impl ResolvesServerCert for RecordingResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let protocols = hello.alpn().into_iter().flatten();
-        // The test may have ended.
+        // If the test has ended, sending fails, which does not matter.
         let _ = self.hellos.send(RequestedNames {
             server_name: hello.server_name().map(ToOwned::to_owned),
             protocols: protocols

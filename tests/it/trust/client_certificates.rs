@@ -54,8 +54,8 @@ fn self_signed_client_certificate_can_be_pinned() {
 
 #[test]
 fn later_failures_are_not_blamed_on_the_client_certificate() {
-    /// The first connection ends after this many bytes of the client: the server has then asked
-    /// for a certificate and sent SETTINGS, and the request is not complete.
+    /// The number of client bytes after which the first connection ends. At that time, the server
+    /// has requested a certificate and sent SETTINGS, and the request is not complete.
     const FIRST_CONNECTION_BYTES: u64 = 20_000;
     let files = CertificateFolder::new();
     let identity = files.self_signed(&params(None, &["localhost"]));
@@ -85,7 +85,7 @@ fn later_failures_are_not_blamed_on_the_client_certificate() {
                 let _ = stream.shutdown(Shutdown::Both);
                 let _ = server.shutdown(Shutdown::Both);
             }
-            // Closed before TLS.
+            // The second connection is closed before TLS.
             1 => {}
             _ => forward(stream, &to_good),
         }

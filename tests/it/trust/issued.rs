@@ -24,7 +24,8 @@ fn trusts_certificates_of_a_trusted_ca() {
     let outdated = files.issued_by(&ca, &expired(san(&[NAME])));
     let early = files.issued_by(&ca, &not_yet_valid(san(&[NAME])));
     let stolen = good.with_key_of(&files.self_signed(&san(&[NAME])));
-    // A server's own certificate with CA:TRUE, as `openssl req -x509` makes it, can sign others.
+    // A server's own certificate with CA:TRUE, as `openssl req -x509` makes it, can sign other
+    // certificates.
     let server = authority(params(Some(NAME), &[]));
     let below_server = files.issued_by(&server, &san(&[NAME]));
     let pinned = files.write(server.pem());

@@ -1,6 +1,8 @@
-//! Which servers are trusted, how a refusal is explained, and which names a server is asked for.
+//! Trust in servers: trusted and refused certificates, messages about refused certificates, and the
+//! names that a client sends.
 //!
-//! A [`Case`] is one server and one command line. `push` and `probe` must judge it alike.
+//! A [`Case`] is one server and one command line. `push` and `probe` must agree on whether the
+//! server is trusted.
 
 mod client_certificates;
 mod issued;
@@ -40,7 +42,8 @@ const NOT_YET_VALID: &[&str] = &[
 ];
 const WRONG_KEY: &[&str] = &["does not hold the key of its certificate"];
 
-/// The number of cases that are checked at the same time. Each takes a server and several runs.
+/// The number of cases that are checked at the same time. Each case takes a server and several
+/// runs.
 const PARALLEL_CASES: usize = 24;
 
 /// A server and a command line, and whether the server is trusted.
@@ -59,7 +62,7 @@ struct Case {
 enum ServerKind {
     /// The reference receiver.
     Serve,
-    /// A server that does not check its certificate, with this version of TLS.
+    /// A server with this version of TLS, which does not check its own certificate.
     Unchecked(&'static SupportedProtocolVersion),
 }
 
@@ -108,7 +111,7 @@ impl Case {
         }
     }
 
-    /// Returns what identifies the case in a failure.
+    /// Returns a label that identifies the case in the message of a failed assertion.
     fn label(&self) -> String {
         let server = match self.server {
             Serve => "serve".to_owned(),
@@ -171,15 +174,15 @@ impl Case {
         assert_eq!(probe.code, exit, "probe of {name}: {probe:#?}");
         let report = probe.json();
         assert_eq!(report["exit_code"], exit, "{name}");
-        // The certificate is shown whether it is trusted or not.
+        // The report shows the certificate even if it is not trusted.
         let sha256 = report["certificate"]["sha256"].as_str();
         assert!(sha256.is_some(), "{name}: {report}");
         acknowledged + push_as_suggested(name, &report["flags"])
     }
 }
 
-/// Pushes with the options that `probe` suggests, which must work unless they have a placeholder.
-/// Returns the number of acknowledged records.
+/// Pushes with the options that `probe` suggests. The push must succeed. If `probe` suggests
+/// nothing or a placeholder, there is no push. Returns the number of acknowledged records.
 fn push_as_suggested(name: &str, flags: &Value) -> u64 {
     let flags = flags.as_array().expect("a list").iter();
     let flags: Vec<&str> = flags.map(|flag| flag.as_str().expect("text")).collect();
@@ -201,7 +204,7 @@ fn check_all(cases: &[Case]) {
     }
 }
 
-/// Pushes one record to a receiver without any option that makes it trusted.
+/// Pushes one record to a receiver that is trusted only if `flags` make it trusted.
 fn push(receiver: &Receiver, flags: &[&str]) -> Run {
     push_to(&receiver.address, flags, ONE_RECORD)
 }

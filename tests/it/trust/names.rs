@@ -109,7 +109,7 @@ fn requests_carry_the_server_name() {
         assert_eq!(request.uri.scheme_str(), Some("https"));
         run_with_input([&["probe"], &connection[..], flags].concat(), b"").exits(0);
         assert_eq!(server.hello(), hello, "probe of {host} {flags:?}");
-        // The server answers whole requests only, and `probe` sends no message.
+        // The server stores only whole requests, and `probe` never ends its request.
         assert_eq!(server.new_request_count(), 0, "{host} {flags:?}");
     }
 }

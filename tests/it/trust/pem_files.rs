@@ -1,4 +1,4 @@
-//! `--cacert` files that hold something else than certificates.
+//! `--cacert` files that contain something other than certificates.
 
 use super::push;
 

@@ -170,7 +170,7 @@ fn compares_the_server_name_with_the_pinned_certificate() {
         let case = format!("{kind}, wrong server name");
         cases.push(refuse(&case, Serve, &pinned, &pinned.cert, &flags, &texts));
     }
-    // A common name does not matter beside a SAN.
+    // The common name of a certificate does not matter if the certificate has a SAN.
     let pinned = files.self_signed(&as_ca(params(Some(NAME), &["other.test"])));
     cases.push(refuse(
         "server name in CN beside a SAN",

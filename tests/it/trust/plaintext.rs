@@ -1,4 +1,4 @@
-//! `--plaintext`, and servers that expect the other kind of connection.
+//! `--plaintext`, and servers that expect TLS instead of plaintext or plaintext instead of TLS.
 
 use super::push;
 

@@ -1,4 +1,5 @@
-//! What a server does with a request, and the responses that it sends.
+//! The actions and the responses of a fault server. To *apply* a request means to count its records
+//! as stored by the server.
 
 use std::time::Duration;
 
@@ -6,18 +7,20 @@ use data_encoding::BASE64_NOPAD;
 use prost::Message;
 use tonic::Code;
 
-/// What a server does with one request.
+/// The action of a server for one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// Applies the records, and sends the response.
     Apply(Response),
     /// Sends the response, and applies nothing.
     Reject(Response),
-    /// Acts later.
+    /// Takes the action after the delay.
     Delay(Duration, Box<Action>),
-    /// Acts so if a record has this token, and otherwise applies the records with code 0.
+    /// Takes the action if a record has this token. Otherwise applies the records and responds with
+    /// code 0.
     IfToken(&'static str, Box<Action>),
-    /// Acts so if the message has more bytes, and otherwise applies the records with code 0.
+    /// Takes the action if the message has more bytes than this. Otherwise applies the records and
+    /// responds with code 0.
     IfLargerThan(usize, Box<Action>),
     /// Reads the request, and does not answer it.
     NeverAnswer,
@@ -31,18 +34,19 @@ pub(crate) enum Action {
     EndAfterRequest { ending: Ending, is_applied: bool },
     /// Ends the connection inside a frame of the response.
     EndInsideFrame,
-    /// Sends GOAWAY when the headers were read, with a last stream before this one.
+    /// Sends GOAWAY when the headers were read. Its last stream is lower than the stream of this
+    /// request, so the client knows that this request is not processed.
     GoawayBefore(h2::Reason),
-    /// Acts, and sends GOAWAY after it.
+    /// Takes the action, and then sends GOAWAY.
     GoawayAfter(Box<Action>),
-    /// Sends a first GOAWAY, which lets all open requests finish, and then acts.
+    /// Sends a first GOAWAY, which lets all open requests finish, and then takes the action.
     GracefulGoaway(Box<Action>),
 }
 
-/// How a connection ends.
+/// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// `close_notify` of TLS, then FIN.
+    /// The TLS alert `close_notify`, then FIN.
     CloseNotify,
     /// FIN without `close_notify`.
     Fin,
@@ -65,7 +69,8 @@ fn field(name: &str, value: impl AsRef<[u8]>) -> (String, Vec<u8>) {
     (name.to_owned(), value.as_ref().to_vec())
 }
 
-/// Returns a message with the prefix that gRPC gives it: not compressed, and its length.
+/// Returns a message with the gRPC prefix: the flag for "not compressed", and the length of the
+/// message.
 pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("short").to_be_bytes();
     [&[0], &length[..], message].concat()
@@ -96,7 +101,7 @@ struct RetryInfo {
 }
 
 impl Response {
-    /// An HTTP response without trailers.
+    /// Returns an HTTP response without trailers.
     pub(crate) fn http(status: u16, content_type: &str, body: &[u8]) -> Self {
         Self {
             status,
@@ -106,17 +111,17 @@ impl Response {
         }
     }
 
-    /// A gRPC response with this body and status OK.
+    /// Returns a gRPC response with this body and status OK.
     pub(crate) fn body(body: &[u8]) -> Self {
         Self::http(200, "application/grpc", body).with_trailers(&[("grpc-status", b"0")])
     }
 
-    /// A gRPC response whose message has this code.
+    /// Returns a gRPC response whose message has this code.
     pub(crate) fn code(code: i32) -> Self {
         Self::body(&framed(&UpdateResponse { code }.encode_to_vec()))
     }
 
-    /// Headers alone, with a gRPC status.
+    /// Returns a response that has only headers, with a gRPC status.
     pub(crate) fn status(code: Code, message: &str) -> Self {
         let response = Self::headers_only().with_header("grpc-status", i32::from(code).to_string());
         if message.is_empty() {
@@ -126,7 +131,7 @@ impl Response {
         }
     }
 
-    /// Headers alone, without a gRPC status.
+    /// Returns a response that has only headers, without a gRPC status.
     pub(crate) fn headers_only() -> Self {
         Self {
             body: None,
@@ -166,19 +171,20 @@ impl Response {
         }
     }
 
-    /// Returns whether the program must take this response for code 0.
+    /// Returns whether the program must accept this response as code 0.
     pub(crate) fn has_code_0(&self) -> bool {
         let message = self.body.as_ref().and_then(|body| body.get(5..));
         let message = message.and_then(|message| UpdateResponse::decode(message).ok());
         self.trailers.is_some() && message.is_some_and(|message| message.code == 0)
     }
 
-    /// UNAVAILABLE with a retry delay in milliseconds in `grpc-retry-pushback-ms` (gRFC A6).
+    /// Returns UNAVAILABLE with a retry delay in milliseconds in `grpc-retry-pushback-ms` (gRFC
+    /// A6).
     pub(crate) fn pushback(milliseconds: &str) -> Self {
         Self::status(Code::Unavailable, "later").with_header("grpc-retry-pushback-ms", milliseconds)
     }
 
-    /// UNAVAILABLE with a retry delay in `google.rpc.RetryInfo`.
+    /// Returns UNAVAILABLE with a retry delay in `google.rpc.RetryInfo`.
     pub(crate) fn retry_info(delay: Duration) -> Self {
         let delay = prost_types::Duration::try_from(delay).expect("short");
         let info = RetryInfo { delay: Some(delay) };
@@ -195,32 +201,33 @@ impl Response {
     }
 }
 
-/// Applies the records and responds with this code.
+/// Returns the action that applies the records and responds with this code.
 pub(crate) fn code(code: i32) -> Action {
     Action::Apply(Response::code(code))
 }
 
-/// Applies the records and responds with code 0.
+/// Returns the action that applies the records and responds with code 0.
 pub(crate) fn ok() -> Action {
     code(0)
 }
 
-/// Applies nothing and responds with a gRPC status.
+/// Returns the action that applies nothing and responds with a gRPC status.
 pub(crate) fn status(code: Code, message: &str) -> Action {
     Action::Reject(Response::status(code, message))
 }
 
-/// Applies nothing and responds with an HTTP status, as a proxy does.
+/// Returns the action that applies nothing and responds with an HTTP status, as a proxy does.
 pub(crate) fn http(status: u16) -> Action {
     Action::Reject(Response::http(status, "text/html", b"<html>"))
 }
 
-/// Applies the records with code 0 after a delay.
+/// Returns the action that applies the records after a delay, and then responds with code 0.
 pub(crate) fn ok_after(delay: Duration) -> Action {
     Action::Delay(delay, ok().into())
 }
 
-/// Ends the connection without `close_notify` when the request was read. Nothing is applied.
+/// Returns the action that applies nothing, and ends the connection without `close_notify` when the
+/// request was read.
 pub(crate) fn disconnect() -> Action {
     Action::EndAfterRequest {
         ending: Ending::Fin,
@@ -228,7 +235,7 @@ pub(crate) fn disconnect() -> Action {
     }
 }
 
-/// Applies the records, and ends the connection instead of a response.
+/// Returns the action that applies the records, and ends the connection instead of responding.
 pub(crate) fn apply_and_disconnect() -> Action {
     Action::EndAfterRequest {
         ending: Ending::Fin,
@@ -236,7 +243,8 @@ pub(crate) fn apply_and_disconnect() -> Action {
     }
 }
 
-/// Acts so `count` times, and then applies the records with code 0.
+/// Returns the action `count` times, and then the action that applies the records and responds with
+/// code 0.
 pub(crate) fn times(count: usize, action: &Action) -> Vec<Action> {
     let mut actions = vec![action.clone(); count];
     actions.push(ok());

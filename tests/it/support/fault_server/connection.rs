@@ -19,7 +19,8 @@ use super::{
 
 pub(super) type TlsConnection = TlsStream<TcpStream>;
 
-/// The last stream of a GOAWAY that lets all requests finish (RFC 9113 section 6.8).
+/// The highest possible stream number. A GOAWAY with this last stream lets all requests finish (RFC
+/// 9113 section 6.8).
 const MAX_STREAM: u32 = 0x7fff_ffff;
 
 pub(super) async fn end(mut stream: TlsConnection, ending: Ending) -> io::Result<()> {
@@ -29,12 +30,12 @@ pub(super) async fn end(mut stream: TlsConnection, ending: Ending) -> io::Result
         Ending::Rst => return stream.get_ref().0.set_zero_linger(),
         Ending::Garbage => stream.get_mut().0.write_all(&[b'x'; 100]).await?,
     }
-    // A socket that is closed with unread bytes resets the connection.
+    // Closing a socket with unread bytes would reset the connection, so this reads all bytes first.
     drain(&mut stream.get_mut().0).await
 }
 
-/// Serves one connection until its script or its client ends it. `settings` is the payload of the
-/// SETTINGS frame.
+/// Serves one connection until the script or the client ends the connection. `settings` is the
+/// payload of the SETTINGS frame.
 pub(super) async fn serve(
     mut stream: TlsConnection,
     settings: &[u8],
@@ -95,7 +96,7 @@ pub(super) async fn serve(
 }
 
 struct State<'a> {
-    /// One action per request. The last one is for all further requests.
+    /// One action per request. The last action is for all further requests.
     actions: &'a [Action],
     /// The number of the connection, from 0.
     connection: usize,
@@ -117,12 +118,12 @@ struct OpenRequest {
     /// The index in [`Traffic::attempts`](super::Traffic::attempts).
     attempt: usize,
     body: Vec<u8>,
-    /// When a delayed action is due.
+    /// The time at which a delayed action is due.
     due: Option<Instant>,
 }
 
 impl State<'_> {
-    /// Handles a frame. Returns how the connection ends, if it does.
+    /// Handles a frame. If the frame ends the connection, returns the ending.
     fn receive(&mut self, frame: &Frame) -> Option<Ending> {
         let (kind, stream, payload) = (frame.kind, frame.stream, &frame.payload);
         match kind {
@@ -133,7 +134,8 @@ impl State<'_> {
                 self.out
                     .extend(frames::frame(kind, frames::ACK, 0, payload));
             }
-            // The client acknowledged the PING behind GOAWAY: it opens no more requests.
+            // The client acknowledged the PING that followed GOAWAY. So the client knows of GOAWAY,
+            // and opens no more requests.
             frames::PING => self.is_leaving = true,
             frames::HEADERS => {
                 if let Some(ending) = self.open_request(stream) {
@@ -160,7 +162,8 @@ impl State<'_> {
         None
     }
 
-    /// Handles the headers of a request.
+    /// Handles the headers of a request. If the action of the request ends the connection, returns
+    /// the ending.
     fn open_request(&mut self, stream: u32) -> Option<Ending> {
         let last = self.actions.len() - 1;
         let action = self.actions[self.request_count.min(last)].clone();

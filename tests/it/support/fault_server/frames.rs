@@ -1,4 +1,4 @@
-//! HTTP/2 frames as bytes (RFC 9113), so that a test can also send invalid ones.
+//! HTTP/2 frames as bytes (RFC 9113), so a test can also send invalid frames.
 
 use bytes::BytesMut;
 
@@ -34,8 +34,8 @@ impl Frame {
     }
 }
 
-/// Removes the connection preface from the front of the received bytes. Returns whether it was
-/// complete.
+/// Removes the connection preface from the front of the received bytes. Returns false if the
+/// preface is not complete yet.
 pub(super) fn take_preface(bytes: &mut BytesMut) -> bool {
     if bytes.len() < PREFACE.len() {
         return false;
@@ -44,7 +44,8 @@ pub(super) fn take_preface(bytes: &mut BytesMut) -> bool {
     true
 }
 
-/// Removes a frame from the front of the received bytes, if it is complete.
+/// Removes a frame from the front of the received bytes. Returns `None` if the frame is not
+/// complete yet.
 pub(super) fn take_frame(bytes: &mut BytesMut) -> Option<Frame> {
     let [a, b, c, kind, flags, stream @ ..] = *bytes.first_chunk::<9>()?;
     let length = u32::from_be_bytes([0, a, b, c]) as usize;

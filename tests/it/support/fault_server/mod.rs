@@ -1,4 +1,5 @@
-//! A server that follows a script of faults, and records what it received.
+//! A server that follows a script of faults, and logs the connections and requests that it
+//! receives.
 
 pub(crate) mod action;
 mod connection;
@@ -29,28 +30,28 @@ use super::{
     tls_server::{certified_key, server_config},
 };
 
-/// What a server does with one connection.
+/// The part of a server's script for one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Connection {
-    /// Serves requests, one action each. The last action is for all further requests.
+    /// Serves requests, with one action for each. The last action is for all further requests.
     Serve(Vec<Action>),
-    /// Serves requests like `Serve`, and allows only one open request.
+    /// Serves requests like `Serve`, but allows only one open request at a time.
     ServeOneByOne(Vec<Action>),
-    /// Ends before TLS, when this number of bytes was read.
+    /// Ends the connection before the TLS handshake, after reading this number of bytes.
     EndBeforeTls { bytes: usize, ending: Ending },
     /// Reads, and sends nothing.
     Silent,
     /// Sends these bytes instead of TLS.
     SendWithoutTls(&'static [u8]),
-    /// Accepts TLS with these ALPN protocols, and sends nothing after it.
+    /// Accepts TLS with these ALPN protocols, and sends nothing after the TLS handshake.
     Alpn(&'static [&'static [u8]]),
     /// Sends these bytes after the TLS handshake.
     SendAfterTls(&'static [u8]),
     /// Sends nothing after the TLS handshake.
     SilentAfterTls,
-    /// Ends after the TLS handshake.
+    /// Ends the connection after the TLS handshake.
     EndAfterTls(Ending),
-    /// Ends after SETTINGS.
+    /// Ends the connection after sending SETTINGS.
     EndAfterSettings(Ending),
     /// Sends SETTINGS and GOAWAY before any request.
     Goaway(h2::Reason),
@@ -76,7 +77,7 @@ struct Request {
 pub(crate) struct Attempt {
     /// The number of the connection, from 0.
     pub(crate) connection: usize,
-    /// When its headers were read.
+    /// The time at which the headers were read.
     pub(crate) at: Instant,
     /// The length of the message without the prefix that gRPC gives it.
     pub(crate) message_bytes: usize,
@@ -99,13 +100,13 @@ impl Attempt {
 /// The connections and requests that a server received.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic {
-    /// When each connection was accepted.
+    /// The time at which each connection was accepted.
     pub(crate) connections: Vec<Instant>,
     pub(crate) attempts: Vec<Attempt>,
 }
 
 impl Traffic {
-    /// Returns the records that the server applied. A record that it applied twice is there twice.
+    /// Returns the records that the server applied. A record that was applied twice occurs twice.
     pub(crate) fn applied(&self) -> Vec<&Record> {
         let attempts = self.attempts.iter().filter(|attempt| attempt.is_applied);
         attempts.flat_map(|attempt| &attempt.records).collect()
@@ -119,7 +120,7 @@ impl Traffic {
         attempts.flat_map(|attempt| &attempt.records).collect()
     }
 
-    /// Returns the sorted tokens of all attempts from the one with this index on.
+    /// Returns the sorted tokens of the attempt with this index and of all later attempts.
     pub(crate) fn tokens_since(&self, attempt: usize) -> Vec<&str> {
         let attempts = self.attempts[attempt..].iter();
         let mut tokens: Vec<_> = attempts.flat_map(Attempt::tokens).collect();
@@ -127,7 +128,7 @@ impl Traffic {
         tokens
     }
 
-    /// Returns the time between an attempt and the next one.
+    /// Returns the time between an attempt and the next attempt.
     pub(crate) fn gap_after(&self, attempt: usize) -> Duration {
         self.attempts[attempt + 1].at - self.attempts[attempt].at
     }
@@ -178,7 +179,7 @@ impl FaultServer {
         let task = serve_connections(move |stream| {
             let script = Arc::clone(&script);
             async move {
-                // A client may disconnect at any time.
+                // A client may disconnect at any time, so connection errors are ignored.
                 let _ = script.connection(stream).await;
             }
         });
@@ -191,12 +192,13 @@ impl FaultServer {
         }
     }
 
-    /// Starts a server each of whose connections serves requests with these actions.
+    /// Starts a server that serves requests with these actions. Each new connection begins with the
+    /// first action.
     pub(crate) fn serving(actions: impl IntoIterator<Item = Action>) -> Self {
         Self::start([Connection::Serve(actions.into_iter().collect())])
     }
 
-    /// Starts a server that applies all requests with code 0.
+    /// Starts a server that applies all requests and responds with code 0.
     pub(crate) fn ok() -> Self {
         Self::serving([action::ok()])
     }
@@ -208,8 +210,8 @@ impl FaultServer {
         args.into_iter().map(str::to_owned).collect()
     }
 
-    /// Pushes to this server, and asserts what holds for every push: the counts add up, and no
-    /// output shows a token.
+    /// Pushes to this server. Asserts that the counts add up and that no output shows a token,
+    /// which holds for every push.
     #[track_caller]
     pub(crate) fn push(&self, flags: &[&str], input: &[u8]) -> Run {
         run_with_input(self.args(flags), input)
@@ -269,7 +271,8 @@ impl Script {
                     return Ok(());
                 }
                 stream.shutdown().await?;
-                // A socket that is closed with unread bytes resets the connection.
+                // Closing a socket with unread bytes would reset the connection, so this reads all
+                // bytes first.
                 drain(&mut stream).await
             }
             Connection::Alpn(protocols) => {
