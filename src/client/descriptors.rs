@@ -24,7 +24,7 @@ pub(crate) enum ReflectionError {
     InvalidAnswer(String),
 }
 
-/// The maximum number of services, and the maximum number of files, to accept from a server.
+/// The maximum number of descriptor files to accept from a server, and of services.
 const MAX_FILES: usize = 1000;
 
 /// The prefix of gRPC's own services, such as reflection and health checking.

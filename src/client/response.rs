@@ -51,7 +51,8 @@ struct ObservedResponse {
 /// The part of a response body that has arrived.
 #[derive(Clone, Debug, Default)]
 struct ReceivedBody {
-    /// The first [`MESSAGE_PREFIX_BYTES`] bytes.
+    /// The first [`MESSAGE_PREFIX_BYTES`] bytes of the body: the compression flag and the length of
+    /// the message.
     prefix: Vec<u8>,
     /// The number of bytes that have arrived.
     length: u64,

@@ -59,7 +59,7 @@ pub(crate) enum ReceiverSecurity {
     },
 }
 
-/// The destination of the dump: all stored records, which the receiver writes when it exits.
+/// The file for the dump. The dump contains all stored records, and the receiver writes it on exit.
 pub(crate) enum DumpDestination {
     Stdout,
     File(PathBuf),

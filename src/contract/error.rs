@@ -35,7 +35,8 @@ pub(crate) enum SchemaError {
     },
 }
 
-/// The reason why a method is unsuitable. A `Vec` holds all fields of the unsuitable message.
+/// The reason why a method is unsuitable. If its request or response message is the reason, the
+/// variant lists the names of all fields of that message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MethodProblem {
     /// The method is not unary: it streams requests or responses.

@@ -64,8 +64,8 @@ impl TimeField {
         }
     }
 
-    /// Decodes a value that [`TimeField::encode`] encoded, without its key. Returns `None` if the
-    /// value is invalid.
+    /// Decodes the output of [`TimeField::encode`]. `value` starts after the protobuf key (field
+    /// number and wire type). Returns `None` if the value is invalid.
     pub(super) fn decode(&self, mut value: &[u8]) -> Option<u32> {
         let time = match self.value_type.encoding {
             TimeEncoding::Varint => decode_varint(&mut value).ok()?,

@@ -40,7 +40,7 @@ pub(crate) struct Failure {
     has_untrusted_cause: bool,
 }
 
-/// The part of a run that failed.
+/// The kind of a failure, by its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FailureKind {
@@ -50,7 +50,7 @@ pub(crate) enum FailureKind {
     Usage,
     /// Some records were acknowledged and some were not.
     Partial,
-    /// The input was refused or changed.
+    /// The input is invalid, a guard refused it, or it changed between two passes.
     Input,
     /// The server could not be reached.
     Unreachable,

@@ -19,7 +19,7 @@ pub(crate) enum LedgerError {
     Corrupt,
     /// The thread that wrote to the ledger panicked, which is a bug in this program.
     WriterPanicked,
-    /// A different process still locked the ledger at the end of the wait.
+    /// A different process still held the lock of the ledger when the time to wait was over.
     Locked {
         /// The process id, if it is known.
         pid: Option<u32>,

@@ -1,5 +1,5 @@
-//! [`Summary`]: the status of a run, with the numbers of its records and requests. Every record
-//! that was read is in exactly one of the other record counts.
+//! [`Summary`]: the status of a run, with the numbers of its records and requests. Each record that
+//! was read is also counted in exactly one category, such as acknowledged, invalid or unsent.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Turns the options of the typed command into its plan.
+//! Turns the parsed command line into the plan of the command.
 
 use super::{
     connection::{connection_plan, timeouts},

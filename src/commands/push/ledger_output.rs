@@ -103,8 +103,8 @@ impl LedgerOutput {
         }
     }
 
-    /// Marks each entry as unconfirmed whose expiration time this run changes. The marks must be
-    /// written before the first request, because a response may get lost.
+    /// Marks each ledger entry that this run will change as unconfirmed. This must happen before the
+    /// first request: if a response is lost, the time that the server has is unknown.
     pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         match &mut self.state {
             WriterState::Idle { writer, .. } => writer

@@ -129,8 +129,8 @@ impl Outputs {
                 Err(failure) => output_failure = Some(failure),
             }
         }
-        // If the push ended before the selection, the rejects file is not replaced: the user
-        // pushes the whole input again.
+        // If the push ended before it selected the records to send, the rejects file is not
+        // replaced, because the whole input must be pushed again anyway.
         if let (Some(rejects), Some(selected)) = (self.rejects, self.selected_records) {
             if self.accounted_records == selected {
                 if let Err(failure) = rejects.finish() {

@@ -289,8 +289,8 @@ impl<'i> RowReader<'i> {
 
     /// Reads more bytes. Returns `false` at the end of the text.
     fn read_more(&mut self) -> Result<bool, ProblemKind> {
-        // The buffer has the whole current row, so this check limits the length of a row with
-        // quotes.
+        // A row with quotes may contain line feeds, and its closing quote may be missing. The buffer
+        // holds the row from its start, so this check ends the search for the closing quote.
         if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
             return Err(ProblemKind::RecordTooLong);
         }

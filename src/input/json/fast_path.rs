@@ -10,7 +10,7 @@
 use super::super::{field_parser::FieldParser, problem::Field};
 use crate::record::{ExpireTime, Record};
 
-/// The maximum number of members of a plain record in addition to the two fields.
+/// The maximum number of members of a plain record in addition to the token and the expiration time.
 const MAX_OTHER_MEMBERS: usize = 8;
 
 /// Parses a plain record. Returns `None` for any other text, and for a plain record with a problem,

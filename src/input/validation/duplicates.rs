@@ -31,7 +31,7 @@ use crate::record::{ExpireTime, Record};
 /// are equal, every policy sends one of the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DuplicatePolicy {
-    /// No record: different expiration times are an error.
+    /// Sends no record: different expiration times are an error.
     #[default]
     Error,
     First,
@@ -176,7 +176,8 @@ pub(in crate::input) struct RepeatedHashes {
 }
 
 impl RepeatedHashes {
-    /// Returns one comparison for each further pass that is needed.
+    /// Returns the comparisons that decide about all repeated hashes. Each comparison needs one
+    /// further pass over the inputs.
     pub(in crate::input) fn comparisons(
         &self,
         policy: DuplicatePolicy,

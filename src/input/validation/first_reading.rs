@@ -136,8 +136,8 @@ impl<'r> FirstReading<'r> {
         ThreadResult { reading, chunks }
     }
 
-    /// Adds the results of all threads that have read an input. Returns the numbers of records and
-    /// lines in all chunks, which come before the rest of the input.
+    /// Adds the results of the threads that have read the chunks of one input. Returns the numbers of
+    /// records and lines in these chunks, which is the offset of positions in the rest of the input.
     fn add_results(&mut self, results: Vec<ThreadResult<'_>>, input: usize) -> PositionOffset {
         let mut chunks: Vec<_> = results.iter().flat_map(|result| &result.chunks).collect();
         chunks.sort_unstable();
