@@ -31,7 +31,7 @@ use crate::record::{ExpireTime, Record};
 /// are equal, every policy sends one of the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DuplicatePolicy {
-    /// Sends no record: different expiration times are an error.
+    /// Refuses the input if one token has different expiration times.
     #[default]
     Error,
     First,
