@@ -105,8 +105,8 @@ impl Detector<'_> {
             InputFormat::Csv => Ok(csv(b',')),
             InputFormat::Tsv => Ok(csv(b'\t')),
             InputFormat::Ndjson => Ok(DetectedFormat::Ndjson),
-            // A root array needs no syntax check here, because the record reader checks each
-            // element.
+            // If the root is not an object, no syntax check is needed here: the record reader
+            // checks each element of a root array, and refuses any other root.
             InputFormat::Json if head.first_byte() != Some(b'{') && !has_pointer => {
                 Ok(DetectedFormat::JsonArray {
                     path: Vec::new(),
@@ -177,9 +177,9 @@ impl Detector<'_> {
         }
     }
 
-    /// Returns whether the root of a document is a record. A root with all fields in use is a
-    /// record. A root with at least one field and without any array is a record as well, because no
-    /// array could contain the records.
+    /// Returns whether the root of a document is a record. The root is a record if it has every
+    /// field that the options use. The root is also a record if it has at least one field but no
+    /// array that could contain records.
     fn is_record(&self, outline: &Outline) -> bool {
         let names = FieldNames::new(self.options);
         let has = |field| outline.has_any(names.of(field));
@@ -203,8 +203,8 @@ struct Head {
 }
 
 impl Head {
-    /// Reads up to [`HEAD_BYTES`] bytes at a time until the bytes are not only whitespace or the
-    /// input ends. Returns the bytes that were read last.
+    /// Reads blocks of up to [`HEAD_BYTES`] bytes. Returns the first block that is not only
+    /// whitespace, or an empty head if the input ends before such a block.
     fn read(input: &mut dyn Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         loop {
@@ -238,6 +238,8 @@ impl Head {
             [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
                 UnsupportedFormat::Utf16
             }
+            // The record readers report a few NUL bytes as problems of single records. More than 8
+            // NUL bytes mean that the whole file is binary.
             bytes if bytes.iter().take(512).filter(|byte| **byte == 0).count() > 8 => {
                 UnsupportedFormat::Binary
             }

@@ -29,8 +29,7 @@ impl Excerpt {
     }
 
     /// Shortens the name of a column or key, unless the string looks like a name. The string may be
-    /// a token: in a file without a header row, and in an object that maps tokens to expiration
-    /// times.
+    /// a token if the file has no header row, or if a JSON object maps tokens to expiration times.
     pub(super) fn from_name(text: &str) -> Self {
         if is_like_name(text) {
             return Self(text.to_owned());

@@ -66,7 +66,8 @@ impl FieldNames {
         })
     }
 
-    /// Returns the problem of a field that has none of the names in `found`.
+    /// Returns the problem that no name of the field occurs in `found`, the names of all columns or
+    /// keys.
     pub(super) fn missing(&self, field: Field, found: &[&str]) -> ProblemKind {
         ProblemKind::MissingField {
             field,
@@ -79,7 +80,8 @@ impl FieldNames {
         }
     }
 
-    /// Returns the name in `found` that is probably a misspelled name of the field.
+    /// Returns the name in `found` that is probably a misspelled name of the field, or `None` if no
+    /// name is similar enough.
     fn nearest<'f>(&self, field: Field, found: &[&'f str]) -> Option<&'f str> {
         let similarity = |name: &str| {
             let name = name.trim().to_lowercase();

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
 
-/// A parser of tokens and expiration times. Its methods take the name of the column or key as
-/// `name`, which an error message then shows.
+/// A parser of tokens and expiration times. The argument `name` of each method is the name of the
+/// column or key, which error messages show.
 pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,
     token_encoding: TokenEncoding,

@@ -19,8 +19,8 @@ pub(super) struct InputFile {
     /// The name of the input in messages.
     pub(super) name: Arc<str>,
     content: Content,
-    /// The format from an option or from the file name. `None` if neither determines the format, so
-    /// the bytes have to be examined.
+    /// The format from an option or from the file name. `None` if only the bytes of the input can
+    /// determine the format.
     known_format: Option<InputFormat>,
     detected_format: Option<DetectedFormat>,
     /// Whether the first pass did not reach the end of the input. Further passes of the validation

@@ -8,5 +8,5 @@ pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
 pub(super) const MAX_LINE_BYTES: usize = MAX_RECORD_BYTES + 1;
 
 /// The maximum length, in bytes, of a line that is skipped as one invalid record. A longer line may
-/// have no end, so it ends the pass with a fatal error.
+/// have no end, so a longer line ends the pass with a fatal error.
 pub(super) const MAX_SKIPPED_BYTES: usize = 64 * MAX_RECORD_BYTES;

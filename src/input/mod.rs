@@ -1,10 +1,10 @@
-//! The parser of the inputs, from bytes to records, with a position for every problem.
+//! The parser that turns the bytes of the inputs into records and reports the problems.
 //!
 //! An input is a file, standard input or bytes in memory. A pass reads an input from its start.
-//! [`validate`] makes one pass over every input to find the problems, and further passes only if
-//! tokens may occur more than once. The result, a [`ValidatedInput`], reads the inputs again and
-//! returns the records. This module does not know the server's contract: a [`ContractCheck`] from
-//! the caller decides which records the contract can represent.
+//! [`validate`] makes one pass over every input to find the problems, and further passes only if a
+//! token seems to occur more than once. The result, a [`ValidatedInput`], reads the inputs again
+//! and returns the records. This module does not know the server's contract: a [`ContractCheck`]
+//! from the caller decides which records the contract can represent.
 
 mod bytes;
 mod csv;

@@ -30,16 +30,16 @@ pub(crate) enum FieldSelector {
     /// The CSV column with this number, counted from 1. In JSON, the key that consists of the
     /// digits of this number.
     Column(usize),
-    /// No column or key. Only the expiration time can be unused. Every record then has the
-    /// expiration time 0.
+    /// No column or key. Only the expiration time can be unused, and every record has the
+    /// expiration time 0 in this case.
     Unused,
 }
 
 /// Options that apply to all inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct InputOptions {
-    /// The format of the inputs. `None` means that the file name determines the format, or else the
-    /// bytes of the input.
+    /// The format of the inputs. `None` means that the file name or the bytes of each input
+    /// determine the format.
     pub(crate) format: Option<InputFormat>,
     pub(crate) token_field: FieldSelector,
     pub(crate) time_field: FieldSelector,
@@ -50,7 +50,8 @@ pub(crate) struct InputOptions {
     pub(crate) delimiter: Option<u8>,
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) time_rules: TimeRules,
-    /// The location of the array of records in a JSON document.
+    /// The location of the array of records in a JSON document. `None` means that the format
+    /// detection finds the records.
     pub(crate) records_pointer: Option<JsonPointer>,
 }
 

@@ -103,15 +103,15 @@ impl ReadError {
     }
 }
 
-/// The kind of a problem. The kinds in the first group can make a whole input unreadable. The kinds
-/// in the second group usually concern one record. Each `name` is the column or key of the field, as
-/// messages call it.
+/// The kind of a problem. The kinds above the blank line can make a whole input unreadable. The
+/// kinds below the blank line usually concern one record. Each `name` is the name of the field's
+/// column or key in messages.
 #[derive(Debug)]
 pub(crate) enum ProblemKind {
     Unreadable(io::Error),
     IsDirectory,
     UnsupportedFormat(UnsupportedFormat),
-    /// The file differs from the first complete pass over the file.
+    /// The content of the file differs from an earlier pass over the file.
     FileChanged,
     /// The deadline passed or a signal arrived before the end of the input was read.
     DeadlineExceeded,
@@ -125,7 +125,7 @@ pub(crate) enum ProblemKind {
     Truncated,
     /// A record is longer than [`super::MAX_RECORD_BYTES`].
     RecordTooLong,
-    /// A value of a different kind is in the place of the array of records.
+    /// The value at the place of the array of records is not an array.
     NotArray {
         found: JsonKind,
     },
@@ -170,7 +170,7 @@ pub(crate) enum ProblemKind {
         expected: usize,
         found: usize,
     },
-    /// A carriage return that no line feed follows.
+    /// A carriage return without a line feed after the carriage return.
     LoneCarriageReturn,
     /// A quote inside an unquoted cell, or text after the closing quote of a cell.
     BareQuote,
@@ -246,7 +246,7 @@ pub(crate) enum UnsupportedFormat {
     Utf16,
     /// A zip archive, such as an XLSX or ODS file.
     Zip,
-    /// A spreadsheet in the old binary format.
+    /// A spreadsheet in the binary format of old Excel versions.
     Xls,
     Pdf,
     /// An archive that is not gzip or zstd: xz, bzip2, 7z.

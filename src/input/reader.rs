@@ -19,8 +19,8 @@ pub(super) enum RecordReader<'i> {
 }
 
 impl<'i> RecordReader<'i> {
-    /// Opens text that has no byte order mark. `columns` is `Some` if the text is CSV that starts
-    /// after the header row.
+    /// Opens text that has no byte order mark. `columns` is `Some` if the text is a later part of a
+    /// CSV file, whose columns are known from the first part.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Round trips: records that were written in any format are read back unchanged, whatever number of
-//! bytes each read returns.
+//! Round trips: records that were written in any format are read back unchanged, for any number of
+//! bytes that each read returns.
 
 use std::io::{self, Read};
 
@@ -41,7 +41,8 @@ fn options(token_encoding: TokenEncoding) -> InputOptions {
     }
 }
 
-/// A stream that limits the bytes of each read to the next of `lengths`, which repeat endlessly.
+/// A stream whose reads return at most as many bytes as the next number in `lengths`. The numbers
+/// repeat endlessly.
 struct ShortReads<'a> {
     bytes: &'a [u8],
     lengths: std::iter::Cycle<std::slice::Iter<'a, usize>>,

@@ -11,7 +11,8 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 /// The magic bytes of Zstandard (RFC 8878 section 3.1.1).
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Returns a reader that decompresses gzip and Zstandard. All other streams are returned unchanged.
+/// Returns a reader that decompresses gzip and Zstandard. The reader returns the bytes of any other
+/// stream unchanged.
 ///
 /// # Errors
 ///
@@ -46,13 +47,15 @@ fn decompress_gzip<'r>(compressed: impl Read + Send + 'r) -> Box<dyn Read + Send
     Box::new(ArchiveReader(decoder))
 }
 
-/// A wrapper that converts the errors of a decoder to [`StreamError::CorruptArchive`].
+/// A wrapper that converts decoder errors to [`StreamError::CorruptArchive`]. Errors of the
+/// compressed stream stay unchanged.
 struct ArchiveReader<R>(R);
 
 impl<R: Read> Read for ArchiveReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.0.read(out).map_err(|error| {
-            // An error of the underlying stream does not mean that the compressed data is corrupt.
+            // The decoder also returns the errors of the compressed stream, which do not mean that
+            // the compressed data is corrupt.
             let is_from_below = StreamError::inside(&error).is_some()
                 || error.raw_os_error().is_some()
                 || error.kind() == io::ErrorKind::Interrupted;

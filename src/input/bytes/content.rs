@@ -20,8 +20,8 @@ use super::{
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The maximum size, in bytes, of a file that is read into memory when it is opened. Opening a
-/// small file again for each pass would take longer than reading it.
+/// The maximum size, in bytes, of a small file. A small file is read into memory when the input is
+/// opened, because opening a small file again for each pass takes longer than reading its bytes.
 const MAX_BUFFERED_BYTES: u64 = 16 << 10;
 
 /// The content of an input, which can be read from its start any number of times.
@@ -29,7 +29,8 @@ const MAX_BUFFERED_BYTES: u64 = 16 << 10;
 pub(in crate::input) struct Content {
     storage: Storage,
     read_limits: ReadLimits,
-    /// The block hashes of a file. Empty for all other storage.
+    /// The block hashes of a file that each pass reads from disk. Empty for all other kinds of
+    /// storage.
     hashes: BlockHashes,
 }
 
@@ -37,6 +38,7 @@ pub(in crate::input) struct Content {
 enum Storage {
     /// The bytes of a small file, which were read when the file was opened.
     Buffered(Vec<u8>),
+    /// The bytes of [`Origin::Memory`].
     Shared(Arc<[u8]>),
     /// A regular file, which is opened again for each pass.
     File(PathBuf),
@@ -55,7 +57,7 @@ impl Content {
     /// # Errors
     ///
     /// An operating system error, [`io::ErrorKind::IsADirectory`] for a directory, or
-    /// [`super::StreamError::DeadlineExceeded`] at one of the limits.
+    /// [`super::StreamError::DeadlineExceeded`] if one of the limits has been reached.
     pub(in crate::input) fn open(origin: &Origin, read_limits: &ReadLimits) -> io::Result<Self> {
         read_limits.check()?;
         let storage = match origin {
@@ -98,8 +100,8 @@ impl Content {
     /// # Errors
     ///
     /// An operating system error. The returned reader fails with
-    /// [`super::StreamError::FileChanged`] if a file differs from its first complete pass, and with
-    /// [`super::StreamError::DeadlineExceeded`] at one of the limits.
+    /// [`super::StreamError::FileChanged`] if a file differs from an earlier pass, and with
+    /// [`super::StreamError::DeadlineExceeded`] if one of the limits is reached.
     fn raw_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let file = match &mut self.storage {
             Storage::Buffered(bytes) => return Ok(Box::new(bytes.as_slice())),
@@ -123,19 +125,22 @@ impl Content {
 }
 
 fn open_stdin() -> io::Result<Storage> {
-    // The standard library's handle reads ahead, so this function uses a duplicate descriptor.
+    // The standard library's handle has a buffer and reads more bytes than requested, so this
+    // function reads from a duplicate of the descriptor.
     let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     if !file.metadata()?.is_file() {
         return Ok(Storage::Stream(RecordedStream::new(file)));
     }
     let start = file.stream_position()?;
-    // Other programs that share the descriptor expect the input to be consumed, as after a read.
+    // A program that reads the same standard input after this program expects the end of the file,
+    // because this program consumes the whole input.
     file.seek(SeekFrom::End(0))?;
     Ok(Storage::Stdin { file, start })
 }
 
 fn open_file(path: &Path) -> io::Result<Storage> {
-    // Without `O_NONBLOCK`, `open` would block until a program opens the FIFO for writing.
+    // If the path is a FIFO, `open` without `O_NONBLOCK` would block until some other program opens
+    // the FIFO for writing.
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(nonblocking).open(path)?;
@@ -152,7 +157,7 @@ fn open_file(path: &Path) -> io::Result<Storage> {
     })
 }
 
-/// Returns the whole file, or `None` if it is larger than [`MAX_BUFFERED_BYTES`].
+/// Returns the bytes of the file, or `None` if the file is larger than [`MAX_BUFFERED_BYTES`].
 fn read_small_file(file: File) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::with_capacity(4096);
     file.take(MAX_BUFFERED_BYTES + 1).read_to_end(&mut bytes)?;

@@ -6,7 +6,8 @@ use std::io::{self, Read};
 pub(in crate::input) struct Filled {
     /// The number of bytes that were read into the start of the buffer.
     pub(in crate::input) length: usize,
-    /// The error that occurred before the buffer was full.
+    /// The error that occurred before the buffer was full. `None` if the buffer is full or the
+    /// stream has ended.
     pub(in crate::input) error: Option<io::Error>,
 }
 

@@ -21,12 +21,12 @@ pub(in crate::input) struct LineBuffer<'i> {
     /// The range `start..end` of `buffer` contains the unread bytes.
     start: usize,
     end: usize,
-    /// The number of bytes to ask for in the next read. The number doubles, up to the maximum,
-    /// after each read that returns as many bytes.
+    /// The number of bytes to ask for in the next read. The number doubles, up to
+    /// [`MAX_READ_BYTES`], after each read that returns at least this number of bytes.
     next_read_bytes: usize,
     /// The line number of the byte at `start`, counted from 1.
     line: u64,
-    /// The number of bytes between the start of the line and `start`.
+    /// The number of bytes in the same line before the byte at `start`.
     line_offset: u64,
 }
 
@@ -45,7 +45,7 @@ impl<'i> LineBuffer<'i> {
     }
 
     /// Returns a buffer over a stream whose first `length` bytes have already been read into
-    /// `buffer`. `input` returns the bytes after them.
+    /// `buffer`. `input` must return the bytes after the first `length` bytes.
     pub(in crate::input) fn prefilled(
         buffer: Vec<u8>,
         length: usize,
@@ -132,8 +132,8 @@ impl<'i> LineBuffer<'i> {
         self.start += length;
     }
 
-    /// Consumes `length` bytes, in which the caller has counted `lines` line feeds. Later columns
-    /// are correct only if the last consumed byte is a line feed.
+    /// Consumes `length` bytes that contain `lines` line feeds. The last of these bytes must be a
+    /// line feed, unless the caller uses no columns of later positions.
     pub(in crate::input) fn consume_lines(&mut self, length: usize, lines: u64) {
         self.start += length;
         self.line += lines;
@@ -144,7 +144,7 @@ impl<'i> LineBuffer<'i> {
 /// The line feeds in a slice of bytes.
 struct LineFeeds {
     count: u64,
-    /// The index of the last line feed.
+    /// The index of the last line feed, or `None` if the slice has no line feed.
     last: Option<usize>,
 }
 

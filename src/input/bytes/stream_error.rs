@@ -5,7 +5,7 @@ use std::{fmt, io};
 /// A reason why this program ends a stream early. An [`io::Error`] carries the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::input) enum StreamError {
-    /// The file differs from the first complete pass over the file.
+    /// The content of the file differs from an earlier pass over the file.
     FileChanged,
     /// The deadline passed, or the stop signal of [`super::ReadLimits`] arrived, before the end of
     /// the stream.
@@ -15,7 +15,7 @@ pub(in crate::input) enum StreamError {
 }
 
 impl StreamError {
-    /// Returns the stream error inside `error`, if there is one.
+    /// Returns the stream error that `error` carries, or `None` if `error` has a different cause.
     pub(in crate::input) fn inside(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }

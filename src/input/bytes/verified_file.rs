@@ -10,7 +10,8 @@ use twox_hash::XxHash3_64;
 
 use super::{fill::fill, read_limits::ReadLimits, stream_error::StreamError};
 
-/// The size, in bytes, of the blocks that are compared with the first complete pass.
+/// The size, in bytes, of a file block. Each pass compares the hash of each block with an earlier
+/// pass.
 pub(in crate::input) const BLOCK_BYTES: usize = 256 << 10;
 
 /// The hashes of the blocks of a file. Each hash is from the first pass that read the block.
@@ -103,8 +104,9 @@ impl<'c> VerifiedFile<'c> {
     }
 
     fn verify(&mut self, block: &[u8]) -> Result<(), StreamError> {
-        // The last block is verified even if it is empty; otherwise growth would not be detected in
-        // a file whose size is a multiple of the block size.
+        // The last block is the first block that is not full. In a file whose size is a multiple of
+        // the block size, the last block is empty. The hash of the empty block detects whether the
+        // file has grown.
         self.is_at_end = block.len() < BLOCK_BYTES;
         self.hashes
             .verify(self.block_count, block, self.is_at_end)?;
@@ -120,7 +122,8 @@ impl Read for VerifiedFile<'_> {
                 return Ok(0);
             }
             self.read_limits.check()?;
-            // If `out` has room for a whole block, no copy is needed.
+            // If `out` has room for a whole block, the block is read directly into `out`, without a
+            // copy in `self.block`.
             if let Some(block) = out.get_mut(..BLOCK_BYTES) {
                 let filled = fill(&mut self.file, block);
                 if let Some(error) = filled.error {

@@ -22,7 +22,7 @@ pub(in crate::input) struct Columns {
     pub(super) width: usize,
 }
 
-/// One column.
+/// The column of one field.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     /// The index of the column, counted from 0.
@@ -63,7 +63,8 @@ impl Columns {
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(ProblemKind::DuplicateKey(Excerpt::from_name(pair[0])));
         }
-        // A column that was chosen by number was not matched by name, so the row may be a record.
+        // A column that an option chose by number may have any text in the header row. If the text
+        // looks like a value, the first row is a record.
         if is_like_value(cells[time.unwrap_or(token)]) {
             return Err(ProblemKind::MissingHeader);
         }
@@ -125,8 +126,8 @@ impl Column {
     }
 }
 
-/// Checks that the two fields have different columns. `token` and `time` are both indices or both
-/// numbers.
+/// Checks that the two fields have different columns. `token` and `time` must both be column
+/// indices or both be column numbers. `name` is the name of the column in the error.
 fn check_distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), ProblemKind> {
     if time == Some(token) {
         return Err(ProblemKind::SameNameForBothFields(Excerpt::from_name(name)));
@@ -161,8 +162,9 @@ fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<us
             first: (*first).to_owned(),
             second: (*second).to_owned(),
         }),
-        // The row may be a record, whose token must not be shown in a message. If the expiration
-        // time is unused, a record may have no number or date that reveals it as a record.
+        // `MissingField` shows the cells, so it must not be used for a row that may be a record
+        // with a token. A number or a date reveals such a row. If the expiration time is unused, a
+        // record may contain no number or date, so any row may be a record.
         (None, _) if !names.has(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
             Err(ProblemKind::MissingHeader)
         }

@@ -1,6 +1,7 @@
-//! The CSV and TSV parser (RFC 4180). It refuses ambiguous text, where most parsers guess.
+//! The CSV and TSV parser (RFC 4180). The parser refuses ambiguous text, where most other parsers
+//! guess.
 //!
-//! A cell is the text of one row in one column.
+//! A cell is the text in one row and one column.
 
 mod columns;
 mod reader;

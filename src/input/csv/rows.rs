@@ -3,8 +3,9 @@
 //! A row without quotes ends at the next line feed and is split at the delimiters. Only rows with
 //! quotes go through the CSV parser of `csv_core`, which takes seven times as many instructions.
 //!
-//! Plain bytes contain no quote and no NUL byte. One search finds the plain bytes of many rows at
-//! once. A plain row also contains no carriage return, so only its length can be wrong.
+//! Plain bytes are neither quotes nor NUL bytes. One search finds the plain bytes of many rows at
+//! once. A plain row consists of plain bytes and has no carriage return, so the only possible
+//! problem in the text of a plain row is its length.
 
 use csv_core::{ReadRecordResult, Terminator};
 
@@ -21,7 +22,8 @@ pub(super) struct RowReader<'i> {
     /// takes 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
-    /// The number of plain bytes at the start of the unread bytes, or 0 before the next search.
+    /// The number of bytes at the start of the unread bytes that are known to be plain. 0 means
+    /// that the next row needs a new search.
     plain_bytes: usize,
     /// Whether the plain bytes contain carriage returns.
     plain_has_returns: bool,
@@ -32,15 +34,16 @@ pub(super) struct RowReader<'i> {
     kind: RowKind,
     /// The unquoted cells of a row with quotes, without delimiters between the cells.
     unquoted: Vec<u8>,
-    /// The end of each cell of the current row: an index in `unquoted` for a row with quotes, and
-    /// in the unread bytes for any other row. The unread bytes have a delimiter between two cells.
+    /// The end of each cell of the current row. For a row with quotes, the end is an index in
+    /// `unquoted`. For any other row, the end is an index in the unread bytes, which have a
+    /// delimiter between two cells.
     cell_ends: Vec<usize>,
 }
 
 /// The kind of the current row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RowKind {
-    /// A plain row.
+    /// A row without quotes, NUL bytes and carriage returns.
     Plain,
     /// A row without quotes that may contain NUL bytes or carriage returns.
     Unquoted,
@@ -71,8 +74,8 @@ impl<'i> RowReader<'i> {
         self.buffer.into_buffer()
     }
 
-    /// Returns the number of the line on which the current row starts. After a read error, the
-    /// number is that of the line with the error.
+    /// Returns the number of the line on which the current row starts, or, after a read error, the
+    /// number of the line with the error.
     pub(super) fn line(&self) -> u64 {
         self.buffer.line()
     }
@@ -144,7 +147,8 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns the problem in the text of the current row. Most CSV parsers would accept the row.
+    /// Returns the problem in the text of the current row, or `None` if the row is valid. Most CSV
+    /// parsers accept rows with such problems.
     pub(super) fn problem(&self) -> Option<ProblemKind> {
         if matches!(self.kind, RowKind::Overlong { .. }) {
             return Some(ProblemKind::RecordTooLong);
@@ -218,8 +222,8 @@ impl<'i> RowReader<'i> {
     fn parse_quoted_row(&mut self) -> Result<(), ProblemKind> {
         let mut parser = self.parser.take().unwrap_or_else(|| {
             let mut builder = csv_core::ReaderBuilder::new();
-            // By default, the parser also ends rows at a lone carriage return, which must be
-            // refused.
+            // By default, a lone carriage return also ends a row. With this terminator, the
+            // carriage return stays in the row, and `problem` reports it.
             let builder = builder.terminator(Terminator::Any(b'\n'));
             Box::new(builder.delimiter(self.delimiter).build())
         });
@@ -238,7 +242,8 @@ impl<'i> RowReader<'i> {
             written += written_now;
             cells += cells_now;
             match result {
-                // At the end of the text, the next iteration passes no bytes, which ends the row.
+                // At the end of the text, the next iteration passes no bytes to the parser, which
+                // ends the row.
                 ReadRecordResult::InputEmpty if !is_at_end => is_at_end = !self.read_more()?,
                 ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + 1024, 0),
                 ReadRecordResult::OutputEndsFull => self.cell_ends.resize(2 * cells + 16, 0),
@@ -289,8 +294,8 @@ impl<'i> RowReader<'i> {
 
     /// Reads more bytes. Returns `false` at the end of the text.
     fn read_more(&mut self) -> Result<bool, ProblemKind> {
-        // A row with quotes may contain line feeds, and its closing quote may be missing. The buffer
-        // holds the row from its start, so this check ends the search for the closing quote.
+        // The buffer holds the current row from its start. If a closing quote is missing, the row
+        // extends to the end of the text, so this limit bounds the size of the buffer.
         if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
             return Err(ProblemKind::RecordTooLong);
         }
@@ -306,8 +311,8 @@ fn trim_line_end(row: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the problem of the quotes in a row. RFC 4180 section 2 allows quotes only around a whole
-/// cell, and inside a quoted cell only doubled quotes.
+/// Returns the problem of the quotes in a row, or `None` if all quotes are correct. RFC 4180
+/// section 2 allows quotes only around a whole cell, and inside a quoted cell only doubled quotes.
 fn quoting_problem(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
     let mut rest = row;
     loop {

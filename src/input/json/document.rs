@@ -30,14 +30,14 @@ pub(in crate::input) struct DocumentReader<'i> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Start,
-    /// After an element of the array, or after the only record.
+    /// At least one record, or the problem of a record, has been returned.
     AfterRecord,
     Finished,
 }
 
 impl<'i> DocumentReader<'i> {
-    /// Returns a reader of the array at `path`. In a protobuf document, tokens are always in
-    /// Base64.
+    /// Returns a reader of the array at `path`. If `is_protobuf` is true, the reader expects tokens
+    /// in Base64 and ignores the encoding in `options`.
     pub(in crate::input) fn array(
         buffer: LineBuffer<'i>,
         path: JsonPointer,
@@ -98,7 +98,8 @@ impl<'i> DocumentReader<'i> {
             }
             Err(kind) => {
                 self.state = State::Finished;
-                // Text after the document belongs to no record, so its record number is 0.
+                // Text after the document belongs to no record, so the position gets the record
+                // number 0.
                 let record = match kind {
                     ProblemKind::MultipleDocuments => 0,
                     _ => self.record_count + 1,
@@ -174,13 +175,15 @@ impl<'i> DocumentReader<'i> {
         }
     }
 
-    /// Moves past the closing bracket of the array and to the end of the document.
+    /// Moves past the closing bracket of the array and to the end of the document. Returns `None`,
+    /// because no element follows.
     fn leave_array(&mut self) -> Result<Option<usize>, ProblemKind> {
         self.buffer.consume(1);
         if self.array_path.as_ref().is_some_and(Vec::is_empty) {
             return self.end_document();
         }
-        // The format detection has checked the syntax of the rest of the document.
+        // The format detection has already checked the syntax of the text after the array, so this
+        // loop only skips the text.
         loop {
             self.buffer.consume(self.buffer.unread().len());
             if !self.buffer.read_more()? {
@@ -194,7 +197,8 @@ impl<'i> DocumentReader<'i> {
         measure_value(&mut self.buffer)
     }
 
-    /// Checks that only whitespace follows up to the end of the text.
+    /// Checks that only whitespace follows up to the end of the text. Returns `None`, because no
+    /// record follows.
     fn end_document(&mut self) -> Result<Option<usize>, ProblemKind> {
         match skip_space(&mut self.buffer)? {
             None => Ok(None),

@@ -1,11 +1,11 @@
 //! A fast parser for plain records.
 //!
-//! A plain record is an object of printable ASCII in which all values are non-negative integers or
-//! strings without escapes, and all keys are different. Most records are plain.
+//! A plain record is an object of printable ASCII without escapes. Its values are strings and
+//! non-negative integers, and its keys are all different. Most records are plain.
 //!
-//! `serde_json` takes three times as long for a plain record, and reading the input is most of the
-//! work of a push. All other records go through `serde_json`, which also decides whether a record
-//! is malformed.
+//! `serde_json` takes three times as long as this parser for a plain record, and reading the input
+//! is most of the work of a push. Records that are not plain go through `serde_json`, which also
+//! decides whether a record is malformed.
 
 use super::super::{field_parser::FieldParser, problem::Field};
 use crate::record::{ExpireTime, Record};
@@ -16,7 +16,8 @@ const MAX_OTHER_MEMBERS: usize = 8;
 /// Parses a plain record. Returns `None` for any other text, and for a plain record with a problem,
 /// because only [`super::record::parse_any`] reports problems with their positions.
 pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Record<'t>> {
-    // `all` would stop at the first other byte, so the compiler could not use vector instructions.
+    // `fold` visits every byte, so the compiler can use vector instructions. `all` would stop at
+    // the first byte that is not printable.
     let is_printable = |is: bool, byte: &u8| is & (b' '..=b'~').contains(byte);
     if !text.iter().fold(true, is_printable) {
         return None;
@@ -70,11 +71,12 @@ enum Value<'t> {
     Integer(&'t [u8]),
 }
 
-/// The printable ASCII text that is not parsed yet.
+/// The part of the record that has not been parsed yet.
 struct Cursor<'t>(&'t [u8]);
 
 impl<'t> Cursor<'t> {
-    /// Consumes spaces, then the byte `wanted`. Returns `None` if a different byte comes next.
+    /// Consumes any spaces and the byte `wanted` after the spaces. Returns `None` if a different
+    /// byte follows the spaces.
     fn take(&mut self, wanted: u8) -> Option<()> {
         while let [b' ', rest @ ..] = self.0 {
             self.0 = rest;
@@ -97,7 +99,8 @@ impl<'t> Cursor<'t> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);
         self.0 = rest;
-        // `take` fails at a backslash, because a string with escapes is not plain.
+        // If a backslash ends the text, `take` returns `None`, because a string with escapes is not
+        // plain.
         self.take(b'"')?;
         Some(text)
     }
@@ -112,8 +115,8 @@ impl<'t> Cursor<'t> {
         if matches!(digits, [] | [b'0', _, ..]) {
             return None;
         }
-        // A fraction or an exponent is left for the caller, which finds no comma or brace and
-        // returns `None`.
+        // A fraction or an exponent stays in `rest`. The caller returns `None` for the record,
+        // because neither a comma nor a brace follows the digits.
         self.0 = rest;
         Some(Value::Integer(digits))
     }

@@ -19,27 +19,30 @@ pub(in crate::input) struct NdjsonReader<'i> {
     fields: FieldParser<'i>,
     /// The number of records read so far.
     record_count: u64,
-    /// The text of the record that [`NdjsonReader::next`] returned last and has not consumed yet.
+    /// The length of the record that [`NdjsonReader::next`] returned last and has not consumed yet.
     returned: Returned,
     is_finished: bool,
 }
 
-/// The number of bytes that a returned record occupies at the start of the unread bytes.
+/// The length of a returned record. The record stays at the start of the unread bytes until
+/// [`NdjsonReader::next`] consumes the record.
 #[derive(Clone, Copy, Debug)]
 enum Returned {
-    /// The number of bytes up to the end of the line, including the line feed.
+    /// The number of bytes from the start of the record to the end of its line, including the line
+    /// feed.
     Line(usize),
-    /// The number of bytes of a record in the last line, which has no line feed.
+    /// The number of bytes of a record in a last line without a line feed, or 0 if no record is
+    /// left to consume.
     Rest(usize),
 }
 
-/// The next part of the text.
+/// The next line that is not blank, or the end of the text.
 enum Line {
-    /// A record of `length` bytes at the start of the unread bytes.
+    /// A line with a record. The record is the first `length` unread bytes.
     Record {
         length: usize,
     },
-    /// A line that is too long to be read and was skipped.
+    /// A line that was skipped, because it is too long to be read. The line starts at `position`.
     TooLong {
         position: Position,
     },
@@ -108,7 +111,8 @@ impl<'i> NdjsonReader<'i> {
         }
     }
 
-    /// Moves to the first byte of the next record, past whitespace and blank lines.
+    /// Moves to the first byte of the next record, past whitespace and blank lines. Skips the line
+    /// if it is too long.
     fn next_line(&mut self) -> Result<Line, ProblemKind> {
         let mut searched = 0;
         loop {

@@ -35,8 +35,8 @@ pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> 
     let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     match documents.next() {
-        // A malformed second document is counted as well, because the text is more than one
-        // document.
+        // `next` also returns `Some` for a malformed second document. The text is more than one
+        // document in this case as well.
         Some(Ok(_)) if documents.next().is_some() => Ok(Documents::Several),
         Some(Ok(_)) | None => Ok(Documents::One),
         Some(Err(error)) => Err(read_error(error)),
@@ -63,7 +63,7 @@ fn read_error(error: serde_json::Error) -> ReadError {
     }
 }
 
-/// The members of the root object of a document. A root of any other kind has no members.
+/// The members of the root object of a document. Empty if the root is not an object.
 pub(in crate::input) struct Outline {
     members: Vec<Member>,
 }
@@ -81,7 +81,7 @@ impl Outline {
             .map_err(|kind| ReadError::fatal(Some(position_at(&text, 0, 0)), kind))
     }
 
-    /// Returns a key that occurs more than once.
+    /// Returns a key that occurs more than once, or `None` if all keys are different.
     pub(in crate::input) fn duplicate_key(&self) -> Option<Excerpt> {
         let mut keys: Vec<_> = self.members.iter().map(|member| &member.key).collect();
         keys.sort_unstable();
@@ -89,7 +89,7 @@ impl Outline {
         Some(Excerpt::from_token(pair[0]))
     }
 
-    /// Returns whether one of the members has one of these keys.
+    /// Returns whether any of `keys` is the key of a member.
     pub(in crate::input) fn has_any<S: AsRef<str>>(&self, keys: &[S]) -> bool {
         let mut members = self.members.iter();
         members.any(|member| keys.iter().any(|key| *key.as_ref() == member.key))
@@ -104,8 +104,8 @@ impl Outline {
             .collect()
     }
 
-    /// Returns all keys for display. The keys of arrays are shown as names. All other keys may be
-    /// tokens.
+    /// Returns all keys for display. A key whose value is not an array may be a token, so such a
+    /// key is shortened like a token.
     pub(in crate::input) fn keys(&self) -> Vec<Excerpt> {
         self.members
             .iter()
@@ -129,7 +129,7 @@ fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
             .map_err(|error| ProblemKind::JsonSyntax(record::syntax_message(&error)))?
             .into_owned();
         text.consume(length);
-        // The syntax check has already found a colon here.
+        // The syntax check has ensured that a colon comes next, so the byte needs no check here.
         skip_space(text)?;
         text.consume(1);
         let Some(first) = skip_space(text)? else {

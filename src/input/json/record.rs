@@ -81,7 +81,8 @@ pub(super) fn parse_any<'t>(
 /// The members of an object, in the order of the text.
 struct Object<'t> {
     members: Vec<Member<'t>>,
-    /// The first member whose key also belongs to an earlier member.
+    /// The first member whose key also belongs to an earlier member, or `None` if all keys are
+    /// different.
     duplicate: Option<Member<'t>>,
 }
 
@@ -92,7 +93,8 @@ struct Member<'t> {
 }
 
 impl<'t> Object<'t> {
-    /// Returns the only member whose key is a name of `field`.
+    /// Returns the only member whose key is a name of `field`. Returns an error if no member or
+    /// more than one member has such a key.
     fn find(
         &self,
         text: &[u8],
@@ -129,8 +131,9 @@ impl<'t> Object<'t> {
         let mut problem = fields.names.missing(field, &keys);
         if let ProblemKind::MissingField { found, .. } = &mut problem {
             for (member, excerpt) in self.members.iter().zip(found) {
-                // The key of a number or a date may be a token, because an object can map tokens to
-                // times. An unknown key is shown as a name only if its value is other text.
+                // An object may map tokens to times, so a key whose value is a number or a date may
+                // be a token. An unknown key is therefore shown as a name only if its value is a
+                // string that does not start with a digit.
                 let value = member.value.get();
                 let is_text =
                     value.starts_with('"') && !value[1..].starts_with(|c: char| c.is_ascii_digit());
@@ -189,7 +192,8 @@ fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTim
     }
 }
 
-/// Returns a key for display. A key that is no name of a field may be a token, so it is shortened.
+/// Returns a key for display. A key that is not the name of a field may be a token, so such a key
+/// is shortened.
 fn key_excerpt(key: &str, fields: &FieldParser<'_>) -> Excerpt {
     match fields.names.find(key.as_bytes()) {
         Some(_) => Excerpt::from_name(key),
@@ -222,9 +226,10 @@ pub(super) fn json_kind(first: u8) -> JsonKind {
     }
 }
 
-/// Converts an error of `serde_json` in the text of a record.
+/// Converts a `serde_json` error in the text of a record to a [`RecordError`].
 fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
-    // `serde_json` counts lines and columns from the start of the record.
+    // `serde_json` reports a line and a column in the record, both counted from 1. A
+    // `RecordError` needs the offset in the record instead.
     let line_start = match error.line() {
         0 | 1 => 0,
         line => memchr::memchr_iter(b'\n', text)
@@ -237,8 +242,8 @@ fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
     }
 }
 
-/// Returns the message of a syntax error without its position. The caller reports the position in
-/// the whole input instead.
+/// Returns the message of a syntax error without the position at its end. The caller reports the
+/// position in the whole input separately.
 pub(super) fn syntax_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {

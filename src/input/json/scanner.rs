@@ -30,13 +30,13 @@ pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> 
     }
 }
 
-/// Moves to the value of a member of the next value, which is an object or an array. `step` is the
-/// key or the index of the member.
+/// Consumes the next object or array up to the value of the member `step`. `step` is a key of the
+/// object, or an index of the array.
 ///
 /// # Errors
 ///
-/// [`ProblemKind::PointerNotFound`] if the next value has no member `step`, or a problem in the
-/// text before the member.
+/// [`ProblemKind::PointerNotFound`] if no object or array comes next, or if the object or array has
+/// no member `step`. Also any problem in the text before the member.
 pub(super) fn enter_member(buffer: &mut LineBuffer<'_>, step: &str) -> Result<(), ProblemKind> {
     let is_object = match skip_space(buffer)? {
         Some(b'{') => true,
@@ -144,8 +144,8 @@ impl ValueScanner {
         self.depth > 0 || self.is_in_string
     }
 
-    /// Scans the next bytes. Returns the index after the end of the value if the value ends in
-    /// `bytes`.
+    /// Scans the next bytes. Returns the index after the last byte of the value, or `None` if the
+    /// end of the value is not in `bytes`.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut index = 0;
         while index < bytes.len() {
@@ -201,7 +201,7 @@ pub(super) fn position_at(buffer: &LineBuffer<'_>, record: u64, index: usize) ->
     }
 }
 
-/// Returns the problem of malformed JSON with this message.
+/// Returns the problem for malformed JSON, with `message` as the explanation.
 pub(super) fn syntax(message: &str) -> ProblemKind {
     ProblemKind::JsonSyntax(message.to_owned())
 }

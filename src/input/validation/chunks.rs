@@ -24,15 +24,15 @@ use super::super::{
     reader::RecordReader,
 };
 
-/// The number of bytes to read for a chunk. The incomplete line after the previous chunk is added
-/// to these bytes. A shorter input is read faster without a second thread.
+/// The number of bytes to read for a chunk, in addition to the incomplete line after the previous
+/// chunk. An input with fewer bytes has no chunk, because one thread reads such an input faster.
 const CHUNK_BYTES: usize = bytes::BLOCK_BYTES;
 
-/// The number of bytes to read before memory for a whole chunk is allocated. A shorter input needs
-/// no more memory.
+/// The number of bytes to read before memory for a whole chunk is allocated. An input with fewer
+/// bytes needs no memory for a chunk.
 const FIRST_READ_BYTES: usize = 8 << 10;
 
-/// The maximum number of chunks that may wait for one thread.
+/// The maximum number of chunks in the queue of one thread.
 const MAX_WAITING_CHUNKS: usize = 2;
 
 /// An input that is split into chunks and a rest.
@@ -54,7 +54,8 @@ pub(in crate::input) struct Chunk {
     pub(in crate::input) number: usize,
     lines: FilledBuffer,
     format: DetectedFormat,
-    /// `None` if the lines start with the header row of CSV, or if the format is not CSV.
+    /// The columns of CSV. `None` for a chunk of NDJSON, and for the first chunk of CSV, which
+    /// starts with the header row, if there is a header row.
     columns: Option<Columns>,
 }
 
@@ -91,7 +92,7 @@ impl<'i> ChunkReader<'i> {
         Ok(Self::new(format, input.text_reader()?, options))
     }
 
-    /// Splits a stream that has no byte order mark.
+    /// Returns a reader that splits `stream`, which must not start with a byte order mark.
     fn new(
         format: DetectedFormat,
         stream: Box<dyn Read + Send + 'i>,
@@ -111,7 +112,7 @@ impl<'i> ChunkReader<'i> {
     /// thread.
     ///
     /// Starts no thread if the input has no chunk, if there is only one processor, or if the
-    /// operating system cannot start a thread. The rest is then the whole input.
+    /// operating system cannot start a thread. Without threads, the rest is the whole input.
     pub(in crate::input) fn read_in_threads<T: Send>(
         &mut self,
         read: impl Fn(ChunkQueue) -> T + Sync,
@@ -148,8 +149,8 @@ impl<'i> ChunkReader<'i> {
             let mut chunk = first_chunk;
             for number in 1.. {
                 let worker = &workers[chunk.number % workers.len()];
-                // A thread that receives no chunk has panicked. Joining the thread below reports
-                // the panic.
+                // `send` returns an error only if the thread has panicked. Joining the thread below
+                // reports the panic.
                 if worker.chunks.send(chunk).is_err() {
                     break;
                 }
@@ -205,15 +206,17 @@ impl<'i> ChunkReader<'i> {
         })
     }
 
-    /// Puts the first chunk back into the rest, and restores the columns.
+    /// Puts the first chunk back into the rest. Also restores the columns, because the reader of
+    /// the rest has to read the header row again.
     fn put_back_first(&mut self, chunk: Chunk) {
         self.columns = chunk.columns;
         let behind = std::mem::replace(&mut self.unread, chunk.lines);
         self.unread.append(&behind.bytes[..behind.length]);
     }
 
-    /// Appends the bytes of a chunk to `lines`, and returns the length of the whole lines. Returns
-    /// `None` if the stream ends before the chunk is full, or if `lines` has no line feed.
+    /// Appends the bytes of a chunk to `lines`, and returns the length up to the last line feed in
+    /// `lines`. Returns `None` if the stream ends before the chunk is full, or if `lines` has no
+    /// line feed.
     fn fill_lines(&mut self, lines: &mut FilledBuffer) -> Option<usize> {
         let is_first = lines.bytes.is_empty();
         let is_filled = (!is_first || self.read_exactly(lines, FIRST_READ_BYTES))
@@ -277,7 +280,7 @@ impl Chunk {
 }
 
 impl FilledBuffer {
-    /// Returns the `length` bytes after the filled bytes. Extends the buffer if it is shorter.
+    /// Returns the `length` bytes after the filled bytes. Extends a buffer that is too short.
     fn free_bytes(&mut self, length: usize) -> &mut [u8] {
         let end = self.length + length;
         if self.bytes.len() < end {
@@ -302,7 +305,7 @@ impl ChunkQueue {
     }
 }
 
-/// An empty stream, whose first read returns the error, if there is an error.
+/// A stream without bytes. If the stream has an error, the first read returns the error.
 struct FailingOnce(Option<io::Error>);
 
 impl Read for FailingOnce {

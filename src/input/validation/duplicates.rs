@@ -1,7 +1,7 @@
 //! Detection of tokens that occur more than once among any number of records. The detection is
-//! exact and needs little memory. Of all records with the same token, only one is sent. If their
-//! expiration times differ, [`DuplicatePolicy`] chooses the record or makes the difference an
-//! error.
+//! exact and needs little memory. A push sends only one record for each token. If the records of a
+//! token have different expiration times, [`DuplicatePolicy`] chooses the record or makes the
+//! difference an error.
 //!
 //! A repeated hash is a token hash that occurs more than once.
 //!
@@ -9,8 +9,8 @@
 //! 2. The hashes are sorted to find the repeated hashes. Equal tokens have equal hashes, so a token
 //!    without a repeated hash occurs only once. If no hash is repeated, no further pass is needed.
 //! 3. Further passes compare the tokens that have a repeated hash, because different tokens can
-//!    have equal hashes. Each further pass compares a limited number of hashes. Only inputs with
-//!    very many duplicates need more than one further pass.
+//!    have equal hashes. Each further pass compares the tokens of a limited number of hashes, so
+//!    inputs with very many duplicates need more than one further pass.
 //!
 //! The first bits of a hash choose the bucket that stores the hash, so two threads can sort
 //! different buckets at the same time.
@@ -34,7 +34,9 @@ pub(crate) enum DuplicatePolicy {
     /// Refuses the input if one token has different expiration times.
     #[default]
     Error,
+    /// The first record in the order of the inputs.
     First,
+    /// The last record in the order of the inputs.
     Last,
     /// The record with the latest expiration time.
     Latest,
@@ -46,10 +48,13 @@ const BUCKET_COUNT: usize = 32;
 
 type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
 
-/// The minimum number of hashes that one further pass compares. A pass over many records compares
-/// more: one hash for each [`RECORDS_PER_HASH`] records. The number of further passes is therefore
-/// limited. Each hash takes about 140 bytes of memory and the length of its token.
+/// The number of repeated hashes that one further pass can compare, even if the inputs have few
+/// records. Each hash takes about 140 bytes of memory, plus the length of its token.
 const MIN_HASHES_PER_READING: usize = 1 << 17;
+
+/// The number of records for which one further pass compares one hash, if the inputs have very many
+/// records. At most half as many hashes as records can be repeated, so about five further passes
+/// are always enough.
 const RECORDS_PER_HASH: usize = 10;
 
 /// The hashes of all tokens, collected by the first pass.
@@ -138,7 +143,7 @@ impl TokenHashes {
             None => take_repeated(high, others, BUCKET_COUNT / 2),
         };
         let mut hashes = [low, high].concat();
-        // A hash that occurs three times forms two pairs, so it has been found twice.
+        // A hash that occurs three times forms two pairs, so `hashes` contains the hash twice.
         hashes.dedup();
         RepeatedHashes {
             key: self.key,
@@ -220,18 +225,18 @@ struct KeptRecord {
 /// The result of the comparison of one record with the earlier records.
 #[derive(Debug)]
 pub(in crate::input) enum Verdict {
-    /// No earlier record in this comparison has the same token.
+    /// No earlier record has the token of the compared record.
     Unique,
     /// The record at `index` is not sent. The record is either the compared record or an earlier
     /// record that the compared record replaces.
     Skip { index: usize },
-    /// An earlier record has the same token and a different expiration time.
+    /// The record at `first` has the token of the compared record and a different expiration time.
     Conflict { first: FilePosition },
 }
 
 impl TokenComparison<'_> {
-    /// Compares a record with the earlier records. `index` is the index of the record among all
-    /// valid records.
+    /// Compares a record with the earlier records of the same pass. `index` is the index of the
+    /// record among all valid records.
     pub(in crate::input) fn compare(
         &mut self,
         record: &Located<Record<'_>>,
@@ -244,7 +249,7 @@ impl TokenComparison<'_> {
         } = record;
         let token = record.token.as_bytes();
         let hash = self.key.hash(token);
-        // One pass compares a range of the repeated hashes. A hash outside the range needs no
+        // This comparison covers a range of the repeated hashes. A hash outside the range needs no
         // search.
         if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
             return Verdict::Unique;

@@ -2,24 +2,25 @@
 
 use crate::record::ExpireTime;
 
-/// The number of records in each period of time, with the earliest and the latest expiration time.
-/// Each record is counted in exactly one period.
+/// The number of licenses that expire in each period of time, with the earliest and the latest
+/// expiration time. Each license is counted in exactly one period.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExpirationCounts {
     /// The current time in Unix seconds.
     now: u64,
-    /// Licenses that have expired.
+    /// The number of licenses that have expired.
     pub(crate) past: u64,
-    /// For each horizon in [`EXPIRATION_HORIZONS_DAYS`], the licenses that expire before the
-    /// horizon, but not before the previous horizon.
+    /// The number of licenses that expire in each of the periods that end at
+    /// [`EXPIRATION_HORIZONS_DAYS`]. The first period starts now, and every later period starts at
+    /// the end of the previous period.
     pub(crate) within: [u64; EXPIRATION_HORIZONS_DAYS.len()],
-    /// Licenses that expire after the last horizon.
+    /// The number of licenses that expire after the end of the last period in `within`.
     pub(crate) later: u64,
     pub(crate) earliest: Option<ExpireTime>,
     pub(crate) latest: Option<ExpireTime>,
 }
 
-/// The horizons, which are the ends of the counted periods, in days from now.
+/// The ends of the counted periods, in days from now.
 pub(crate) const EXPIRATION_HORIZONS_DAYS: [u64; 4] = [7, 30, 90, 365];
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;

@@ -63,8 +63,8 @@ impl Findings {
         input: InputLabel<'_>,
         error: ReadError,
     ) {
-        // After the deadline, all other inputs would fail for the same reason, so only the first
-        // failure is a finding.
+        // After the deadline, no input can be read. Only the input that was being read at the
+        // deadline is counted as unreadable.
         if self.is_stopped {
             return;
         }

@@ -1,5 +1,5 @@
-//! The first pass over each input. It finds all problems except conflicting duplicates, which are
-//! records with the same token and different expiration times.
+//! The first pass over each input. The first pass finds all problems except conflicting duplicates,
+//! which are records with the same token and different expiration times.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ pub(in crate::input) struct FirstReading<'r> {
 
 /// The result of one of the threads that read an input.
 struct ThreadResult<'r> {
-    /// The pass over the chunks of the thread. Its problems have chunk numbers instead of input
-    /// indices, and positions relative to the start of a chunk.
+    /// The pass over the chunks of the thread. Each problem has the number of its chunk instead of
+    /// an input index, and a position relative to the start of the chunk.
     reading: FirstReading<'r>,
     chunks: Vec<ChunkSize>,
 }

@@ -1,5 +1,5 @@
-//! Further passes over the inputs, which run only if token hashes are repeated. They find the
-//! duplicates and count the expiration times of the remaining records.
+//! Further passes over the inputs, which run only if token hashes are repeated. The further passes
+//! find the duplicates, and count the expiration times of the records that are not duplicates.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(in crate::input) struct FurtherReadings<'r> {
     pub(in crate::input) skipped: RecordSet,
 }
 
-/// A valid record with its place.
+/// A valid record with its position, its input and its index.
 struct ValidRecord<'a, 'r> {
     located: &'a Located<Record<'r>>,
     input: InputLabel<'a>,

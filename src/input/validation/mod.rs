@@ -1,9 +1,9 @@
-//! The validation of all inputs before anything is sent. It finds every problem and every
-//! duplicate, and determines the records to send.
+//! The validation of all inputs before anything is sent. The validation finds every problem and
+//! every duplicate, and determines the records to send.
 //!
 //! [`mod@validate`] runs the passes of the validation over the inputs. The first pass,
 //! [`first_reading`], finds all problems of single records. Further passes, [`further_readings`],
-//! run only if tokens may occur more than once: [`duplicates`] compares the tokens and the
+//! run only if a token seems to occur more than once: [`duplicates`] compares the tokens and the
 //! expiration times. [`findings`] and [`problem_log`] collect the results, and [`validated_input`]
 //! returns the valid records.
 //!

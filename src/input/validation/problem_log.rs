@@ -8,7 +8,8 @@ pub(in crate::input) struct ProblemLog {
     /// The maximum number of problems to keep.
     max_problems: usize,
     problems: Vec<LoggedProblem>,
-    /// The place of the last kept problem, or `None` if no problem has been dropped yet.
+    /// The place of the last problem that the log kept when it was truncated, or `None` if the log
+    /// has not been truncated yet.
     last_place: Option<Place>,
 }
 
@@ -38,8 +39,8 @@ impl ProblemLog {
         }
     }
 
-    /// Adds a problem of the input with this index. Ignores the problem if `max_problems` kept
-    /// problems come before it.
+    /// Adds a problem of the input with the index `input`. May ignore the problem if the log
+    /// already has `max_problems` problems at the same or earlier places.
     pub(in crate::input) fn add(&mut self, input: usize, problem: Problem) {
         let logged = LoggedProblem { input, problem };
         if self.last_place.is_some_and(|last| last <= logged.place()) {

@@ -52,8 +52,8 @@ impl<'v> Records<'v> {
         }
     }
 
-    /// Passes the next record to `use_record` and returns the result. Returns `None` after the last
-    /// record.
+    /// Passes the next record to `use_record`, and returns the value that `use_record` returns.
+    /// Returns `None` after the last record.
     ///
     /// # Errors
     ///

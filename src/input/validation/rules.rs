@@ -16,21 +16,22 @@ pub(crate) struct ValidationRules<'r> {
     /// Whether an expiration time before `now` is an error.
     pub(crate) refuses_past: bool,
     pub(crate) on_duplicate: DuplicatePolicy,
-    /// The maximum number of problems to keep. All problems are counted.
+    /// The maximum number of problems to keep for messages. The counts include all problems.
     pub(crate) max_problems: usize,
-    /// The check against the server's contract. `None` accepts every record that a contract could
-    /// represent.
+    /// The check against the server's contract. `None` means that records are not checked against a
+    /// contract.
     pub(crate) contract_check: Option<ContractCheck<'r>>,
     pub(crate) read_limits: ReadLimits,
 }
 
 /// A check of each record against the server's contract.
 ///
-/// The caller provides the check as a closure, so reading the input does not depend on the encoding
-/// of requests.
+/// The caller provides the check as a closure, so this module does not depend on the encoding of
+/// requests.
 pub(crate) struct ContractCheck<'r> {
-    /// The maximum length, in bytes, of a token whose record needs no check with `find_violation`.
-    /// Nearly all records need only this comparison. With 0, every record is checked.
+    /// The length, in bytes, up to which `find_violation` accepts every token. `find_violation`
+    /// checks only the records with longer tokens, which are rare. With 0, `find_violation` checks
+    /// every record.
     pub(crate) unchecked_token_bytes: usize,
     pub(crate) find_violation: &'r FindViolation<'r>,
 }

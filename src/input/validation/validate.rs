@@ -1,5 +1,5 @@
-//! The validation of all inputs: one first pass, and further passes if tokens may occur more than
-//! once.
+//! The validation of all inputs: one first pass, and further passes if a token seems to occur more
+//! than once.
 
 use super::{
     super::{bytes::Origin, options::InputOptions},

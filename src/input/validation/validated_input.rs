@@ -18,8 +18,8 @@ use super::{
 };
 use crate::record::Record;
 
-/// Inputs that have been validated. Their records may be used unless
-/// [`ValidatedInput::has_problems`] is true.
+/// Inputs that have been validated. The caller may use the records only if
+/// [`ValidatedInput::has_problems`] returns `false`.
 #[derive(Debug)]
 pub(crate) struct ValidatedInput {
     pub(crate) counts: RecordCounts,
@@ -50,7 +50,8 @@ impl ValidatedInput {
         }
     }
 
-    /// Returns whether a record is invalid or an input is unreadable. If so, no record may be used.
+    /// Returns whether a record is invalid or an input is unreadable. The caller must not use any
+    /// record of inputs with problems.
     pub(crate) fn has_problems(&self) -> bool {
         self.counts.invalid > 0 || self.counts.unreadable_inputs > 0
     }
@@ -91,8 +92,8 @@ impl ValidatedInput {
         Ok(())
     }
 
-    /// Returns the position of the record with each token. A position is `None` if the token is not
-    /// found, because the input changed or can no longer be read.
+    /// Returns the position of the record with each token, in the order of `tokens`. A position is
+    /// `None` if the token is no longer found, because the input has changed or cannot be read.
     pub(crate) fn find_positions(&mut self, tokens: &[&[u8]]) -> Vec<Option<FilePosition>> {
         let mut positions = vec![None; tokens.len()];
         let mut records = self.records();
