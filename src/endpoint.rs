@@ -109,7 +109,8 @@ impl std::fmt::Display for Endpoint {
 struct HostAndPort<'a> {
     /// The host without the brackets of an IPv6 address.
     host: &'a str,
-    /// The string after the colon, which is not verified to be a port.
+    /// The string after the colon, which may be an invalid port, or `None` if no colon follows the
+    /// host.
     port: Option<&'a str>,
 }
 

@@ -19,12 +19,12 @@ pub(crate) enum MetadataError {
     /// The value of the header with this name is an empty bearer token, or has characters other
     /// than printable ASCII.
     InvalidValue(String),
-    /// This name ends in `-bin`, but the value is not Base64.
+    /// The value of the header with this name is not Base64, although the name ends in `-bin`.
     InvalidBase64(String),
 }
 
-/// The headers that only gRPC or HTTP/2 may set (RFC 9113 section 8.2.2), besides those with the
-/// prefix `grpc-`.
+/// The names of the headers that only gRPC or HTTP/2 may set (RFC 9113 section 8.2.2). Names that
+/// begin with `grpc-` are also reserved.
 const RESERVED_NAMES: [&str; 10] = [
     "te",
     "content-type",
@@ -62,7 +62,8 @@ impl Metadata {
     }
 
     /// Returns the strings to mask when a message quotes the server: each value, each word of a
-    /// value (such as the token after `Bearer`), and the decoded text of each word that is Base64.
+    /// value (such as the token after `Bearer`), the decoded text of each word that is Base64, and
+    /// the password in a decoded `USER:PASSWORD`.
     pub(crate) fn secrets(&self) -> Vec<String> {
         /// The minimum length of a masked string in bytes. Shorter strings also occur in ordinary
         /// text, which must stay readable.

@@ -84,8 +84,8 @@ pub(crate) struct ServerInfo {
 }
 
 /// The maximum time that a probe waits for a server to end the call. A server that accepts the call
-/// waits for a message, so its call ends at this timeout. Health checking and server reflection
-/// have the same timeout.
+/// waits for a message, so the call to such a server ends only at this timeout. Health checking and
+/// server reflection have the same timeout.
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connects to a server and opens a call without sending a message.
@@ -129,8 +129,8 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
 
 async fn call(client: &Client) -> ProbeEnd {
     let call = client.open_without_message(CALL_TIMEOUT).await;
-    // Health checking and reflection come last, because a server may close the connection when it
-    // does not implement a method.
+    // Health checking and reflection come last, because a server that does not implement their
+    // methods may close the connection.
     let (health, services) = tokio::join!(
         check_health(client, CALL_TIMEOUT),
         list_services(client, CALL_TIMEOUT)

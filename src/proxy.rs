@@ -15,7 +15,8 @@ use crate::endpoint::Endpoint;
 pub(crate) struct Proxy {
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// The value of the `Proxy-Authorization` header, marked as sensitive.
+    /// The value of the `Proxy-Authorization` header, marked as sensitive, or `None` if the URL has
+    /// no credentials.
     pub(crate) authorization: Option<HeaderValue>,
 }
 
@@ -32,7 +33,7 @@ pub(crate) enum ProxyError {
 /// The error of an invalid proxy URL, with the source of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProxySettingError {
-    /// The environment variable that holds the URL, or `None` for `--proxy`.
+    /// The environment variable that holds the URL, or `None` if the URL is from `--proxy`.
     pub(crate) variable: Option<&'static str>,
     pub(crate) error: ProxyError,
 }

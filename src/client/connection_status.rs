@@ -22,14 +22,14 @@ const CLOSE_REASON_WAIT: Duration = Duration::from_millis(100);
 /// The state of a connection, shared by all calls on that connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionStatus {
-    /// The reason why the connection ended, or `None` while it is open.
+    /// The reason why the connection ended, or `None` while the connection is open.
     pub(super) close_reason: watch::Receiver<Option<CloseReason>>,
     /// Whether the server sent GOAWAY.
     pub(super) has_goaway: Arc<AtomicBool>,
 }
 
-/// The reason why a connection ended. All fields are empty if the connection ended without an
-/// error.
+/// The reason why a connection ended. The default value stands for a connection that ended without
+/// an error.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CloseReason {
     /// The message of the connection's error, followed by the messages of the error's sources.
@@ -52,8 +52,8 @@ impl CloseReason {
 }
 
 impl ConnectionStatus {
-    /// Replaces the error of a call by the reason why the connection ended. A call on a connection
-    /// that ends learns only that the connection is closed.
+    /// Adds the reason why the connection ended to the error of a call. The error of the call
+    /// itself often says only that the connection is closed.
     pub(super) async fn refine_error(mut self, error: CallError) -> CallError {
         let close_reason = match &error {
             CallError::ConnectionLost(_) => {

@@ -24,19 +24,21 @@ pub(crate) enum ReflectionError {
     InvalidAnswer(String),
 }
 
-/// The maximum number of descriptor files to accept from a server, and of services.
+/// The maximum number of services to accept from a server, and also the maximum number of
+/// descriptor files.
 const MAX_FILES: usize = 1000;
 
-/// The prefix of gRPC's own services, such as reflection and health checking.
+/// The name prefix of gRPC's own services, such as reflection and health checking. The descriptors
+/// of these services are not queried.
 const GRPC_PACKAGE: &str = "grpc.";
 
-/// Returns the files that declare a service and the files that they import, directly or indirectly.
-/// Without a `service`, the files of all services are returned. All queries together must finish
-/// within the timeout of one call.
+/// Returns the descriptor files that declare `service`, and all files that these files import,
+/// directly or indirectly. If `service` is `None`, returns the files for all services. All queries
+/// together must finish within the timeout of one call.
 ///
 /// # Errors
 ///
-/// A call failed, or an answer of the server cannot be used.
+/// A call failed, an answer of the server cannot be used, or the timeout passed.
 pub(crate) async fn query_descriptors(
     client: &Client,
     service: Option<&str>,

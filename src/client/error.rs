@@ -29,8 +29,8 @@ pub(crate) enum CallError {
     MissingMessage,
     /// The server ended the response without a `grpc-status`.
     MissingStatus,
-    /// The response has a `grpc-status` that is not a number from 0 to 16, or has several different
-    /// ones.
+    /// The response has a `grpc-status` that is not a number from 0 to 16, or several `grpc-status`
+    /// fields with different values.
     InvalidStatus(String),
     /// The server reset the HTTP/2 stream (`RST_STREAM`).
     StreamReset(h2::Reason),
@@ -66,8 +66,8 @@ impl CallError {
         }
     }
 
-    /// Returns whether the error concerns only this request. Other requests may then succeed on the
-    /// same server.
+    /// Returns whether the error concerns only this request, so other requests to the same server
+    /// may succeed.
     pub(crate) fn is_request_specific(&self) -> bool {
         self.is_invalid_argument() || self.is_message_too_large() || matches!(self, Self::Panicked)
     }
@@ -107,7 +107,8 @@ impl CallError {
         .any(|words| message.contains(words))
     }
 
-    /// Returns whether no further call can be made on the connection.
+    /// Returns whether the error ends the use of the connection, so the next call needs a new
+    /// connection.
     ///
     /// A timeout counts as the end of the connection, because the network does not always report a
     /// dead connection.

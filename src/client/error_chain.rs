@@ -1,8 +1,9 @@
-//! Searches in the sources of the errors that HTTP/2, TLS and I/O libraries return.
+//! Searches an error from the HTTP/2, TLS or I/O libraries, and the sources of the error.
 
 use std::{error::Error, io};
 
-/// Returns the first error of type `E` among an error and its sources.
+/// Returns the first error of type `E` among `error` and its sources, or `None` if no error has
+/// that type.
 pub(super) fn find_source<'e, E: Error + 'static>(
     mut error: Option<&'e (dyn Error + 'static)>,
 ) -> Option<&'e E> {

@@ -52,7 +52,7 @@ pub(crate) enum OpenedCall {
 }
 
 impl Client {
-    /// Connects to a server, and reports the outcome of each stage to `on_stage`.
+    /// Connects to a server, and reports the outcome of each completed stage to `on_stage`.
     ///
     /// # Errors
     ///
@@ -94,12 +94,12 @@ impl Client {
         async { free_streams.acquire_owned().await.ok() }
     }
 
-    /// Sends one request message and returns the code in the response.
+    /// Sends one request message and returns the code in the response. The server receives the
+    /// timeout of the call as `grpc-timeout`.
     ///
     /// # Errors
     ///
-    /// The call failed, or its timeout passed. The server also receives the timeout
-    /// (`grpc-timeout`).
+    /// The call failed, or the timeout of the call passed.
     pub(crate) fn send(
         &self,
         message: Bytes,
@@ -184,7 +184,8 @@ impl Drop for Client {
     }
 }
 
-/// Calls the method of the contract, without a timeout on the client.
+/// Calls the method of the contract. The caller must end the call when the timeout passes, because
+/// this function only sends the timeout to the server.
 async fn call<S>(
     settings: &CallSettings,
     transport: Transport,

@@ -8,8 +8,8 @@ use tonic_health::pb::{
 
 use super::grpc_client::Client;
 
-/// Returns the health status of the whole server, or `None` if the server does not report it before
-/// `timeout` passes.
+/// Returns the health status of the whole server, or `None` if the server does not report a status
+/// before `timeout` passes.
 pub(crate) async fn check_health(client: &Client, timeout: Duration) -> Option<ServingStatus> {
     let mut health = HealthClient::with_origin(client.transport(), client.origin());
     let check = health.check(HealthCheckRequest::default());

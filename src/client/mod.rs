@@ -1,4 +1,4 @@
-//! The gRPC client: one connection to one server, and single calls on it.
+//! The gRPC client: one connection to one server, and single gRPC calls on that connection.
 //!
 //! Retries, reconnecting and rate limits are in `delivery/`. The messages about errors are in
 //! `diagnostics/`.

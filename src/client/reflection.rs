@@ -42,7 +42,7 @@ pub(super) enum Answer {
         code: i32,
         message: String,
     },
-    /// No answer, or an answer to a kind of query that is not in [`Query`].
+    /// The server sent no answer, or an answer to a kind of query that [`Query`] does not have.
     Unexpected,
 }
 
@@ -105,8 +105,9 @@ impl<'c> Reflection<'c> {
         }
     }
 
-    /// Sends one query, without a timeout on the client. If the server does not implement v1, this
-    /// query and all later queries use v1alpha.
+    /// Sends one query and waits for the answer. If the server does not implement v1, this query
+    /// and all later queries use v1alpha. The caller must limit the time to wait, because this
+    /// function only sends the timeout to the server.
     pub(super) async fn query(&mut self, query: Query) -> Result<Answer, CallError> {
         if self.version == Version::V1 {
             match self.query_in(Version::V1, query.clone()).await {

@@ -1,8 +1,8 @@
 //! [`ResponseObserver`]: derives the result of a call from the response that the server sent.
 //!
-//! tonic turns every unexpected response into a gRPC status that tonic chooses. The observer notes
-//! the HTTP status, the headers, the body and the trailers, which tell a status from the server
-//! from a status from tonic.
+//! tonic turns every unexpected response into a gRPC status that tonic itself chooses. The observer
+//! notes the HTTP status, the headers, the body and the trailers, which show whether the server or
+//! tonic chose the status.
 
 use std::{
     error::Error,
@@ -30,7 +30,7 @@ const GRPC_RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
 /// over HTTP/2, "Length-Prefixed-Message").
 const MESSAGE_PREFIX_BYTES: usize = 5;
 
-/// The response to one call, as far as it has arrived.
+/// The observer of the response to one call. It holds the part of the response that has arrived.
 #[derive(Debug, Default)]
 pub(super) struct ResponseObserver(Mutex<ObservedResponse>);
 
@@ -108,7 +108,7 @@ impl ResponseObserver {
     }
 
     /// Notes the gRPC fields of headers or trailers. Also removes status details that are not
-    /// Base64, because tonic would panic on them.
+    /// Base64, because such details would make tonic panic.
     fn record_grpc_fields(&self, headers: &mut HeaderMap) {
         let statuses: Vec<_> = headers.get_all(GRPC_STATUS).iter().cloned().collect();
         let pushback = headers.get(GRPC_RETRY_PUSHBACK).cloned();
@@ -128,8 +128,8 @@ impl ResponseObserver {
         }
     }
 
-    /// Verifies that a response that tonic accepted is a gRPC response with status OK and exactly
-    /// one message. Returns the code in the response.
+    /// Verifies a response that tonic accepted: the response must be a gRPC response with status OK
+    /// and exactly one message. Returns `code`, which is the code in that message.
     pub(super) fn verify_success(&self, code: i32) -> Result<i32, CallError> {
         let observed = self.observed();
         match observed.grpc_code()? {
@@ -206,7 +206,7 @@ impl ResponseObserver {
 
 impl ObservedResponse {
     /// Returns the gRPC status that the server sent, or `None` if the server sent no status. An
-    /// invalid status is an error here, while tonic reports it as UNKNOWN.
+    /// invalid status is an error, although tonic would turn an invalid status into UNKNOWN.
     fn grpc_code(&self) -> Result<Option<Code>, CallError> {
         let value = match self.grpc_status.as_slice() {
             [] => return Ok(None),
@@ -240,14 +240,14 @@ impl ObservedResponse {
             .and_then(|info| info.retry_delay);
         match delay {
             None => RetryAdvice::Unspecified,
-            // `RetryInfo` has the same limit as `grpc-retry-pushback-ms`, in which a larger number
-            // is invalid.
+            // A delay of more than `u32::MAX` milliseconds means "do not retry", as an invalid
+            // number in `grpc-retry-pushback-ms` does.
             Some(delay) if delay.as_millis() > u128::from(u32::MAX) => RetryAdvice::Never,
             Some(delay) => RetryAdvice::After(delay),
         }
     }
 
-    /// Returns an error if the HTTP response is not a gRPC response.
+    /// Returns an error if the HTTP response is not a gRPC response, else `None`.
     fn http_error(&self) -> Option<CallError> {
         if let Some(status) = self.http_status.filter(|status| *status != 200) {
             return Some(CallError::HttpStatus(status));
@@ -258,7 +258,7 @@ impl ObservedResponse {
     }
 }
 
-/// Classifies the error of a connection that ended before a call began on it.
+/// Classifies the error of a connection that ended before a call began on that connection.
 pub(super) fn classify_connection_error(error: &(dyn Error + 'static)) -> CallError {
     transport_error(Some(error)).unwrap_or_else(|| CallError::ConnectionLost(messages(error)))
 }
@@ -297,8 +297,8 @@ fn truncate(message: &str) -> String {
     }
 }
 
-/// Returns the media type if it is a common one, else "unknown", because any other string from the
-/// server may contain a secret.
+/// Returns the media type of a content type if the media type is HTML, plain text or JSON, else
+/// "unknown", because any other string from the server may contain a secret.
 fn common_content_type(content_type: &str) -> &'static str {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     ["text/html", "text/plain", "application/json"]

@@ -19,7 +19,8 @@ use crate::metadata::Metadata;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The HTTP service for one call. It adds the request headers, and `observer` notes the response.
+/// The HTTP service for one call. The service adds the user agent and the metadata to the request,
+/// and reports the response to `observer`.
 #[derive(Clone)]
 pub(super) struct Transport {
     pub(super) sender: http2::SendRequest<Body>,
@@ -53,7 +54,7 @@ impl tower_service::Service<Request<Body>> for Transport {
     }
 }
 
-/// A response body whose data and trailers the observer notes.
+/// A response body that reports its data, its trailers and its end to `observer`.
 pub(super) struct ObservedBody {
     body: Incoming,
     observer: Arc<ResponseObserver>,

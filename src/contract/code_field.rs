@@ -1,5 +1,5 @@
-//! [`CodeField`]: the response field that holds the server's code, which tells whether the server
-//! accepted a request (0 means success).
+//! [`CodeField`]: the response field that holds the server's code. The code tells whether the
+//! server accepted a request (0 means success).
 
 use bytes::Buf;
 use prost::{
@@ -16,7 +16,8 @@ pub(super) struct CodeField {
     pub(super) default: Option<i32>,
 }
 
-/// The integer types of protobuf. Enums are encoded like `int32`.
+/// The integer types of protobuf. An enum field has the type `Int32`, because enums are encoded
+/// like `int32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IntegerKind {
     Int32,
@@ -31,7 +32,7 @@ pub(super) enum IntegerKind {
     Sfixed64,
 }
 
-/// Decodes a value with the `merge` function of prost for this type.
+/// Decodes a value with prost's `merge` function for the protobuf type `$kind`.
 macro_rules! decode {
     ($kind:ident, $wire_type:expr, $buffer:expr) => {{
         let mut value = Default::default();

@@ -29,8 +29,8 @@ impl std::error::Error for MalformedResponse {}
 /// A codec that sends already encoded requests, and decodes each response to its code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PushCodec {
-    /// The field of the code, or `None` if responses have no code. Without this field, every
-    /// response is decoded to 0.
+    /// The response field that holds the code, or `None` if responses have no code. With `None`,
+    /// every response is decoded to the code 0.
     code_field: Option<CodeField>,
 }
 
@@ -128,7 +128,7 @@ mod tests {
                 b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
                 Ok(-1),
             ),
-            // The last code wins.
+            // The code occurs twice, and the last value counts.
             (field(1, Int32), b"\x08\x07\x08\x00", Ok(0)),
             // A string in field 2 precedes the code.
             (field(3, Sint32), b"\x12\x02hi\x18\x03", Ok(-2)),

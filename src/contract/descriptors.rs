@@ -35,7 +35,7 @@ pub(crate) fn compile_proto(
 ///
 /// # Errors
 ///
-/// The bytes are not a descriptor set, or an imported file is missing.
+/// The bytes are not a descriptor set, the set has no file, or the files cannot be linked.
 pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
     let set = FileDescriptorSet::decode(set)
         .map_err(|error| SchemaError::InvalidDescriptors(error.to_string()))?;
@@ -47,19 +47,20 @@ pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, Schema
     link_files(set.file)
 }
 
-/// Resolves the imports and the type names of files that import each other.
+/// Builds a descriptor pool from files: resolves their imports and their type names.
 ///
 /// # Errors
 ///
-/// An imported file is missing, or the files contradict each other.
+/// An imported file is missing, the files contradict each other, or a file is neither proto2 nor
+/// proto3.
 pub(crate) fn link_files(
     mut files: Vec<FileDescriptorProto>,
 ) -> Result<DescriptorPool, SchemaError> {
-    // The global pool already has the well-known files, and ignores other versions of them.
-    // Removing these versions first also exempts them from the syntax check.
+    // The global pool already has the well-known files, and would ignore other versions of these
+    // files. They are removed here, so the syntax check below does not apply to them.
     files.retain(|file| !is_well_known(file.name()));
-    // The features of protobuf editions change the encoding, and this program does not support
-    // them.
+    // Protobuf editions are not supported, because their features change the encoding. A file
+    // without a `syntax` is proto2.
     let is_unsupported =
         |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
     if let Some(file) = files.iter().find(is_unsupported) {

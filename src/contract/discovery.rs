@@ -1,8 +1,9 @@
 //! [`find_contract`]: finds the contract in the descriptors of a server.
 //!
 //! The user may name the method. Otherwise, the method must have the same name as the method in
-//! `proto/sensor.proto`. A field is chosen by its name in `proto/sensor.proto`, in any case style.
-//! If no field has that name, the only field with a suitable type is chosen.
+//! `proto/sensor.proto`. A field is chosen if it has the same name as in `proto/sensor.proto`,
+//! except for case and underscores. If no field has that name, but exactly one field has a suitable
+//! type, that field is chosen.
 
 use http::uri::PathAndQuery;
 use prost_reflect::{
@@ -22,7 +23,7 @@ const METHOD_NAME: &str = "UpdateSensorExpireTime";
 /// The path of the method that `proto/sensor.proto` declares.
 const METHOD_PATH: &str = "/Internal/UpdateSensorExpireTime";
 
-// The field names are in lower case and without underscores, as `normalized_name` returns them.
+// The field names are in lower case and without underscores, as `normalized_name` returns names.
 const RECORDS_FIELD_NAMES: &[&str] = &["sensorexpire"];
 const TOKEN_FIELD_NAMES: &[&str] = &["devicetoken", "token"];
 const TIME_FIELD_NAMES: &[&str] = &["expiretime"];
@@ -31,19 +32,18 @@ const CODE_FIELD_NAMES: &[&str] = &["code"];
 /// A field that was chosen for a role in the contract, such as the token.
 struct ChosenField<T> {
     field: FieldDescriptor,
-    /// The properties of the field that the role requires, such as the encoding of an expiration
+    /// The properties of the field that matter for its role, such as the encoding of an expiration
     /// time.
     role: T,
 }
 
-/// Finds the contract of the method at `path`. Without a `path`, the method must have the name that
-/// it has in `proto/sensor.proto`. No other method is guessed, because the wrong method would
-/// receive tokens, which are credentials.
+/// Finds the contract of the method at `path`. If `path` is `None`, finds the method that has the
+/// same name as the method in `proto/sensor.proto`. No other method is guessed, because the wrong
+/// method would receive tokens, which are credentials.
 ///
 /// # Errors
 ///
-/// The method does not exist, several methods have the name, or the messages of the method are
-/// unsuitable.
+/// The method does not exist, several methods have the name, or the method is unsuitable.
 pub(crate) fn find_contract(
     pool: &DescriptorPool,
     path: Option<&PathAndQuery>,
@@ -135,9 +135,10 @@ fn contract_of(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
     })
 }
 
-/// Chooses the field with the first of these names that the message has. If the message has none of
-/// the names, the only field for which `role` returns `Some` is chosen. If `role` returns `None`
-/// for the named field, no field is chosen.
+/// Chooses the field with the first of `names` that the message has, or returns `None` if that
+/// field is unsuitable. If the message has none of the names, chooses the only suitable field, or
+/// returns `None` if the number of suitable fields is not 1. `role` must return `Some` for a
+/// suitable field.
 fn choose_field<T>(
     message: &MessageDescriptor,
     names: &[&str],
@@ -158,8 +159,8 @@ fn choose_field<T>(
     }
 }
 
-/// Checks that `known` contains all required fields of a message, because no other field can be
-/// filled.
+/// Checks that `known` contains all required fields of a message, because this program has no
+/// values for other fields.
 fn check_required(
     message: &MessageDescriptor,
     known: &[&FieldDescriptor],
@@ -184,13 +185,14 @@ fn check_oneof(left: &FieldDescriptor, right: &FieldDescriptor) -> Result<(), Me
     }
 }
 
-/// Returns the message type of a repeated field, or `None` for any other field.
+/// Returns the message type of a field that can hold the records, which is a repeated message
+/// field. Returns `None` for any other field.
 fn record_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     let is_repeated = field.is_list() && !field.is_group();
     field.kind().as_message().filter(|_| is_repeated).cloned()
 }
 
-/// Returns `Some` if a field can hold a token.
+/// Returns `Some` if a field can hold a token, else `None`.
 fn token_type(field: &FieldDescriptor) -> Option<()> {
     (is_singular(field) && matches!(field.kind(), Kind::Bytes | Kind::String)).then_some(())
 }
@@ -264,7 +266,7 @@ fn has_other_unit(name: &str) -> bool {
 /// Returns the [`CodeField`] for a field that can hold the code, or `None` for any other field.
 ///
 /// The field name must end in "code", because 0 in any other field, such as a count, does not mean
-/// success. A member of a oneof cannot be the code, because its value would be 0 whenever a
+/// success. A member of a oneof cannot be the code, because the code would be 0 whenever a
 /// different member is set.
 fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
     let is_named_code = normalized_name(field).ends_with("code");

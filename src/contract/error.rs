@@ -8,15 +8,15 @@ use crate::record::ExpireTime;
 pub(crate) enum EncodeError {
     /// The token is not UTF-8, but the token field of the contract is a `string`.
     TokenNotUtf8,
-    /// The expiration time is later than this time, the latest that the time field of the contract
-    /// can hold.
+    /// The expiration time of the record is too late for the time field of the contract. The value
+    /// is the latest expiration time that the field can hold.
     ExpireTimeTooLate(ExpireTime),
 }
 
 /// An error that prevents a contract from being found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SchemaError {
-    /// The `.proto` file cannot be compiled, for the reason in the compiler's message.
+    /// The `.proto` file cannot be compiled. The string is the compiler's message.
     InvalidProto(String),
     /// The descriptors cannot be decoded, are incomplete or contradict each other.
     InvalidDescriptors(String),
@@ -26,31 +26,31 @@ pub(crate) enum SchemaError {
     MethodNotFound { wanted: String, found: Vec<String> },
     /// Several methods have the expected name. Their paths are listed.
     AmbiguousMethod(Vec<String>),
-    /// The messages of the method cannot carry records.
+    /// The method exists, but records cannot be sent with the method.
     UnsuitableMethod {
         method: String,
-        /// The full name of the unsuitable message.
+        /// The full name of the message that has the problem.
         message: String,
         problem: MethodProblem,
     },
 }
 
-/// The reason why a method is unsuitable. If its request or response message is the reason, the
-/// variant lists the names of all fields of that message.
+/// The reason why a method is unsuitable. A list of strings holds the types and names of all fields
+/// of the message that has the problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MethodProblem {
     /// The method is not unary: it streams requests or responses.
     Streaming,
-    /// No field can hold the records, or more than one field can.
+    /// No field of the request could be chosen for the records.
     NoRecordsField(Vec<String>),
-    /// No field can hold the token, or more than one field can.
+    /// No field of the record message could be chosen for the token.
     NoTokenField(Vec<String>),
-    /// No field can hold the expiration time, or more than one field can.
+    /// No field of the record message could be chosen for the expiration time.
     NoTimeField(Vec<String>),
-    /// The token and the expiration time are members of the oneof with this name, so a record
-    /// cannot hold both.
+    /// The token and the expiration time are members of the oneof with this name, so a record can
+    /// hold only the token or only the expiration time.
     SharedOneof(String),
-    /// The response has fields, but the code cannot be assigned to a field.
+    /// The response has fields, but no field could be chosen for the code.
     NoCodeField(Vec<String>),
     /// The field with this name is required, but this program has no value for it.
     UnknownRequiredField(String),

@@ -39,7 +39,7 @@ pub(crate) struct DecodedRecord<'r> {
     pub(crate) expire_time: u32,
 }
 
-/// The framing of a record: its encoding without the bytes of the token.
+/// The framing of a record: the encoded record without the bytes of the token.
 struct RecordFraming {
     /// The key and the length that precede the record.
     record_header: ShortBytes,
@@ -50,7 +50,8 @@ struct RecordFraming {
 }
 
 impl Contract {
-    /// The maximum number of bytes that a record adds to a request besides its token.
+    /// The maximum length of the framing of a record, in bytes. The framing consists of three
+    /// `ShortBytes` of up to 16 bytes each.
     pub(crate) const MAX_FRAMING_BYTES: usize = 3 * size_of::<u128>();
 
     /// Returns the contract of `proto/sensor.proto`.
@@ -121,7 +122,8 @@ impl Contract {
         framing.time.append_to(request);
     }
 
-    /// Splits a request into its encoded records. Each record includes its framing.
+    /// Splits a request into its encoded records. Each record includes the key and the length that
+    /// precede the record.
     pub(crate) fn split_records<'m>(
         &self,
         message: &'m Bytes,

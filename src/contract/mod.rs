@@ -1,6 +1,6 @@
 //! The contract between client and server: the gRPC method that receives records, and the fields of
-//! its messages. The contract is built in or found in descriptors. This module also encodes
-//! requests and decodes responses.
+//! its messages. The contract of `proto/sensor.proto` is built in. Any other contract is found in
+//! descriptors. This module also encodes requests and decodes responses.
 //!
 //! Querying a server for its descriptors belongs to `client`.
 

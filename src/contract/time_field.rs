@@ -33,12 +33,13 @@ pub(super) enum TimeEncoding {
     Timestamp,
 }
 
-/// The key of the seconds in a `google.protobuf.Timestamp`: field 1, encoded as a varint.
+/// The key of the seconds in a `google.protobuf.Timestamp`: field number 1 and wire type 0
+/// (varint).
 const SECONDS_KEY: u64 = 1 << 3;
 
 impl TimeField {
-    /// Encodes the key and the value of a time in Unix seconds. Returns no bytes if the value is 0
-    /// and the field does not track presence.
+    /// Encodes the key and the value of a time in Unix seconds. Returns no bytes if the time is 0
+    /// and `has_presence` is false.
     #[inline]
     pub(super) fn encode(&self, time: u32) -> ShortBytes {
         if time == 0 && !self.has_presence {
@@ -64,8 +65,8 @@ impl TimeField {
         }
     }
 
-    /// Decodes the output of [`TimeField::encode`]. `value` starts after the protobuf key (field
-    /// number and wire type). Returns `None` if the value is invalid.
+    /// Decodes the output of [`TimeField::encode`]. `value` must start after the key (field number
+    /// and wire type). Returns `None` if the value is invalid.
     pub(super) fn decode(&self, mut value: &[u8]) -> Option<u32> {
         let time = match self.value_type.encoding {
             TimeEncoding::Varint => decode_varint(&mut value).ok()?,

@@ -43,8 +43,8 @@ pub(crate) struct CertificateInfo {
 
 /// A distinguished name (RFC 5280 section 4.1.2.4) in DER.
 ///
-/// Only `Display` converts the name to text, because the conversion takes longer than parsing the
-/// rest of the certificate and is rarely needed.
+/// The name is converted to text only when the text is needed, because the conversion takes longer
+/// than parsing the rest of the certificate.
 #[derive(Clone, Debug, Default, Eq)]
 pub(crate) struct DistinguishedName(Vec<u8>);
 
@@ -69,7 +69,7 @@ impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match X509Name::from_der(&self.0) {
             Ok((_, name)) => name.fmt(f),
-            // The default value holds no DER, so its text is empty.
+            // Only the default value cannot be parsed, because it holds no DER. Its text is empty.
             Err(_) => Ok(()),
         }
     }
@@ -80,7 +80,7 @@ impl CertificateInfo {
     ///
     /// # Errors
     ///
-    /// The parser's message.
+    /// The reason why the certificate cannot be parsed.
     pub(crate) fn from_der(der: &CertificateDer<'_>) -> Result<Self, String> {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|error| error.to_string())?;
@@ -114,14 +114,13 @@ impl CertificateInfo {
         self.subject == self.issuer
     }
 
-    /// Returns the length of the RSA key in bits if rustls does not accept so short a key, else
-    /// `None`.
+    /// Returns the length of the RSA key in bits if the key is too short for rustls, else `None`.
     pub(super) fn weak_rsa_key_bits(&self) -> Option<usize> {
         self.rsa_key_bits.filter(|bits| *bits < MIN_RSA_KEY_BITS)
     }
 
     /// Returns the names that the certificate is valid for: the subject alternative names, or the
-    /// common names if the certificate lacks the extension.
+    /// common names if the certificate has no subject alternative name extension.
     pub(crate) fn names(&self) -> &[String] {
         self.alternative_names
             .as_deref()

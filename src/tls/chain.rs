@@ -12,7 +12,7 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PresentedChain {
     pub(crate) certificates: Vec<CertificateDer<'static>>,
-    /// The reason why the server certificate is trusted, or `None` if it was refused.
+    /// The reason why the server certificate is trusted, or `None` if the certificate was refused.
     pub(crate) trust: Option<TrustBasis>,
 }
 

@@ -61,8 +61,9 @@ impl ClientTls {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
-        // A push usually needs one connection. Each further connection must verify the server
-        // certificate again, which a resumed session would skip.
+        // Sessions are not resumed, because a resumed session skips the verification of the server
+        // certificate. A push usually needs only one connection, so resumption would save little
+        // time.
         config.resumption = Resumption::disabled();
         let is_client_certificate_requested = Arc::<AtomicBool>::default();
         config.client_auth_cert_resolver = Arc::new(CertificateRequestObserver {
@@ -77,8 +78,8 @@ impl ClientTls {
         })
     }
 
-    /// Clears the result of [`ClientTls::is_client_certificate_requested()`] before the next
-    /// handshake.
+    /// Makes [`ClientTls::is_client_certificate_requested()`] return false until the server
+    /// requests a client certificate. This function must be called before each handshake.
     pub(crate) fn start_handshake(&self) {
         self.is_client_certificate_requested
             .store(false, Ordering::Relaxed);
@@ -86,8 +87,9 @@ impl ClientTls {
 
     /// Returns whether the server requested a client certificate in the current handshake.
     ///
-    /// Some servers close the connection if they do not accept the client certificate, or if there
-    /// is none. The certificate request is then the only sign of the reason.
+    /// Some servers only close the connection if the client has no certificate, or a certificate
+    /// that the server does not accept. The certificate request is then the only sign of the
+    /// reason.
     pub(crate) fn is_client_certificate_requested(&self) -> bool {
         self.is_client_certificate_requested.load(Ordering::Relaxed)
     }
@@ -97,11 +99,12 @@ impl ClientTls {
         self.verifier.presented_chain()
     }
 
-    /// Verifies the certificates that a server presented in a handshake with different options.
+    /// Verifies `presented`, the certificates from a handshake with a different configuration, by
+    /// the rules of this configuration.
     ///
     /// # Errors
     ///
-    /// The error that a handshake with these options would return.
+    /// The error that a handshake with this configuration would return.
     pub(crate) fn verify_chain(&self, presented: &PresentedChain) -> Result<(), rustls::Error> {
         let Some((end_entity, intermediates)) = presented.certificates.split_first() else {
             return Err(rustls::Error::NoCertificatesPresented);

@@ -1,8 +1,9 @@
 //! [`TrustEvaluator`]: decides whether a server certificate is trusted.
 //!
-//! A certificate that is itself configured as trusted is *pinned*. Its trust needs no chain, so
-//! only its validity period, its key usage and its names are checked. Any other certificate needs a
-//! chain to a trust root (RFC 5280) and the server's name (RFC 9525), as in any TLS client.
+//! A certificate that is itself configured as trusted is *pinned*. A pinned certificate needs no
+//! chain, so only its key length, validity period, key usage and names are checked. Any other
+//! certificate must have a chain to a *trust root*, which is a certificate that is trusted as an
+//! issuer (RFC 5280). The certificate must also contain the server's name (RFC 9525).
 
 use rustls::{
     Error, RootCertStore,
@@ -71,8 +72,8 @@ impl TrustEvaluator {
         }
         let parsed = ParsedCertificate::try_from(chain.end_entity).map_err(|error| {
             match RefusalReason::from(error) {
-                // A self-signed certificate has no other issuer, so its refusal has the same reason
-                // even if rustls cannot parse the certificate.
+                // A self-signed certificate that is not pinned is refused for that reason, even if
+                // rustls cannot parse the certificate.
                 _ if chain.info.is_self_issued() => {
                     unknown_self_signed(chain.info, self.roots.certificates())
                 }
@@ -102,8 +103,8 @@ impl TrustEvaluator {
             TrustRoots::Unverified => Ok(()),
             TrustRoots::System(roots) => self.verify_against(roots, parsed, chain),
             TrustRoots::Certificates(trusted) => {
-                // rustls ignores the validity period of a trust root, so an expired root would
-                // still be trusted.
+                // rustls ignores the validity period of a trust root, so the chain is verified with
+                // only the roots that are valid at the present time.
                 let (valid, invalid): (Vec<_>, Vec<_>) = trusted
                     .iter()
                     .partition(|root| check_validity(&root.info, chain.now).is_ok());

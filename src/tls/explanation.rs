@@ -1,5 +1,5 @@
 //! [`explain_refusal`]: finds the reason behind an error of the TLS library, because the error does
-//! not name the certificate that caused it.
+//! not name the certificate that caused the error.
 
 use rustls::Error;
 
@@ -53,8 +53,8 @@ pub(super) fn unknown_self_signed(
     }
 }
 
-/// Finds the certificate whose validity period does not contain the present time: the server
-/// certificate or an intermediate.
+/// Returns the reason for refusing a chain in which the server certificate or an intermediate is
+/// expired or not yet valid.
 fn outside_validity(chain: &UnverifiedChain<'_>) -> RefusalReason {
     if let Err(reason) = check_validity(chain.info, chain.now) {
         return reason;
@@ -71,7 +71,8 @@ fn outside_validity(chain: &UnverifiedChain<'_>) -> RefusalReason {
     }
 }
 
-/// Finds an issuer whose RSA key is too short or whose certificate has a weak signature. The
+/// Returns the reason for refusing a chain in which an issuer has an RSA key that is too short, or
+/// a certificate with a weak signature. Returns `None` if the chain has no such issuer. The
 /// signature of a trust root is ignored, because a trust root is trusted without a signature.
 fn weak_issuer(
     chain: &UnverifiedChain<'_>,

@@ -21,7 +21,8 @@ const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const VALIDITY_DAYS: i64 = 397;
 
 impl Identity {
-    /// Reads a certificate chain and the private key from PEM files. Both may be in the same file.
+    /// Reads a certificate chain and the private key from PEM files. The chain and the key may be
+    /// in the same file.
     pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         Ok(Self {
             chain: pem::read_certificates(certificate).map_err(TlsError::Pem)?,
@@ -29,8 +30,8 @@ impl Identity {
         })
     }
 
-    /// Generates a self-signed certificate for the loopback names. Its validity period begins
-    /// yesterday, so a client whose clock is slow accepts it.
+    /// Generates a self-signed certificate for the loopback names. The validity period begins
+    /// yesterday, so even a client whose clock is slow accepts the certificate.
     pub(crate) fn self_signed() -> Result<Self, TlsError> {
         generate_self_signed().map_err(|error| TlsError::CertificateGeneration(error.to_string()))
     }

@@ -51,16 +51,16 @@ impl PeerName {
     }
 
     /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3). A
-    /// string that is neither a DNS name nor an IP address is replaced by an IP address, because
-    /// rustls sends no SNI for IP addresses.
+    /// string that is neither a DNS name nor an IP address is replaced by the IP address 0.0.0.0,
+    /// because rustls sends no SNI for IP addresses.
     pub(super) fn for_handshake(&self) -> ServerName<'static> {
         self.parsed
             .clone()
             .unwrap_or(ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into()))
     }
 
-    /// Returns whether a common name matches this name. The comparison ignores case, accepts `*` as
-    /// the leftmost label, and compares IP addresses by value.
+    /// Returns whether the common name of a certificate matches the server name. The comparison
+    /// ignores case, accepts `*` as the leftmost label, and compares IP addresses by value.
     pub(super) fn matches_common_name(&self, common_name: &str) -> bool {
         if let Some(ServerName::IpAddress(address)) = &self.parsed {
             return common_name.parse() == Ok(IpAddr::from(*address));

@@ -1,8 +1,8 @@
 //! Reads and writes PEM files (RFC 7468).
 //!
-//! A PEM parser skips everything that it does not know. A file of the wrong type would then yield
-//! no certificate and cause an unknown issuer much later. This module refuses such a file at once
-//! and reports the content of the file.
+//! A usual PEM parser skips everything that it does not know, so it would find no certificate in a
+//! file of the wrong type. The first error would be an unknown issuer in a later TLS handshake.
+//! This module refuses a file of the wrong type at once, and reports the content of the file.
 
 use std::{
     fs::File,
@@ -49,7 +49,8 @@ pub(crate) enum PemProblem {
     },
     /// A block has a certificate label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
     UnsupportedLabel(String),
-    /// The file has no block of the expected kind. `found` holds the labels of its blocks.
+    /// The file has no block of the expected kind. `found` holds the labels of all blocks in the
+    /// file.
     NoSuchBlock {
         found: Vec<String>,
     },
@@ -63,15 +64,15 @@ pub(crate) enum PemProblem {
     MultipleKeys,
 }
 
-/// The maximum size of a PEM file in bytes. Certificate bundles are much smaller, but a device file
-/// can be endless.
+/// The maximum size of a PEM file in bytes. Certificate bundles are much smaller, but reading a
+/// device file without a limit might never end.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// Reads all certificates in a file.
 ///
 /// # Errors
 ///
-/// The file has no certificate, or a certificate that cannot be parsed.
+/// The file cannot be read, has no certificate, or has a block that cannot be parsed.
 pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
     parse_certificates(file).map_err(|problem| PemError {
         file: file.to_owned(),
@@ -84,7 +85,8 @@ pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'stati
 ///
 /// # Errors
 ///
-/// The file has no private key, more than one private key, or an encrypted private key.
+/// The file cannot be read, has no private key, more than one private key, an encrypted private
+/// key, or a block that cannot be parsed.
 pub(super) fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
     parse_private_key(file).map_err(|problem| PemError {
         file: file.to_owned(),
@@ -138,7 +140,8 @@ fn no_such_block(blocks: Vec<Block>) -> PemProblem {
     }
 }
 
-/// A PEM block, which extends from a `-----BEGIN` line to the next `-----BEGIN` line.
+/// A PEM block, which extends from a `-----BEGIN` line to the next `-----BEGIN` line or to the end
+/// of the file.
 struct Block {
     label: String,
     /// The line number of the `-----BEGIN` line, counted from 1.
@@ -214,8 +217,8 @@ fn find_block_starts(bytes: &[u8]) -> Result<Vec<BlockStart>, PemProblem> {
     Ok(starts)
 }
 
-/// Returns whether a string is a label (RFC 7468 section 3). Lower-case letters are not accepted,
-/// because no known label has any.
+/// Returns whether a string is a label (RFC 7468 section 3). Lower-case letters and more than 40
+/// bytes are not accepted, because no known label has lower-case letters or is that long.
 fn is_label(text: &str) -> bool {
     const MAX_LABEL_BYTES: usize = 40;
     text.len() <= MAX_LABEL_BYTES

@@ -1,5 +1,5 @@
 //! [`Refusal`]: the reason why a server certificate is refused, as data. `diagnostics` contains the
-//! text.
+//! user-visible text.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use rustls::{CertificateError, Error, OtherError, pki_types::UnixTime};
 
 use super::certificate::{CertificateInfo, DistinguishedName};
 
-/// The refusal of a server certificate. It is passed through rustls inside a [`rustls::Error`].
+/// The refusal of a server certificate. rustls passes the refusal on inside a [`rustls::Error`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) reason: RefusalReason,
@@ -15,8 +15,8 @@ pub(crate) struct Refusal {
     pub(crate) server_name: String,
     /// The parsed certificate, or `None` if the certificate cannot be parsed.
     pub(crate) certificate: Option<Box<CertificateInfo>>,
-    /// The subjects of the certificates that are configured as trusted. The list is empty for the
-    /// operating system's trust store.
+    /// The subjects of the certificates that are configured as trusted. The list is empty if the
+    /// operating system's trust store is used.
     pub(crate) trusted_subjects: Vec<DistinguishedName>,
 }
 
@@ -25,11 +25,11 @@ pub(crate) struct Refusal {
 pub(crate) enum RefusalReason {
     /// The certificate cannot be parsed, for the reason in the parser's message.
     Unreadable(String),
-    /// The present time `now` is in Unix seconds.
+    /// The certificate is expired at the present time `now`, in Unix seconds.
     Expired {
         now: i64,
     },
-    /// The present time `now` is in Unix seconds.
+    /// The certificate is not yet valid at the present time `now`, in Unix seconds.
     NotYetValid {
         now: i64,
     },
@@ -49,7 +49,8 @@ pub(crate) enum RefusalReason {
     X509V1NotPinned,
     /// The certificate is self-signed, and it is not configured as trusted.
     SelfSignedNotPinned,
-    /// A trust root has the issuer's name but a different key, or the signature is forged.
+    /// The signature of a certificate was not made with the issuer's key: a trust root has the
+    /// issuer's name but a different key, or the signature is forged.
     BadSignature,
     /// No trust root issued the certificate. `missing` is the issuer at the end of the chain.
     UnknownIssuer {

@@ -63,8 +63,8 @@ fn client_verifier(
     }))
 }
 
-/// Accepts client certificates that are pinned or that a pinned certificate issued. A pinned
-/// certificate may be self-signed or a CA certificate.
+/// Accepts a client certificate that is itself configured as trusted (*pinned*), or that a pinned
+/// certificate issued. A pinned certificate may be self-signed or a CA certificate.
 #[derive(Debug)]
 struct ClientVerifier {
     pinned: Vec<TrustedCertificate>,

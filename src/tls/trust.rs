@@ -58,8 +58,8 @@ impl TrustRoots {
         })
     }
 
-    /// Returns the certificates that are configured as trusted. The slice is empty for the other
-    /// policies.
+    /// Returns the certificates that are configured as trusted. The slice is empty for `System` and
+    /// `Unverified`.
     pub(super) fn certificates(&self) -> &[TrustedCertificate] {
         match self {
             Self::Certificates(certificates) => certificates,

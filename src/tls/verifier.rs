@@ -20,7 +20,7 @@ use super::{
     trust::{TrustBasis, TrustRoots},
 };
 
-/// Verifies server certificates, and stores the last chain for later explanations.
+/// Verifies server certificates, and stores the chain that a server presented last.
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
     evaluator: TrustEvaluator,
@@ -52,8 +52,8 @@ impl ServerVerifier {
         .into()
     }
 
-    /// Replaces the error of a handshake signature that cannot be verified because of the
-    /// certificate's X.509 version or key length. Returns other errors unchanged.
+    /// Replaces a handshake signature error by a refusal with the reason, if the certificate has a
+    /// short RSA key or is an X.509 v1 certificate. Returns any other error unchanged.
     fn explain_signature_error(&self, certificate: &CertificateDer<'_>, error: Error) -> Error {
         let Ok(info) = CertificateInfo::from_der(certificate) else {
             return error;

@@ -8,15 +8,15 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 
-/// The size of the write buffer in bytes, enough for the end of a usual TLS handshake and the first
-/// HTTP/2 frames.
+/// The size of the write buffer in bytes. The last message of a usual TLS handshake and the first
+/// HTTP/2 frames fit into the buffer together.
 const BUFFER_BYTES: usize = 2048;
 
-/// A stream that buffers writes until they are flushed. While the stream is corked, it ignores
+/// A stream that buffers written data until a flush. While the stream is corked, it ignores
 /// flushes.
 ///
-/// Fewer and larger packets need fewer system calls in this program, and wake the server less
-/// often.
+/// The buffer combines small writes into fewer and larger packets, which need fewer system calls
+/// and wake the server less often.
 pub(super) struct CorkedStream<S> {
     stream: BufWriter<S>,
     is_corked: bool,
@@ -31,14 +31,15 @@ impl<S: AsyncWrite> CorkedStream<S> {
         }
     }
 
-    /// Makes the stream ignore flushes: written data is sent before the next read, or when the
-    /// buffer is full. The last message of a TLS handshake is then sent together with the data that
-    /// follows.
+    /// Makes the stream ignore flushes. The stream then sends written data only before the next
+    /// read, or when the buffer is full. The last message of a TLS handshake thus stays in the
+    /// buffer until the data after the handshake is sent.
     pub(super) fn cork(&mut self) {
         self.is_corked = true;
     }
 
-    /// Makes flushes take effect again.
+    /// Makes the stream obey flushes again. Data that is still in the buffer is sent at the next
+    /// flush.
     pub(super) fn uncork(&mut self) {
         self.is_corked = false;
     }

@@ -9,15 +9,15 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use super::{error::ConnectErrorKind, stage_outcome::AddressFailure};
 
-/// The delay after which the next address is tried, even if connecting to the earlier addresses has
-/// neither succeeded nor failed (RFC 8305 section 5, "Connection Attempt Delay").
+/// The time after which the next address is tried in parallel, while connecting to the earlier
+/// addresses is still in progress (RFC 8305 section 5, "Connection Attempt Delay").
 const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
 
 /// A TCP connection to one of several addresses.
 pub(super) struct TcpConnection {
     pub(super) stream: TcpStream,
     pub(super) address: SocketAddr,
-    /// The addresses that did not accept a connection before `address` did.
+    /// The addresses at which connecting had failed before `address` accepted the connection.
     pub(super) failures: Vec<AddressFailure>,
 }
 

@@ -24,20 +24,20 @@ pub(crate) struct ConnectError {
 /// The reason why a stage failed.
 #[derive(Debug)]
 pub(crate) enum ConnectErrorKind {
-    /// The connect timeout passed.
+    /// The connect timeout, which has this length, passed.
     TimedOut(Duration),
     /// The DNS lookup failed, or the operating system reported an error of the connection.
     Io(io::Error),
     /// The DNS lookup found no address.
     NoAddress,
-    /// No address of the server accepted a TCP connection.
+    /// No address of the server, or of the proxy if a proxy is used, accepted a TCP connection.
     AllAddressesFailed(Vec<AddressFailure>),
     /// The TLS handshake failed: this program ended the handshake, or the server sent an alert.
     Tls(rustls::Error),
-    /// The server selected this protocol by ALPN, which is not HTTP/2; `None` if the server
-    /// selected no protocol.
+    /// The server did not select HTTP/2 by ALPN. The value is the protocol that the server
+    /// selected, or `None` if the server selected no protocol.
     AlpnNotHttp2(Option<Vec<u8>>),
-    /// The server sent these first bytes, which are not an HTTP/2 frame.
+    /// The first bytes from the server, which belong to neither a SETTINGS nor a GOAWAY frame.
     NotHttp2(Vec<u8>),
     /// The server sent bytes that are not valid TLS or HTTP/2.
     ProtocolError(String),
@@ -59,7 +59,7 @@ pub(crate) enum ConnectErrorKind {
 }
 
 impl ConnectErrorKind {
-    /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by the errors that caused it.
+    /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by the sources of the error.
     pub(super) fn from_hyper(error: hyper::Error) -> Self {
         let mut source = error.source();
         while let Some(inner) = source {

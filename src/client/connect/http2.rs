@@ -20,8 +20,8 @@ use super::{
 };
 use crate::client::connection_status::{CloseReason, ConnectionStatus};
 
-/// The receive window in bytes, which limits the memory for unread response data. The responses of
-/// a license server are only a few bytes long.
+/// The receive window in bytes, which limits the memory for unread response data. A small window
+/// suffices, because the responses of a license server are only a few bytes long.
 const RECEIVE_WINDOW_BYTES: u32 = 256 << 10;
 
 /// The maximum length of the response headers in bytes. Some servers put a long error report into
@@ -66,8 +66,8 @@ pub(super) async fn handshake(
         let result = connection.await;
         let reason = result.as_ref().err().map(CloseReason::from_error);
         close_sender.send_replace(Some(reason.unwrap_or_default()));
-        // The result matters only while this function waits for the preface. After the preface,
-        // sending the result fails, and calls read the close reason instead.
+        // `handshake` needs the result only while it waits for the preface. Afterwards, the
+        // receiver is gone and sending the result fails, but calls can read the close reason.
         let _ = result_sender.send(result);
     });
     match preface.await {

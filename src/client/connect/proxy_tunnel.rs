@@ -21,8 +21,9 @@ pub(super) async fn open_tunnel(
         .map_err(proxy_error)?;
     let (result_sender, result_receiver) = oneshot::channel();
     tokio::spawn(async move {
-        // The result matters only until the proxy's response arrives. After the response, sending
-        // the result fails, and the stream itself reports the end of the tunnel.
+        // `open_tunnel` needs the result only while it waits for the proxy's response. Afterwards,
+        // the receiver is gone and sending the result fails, but the stream itself reports the end
+        // of the tunnel.
         let _ = result_sender.send(connection.with_upgrades().await);
     });
     let authority = server.authority();
@@ -40,7 +41,7 @@ pub(super) async fn open_tunnel(
     let response = match sender.send_request(request).await {
         Ok(response) => response,
         // If the proxy sends bytes before it receives CONNECT, hyper ends the connection and
-        // cancels the CONNECT request. The connection's own error tells the reason.
+        // cancels the CONNECT request. The error of the connection contains the reason.
         Err(error) if error.is_canceled() => {
             return Err(match result_receiver.await {
                 Ok(Err(error)) => proxy_error(error),

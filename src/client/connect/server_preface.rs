@@ -77,7 +77,8 @@ impl<S> PrefaceObserver<S> {
         (observer, preface)
     }
 
-    /// Adds bytes from the server, and reports the preface as soon as it is known.
+    /// Adds bytes from the server, and reports the preface as soon as the preface is known.
+    /// `is_end` must be true if the server has ended the stream, so no further bytes can arrive.
     fn observe(&mut self, bytes: &[u8], is_end: bool) {
         let missing = FRAME_HEADER_BYTES + MAX_SETTINGS_BYTES - self.first_bytes.len();
         self.first_bytes.extend(bytes.iter().take(missing));
@@ -126,8 +127,9 @@ fn payload_bytes(high: u8, low: u8) -> usize {
     usize::from(u16::from_be_bytes([high, low]))
 }
 
-/// Returns the last value of `SETTINGS_MAX_CONCURRENT_STREAMS` in a SETTINGS payload. A setting has
-/// an identifier of 2 bytes and a value of 4 bytes (RFC 9113 section 6.5.1).
+/// Returns the last value of `SETTINGS_MAX_CONCURRENT_STREAMS` in a SETTINGS payload, or `None` if
+/// the payload does not contain this setting. Each setting has an identifier of 2 bytes and a value
+/// of 4 bytes (RFC 9113 section 6.5.1).
 fn max_streams(settings: &[u8]) -> Option<u32> {
     const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
     let mut settings = settings.chunks_exact(6).rev();
@@ -135,17 +137,19 @@ fn max_streams(settings: &[u8]) -> Option<u32> {
     found[2..].try_into().ok().map(u32::from_be_bytes)
 }
 
-/// The position in a sequence of HTTP/2 frames. Only the frame headers are kept.
+/// The position in a sequence of HTTP/2 frames. The tracker parses the frame headers and skips the
+/// payloads.
 #[derive(Default)]
 struct FrameTracker {
-    /// The bytes of the current frame header as long as the header is incomplete.
+    /// The first bytes of a frame header that has not arrived completely.
     header: Vec<u8>,
-    /// The number of payload bytes that precede the next frame header.
+    /// The number of payload bytes that will arrive before the next frame header.
     remaining_payload: usize,
 }
 
 impl FrameTracker {
-    /// Moves past the next bytes, and returns whether the header of a GOAWAY frame ends in them.
+    /// Moves past `bytes`, and returns whether the last byte of a GOAWAY frame header is in
+    /// `bytes`.
     fn follow(&mut self, mut bytes: &[u8]) -> bool {
         let mut has_goaway = false;
         while !bytes.is_empty() {
@@ -168,9 +172,9 @@ impl FrameTracker {
     }
 }
 
-/// Sets the kind of an I/O error by the TLS error inside. The HTTP/2 library keeps only the kind
-/// and the message, so the kind must tell an alert ([`io::ErrorKind::ConnectionAborted`]) from
-/// other TLS errors ([`io::ErrorKind::InvalidData`]).
+/// Sets the kind of an I/O error that wraps a TLS error: [`io::ErrorKind::ConnectionAborted`] for
+/// an alert, and [`io::ErrorKind::InvalidData`] for any other TLS error. The HTTP/2 library keeps
+/// only the kind and the message of an I/O error, so the TLS error itself is lost.
 fn translate_tls_error(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     match inner {
@@ -178,7 +182,8 @@ fn translate_tls_error(error: io::Error) -> io::Error {
             io::Error::new(io::ErrorKind::ConnectionAborted, error)
         }
         Some(_) => io::Error::new(io::ErrorKind::InvalidData, error),
-        // The message of rustls refers to the rustls manual, which does not help an operator.
+        // This message replaces the message of rustls, which refers to the rustls manual and does
+        // not help an operator.
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             io::Error::new(error.kind(), "it was cut off without a farewell in TLS")
         }
@@ -251,7 +256,8 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             for (frame_type, length) in &frames {
-                // If the payload were taken for a frame header, its type would be GOAWAY.
+                // Every payload byte is the GOAWAY type, so a tracker that takes payload for a
+                // frame header reports a GOAWAY frame.
                 let length = u8::try_from(*length).expect("short");
                 bytes.extend([0, 0, length, *frame_type, 0, 0, 0, 0, 1]);
                 bytes.extend(vec![GOAWAY; length.into()]);

@@ -16,11 +16,11 @@ pub(crate) enum Stage {
 /// The result of a stage that succeeded.
 #[derive(Debug)]
 pub(crate) enum StageOutcome {
-    /// The addresses of the proxy, or of the server if no proxy is used.
+    /// The DNS lookup found these addresses of the proxy, or of the server if no proxy is used.
     Resolved(Vec<SocketAddr>),
     TcpConnected {
         address: SocketAddr,
-        /// The addresses that did not accept a connection before `address` did.
+        /// The addresses at which connecting had failed before `address` accepted the connection.
         failures: Vec<AddressFailure>,
     },
     UnixConnected,
@@ -38,8 +38,8 @@ pub(crate) struct AddressFailure {
     pub(crate) error: io::Error,
 }
 
-/// The parameters that a TLS handshake negotiated. The cipher suite and the key exchange have their
-/// IANA names.
+/// The parameters that a TLS handshake negotiated. `cipher_suite` and `key_exchange` hold the names
+/// that rustls uses. A parameter without a name is "unknown".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsSession {
     pub(crate) version: String,

@@ -34,7 +34,7 @@ impl Progress<'_> {
 }
 
 /// Connects to a server, waits for the server's HTTP/2 SETTINGS, and reports the outcome of each
-/// stage to `on_stage`.
+/// completed stage to `on_stage`.
 ///
 /// # Errors
 ///
@@ -107,7 +107,7 @@ async fn is_tls_server(target: &Target) -> bool {
         Ok(stream) => match tls_handshake::handshake(&tls, stream).await {
             Ok(_) | Err(ConnectErrorKind::AlpnNotHttp2(_)) => true,
             // An invalid message proves that the server does not speak TLS. Any other TLS error,
-            // such as an alert, proves that the server does.
+            // such as an alert, proves that the server speaks TLS.
             Err(ConnectErrorKind::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
             Err(_) => false,
         },

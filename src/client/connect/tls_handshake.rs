@@ -20,7 +20,7 @@ pub(super) async fn handshake(
         Ok(stream) => stream,
         Err((error, mut stream)) => {
             // The alert for the server is still in the buffer of the corked stream. A write error
-            // is ignored here, because it would hide the reason for the alert.
+            // is ignored, because returning the write error would hide the handshake error.
             stream.uncork();
             let _ = stream.flush().await;
             return Err(ConnectErrorKind::from_handshake(error));
