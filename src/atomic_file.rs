@@ -23,13 +23,15 @@ enum Content {
     /// A temporary file in the folder of `path`, for file systems that do not support unnamed
     /// files.
     Temporary { file: NamedTempFile, path: PathBuf },
-    /// A file that cannot be replaced, such as a pipe or a terminal, and is written directly.
+    /// A file that cannot be replaced, such as a pipe or a terminal. The new content is written
+    /// directly to the file, without a commit.
     Direct(File),
 }
 
 impl AtomicFile {
     /// Opens new content for a file. `mode` is the permission bits of the new file. The file keeps
-    /// its old content until [`AtomicFile::commit`].
+    /// its old content until [`AtomicFile::commit`], unless the file cannot be replaced (a pipe,
+    /// for example).
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         // Paths such as /dev/stdout may refer to an open file that other processes also write to.
         // Such a file must not be replaced, so the content is appended.
@@ -37,7 +39,8 @@ impl AtomicFile {
             let file = OpenOptions::new().append(true).open(path)?;
             return Ok(Self(Content::Direct(file)));
         }
-        // A symbolic link is kept, and its target is replaced.
+        // If `path` is a symbolic link, the link is kept and the file that it points to is
+        // replaced.
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -71,8 +74,8 @@ impl AtomicFile {
             // Syncing before the rename makes the replacement atomic even if the power fails.
             Content::Unnamed { file, path } => {
                 file.sync_all()?;
-                // linkat(2) cannot replace an existing file, but a rename can. Therefore the file
-                // is linked under a temporary name and then renamed.
+                // linkat(2) cannot replace an existing file, but a rename can. Therefore the
+                // unnamed file first gets a temporary name and is then renamed to `path`.
                 let link = |name: &Path| {
                     let flags = AtFlags::SYMLINK_FOLLOW;
                     Ok(linkat(CWD, open_file_path(&file), CWD, name, flags)?)
@@ -168,7 +171,8 @@ mod tests {
             let mut new = AtomicFile::open(name, mode).expect("opened");
             new.write_all(b"new").expect("written");
             assert_eq!(fs::read(&path).expect("read"), b"old");
-            // An unnamed file leaves nothing behind if the process ends here.
+            // The folder contains only `file` and `link`. The unnamed file would leave nothing
+            // behind if the process ended here.
             if create_unnamed(folder.path(), mode).is_ok() {
                 assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 2);
             }

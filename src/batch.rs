@@ -70,8 +70,8 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Returns whether [`Batches::next`] has read the last record, so that its next result is
-    /// `None`.
+    /// Returns whether [`Batches::next`] has reached the end of the input. If so, there is no
+    /// further batch.
     pub(crate) fn is_finished(&self) -> bool {
         self.is_finished
     }
@@ -105,11 +105,12 @@ impl<'a> Batches<'a> {
     }
 
     /// Removes the first `length` bytes of `encoded` and returns them as a batch. The remaining
-    /// bytes are `rest_records` records.
+    /// bytes must be the encoding of `rest_records` records, which go into the next batch.
     fn take(&mut self, length: usize, rest_records: usize) -> Batch {
         let records = std::mem::replace(&mut self.count, rest_records) as u64;
-        // The next batch probably has about the same size. With this capacity, the buffer is not
-        // moved while it grows.
+        // The next batch probably has about the same size. With an eighth more capacity, the buffer
+        // probably does not have to be moved while it grows. If no record is left, no batch follows
+        // and the buffer needs no capacity.
         let capacity = if rest_records > 0 {
             length + length / 8
         } else {

@@ -27,7 +27,7 @@ impl Shard {
     /// of the token's bytes, modulo the number of parts.
     ///
     /// This formula must never change. Otherwise machines with different versions of the program
-    /// would together send some tokens twice and others not at all.
+    /// would together send some tokens twice and some other tokens not at all.
     pub(crate) fn contains(self, token: &Token<'_>) -> bool {
         XxHash3_64::oneshot(token.as_bytes()) % self.count == self.index
     }

@@ -83,8 +83,8 @@ impl Signals {
             low_level::pipe::register(number, waker.try_clone()?)?;
         }
         if last.load(Ordering::SeqCst) != 0 {
-            // A signal may have arrived before all of its actions were registered. The missing
-            // actions are done here.
+            // A signal arrived during the registration, possibly before all of its actions were
+            // registered. The actions that may not have run are done here.
             is_second.store(true, Ordering::SeqCst);
             (&waker).write_all(b"!")?;
         }
@@ -113,8 +113,8 @@ impl Signals {
         }
         match self.received() {
             Some(signal) => signal,
-            // Waiting failed, so the first signal is not noticed here. A second signal still ends
-            // the process.
+            // Waiting for the socket failed, so this function never notices a signal. A second
+            // signal still ends the process.
             None => future::pending().await,
         }
     }
@@ -137,10 +137,10 @@ impl Signals {
     }
 }
 
-/// Returns whether the process was started with SIGHUP ignored (proc(5), `SigIgn`); `false` on
-/// systems without `/proc`.
+/// Returns whether the process was started with SIGHUP ignored (proc(5), `SigIgn`). Returns `false`
+/// on systems without `/proc`.
 fn hangup_is_ignored() -> bool {
-    // This capacity lets the whole file be read with one system call.
+    // The file is usually shorter than 4096 bytes, so the buffer does not have to grow.
     let mut status = String::with_capacity(4096);
     let read =
         File::open("/proc/self/status").and_then(|mut file| file.read_to_string(&mut status));

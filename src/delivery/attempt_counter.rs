@@ -4,7 +4,8 @@
 use super::retry_decision::RetryDecision;
 
 /// The maximum number of transparent retries of one request or connection. A server that needs more
-/// is not healthy, so further retries are made with backoff and use up the retries.
+/// transparent retries is not healthy. Each further retry therefore waits for a backoff and counts
+/// towards `DeliveryPolicy::max_retries`.
 const MAX_TRANSPARENT_RETRIES: u32 = 10;
 
 /// The number of failed attempts to send one request or to establish one connection.
@@ -29,12 +30,12 @@ impl AttemptCounter {
         }
     }
 
-    /// Returns the number of failed attempts that use up retries.
+    /// Returns the number of failed attempts that count towards `DeliveryPolicy::max_retries`.
     pub(super) fn counted(self) -> u32 {
         self.counted
     }
 
-    /// Returns the number of all failed attempts.
+    /// Returns the number of all failed attempts, including attempts with a transparent retry.
     pub(super) fn total(self) -> u32 {
         self.counted + self.transparent
     }

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{batch::Batch, client::CallError, contract::Contract};
 
-/// Delivers batches. Each batch has its own attempts and retries. A batch is split if the server
-/// rejects it because of its size or, if the policy says so, because of invalid records.
+/// Delivers batches, and retries the request of each batch separately. A batch that the server
+/// rejects as too large is split. With [`DeliveryPolicy::isolates_invalid_records`], a batch that
+/// the server rejects with `INVALID_ARGUMENT` is split as well.
 pub(super) struct BatchDelivery<'d, 's, S: Server> {
     connection: ConnectionSlot<'d, S>,
     policy: &'d DeliveryPolicy,
@@ -88,8 +89,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 self.record_stopped(&part);
                 continue;
             }
-            // The server rejected a message that was not larger, so it would reject this message as
-            // well.
+            // The server has rejected a message of the same or a smaller size as too large, so this
+            // part is split without an attempt.
             if part.message.len() >= self.min_refused_bytes.get()
                 && let Some([first, second]) = part.halves(self.contract)
             {
@@ -116,8 +117,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         }
     }
 
-    /// Sends one request message until the server answers or no retry is left. Returns the response
-    /// code.
+    /// Sends one request message until the server answers with a response code, or until no retry
+    /// is left. Returns the response code.
     async fn send_with_retries(&self, part: &Batch) -> Result<i32, RequestError> {
         let mut attempts = AttemptCounter::default();
         let mut is_retry = false;

@@ -28,7 +28,7 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
         }
     }
 
-    /// Returns the current connection, or connects if there is none.
+    /// Returns the current connection. If there is no current connection, connects first.
     ///
     /// While one request connects, all other requests wait for the same connection. A server that
     /// is down therefore gets one connection attempt at a time, not one per request.
@@ -57,8 +57,8 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
     ) -> Result<S::Connection, DeliveryStopped> {
         let mut attempts = AttemptCounter::default();
         loop {
-            // The connect future is large, and each request's future contains it. Boxing keeps the
-            // futures of the requests small.
+            // The future of `connect` is large, and the future of each request would contain it.
+            // Boxing the future of `connect` keeps the futures of the requests small.
             let error = match Box::pin(self.server.connect()).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
@@ -80,7 +80,7 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
     }
 
     /// Removes a connection that can carry no further request. Does nothing if a different
-    /// connection has already replaced it.
+    /// connection has already replaced this connection.
     pub(super) async fn discard(&self, connection: &Rc<S::Connection>) {
         let mut current = self.current.lock().await;
         if current

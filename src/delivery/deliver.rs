@@ -17,10 +17,11 @@ use crate::{contract::Contract, signals::Signals};
 
 /// Delivers every batch and returns the outcome of the push.
 ///
-/// A failure that concerns only its own request is counted, and the push goes on. The push stops if
-/// any other failure has used up its retries, if a signal arrives, if the input has a problem, if
-/// an output cannot be written, or at the deadline. No new attempt starts after the stop. Attempts
-/// in flight finish, but the deadline abandons them.
+/// If a request fails for a reason that concerns only this request, the push goes on. If a request
+/// or a connection fails for any other reason and is not retried, the push stops. The push also
+/// stops if a signal arrives, if the input has a problem, if an output cannot be written, or at the
+/// deadline. After the stop, no new attempt starts and attempts in flight finish. At the deadline,
+/// attempts in flight are abandoned.
 pub(crate) async fn deliver(
     batches: &mut BatchReceiver,
     server: &impl Server,
@@ -77,7 +78,7 @@ async fn run<S: Server>(
 
 /// Tells the sink about the batches that were never attempted.
 async fn report_unattempted(state: &DeliveryState<'_>, batches: &mut BatchReceiver) {
-    // No batch follows a problem in the channel, so the loop ends at a problem.
+    // The channel carries no batch after a problem, so the loop ends at a problem.
     while state.wants_unattempted()
         && let Some(Ok(batch)) = batches.recv().await
     {

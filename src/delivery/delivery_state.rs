@@ -14,14 +14,15 @@ use super::{
 };
 use crate::{batch::Batch, client::CallError, signals::Signal};
 
-/// The maximum number of rejected records that are kept, so that messages can name them.
+/// The maximum number of rejected records that are kept. Error messages name the kept records.
 const MAX_NAMED_RECORDS: usize = 20;
 
 /// The state that all requests of a push share: the phase of the push and the outcomes so far.
 pub(super) struct DeliveryState<'s> {
     phase: watch::Sender<DeliveryPhase>,
     attempts_in_flight: Cell<usize>,
-    /// The last failed attempt for which a retry was scheduled. It remains after the retry.
+    /// The last failed attempt for which a retry was scheduled. The failure stays here even if the
+    /// retry succeeds.
     last_failure: RefCell<Option<AttemptFailure>>,
     outcome: RefCell<DeliveryOutcome>,
     sink: RefCell<&'s mut dyn OutcomeSink>,
@@ -144,7 +145,7 @@ impl<'s> DeliveryState<'s> {
         self.attempts_in_flight.update(|attempts| attempts - 1);
     }
 
-    /// Counts an attempt that was sent to the server.
+    /// Counts an attempt whose request was sent to the server.
     pub(super) fn count_attempt(&self, is_retry: bool) {
         let mut outcome = self.outcome.borrow_mut();
         outcome.attempts += 1;

@@ -5,8 +5,8 @@
 //! - An *attempt* is one transmission of a request. A *retry* is an attempt after a failed attempt
 //!   of the same request.
 //! - A request is *in flight* from the moment its batch is taken from the channel until its outcome
-//!   is known, the delays between its attempts included. An attempt is in flight until its gRPC
-//!   call ends.
+//!   is known. This includes the delays between its attempts. An attempt is in flight until its
+//!   gRPC call ends.
 //!
 //! The order in which requests reach the server may differ from the order of the input, because
 //! several requests are in flight and some are retried. The order does not matter: the tokens of a

@@ -18,22 +18,26 @@ pub(crate) struct DeliveryOutcome {
     /// Number of records that the server rejected, either by a response code that does not mean
     /// success or by a gRPC status for a single record.
     pub(crate) rejected: u64,
-    /// Number of attempts of all requests.
+    /// Number of attempts of all requests. An attempt is not counted if the connection ended before
+    /// the request was sent.
     pub(crate) attempts: u64,
-    /// Number of attempts after the first attempt of a request.
+    /// Number of attempts that were not the first attempt of their request.
     pub(crate) retries: u64,
     /// Number of requests that failed for good or got a response code that does not mean success. A
     /// request that is split is not counted.
     pub(crate) failed_requests: u64,
     /// Number of answered requests, by response code.
     pub(crate) response_codes: BTreeMap<i32, u64>,
-    /// The first call error that concerned only its own request, so that the push went on.
+    /// The first call error that concerned only one request and therefore did not stop the push.
+    /// `None` if there was no such error.
     pub(crate) request_error: Option<CallError>,
-    /// The first records that the server rejected with a gRPC status for a single record.
+    /// The first records that were rejected with a gRPC status while each was the only record of
+    /// its request. Error messages name these records.
     pub(crate) rejected_records: Vec<RejectedRecord>,
-    /// The reason why the push stopped before its last record. `None` if it did not.
+    /// The reason why the push stopped before its last record, or `None` if the push did not stop
+    /// early.
     pub(crate) stop_reason: Option<StopReason>,
-    /// The signal that arrived during the push.
+    /// The signal that arrived during the push, or `None` if no signal arrived.
     pub(crate) signal: Option<Signal>,
 }
 
@@ -56,21 +60,23 @@ pub(crate) enum AttemptFailure {
 /// The reason why a push stopped before its last record.
 #[derive(Debug)]
 pub(crate) enum StopReason {
-    /// An attempt failed in a way that would fail other requests as well, and is not retried. Or a
-    /// signal interrupted the delay before its retry.
+    /// An attempt failed for a reason that concerns other requests as well, and is not retried. Or
+    /// an attempt failed, and a signal interrupted the delay before its retry.
     Attempt(AttemptFailure),
-    /// A pass over the validated input found a problem, so the input has changed since its
-    /// validation.
+    /// The input has a problem that the validation did not find, because the input has changed or
+    /// can no longer be read.
     Input(Problem),
     Signal,
     /// An output could not be written.
     Output,
     /// The deadline of the whole run passed.
     DeadlinePassed {
-        /// Whether an attempt was in flight, or attempts had been made and no retry had been
-        /// scheduled. Otherwise the push was probably connecting or waiting for a retry.
+        /// Whether the push was probably sending requests: an attempt was in flight, or there had
+        /// been attempts and no retry had been scheduled. If `false`, the push was probably
+        /// connecting or waiting for a retry.
         in_request: bool,
-        /// The last failed attempt for which a retry was scheduled.
+        /// The last failed attempt for which a retry was scheduled, or `None` if no retry was
+        /// scheduled.
         last_failure: Option<AttemptFailure>,
     },
 }

@@ -11,14 +11,14 @@ pub(crate) trait OutcomeSink {
     ///
     /// # Errors
     ///
-    /// An output cannot be written; the push stops.
+    /// An output cannot be written. The caller must then stop the push.
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError>;
 
     /// Takes a batch whose records were not acknowledged.
     ///
     /// # Errors
     ///
-    /// An output cannot be written; the push stops.
+    /// An output cannot be written. The caller must then stop the push.
     fn unacknowledged(
         &mut self,
         batch: &Batch,
@@ -43,10 +43,11 @@ pub(crate) enum UnacknowledgedReason {
     /// The server answered with this response code, which does not mean success. The records are
     /// rejected.
     ResponseCode(i32),
-    /// The server rejected a single record with a gRPC status.
+    /// The request had a single record, and the server rejected the request with this gRPC status.
     Rejected(CallError),
-    /// The request failed. The records are unsent, and a later push may succeed.
+    /// The request failed with this error. The records count as unsent, and a later push may
+    /// succeed.
     RequestFailed(CallError),
-    /// The push stopped before the server acknowledged the records. The records are unsent.
+    /// The push stopped before the server acknowledged the records. The records count as unsent.
     PushStopped,
 }

@@ -8,10 +8,11 @@ use super::{attempt_counter::AttemptCounter, retry_decision::RetryDecision};
 pub(crate) struct DeliveryPolicy {
     /// The maximum number of requests in flight.
     pub(crate) concurrency: usize,
-    /// The maximum number of retries of one request, and of one connection.
+    /// The maximum number of retries of one request. The same maximum applies to the retries to
+    /// establish one connection.
     pub(crate) max_retries: u32,
     /// The upper limit of the backoff before the first retry. The limit doubles with each further
-    /// retry.
+    /// retry of the same request or connection.
     pub(crate) base_delay: Duration,
     /// The upper limit of the backoff before any retry.
     pub(crate) max_delay: Duration,
@@ -21,10 +22,10 @@ pub(crate) struct DeliveryPolicy {
     /// invalid record is alone in its request.
     pub(crate) isolates_invalid_records: bool,
     pub(crate) max_records_per_second: Option<u64>,
-    /// The deadline of the whole run.
+    /// The deadline of the whole run, or `None` if the run has no time limit.
     pub(crate) deadline: Option<tokio::time::Instant>,
-    /// Returns a random duration between zero and its argument. In tests, the function returns its
-    /// argument.
+    /// Returns a random duration between zero and its argument. Tests use a function that returns
+    /// its argument, so that the delays are predictable.
     pub(crate) jitter: fn(Duration) -> Duration,
 }
 
@@ -33,7 +34,7 @@ pub(crate) struct DeliveryPolicy {
 const CALM_DELAY_FACTOR: u32 = 4;
 
 impl DeliveryPolicy {
-    /// A policy without retries, for commands that are not a push.
+    /// A policy without retries, for commands other than `push`.
     pub(crate) const SINGLE_ATTEMPT: Self = Self {
         concurrency: 1,
         max_retries: 0,
@@ -46,8 +47,9 @@ impl DeliveryPolicy {
         jitter: |longest| longest,
     };
 
-    /// Returns the delay before the retry that follows these failed attempts, or `None` if there
-    /// must be no retry.
+    /// Returns the delay before the next retry, or `None` if there must be no further retry.
+    /// `decision` is the decision about the last failed attempt, and `attempts` counts all failed
+    /// attempts.
     pub(super) fn retry_delay(
         &self,
         decision: RetryDecision,

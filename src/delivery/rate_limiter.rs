@@ -11,8 +11,8 @@ use tokio::{sync::Notify, time::Instant};
 /// Delays attempts so that the server receives at most `max_records` records in any period of one
 /// second.
 ///
-/// The records of an attempt count from its start until one second after its end, because the
-/// server may receive the records at any time during the attempt.
+/// The records of an attempt count from the start of the attempt until one second after its end,
+/// because the server may receive the records at any time during the attempt.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
     max_records: u64,
@@ -25,7 +25,7 @@ pub(super) struct RateLimiter {
 struct CountedRequest {
     id: u64,
     records: u64,
-    /// `None` while the attempt is in flight.
+    /// The end of the attempt, or `None` while the attempt is in flight.
     ended: Option<Instant>,
 }
 
@@ -35,9 +35,9 @@ pub(super) struct RatePermit<'l> {
     id: u64,
 }
 
-/// The error that the records of an attempt would exceed the limit now.
+/// The error that the records of an attempt would exceed the limit if the attempt started now.
 struct LimitReached {
-    /// The time when the records of the earliest ended attempt stop counting. `None` if all counted
+    /// The next time when the records of an ended attempt stop counting, or `None` if all counted
     /// attempts are in flight.
     retry_at: Option<Instant>,
 }
@@ -54,8 +54,8 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until a request of `records` records may be sent. If `records` exceeds the limit, the
-    /// wait never ends.
+    /// Waits until a request of `records` records may be sent. `records` must not exceed the limit,
+    /// or the wait never ends.
     pub(super) async fn acquire(&self, records: u64) -> RatePermit<'_> {
         loop {
             let permit_released = self.permit_released.notified();
@@ -95,7 +95,8 @@ impl RateLimiter {
 }
 
 impl RatePermit<'_> {
-    /// Releases the permit of a request that was not sent, so that its records do not count.
+    /// Releases the permit of an attempt that did not send its request. The records of the request
+    /// no longer count.
     pub(super) fn cancel(self) {
         let mut requests = self.limiter.requests.borrow_mut();
         requests.retain(|request| request.id != self.id);
@@ -137,8 +138,8 @@ mod tests {
             });
             drop(permit);
         }
-        // The server receives a request at the end of the attempt at the latest, so each request
-        // counts at its end here.
+        // The test assumes that the server receives each request at the latest possible time, which
+        // is the end of the attempt.
         for SentRequest { ended: from, .. } in &sent {
             let received =
                 |request: &&SentRequest| request.ended >= *from && request.ended < *from + WINDOW;

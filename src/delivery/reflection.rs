@@ -12,7 +12,8 @@ use crate::{
     contract::Contract,
 };
 
-/// The error of the last attempt. `attempts` is the number of all attempts, including the last one.
+/// The error of the last attempt to connect and to fetch descriptors. `attempts` is the number of
+/// all attempts.
 #[derive(Debug)]
 pub(crate) enum FetchDescriptorsError {
     Connect {
@@ -25,12 +26,14 @@ pub(crate) enum FetchDescriptorsError {
     },
 }
 
-/// Fetches the descriptors of the files that declare a service, and of all files that they import.
-/// If `service` is `None`, fetches the files of all services of the server.
+/// Fetches the descriptors of the `.proto` files that declare a service, and of all files that
+/// these files import. If `service` is `None`, fetches the descriptors for all services of the
+/// server.
 ///
 /// # Errors
 ///
-/// The server cannot be reached or cannot describe the service, and the retries are used up.
+/// The server cannot be reached or does not describe the service, and the error is permanent or
+/// remains after the last retry.
 pub(crate) async fn fetch_descriptors(
     target: &Target,
     service: Option<&str>,

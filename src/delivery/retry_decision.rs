@@ -58,7 +58,7 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
     }
 }
 
-/// Returns whether the same request may succeed after a failure with this status code.
+/// Returns whether a request that failed with this status code may succeed if it is sent again.
 fn is_transient(code: Code) -> bool {
     matches!(
         code,

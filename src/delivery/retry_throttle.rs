@@ -8,9 +8,9 @@ use super::policy::DeliveryPolicy;
 /// failure takes one token, a success returns one token, and retries are throttled while at most
 /// half of the tokens are left.
 ///
-/// Unlike in gRFC A6, a throttled request keeps all of its retries, but waits for the longest
-/// delay. A success returns as many tokens as a failure takes, so a server that answers every
-/// request at the second attempt is not throttled.
+/// There are two differences from gRFC A6. A throttled request keeps all of its retries, but each
+/// retry waits for the longest delay. And a success returns a whole token, not a fraction of a
+/// token. Therefore retries are not throttled if every request succeeds at the second attempt.
 #[derive(Debug)]
 pub(super) struct RetryThrottle {
     tokens: Cell<u32>,
@@ -20,16 +20,16 @@ pub(super) struct RetryThrottle {
 const MIN_TOKENS: u32 = 20;
 
 impl RetryThrottle {
-    /// Creates a throttle that takes effect after as many failures as all requests in flight can
-    /// have together.
+    /// Creates a throttle that takes effect when there are more failures than successes, by the
+    /// number of attempts that all requests in flight can make together (at least 10).
     pub(super) fn new(policy: &DeliveryPolicy) -> Self {
         let concurrency = u32::try_from(policy.concurrency).unwrap_or(u32::MAX);
         let attempts = policy
             .max_retries
             .saturating_add(1)
             .saturating_mul(concurrency);
-        // Retries are throttled when half of the tokens are left, so there are two tokens per
-        // attempt.
+        // Retries are throttled when half of the tokens are left. With two tokens per attempt, this
+        // is the case after `attempts` failures without a success.
         let max_tokens = attempts.saturating_mul(2).max(MIN_TOKENS);
         Self {
             tokens: Cell::new(max_tokens),

@@ -22,7 +22,8 @@ pub(crate) trait Server {
 /// A connection that carries request messages.
 pub(crate) trait ServerConnection {
     /// Waits until the server's limit on concurrent streams allows one more request. The stream
-    /// stays reserved until the permit is dropped.
+    /// stays reserved until the permit is dropped. `None` means that there is no permit and no
+    /// limit, as in the tests.
     fn reserve_stream(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>>;
 
     /// Sends one request message and returns the response code.
@@ -34,7 +35,7 @@ pub(crate) trait ServerConnection {
 pub(crate) struct RemoteServer<'t> {
     pub(crate) target: &'t Target,
     pub(crate) contract: &'t Contract,
-    /// Called with the outcome of each connection stage.
+    /// Called after each connection stage that succeeded, with the result of the stage.
     pub(crate) on_stage: &'t dyn Fn(StageOutcome),
 }
 

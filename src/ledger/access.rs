@@ -27,7 +27,7 @@ pub(super) struct WritableLedger {
     _lock: LedgerLock,
 }
 
-/// A ledger that is open for reading. The lock keeps writers out. There is no lock if a process was
+/// A ledger that is open for reading. `_lock` keeps writers out. `_lock` is `None` if a process was
 /// already writing when the ledger was opened.
 pub(super) struct ReadableLedger {
     // Declared before the lock and therefore dropped before it, as `LedgerLock` requires.
@@ -49,7 +49,7 @@ pub(super) enum MissingFile {
 /// # Errors
 ///
 /// - The file does not exist, and `missing_file` is [`MissingFile::Fail`].
-/// - The file is not a ledger. The file is not changed.
+/// - The file is not a ledger. Such a file is left unchanged.
 /// - A different process still locks the ledger after `lock_timeout`, or when `wait` returns false.
 pub(super) fn open_to_write(
     path: &Path,
@@ -76,7 +76,8 @@ pub(super) fn open_to_write(
             waited: started.elapsed(),
         });
     };
-    // A different process may have created the database while this process waited for the lock.
+    // A different process may have created the database while this process waited for the lock, so
+    // the header is checked again.
     schema::check_file_header(lock.file())?;
     let mut connection = open_read_write(path)?;
     schema::check_database(&connection)?;
@@ -115,8 +116,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<ReadableLedger, LedgerError> {
     })
 }
 
-/// Returns the id of the process that last opened the ledger for writing. If a process is writing
-/// now, the id is that of the writing process.
+/// Returns the id of the process that last opened the ledger for writing, which is the writing
+/// process if there is one. Returns `None` if the id cannot be read.
 fn writer_pid(path: &Path) -> Option<u32> {
     let ledger = open_to_read(path).ok()?;
     ledger

@@ -6,8 +6,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::LedgerError;
 
-/// The maximum time that SQLite waits for readers to finish. `LedgerLock` already keeps out other
-/// writers.
+/// The maximum time that SQLite waits for its own locks, which a reader or the writer may hold for
+/// a short time. Two writers never wait for each other here, because `LedgerLock` allows only one
+/// writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn open_read_write(path: &Path) -> Result<Connection, LedgerError> {
@@ -21,13 +22,14 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, LedgerError> {
 fn open_with(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // SQLite treats `:memory:` and names that begin with `file:` specially. An absolute path begins
-    // with `/`, so SQLite takes it as a file name.
+    // with `/`, so SQLite always takes an absolute path as a file name.
     let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 
-/// Opens a database that no process writes to and that has no write-ahead log.
+/// Opens a database for reading. No process may write to the database while it is open, and its
+/// write-ahead log must be empty or missing.
 ///
 /// Without `immutable=1`, SQLite would create the files of a write-ahead log to read the database,
 /// and would leave these files behind (<https://sqlite.org/uri.html#uriimmutable>).
@@ -54,7 +56,8 @@ pub(super) fn open_immutable(path: &Path) -> Result<Connection, LedgerError> {
 
 /// Returns whether the write-ahead log of a database exists and is not empty.
 pub(super) fn has_write_ahead_log(path: &Path) -> bool {
-    // SQLite names the log after the file that a symbolic link points to.
+    // SQLite names the log after the file that a symbolic link points to, so symbolic links are
+    // resolved first.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut log = path.into_os_string();
     log.push("-wal");

@@ -9,8 +9,8 @@ pub(super) struct LedgerEntry {
     pub(super) digest: Digest,
     /// The expiration time that was acknowledged last, in Unix seconds.
     pub(super) expire_time: u32,
-    /// Whether no different expiration time was sent since the acknowledgment, so that the server
-    /// is known to have `expire_time`.
+    /// Whether the server is known to have `expire_time`, because no different expiration time was
+    /// sent since the acknowledgment.
     pub(super) is_confirmed: bool,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn encode_entries(entries: &[LedgerEntry]) -> Vec<u8> {
 }
 
 /// Decodes the bytes of a segment. The entries of a segment are all confirmed or all unconfirmed,
-/// so `is_confirmed` is not part of these bytes.
+/// so a column of the segment's row stores `is_confirmed` for all entries.
 pub(super) fn decode_entries(
     bytes: &[u8],
     is_confirmed: bool,
@@ -49,8 +49,8 @@ pub(super) fn deduplicate(entries: &mut Vec<LedgerEntry>) {
     if entries.is_sorted_by(|one, next| one.digest < next.digest) {
         return;
     }
-    // `dedup_by_key` keeps the first entry of each digest. This is the last entry before `reverse`,
-    // because the sort is stable.
+    // `dedup_by_key` keeps the first entry of each digest, but the last entry must be kept.
+    // Therefore the order is reversed before the sort, which is stable.
     entries.reverse();
     entries.sort_by_key(|entry| entry.digest);
     entries.dedup_by_key(|entry| entry.digest);

@@ -21,7 +21,7 @@ pub(crate) enum LedgerError {
     WriterPanicked,
     /// A different process still held the lock of the ledger when the time to wait was over.
     Locked {
-        /// The process id, if it is known.
+        /// The id of the process that holds the lock, or `None` if the id is unknown.
         pid: Option<u32>,
         waited: Duration,
     },

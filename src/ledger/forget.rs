@@ -26,7 +26,8 @@ pub(crate) enum ForgetSelection<'f> {
 /// The result of [`forget`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ForgetOutcome {
-    /// The number of entries that were removed. A token has one entry per target.
+    /// Entries were removed. `tokens` is the number of removed entries: a token counts once for
+    /// each target.
     Forgotten { tokens: u64 },
     /// The ledger has no target with the given `:authority`. `authorities` lists all authorities of
     /// the ledger.

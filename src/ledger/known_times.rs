@@ -18,8 +18,9 @@ pub(crate) struct KnownTimes {
     digester: TokenDigester,
     /// Sorted by digest.
     entries: Vec<LedgerEntry>,
-    /// The index of the first entry of each prefix (the first two bytes of a digest), followed by
-    /// the number of entries. Digests are evenly distributed, so few entries have the same prefix.
+    /// For each prefix (the first two bytes of a digest), the index in `entries` where the entries
+    /// with this prefix begin. The last element is the number of entries. Digests are evenly
+    /// distributed, so few entries have the same prefix.
     prefix_starts: Vec<usize>,
     /// The entries of the tokens that [`Self::compare`] found changed or unconfirmed.
     unconfirmed: Vec<LedgerEntry>,
@@ -73,7 +74,7 @@ impl KnownTimes {
         }
     }
 
-    /// Returns whether the target has acknowledged no records.
+    /// Returns whether there are no entries, because the target has acknowledged no records.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -103,12 +104,12 @@ impl KnownTimes {
         }
     }
 
-    /// Returns the entry of a digest.
+    /// Returns the entry of a digest, or `None` if there is no entry with this digest.
     ///
-    /// This is an interpolation search: bytes 3 and 4 of the digest give the likely position of its
-    /// entry among the entries with the same prefix. A binary search would read three memory
-    /// locations that are in no CPU cache, and each of these reads takes longer than the
-    /// computation of the digest.
+    /// This is an interpolation search: the third and the fourth byte of the digest give the likely
+    /// position of the entry among the entries with the same prefix. A binary search would read
+    /// three memory locations that are in no CPU cache, and each of these reads takes longer than
+    /// the computation of the digest.
     fn find(&self, digest: &Digest) -> Option<LedgerEntry> {
         let range = self.prefix_starts[prefix(digest)]..self.prefix_starts[prefix(digest) + 1];
         let entries = &self.entries[range];

@@ -9,10 +9,10 @@ use std::{
 /// An advisory lock on the ledger file. The operating system releases the lock when the process
 /// ends, even if the process is killed.
 ///
-/// This lock (flock(2)) does not interfere with the locks of SQLite (fcntl(2)). But `LedgerLock`
-/// owns a file descriptor of the ledger, and closing any descriptor of a file releases all fcntl
-/// locks that the process has on the file. Therefore the database must be closed before
-/// `LedgerLock` is dropped.
+/// The database must be closed before `LedgerLock` is dropped. Dropping `LedgerLock` closes a file
+/// descriptor of the ledger. When a process closes any descriptor of a file, the process loses all
+/// of its fcntl(2) locks on the file, which are the locks of SQLite. `LedgerLock` itself uses
+/// flock(2), which does not interfere with fcntl(2) locks.
 #[derive(Debug)]
 pub(super) struct LedgerLock(File);
 

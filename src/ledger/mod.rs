@@ -10,11 +10,12 @@
 //!   are different in each ledger, so digests of different ledgers cannot be compared.
 //! - An **entry** is the digest of a token and the expiration time, in Unix seconds, that the
 //!   target last acknowledged for the token. An entry is **unconfirmed** if a different expiration
-//!   time may have been sent since then, and it is unknown whether the server applied that time.
-//!   All other entries are **confirmed**.
+//!   time may have been sent since that acknowledgment, and it is unknown whether the server
+//!   applied the different time. All other entries are **confirmed**.
 //! - A **segment** is a database row that contains the entries of one acknowledged request as one
-//!   block of bytes, with a checksum. If several entries have the same digest, only the last entry
-//!   counts. At the end of a push, many small segments are combined into a few large segments.
+//!   block of bytes, with a checksum. If several entries of a target have the same digest, only the
+//!   entry that was written last counts. At the end of a push, many small segments are combined
+//!   into a few large segments.
 //! - A **run** is one push: its start time and end time, its counts and its exit code.
 //!
 //! `schema` defines the tables. `entry` and `digest` define the bytes of a segment.

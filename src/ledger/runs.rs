@@ -7,16 +7,16 @@ use super::{database::begin_immediate, error::LedgerError};
 /// The start of a push.
 #[derive(Clone, Debug)]
 pub(crate) struct RunStart {
-    /// Unix seconds.
+    /// The start time, in Unix seconds.
     pub(crate) started: i64,
     /// The names of the inputs.
     pub(crate) input: String,
 }
 
-/// The end of a push.
+/// The end of a push: the numbers of records by outcome, and the exit code.
 #[derive(Clone, Debug)]
 pub(crate) struct RunEnd {
-    /// Unix seconds.
+    /// The end time, in Unix seconds.
     pub(crate) ended: i64,
     pub(crate) read: u64,
     pub(crate) unchanged: u64,
@@ -32,9 +32,9 @@ pub(crate) struct RunEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct RunSummary {
     pub(crate) input: String,
-    /// Unix seconds.
+    /// The start time, in Unix seconds.
     pub(crate) started: i64,
-    /// Unix seconds.
+    /// The end time, in Unix seconds.
     pub(crate) ended: Option<i64>,
     pub(crate) read: Option<u64>,
     pub(crate) unchanged: Option<u64>,

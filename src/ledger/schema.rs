@@ -114,8 +114,9 @@ fn newer_schema(version: i64) -> LedgerError {
 
 /// Upgrades a checked database to the current version of the schema.
 pub(super) fn upgrade(connection: &mut Connection) -> Result<(), LedgerError> {
-    // The migration comes before the write-ahead log is enabled. Otherwise the application id could
-    // still be missing in the file itself, where `check_file_header` reads it.
+    // The migration must come before the write-ahead log is enabled. Otherwise the application id
+    // could be only in the write-ahead log, but `check_file_header` reads the application id from
+    // the database file itself.
     migrate(connection, &MIGRATIONS)?;
     // With `synchronous = NORMAL`, a killed push loses no committed entry. A crash of the machine
     // may lose the last commits. The next push then sends the records of these commits again.

@@ -14,15 +14,16 @@ use super::{
     error::LedgerError,
 };
 
-/// The maximum number of entries in a segment that [`replace`] writes. Such a large segment has
-/// about 4 MB.
+/// The maximum number of entries in a segment that [`replace`] writes. A segment with this number
+/// of entries is a *large* segment and has about 4 MB.
 const ENTRIES_PER_LARGE_SEGMENT: usize = 200_000;
 
-/// The maximum number of segments, in addition to the large segments of a target, that [`compact`]
-/// leaves unchanged.
+/// The maximum number of small segments that a target may have. If a target has more small
+/// segments, [`compact`] combines all of its segments.
 const MAX_SMALL_SEGMENTS: i64 = 32;
 
-/// Appends one segment with the confirmed entries and one segment with the unconfirmed entries.
+/// Appends one segment with the confirmed entries and one segment with the unconfirmed entries. A
+/// segment without entries is not appended.
 pub(super) fn append(
     connection: &Connection,
     target_id: i64,
@@ -61,8 +62,8 @@ pub(super) fn load(
     connection: &Connection,
     target_id: i64,
 ) -> Result<Vec<LedgerEntry>, LedgerError> {
-    // Segments are read in the order of their ids, so that later segments override earlier
-    // segments.
+    // Segments are read in the order of their ids, because `deduplicate` keeps the last entry of
+    // each digest and later segments must override earlier segments.
     let mut select = connection
         .prepare("SELECT records, checksum, is_sure FROM segment WHERE target = ?1 ORDER BY id")?;
     let mut segments = select.query([target_id])?;

@@ -18,7 +18,7 @@ pub(crate) struct TargetSummary {
     pub(crate) method: String,
     /// Number of tokens with an acknowledged expiration time.
     pub(crate) tokens: u64,
-    /// The time when a push last succeeded, in Unix seconds.
+    /// The time when a push last succeeded, in Unix seconds. `None` if no push succeeded.
     pub(crate) last_success: Option<i64>,
     /// The earliest expiration times, in ascending order.
     pub(crate) next_expirations: Vec<ExpirationCount>,
@@ -29,7 +29,7 @@ pub(crate) struct TargetSummary {
 /// An expiration time, and the number of tokens that have this expiration time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExpirationCount {
-    /// Unix seconds.
+    /// The expiration time, in Unix seconds.
     pub(crate) expire_time: i64,
     pub(crate) tokens: u64,
 }

@@ -21,7 +21,7 @@ pub(crate) struct LedgerWriter {
     ledger: WritableLedger,
     digester: TokenDigester,
     target_id: i64,
-    /// The id of the run that has begun and not ended.
+    /// The id of the run that has begun and not ended, or `None` if there is no such run.
     run_id: Option<i64>,
 }
 
@@ -32,7 +32,7 @@ impl LedgerWriter {
     ///
     /// # Errors
     ///
-    /// - The file is not a ledger. The file is not changed.
+    /// - The file is not a ledger. Such a file is left unchanged.
     /// - A different process still locks the ledger after `lock_timeout`, or when `wait` returns
     ///   false.
     pub(crate) fn open(
@@ -79,26 +79,28 @@ impl LedgerWriter {
                 is_confirmed: true,
             })
             .collect();
-        // `segments::load` sorts the entries of all segments, which is faster when each segment is
-        // sorted.
+        // `deduplicate` also sorts the entries. `segments::load` later sorts the entries of all
+        // segments together, which is faster if each segment is already sorted.
         deduplicate(&mut entries);
         segments::append(&self.ledger.connection, self.target_id, &entries)
     }
 
-    /// Stores the start of a push. A run without an end was killed or is in progress.
+    /// Stores the start of a push as a run without an end. If [`Self::end_run`] never follows, the
+    /// push was killed.
     pub(crate) fn begin_run(&mut self, run: &RunStart) -> Result<(), LedgerError> {
         let run_id = runs::insert(&mut self.ledger.connection, self.target_id, run)?;
         self.run_id = Some(run_id);
         Ok(())
     }
 
-    /// Stores the end of the push whose start [`Self::begin_run`] stored.
+    /// Stores the end of the push whose start [`Self::begin_run`] stored. Does nothing if no run
+    /// has begun.
     pub(crate) fn end_run(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
         let Some(run_id) = self.run_id.take() else {
             return Ok(());
         };
         runs::finish(&self.ledger.connection, run_id, end)?;
-        // With few segments, the next push loads the ledger faster.
+        // Combining many small segments makes the next push load the ledger faster.
         segments::compact(&mut self.ledger.connection, self.target_id)
     }
 }

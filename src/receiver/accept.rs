@@ -31,8 +31,8 @@ const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The delay before the next `accept` after an error, for example because of too many open files.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// The maximum number of connections that have finished their TLS handshake, if any, and wait for
-/// the server to take them.
+/// The maximum number of connections that are ready for HTTP/2 and wait until the server takes
+/// them.
 const MAX_READY_CONNECTIONS: usize = 64;
 
 /// A byte stream to a client.

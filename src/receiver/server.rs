@@ -73,7 +73,8 @@ pub(crate) async fn run(
     let (stopping, stopped) = oneshot::channel();
     let shutdown = async {
         shutdown.await;
-        // Sending fails if the server has already ended. Nothing waits for the message then.
+        // Sending fails if the server has already ended. The error can be ignored, because nothing
+        // waits for the message in this case.
         let _ = stopping.send(());
     };
     let server = Server::builder()

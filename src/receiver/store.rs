@@ -45,7 +45,7 @@ impl Store {
     /// Opens the store in a file, and creates the file if it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         // SQLite treats `:memory:` and names that begin with `file:` specially. An absolute path
-        // begins with `/`, so SQLite takes it as a file name.
+        // begins with `/`, so SQLite always takes an absolute path as a file name.
         let path = std::path::absolute(path).map_err(StoreError::Io)?;
         let connection = Connection::open_with_flags(
             path,
@@ -150,8 +150,8 @@ impl Store {
             }
             Self::Sqlite(connection) => {
                 let connection = lock(connection);
-                // SQLite compares blobs byte by byte, so the order is the same as that of the
-                // in-memory store.
+                // SQLite compares blobs byte by byte, so the order is the same as in the CSV output
+                // of an in-memory store.
                 let mut select = connection
                     .prepare("SELECT token, expire_time FROM expiration ORDER BY token")
                     .map_err(io::Error::other)?;
@@ -174,8 +174,8 @@ fn is_empty(connection: &Connection) -> Result<bool, rusqlite::Error> {
     })
 }
 
-/// Locks a mutex even if a thread panicked while holding it, because no operation leaves the store
-/// inconsistent.
+/// Locks a mutex. If a thread panicked while it held the lock, the panic is ignored, because even
+/// an interrupted operation leaves the store consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -96,7 +96,8 @@ fn take_one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
     })
 }
 
-/// Takes the digits of a fraction, and returns whether the fraction is not zero.
+/// Takes the digits of a fraction, and returns whether the fraction is not zero. Returns `None` if
+/// there are no digits.
 fn take_fraction(text: &mut &[u8]) -> Option<bool> {
     let width = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(width);

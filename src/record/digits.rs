@@ -1,7 +1,7 @@
 //! Fast parsing of decimal digits.
 
-/// Parses a string of 1 to 19 decimal digits. Returns `None` if the string is empty or contains any
-/// other character.
+/// Parses a string of decimal digits. Returns `None` if the string is empty, contains any other
+/// character, or is a number that does not fit into a `u64`.
 pub(super) fn parse_digits(text: &[u8]) -> Option<u64> {
     let (mut value, rest) = match text.split_first_chunk() {
         Some((first, rest)) => (parse_eight_digits(*first)?, rest),
@@ -18,13 +18,15 @@ pub(super) fn parse_digits(text: &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// Parses eight digits at once: arithmetic on the whole 64-bit word combines them into four numbers
-/// of two digits, then two numbers of four digits, then one number of eight digits. A loop over the
-/// digits takes four times as long, because each of its steps waits for the step before.
+/// Parses eight digits at once, or returns `None` if a character is not a digit. Arithmetic on the
+/// whole 64-bit word combines the digits into four numbers of two digits, then two numbers of four
+/// digits, then one number of eight digits. A loop over the digits takes four times as long,
+/// because each step of the loop waits for the step before.
 fn parse_eight_digits(text: [u8; 8]) -> Option<u64> {
     let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes([b'0'; 8]);
-    // In `above_nine`, the highest bit of each byte above 9 is set. Bytes above 127 have this bit
-    // in `digits`, and the addition sets it in bytes from 10 to 127.
+    // If a byte of `digits` is above 9, the highest bit of the same byte of `above_nine` is set. A
+    // byte above 127 already has its highest bit set in `digits`. For a byte from 10 to 127, the
+    // addition of 0x7f - 9 sets the highest bit.
     let above_nine = digits | digits.wrapping_add(u64::from_le_bytes([0x7f - 9; 8]));
     if above_nine & u64::from_le_bytes([0x80; 8]) != 0 {
         return None;

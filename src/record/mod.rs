@@ -1,7 +1,7 @@
 //! Records: each record is a device token and the expiration time of the sensor's license.
 //!
-//! Values of these types are always valid, because parsing refuses invalid text. The errors contain
-//! only data. `diagnostics` turns the errors into messages.
+//! Values of these types are always valid, because parsing refuses invalid text. The error types
+//! contain data and no messages. `diagnostics` turns the errors into messages.
 
 mod date_time_text;
 mod digits;

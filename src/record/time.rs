@@ -13,7 +13,7 @@ use super::{date_time_text::DateTimeText, digits::parse_digits};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ExpireTime(u32);
 
-/// The unit of an expiration time that is an integer.
+/// The unit of an expiration time that is written as an integer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TimeUnit {
     #[default]
@@ -51,8 +51,8 @@ pub(crate) enum TimeError {
     FractionalSecond,
     /// A date before 1970 or after 2106-02-07T06:28:15Z.
     DateOutOfRange,
-    /// A local time that does not exist, because the clocks of the time zone are set forward over
-    /// it.
+    /// A local time that does not exist, because the clocks of the time zone are set forward and
+    /// skip this time.
     SkippedLocalTime,
     /// A local time that exists twice, because the clocks of the time zone are set back.
     AmbiguousLocalTime,
@@ -66,7 +66,8 @@ const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
 const MAX_U64_DIGITS: usize = 19;
 
 impl ExpireTime {
-    /// A placeholder for an expiration time that is not used.
+    /// The placeholder in a record whose expiration time is not read, because only the token is
+    /// needed.
     pub(crate) const EPOCH: Self = Self(0);
 
     pub(crate) const fn from_unix(seconds: u32) -> Self {
@@ -91,9 +92,9 @@ impl ExpireTime {
         }
     }
 
-    /// Parses a *plain* expiration time, which is the most common kind: at most 13 digits. Returns
-    /// `None` for any other string and for an invalid time. The caller must then use
-    /// [`ExpireTime::parse`], which reports errors.
+    /// Parses a *plain* expiration time, which is the most common kind: at most 13 digits, which is
+    /// enough for milliseconds. Returns `None` for any other string and for an invalid time. The
+    /// caller must then use [`ExpireTime::parse`], which reports errors.
     pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
         const MAX_DIGITS: usize = 13;
         if text.len() > MAX_DIGITS {
@@ -122,7 +123,8 @@ impl ExpireTime {
     }
 
     fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        // A longer string of digits is out of range unless its leading digits are zeros.
+        // Only the last digits can be parsed. If any digit before these last digits is not zero,
+        // the number is out of range, and `u64::MAX` represents the number.
         let (leading, last) = text.split_at(text.len().saturating_sub(MAX_U64_DIGITS));
         let value = match parse_digits(last) {
             Some(value) if leading.iter().all(|digit| *digit == b'0') => value,

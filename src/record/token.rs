@@ -77,8 +77,8 @@ impl<'a> Token<'a> {
     /// [`TokenEncoding::Utf8`]. Returns `None` for any other text and for an invalid token. The
     /// caller must then use [`Token::parse`], which reports errors.
     pub(crate) fn parse_plain(text: &'a [u8], encoding: TokenEncoding) -> Option<Self> {
-        // Graphic ASCII characters are not whitespace, so `Token::parse` would not report
-        // surrounding whitespace.
+        // The first and the last character must be graphic ASCII characters, which are not
+        // whitespace, because `Token::parse` refuses surrounding whitespace.
         let is_plain = encoding == TokenEncoding::Utf8
             && text.first().is_some_and(u8::is_ascii_graphic)
             && text.last().is_some_and(u8::is_ascii_graphic)
@@ -203,7 +203,7 @@ mod tests {
             ("A===", Base64, TokenError::InvalidBase64 { offset: 1 }),
             ("====", Base64, TokenError::InvalidBase64 { offset: 0 }),
             ("A A=", Base64, TokenError::InvalidBase64 { offset: 1 }),
-            // The unused bits of the last symbol are not zero.
+            // The unused bits of the last symbol, `9`, are not zero.
             ("+/9=", Base64, TokenError::InvalidBase64 { offset: 2 }),
         ] {
             assert_eq!(parse(text, encoding), Err(error), "{text:?}");

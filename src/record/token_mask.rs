@@ -18,11 +18,12 @@ use super::{
 /// chance.
 const MIN_WORD_PART_BYTES: usize = 6;
 
-/// The minimum length in bytes of any other string that is also masked inside a longer word.
+/// The minimum length in bytes of a string that is also masked inside a longer word, if not all
+/// characters of the string are letters.
 const MIN_PART_BYTES: usize = 4;
 
-/// The minimum length in bytes of a run of letters and digits that is shortened even if it is not a
-/// known token.
+/// The minimum length in bytes of a run of letters, digits and Base64 symbols that is shortened
+/// even if the run is not a known token.
 const MIN_UNKNOWN_TOKEN_BYTES: usize = 20;
 
 /// The text to be masked, which is searched for tokens and secrets in any letter case and in the
@@ -30,23 +31,24 @@ const MIN_UNKNOWN_TOKEN_BYTES: usize = 20;
 #[derive(Debug)]
 pub(crate) struct TokenMask<'t> {
     text: &'t str,
-    /// `text` with ASCII letters in lower case. Other letters are unchanged, so byte offsets are
-    /// the same in both strings.
+    /// `text` with ASCII letters in lower case. Other letters are unchanged, so each byte offset in
+    /// `lowercase` is also valid in `text`.
     lowercase: String,
     has_escapes: bool,
     has_byte_lists: bool,
     /// `text` decoded in several ways by `decode_all`, in lower case.
     decoded: Vec<String>,
-    /// Whether a pair of bytes occurs in `lowercase` or `decoded`. Nearly all tokens start with a
-    /// pair that does not occur, which makes the search for millions of tokens fast.
+    /// Whether each pair of bytes occurs in `lowercase` or `decoded`. The index is the pair as a
+    /// big-endian number. Nearly all tokens start with a pair that does not occur. These tokens
+    /// need no search, so millions of tokens can be searched for quickly.
     pairs: Vec<bool>,
     /// Whether a token or secret occurs only in `decoded`. Its place in `text` is then unknown, so
     /// `text` cannot be masked.
     is_unmaskable: bool,
     /// The number of occurrences of the current token or secret in `lowercase`.
     plain_count: usize,
-    /// The number of occurrences of the current token or secret in `decoded`: for each written
-    /// form, the highest number in one of the strings.
+    /// The number of occurrences of the current token or secret in `decoded`. Each written form
+    /// adds the highest number of its occurrences in a single string of `decoded`.
     decoded_count: usize,
     found: Vec<Replacement>,
 }
@@ -83,11 +85,12 @@ impl<'t> TokenMask<'t> {
         }
     }
 
-    /// Searches for a token. [`MaskedToken`] replaces each occurrence.
+    /// Searches for a token. In the masked text, [`MaskedToken`] replaces each occurrence.
     pub(crate) fn search_token(&mut self, token: &Token<'_>) {
         let token = token.as_bytes();
-        // Written forms are not shorter than the token, except for a change of the letter case of a
-        // few characters. Therefore a text that is shorter than the token is not searched.
+        // A text that is shorter than the token is not searched, because a written form is at least
+        // as long as the token. A few characters are shorter in a different letter case, but this
+        // exception is ignored.
         if token.len() > self.text.len() {
             return;
         }
@@ -116,7 +119,7 @@ impl<'t> TokenMask<'t> {
         self.finish_search();
     }
 
-    /// Searches for a secret. "(hidden)" replaces each occurrence.
+    /// Searches for a secret. In the masked text, "(hidden)" replaces each occurrence.
     pub(crate) fn search_secret(&mut self, secret: &str) {
         let lowercase = secret.to_ascii_lowercase();
         if !lowercase.is_empty() && self.find(&lowercase) {
@@ -129,7 +132,7 @@ impl<'t> TokenMask<'t> {
     }
 
     /// Returns the text with all found tokens and secrets masked. Long runs of letters and digits
-    /// are shortened as well, because they may be tokens of a different input.
+    /// are shortened as well, because such a run may be a token of a different input.
     pub(crate) fn into_masked_text(mut self) -> String {
         if self.is_unmaskable {
             return "(not shown: it quotes a token or a secret)".to_owned();
@@ -161,8 +164,8 @@ impl<'t> TokenMask<'t> {
     }
 
     fn search_encodings(&mut self, token: &[u8]) {
-        // In each encoding, the first three bytes are encoded as whole characters. `encoded_start`
-        // is therefore a prefix of the encoded token.
+        // In each encoding, three bytes become a whole number of characters: six hexadecimal digits
+        // or four Base64 symbols. `encoded_start` is therefore a prefix of the encoded token.
         let start = &token[..token.len().min(3)];
         for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
             if encoding.encode_len(token.len()) > self.text.len() {
@@ -213,8 +216,9 @@ impl<'t> TokenMask<'t> {
         plain_count > 0
     }
 
-    /// Ends the search for one token or secret. If decoding reveals more occurrences than the text
-    /// shows, these occurrences cannot be replaced in the text.
+    /// Ends the search for one token or secret. If `decoded` contains more occurrences than
+    /// `lowercase`, the additional occurrences cannot be replaced, so the text is marked as
+    /// unmaskable.
     fn finish_search(&mut self) {
         self.is_unmaskable |= self.decoded_count > self.plain_count;
         self.plain_count = 0;
@@ -228,8 +232,8 @@ impl<'t> TokenMask<'t> {
         start.len() < 2 || self.pairs[pair]
     }
 
-    /// Returns whether the string in this range is short and part of a longer word, probably by
-    /// chance.
+    /// Returns whether the string in this range is short and part of a longer word. Such a string
+    /// is probably not a token.
     fn is_inside_word(&self, range: &Range<usize>) -> bool {
         let text = &self.lowercase[range.clone()];
         let is_short = text.len() < MIN_PART_BYTES
@@ -240,7 +244,8 @@ impl<'t> TokenMask<'t> {
     }
 }
 
-/// Shortens each long run of letters and digits, because such a run may be a token.
+/// Shortens each long run of letters, digits and Base64 symbols that contains a digit, because such
+/// a run may be a token.
 fn cut_long_runs(text: &str) -> String {
     let is_in_run = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
     let mut cut = String::with_capacity(text.len());

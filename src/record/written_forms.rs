@@ -1,9 +1,10 @@
 //! Decodes text in which a server or some other program may quote a token in an unusual form: with
 //! escapes, as hexadecimal bytes with separators, or as a list of bytes. [`super::token_mask`]
-//! searches the decoded text for the token.
+//! searches for the token in the decoded text.
 
-/// Returns several decodings of a text, in lower case: with escapes decoded up to three times, with
-/// the separators between hexadecimal digits removed, and with lists of numbers converted to bytes.
+/// Returns several decodings of a string, in lower case: with escapes decoded up to three times
+/// (escapes may be nested, as in `%2566`), with the separators between hexadecimal digits removed,
+/// and with lists of numbers converted to bytes.
 pub(super) fn decode_all(text: &str) -> Vec<String> {
     let mut decoded = Vec::new();
     if !text.is_ascii() {
@@ -29,7 +30,8 @@ pub(super) fn decode_all(text: &str) -> Vec<String> {
     decoded
 }
 
-/// Converts each number in a text to a byte, and each other word to a space.
+/// Converts each number from 0 to 255 in a string to a byte, and each other word to a space.
+/// Removes all characters between the words.
 fn decode_byte_list(text: &str) -> String {
     let parse_byte = |word: &str| {
         let word = word.strip_suffix("u8").unwrap_or(word);
@@ -67,7 +69,7 @@ struct Escape {
     length: usize,
 }
 
-/// Decodes `%41`, `\x41`, `\u0041`, `\u{41}`, `\101`, `\/`, `&#65;` and `&#x41;`.
+/// Decodes escapes such as `%41`, `\x41`, `\u0041`, `\u{41}`, `\101`, `\/`, `&#65;` and `&#x41;`.
 fn unescape(text: &str, numeric_escapes: NumericEscapes) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -88,7 +90,8 @@ fn unescape(text: &str, numeric_escapes: NumericEscapes) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Parses the escape sequence at the start of a string.
+/// Parses the escape sequence at the start of a string. Returns `None` if the string starts with no
+/// escape sequence.
 fn parse_escape(text: &str) -> Option<Escape> {
     match text.as_bytes() {
         [b'%', ..] => parse_number(text, 1, 2, 16),
@@ -124,7 +127,8 @@ fn parse_delimited_number(text: &str, start: usize, radix: u32, end: char) -> Op
     })
 }
 
-/// Parses an escape such as `\ud83d\ude00`, which is one character as two UTF-16 code units.
+/// Parses an escape such as `\ud83d\ude00`: two UTF-16 code units that together encode one
+/// character.
 fn parse_surrogate_pair(text: &str) -> Option<Escape> {
     let code_unit = |start: usize| {
         let digits = text.get(start..)?.strip_prefix("\\u")?.get(..4)?;

@@ -39,8 +39,8 @@ async fn rate_limit_includes_retries() {
     };
     let outcome = push_without_signals(&server, &policy, records).await;
     assert_eq!(outcome.acknowledged, 15);
-    // Two requests fit into the first second. The records of the failed request count towards the
-    // limit as well.
+    // The limit of 10 records per second allows two requests of 5 records in the first second. The
+    // failed request counts towards the limit as well.
     let times = server.attempt_millis();
     assert_eq!(times.len(), 4);
     assert_eq!(times[..2], [0, 0]);

@@ -13,7 +13,8 @@ const ONE_RECORD: TestRecords = TestRecords {
     per_request: 1,
 };
 
-/// Returns the number of connection attempts after which the push stopped.
+/// Returns the number of failed connection attempts after which the push stopped, or `None` if the
+/// push did not stop because of a failed connection attempt.
 fn failed_connect_attempts(reason: Option<&StopReason>) -> Option<u32> {
     match reason {
         Some(StopReason::Attempt(AttemptFailure::Connect { attempts, .. })) => Some(*attempts),
@@ -87,7 +88,7 @@ async fn reconnects_only_after_the_connection_is_lost() {
     let connections: Vec<_> = attempts.iter().map(|seen| seen.connection).collect();
     assert_eq!(connections, [1, 2, 2, 3]);
     assert_eq!(outcome.acknowledged, 1);
-    // Attempts that did not send the request are not counted.
+    // The attempt with the reply `not_sent` is not counted.
     assert_eq!(outcome.attempts, 3);
 }
 

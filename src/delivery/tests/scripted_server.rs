@@ -33,9 +33,11 @@ pub(super) enum Reply {
     Error(CallError),
     Panic,
     Delayed(Duration, Box<Reply>),
-    /// Rejects messages that have more bytes than this, and answers all other messages with code 0.
+    /// Rejects each message of more than this number of bytes as too large, and answers all other
+    /// messages with code 0.
     RefuseLargerThan(usize),
-    /// Rejects messages that contain this token, and answers all other messages with code 0.
+    /// Rejects each message that contains this token with `INVALID_ARGUMENT`, and answers all other
+    /// messages with code 0.
     RefuseToken(&'static str),
 }
 
@@ -73,17 +75,19 @@ impl Reply {
     }
 }
 
-/// An attempt as the server saw it.
+/// An attempt that the server received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SeenAttempt {
     /// Time since the start of the test.
     pub(super) time: Duration,
-    /// Number of the connection, from 1.
+    /// The number of the connection. Connection attempts are numbered from 1, including failed
+    /// attempts.
     pub(super) connection: usize,
     pub(super) records: usize,
 }
 
-/// A server that answers with the replies of a script, in order. The last reply is repeated.
+/// A server that answers each attempt with the next reply of a script. After the end of the script,
+/// the server repeats the last reply.
 pub(super) struct ScriptedServer {
     pub(super) started: Instant,
     connect_results: Mutex<VecDeque<Result<(), ConnectErrorKind>>>,
@@ -253,7 +257,8 @@ impl OutcomeSink for RecordingSink {
     }
 }
 
-/// Returns a policy of one request at a time and two retries, after 100 ms and 200 ms.
+/// Returns a policy that allows one request in flight and two retries, with delays of 100 ms and
+/// 200 ms.
 pub(super) fn policy() -> DeliveryPolicy {
     DeliveryPolicy {
         max_retries: 2,

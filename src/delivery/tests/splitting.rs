@@ -14,15 +14,15 @@ const ONE_REQUEST: TestRecords = TestRecords {
 
 #[tokio::test(start_paused = true)]
 async fn too_large_request_is_halved_until_it_fits() {
-    // Two records fit into 22 bytes. An encoded record has at most 11: 5 of the token, 2 of the
-    // time field, and 4 of the other keys and lengths.
+    // Two records fit into 22 bytes, because an encoded record has at most 11 bytes: 5 bytes for
+    // the token, 2 bytes for the time field, and 4 bytes for the other keys and lengths.
     let server = ScriptedServer::new([Reply::RefuseLargerThan(22)]);
     let outcome = push_without_signals(&server, &policy(), ONE_REQUEST).await;
     assert_eq!(outcome.acknowledged, 8);
     assert_eq!(outcome.rejected, 0);
     assert_eq!(outcome.failed_requests, 0);
-    // The second half of 4 records is split without an attempt, because the server has rejected the
-    // first half, which has the same size.
+    // The second half (4 records) is split without an attempt, because the server has rejected the
+    // first half, which is not larger.
     let attempts = server.attempts();
     let sizes: Vec<_> = attempts.iter().map(|seen| seen.records).collect();
     assert_eq!(sizes, [8, 4, 2, 2, 2, 2]);
