@@ -95,9 +95,9 @@ struct Changes {
 }
 
 impl Changes {
-    /// Returns whether the server has acknowledged this expiration time for the token of the
-    /// record. If the server has acknowledged a different expiration time, counts the record as
-    /// changed.
+    /// Returns whether the ledger shows that the server has this expiration time for the token of
+    /// the record. An unconfirmed entry does not show this. If the server has acknowledged a
+    /// different expiration time, counts the record as changed.
     fn is_unchanged(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
         let expire_time = record.expire_time.as_unix();
         match known.compare(record.token.as_bytes(), expire_time) {
