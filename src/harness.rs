@@ -16,7 +16,7 @@ use crate::{
 /// The result of one pass over an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The number of records that can be sent.
+    /// The number of valid records, without duplicates.
     pub valid_records: u64,
     /// The number of records that were read.
     pub read_records: u64,
@@ -30,13 +30,13 @@ pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
     reading_of(&validate_input(input, format))
 }
 
-/// Reads an input in two passes, as a push does. The first pass validates the input. If the input
-/// is valid, the second pass reads its records again.
+/// Validates an input twice and compares the two results. If the input is valid, then reads its
+/// records, as a push does after the validation.
 ///
 /// # Errors
 ///
 /// Returns the description of a bug: two passes have different results, the counts do not add up,
-/// a problem has no position, or a token is empty.
+/// the problem of a record has no position, or a token is empty.
 pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Reading, String> {
     let mut validated = validate_input(input, format);
     let reading = reading_of(&validated);
@@ -76,11 +76,12 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Read
     }
 }
 
-/// Encodes a record for each token into one request, and returns its length in bytes.
+/// Encodes a record for each token into one request, and returns the length of the request in
+/// bytes.
 ///
 /// # Errors
 ///
-/// A string is not a valid token.
+/// A string in `tokens` is not a valid token.
 pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
     let contract = Contract::built_in();
     let mut request = BytesMut::new();
@@ -111,8 +112,8 @@ pub fn acknowledge_records(ledger: &Path, tokens: &[String]) -> Result<(), Strin
         .map_err(|error| format!("{error:?}"))
 }
 
-/// Returns the number of tokens whose record, as [`acknowledge_records`] writes it, is already in
-/// the ledger.
+/// Returns the number of tokens that are in the ledger with the expiration time 0, which is the
+/// expiration time that [`acknowledge_records`] writes.
 ///
 /// # Errors
 ///

@@ -24,15 +24,16 @@ pub(crate) struct Terminal {
     pub(crate) json: bool,
     /// Whether only errors, security warnings and requested data are printed.
     pub(crate) quiet: bool,
-    /// The level of detail: 0 adds no notes, 1 adds notes about connection stages and retries, and
-    /// 2 also adds notes about each request.
+    /// The level of detail: 0 adds no notes, 1 adds notes about input formats, connection stages
+    /// and retries, and 2 also adds a note about the outcome of each request.
     pub(crate) verbosity: u8,
 }
 
 impl Terminal {
     /// Writes a line of data to standard output.
     ///
-    /// A closed pipe is not a failure, because its reader does not need the rest of the output.
+    /// A closed pipe is not a failure, because the program that reads the pipe does not need the
+    /// rest of the output.
     pub(crate) fn print_data(text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -51,7 +52,8 @@ impl Terminal {
         Self::exit_code(Self::print_data(text), 0)
     }
 
-    /// Prints the failure of a run, if it failed, and then its summary. Returns the exit code.
+    /// Prints the failure of a run, if the run failed, and then the summary of the run. Returns the
+    /// exit code.
     pub(crate) fn print_summary(self, summary: &Summary) -> u8 {
         if let Some(failure) = &summary.error {
             Self::error(failure);
@@ -163,8 +165,8 @@ impl Terminal {
         ProgressBar(Some(bar))
     }
 
-    /// Writes to standard error. A write failure is ignored, because standard error is where it
-    /// would be reported.
+    /// Writes to standard error. A write failure is ignored, because it could be reported only on
+    /// standard error.
     fn write_stderr(text: &str) {
         let mut standard_error = io::stderr().lock();
         let text = match AutoStream::choice(&standard_error) {

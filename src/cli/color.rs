@@ -1,5 +1,5 @@
-//! The option `--color`, which is applied before the other options are parsed. Errors in the other
-//! options then have the chosen colors.
+//! The option `--color`, which is applied before all other options are parsed, so that errors in
+//! these options have the chosen colors.
 
 use std::ffi::OsString;
 
@@ -19,8 +19,8 @@ pub(super) fn color_arg() -> Arg {
         .help_heading("Output")
 }
 
-/// Turns colors on or off for the whole process: by `--color` in the arguments, or else by the
-/// environment variable for `--color`.
+/// Turns colors on or off for the whole process. The last `--color` in the arguments decides, or
+/// else the environment variable for `--color`.
 ///
 /// The arguments are searched without clap, because clap's own errors must already have the chosen
 /// colors.

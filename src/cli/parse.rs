@@ -50,7 +50,8 @@ fn print_failure(failure: &Failure) -> u8 {
     failure.exit_code
 }
 
-/// Prints where each option in the message was set, except for options that were typed.
+/// Prints where each option in the message was set. Does not print this for options on the command
+/// line.
 fn print_origins(completed: &CompletedArguments, message: &str) {
     for origin in completed.describe_origins(message) {
         Terminal::option_origin(&origin);

@@ -12,8 +12,8 @@ use crate::{
     shard::Shard,
 };
 
-/// The limit on durations, about a century, in milliseconds. A longer duration is a typing error,
-/// and adding it to the current time could overflow.
+/// The upper limit of durations, in milliseconds: 100 years of 366 days. A longer duration is
+/// probably a typing error, and its addition to the current time could overflow.
 const MAX_DURATION_MILLIS: u64 = 100 * 366 * 24 * 3_600_000;
 
 /// The minimum time between keepalive pings. Servers treat more frequent pings as an attack and
@@ -101,8 +101,9 @@ pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Parses a JSON Pointer (RFC 6901). It is empty or consists of steps. Each step begins with `/`.
-/// Within a step, `~1` stands for `/`, and `~0` for `~`.
+/// Parses a JSON Pointer (RFC 6901). An empty pointer selects the whole document. Any other pointer
+/// consists of steps, each of which begins with `/`. Within a step, `~1` stands for `/`, and `~0`
+/// for `~`.
 pub(super) fn parse_json_pointer(text: &str) -> Result<JsonPointer, String> {
     let invalid = || "no JSON Pointer; a right one is /data/licenses, or empty for the root";
     let mut steps = text.split('/');
@@ -121,7 +122,7 @@ pub(super) fn parse_json_pointer(text: &str) -> Result<JsonPointer, String> {
 }
 
 pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
-    // UTC is the default and must be fast, so the time zone database is not searched for it.
+    // UTC is the default and must be fast, so UTC is not looked up in the time zone database.
     if name.eq_ignore_ascii_case("UTC") {
         return Ok(TimeZone::UTC);
     }
@@ -137,8 +138,8 @@ pub(super) fn parse_positive(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Parses the maximum number of requests in flight. The number is limited, because each request in
-/// flight takes memory, and servers accept at most a few hundred concurrent streams.
+/// Parses the maximum number of requests in flight. The limit is 1000, because each request in
+/// flight takes memory, and servers accept at most a few hundred concurrent streams anyway.
 pub(super) fn parse_concurrency(text: &str) -> Result<usize, String> {
     match parse_positive(text)? {
         number @ ..=1000 => Ok(number),

@@ -128,8 +128,8 @@ pub(crate) enum TransportSecurity {
 pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_VERSION"));
 
 impl ConnectionPlan {
-    /// Returns the target of the client. Reads the files that the options name, and chooses a
-    /// default for each option that was not given.
+    /// Returns the target of the client, after reading the files that the options name. Each option
+    /// that was not given has its default.
     ///
     /// # Errors
     ///
@@ -171,7 +171,8 @@ impl ConnectionPlan {
             return Ok(authority.clone());
         }
         // `--servername` may be the common name of an old certificate. Such a name may contain
-        // spaces, which HTTP does not allow in `:authority`, so the endpoint is used instead.
+        // spaces, which HTTP does not allow in `:authority`. In this case, `:authority` is the host
+        // and port of the endpoint.
         let server_name = self.server_name.as_deref().and_then(parse_authority);
         let endpoint = || parse_authority(&self.endpoint.authority());
         server_name.or_else(endpoint).ok_or_else(|| {
@@ -193,8 +194,8 @@ impl ConnectionPlan {
         else {
             return Ok(None);
         };
-        // The files are read even if `--insecure` makes them unnecessary. Otherwise an invalid file
-        // would be reported only after the user removes `--insecure`.
+        // The files of `--cacert` are read even if `--insecure` makes them unnecessary. Otherwise
+        // an invalid file would be reported only after the user removes `--insecure`.
         let certificates = tls::read_trusted_certificates(trusted_certificates)
             .map_err(diagnostics::tls_setup_failed)?;
         let trust = if *skips_verification {

@@ -55,14 +55,14 @@ pub(super) struct ReflectionContext<'a> {
     pub(super) on_stage: &'a dyn Fn(StageOutcome),
 }
 
-/// The maximum size of a schema file.
+/// The maximum size of a schema file, in bytes.
 const MAX_SCHEMA_BYTES: u64 = 64 << 20;
 
 impl ContractPlan {
     /// Reads or compiles the contract, or fetches it from the server by reflection.
     ///
-    /// A rehearsal has no `server`. It uses the built-in contract if the options ask for
-    /// reflection.
+    /// `server` is `None` for a rehearsal, which contacts no server. If the options ask for
+    /// reflection, a rehearsal uses the built-in contract instead.
     pub(super) fn load(
         &self,
         server: Option<&ReflectionContext<'_>>,
@@ -113,14 +113,16 @@ impl ContractPlan {
     }
 }
 
-/// Refuses files for which the compiler would print a less clear error message.
+/// Refuses a file that is missing, too large or a device, and an import path that cannot be read.
+/// The compiler's own error messages for such files are less clear.
 fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
     for path in import_paths {
         path.read_dir()
             .map_err(|error| diagnostics::file_read_failed(path, &error))?;
     }
     let checked = match fs::metadata(file) {
-        // The file name may be relative to an import path, so the compiler searches for the file.
+        // The file may be in one of the import paths. The compiler searches the import paths, and
+        // reports a missing file.
         Err(_) if !import_paths.is_empty() => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if metadata.file_type().is_char_device() => {

@@ -70,8 +70,9 @@ impl RequestLimits<'_> {
             });
         }
         let max_bytes = self.max_bytes;
-        // This upper bound on the encoded length is fast to compute, and nearly all records pass.
-        // Only the other records need their exact encoded length.
+        // The token length plus `MAX_FRAMING_BYTES` is an upper bound on the encoded length. The
+        // bound is fast to compute, and is within `max_bytes` for nearly all records. For all other
+        // records, the exact encoded length decides.
         if record.token.as_bytes().len() + Contract::MAX_FRAMING_BYTES <= max_bytes {
             return None;
         }
@@ -80,7 +81,8 @@ impl RequestLimits<'_> {
     }
 }
 
-/// Reads and validates the whole input, and adds its record counts to the summary.
+/// Reads and validates the whole input, and adds its record counts to the summary. Checks that each
+/// record fits into a request only if `request_limits` are given.
 ///
 /// # Errors
 ///

@@ -32,9 +32,9 @@ pub(crate) enum Action {
 /// The tokens that are removed from the ledger.
 pub(crate) enum ForgetScope {
     All,
-    /// All tokens that the server with this `:authority` acknowledged.
+    /// The tokens of all records that the server with this `:authority` acknowledged.
     Authority(String),
-    /// The tokens in an input, whichever server acknowledged them.
+    /// The tokens of an input. These tokens are removed for all servers.
     Tokens {
         origins: Vec<Origin>,
         options: InputOptions,
@@ -97,7 +97,8 @@ fn forget(
 /// ledger stays unchanged.
 fn read_tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
     let rules = ValidationRules {
-        // No expiration time is read here, so two records with the same token cannot conflict.
+        // Expiration times are not read, so duplicates of a token cannot conflict. The first record
+        // of each token is enough.
         on_duplicate: DuplicatePolicy::First,
         ..ValidationRules::default()
     };

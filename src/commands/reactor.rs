@@ -12,8 +12,9 @@ use crate::{
 
 /// Installs the signal handlers for the rest of the command.
 ///
-/// The files that options name must be read before the handlers are installed. Such a file may be a
-/// FIFO without a writer, and a signal must end a process that waits for the writer.
+/// The caller must have read the certificate, key and header files before it calls this function.
+/// Such a file may be a FIFO without a writer. Without a handler, a signal ends the process even
+/// while it waits for the writer.
 pub(super) fn listen_for_signals() -> Result<Signals, Failure> {
     Signals::install().map_err(|error| Failure::internal("no signals", &error))
 }

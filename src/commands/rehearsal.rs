@@ -66,7 +66,8 @@ impl Rehearsal {
             move || {
                 let shutdown = async { shutdown_requested.await.unwrap_or(()) };
                 let listener = Listener::Tcp(listener);
-                // A receiver error also makes the push fail, and the push reports its own failure.
+                // A receiver error is ignored, because it makes the push fail, and the push reports
+                // its own failure.
                 let _ = runtime.block_on(receiver::run(
                     listener,
                     Some(server_tls),
@@ -133,7 +134,8 @@ impl Rehearsal {
 
     fn stop(&mut self) {
         if let (Some(shutdown), Some(thread)) = (self.shutdown.take(), self.thread.take()) {
-            // Both operations fail only if the receiver has already ended, so errors are ignored.
+            // `send` fails if the receiver has already ended, and `join` fails if the receiver
+            // panicked. Both errors are ignored, because the receiver has then stopped.
             let _ = shutdown.send(());
             let _ = thread.join();
         }

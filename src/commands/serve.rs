@@ -59,7 +59,8 @@ pub(crate) enum ReceiverSecurity {
     },
 }
 
-/// The file for the dump. The dump contains all stored records, and the receiver writes it on exit.
+/// The destination of the dump. The dump lists all stored records as CSV, and the receiver writes
+/// the dump on exit.
 pub(crate) enum DumpDestination {
     Stdout,
     File(PathBuf),
@@ -148,8 +149,8 @@ async fn bind(address: &ListenAddress) -> Result<BoundListener, Failure> {
     }
 }
 
-/// Removes the socket file if no process listens on it. A receiver that was killed leaves such a
-/// file behind, and the file would keep the address in use.
+/// Removes the socket file if no process listens on it. A receiver that was killed leaves its
+/// socket file behind, and no other receiver can listen at the path of an existing file.
 async fn remove_stale_socket(path: &Path) {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if is_socket && UnixStream::connect(path).await.is_err() {
@@ -193,7 +194,8 @@ fn open_store(path: &Path) -> Result<Store, Failure> {
     Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))
 }
 
-/// Opens a file for writing without truncating it, or creates it. Only the owner can read the file.
+/// Opens a file for writing without truncating it, or creates the file. Sets the permissions of a
+/// regular file so that only its owner can read it.
 fn open_private(path: &Path) -> Result<File, Failure> {
     let open = || {
         let file = OpenOptions::new()
@@ -210,8 +212,8 @@ fn open_private(path: &Path) -> Result<File, Failure> {
     open().map_err(|error| diagnostics::file_write_failed(path, &error))
 }
 
-/// The opened destination of the dump. It is opened before the first request, so that a file that
-/// cannot be written is reported when the receiver starts.
+/// The opened destination of the dump. The receiver opens the file when it starts, so that the user
+/// learns at once if the file cannot be written.
 enum DumpOutput {
     Stdout,
     File { path: PathBuf, file: File },
@@ -235,8 +237,8 @@ impl DumpOutput {
                 .map_err(|error| {
                     diagnostics::file_write_failed(Path::new("standard output"), &error)
                 }),
-            // The file is truncated only now, so that the previous dump exists until the new dump
-            // is written.
+            // The file is truncated here and not when it is opened. The previous dump therefore
+            // exists until the receiver exits.
             Self::File { path, file } => truncate(&file)
                 .and_then(|()| store.write_csv(file, encoding))
                 .map_err(|error| diagnostics::file_write_failed(&path, &error)),

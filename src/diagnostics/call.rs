@@ -88,7 +88,8 @@ fn status_failed(server: &str, status: Code, message: &str) -> Failure {
     }
 }
 
-/// Describes in a few words why a call failed. The description quotes no text of the server.
+/// Describes in a few words why a call failed. The description quotes no text of the server, so it
+/// needs no masking.
 pub(crate) fn summarize_call_error(error: &CallError) -> String {
     match error {
         CallError::Status { .. } if error.is_message_too_large() => {
@@ -112,7 +113,7 @@ pub(crate) fn summarize_call_error(error: &CallError) -> String {
 }
 
 /// Describes in a few words why a record was not acknowledged. The description quotes no text of
-/// the server.
+/// the server, so it needs no masking.
 pub(crate) fn describe_unacknowledged(reason: &UnacknowledgedReason) -> String {
     match reason {
         UnacknowledgedReason::ResponseCode(code) => format!("rejected: code {code}"),
@@ -126,7 +127,7 @@ pub(crate) fn describe_unacknowledged(reason: &UnacknowledgedReason) -> String {
     }
 }
 
-/// Describes that the server ended a connection with an HTTP/2 GOAWAY frame.
+/// Describes an HTTP/2 GOAWAY frame, with which the server ended a connection.
 pub(super) fn describe_goaway(reason: h2::Reason) -> String {
     match reason {
         h2::Reason::NO_ERROR => "the server ended the connection (GOAWAY)".to_owned(),

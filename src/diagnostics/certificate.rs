@@ -189,8 +189,8 @@ fn refusal_hint(
     })
 }
 
-/// Returns a name of the certificate for `--servername`. Returns a wildcard name only if all names
-/// of the certificate are wildcards.
+/// Returns the first name of the certificate that is not a wildcard, for `--servername`. If all
+/// names are wildcards, returns the first wildcard. Returns `None` if the certificate has no name.
 pub(super) fn requestable_name(certificate: &CertificateInfo) -> Option<&str> {
     let names = certificate.names();
     names

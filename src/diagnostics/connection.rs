@@ -123,8 +123,9 @@ fn connection_closed(failure: Failure, stage: Stage) -> Failure {
 /// Returns the failure for a server whose first bytes are not an HTTP/2 frame.
 fn not_http2(server: &str, first_bytes: &[u8]) -> Failure {
     match first_bytes {
-        // A TLS record with an alert or a handshake message (RFC 8446 section 5.1), with which the
-        // server responds to plaintext.
+        // The server responded to plaintext with a TLS record (RFC 8446 section 5.1). The first
+        // byte is the content type: 0x15 for an alert, 0x16 for a handshake message. The second
+        // byte, 3, is the major version.
         [0x15 | 0x16, 3, ..] => Failure::tls(format!("{server} speaks TLS"))
             .with_cause("plaintext was answered with a TLS record")
             .with_hint("leave --plaintext out"),

@@ -111,7 +111,8 @@ pub(crate) fn reflection_failed(server: &str, error: &FetchDescriptorsError) -> 
     }
 }
 
-/// Describes why records cannot be sent to a method. `message` is the message type at fault.
+/// Describes why records cannot be sent to a method. `message` is the name of the unsuitable
+/// message type.
 fn describe_method_problem(message: &str, problem: MethodProblem) -> String {
     match problem {
         MethodProblem::Streaming => {

@@ -30,7 +30,7 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// The causes, the most direct one first.
     pub(crate) causes: Vec<String>,
-    /// An instruction for the user that may prevent the failure.
+    /// An instruction for the user. Following the instruction may prevent the failure next time.
     pub(crate) hint: Option<String>,
     #[serde(skip)]
     pub(crate) exit_code: u8,
@@ -56,7 +56,7 @@ pub(crate) enum FailureKind {
     Unreachable,
     /// The TLS handshake failed.
     Tls,
-    /// The response contains a code that does not mean success.
+    /// A response contained a code that does not mean success.
     Code,
     /// The gRPC call ended with a status other than OK.
     Rpc,
@@ -81,8 +81,7 @@ impl Failure {
         Self::internal_without_cause(message).with_cause(cause.to_string())
     }
 
-    /// Returns a failure for an error of this machine or a bug. The message says everything that is
-    /// known, so the failure has no cause.
+    /// Returns a failure for an error of this machine or a bug, without a cause.
     pub(super) fn internal_without_cause(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Internal, EXIT_INTERNAL, message)
     }
@@ -133,8 +132,8 @@ impl Failure {
         self
     }
 
-    /// Adds a cause that may quote text of a server. If any cause may do so, [`Self::masked`] masks
-    /// all causes.
+    /// Adds a cause that may quote text of a server. [`Self::masked`] masks all causes of a failure
+    /// that has at least one such cause.
     pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
         self.has_untrusted_cause = true;
@@ -146,13 +145,15 @@ impl Failure {
         causes.iter().fold(self, Self::with_cause)
     }
 
-    /// Adds a cause whose text comes from this program, the operating system or the user.
+    /// Adds a cause whose text comes from this program, the operating system or the user, and needs
+    /// no masking.
     pub(super) fn with_trusted_cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
         self
     }
 
-    /// Adds the message and the causes of a second failure to the causes of this failure.
+    /// Adds the message and the causes of a second failure to the causes of this failure. The hint
+    /// of the second failure is dropped.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.causes.push(other.message);
         self.causes.extend(other.causes);
@@ -160,8 +161,9 @@ impl Failure {
         self
     }
 
-    /// Returns a failure with a new message. It has the kind and exit code of this failure, which
-    /// becomes its first cause.
+    /// Returns a new failure with the given message, and with the kind and the exit code of `self`.
+    /// The message and the causes of `self` become causes of the new failure. The hint of `self` is
+    /// dropped.
     pub(super) fn context(self, message: impl Into<String>) -> Self {
         Self::new(self.kind, self.exit_code, message).and(self)
     }
@@ -174,8 +176,8 @@ impl Failure {
         }
     }
 
-    /// Removes all causes. They may quote tokens, and cannot be masked if the tokens of the input
-    /// can no longer be read.
+    /// Removes all causes. Causes may quote tokens, and tokens that can no longer be read from the
+    /// input cannot be masked.
     pub(crate) fn without_causes(mut self) -> Self {
         self.causes.clear();
         self
@@ -184,8 +186,8 @@ impl Failure {
     /// Masks and truncates all causes, if any cause may quote text of a server.
     ///
     /// `search_secrets` receives a mask for each cause and searches all masks for each known
-    /// secret. It returns whether all secrets are known. If not, the causes are replaced by a note
-    /// that they are not shown.
+    /// secret. It returns `true` if all secrets are known. If it returns `false`, all causes are
+    /// replaced by a note that they are not shown.
     pub(crate) fn masked(
         mut self,
         search_secrets: impl FnOnce(&mut [TokenMask<'_>]) -> bool,
@@ -199,8 +201,8 @@ impl Failure {
             .map(|cause| TokenMask::new(cause))
             .collect();
         self.causes = if search_secrets(&mut masks) {
-            // The causes are masked before they are truncated, because truncation may cut a token,
-            // and a part of a token is not recognized.
+            // The causes are masked before they are truncated. Truncation may cut a token, and a
+            // mask does not recognize a part of a token.
             masks
                 .into_iter()
                 .map(|mask| truncate_untrusted(&mask.into_masked_text()))

@@ -9,7 +9,7 @@ use super::{
 
 const NEED_TLS_VERSION: &str = "the server must speak TLS 1.2 or 1.3";
 
-/// Returns the failure for a TLS handshake that this program or the server ended.
+/// Returns the failure for a TLS handshake that failed.
 pub(super) fn handshake_failed(server: &str, error: &Error) -> Failure {
     if let Some(refusal) = refusal_of(error) {
         return certificate_refused(server, refusal);

@@ -6,7 +6,8 @@ use crate::input::{Problem, ProblemClass, ProblemKind, RecordCounts, ValidatedIn
 const CHECK_INPUT: &str = "check that the input is the one that was meant";
 
 /// Returns the failure for an input with invalid records or unreadable files. Each problem is a
-/// cause. `skipped_action` is a participle, such as "sent", for the action that was not performed.
+/// cause. `skipped_action` is a participle for the action that was not performed, such as "sent" in
+/// "nothing was sent".
 pub(crate) fn input_refused(
     counts: &RecordCounts,
     problems: &[Problem],
@@ -84,8 +85,8 @@ pub(crate) fn record_count_refused(valid: u64, option: &str, limit: u64) -> Fail
 }
 
 /// Returns the failure for an input that changes more expiration times in the ledger than
-/// `--max-changes` allows. `limit` is the value of the option, which may be a percentage, and
-/// `allowed` is the number of changes that it allows for this input.
+/// `--max-changes` allows. `limit` is the value of the option, which may be a percentage. `allowed`
+/// is the number of changes that `limit` allows for this input.
 pub(crate) fn too_many_changes(changed: u64, allowed: u64, limit: &str) -> Failure {
     Failure::input(format!(
         "{} of tokens in the ledger would change, --max-changes {limit} allows {allowed}; nothing was sent",
@@ -109,7 +110,8 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
         ))
 }
 
-/// Returns the failure for an input that changed or could not be read again after its validation.
+/// Returns the failure for a validated input that could not be read again: the input changed or
+/// became unreadable, or the deadline passed.
 pub(crate) fn input_changed(problem: &Problem) -> Failure {
     let (message, hint) = match problem.kind {
         ProblemKind::DeadlineExceeded => (

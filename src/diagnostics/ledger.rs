@@ -31,8 +31,8 @@ pub(crate) fn ledger_missing(ledger: &Path) -> Failure {
     )
 }
 
-/// Returns the failure of a `ledger` command for a target that is not in the ledger. `targets` are
-/// the targets in the ledger.
+/// Returns the failure of `ledger forget --target` for a server that is not in the ledger. `target`
+/// is the `:authority` of this server, and `targets` are the `:authority` values in the ledger.
 pub(crate) fn ledger_target_unknown(target: &str, targets: &[String]) -> Failure {
     let hint = match targets {
         [] => "it has none".to_owned(),

@@ -1,7 +1,8 @@
 //! The failures of commands: the kind, exit code, message, causes and hint of each failure.
 //!
-//! [`failure`] defines [`Failure`], and [`text`] formats it as text. The other files belong to one
-//! area each. They turn the errors of this area into failures, or describe the errors.
+//! [`failure`] defines [`Failure`], and [`text`] formats it as text. Each other file belongs to one
+//! area, such as TLS handshakes or the ledger. It turns the errors of this area into failures, or
+//! describes the errors.
 
 mod call;
 mod certificate;

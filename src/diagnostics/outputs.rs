@@ -20,7 +20,7 @@ pub(crate) fn stdout_write_failed(error: &io::Error) -> Failure {
 }
 
 /// Returns the failure for a push that stopped because an output could not be written. This failure
-/// does not name the output: the caller adds it to the failure of the output itself.
+/// does not name the output. The caller adds this failure, as a cause, to a failure that does.
 pub(crate) fn push_output_failed(acknowledged: u64) -> Failure {
     Failure::internal(
         "an output can't be written any more, and so no more was sent",

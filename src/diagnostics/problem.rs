@@ -24,7 +24,8 @@ pub(super) fn describe_problem(problem: &Problem) -> String {
     text
 }
 
-/// Describes a position by its record, line and column. An unknown record or column is left out.
+/// Describes a position by its record, line and column. The record is left out if its number is 0,
+/// which means unknown. An unknown column is left out as well.
 pub(super) fn describe_position(position: Position) -> String {
     let mut text = String::new();
     if position.record > 0 {
@@ -169,7 +170,8 @@ fn hint(kind: &ProblemKind) -> Option<String> {
     })
 }
 
-/// Returns the hint for a problem whose hint is the same for every input, or `None`.
+/// Returns the hint for a problem if the hint quotes nothing from the input. Returns `None` if no
+/// such hint is known.
 fn constant_hint(kind: &ProblemKind) -> Option<&'static str> {
     Some(match kind {
         ProblemKind::UnsupportedFormat(format) => unsupported_format_hint(*format),

@@ -14,8 +14,8 @@ use crate::{client::CallError, input::FilePosition, record::MaskedToken, signals
 
 const REPORT_BUG: &str = "this is a defect of the program: please report it";
 
-/// Returns the failure for a push that a signal ended. `cause` is the failure that had occurred
-/// before the push ended, if there was one.
+/// Returns the failure for a push that a signal ended. `unsent` is the number of unsent records.
+/// `cause` is a failure that occurred in addition to the signal, if there is one.
 pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failure>) -> Failure {
     let signal_name = signal_name(signal);
     let message = match unsent {
@@ -33,7 +33,7 @@ pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failur
     }
 }
 
-/// Returns the failure for a command that a signal ended before its first result.
+/// Returns the failure for a command that a signal ended at a time when no records were being sent.
 pub(crate) fn command_interrupted(signal: Signal) -> Failure {
     let message = format!("{} came before the end", signal_name(signal));
     Failure::interrupted(signal, message)
@@ -47,8 +47,9 @@ fn signal_name(signal: Signal) -> &'static str {
     }
 }
 
-/// Returns the failure for a run that `--max-time` ended. `in_request` is true if the run was not
-/// connecting or waiting for a retry. `last` is the failure whose retry was waiting, if any.
+/// Returns the failure for a run that `--max-time` ended. `in_request` is `false` if the run was
+/// still connecting or was waiting for a retry. `last` is the last failure after which a retry was
+/// scheduled, if there is one.
 pub(crate) fn max_time_passed(
     server: &str,
     limit: Duration,
@@ -69,7 +70,8 @@ pub(crate) fn max_time_passed(
     failure.with_hint("--max-time gives the run longer")
 }
 
-/// Returns the failure for a push that received response codes other than `ok_codes`.
+/// Returns the failure for responses with codes other than `ok_codes`. `codes` are these other
+/// codes.
 pub(crate) fn response_codes_rejected(server: &str, codes: &[i32], ok_codes: &[i32]) -> Failure {
     let list = |codes: &[i32]| {
         let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
@@ -83,7 +85,7 @@ pub(crate) fn response_codes_rejected(server: &str, codes: &[i32], ok_codes: &[i
 }
 
 /// Returns the failure for a push in which the server acknowledged only some of the `total`
-/// records. `cause` is the reason.
+/// records. `cause` is the failure because of which the other records were not acknowledged.
 pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failure) -> Failure {
     let hint = match &cause.hint {
         Some(hint) => format!("{hint}; running it again is safe"),

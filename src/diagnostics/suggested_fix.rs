@@ -13,16 +13,17 @@ use crate::{
 /// A change of the connection options that may prevent an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SuggestedFix {
-    /// Expect this name in the certificate of the server.
+    /// `--servername` with this name.
     ServerName(String),
     AllowCommonName,
-    /// Trust a certificate that the user has to name.
+    /// `--cacert` with a file that only the user knows.
     TrustedCertificate,
-    /// Present a client certificate that the user has to name.
+    /// `--cert` and `--key` with files that only the user knows.
     ClientCertificate,
     Plaintext,
+    /// The removal of `--plaintext`.
     NoPlaintext,
-    /// Call the method with this path.
+    /// `--method` with this path.
     Method(String),
 }
 
@@ -33,8 +34,9 @@ impl SuggestedFix {
             ConnectErrorKind::Tls(error) => Self::for_tls_error(error),
             ConnectErrorKind::ClientCertificateRequested => Some(Self::ClientCertificate),
             ConnectErrorKind::ServerExpectsTls => Some(Self::NoPlaintext),
-            // A TLS record with an alert or a handshake message (RFC 8446 section 5.1), with which
-            // the server responds to plaintext.
+            // The server responded to plaintext with a TLS record (RFC 8446 section 5.1). The first
+            // byte is the content type: 0x15 for an alert, 0x16 for a handshake message. The second
+            // byte, 3, is the major version.
             ConnectErrorKind::NotHttp2(first_bytes)
                 if matches!(first_bytes.as_slice(), [0x15 | 0x16, 3, ..]) =>
             {
@@ -80,9 +82,9 @@ impl SuggestedFix {
 
     /// Returns the fix that may let the call at `path` succeed, or `None` if no fix is known.
     ///
-    /// If the server does not know the service, the fix is a service with the same name in a
-    /// different package. The server must have exactly one such service, so that no wrong service
-    /// is suggested.
+    /// If the server does not know the service, the fix is the method of a service with the same
+    /// name in a different package. If the server has several such services, no fix is returned,
+    /// because the suggested service could be wrong.
     pub(crate) fn for_call_error(
         error: &CallError,
         services: &[String],

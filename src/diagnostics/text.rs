@@ -1,4 +1,4 @@
-//! Formatting of a [`Failure`] as text. Its `Serialize` formats it as JSON.
+//! Formatting of a [`Failure`] as text. Its `Serialize` implementation formats the failure as JSON.
 
 use std::fmt;
 

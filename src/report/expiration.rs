@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// The numbers of valid records in an input, by the time until their expiration. Each record is
-/// counted once. `earliest` and `latest` are Unix seconds.
+/// counted in exactly one field: `within_30_days` does not include the records of `within_7_days`.
+/// `earliest` and `latest` are Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ExpirationReport {
     past: u64,

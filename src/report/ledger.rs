@@ -36,8 +36,8 @@ struct NextExpirationReport {
     tokens: u64,
 }
 
-/// A run. The fields other than `started` and `input` are `None` if the push was killed or still
-/// runs.
+/// A run. `started` and `input` are always known. All other fields are `None` if the push was
+/// killed or still runs.
 #[derive(Clone, Debug, Serialize)]
 struct RunReport {
     started: i64,

@@ -23,8 +23,8 @@ const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 #[derive(Debug)]
 pub(crate) struct MetricsFile {
     file: AtomicFile,
-    /// The time of the last successful push in Unix seconds, which was read from the previous
-    /// metrics file.
+    /// The time of the last successful push, in Unix seconds, from the previous metrics file.
+    /// `None` if that file does not exist or has no such time.
     last_success: Option<String>,
 }
 
@@ -37,8 +37,8 @@ impl MetricsFile {
     /// The file or its directory cannot be written.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = AtomicFile::open(path, FILE_MODE)?;
-        // Only a regular file contains previous metrics. Reading from a pipe would wait for a
-        // writer.
+        // Only a regular file can contain previous metrics. A pipe is not read, because reading
+        // would wait for a writer.
         let previous = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => fs::read_to_string(path).unwrap_or_default(),
             _ => String::new(),
@@ -138,7 +138,7 @@ fn write_requests(text: &mut String, requests: &RequestCounts) {
     write_outcome(text, name, "failed", requests.failed);
 }
 
-/// Writes the value of a metric for one value of its label `outcome`.
+/// Writes the count of one outcome, which is a value of the label `outcome` of the metric.
 fn write_outcome(text: &mut String, name: &str, outcome: &str, count: u64) {
     let _ = writeln!(
         text,

@@ -17,7 +17,7 @@ use crate::{
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
-/// The name in the report for the stage in which a gRPC call is opened on the new connection.
+/// The name that the report gives to the gRPC call, which follows the stages of the connection.
 const CALL_STAGE: &str = "RPC";
 
 /// The report of one probe.
@@ -60,8 +60,8 @@ struct CertificateReport {
 
 impl ProbeReport {
     /// Returns the report of a probe. `failure` is the failure with which a push would end. A
-    /// trusted server certificate that expires less than `warn_days` days after `now` causes a
-    /// warning. `now` is in Unix seconds.
+    /// server certificate that was accepted, but that expires less than `warn_days` days after
+    /// `now`, causes a warning. `now` is in Unix seconds.
     pub(crate) fn new(
         probe: &ProbeResult,
         target: &Target,
@@ -103,8 +103,8 @@ impl ProbeReport {
         }
     }
 
-    /// Returns the report as text: a line for each stage, the verdict, and the options. Below the
-    /// TLS stage is a line for each certificate.
+    /// Returns the report as text: a line for each stage, the verdict, and the options. After the
+    /// line of the TLS stage comes a line for each certificate.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for stage in &self.stages {
@@ -180,8 +180,8 @@ fn report_stages(
     stages
 }
 
-/// Adds the stages before `next` that this connection has skipped. With them, the reports of all
-/// connections list the same stages.
+/// Adds a row for each stage before `next` that this connection has skipped, so that the reports of
+/// all connections list the same stages.
 fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
     let reasons = [
         (Stage::Dns, "a Unix domain socket needs no look-up"),
@@ -295,8 +295,8 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     let expires_soon = |certificate: &&CertificateInfo| {
         (0..i64::from(warn_days)).contains(&days_left(certificate, now))
     };
-    // A certificate without a trust basis is refused already, so a warning about its expiration
-    // would not matter.
+    // A certificate without a trust basis was not accepted, so a warning that it expires soon would
+    // not matter.
     if let Some(certificate) = probe
         .server_certificate()
         .filter(|_| probe.trust_basis.is_some())

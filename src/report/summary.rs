@@ -21,7 +21,7 @@ pub(crate) enum Status {
     /// Some records were acknowledged, some were not.
     Partial,
     Failed,
-    /// The input was refused and nothing was sent.
+    /// The input was refused, or it changed during the run.
     Refused,
     Interrupted,
 }
@@ -83,7 +83,8 @@ pub(crate) struct RequestCounts {
     pub(crate) sent: u64,
     /// Retries: attempts that were not the first attempt of their request.
     pub(crate) retried: u64,
-    /// Requests that were not acknowledged.
+    /// Requests that failed for good, or whose response code does not mean success. A request that
+    /// was split into smaller requests is not counted.
     pub(crate) failed: u64,
 }
 
@@ -102,10 +103,10 @@ pub(crate) struct Summary {
     pub(crate) exit_code: u8,
     pub(crate) records: RecordCounts,
     pub(crate) requests: RequestCounts,
-    /// The number of responses by their code.
+    /// The number of responses for each response code.
     pub(crate) codes: BTreeMap<i32, u64>,
     pub(crate) warnings: WarningCounts,
-    /// The server. `None` for a command that contacts no server, such as `check`.
+    /// The address of the server. `None` for a command that contacts no server, such as `check`.
     pub(crate) server: Option<String>,
     pub(crate) elapsed_seconds: f64,
     pub(crate) error: Option<Failure>,
@@ -166,7 +167,8 @@ impl Summary {
         self.expiry = self.server.is_none().then(|| (&input.expirations).into());
     }
 
-    /// Adds the numbers of valid records that this push leaves out, which are no longer unsent.
+    /// Adds the numbers of valid records that this push leaves out. These records are no longer
+    /// counted as unsent.
     pub(crate) fn add_selection(&mut self, unchanged: u64, other_shard: u64) {
         self.records.unchanged = unchanged;
         self.records.other_shard = other_shard;
@@ -226,8 +228,8 @@ impl Summary {
                 + records.unsent
     }
 
-    /// Returns the summary as text: a line with the counts. If a run without a server succeeded,
-    /// the chart of expiration times follows.
+    /// Returns the summary as text: a line with the counts. For a successful run of a command that
+    /// contacts no server, the chart of expiration times follows.
     pub(crate) fn to_text(&self) -> String {
         let counts = self.counts_text();
         match self.expiry.as_ref().map(ExpirationReport::chart) {

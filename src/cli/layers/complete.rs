@@ -18,15 +18,17 @@ pub(in crate::cli) struct CompletedArguments {
     added: Vec<AddedOption>,
 }
 
-/// An option that was not typed but set in a lower layer.
+/// An option from a layer below the command line, which was added to the typed arguments.
 struct AddedOption {
     /// The option with its dashes.
     option: String,
+    /// The environment variable or the config file that sets the option.
     origin: String,
 }
 
 impl CompletedArguments {
-    /// Returns a sentence about the origin of each added option that the message names.
+    /// Returns a sentence about the origin of each added option that the message mentions by its
+    /// full name.
     pub(in crate::cli) fn describe_origins(&self, message: &str) -> Vec<String> {
         let is_named = |option: &str| {
             message.match_indices(option).any(|(start, _)| {
@@ -45,8 +47,8 @@ impl CompletedArguments {
 ///
 /// # Errors
 ///
-/// The config file cannot be read or contains something other than options, or the environment
-/// variable for an option without a value is neither true nor false.
+/// The config file cannot be read or contains something other than options, or an option has an
+/// invalid value in the config file or in an environment variable.
 pub(in crate::cli) fn complete_arguments(
     command: &Command,
     typed: Vec<OsString>,
@@ -117,14 +119,16 @@ fn names_config(argument: &OsString) -> bool {
     argument.starts_with("--config") || argument.starts_with("--profile")
 }
 
-/// The innermost typed subcommand, and its parsed arguments.
+/// The innermost subcommand on the command line, such as `show` of `ledger show`, and its parsed
+/// arguments.
 struct TypedCommand<'c> {
     command: &'c Command,
     matches: &'c ArgMatches,
 }
 
 impl<'c> TypedCommand<'c> {
-    /// Finds the innermost typed subcommand. Returns `None` if a subcommand is missing.
+    /// Finds the innermost subcommand on the command line. Returns `None` if the command needs a
+    /// subcommand that is missing, as in `ledger`.
     fn find(mut command: &'c Command, mut matches: &'c ArgMatches) -> Option<Self> {
         while let Some((name, subcommand_matches)) = matches.subcommand() {
             command = command.find_subcommand(name)?;

@@ -6,7 +6,8 @@ use clap::{Arg, ValueHint};
 
 pub(super) const CONFIG: &str = "config";
 
-/// The name of the option, and of the table in the config file that holds all profiles.
+/// The name of the option `--profile`. The table in the config file that holds all profiles has the
+/// same name.
 pub(super) const PROFILE: &str = "profile";
 
 pub(in crate::cli) fn config_args() -> [Arg; 2] {

@@ -16,8 +16,8 @@ use toml::Table;
 use super::{config_args::PROFILE, option_names::nearest_name};
 use crate::diagnostics::{self, Failure};
 
-/// The maximum size of a config file, in bytes. Real config files are much smaller. The limit ends
-/// the reading of a device that has no end.
+/// The maximum size of a config file, in bytes. Real config files are much smaller. The limit is
+/// for a device such as `/dev/zero`, whose content has no end.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 pub(super) struct ConfigFile {
@@ -32,12 +32,14 @@ impl ConfigFile {
             read_limited(&path).map_err(|error| diagnostics::file_read_failed(&path, &error))?;
         match text.parse::<Table>() {
             Ok(table) => Ok(Self { path, table }),
-            // The failure contains the number of the line but not its text, which may be a secret.
+            // The failure contains the number of the invalid line, but not the text of the line,
+            // because the text may be a secret.
             Err(error) => {
                 let start = error.span().map_or(0, |span| span.start.min(text.len()));
                 let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
-                // The parser's message about a number that is out of range quotes the number, so
-                // the message is replaced.
+                // The parser's message about a number that is out of range begins with "invalid
+                // type" and quotes the number. The number may be a secret, so the message is
+                // replaced.
                 let reason = error.message();
                 let reason = if reason.starts_with("invalid type") {
                     "no value of TOML's"
@@ -109,8 +111,8 @@ fn read_limited(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Returns the path of the default config file, if this file exists (XDG Base Directory
-/// Specification).
+/// Returns the path of the default config file (XDG Base Directory Specification), or `None` if
+/// this file does not exist or the home directory is unknown.
 pub(super) fn default_path() -> Option<PathBuf> {
     let folder = |name| env::var_os(name).map(PathBuf::from);
     let folder = folder("XDG_CONFIG_HOME")
@@ -119,7 +121,7 @@ pub(super) fn default_path() -> Option<PathBuf> {
     let file = folder.join("sensor-license/config.toml");
     match file.symlink_metadata() {
         Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => None,
-        // After any other error, the file may exist. The error is reported when the file is read.
+        // After any other error, the file may exist. Reading the file will then report the error.
         _ => Some(file),
     }
 }

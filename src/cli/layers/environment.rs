@@ -40,7 +40,8 @@ impl Environment {
         self.variables.is_empty()
     }
 
-    /// Returns the value of the environment variable that sets an option.
+    /// Returns the value of the environment variable that sets an option, or `None` if the variable
+    /// is not set.
     pub(super) fn value_of(&self, option: &str) -> Option<&OsStr> {
         let name = variable_name(option);
         let mut matching = self.variables.iter().filter(|one| one.name == name);
@@ -71,8 +72,8 @@ impl Environment {
     }
 }
 
-/// Returns the value of the environment variable that sets `--color`. The value is needed before
-/// the other environment variables are read.
+/// Returns the value of the environment variable that sets `--color`. This function does not use
+/// [`Environment`], because the colors must be known before the other options are read.
 pub(in crate::cli) fn color_variable() -> Option<String> {
     env::var(variable_name("color")).ok()
 }

@@ -2,8 +2,8 @@
 //! to the lowest, the layers are the command line, the environment variables, the profile, and the
 //! rest of the config file.
 //!
-//! The options of the lower layers are added to the typed arguments, so that clap checks the
-//! options of all layers in the same way.
+//! The *typed arguments* are the arguments on the command line. The options of the lower layers are
+//! added to the typed arguments, so that clap checks the options of all layers in the same way.
 
 mod complete;
 mod config_args;

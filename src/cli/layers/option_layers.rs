@@ -20,7 +20,7 @@ use crate::diagnostics::Failure;
 pub(super) struct OptionLayers {
     environment: Environment,
     config_file: Option<ConfigFile>,
-    /// The table of the chosen profile.
+    /// The options of the profile that the user selected.
     profile: Option<Table>,
 }
 
@@ -33,8 +33,9 @@ pub(super) struct LayerValue {
 }
 
 impl OptionLayers {
-    /// Reads the config file and its profile. The command line names both, or else the
-    /// environment variables do. If neither names a config file, `default_config` is read.
+    /// Reads the config file, and the profile in this file that the user selected. The values of
+    /// `--config` and `--profile` come from the command line, or else from environment variables.
+    /// Without a value of `--config`, the config file is `default_config`.
     ///
     /// # Errors
     ///
@@ -73,8 +74,8 @@ impl OptionLayers {
         })
     }
 
-    /// Returns the value of an option in the highest layer that sets the option, by its name or by
-    /// an alias.
+    /// Returns the value of an option in the highest layer that sets the option, under its name or
+    /// an alias. Returns `None` if no layer below the command line sets the option.
     pub(super) fn find(&self, arg: &Arg, option: &str) -> Result<Option<LayerValue>, Failure> {
         let names = names_of(arg);
         for name in &names {
@@ -100,7 +101,8 @@ impl OptionLayers {
         }))
     }
 
-    /// Returns whether an option that conflicts with `option` is set in a higher layer.
+    /// Returns whether an option that conflicts with `option` is set in a higher layer than
+    /// `option`.
     pub(super) fn is_overridden(&self, option: &str) -> bool {
         let layer_of = |option: &str| {
             let has_option = |table: &Table| table.contains_key(option);

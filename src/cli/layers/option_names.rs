@@ -27,7 +27,8 @@ pub(super) fn configurable_names(command: &Command) -> Vec<String> {
     all
 }
 
-/// Returns the candidate that is most similar to a misspelled name.
+/// Returns the candidate that is most similar to a misspelled name, or `None` if there are no
+/// candidates.
 pub(super) fn nearest_name<'c>(
     name: &str,
     candidates: impl Iterator<Item = &'c String>,

@@ -8,7 +8,8 @@ use toml::Value;
 use super::config_file::ConfigFile;
 use crate::diagnostics::Failure;
 
-/// The maximum number of times that an option without a value can be repeated, as in `-vv`.
+/// The maximum number in an environment variable or config file for an option that is counted, such
+/// as `--verbose`: 2 means `-vv`.
 const MAX_REPETITIONS: usize = 9;
 
 /// Returns the arguments for the value of an environment variable. For a repeatable option, the
@@ -86,9 +87,10 @@ fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns an option that takes no value, as often as `text` says: `true` is once, `false` is
-/// never, and a number is the number of repetitions. The number is at most 1 unless clap counts the
-/// repetitions of the option. Returns `None` for any other `text`.
+/// Returns the arguments for an option that takes no value. The option is contained once if `text`
+/// is `true`, not at all if `text` is `false`, and N times if `text` is the number N. N is at most
+/// [`MAX_REPETITIONS`] for a counted option such as `--verbose`, and at most 1 for all other
+/// options. Returns `None` for any other `text`.
 fn switch_arguments(arg: &Arg, option: &str, text: &str) -> Option<Vec<OsString>> {
     let max_repetitions = match arg.get_action() {
         ArgAction::Count => MAX_REPETITIONS,

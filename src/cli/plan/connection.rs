@@ -55,8 +55,8 @@ pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Fa
     })
 }
 
-/// Returns the files of `--cert` and `--key`, or `None` without these options. Clap refuses one of
-/// the two options without the other.
+/// Returns the files of `--cert` and `--key`, or `None` without these options. Clap has already
+/// refused `--cert` without `--key`, and `--key` without `--cert`.
 pub(super) fn identity_files(
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -67,7 +67,8 @@ pub(super) fn identity_files(
     })
 }
 
-/// Returns the first of these environment variables whose value is not empty.
+/// Returns the first of these environment variables that is set to a value that is not empty.
+/// Returns `None` if there is no such variable.
 fn first_variable(names: &[&'static str]) -> Option<EnvironmentVariable> {
     names.iter().find_map(|name| {
         let value = std::env::var(name).ok()?;
@@ -90,7 +91,7 @@ pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {
 pub(super) fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
     ContractPlan {
         method: args.method.clone(),
-        // Clap accepts only one of these options.
+        // Clap has already refused more than one of these options.
         schema: match (&args.proto, &args.protoset, args.reflection) {
             (Some(file), ..) => Schema::Proto {
                 file: file.clone(),
@@ -103,8 +104,8 @@ pub(super) fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
     }
 }
 
-/// Returns whether the options include any that a rehearsal ignores because they concern only the
-/// real server.
+/// Returns whether an option was given that concerns only the real server. A rehearsal ignores such
+/// options.
 pub(super) fn has_server_options(args: &ConnectionArgs) -> bool {
     args.server.is_some()
         || !args.cacert.is_empty()

@@ -26,7 +26,7 @@ pub(super) fn ledger_plan(command: LedgerCommand) -> Result<Plan, Failure> {
 }
 
 fn forget_plan(args: LedgerForgetArgs) -> Result<Plan, Failure> {
-    // `ledger forget` reads only tokens, so the rules for expiration times are never used.
+    // `ledger forget` reads only tokens, so these rules for expiration times have no effect.
     let time_rules = TimeRules {
         unit: TimeUnit::Seconds,
         zone: TimeZone::UTC,

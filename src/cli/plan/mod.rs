@@ -1,4 +1,4 @@
-//! Turns the typed options of a command into its plan.
+//! Turns the parsed options of a command into the plan of the command.
 
 mod connection;
 mod input;

@@ -60,7 +60,8 @@ pub(super) fn push_plan(args: PushArgs) -> Result<Plan, Failure> {
         dry_run: delivery.dry_run.then_some(DryRun {
             has_detailed_exit_code: delivery.detailed_exitcode,
         }),
-        // The notes of `--verbose` would be printed into the line of a progress bar.
+        // With `--verbose`, the progress bar is hidden, because the notes would be printed into its
+        // line.
         shows_progress: args.progress == ShowProgress::Auto && args.verbose == 0,
         terminal,
     })

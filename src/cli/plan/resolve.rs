@@ -28,7 +28,7 @@ pub(crate) enum Plan {
 }
 
 impl Plan {
-    /// Turns the typed options into the plan of their command.
+    /// Turns the parsed options into the plan of the command.
     ///
     /// # Errors
     ///

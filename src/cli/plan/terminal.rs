@@ -1,4 +1,4 @@
-//! Turns options into a [`Terminal`], which has the format and the amount of the output.
+//! Turns options into a [`Terminal`], which determines the format and the amount of the output.
 
 use crate::{
     cli::options::{OutputArgs, OutputFormat},

@@ -16,8 +16,8 @@ pub(super) const FILE_PLACEHOLDER: &str = "PEM";
 /// The placeholder for a secret.
 const SECRET_PLACEHOLDER: &str = "(hidden)";
 
-/// Returns the command-line options of this plan, each followed by its value. Secrets are replaced
-/// by a placeholder.
+/// Returns the command-line arguments that result in this plan: each option, followed by its value
+/// if the option takes a value. Secrets are replaced by a placeholder.
 pub(super) fn connection_options(plan: &ConnectionPlan) -> Vec<String> {
     let mut options = vec!["--server".to_owned(), plan.endpoint.to_string()];
     let mut add = |option: &str, value: &str| options.extend([option.to_owned(), value.to_owned()]);

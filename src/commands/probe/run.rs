@@ -48,8 +48,8 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let contract = plan.connection.contract.load(Some(&context), plan.terminal);
     let (contract, reflection_failure) = match contract {
         Ok(contract) => (contract, None),
-        // Without a contract from reflection, the probe makes its call with the built-in contract.
-        // The report then still contains all stages.
+        // If reflection failed, the probe continues with the built-in contract, so that the report
+        // contains all stages.
         Err(failure)
             if plan.connection.contract.schema == Schema::Reflection
                 && failure.kind != FailureKind::Interrupted =>

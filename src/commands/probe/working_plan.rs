@@ -47,8 +47,10 @@ pub(super) fn working_plan(
     }
 }
 
-/// Applies `fix` to the given options, and then a fix for each further reason to refuse the
-/// certificate chain that the server presented. Returns `None` if a reason has no fix.
+/// Applies `fix` to the given options. If `fix` concerns the name in the certificate, the presented
+/// certificate chain is then verified with the new options, because the chain may be refused for a
+/// second reason. A fix for each such reason is applied as well. Returns `None` if a reason has no
+/// fix.
 fn trusted_plan(
     given: &ConnectionPlan,
     mut fix: SuggestedFix,
@@ -84,10 +86,10 @@ fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
         (SuggestedFix::Method(path), _) => {
             let contract = &mut fixed.contract;
             contract.method = path.parse().ok().or(contract.method.take());
-            // The built-in contract may not fit the other service: its messages may number their
-            // fields differently, and servers ignore unknown fields instead of reporting them.
-            // The server listed its services by reflection, so reflection can also describe its
-            // messages.
+            // The contract must come from the server, by reflection. The suggested service may
+            // number its fields differently from the built-in contract, and a server ignores
+            // unknown fields without an error. The server supports reflection, because it listed
+            // the suggested service by reflection.
             if contract.schema == Schema::BuiltIn {
                 contract.schema = Schema::Reflection;
             }
@@ -120,7 +122,7 @@ fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
                 allows_common_name: false,
             };
         }
-        // A plaintext connection has no certificates, so these fixes do not apply to it.
+        // These fixes change certificate options, so they do nothing for a plaintext connection.
         (
             SuggestedFix::AllowCommonName
             | SuggestedFix::TrustedCertificate

@@ -8,8 +8,8 @@ use crate::{diagnostics::Failure, input::Origin};
 
 /// Refuses a file that is named for two outputs, and a metrics file that is also an input.
 ///
-/// The rejects file may also be an input. It replaces the input only at the end of a push that has
-/// accounted for every record.
+/// The rejects file may also be an input. The push replaces the input with the rejects file only at
+/// its end, after it has accounted for every record.
 pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     let outputs = [
         ("--rejects", plan.rejects_file.as_deref()),
@@ -55,7 +55,7 @@ fn is_same_file(path: &Path, other: &Path) -> bool {
 }
 
 /// Returns the absolute path with all symbolic links followed. The file need not exist, even if the
-/// path is a link to it.
+/// path is a link to the file. Returns `None` if the directory of the file does not exist.
 fn resolve(path: &Path) -> Option<std::path::PathBuf> {
     let name = path.file_name()?;
     let folder = path

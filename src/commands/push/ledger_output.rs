@@ -27,8 +27,9 @@ use crate::{
     report::{Status, Summary},
 };
 
-/// The maximum number of acknowledged requests that wait to be written to the ledger. At this
-/// number, the delivery waits until the ledger has written a request.
+/// The maximum number of acknowledged requests that wait to be written to the ledger. If this
+/// number of requests is waiting, the delivery pauses until the ledger thread takes the next
+/// request.
 const MAX_WAITING_REQUESTS: usize = 16;
 
 /// The ledger of a push. While requests are sent, a separate thread writes to the ledger, so that
@@ -93,7 +94,8 @@ impl LedgerOutput {
         })
     }
 
-    /// Returns the expiration times that the server acknowledged in earlier runs.
+    /// Returns the expiration times that the server acknowledged in earlier runs. The caller must
+    /// call this method before [`Self::start`], because the ledger thread then owns the ledger.
     pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {
         match &self.state {
             WriterState::Idle { writer, .. } => writer
@@ -103,8 +105,9 @@ impl LedgerOutput {
         }
     }
 
-    /// Marks each ledger entry that this run will change as unconfirmed. This must happen before the
-    /// first request: if a response is lost, the time that the server has is unknown.
+    /// Marks each ledger entry that this run will change as unconfirmed. The caller must do this
+    /// before [`Self::start`] and before the first request. If a response is lost, it is unknown
+    /// which expiration time the server has.
     pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         match &mut self.state {
             WriterState::Idle { writer, .. } => writer
@@ -150,7 +153,7 @@ impl LedgerOutput {
         }
     }
 
-    /// Waits until the thread has written all acknowledged requests.
+    /// Waits until the ledger thread has written all acknowledged requests and ended.
     pub(super) fn stop(self) -> Result<StoppedLedger, Failure> {
         let Self { path, state } = self;
         let stopped = match state {
@@ -168,8 +171,8 @@ impl LedgerOutput {
     }
 }
 
-/// A ledger into which every acknowledgment of the run is written. Only the end of the run is
-/// missing.
+/// The ledger after its thread has ended. It contains every acknowledgment of the run, but not yet
+/// the end of the run.
 pub(super) struct StoppedLedger {
     path: PathBuf,
     writer: LedgerWriter,

@@ -45,9 +45,9 @@ impl Outputs {
     ) -> Result<Self, Failure> {
         let writes = plan.dry_run.is_none();
         let rejects_path = plan.rejects_file.as_ref().filter(|_| writes);
-        // The rejects file may be a FIFO. This write end stays open until `RejectsOutput` has
-        // opened a second write end. If the FIFO had no writer in between, its reader would find
-        // the end of the file.
+        // The rejects file may be a FIFO. The write end `_fifo` stays open until this function
+        // returns, after `RejectsOutput` has opened a second write end. If the FIFO had no writer
+        // in between, its reader would find the end of the file.
         let _fifo = rejects_path
             .map(|path| wait_for_fifo_reader(path, time_limit, reactor))
             .transpose()?;
@@ -72,8 +72,8 @@ impl Outputs {
         })
     }
 
-    /// Returns the expiration times that the server acknowledged in earlier runs. Returns `None`
-    /// without a ledger, and for a rehearsal.
+    /// Returns the expiration times that the server acknowledged in earlier runs. Returns `None` if
+    /// the push has no ledger or is a rehearsal.
     pub(super) fn known_times(
         &self,
         plan: &Plan,
@@ -94,7 +94,7 @@ impl Outputs {
         }
     }
 
-    /// Marks each ledger entry as unconfirmed whose expiration time this run changes.
+    /// Marks each ledger entry that this run will change as unconfirmed.
     pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         match &mut self.ledger {
             Some(ledger) => ledger.mark_unconfirmed(known),
@@ -129,8 +129,8 @@ impl Outputs {
                 Err(failure) => output_failure = Some(failure),
             }
         }
-        // If the push ended before it selected the records to send, the rejects file is not
-        // replaced, because the whole input must be pushed again anyway.
+        // If the push ended before it selected the records to send, the old rejects file is kept,
+        // because the whole input must be pushed again anyway.
         if let (Some(rejects), Some(selected)) = (self.rejects, self.selected_records) {
             if self.accounted_records == selected {
                 if let Err(failure) = rejects.finish() {

@@ -34,15 +34,15 @@ pub(crate) struct Plan {
 /// The server that a push sends to.
 pub(crate) enum Destination {
     Server(Box<ConnectionPlan>),
-    /// A receiver inside this process. The plan is the contract of the real server, into which
-    /// the records must fit as well.
+    /// A receiver inside this process. The value describes the contract of the real server. The
+    /// records must fit into this contract as well.
     Rehearsal(ContractPlan),
 }
 
 /// The options of a dry run, which validates and selects records but does not contact the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DryRun {
-    /// Whether the exit code shows that a push without `--dry-run` would send records.
+    /// Whether the exit code is 20 if a push without `--dry-run` would send records.
     pub(crate) has_detailed_exit_code: bool,
 }
 
@@ -53,7 +53,8 @@ pub(crate) struct LedgerPlan {
     /// Whether records that the server already acknowledged are sent again.
     pub(crate) sends_unchanged: bool,
     pub(crate) max_changes: Option<MaxChanges>,
-    /// Whether the push is refused if an expiration time is earlier than in the ledger.
+    /// Whether the push is refused if it would replace an expiration time in the ledger by an
+    /// earlier expiration time.
     pub(crate) refuses_shortened: bool,
     pub(crate) lock_timeout: Duration,
 }

@@ -20,7 +20,7 @@ use crate::{
     rejects::RejectsFile,
 };
 
-/// The interval at which a FIFO that has no reader yet is opened again.
+/// The time between two attempts to open a FIFO that has no reader yet.
 const FIFO_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub(super) struct RejectsOutput {
@@ -30,7 +30,8 @@ pub(super) struct RejectsOutput {
 
 impl RejectsOutput {
     /// Opens the rejects file. Tokens are written in the encoding of the input, and expiration
-    /// times in its unit, so that a push with the same options can read the file.
+    /// times in the time unit of the input. A push with the same options can therefore read the
+    /// file.
     pub(super) fn open(path: &Path, options: &InputOptions) -> Result<Self, Failure> {
         let unit = options.time_rules.unit;
         let file = RejectsFile::open(path, options.token_encoding, unit)

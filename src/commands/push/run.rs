@@ -132,8 +132,9 @@ fn push_validated(
         Some(signal) => Err(diagnostics::command_interrupted(signal)),
         None => selection,
     };
-    // From here on, neither the time limit nor a signal stops the reading of the input. The
-    // delivery handles both, and may still have to read the other records for the rejects file.
+    // From here on, the input is read even after a signal or the time limit. The delivery reacts to
+    // the signal and to the time limit itself, and may then have to read the remaining records for
+    // the rejects file.
     input.set_read_limits(&ReadLimits::default());
     let result = selection.and_then(|selection| {
         summary.add_selection(selection.unchanged, selection.other_shard);
@@ -181,8 +182,8 @@ fn load_contract(
     }
 }
 
-/// Connects to the server and sends every selected record. The current thread encodes the first
-/// batch, and a separate thread reads and encodes all others while requests are sent.
+/// Connects to the server and sends every selected record. The current thread reads and encodes the
+/// first batch. A separate thread reads and encodes all later batches while requests are sent.
 fn send(
     plan: &Plan,
     server: &RemoteServer<'_>,
@@ -214,8 +215,8 @@ fn send(
         reactor.runtime.block_on(async {
             let signals = reactor.signals;
             let outcome = deliver(&mut requests, server, &policy, contract, signals, outputs).await;
-            // The reading thread may be waiting to send a batch. It ends when the receiver is
-            // dropped, and the scope waits for its end.
+            // The receiver must be dropped here. The reading thread may be waiting to send a batch
+            // and ends only when the receiver is dropped, and the scope waits for the thread.
             drop(requests);
             Ok(outcome)
         })

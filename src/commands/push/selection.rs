@@ -2,7 +2,8 @@
 //! the ledger than `--max-changes` and `--refuse-shortened` allow.
 //!
 //! The *selection* is the set of valid records that this push sends. A record is left out if it
-//! belongs to a different shard, or if the server has already acknowledged its expiration time.
+//! belongs to a different shard. Without `--full`, a record is also left out if the server has
+//! already acknowledged its expiration time.
 
 use super::{
     outputs::Outputs,
@@ -26,7 +27,7 @@ pub(super) struct Selection {
     pub(super) other_shard: u64,
 }
 
-/// Removes the records that are not in the selection from the input, and returns the counts.
+/// Restricts the input to the records of the selection, and returns the counts.
 ///
 /// # Errors
 ///
@@ -94,8 +95,9 @@ struct Changes {
 }
 
 impl Changes {
-    /// Returns whether the server has acknowledged exactly this record. If the ledger has a
-    /// different expiration time for the token, the record is counted as changed.
+    /// Returns whether the ledger shows that the server has this expiration time for the token of
+    /// the record. An unconfirmed entry does not show this. If the server has acknowledged a
+    /// different expiration time, counts the record as changed.
     fn is_unchanged(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
         let expire_time = record.expire_time.as_unix();
         match known.compare(record.token.as_bytes(), expire_time) {

@@ -8,7 +8,8 @@ use crate::{
     input::ValidatedInput,
 };
 
-/// Returns `Ok` only if the server acknowledged every selected record.
+/// Returns `Ok` only if the server acknowledged every selected record. `selected` is the number of
+/// selected records.
 pub(super) fn judge(
     mut outcome: DeliveryOutcome,
     selected: u64,
@@ -20,8 +21,8 @@ pub(super) fn judge(
     let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
     let server_name = server.target.endpoint.to_string();
     combine_failures(outcome, selected, plan, &server_name).map_err(|failure| {
-        // A changed input cannot be read again to find the tokens that must be masked. Its failure
-        // needs no masking, because it quotes no text of the server.
+        // If the input changed, it cannot be read again to find the tokens that must be masked. The
+        // failure is returned without masking, because it quotes no text of the server.
         if input_changed {
             return failure;
         }
@@ -49,9 +50,9 @@ fn with_rejected_records(
     })
 }
 
-/// Combines the failures of a push. There are up to three: the failure that stopped the push, the
-/// response codes that do not mean success, and the first failed request. The first of these
-/// failures is returned, and the others become its causes.
+/// Combines the failures of a push. A push has up to three failures: the failure that stopped the
+/// push, the response codes that do not mean success, and the first failed request. The first
+/// failure in this order becomes the result, and the later failures become its causes.
 fn combine_failures(
     outcome: DeliveryOutcome,
     selected: u64,
@@ -71,8 +72,8 @@ fn combine_failures(
     let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
     let request_failure = outcome.request_error.map(|error: CallError| {
         let failure = diagnostics::call_failed(server, &error);
-        // The causes may quote tokens. Without the input the tokens cannot be found and masked, so
-        // the causes are removed.
+        // The causes may quote tokens. If the input changed, the tokens cannot be read again and
+        // masked, so the causes are removed.
         if input_changed {
             failure.without_causes()
         } else {
@@ -101,8 +102,8 @@ fn combine_failures(
     }
 }
 
-/// Returns the failure that stopped the push. Returns `None` if a signal or an output stopped the
-/// push, because the caller reports these two reasons itself.
+/// Returns the failure for the reason why the push stopped. Returns `None` if a signal or an output
+/// stopped the push, because the caller reports these two reasons itself.
 fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
     match reason {
         StopReason::Attempt(failure) => Some(attempt_failure(&failure, server)),
