@@ -8,14 +8,14 @@ use bytes::BytesMut;
 pub use crate::input::InputFormat;
 use crate::{
     contract::{Contract, DecodedRecord},
-    input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
-    ledger::{Comparison, LedgerWriter, TargetKey},
+    input::{InputOptions, InputSource, ValidatedInput, ValidationRules, validate},
+    ledger::{EntryStatus, LedgerWriter, TargetKey},
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
 /// The result of one pass over an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ReadResult {
     /// The number of valid records, without duplicates.
     pub valid_records: u64,
     /// The number of records that were read.
@@ -26,8 +26,8 @@ pub struct Reading {
 
 /// Reads and validates a whole input. If `format` is `None`, the format is detected.
 #[must_use]
-pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
-    reading_of(&validate_input(input, format))
+pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> ReadResult {
+    summarize(&validate_input(input, format))
 }
 
 /// Validates an input twice and compares the two results. If the input is valid, then reads its
@@ -37,9 +37,9 @@ pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> Reading {
 ///
 /// Returns the description of a bug: two passes have different results, the counts do not add up,
 /// the problem of a record has no position, or a token is empty.
-pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Reading, String> {
+pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<ReadResult, String> {
     let mut validated = validate_input(input, format);
-    let reading = reading_of(&validated);
+    let reading = summarize(&validated);
     let repeated = read_input(input, format);
     if reading != repeated {
         return Err(format!("{reading:?} and then {repeated:?}"));
@@ -89,7 +89,7 @@ pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
         let token = Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8);
         let record = Record {
             token: token.map_err(|error| format!("{error:?}"))?,
-            expire_time: ExpireTime::EPOCH,
+            expire_time: ExpireTime::from_unix(0),
         };
         contract.append_record(&record, &mut request);
     }
@@ -122,7 +122,7 @@ pub fn count_unchanged_records(ledger: &Path, tokens: &[String]) -> Result<usize
     let known = open_ledger(ledger)?.known_times();
     let mut known = known.map_err(|error| format!("{error:?}"))?;
     let is_unchanged =
-        |token: &&String| known.compare(token.as_bytes(), 0) == Comparison::Unchanged;
+        |token: &&String| known.compare(token.as_bytes(), 0) == EntryStatus::Unchanged;
     Ok(tokens.iter().filter(is_unchanged).count())
 }
 
@@ -141,14 +141,14 @@ fn validate_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedIn
         ..InputOptions::default()
     };
     validate(
-        &[Origin::Memory(Arc::clone(input))],
+        &[InputSource::Memory(Arc::clone(input))],
         options,
         &ValidationRules::default(),
     )
 }
 
-fn reading_of(validated: &ValidatedInput) -> Reading {
-    Reading {
+fn summarize(validated: &ValidatedInput) -> ReadResult {
+    ReadResult {
         valid_records: validated.counts.valid(),
         read_records: validated.counts.read,
         problems: validated

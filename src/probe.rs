@@ -13,7 +13,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     client::{
-        CallError, Client, ConnectError, OpenedCall, StageOutcome, Target, check_health,
+        CallError, Client, ConnectError, OpenCallResult, StageSuccess, Target, check_health,
         list_services,
     },
     contract::Contract,
@@ -30,8 +30,8 @@ pub(crate) struct ProbeResult {
     /// The reason why the server's certificate is trusted, or `None` if it is not trusted.
     pub(crate) trust_basis: Option<TrustBasis>,
     /// Whether the server requested a client certificate.
-    pub(crate) has_certificate_request: bool,
-    pub(crate) end: ProbeEnd,
+    pub(crate) is_client_certificate_requested: bool,
+    pub(crate) end: ProbeOutcome,
     /// The duration of the stage that failed. If all stages succeeded, the duration of the call and
     /// of the queries after the call.
     pub(crate) last_stage_duration: Duration,
@@ -48,7 +48,7 @@ impl ProbeResult {
 /// A stage of the connection that succeeded.
 #[derive(Debug)]
 pub(crate) struct CompletedStage {
-    pub(crate) outcome: StageOutcome,
+    pub(crate) outcome: StageSuccess,
     pub(crate) duration: Duration,
 }
 
@@ -63,12 +63,12 @@ pub(crate) struct PresentedCertificate {
 
 /// The step at which a probe ended.
 #[derive(Debug)]
-pub(crate) enum ProbeEnd {
+pub(crate) enum ProbeOutcome {
     /// A stage of the connection failed, so no call was made.
     ConnectFailed(ConnectError),
     /// The connection was established, and the call was made.
     Called {
-        call: Result<OpenedCall, CallError>,
+        call: Result<OpenCallResult, CallError>,
         server_info: ServerInfo,
     },
 }
@@ -101,7 +101,7 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
     })
     .await;
     let end = match connected {
-        Err(error) => ProbeEnd::ConnectFailed(error),
+        Err(error) => ProbeOutcome::ConnectFailed(error),
         Ok(client) => call(&client).await,
     };
     let last_stage_duration = end_stage();
@@ -118,7 +118,7 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
             })
             .collect(),
         trust_basis: presented.trust,
-        has_certificate_request: target
+        is_client_certificate_requested: target
             .tls
             .as_ref()
             .is_some_and(tls::ClientTls::is_client_certificate_requested),
@@ -127,7 +127,7 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
     }
 }
 
-async fn call(client: &Client) -> ProbeEnd {
+async fn call(client: &Client) -> ProbeOutcome {
     let call = client.open_without_message(CALL_TIMEOUT).await;
     // Health checking and reflection come last, because a server that does not implement their
     // methods may close the connection.
@@ -135,7 +135,7 @@ async fn call(client: &Client) -> ProbeEnd {
         check_health(client, CALL_TIMEOUT),
         list_services(client, CALL_TIMEOUT)
     );
-    ProbeEnd::Called {
+    ProbeOutcome::Called {
         call,
         server_info: ServerInfo { health, services },
     }

@@ -13,7 +13,7 @@ pub(super) fn clap_command() -> clap::Command {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn clap_finds_no_contradiction_in_the_options() {
+    fn passes_clap_debug_assert() {
         super::clap_command().debug_assert();
     }
 }

@@ -7,7 +7,7 @@ use clap::FromArgMatches;
 use super::{
     color,
     command_line::clap_command,
-    layers::{self, CompletedArguments},
+    layers::{self, MergedArguments},
     options::Cli,
     plan::Plan,
 };
@@ -27,20 +27,19 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     let command = Box::leak(Box::new(clap_command()));
     let typed: Vec<_> = std::env::args_os().collect();
     color::choose_color(&typed);
-    let completed =
-        layers::complete_arguments(command, typed).map_err(|failure| print_failure(&failure))?;
-    color::choose_color(&completed.arguments);
+    let merged = layers::merge_layers(command, typed).map_err(|failure| print_failure(&failure))?;
+    color::choose_color(&merged.arguments);
     let parsed = command
-        .try_get_matches_from_mut(&completed.arguments)
+        .try_get_matches_from_mut(&merged.arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     let cli = parsed.map_err(|error| {
         let exit_code = print_clap_error(&error);
-        print_origins(&completed, &error.to_string());
+        print_layers(&merged, &error.to_string());
         exit_code
     })?;
     Plan::from_options(cli).map_err(|failure| {
         let exit_code = print_failure(&failure);
-        print_origins(&completed, &failure.to_string());
+        print_layers(&merged, &failure.to_string());
         exit_code
     })
 }
@@ -52,8 +51,8 @@ fn print_failure(failure: &Failure) -> u8 {
 
 /// Prints where each option in the message was set. Does not print this for options on the command
 /// line.
-fn print_origins(completed: &CompletedArguments, message: &str) {
-    for origin in completed.describe_origins(message) {
+fn print_layers(merged: &MergedArguments, message: &str) {
+    for origin in merged.describe_layers(message) {
         Terminal::option_origin(&origin);
     }
 }

@@ -1,4 +1,4 @@
-//! [`query_descriptors`]: fetches the protobuf files of a server's services through server
+//! [`fetch_service_files`]: fetches the protobuf files of a server's services through server
 //! reflection.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use prost_types::FileDescriptorProto;
 use super::{
     error::CallError,
     grpc_client::Client,
-    reflection::{Answer, Query, Reflection},
+    reflection::{Query, ReflectionClient, ReflectionResponse},
 };
 use crate::contract;
 
@@ -21,7 +21,7 @@ pub(crate) enum ReflectionError {
     /// The reflection service answered with an error, whose `code` is a gRPC status.
     Refused { code: i32, message: String },
     /// The answer of the reflection service cannot be used, for this reason.
-    InvalidAnswer(String),
+    InvalidResponse(String),
 }
 
 /// The maximum number of services to accept from a server, and also the maximum number of
@@ -39,13 +39,13 @@ const GRPC_PACKAGE: &str = "grpc.";
 /// # Errors
 ///
 /// A call failed, an answer of the server cannot be used, or the timeout passed.
-pub(crate) async fn query_descriptors(
+pub(crate) async fn fetch_service_files(
     client: &Client,
     service: Option<&str>,
 ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
     let timeout = client.timeout();
     let mut collector = DescriptorCollector {
-        reflection: Reflection::new(client),
+        reflection: ReflectionClient::new(client),
         files: BTreeMap::new(),
     };
     match tokio::time::timeout(timeout, collector.collect(service)).await {
@@ -57,7 +57,7 @@ pub(crate) async fn query_descriptors(
 
 /// The descriptors that a server has sent so far.
 struct DescriptorCollector<'c> {
-    reflection: Reflection<'c>,
+    reflection: ReflectionClient<'c>,
     /// The files by name.
     files: BTreeMap<String, FileDescriptorProto>,
 }
@@ -67,7 +67,7 @@ impl DescriptorCollector<'_> {
         let services = match service {
             Some(service) => vec![service.to_owned()],
             None => match self.query(Query::ListServices).await? {
-                Answer::Services(services) => services,
+                ReflectionResponse::Services(services) => services,
                 _ => return Err(invalid_answer("no list of services")),
             },
         };
@@ -94,7 +94,7 @@ impl DescriptorCollector<'_> {
         self.add_imports().await
     }
 
-    /// Adds the imported files that the server did not send together with the importing files.
+    /// Queries the server for imported files until no imported file is missing.
     async fn add_imports(&mut self) -> Result<(), ReflectionError> {
         loop {
             let missing = self
@@ -116,7 +116,7 @@ impl DescriptorCollector<'_> {
 
     /// Sends a query, and adds the files from the answer.
     async fn add_files(&mut self, query: Query) -> Result<(), ReflectionError> {
-        let Answer::Files(encoded_files) = self.query(query).await? else {
+        let ReflectionResponse::Files(encoded_files) = self.query(query).await? else {
             return Err(invalid_answer("no descriptors"));
         };
         for encoded in encoded_files {
@@ -130,9 +130,11 @@ impl DescriptorCollector<'_> {
         Ok(())
     }
 
-    async fn query(&mut self, query: Query) -> Result<Answer, ReflectionError> {
+    async fn query(&mut self, query: Query) -> Result<ReflectionResponse, ReflectionError> {
         match self.reflection.query(query).await {
-            Ok(Answer::Error { code, message }) => Err(ReflectionError::Refused { code, message }),
+            Ok(ReflectionResponse::Error { code, message }) => {
+                Err(ReflectionError::Refused { code, message })
+            }
             Ok(answer) => Ok(answer),
             Err(error) => Err(ReflectionError::Call(error)),
         }
@@ -140,5 +142,5 @@ impl DescriptorCollector<'_> {
 }
 
 fn invalid_answer(reason: impl Into<String>) -> ReflectionError {
-    ReflectionError::InvalidAnswer(reason.into())
+    ReflectionError::InvalidResponse(reason.into())
 }

@@ -12,7 +12,7 @@ use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
 
 use super::{
-    connect::{ConnectError, Http2Connection, StageOutcome, connect},
+    connect::{ConnectError, Http2Connection, StageSuccess, connect},
     error::CallError,
     response::classify_connection_error,
     target::Target,
@@ -44,7 +44,7 @@ struct CallSettings {
 
 /// The server's reaction to a call on which no message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OpenedCall {
+pub(crate) enum OpenCallResult {
     /// The server accepted the call and waits for the message.
     AwaitsMessage,
     /// The server responded without waiting for the message. `code` is the code in the response.
@@ -60,7 +60,7 @@ impl Client {
     pub(crate) async fn connect(
         target: &Target,
         contract: &Contract,
-        on_stage: &dyn Fn(StageOutcome),
+        on_stage: &dyn Fn(StageSuccess),
     ) -> Result<Self, ConnectError> {
         let connection = connect(target, on_stage).await?;
         // If the server allows no stream, a semaphore without permits would block every call
@@ -117,11 +117,11 @@ impl Client {
     pub(crate) async fn open_without_message(
         &self,
         timeout: Duration,
-    ) -> Result<OpenedCall, CallError> {
+    ) -> Result<OpenCallResult, CallError> {
         let messages = tokio_stream::pending();
         match self.call_with_timeout(messages, timeout).await {
-            Ok(code) => Ok(OpenedCall::Answered { code }),
-            Err(CallError::TimedOut(_)) => Ok(OpenedCall::AwaitsMessage),
+            Ok(code) => Ok(OpenCallResult::Answered { code }),
+            Err(CallError::TimedOut(_)) => Ok(OpenCallResult::AwaitsMessage),
             Err(error) => Err(error),
         }
     }

@@ -16,10 +16,10 @@ mod target;
 mod transport;
 
 pub(crate) use self::{
-    connect::{ConnectError, ConnectErrorKind, Stage, StageOutcome, TlsSession},
-    descriptors::{ReflectionError, query_descriptors},
+    connect::{ConnectError, ConnectErrorKind, Stage, StageSuccess, TlsSession},
+    descriptors::{ReflectionError, fetch_service_files},
     error::{CallError, RetryAdvice},
-    grpc_client::{Client, OpenedCall},
+    grpc_client::{Client, OpenCallResult},
     health::check_health,
     reflection::list_services,
     target::Target,

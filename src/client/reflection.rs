@@ -1,4 +1,4 @@
-//! [`Reflection`]: single queries to the reflection service of a server (gRPC
+//! [`ReflectionClient`]: single queries to the reflection service of a server (gRPC
 //! doc/server-reflection.md).
 
 use std::{sync::Arc, time::Duration};
@@ -9,7 +9,7 @@ use tonic_reflection::pb::{v1, v1alpha};
 use super::{error::CallError, grpc_client::Client};
 
 /// The reflection service of a server, in the version that the server implements.
-pub(super) struct Reflection<'c> {
+pub(super) struct ReflectionClient<'c> {
     client: &'c Client,
     version: Version,
 }
@@ -33,7 +33,7 @@ pub(super) enum Query {
 
 /// An answer of the reflection service to a [`Query`].
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum ReflectionResponse {
     Services(Vec<String>),
     /// Encoded messages of type `google.protobuf.FileDescriptorProto`.
     Files(Vec<Vec<u8>>),
@@ -47,7 +47,7 @@ pub(super) enum Answer {
 }
 
 /// The maximum length of an answer in bytes.
-const MAX_ANSWER_BYTES: usize = 16 << 20;
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
 /// Queries one version of the reflection service. This is a macro because the messages of both
 /// versions have the same fields but different types.
@@ -72,32 +72,34 @@ macro_rules! query_version {
         let transport = client.transport();
         let observer = Arc::clone(&transport.observer);
         let mut reflection = ServerReflectionClient::with_origin(transport, client.origin())
-            .max_decoding_message_size(MAX_ANSWER_BYTES);
+            .max_decoding_message_size(MAX_RESPONSE_BYTES);
         let response = match reflection.server_reflection_info(request).await {
             Ok(responses) => responses.into_inner().message().await,
             Err(status) => Err(status),
         };
         match response.map(|response| response.and_then(|response| response.message_response)) {
-            Ok(Some(MessageResponse::ListServicesResponse(list))) => Ok(Answer::Services(
-                list.service
-                    .into_iter()
-                    .map(|service| service.name)
-                    .collect(),
-            )),
-            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
-                Ok(Answer::Files(files.file_descriptor_proto))
+            Ok(Some(MessageResponse::ListServicesResponse(list))) => {
+                Ok(ReflectionResponse::Services(
+                    list.service
+                        .into_iter()
+                        .map(|service| service.name)
+                        .collect(),
+                ))
             }
-            Ok(Some(MessageResponse::ErrorResponse(error))) => Ok(Answer::Error {
+            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
+                Ok(ReflectionResponse::Files(files.file_descriptor_proto))
+            }
+            Ok(Some(MessageResponse::ErrorResponse(error))) => Ok(ReflectionResponse::Error {
                 code: error.error_code,
                 message: error.error_message,
             }),
-            Ok(_) => Ok(Answer::Unexpected),
+            Ok(_) => Ok(ReflectionResponse::Unexpected),
             Err(status) => Err(observer.classify_failure(&status)),
         }
     }};
 }
 
-impl<'c> Reflection<'c> {
+impl<'c> ReflectionClient<'c> {
     pub(super) fn new(client: &'c Client) -> Self {
         Self {
             client,
@@ -108,7 +110,7 @@ impl<'c> Reflection<'c> {
     /// Sends one query and waits for the answer. If the server does not implement v1, this query
     /// and all later queries use v1alpha. The caller must limit the time to wait, because this
     /// function only sends the timeout to the server.
-    pub(super) async fn query(&mut self, query: Query) -> Result<Answer, CallError> {
+    pub(super) async fn query(&mut self, query: Query) -> Result<ReflectionResponse, CallError> {
         if self.version == Version::V1 {
             match self.query_in(Version::V1, query.clone()).await {
                 Err(CallError::Status {
@@ -121,7 +123,11 @@ impl<'c> Reflection<'c> {
         self.query_in(Version::V1Alpha, query).await
     }
 
-    async fn query_in(&self, version: Version, query: Query) -> Result<Answer, CallError> {
+    async fn query_in(
+        &self,
+        version: Version,
+        query: Query,
+    ) -> Result<ReflectionResponse, CallError> {
         let answer = match version {
             Version::V1 => query_version!(self.client, v1, query),
             Version::V1Alpha => query_version!(self.client, v1alpha, query),
@@ -136,10 +142,10 @@ impl<'c> Reflection<'c> {
 /// Returns the names of the services that the server lists through reflection, or `None` if the
 /// server does not list them before `timeout` passes.
 pub(crate) async fn list_services(client: &Client, timeout: Duration) -> Option<Vec<String>> {
-    let mut reflection = Reflection::new(client);
+    let mut reflection = ReflectionClient::new(client);
     let answer = reflection.query(Query::ListServices);
     match tokio::time::timeout(timeout, answer).await.ok()?.ok()? {
-        Answer::Services(services) => Some(services),
+        ReflectionResponse::Services(services) => Some(services),
         _ => None,
     }
 }

@@ -79,7 +79,7 @@ impl ReceivedBody {
 
 impl ResponseObserver {
     /// Notes the status and the headers of a response.
-    pub(super) fn record_head<B: HttpBody>(&self, response: &mut Response<B>) {
+    pub(super) fn observe_head<B: HttpBody>(&self, response: &mut Response<B>) {
         self.update(|observed| {
             observed.http_status = Some(response.status().as_u16());
             // tonic never polls the body of a response without data ("Trailers-Only"), so the end
@@ -91,25 +91,25 @@ impl ResponseObserver {
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
                 .unwrap_or_default();
         });
-        self.record_grpc_fields(response.headers_mut());
+        self.observe_grpc_fields(response.headers_mut());
     }
 
-    pub(super) fn record_data(&self, data: &[u8]) {
+    pub(super) fn observe_data(&self, data: &[u8]) {
         self.update(|observed| observed.body.add(data));
     }
 
-    pub(super) fn record_trailers(&self, trailers: &mut HeaderMap) {
-        self.record_grpc_fields(trailers);
-        self.record_end();
+    pub(super) fn observe_trailers(&self, trailers: &mut HeaderMap) {
+        self.observe_grpc_fields(trailers);
+        self.observe_end();
     }
 
-    pub(super) fn record_end(&self) {
+    pub(super) fn observe_end(&self) {
         self.update(|observed| observed.is_complete = true);
     }
 
     /// Notes the gRPC fields of headers or trailers. Also removes status details that are not
     /// Base64, because such details would make tonic panic.
-    fn record_grpc_fields(&self, headers: &mut HeaderMap) {
+    fn observe_grpc_fields(&self, headers: &mut HeaderMap) {
         let statuses: Vec<_> = headers.get_all(GRPC_STATUS).iter().cloned().collect();
         let pushback = headers.get(GRPC_RETRY_PUSHBACK).cloned();
         self.update(|observed| {

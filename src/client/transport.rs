@@ -48,7 +48,7 @@ impl tower_service::Service<Request<Body>> for Transport {
         let observer = Arc::clone(&self.observer);
         Box::pin(async move {
             let mut response = response.await?;
-            observer.record_head(&mut response);
+            observer.observe_head(&mut response);
             Ok(response.map(|body| ObservedBody { body, observer }))
         })
     }
@@ -70,12 +70,12 @@ impl HttpBody for ObservedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let mut poll = Pin::new(&mut self.body).poll_frame(cx);
         match &mut poll {
-            Poll::Ready(None) => self.observer.record_end(),
+            Poll::Ready(None) => self.observer.observe_end(),
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(trailers) = frame.trailers_mut() {
-                    self.observer.record_trailers(trailers);
+                    self.observer.observe_trailers(trailers);
                 } else if let Some(data) = frame.data_ref() {
-                    self.observer.record_data(data);
+                    self.observer.observe_data(data);
                 }
             }
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}

@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 
 use super::reactor::{TimeLimit, new_runtime};
 use crate::{
-    client::{StageOutcome, Target},
+    client::{StageSuccess, Target},
     contract::{self, Contract},
     delivery::{DeliveryPolicy, fetch_descriptors},
     diagnostics::{self, Failure},
@@ -24,14 +24,14 @@ use crate::{
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ContractPlan {
-    /// The path of the call. If `None`, the schema determines the path.
+    /// The path of the call. If `None`, the source of the contract determines the path.
     pub(crate) method: Option<PathAndQuery>,
-    pub(crate) schema: Schema,
+    pub(crate) source: ContractSource,
 }
 
 /// The source of the message types.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Schema {
+pub(crate) enum ContractSource {
     /// `proto/sensor.proto` of this program.
     BuiltIn,
     /// A `.proto` file, and the folders that contain its imports.
@@ -52,11 +52,11 @@ pub(super) struct ReflectionContext<'a> {
     pub(super) signals: &'a Signals,
     pub(super) time_limit: Option<TimeLimit>,
     /// A function that receives the outcome of each completed stage of the connection.
-    pub(super) on_stage: &'a dyn Fn(StageOutcome),
+    pub(super) on_stage: &'a dyn Fn(StageSuccess),
 }
 
-/// The maximum size of a schema file, in bytes.
-const MAX_SCHEMA_BYTES: u64 = 64 << 20;
+/// The maximum size of a descriptor set or `.proto` file, in bytes.
+const MAX_DESCRIPTOR_BYTES: u64 = 64 << 20;
 
 impl ContractPlan {
     /// Reads or compiles the contract, or fetches it from the server by reflection.
@@ -69,20 +69,20 @@ impl ContractPlan {
         terminal: Terminal,
     ) -> Result<Contract, Failure> {
         let method = self.method.as_ref();
-        let (origin, pool) = match (&self.schema, server) {
-            (Schema::BuiltIn, _) | (Schema::Reflection, None) => {
+        let (source_name, pool) = match (&self.source, server) {
+            (ContractSource::BuiltIn, _) | (ContractSource::Reflection, None) => {
                 let mut contract = Contract::built_in();
                 if let Some(method) = method {
                     contract.path = method.clone();
                 }
                 return Ok(contract);
             }
-            (Schema::Proto { file, import_paths }, _) => {
+            (ContractSource::Proto { file, import_paths }, _) => {
                 check_proto_files(file, import_paths)?;
                 let pool = contract::compile_proto(file, import_paths);
                 (file.display().to_string(), pool)
             }
-            (Schema::DescriptorSet(file), _) => {
+            (ContractSource::DescriptorSet(file), _) => {
                 let set = read_schema(file)
                     .map_err(|error| diagnostics::file_read_failed(file, &error))?;
                 (
@@ -90,16 +90,16 @@ impl ContractPlan {
                     contract::decode_descriptor_set(&set),
                 )
             }
-            (Schema::Reflection, Some(server)) => {
+            (ContractSource::Reflection, Some(server)) => {
                 let files = server.fetch_files(method)?;
-                let origin = format!("the reflection of {}", server.target.endpoint);
-                (origin, contract::link_files(files))
+                let source_name = format!("the reflection of {}", server.target.endpoint);
+                (source_name, contract::link_files(files))
             }
         };
         let contract = pool
             .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
-                let failure = diagnostics::contract_unusable(&origin, error);
+                let failure = diagnostics::contract_unusable(&source_name, error);
                 match server {
                     Some(server) => failure.masking_metadata(&server.target.metadata),
                     None => failure,
@@ -128,7 +128,7 @@ fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failur
         Ok(metadata) if metadata.file_type().is_char_device() => {
             Err(io::Error::other("it is a device, not a file"))
         }
-        Ok(metadata) if metadata.len() > MAX_SCHEMA_BYTES => {
+        Ok(metadata) if metadata.len() > MAX_DESCRIPTOR_BYTES => {
             Err(io::ErrorKind::FileTooLarge.into())
         }
         Ok(_) => Ok(()),
@@ -138,9 +138,9 @@ fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failur
 
 fn read_schema(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut limited = File::open(file)?.take(MAX_SCHEMA_BYTES + 1);
+    let mut limited = File::open(file)?.take(MAX_DESCRIPTOR_BYTES + 1);
     limited.read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_SCHEMA_BYTES {
+    if bytes.len() as u64 > MAX_DESCRIPTOR_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
@@ -158,7 +158,7 @@ impl ReflectionContext<'_> {
         let runtime = new_runtime()?;
         let is_connected = Cell::new(false);
         let on_stage = |outcome| {
-            is_connected.set(matches!(outcome, StageOutcome::SettingsReceived));
+            is_connected.set(matches!(outcome, StageSuccess::SettingsReceived));
             (self.on_stage)(outcome);
         };
         let files = runtime.block_on(async {

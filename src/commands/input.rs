@@ -3,12 +3,12 @@
 //! A *guard* is a condition that refuses an input even if all its records are valid, such as
 //! `--max-records`.
 
-use super::{clock::unix_seconds, reactor::TimeLimit};
+use super::{clock::unix_now, reactor::TimeLimit};
 use crate::{
     contract::{Contract, EncodeError},
     diagnostics::{self, Failure},
     input::{
-        ContractCheck, ContractViolation, DuplicatePolicy, InputOptions, Origin, ReadLimits,
+        ContractCheck, ContractViolation, DuplicatePolicy, InputOptions, InputSource, ReadLimits,
         ValidatedInput, ValidationRules, validate,
     },
     record::Record,
@@ -20,7 +20,7 @@ use crate::{
 /// The input options after parsing.
 #[derive(Clone, Debug)]
 pub(crate) struct InputPlan {
-    pub(crate) origins: Vec<Origin>,
+    pub(crate) sources: Vec<InputSource>,
     pub(crate) options: InputOptions,
     /// The maximum number of problems that the error message shows.
     pub(crate) max_errors: usize,
@@ -99,7 +99,7 @@ pub(super) fn read_input(
     let find_violation =
         |record: &Record<'_>| request_limits.and_then(|limits| limits.find_violation(record));
     let rules = ValidationRules {
-        now: u64::try_from(unix_seconds()).unwrap_or(0),
+        now: u64::try_from(unix_now()).unwrap_or(0),
         refuses_past: plan.guards.refuses_past,
         on_duplicate: plan.guards.on_duplicate,
         max_problems: plan.max_errors,
@@ -112,7 +112,7 @@ pub(super) fn read_input(
             stop: Some(signals.wake_stream()),
         },
     };
-    let validated = validate(&plan.origins, plan.options.clone(), &rules);
+    let validated = validate(&plan.sources, plan.options.clone(), &rules);
     for (name, format) in validated.detected_formats() {
         terminal.detail(1, || report::describe_format(name, format));
     }

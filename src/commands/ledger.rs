@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     diagnostics::{self, Failure},
-    input::{DuplicatePolicy, InputOptions, Origin, ValidationRules, validate},
+    input::{DuplicatePolicy, InputOptions, InputSource, ValidationRules, validate},
     ledger::{self, ForgetOutcome, ForgetSelection, LedgerError},
     report::{ForgetReport, LedgerReport},
     terminal::Terminal,
@@ -36,7 +36,7 @@ pub(crate) enum ForgetScope {
     Authority(String),
     /// The tokens of an input. These tokens are removed for all servers.
     Tokens {
-        origins: Vec<Origin>,
+        sources: Vec<InputSource>,
         options: InputOptions,
     },
 }
@@ -73,8 +73,8 @@ fn forget(
         ForgetScope::Authority(name) => {
             ledger::forget(path, ForgetSelection::Authority(name), lock_timeout)
         }
-        ForgetScope::Tokens { origins, options } => {
-            let tokens = read_tokens(origins, options)?;
+        ForgetScope::Tokens { sources, options } => {
+            let tokens = read_tokens(sources, options)?;
             ledger::forget(path, ForgetSelection::Tokens(&tokens), lock_timeout)
         }
     };
@@ -95,14 +95,14 @@ fn forget(
 
 /// Reads the tokens of the whole input before the ledger is changed. If a record is invalid, the
 /// ledger stays unchanged.
-fn read_tokens(origins: &[Origin], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
+fn read_tokens(sources: &[InputSource], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
     let rules = ValidationRules {
         // Expiration times are not read, so duplicates of a token cannot conflict. The first record
         // of each token is enough.
         on_duplicate: DuplicatePolicy::First,
         ..ValidationRules::default()
     };
-    let mut input = validate(origins, options.clone(), &rules);
+    let mut input = validate(sources, options.clone(), &rules);
     if input.has_problems() {
         return Err(diagnostics::input_refused(
             &input.counts,

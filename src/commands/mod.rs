@@ -18,7 +18,7 @@ pub(crate) mod serve;
 
 pub(crate) use self::{
     connection::{ConnectionPlan, MetadataPlan, Timeouts, TransportSecurity, parse_authority},
-    contract::{ContractPlan, Schema},
+    contract::{ContractPlan, ContractSource},
     identity_files::IdentityFiles,
     input::{InputGuards, InputPlan},
 };

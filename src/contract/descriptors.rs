@@ -7,7 +7,7 @@ use prost::Message;
 use prost_reflect::DescriptorPool;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
-use super::error::SchemaError;
+use super::error::ContractError;
 
 /// Compiles a `.proto` file. Imported files are searched in `import_paths`, then in the folder of
 /// `file`.
@@ -18,14 +18,14 @@ use super::error::SchemaError;
 pub(crate) fn compile_proto(
     file: &Path,
     import_paths: &[PathBuf],
-) -> Result<DescriptorPool, SchemaError> {
+) -> Result<DescriptorPool, ContractError> {
     let mut includes = import_paths.to_vec();
     if file.exists() {
         let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
         includes.push(folder.unwrap_or(Path::new(".")).to_owned());
     }
     // Only the `Debug` format of the compiler's error contains the line and the column.
-    let error = |error: protox::Error| SchemaError::InvalidProto(format!("{error:?}"));
+    let error = |error: protox::Error| ContractError::InvalidProto(format!("{error:?}"));
     let mut compiler = protox::Compiler::new(includes).map_err(error)?;
     compiler.open_file(file).map_err(error)?;
     Ok(compiler.descriptor_pool())
@@ -36,11 +36,11 @@ pub(crate) fn compile_proto(
 /// # Errors
 ///
 /// The bytes are not a descriptor set, the set has no file, or the files cannot be linked.
-pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, SchemaError> {
+pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, ContractError> {
     let set = FileDescriptorSet::decode(set)
-        .map_err(|error| SchemaError::InvalidDescriptors(error.to_string()))?;
+        .map_err(|error| ContractError::InvalidDescriptors(error.to_string()))?;
     if set.file.is_empty() {
-        return Err(SchemaError::InvalidDescriptors(
+        return Err(ContractError::InvalidDescriptors(
             "it holds no file".to_owned(),
         ));
     }
@@ -55,7 +55,7 @@ pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, Schema
 /// proto3.
 pub(crate) fn link_files(
     mut files: Vec<FileDescriptorProto>,
-) -> Result<DescriptorPool, SchemaError> {
+) -> Result<DescriptorPool, ContractError> {
     // The global pool already has the well-known files, and would ignore other versions of these
     // files. They are removed here, so the syntax check below does not apply to them.
     files.retain(|file| !is_well_known(file.name()));
@@ -64,14 +64,14 @@ pub(crate) fn link_files(
     let is_unsupported =
         |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
     if let Some(file) = files.iter().find(is_unsupported) {
-        return Err(SchemaError::UnsupportedSyntax {
+        return Err(ContractError::UnsupportedSyntax {
             file: file.name().to_owned(),
             syntax: file.syntax().to_owned(),
         });
     }
     let mut pool = DescriptorPool::global();
     pool.add_file_descriptor_protos(files)
-        .map_err(|error| SchemaError::InvalidDescriptors(format!("{error:?}")))?;
+        .map_err(|error| ContractError::InvalidDescriptors(format!("{error:?}")))?;
     Ok(pool)
 }
 

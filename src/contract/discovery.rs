@@ -12,7 +12,7 @@ use prost_reflect::{
 
 use super::{
     code_field::{CodeField, IntegerKind},
-    error::{MethodProblem, SchemaError},
+    error::{ContractError, MethodProblem},
     messages::Contract,
     time_field::{TimeEncoding, TimeField, TimeType},
 };
@@ -47,47 +47,47 @@ struct ChosenField<T> {
 pub(crate) fn find_contract(
     pool: &DescriptorPool,
     path: Option<&PathAndQuery>,
-) -> Result<Contract, SchemaError> {
+) -> Result<Contract, ContractError> {
     let methods: Vec<_> = pool
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
         .collect();
-    let method_at = |path: &str| methods.iter().find(|method| path_of(method) == path);
+    let method_at = |path: &str| methods.iter().find(|method| method_path(method) == path);
     if let Some(path) = path {
-        let method = method_at(path.as_str()).ok_or_else(|| SchemaError::MethodNotFound {
+        let method = method_at(path.as_str()).ok_or_else(|| ContractError::MethodNotFound {
             wanted: path.to_string(),
             found: paths(&methods),
         })?;
-        return contract_of(method);
+        return build_contract(method);
     }
     if let Some(method) = method_at(METHOD_PATH) {
-        return contract_of(method);
+        return build_contract(method);
     }
-    let namesakes: Vec<_> = methods
+    let candidates: Vec<_> = methods
         .iter()
         .filter(|method| method.name() == METHOD_NAME)
         .collect();
-    match *namesakes.as_slice() {
-        [] => Err(SchemaError::MethodNotFound {
+    match *candidates.as_slice() {
+        [] => Err(ContractError::MethodNotFound {
             wanted: METHOD_NAME.to_owned(),
             found: paths(&methods),
         }),
-        [only] => contract_of(only),
-        _ => Err(SchemaError::AmbiguousMethod(paths(namesakes))),
+        [only] => build_contract(only),
+        _ => Err(ContractError::AmbiguousMethod(paths(candidates))),
     }
 }
 
-fn path_of(method: &MethodDescriptor) -> String {
+fn method_path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
 fn paths<'m>(methods: impl IntoIterator<Item = &'m MethodDescriptor>) -> Vec<String> {
-    methods.into_iter().map(path_of).collect()
+    methods.into_iter().map(method_path).collect()
 }
 
-fn contract_of(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
-    let path = path_of(method);
-    let unsuitable = |message: &MessageDescriptor, problem| SchemaError::UnsuitableMethod {
+fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> {
+    let path = method_path(method);
+    let unsuitable = |message: &MessageDescriptor, problem| ContractError::UnsuitableMethod {
         method: path.clone(),
         message: message.full_name().to_owned(),
         problem,
@@ -120,9 +120,9 @@ fn contract_of(method: &MethodDescriptor) -> Result<Contract, SchemaError> {
         ));
     }
     Ok(Contract {
-        path: path
-            .parse()
-            .map_err(|_| SchemaError::InvalidDescriptors(format!("{path} is no path of a call")))?,
+        path: path.parse().map_err(|_| {
+            ContractError::InvalidDescriptors(format!("{path} is no path of a call"))
+        })?,
         records_field: records.field.number(),
         token_field: token.field.number(),
         is_token_string: token.field.kind() == Kind::String,

@@ -15,7 +15,7 @@ pub(crate) enum EncodeError {
 
 /// An error that prevents a contract from being found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SchemaError {
+pub(crate) enum ContractError {
     /// The `.proto` file cannot be compiled. The string is the compiler's message.
     InvalidProto(String),
     /// The descriptors cannot be decoded, are incomplete or contradict each other.

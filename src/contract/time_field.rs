@@ -38,8 +38,8 @@ pub(super) enum TimeEncoding {
 const SECONDS_KEY: u64 = 1 << 3;
 
 impl TimeField {
-    /// Encodes the key and the value of a time in Unix seconds. Returns no bytes if the time is 0
-    /// and `has_presence` is false.
+    /// Encodes this field as protobuf does: its key (field number and wire type), then `time` in Unix
+    /// seconds. Returns no bytes if the time is 0 and `has_presence` is false.
     #[inline]
     pub(super) fn encode(&self, time: u32) -> ShortBytes {
         if time == 0 && !self.has_presence {

@@ -30,7 +30,7 @@ pub(super) struct BatchDelivery<'d, 's, S: Server> {
     rate_limiter: Option<RateLimiter>,
     /// The size in bytes of the smallest message that the server rejected as too large, or
     /// `usize::MAX` if there is no such message.
-    min_refused_bytes: Cell<usize>,
+    min_rejected_bytes: Cell<usize>,
     state: &'d DeliveryState<'s>,
 }
 
@@ -75,7 +75,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             contract,
             throttle: RetryThrottle::new(policy),
             rate_limiter: policy.max_records_per_second.map(RateLimiter::new),
-            min_refused_bytes: Cell::new(usize::MAX),
+            min_rejected_bytes: Cell::new(usize::MAX),
             state,
         }
     }
@@ -91,7 +91,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             }
             // The server has rejected a message of the same or a smaller size as too large, so this
             // part is split without an attempt.
-            if part.message.len() >= self.min_refused_bytes.get()
+            if part.message.len() >= self.min_rejected_bytes.get()
                 && let Some([first, second]) = part.halves(self.contract)
             {
                 parts.extend([second, first]);
@@ -102,8 +102,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 Err(RequestError::Stopped) => self.record_stopped(&part),
                 Err(RequestError::Failed { error, attempts }) => {
                     if error.is_message_too_large() {
-                        let smallest = self.min_refused_bytes.get().min(part.message.len());
-                        self.min_refused_bytes.set(smallest);
+                        let smallest = self.min_rejected_bytes.get().min(part.message.len());
+                        self.min_rejected_bytes.set(smallest);
                     }
                     let splits = error.is_message_too_large()
                         || (self.policy.isolates_invalid_records && error.is_invalid_argument());
@@ -145,7 +145,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                     });
                 }
                 Some(_) if decision == RetryDecision::Backoff && self.throttle.is_throttled() => {
-                    self.policy.longest_backoff()
+                    self.policy.max_backoff()
                 }
                 Some(delay) => delay,
             };
@@ -207,7 +207,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
     fn record_response(&self, part: &Batch, code: i32) {
         self.throttle.count_success();
         if self.policy.ok_codes.contains(&code) {
-            self.state.record_acknowledged(part, code);
+            self.state.count_acknowledged(part, code);
         } else {
             self.state.record_rejected_by_code(part, code);
         }
@@ -215,6 +215,6 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
 
     fn record_stopped(&self, part: &Batch) {
         let reason = UnacknowledgedReason::PushStopped;
-        self.state.record_unacknowledged(part, &reason);
+        self.state.count_unacknowledged(part, &reason);
     }
 }

@@ -5,8 +5,8 @@ use std::pin::pin;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use super::{
+    batch_channel::BatchReceiver,
     batch_delivery::BatchDelivery,
-    batch_queue::BatchReceiver,
     delivery_state::DeliveryState,
     outcome::{DeliveryOutcome, StopReason},
     outcome_sink::{OutcomeSink, UnacknowledgedReason},
@@ -82,7 +82,7 @@ async fn report_unattempted(state: &DeliveryState<'_>, batches: &mut BatchReceiv
     while state.wants_unattempted()
         && let Some(Ok(batch)) = batches.recv().await
     {
-        state.record_unacknowledged(&batch, &UnacknowledgedReason::PushStopped);
+        state.count_unacknowledged(&batch, &UnacknowledgedReason::PushStopped);
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) enum DeliveryPhase {
     Aborted,
 }
 
-/// The error that the push is stopping, so the caller must make no further attempt.
+/// An error that means: the push is stopping, and the caller must make no further attempt.
 pub(super) struct DeliveryStopped;
 
 impl<'s> DeliveryState<'s> {
@@ -118,8 +118,8 @@ impl<'s> DeliveryState<'s> {
     ///
     /// # Errors
     ///
-    /// The push stops before the delay is over. The last failure then becomes the stop reason,
-    /// unless the push already has a reason other than a signal.
+    /// The push stops before the delay is over. The last failure then becomes the stop reason if
+    /// there is no reason yet, or if the reason is a signal. Any other reason is kept.
     pub(super) async fn pause_before_retry(
         &self,
         failure: AttemptFailure,
@@ -153,7 +153,7 @@ impl<'s> DeliveryState<'s> {
     }
 
     /// Counts a request whose response code means success, and passes its batch to the sink.
-    pub(super) fn record_acknowledged(&self, batch: &Batch, code: i32) {
+    pub(super) fn count_acknowledged(&self, batch: &Batch, code: i32) {
         let mut outcome = self.outcome.borrow_mut();
         *outcome.response_codes.entry(code).or_default() += 1;
         outcome.acknowledged += batch.records;
@@ -171,7 +171,7 @@ impl<'s> DeliveryState<'s> {
         outcome.rejected += batch.records;
         outcome.failed_requests += 1;
         drop(outcome);
-        self.record_unacknowledged(batch, &UnacknowledgedReason::ResponseCode(code));
+        self.count_unacknowledged(batch, &UnacknowledgedReason::ResponseCode(code));
     }
 
     /// Counts a request whose single record the server rejected with a gRPC status, and passes its
@@ -188,14 +188,14 @@ impl<'s> DeliveryState<'s> {
         }
         outcome.request_error.get_or_insert_with(|| error.clone());
         drop(outcome);
-        self.record_unacknowledged(batch, &UnacknowledgedReason::Rejected(error));
+        self.count_unacknowledged(batch, &UnacknowledgedReason::Rejected(error));
     }
 
     /// Counts a request that failed and is not retried, and passes its batch to the sink. The push
     /// stops unless the failure concerns only this request.
     pub(super) fn record_failed(&self, batch: &Batch, error: CallError, attempts: u32) {
         self.outcome.borrow_mut().failed_requests += 1;
-        self.record_unacknowledged(batch, &UnacknowledgedReason::RequestFailed(error.clone()));
+        self.count_unacknowledged(batch, &UnacknowledgedReason::RequestFailed(error.clone()));
         if error.is_request_specific() {
             let mut outcome = self.outcome.borrow_mut();
             outcome.request_error.get_or_insert(error);
@@ -209,7 +209,7 @@ impl<'s> DeliveryState<'s> {
 
     /// Tells the sink that the records of a batch were not acknowledged. The push stops if the sink
     /// fails.
-    pub(super) fn record_unacknowledged(&self, batch: &Batch, reason: &UnacknowledgedReason) {
+    pub(super) fn count_unacknowledged(&self, batch: &Batch, reason: &UnacknowledgedReason) {
         let result = self.sink.borrow_mut().unacknowledged(batch, reason);
         if result.is_err() {
             self.stop(StopReason::Output);

@@ -12,7 +12,7 @@
 //! several requests are in flight and some are retried. The order does not matter: the tokens of a
 //! push are unique, so no record overrides a different record.
 //!
-//! - [`mod@deliver`] takes batches from a channel (`batch_queue`) and keeps their requests in
+//! - [`mod@deliver`] takes batches from a channel (`batch_channel`) and keeps their requests in
 //!   flight.
 //! - `batch_delivery` delivers one batch: attempts, retries, splitting.
 //! - `retry_decision`, `attempt_counter`, `retry_throttle` and `policy` decide whether and when a
@@ -29,8 +29,8 @@
 //! messages.
 
 mod attempt_counter;
+mod batch_channel;
 mod batch_delivery;
-mod batch_queue;
 mod connection_slot;
 mod deliver;
 mod delivery_state;
@@ -46,7 +46,7 @@ mod server;
 mod tests;
 
 pub(crate) use self::{
-    batch_queue::{batch_channel, send_next_batch},
+    batch_channel::{batch_channel, send_next_batch},
     deliver::deliver,
     outcome::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     outcome_sink::{OutcomeSink, SinkError, UnacknowledgedReason},

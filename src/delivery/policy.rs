@@ -31,7 +31,7 @@ pub(crate) struct DeliveryPolicy {
 
 /// The fixed part of the retry delay after `ENHANCE_YOUR_CALM`, in multiples of the base delay. The
 /// usual backoff is added to the fixed part.
-const CALM_DELAY_FACTOR: u32 = 4;
+const LONG_BACKOFF_FACTOR: u32 = 4;
 
 impl DeliveryPolicy {
     /// A policy without retries, for commands other than `push`.
@@ -76,12 +76,12 @@ impl DeliveryPolicy {
     }
 
     /// Returns the backoff after many retries: a random duration up to `max_delay`.
-    pub(super) fn longest_backoff(&self) -> Duration {
+    pub(super) fn max_backoff(&self) -> Duration {
         self.backoff(u32::MAX)
     }
 
     fn long_backoff(&self, retry: u32) -> Duration {
-        self.base_delay.saturating_mul(CALM_DELAY_FACTOR) + self.backoff(retry)
+        self.base_delay.saturating_mul(LONG_BACKOFF_FACTOR) + self.backoff(retry)
     }
 }
 
@@ -103,6 +103,6 @@ mod tests {
             [200, 400, 800, 1000, 1000].map(Duration::from_millis)
         );
         assert_eq!(policy.long_backoff(1), Duration::from_secs(1));
-        assert_eq!(policy.longest_backoff(), Duration::from_secs(1));
+        assert_eq!(policy.max_backoff(), Duration::from_secs(1));
     }
 }

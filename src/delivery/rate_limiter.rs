@@ -16,13 +16,13 @@ use tokio::{sync::Notify, time::Instant};
 #[derive(Debug)]
 pub(super) struct RateLimiter {
     max_records: u64,
-    requests: RefCell<VecDeque<CountedRequest>>,
+    requests: RefCell<VecDeque<RecentAttempt>>,
     permit_released: Notify,
     next_id: Cell<u64>,
 }
 
 #[derive(Debug)]
-struct CountedRequest {
+struct RecentAttempt {
     id: u64,
     records: u64,
     /// The end of the attempt, or `None` while the attempt is in flight.
@@ -42,7 +42,7 @@ struct LimitReached {
     retry_at: Option<Instant>,
 }
 
-const WINDOW: Duration = Duration::from_secs(1);
+const RATE_WINDOW: Duration = Duration::from_secs(1);
 
 impl RateLimiter {
     pub(super) fn new(max_records: u64) -> Self {
@@ -76,11 +76,11 @@ impl RateLimiter {
     fn try_acquire(&self, records: u64) -> Result<RatePermit<'_>, LimitReached> {
         let mut requests = self.requests.borrow_mut();
         let now = Instant::now();
-        requests.retain(|request| request.ended.is_none_or(|ended| now < ended + WINDOW));
+        requests.retain(|request| request.ended.is_none_or(|ended| now < ended + RATE_WINDOW));
         let counted: u64 = requests.iter().map(|request| request.records).sum();
         if counted + records <= self.max_records {
             let id = self.next_id.replace(self.next_id.get() + 1);
-            requests.push_back(CountedRequest {
+            requests.push_back(RecentAttempt {
                 id,
                 records,
                 ended: None,
@@ -89,7 +89,7 @@ impl RateLimiter {
         }
         let first_ended = requests.iter().filter_map(|request| request.ended).min();
         Err(LimitReached {
-            retry_at: first_ended.map(|ended| ended + WINDOW),
+            retry_at: first_ended.map(|ended| ended + RATE_WINDOW),
         })
     }
 }
@@ -141,8 +141,9 @@ mod tests {
         // The test assumes that the server receives each request at the latest possible time, which
         // is the end of the attempt.
         for SentRequest { ended: from, .. } in &sent {
-            let received =
-                |request: &&SentRequest| request.ended >= *from && request.ended < *from + WINDOW;
+            let received = |request: &&SentRequest| {
+                request.ended >= *from && request.ended < *from + RATE_WINDOW
+            };
             let records: u64 = sent.iter().filter(received).map(|one| one.records).sum();
             assert!(records <= 10, "{records} records in one second");
         }

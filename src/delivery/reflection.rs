@@ -8,7 +8,7 @@ use super::{
     retry_decision::{RetryDecision, decide_call_retry, decide_connect_retry},
 };
 use crate::{
-    client::{Client, ConnectError, ReflectionError, StageOutcome, Target, query_descriptors},
+    client::{Client, ConnectError, ReflectionError, StageSuccess, Target, fetch_service_files},
     contract::Contract,
 };
 
@@ -38,7 +38,7 @@ pub(crate) async fn fetch_descriptors(
     target: &Target,
     service: Option<&str>,
     policy: &DeliveryPolicy,
-    on_stage: &dyn Fn(StageOutcome),
+    on_stage: &dyn Fn(StageSuccess),
 ) -> Result<Vec<FileDescriptorProto>, FetchDescriptorsError> {
     // `Client` uses the contract only for the requests of a push, which reflection does not send.
     // Any contract is therefore suitable.
@@ -46,12 +46,12 @@ pub(crate) async fn fetch_descriptors(
     let mut attempts = AttemptCounter::default();
     loop {
         let (decision, failure) = match Client::connect(target, &contract, on_stage).await {
-            Ok(client) => match query_descriptors(&client, service).await {
+            Ok(client) => match fetch_service_files(&client, service).await {
                 Ok(files) => return Ok(files),
                 Err(error) => {
                     let decision = attempts.count_failure(match &error {
                         ReflectionError::Call(error) => decide_call_retry(error),
-                        ReflectionError::Refused { .. } | ReflectionError::InvalidAnswer(_) => {
+                        ReflectionError::Refused { .. } | ReflectionError::InvalidResponse(_) => {
                             RetryDecision::Never
                         }
                     });

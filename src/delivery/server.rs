@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    client::{CallError, Client, ConnectError, StageOutcome, Target},
+    client::{CallError, Client, ConnectError, StageSuccess, Target},
     contract::Contract,
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct RemoteServer<'t> {
     pub(crate) target: &'t Target,
     pub(crate) contract: &'t Contract,
     /// Called after each connection stage that succeeded, with the result of the stage.
-    pub(crate) on_stage: &'t dyn Fn(StageOutcome),
+    pub(crate) on_stage: &'t dyn Fn(StageSuccess),
 }
 
 impl Server for RemoteServer<'_> {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     client::{CallError, ReflectionError},
-    contract::{MethodProblem, SchemaError},
+    contract::{ContractError, MethodProblem},
     delivery::FetchDescriptorsError,
 };
 
@@ -22,50 +22,54 @@ const COMPILE_HINT: &str = "--import-path DIR says where its imports are; --prot
 
 const USE_DESCRIPTORS: &str = "describe it with --proto FILE or --protoset FILE";
 
-/// Returns the failure for descriptors that do not describe a usable contract. `origin` is the name
+/// Returns the failure for descriptors that do not describe a usable contract. `source_name` is the name
 /// of the file or server with the descriptors.
-pub(crate) fn contract_unusable(origin: &str, error: SchemaError) -> Failure {
+pub(crate) fn contract_unusable(source_name: &str, error: ContractError) -> Failure {
     match error {
-        SchemaError::InvalidProto(reason) => Failure::usage(format!("{origin} can't be compiled"))
-            .with_cause(reason)
-            .with_hint(COMPILE_HINT),
-        SchemaError::InvalidDescriptors(reason) => {
-            Failure::usage(format!("{origin} is no whole set of descriptors"))
+        ContractError::InvalidProto(reason) => {
+            Failure::usage(format!("{source_name} can't be compiled"))
+                .with_cause(reason)
+                .with_hint(COMPILE_HINT)
+        }
+        ContractError::InvalidDescriptors(reason) => {
+            Failure::usage(format!("{source_name} is no whole set of descriptors"))
                 .with_cause(reason)
                 .with_hint("protoc --include_imports --descriptor_set_out=FILE writes one")
         }
-        SchemaError::UnsupportedSyntax { file, syntax } => {
-            Failure::usage(format!("{origin} can't be understood"))
+        ContractError::UnsupportedSyntax { file, syntax } => {
+            Failure::usage(format!("{source_name} can't be understood"))
                 .with_cause(format!(
                     "{file} is written in {syntax}: proto2 and proto3 are known"
                 ))
                 .with_hint("describe what a push needs in proto3 and name it with --proto FILE")
         }
-        SchemaError::MethodNotFound { wanted, found } => {
+        ContractError::MethodNotFound { wanted, found } => {
             let cause = if found.is_empty() {
                 "it declares no method at all".to_owned()
             } else {
                 format!("it has {}", list_names(&found))
             };
-            Failure::usage(format!("{origin} has no method {wanted}"))
+            Failure::usage(format!("{source_name} has no method {wanted}"))
                 .with_cause(cause)
                 .with_hint(NAME_METHOD)
         }
-        SchemaError::AmbiguousMethod(found) => Failure::usage(format!(
-            "{origin} has more than one method that it might be"
+        ContractError::AmbiguousMethod(found) => Failure::usage(format!(
+            "{source_name} has more than one method that it might be"
         ))
         .with_cause(format!("they are {}", list_names(&found)))
         .with_hint(NAME_METHOD),
-        SchemaError::UnsuitableMethod {
+        ContractError::UnsuitableMethod {
             method,
             message,
             problem,
-        } => Failure::usage(format!("{origin} has a call that records don't fit into"))
-            .with_cause(format!(
-                "{method}: {}",
-                describe_method_problem(&message, problem)
-            ))
-            .with_hint(NAME_METHOD),
+        } => Failure::usage(format!(
+            "{source_name} has a call that records don't fit into"
+        ))
+        .with_cause(format!(
+            "{method}: {}",
+            describe_method_problem(&message, problem)
+        ))
+        .with_hint(NAME_METHOD),
     }
 }
 
@@ -102,7 +106,7 @@ pub(crate) fn reflection_failed(server: &str, error: &FetchDescriptorsError) -> 
             .with_cause(message)
             .with_hint(format!("check --method, or {USE_DESCRIPTORS}"))
         }
-        ReflectionError::InvalidAnswer(answer) => Failure::rpc(
+        ReflectionError::InvalidResponse(answer) => Failure::rpc(
             Code::Internal,
             format!("{server}: its reflection can't be understood"),
         )

@@ -1,7 +1,7 @@
 //! Failures and warnings about the input as a whole. [`super::problem`] describes single problems.
 
 use super::{failure::Failure, format::count_noun, problem::describe_problem};
-use crate::input::{Problem, ProblemClass, ProblemKind, RecordCounts, ValidatedInput};
+use crate::input::{Problem, ProblemClass, ProblemKind, ValidatedInput, ValidationCounts};
 
 const CHECK_INPUT: &str = "check that the input is the one that was meant";
 
@@ -9,11 +9,11 @@ const CHECK_INPUT: &str = "check that the input is the one that was meant";
 /// cause. `skipped_action` is a participle for the action that was not performed, such as "sent" in
 /// "nothing was sent".
 pub(crate) fn input_refused(
-    counts: &RecordCounts,
+    counts: &ValidationCounts,
     problems: &[Problem],
     skipped_action: &str,
 ) -> Failure {
-    let is_too_late = |problem: &Problem| matches!(problem.kind, ProblemKind::DeadlineExceeded);
+    let is_too_late = |problem: &Problem| matches!(problem.kind, ProblemKind::ReadStopped);
     let is_too_late = !problems.is_empty() && problems.iter().all(is_too_late);
     let message = if is_too_late {
         "the input could not be read in the time that --max-time gives".to_owned()
@@ -38,7 +38,7 @@ pub(crate) fn input_refused(
     })
 }
 
-fn summarize_counts(counts: &RecordCounts) -> String {
+fn summarize_counts(counts: &ValidationCounts) -> String {
     let files = format!(
         "{} can't be read to the end",
         count_noun(counts.unreadable_inputs, "input")
@@ -56,7 +56,7 @@ fn summarize_counts(counts: &RecordCounts) -> String {
     }
 }
 
-fn summarize_classes(counts: &RecordCounts) -> String {
+fn summarize_classes(counts: &ValidationCounts) -> String {
     let classes = counts.by_class.iter().map(|(class, count)| match class {
         ProblemClass::Unreadable => format!("{count} unreadable"),
         ProblemClass::Malformed => format!("{count} malformed"),
@@ -114,7 +114,7 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
 /// became unreadable, or the deadline passed.
 pub(crate) fn input_changed(problem: &Problem) -> Failure {
     let (message, hint) = match problem.kind {
-        ProblemKind::DeadlineExceeded => (
+        ProblemKind::ReadStopped => (
             "the input was not read again before --max-time had passed; nothing more was sent",
             "--max-time gives the run longer",
         ),

@@ -39,7 +39,7 @@ pub(crate) use self::{
     },
     run::{
         command_interrupted, counts_inconsistent, max_time_passed, partially_acknowledged,
-        push_interrupted, rehearsal_differs, response_codes_rejected, with_rejected_record,
+        push_interrupted, rehearsal_differs, unexpected_response_codes, with_rejected_record,
     },
     suggested_fix::SuggestedFix,
     text::escape,

@@ -48,7 +48,7 @@ fn describe_kind(kind: &ProblemKind) -> String {
             format!("looks like {}", unsupported_format_name(*format))
         }
         ProblemKind::FileChanged => text("changed while it was read"),
-        ProblemKind::DeadlineExceeded => text("--max-time passed while it was read"),
+        ProblemKind::ReadStopped => text("--max-time passed while it was read"),
         ProblemKind::JsonSyntax(message) => format!("malformed JSON: {message}"),
         ProblemKind::CorruptArchive(reason) => {
             format!("the archive is broken or cut off: {reason}")

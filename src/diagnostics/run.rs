@@ -72,7 +72,7 @@ pub(crate) fn max_time_passed(
 
 /// Returns the failure for responses with codes other than `ok_codes`. `codes` are these other
 /// codes.
-pub(crate) fn response_codes_rejected(server: &str, codes: &[i32], ok_codes: &[i32]) -> Failure {
+pub(crate) fn unexpected_response_codes(server: &str, codes: &[i32], ok_codes: &[i32]) -> Failure {
     let list = |codes: &[i32]| {
         let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
         codes.join(", ")
@@ -143,7 +143,7 @@ mod tests {
     use super::{super::call::call_failed, *};
 
     #[test]
-    fn does_not_mask_causes_that_quote_nobody() {
+    fn keeps_local_causes_unmasked() {
         for error in [
             CallError::TimedOut(Duration::from_secs(1)),
             CallError::HttpStatus(502),

@@ -22,7 +22,7 @@ pub(crate) enum SuggestedFix {
     ClientCertificate,
     Plaintext,
     /// The removal of `--plaintext`.
-    NoPlaintext,
+    UseTls,
     /// `--method` with this path.
     Method(String),
 }
@@ -33,14 +33,14 @@ impl SuggestedFix {
         match &error.kind {
             ConnectErrorKind::Tls(error) => Self::for_tls_error(error),
             ConnectErrorKind::ClientCertificateRequested => Some(Self::ClientCertificate),
-            ConnectErrorKind::ServerExpectsTls => Some(Self::NoPlaintext),
+            ConnectErrorKind::ServerExpectsTls => Some(Self::UseTls),
             // The server responded to plaintext with a TLS record (RFC 8446 section 5.1). The first
             // byte is the content type: 0x15 for an alert, 0x16 for a handshake message. The second
             // byte, 3, is the major version.
             ConnectErrorKind::NotHttp2(first_bytes)
                 if matches!(first_bytes.as_slice(), [0x15 | 0x16, 3, ..]) =>
             {
-                (error.stage == Stage::Http2).then_some(Self::NoPlaintext)
+                (error.stage == Stage::Http2).then_some(Self::UseTls)
             }
             _ => None,
         }

@@ -120,15 +120,15 @@ impl Detector<'_> {
         }
     }
 
-    /// Detects the place of the records in a JSON document. `no_container` is the problem to return
+    /// Detects the place of the records in a JSON document. `problem_if_not_json` is the problem to return
     /// if the root is neither an object nor an array.
     fn detect_in_document(
         &mut self,
         head: &Head,
-        no_container: ProblemKind,
+        problem_if_not_json: ProblemKind,
     ) -> Result<DetectedFormat, ReadError> {
         if !matches!(head.first_byte(), Some(b'[' | b'{')) {
-            return fatal(no_container);
+            return fatal(problem_if_not_json);
         }
         let text = self.content.text_reader().map_err(unreadable)?;
         match json::check(text) {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_past_white_space_of_any_length() {
+    fn skips_leading_whitespace() {
         assert!(head(b"").is_blank());
         assert!(head(b" \r\n").is_blank());
         assert!(head(&[b'\n'; 3 * HEAD_BYTES]).is_blank());

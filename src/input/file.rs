@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    bytes::{Content, LineBuffer, Origin, ReadLimits},
+    bytes::{Content, InputSource, LineBuffer, ReadLimits},
     detect::{DetectedFormat, detect_format, format_from_name},
     options::{InputFormat, InputOptions},
     problem::{ProblemKind, ReadError},
@@ -30,18 +30,18 @@ pub(super) struct InputFile {
 
 impl InputFile {
     pub(super) fn open(
-        origin: &Origin,
+        source: &InputSource,
         options: &InputOptions,
         read_limits: &ReadLimits,
     ) -> Result<Self, ProblemKind> {
-        let name = origin.name();
-        let format_from_origin = || match origin {
-            Origin::File(_) => format_from_name(&name),
-            Origin::Stdin | Origin::Memory(_) => None,
+        let name = source.name();
+        let format_from_source = || match source {
+            InputSource::File(_) => format_from_name(&name),
+            InputSource::Stdin | InputSource::Memory(_) => None,
         };
         Ok(Self {
-            content: Content::open(origin, read_limits)?,
-            known_format: options.format.or_else(format_from_origin),
+            content: Content::open(source, read_limits)?,
+            known_format: options.format.or_else(format_from_source),
             name,
             detected_format: None,
             is_incomplete: false,

@@ -23,7 +23,7 @@ mod reader;
 mod tests;
 mod validation;
 
-pub(crate) use bytes::{Origin, ReadLimits};
+pub(crate) use bytes::{InputSource, ReadLimits};
 pub(crate) use detect::DetectedFormat;
 pub(crate) use excerpt::Excerpt;
 pub(crate) use limits::MAX_RECORD_BYTES;
@@ -35,6 +35,6 @@ pub(crate) use problem::{
 };
 pub(crate) use problem_class::ProblemClass;
 pub(crate) use validation::{
-    ContractCheck, DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, RecordCounts,
-    Records, ValidatedInput, ValidationRules, validate,
+    ContractCheck, DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, Records,
+    ValidatedInput, ValidationCounts, ValidationRules, validate,
 };

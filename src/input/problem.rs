@@ -114,7 +114,7 @@ pub(crate) enum ProblemKind {
     /// The content of the file differs from an earlier pass over the file.
     FileChanged,
     /// The deadline passed or a signal arrived before the end of the input was read.
-    DeadlineExceeded,
+    ReadStopped,
     /// Malformed JSON. The message comes from the parser and does not quote the input.
     JsonSyntax(String),
     /// A corrupt archive, with the message of the decompressor.
@@ -214,7 +214,7 @@ impl From<io::Error> for ProblemKind {
     fn from(error: io::Error) -> Self {
         match StreamError::inside(&error) {
             Some(StreamError::FileChanged) => Self::FileChanged,
-            Some(StreamError::DeadlineExceeded) => Self::DeadlineExceeded,
+            Some(StreamError::ReadStopped) => Self::ReadStopped,
             Some(StreamError::CorruptArchive(reason)) => Self::CorruptArchive(reason.clone()),
             None if error.kind() == io::ErrorKind::IsADirectory => Self::IsDirectory,
             None => Self::Unreadable(error),

@@ -20,7 +20,7 @@ impl ProblemClass {
             | ProblemKind::IsDirectory
             | ProblemKind::UnsupportedFormat(_)
             | ProblemKind::FileChanged
-            | ProblemKind::DeadlineExceeded
+            | ProblemKind::ReadStopped
             | ProblemKind::Truncated
             | ProblemKind::CorruptArchive(_)
             | ProblemKind::NotJsonDocument

@@ -29,7 +29,7 @@ struct Sample {
 
 /// All records and errors that a reader returned.
 #[derive(Debug, Default, PartialEq)]
-struct Reading {
+struct ReadResult {
     records: Vec<Values>,
     errors: Vec<String>,
 }
@@ -64,12 +64,12 @@ fn read(
     format: &DetectedFormat,
     options: &InputOptions,
     lengths: &[usize],
-) -> Reading {
+) -> ReadResult {
     let stream = Box::new(ShortReads {
         bytes,
         lengths: lengths.iter().cycle(),
     });
-    let mut reading = Reading::default();
+    let mut reading = ReadResult::default();
     let buffer = LineBuffer::new(stream);
     let mut reader = match RecordReader::open(format.clone(), None, buffer, options) {
         Ok(reader) => reader,

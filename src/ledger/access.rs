@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Permissions of a ledger: only its owner may read and write it.
-const OWNER_ONLY: u32 = 0o600;
+const OWNER_ONLY_MODE: u32 = 0o600;
 
 /// An open ledger that only this process may write to.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(super) fn open_to_write(
         .write(true)
         .create(missing_file == MissingFile::Create)
         .truncate(false)
-        .mode(OWNER_ONLY)
+        .mode(OWNER_ONLY_MODE)
         .open(path)?;
     if !file.metadata()?.is_file() {
         return Err(LedgerError::NotALedger);
@@ -82,7 +82,7 @@ pub(super) fn open_to_write(
     let mut connection = open_read_write(path)?;
     schema::check_database(&connection)?;
     lock.file()
-        .set_permissions(Permissions::from_mode(OWNER_ONLY))?;
+        .set_permissions(Permissions::from_mode(OWNER_ONLY_MODE))?;
     schema::upgrade(&mut connection)?;
     connection.execute("UPDATE meta SET holder = ?1", [std::process::id()])?;
     Ok(WritableLedger {

@@ -28,7 +28,7 @@ pub(crate) struct KnownTimes {
 
 /// The result of comparing a record with the entry of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub(crate) enum EntryStatus {
     /// The server has acknowledged no expiration time for the token.
     New,
     /// The server has acknowledged the record's expiration time, and no different time was sent
@@ -80,25 +80,25 @@ impl KnownTimes {
     }
 
     /// Compares a record with the entry of its token.
-    pub(crate) fn compare(&mut self, token: &[u8], expire_time: u32) -> Comparison {
+    pub(crate) fn compare(&mut self, token: &[u8], expire_time: u32) -> EntryStatus {
         if self.is_empty() {
-            return Comparison::New;
+            return EntryStatus::New;
         }
         let digest = self.digester.digest(token);
         let Some(entry) = self.find(&digest) else {
-            return Comparison::New;
+            return EntryStatus::New;
         };
         if entry.expire_time == expire_time && entry.is_confirmed {
-            return Comparison::Unchanged;
+            return EntryStatus::Unchanged;
         }
         self.unconfirmed.push(LedgerEntry {
             is_confirmed: false,
             ..entry
         });
         if entry.expire_time == expire_time {
-            Comparison::Unconfirmed
+            EntryStatus::Unconfirmed
         } else {
-            Comparison::Changed {
+            EntryStatus::Changed {
                 previous: entry.expire_time,
             }
         }
@@ -201,16 +201,16 @@ mod tests {
         let mut known = KnownTimes::new(digester, entries);
         for (time, token) in (0..).zip(&tokens) {
             let expected = if time == UNCONFIRMED {
-                Comparison::Unconfirmed
+                EntryStatus::Unconfirmed
             } else {
-                Comparison::Unchanged
+                EntryStatus::Unchanged
             };
             assert_eq!(known.compare(token, time), expected);
-            let changed = Comparison::Changed { previous: time };
+            let changed = EntryStatus::Changed { previous: time };
             assert_eq!(known.compare(token, time + 1), changed);
         }
-        assert_eq!(known.compare(b"unknown token", 1), Comparison::New);
+        assert_eq!(known.compare(b"unknown token", 1), EntryStatus::New);
         assert_eq!(known.unconfirmed().len(), 1001);
-        assert_eq!(KnownTimes::empty().compare(b"any", 1), Comparison::New);
+        assert_eq!(KnownTimes::empty().compare(b"any", 1), EntryStatus::New);
     }
 }

@@ -48,7 +48,7 @@ mod writer;
 pub(crate) use self::{
     error::LedgerError,
     forget::{ForgetOutcome, ForgetSelection, forget},
-    known_times::{Comparison, KnownTimes, read_known_times},
+    known_times::{EntryStatus, KnownTimes, read_known_times},
     runs::{RunEnd, RunStart, RunSummary},
     summary::{TargetSummary, list_targets},
     target::TargetKey,

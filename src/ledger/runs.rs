@@ -46,9 +46,9 @@ pub(crate) struct RunSummary {
 }
 
 /// The maximum number of runs per target in the history. Older runs are deleted.
-const MAX_RUNS: i64 = 100;
+const MAX_KEPT_RUNS: i64 = 100;
 
-/// Inserts a run and returns its id. Deletes the oldest runs beyond [`MAX_RUNS`].
+/// Inserts a run and returns its id. Deletes the oldest runs beyond [`MAX_KEPT_RUNS`].
 pub(super) fn insert(
     connection: &mut Connection,
     target_id: i64,
@@ -63,7 +63,7 @@ pub(super) fn insert(
     transaction.execute(
         "DELETE FROM run WHERE target = ?1 AND id NOT IN
                  (SELECT id FROM run WHERE target = ?1 ORDER BY id DESC LIMIT ?2)",
-        params![target_id, MAX_RUNS],
+        params![target_id, MAX_KEPT_RUNS],
     )?;
     transaction.commit()?;
     Ok(run_id)

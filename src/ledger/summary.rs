@@ -35,7 +35,7 @@ pub(crate) struct ExpirationCount {
 }
 
 const MAX_EXPIRATIONS: usize = 5;
-const MAX_RUNS: u32 = 10;
+const MAX_SHOWN_RUNS: u32 = 10;
 
 /// Returns the summaries of all targets of a ledger, sorted by authority and method.
 pub(crate) fn list_targets(path: &Path) -> Result<Vec<TargetSummary>, LedgerError> {
@@ -53,7 +53,7 @@ pub(crate) fn list_targets(path: &Path) -> Result<Vec<TargetSummary>, LedgerErro
             tokens: entries.len() as u64,
             last_success: runs::last_success(connection, target.id)?,
             next_expirations: next_expirations(&entries),
-            runs: runs::load_last(connection, target.id, MAX_RUNS)?,
+            runs: runs::load_last(connection, target.id, MAX_SHOWN_RUNS)?,
         });
     }
     Ok(targets)

@@ -68,7 +68,7 @@ const MAX_U64_DIGITS: usize = 19;
 impl ExpireTime {
     /// The placeholder in a record whose expiration time is not read, because only the token is
     /// needed.
-    pub(crate) const EPOCH: Self = Self(0);
+    pub(crate) const UNUSED: Self = Self(0);
 
     pub(crate) const fn from_unix(seconds: u32) -> Self {
         Self(seconds)

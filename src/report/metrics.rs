@@ -15,7 +15,7 @@ use crate::atomic_file::AtomicFile;
 
 /// The permission bits of the metrics file. All users may read the file, because the node exporter
 /// usually runs as a different user.
-const FILE_MODE: u32 = 0o644;
+const WORLD_READABLE_MODE: u32 = 0o644;
 
 const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 
@@ -36,7 +36,7 @@ impl MetricsFile {
     ///
     /// The file or its directory cannot be written.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = AtomicFile::open(path, FILE_MODE)?;
+        let file = AtomicFile::open(path, WORLD_READABLE_MODE)?;
         // Only a regular file can contain previous metrics. A pipe is not read, because reading
         // would wait for a writer.
         let previous = match fs::metadata(path) {

@@ -1,8 +1,8 @@
 //! The reports of commands, as text or as JSON: summaries, expiration charts, metrics, probes and
 //! ledgers. Failures are in `diagnostics/`.
 
+mod detected_format;
 mod expiration;
-mod format;
 mod ledger;
 mod metrics;
 mod probe;
@@ -10,7 +10,7 @@ mod stage;
 mod summary;
 
 pub(crate) use self::{
-    format::describe_format,
+    detected_format::describe_format,
     ledger::{ForgetReport, LedgerReport},
     metrics::MetricsFile,
     probe::ProbeReport,

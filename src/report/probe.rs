@@ -9,9 +9,9 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use super::stage::{describe_stage, stage_name, stage_of};
 use crate::{
-    client::{Stage, StageOutcome, Target},
+    client::{Stage, StageSuccess, Target},
     diagnostics::{Failure, escape, format_timestamp},
-    probe::{PresentedCertificate, ProbeEnd, ProbeResult, ServerInfo},
+    probe::{PresentedCertificate, ProbeOutcome, ProbeResult, ServerInfo},
     tls::{CertificateInfo, TrustBasis},
 };
 
@@ -160,7 +160,7 @@ fn report_stages(
     }
     let seconds = probe.last_stage_duration.as_secs_f64();
     match (&probe.end, failure) {
-        (ProbeEnd::ConnectFailed(error), Some(failure)) => {
+        (ProbeOutcome::ConnectFailed(error), Some(failure)) => {
             add_unused_stages(&mut stages, error.stage);
             stages.push(StageReport {
                 name: stage_name(error.stage),
@@ -169,13 +169,13 @@ fn report_stages(
                 detail: failure.causes.first().unwrap_or(&failure.message).clone(),
             });
         }
-        (ProbeEnd::Called { server_info, .. }, _) => stages.push(StageReport {
+        (ProbeOutcome::Called { server_info, .. }, _) => stages.push(StageReport {
             name: CALL_STAGE,
             ok: failure.is_none(),
             seconds,
             detail: describe_call(path, failure, server_info),
         }),
-        (ProbeEnd::ConnectFailed(_), None) => {}
+        (ProbeOutcome::ConnectFailed(_), None) => {}
     }
     stages
 }
@@ -198,10 +198,10 @@ fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
     stages.extend(unused);
 }
 
-fn describe_completed(outcome: &StageOutcome, probe: &ProbeResult, target: &Target) -> String {
+fn describe_completed(outcome: &StageSuccess, probe: &ProbeResult, target: &Target) -> String {
     let text = describe_stage(outcome, target);
     match outcome {
-        StageOutcome::TlsEstablished(_) => format!("{text}; {}", describe_trust(probe)),
+        StageSuccess::TlsEstablished(_) => format!("{text}; {}", describe_trust(probe)),
         _ => text,
     }
 }
@@ -214,7 +214,7 @@ fn describe_trust(probe: &ProbeResult) -> String {
         Some(TrustBasis::Unverified) => "not verified (--insecure)",
         None => "not judged",
     };
-    let request = if probe.has_certificate_request {
+    let request = if probe.is_client_certificate_requested {
         "; the server asked for a client certificate"
     } else {
         ""
@@ -308,7 +308,7 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
             format_timestamp(certificate.not_after)
         ));
     }
-    if let ProbeEnd::Called { server_info, .. } = &probe.end
+    if let ProbeOutcome::Called { server_info, .. } = &probe.end
         && let Some(ServingStatus::NotServing) = server_info.health
     {
         warnings.push("the server says that it does not serve (gRPC health checking)".to_owned());

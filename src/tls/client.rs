@@ -80,7 +80,7 @@ impl ClientTls {
 
     /// Makes [`ClientTls::is_client_certificate_requested()`] return false until the server
     /// requests a client certificate. This function must be called before each handshake.
-    pub(crate) fn start_handshake(&self) {
+    pub(crate) fn clear_certificate_request(&self) {
         self.is_client_certificate_requested
             .store(false, Ordering::Relaxed);
     }

@@ -29,7 +29,7 @@ pub(super) struct LayerValue {
     /// The option with its value, as command-line arguments.
     pub(super) arguments: Vec<OsString>,
     /// The environment variable or the config file that contains the value.
-    pub(super) origin: String,
+    pub(super) layer_name: String,
 }
 
 impl OptionLayers {
@@ -83,7 +83,7 @@ impl OptionLayers {
                 let variable = variable_name(name);
                 return Ok(Some(LayerValue {
                     arguments: arguments_from_variable(arg, option, &variable, value)?,
-                    origin: format!("the variable {variable}"),
+                    layer_name: format!("the variable {variable}"),
                 }));
             }
         }
@@ -97,7 +97,7 @@ impl OptionLayers {
         };
         Ok(Some(LayerValue {
             arguments: arguments_from_toml(arg, option, value, file)?,
-            origin: file.path.display().to_string(),
+            layer_name: file.path.display().to_string(),
         }))
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::{
     cli::options::ConnectionArgs,
     commands::{
-        ConnectionPlan, ContractPlan, IdentityFiles, MetadataPlan, Schema, Timeouts,
+        ConnectionPlan, ContractPlan, ContractSource, IdentityFiles, MetadataPlan, Timeouts,
         TransportSecurity,
     },
     diagnostics::Failure,
@@ -92,14 +92,14 @@ pub(super) fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
     ContractPlan {
         method: args.method.clone(),
         // Clap has already refused more than one of these options.
-        schema: match (&args.proto, &args.protoset, args.reflection) {
-            (Some(file), ..) => Schema::Proto {
+        source: match (&args.proto, &args.protoset, args.reflection) {
+            (Some(file), ..) => ContractSource::Proto {
                 file: file.clone(),
                 import_paths: args.import_path.clone(),
             },
-            (_, Some(file), _) => Schema::DescriptorSet(file.clone()),
-            (.., true) => Schema::Reflection,
-            (None, None, false) => Schema::BuiltIn,
+            (_, Some(file), _) => ContractSource::DescriptorSet(file.clone()),
+            (.., true) => ContractSource::Reflection,
+            (None, None, false) => ContractSource::BuiltIn,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Turns options into an [`InputPlan`]: files, format, fields and guards.
+//! Turns options into an [`InputPlan`]: files, format, fields, and the rules that refuse an input.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use crate::{
     cli::options::{self, FormatArgs, InputArgs},
     commands::{InputGuards, InputPlan},
     diagnostics::Failure,
-    input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, Origin},
+    input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, InputSource},
     record::{TimeRules, TimeUnit, TokenEncoding},
 };
 
@@ -28,7 +28,7 @@ pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
     };
     let time_field = args.time_field.unwrap_or(FieldSelector::DefaultNames);
     Ok(InputPlan {
-        origins: input_origins(args.files)?,
+        sources: input_sources(args.files)?,
         options: input_options(args.format, time_field, time_rules)?,
         max_errors: args.max_errors,
         guards: InputGuards {
@@ -77,22 +77,24 @@ fn name_without_header() -> Failure {
     )
 }
 
-pub(super) fn input_origins(files: Vec<PathBuf>) -> Result<Vec<Origin>, Failure> {
+pub(super) fn input_sources(files: Vec<PathBuf>) -> Result<Vec<InputSource>, Failure> {
     if files.is_empty() {
-        return Ok(vec![Origin::Stdin]);
+        return Ok(vec![InputSource::Stdin]);
     }
-    let origins: Vec<_> = files
+    let sources: Vec<_> = files
         .into_iter()
         .map(|file| match file.to_str() {
-            Some("-") => Origin::Stdin,
-            _ => Origin::File(file),
+            Some("-") => InputSource::Stdin,
+            _ => InputSource::File(file),
         })
         .collect();
-    let stdin_origins = origins.iter().filter(|origin| **origin == Origin::Stdin);
-    if stdin_origins.count() > 1 {
+    let stdin_sources = sources
+        .iter()
+        .filter(|source| **source == InputSource::Stdin);
+    if stdin_sources.count() > 1 {
         return Err(Failure::usage("standard input can be read only once"));
     }
-    Ok(origins)
+    Ok(sources)
 }
 
 /// Returns the input format, or `None` if the format is to be detected.

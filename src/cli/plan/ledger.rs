@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::{
-    input::{input_options, input_origins},
+    input::{input_options, input_sources},
     terminal::terminal,
 };
 use crate::{
@@ -35,7 +35,7 @@ fn forget_plan(args: LedgerForgetArgs) -> Result<Plan, Failure> {
     let scope = match (args.target, args.tokens) {
         (Some(authority), _) => ForgetScope::Authority(authority),
         (None, Some(file)) => ForgetScope::Tokens {
-            origins: input_origins(vec![file])?,
+            sources: input_sources(vec![file])?,
             options,
         },
         (None, None) => ForgetScope::All,

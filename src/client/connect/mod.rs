@@ -16,6 +16,6 @@ mod tls_handshake;
 
 pub(crate) use self::{
     error::{ConnectError, ConnectErrorKind},
-    stage_outcome::{Stage, StageOutcome, TlsSession},
+    stage_outcome::{Stage, StageSuccess, TlsSession},
 };
 pub(super) use self::{http2::Http2Connection, stages::connect};

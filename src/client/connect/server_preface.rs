@@ -148,8 +148,8 @@ struct FrameTracker {
 }
 
 impl FrameTracker {
-    /// Moves past `bytes`, and returns whether the last byte of a GOAWAY frame header is in
-    /// `bytes`.
+    /// Parses the next `bytes` of the connection. Returns whether they complete a GOAWAY frame
+    /// header, which may have begun in an earlier call.
     fn follow(&mut self, mut bytes: &[u8]) -> bool {
         let mut has_goaway = false;
         while !bytes.is_empty() {
@@ -250,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn finds_goaway_wherever_reads_end(
+        fn finds_goaway_in_split_reads(
             frames in proptest::collection::vec((0_u8..10, 0_usize..40), 0..8),
             read_bytes in 1_usize..30,
         ) {

@@ -1,4 +1,4 @@
-//! [`Stage`] and [`StageOutcome`]: the stages of a connection, and the results of the stages.
+//! [`Stage`] and [`StageSuccess`]: the stages of a connection, and the results of the stages.
 
 use std::{io, net::SocketAddr};
 
@@ -15,7 +15,7 @@ pub(crate) enum Stage {
 
 /// The result of a stage that succeeded.
 #[derive(Debug)]
-pub(crate) enum StageOutcome {
+pub(crate) enum StageSuccess {
     /// The DNS lookup found these addresses of the proxy, or of the server if no proxy is used.
     Resolved(Vec<SocketAddr>),
     TcpConnected {

@@ -11,7 +11,7 @@ use super::{
     error::{ConnectError, ConnectErrorKind},
     http2::{self, Http2Connection},
     proxy_tunnel::open_tunnel,
-    stage_outcome::{Stage, StageOutcome, TlsSession},
+    stage_outcome::{Stage, StageSuccess, TlsSession},
     tls_handshake,
 };
 use crate::{
@@ -23,12 +23,12 @@ use crate::{
 /// The current stage, and the callback for completed stages.
 struct Progress<'p> {
     stage: Cell<Stage>,
-    on_stage: &'p dyn Fn(StageOutcome),
+    on_stage: &'p dyn Fn(StageSuccess),
 }
 
 impl Progress<'_> {
     /// Reports the outcome of the current stage.
-    fn report(&self, outcome: StageOutcome) {
+    fn report(&self, outcome: StageSuccess) {
         (self.on_stage)(outcome);
     }
 }
@@ -41,14 +41,14 @@ impl Progress<'_> {
 /// A stage failed, or `connect_timeout` passed.
 pub(in crate::client) async fn connect(
     target: &Target,
-    on_stage: &dyn Fn(StageOutcome),
+    on_stage: &dyn Fn(StageSuccess),
 ) -> Result<Http2Connection, ConnectError> {
     let progress = Progress {
         stage: Cell::new(Stage::Dns),
         on_stage,
     };
     if let Some(tls) = &target.tls {
-        tls.start_handshake();
+        tls.clear_certificate_request();
     }
     let started = Instant::now();
     let timeout = target.connect_timeout;
@@ -126,13 +126,13 @@ async fn run_stages(
             progress.stage.set(Stage::Tls);
             let stream = tls_handshake::handshake(tls, stream).await?;
             let session = TlsSession::from_connection(stream.get_ref().1);
-            progress.report(StageOutcome::TlsEstablished(session));
+            progress.report(StageSuccess::TlsEstablished(session));
             Box::new(stream)
         }
     };
     progress.stage.set(Stage::Http2);
     let connection = http2::handshake(stream, target.keepalive_interval).await?;
-    progress.report(StageOutcome::SettingsReceived);
+    progress.report(StageSuccess::SettingsReceived);
     Ok(connection)
 }
 
@@ -148,17 +148,17 @@ async fn open_stream(
             let stream = UnixStream::connect(path)
                 .await
                 .map_err(ConnectErrorKind::Io)?;
-            progress.report(StageOutcome::UnixConnected);
+            progress.report(StageSuccess::UnixConnected);
             return Ok(Box::new(stream));
         }
         (_, Some(proxy)) => (&proxy.host, proxy.port),
         (Endpoint::Tcp { host, port }, None) => (host, *port),
     };
     let addresses = resolve(host, port).await?;
-    progress.report(StageOutcome::Resolved(addresses.clone()));
+    progress.report(StageSuccess::Resolved(addresses.clone()));
     progress.stage.set(Stage::Tcp);
     let connection = connect_any(addresses).await?;
-    progress.report(StageOutcome::TcpConnected {
+    progress.report(StageSuccess::TcpConnected {
         address: connection.address,
         failures: connection.failures,
     });
@@ -173,6 +173,6 @@ async fn open_stream(
         &target.user_agent,
     )
     .await?;
-    progress.report(StageOutcome::ProxyConnected);
+    progress.report(StageSuccess::ProxyConnected);
     Ok(Box::new(stream))
 }

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use crate::{
     commands::{
         connection::{ConnectionPlan, MetadataPlan, Timeouts, TransportSecurity},
-        contract::Schema,
+        contract::ContractSource,
     },
     proxy::{Proxy, ProxySettings},
 };
@@ -41,7 +41,7 @@ pub(super) fn connection_options(plan: &ConnectionPlan) -> Vec<String> {
     if let Some(interval) = plan.keepalive_interval {
         add("--keepalive-time", &milliseconds(interval));
     }
-    add_schema(&plan.contract.schema, &mut options);
+    add_contract_source(&plan.contract.source, &mut options);
     add_security(&plan.security, &mut options);
     options
 }
@@ -86,17 +86,17 @@ fn add_metadata(metadata: &MetadataPlan, add: &mut impl FnMut(&str, &str)) {
     }
 }
 
-fn add_schema(schema: &Schema, options: &mut Vec<String>) {
-    match schema {
-        Schema::BuiltIn => {}
-        Schema::Proto { file, import_paths } => {
+fn add_contract_source(source: &ContractSource, options: &mut Vec<String>) {
+    match source {
+        ContractSource::BuiltIn => {}
+        ContractSource::Proto { file, import_paths } => {
             add_path(options, "--proto", file);
             for folder in import_paths {
                 add_path(options, "--import-path", folder);
             }
         }
-        Schema::DescriptorSet(file) => add_path(options, "--protoset", file),
-        Schema::Reflection => options.push("--reflection".to_owned()),
+        ContractSource::DescriptorSet(file) => add_path(options, "--protoset", file),
+        ContractSource::Reflection => options.push("--reflection".to_owned()),
     }
 }
 

@@ -5,17 +5,17 @@ use super::{
     working_plan::working_plan,
 };
 use crate::{
-    client::{OpenedCall, Target},
+    client::{OpenCallResult, Target},
     commands::{
-        clock::unix_seconds,
+        clock::unix_now,
         connection::{ConnectionPlan, Timeouts},
-        contract::{ReflectionContext, Schema},
+        contract::{ContractSource, ReflectionContext},
         reactor::{listen_for_signals, new_runtime},
     },
     contract::Contract,
     delivery::DeliveryPolicy,
     diagnostics::{self, Failure, FailureKind},
-    probe::{self, ProbeEnd, ProbeResult},
+    probe::{self, ProbeOutcome, ProbeResult},
     report::ProbeReport,
     signals::Signals,
     terminal::Terminal,
@@ -51,7 +51,7 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         // If reflection failed, the probe continues with the built-in contract, so that the report
         // contains all stages.
         Err(failure)
-            if plan.connection.contract.schema == Schema::Reflection
+            if plan.connection.contract.source == ContractSource::Reflection
                 && failure.kind != FailureKind::Interrupted =>
         {
             (Contract::built_in(), Some(failure))
@@ -61,19 +61,12 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let found = probe_stages(&target, &contract, &signals)?;
     let is_contract_known = reflection_failure.is_none();
     let failure = match found.end {
-        ProbeEnd::ConnectFailed(_) => push_failure(&found, &target),
-        ProbeEnd::Called { .. } => reflection_failure.or_else(|| push_failure(&found, &target)),
+        ProbeOutcome::ConnectFailed(_) => push_failure(&found, &target),
+        ProbeOutcome::Called { .. } => reflection_failure.or_else(|| push_failure(&found, &target)),
     };
     let path = &contract.path;
-    let mut report = ProbeReport::new(
-        &found,
-        &target,
-        path,
-        failure,
-        unix_seconds(),
-        plan.warn_days,
-    );
-    if is_contract_known || matches!(found.end, ProbeEnd::ConnectFailed(_)) {
+    let mut report = ProbeReport::new(&found, &target, path, failure, unix_now(), plan.warn_days);
+    if is_contract_known || matches!(found.end, ProbeOutcome::ConnectFailed(_)) {
         report.flags = working_plan(&plan.connection, &found, &target, path).map_or_else(
             Vec::new,
             |connection| {
@@ -108,16 +101,14 @@ fn probe_stages(
 /// obstacle.
 fn push_failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
     match &found.end {
-        ProbeEnd::ConnectFailed(error) => Some(diagnostics::connection_failed(error)),
-        ProbeEnd::Called { call, .. } => {
+        ProbeOutcome::ConnectFailed(error) => Some(diagnostics::connection_failed(error)),
+        ProbeOutcome::Called { call, .. } => {
             let server = target.endpoint.to_string();
             match call {
-                Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }) => None,
-                Ok(OpenedCall::Answered { code }) => Some(diagnostics::response_codes_rejected(
-                    &server,
-                    &[*code],
-                    &[0],
-                )),
+                Ok(OpenCallResult::AwaitsMessage | OpenCallResult::Answered { code: 0 }) => None,
+                Ok(OpenCallResult::Answered { code }) => Some(
+                    diagnostics::unexpected_response_codes(&server, &[*code], &[0]),
+                ),
                 Err(error) => Some(
                     diagnostics::call_failed(&server, error).masking_metadata(&target.metadata),
                 ),

@@ -4,14 +4,14 @@ use http::uri::PathAndQuery;
 
 use super::option_list::FILE_PLACEHOLDER;
 use crate::{
-    client::{OpenedCall, Target},
+    client::{OpenCallResult, Target},
     commands::{
         connection::{ConnectionPlan, TransportSecurity},
-        contract::Schema,
+        contract::ContractSource,
         identity_files::IdentityFiles,
     },
     diagnostics::SuggestedFix,
-    probe::{ProbeEnd, ProbeResult},
+    probe::{ProbeOutcome, ProbeResult},
     tls::ClientTls,
 };
 
@@ -24,15 +24,15 @@ pub(super) fn working_plan(
     path: &PathAndQuery,
 ) -> Option<ConnectionPlan> {
     match &found.end {
-        ProbeEnd::Called {
-            call: Ok(OpenedCall::AwaitsMessage | OpenedCall::Answered { code: 0 }),
+        ProbeOutcome::Called {
+            call: Ok(OpenCallResult::AwaitsMessage | OpenCallResult::Answered { code: 0 }),
             ..
         } => Some(given.clone()),
-        ProbeEnd::Called {
-            call: Ok(OpenedCall::Answered { .. }),
+        ProbeOutcome::Called {
+            call: Ok(OpenCallResult::Answered { .. }),
             ..
         } => None,
-        ProbeEnd::Called {
+        ProbeOutcome::Called {
             call: Err(error),
             server_info,
         } => {
@@ -40,9 +40,9 @@ pub(super) fn working_plan(
             let fix = SuggestedFix::for_call_error(error, services, path.as_str())?;
             Some(apply_fix(given, &fix))
         }
-        ProbeEnd::ConnectFailed(error) => {
+        ProbeOutcome::ConnectFailed(error) => {
             let fix = SuggestedFix::for_connect_error(error)?;
-            trusted_plan(given, fix, target.tls.as_ref())
+            plan_with_fix(given, fix, target.tls.as_ref())
         }
     }
 }
@@ -51,7 +51,7 @@ pub(super) fn working_plan(
 /// certificate chain is then verified with the new options, because the chain may be refused for a
 /// second reason. A fix for each such reason is applied as well. Returns `None` if a reason has no
 /// fix.
-fn trusted_plan(
+fn plan_with_fix(
     given: &ConnectionPlan,
     mut fix: SuggestedFix,
     tls: Option<&ClientTls>,
@@ -90,8 +90,8 @@ fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
             // number its fields differently from the built-in contract, and a server ignores
             // unknown fields without an error. The server supports reflection, because it listed
             // the suggested service by reflection.
-            if contract.schema == Schema::BuiltIn {
-                contract.schema = Schema::Reflection;
+            if contract.source == ContractSource::BuiltIn {
+                contract.source = ContractSource::Reflection;
             }
         }
         (
@@ -114,7 +114,7 @@ fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
             });
         }
         (SuggestedFix::Plaintext, security) => *security = TransportSecurity::Plaintext,
-        (SuggestedFix::NoPlaintext, security) => {
+        (SuggestedFix::UseTls, security) => {
             *security = TransportSecurity::Tls {
                 trusted_certificates: Vec::new(),
                 identity: None,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::plan::Plan;
-use crate::{diagnostics::Failure, input::Origin};
+use crate::{diagnostics::Failure, input::InputSource};
 
 /// Refuses a file that is named for two outputs, and a metrics file that is also an input.
 ///
@@ -33,9 +33,9 @@ pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     let Some(metrics_file) = plan.metrics_file.as_deref() else {
         return Ok(());
     };
-    let input = plan.input.origins.iter().find_map(|origin| match origin {
-        Origin::File(path) => Some(path).filter(|path| is_same_file(metrics_file, path)),
-        Origin::Stdin | Origin::Memory(_) => None,
+    let input = plan.input.sources.iter().find_map(|source| match source {
+        InputSource::File(path) => Some(path).filter(|path| is_same_file(metrics_file, path)),
+        InputSource::Stdin | InputSource::Memory(_) => None,
     });
     input.map_or(Ok(()), |input| {
         Err(Failure::usage(format!(

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::plan::{LedgerPlan, Plan};
 use crate::{
     commands::{
-        clock::unix_seconds,
+        clock::unix_now,
         reactor::{Reactor, TimeLimit},
     },
     contract::Contract,
@@ -202,12 +202,12 @@ pub(super) fn target_key(server: &RemoteServer<'_>) -> TargetKey {
 fn run_start(plan: &Plan) -> RunStart {
     let names: Vec<_> = plan
         .input
-        .origins
+        .sources
         .iter()
-        .map(|origin| origin.name().to_string())
+        .map(|source| source.name().to_string())
         .collect();
     RunStart {
-        started: unix_seconds(),
+        started: unix_now(),
         input: names.join(", "),
     }
 }
@@ -215,7 +215,7 @@ fn run_start(plan: &Plan) -> RunStart {
 fn run_end(result: &Result<(), Failure>, summary: &Summary) -> RunEnd {
     let records = &summary.records;
     RunEnd {
-        ended: unix_seconds(),
+        ended: unix_now(),
         read: records.read,
         unchanged: records.unchanged,
         acknowledged: records.acknowledged,

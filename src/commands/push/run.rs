@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     batch::Batches,
-    client::{StageOutcome, Target},
+    client::{StageSuccess, Target},
     commands::{
         contract::ReflectionContext,
         input::{RequestLimits, read_input},
@@ -144,8 +144,8 @@ fn push_validated(
         }
         let outcome = send(plan, server, time_limit, &reactor, input, &mut outputs)?;
         summary.add_delivery(&outcome);
-        // The verdict reads the input again to mask tokens. A signal may stop this pass, unless a
-        // signal has already ended the delivery.
+        // `judge` may read the input again to mask the tokens that a server message quotes. A
+        // signal may stop this pass, unless a signal has already ended the delivery.
         if reactor.signals.received().is_none() {
             input.set_read_limits(&ReadLimits {
                 deadline: None,
@@ -165,7 +165,7 @@ fn load_contract(
     target: &Target,
     signals: &Signals,
     time_limit: Option<TimeLimit>,
-    on_stage: &dyn Fn(StageOutcome),
+    on_stage: &dyn Fn(StageSuccess),
 ) -> Result<Contract, Failure> {
     match &plan.destination {
         Destination::Server(connection) => {

@@ -13,7 +13,7 @@ use crate::{
     delivery::RemoteServer,
     diagnostics::{self, Failure},
     input::ValidatedInput,
-    ledger::{Comparison, KnownTimes},
+    ledger::{EntryStatus, KnownTimes},
     record::Record,
 };
 
@@ -101,9 +101,9 @@ impl Changes {
     fn is_unchanged(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
         let expire_time = record.expire_time.as_unix();
         match known.compare(record.token.as_bytes(), expire_time) {
-            Comparison::Unchanged => return true,
-            Comparison::New | Comparison::Unconfirmed => {}
-            Comparison::Changed { previous } => {
+            EntryStatus::Unchanged => return true,
+            EntryStatus::New | EntryStatus::Unconfirmed => {}
+            EntryStatus::Changed { previous } => {
                 self.changed += 1;
                 if expire_time < previous {
                     self.shortened += 1;

@@ -67,8 +67,8 @@ fn combine_failures(
         .into_keys()
         .filter(|code| !ok_codes.contains(code))
         .collect();
-    let code_failure =
-        (!codes.is_empty()).then(|| diagnostics::response_codes_rejected(server, &codes, ok_codes));
+    let code_failure = (!codes.is_empty())
+        .then(|| diagnostics::unexpected_response_codes(server, &codes, ok_codes));
     let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
     let request_failure = outcome.request_error.map(|error: CallError| {
         let failure = diagnostics::call_failed(server, &error);

@@ -22,7 +22,7 @@ use crate::{
         server::{Server, ServerConnection},
     },
     endpoint::Endpoint,
-    input::{InputOptions, Origin, ValidatedInput, ValidationRules, validate},
+    input::{InputOptions, InputSource, ValidatedInput, ValidationRules, validate},
     signals::Signals,
 };
 
@@ -35,10 +35,10 @@ pub(super) enum Reply {
     Delayed(Duration, Box<Reply>),
     /// Rejects each message of more than this number of bytes as too large, and answers all other
     /// messages with code 0.
-    RefuseLargerThan(usize),
+    RejectLargerThan(usize),
     /// Rejects each message that contains this token with `INVALID_ARGUMENT`, and answers all other
     /// messages with code 0.
-    RefuseToken(&'static str),
+    RejectToken(&'static str),
 }
 
 impl Reply {
@@ -63,13 +63,13 @@ impl Reply {
                     tokio::time::sleep(*delay).await;
                     reply.send(message).await
                 }
-                Self::RefuseLargerThan(bytes) if message.len() > *bytes => Err(too_large()),
-                Self::RefuseToken(token)
+                Self::RejectLargerThan(bytes) if message.len() > *bytes => Err(too_large()),
+                Self::RejectToken(token)
                     if memchr::memmem::find(message, token.as_bytes()).is_some() =>
                 {
                     Err(status(Code::InvalidArgument, RetryAdvice::Unspecified))
                 }
-                Self::RefuseLargerThan(_) | Self::RefuseToken(_) => Ok(0),
+                Self::RejectLargerThan(_) | Self::RejectToken(_) => Ok(0),
             }
         })
     }
@@ -220,7 +220,7 @@ fn too_large() -> CallError {
 
 /// A sink that stores the outcome of every batch.
 #[derive(Default)]
-pub(super) struct RecordingSink {
+pub(super) struct CollectingSink {
     pub(super) acknowledged: u64,
     pub(super) unacknowledged: Vec<UnacknowledgedRecords>,
     pub(super) fails: bool,
@@ -232,7 +232,7 @@ pub(super) struct UnacknowledgedRecords {
     pub(super) reason: UnacknowledgedReason,
 }
 
-impl OutcomeSink for RecordingSink {
+impl OutcomeSink for CollectingSink {
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
         self.acknowledged += batch.records;
         if self.fails { Err(SinkError) } else { Ok(()) }
@@ -281,7 +281,7 @@ impl TestRecords {
         let rows = (0..self.count).map(|n| format!("t{n:04},{n}\n"));
         let csv = format!("token,expire_time\n{}", rows.collect::<String>());
         validate(
-            &[Origin::Memory(csv.into_bytes().into())],
+            &[InputSource::Memory(csv.into_bytes().into())],
             InputOptions::default(),
             &ValidationRules::default(),
         )
@@ -294,7 +294,7 @@ pub(super) async fn push(
     policy: &DeliveryPolicy,
     records: TestRecords,
     signals: &Signals,
-    sink: &mut RecordingSink,
+    sink: &mut CollectingSink,
 ) -> DeliveryOutcome {
     let contract = Contract::built_in();
     let mut input = records.to_input();
@@ -330,7 +330,7 @@ pub(super) async fn push_without_signals(
         policy,
         records,
         &signals,
-        &mut RecordingSink::default(),
+        &mut CollectingSink::default(),
     )
     .await
 }

@@ -1,5 +1,5 @@
 use super::scripted_server::{
-    RecordingSink, Reply, ScriptedServer, TestRecords, policy, push, push_without_signals,
+    CollectingSink, Reply, ScriptedServer, TestRecords, policy, push, push_without_signals,
 };
 use crate::{
     contract::{Contract, DecodedRecord},
@@ -16,7 +16,7 @@ const ONE_REQUEST: TestRecords = TestRecords {
 async fn too_large_request_is_halved_until_it_fits() {
     // Two records fit into 22 bytes, because an encoded record has at most 11 bytes: 5 bytes for
     // the token, 2 bytes for the time field, and 4 bytes for the other keys and lengths.
-    let server = ScriptedServer::new([Reply::RefuseLargerThan(22)]);
+    let server = ScriptedServer::new([Reply::RejectLargerThan(22)]);
     let outcome = push_without_signals(&server, &policy(), ONE_REQUEST).await;
     assert_eq!(outcome.acknowledged, 8);
     assert_eq!(outcome.rejected, 0);
@@ -30,8 +30,8 @@ async fn too_large_request_is_halved_until_it_fits() {
 
 #[tokio::test(start_paused = true)]
 async fn too_large_single_record_is_rejected() {
-    let server = ScriptedServer::new([Reply::RefuseLargerThan(3)]);
-    let mut sink = RecordingSink::default();
+    let server = ScriptedServer::new([Reply::RejectLargerThan(3)]);
+    let mut sink = CollectingSink::default();
     let (signals, _send_signal) = Signals::simulated();
     let records = TestRecords {
         count: 2,
@@ -57,7 +57,7 @@ async fn isolation_splits_until_the_invalid_record_stands_alone() {
         isolates_invalid_records: true,
         ..policy()
     };
-    let server = ScriptedServer::new([Reply::RefuseToken("t0005")]);
+    let server = ScriptedServer::new([Reply::RejectToken("t0005")]);
     let outcome = push_without_signals(&server, &policy, ONE_REQUEST).await;
     assert_eq!(outcome.acknowledged, 7);
     assert_eq!(outcome.rejected, 1);
@@ -74,7 +74,7 @@ async fn isolation_splits_until_the_invalid_record_stands_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn request_with_an_invalid_record_is_not_split_without_isolation() {
-    let server = ScriptedServer::new([Reply::RefuseToken("t0005")]);
+    let server = ScriptedServer::new([Reply::RejectToken("t0005")]);
     let records = TestRecords {
         count: 8,
         per_request: 4,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::scripted_server::{
-    RecordingSink, Reply, ScriptedServer, TestRecords, connection_refused, policy, push,
+    CollectingSink, Reply, ScriptedServer, TestRecords, connection_refused, policy, push,
     push_without_signals,
 };
 use crate::{
@@ -150,7 +150,7 @@ async fn signal_ends_retry_delays_and_not_requests_in_flight() {
     ] {
         let server = ScriptedServer::new([reply]);
         let (signals, send_signal) = Signals::simulated();
-        let mut sink = RecordingSink::default();
+        let mut sink = CollectingSink::default();
         let policy = policy();
         let (outcome, ()) = tokio::join!(
             push(&server, &policy, THREE_REQUESTS, &signals, &mut sink),
@@ -170,9 +170,9 @@ async fn signal_ends_retry_delays_and_not_requests_in_flight() {
 async fn output_that_cannot_be_written_stops_the_push() {
     let server = ScriptedServer::new([Reply::Code(0)]);
     let (signals, _send_signal) = Signals::simulated();
-    let mut sink = RecordingSink {
+    let mut sink = CollectingSink {
         fails: true,
-        ..RecordingSink::default()
+        ..CollectingSink::default()
     };
     let outcome = push(&server, &policy(), THREE_REQUESTS, &signals, &mut sink).await;
     assert_eq!(outcome.acknowledged, 1);

@@ -12,9 +12,9 @@ use rustix::fs::OFlags;
 
 use super::{
     compression::decompress,
-    origin::Origin,
     read_limits::ReadLimits,
     recorded_stream::RecordedStream,
+    source::InputSource,
     verified_file::{BlockHashes, FileReader, VerifiedFile},
 };
 
@@ -38,7 +38,7 @@ pub(in crate::input) struct Content {
 enum Storage {
     /// The bytes of a small file, which were read when the file was opened.
     Buffered(Vec<u8>),
-    /// The bytes of [`Origin::Memory`].
+    /// The bytes of [`InputSource::Memory`].
     Shared(Arc<[u8]>),
     /// A regular file, which is opened again for each pass.
     File(PathBuf),
@@ -57,13 +57,16 @@ impl Content {
     /// # Errors
     ///
     /// An operating system error, [`io::ErrorKind::IsADirectory`] for a directory, or
-    /// [`super::StreamError::DeadlineExceeded`] if one of the limits has been reached.
-    pub(in crate::input) fn open(origin: &Origin, read_limits: &ReadLimits) -> io::Result<Self> {
+    /// [`super::StreamError::ReadStopped`] if one of the limits has been reached.
+    pub(in crate::input) fn open(
+        source: &InputSource,
+        read_limits: &ReadLimits,
+    ) -> io::Result<Self> {
         read_limits.check()?;
-        let storage = match origin {
-            Origin::Stdin => open_stdin()?,
-            Origin::Memory(bytes) => Storage::Shared(Arc::clone(bytes)),
-            Origin::File(path) => open_file(path)?,
+        let storage = match source {
+            InputSource::Stdin => open_stdin()?,
+            InputSource::Memory(bytes) => Storage::Shared(Arc::clone(bytes)),
+            InputSource::File(path) => open_file(path)?,
         };
         Ok(Self {
             storage,
@@ -101,7 +104,7 @@ impl Content {
     ///
     /// An operating system error. The returned reader fails with
     /// [`super::StreamError::FileChanged`] if a file differs from an earlier pass, and with
-    /// [`super::StreamError::DeadlineExceeded`] if one of the limits is reached.
+    /// [`super::StreamError::ReadStopped`] if one of the limits is reached.
     fn raw_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let file = match &mut self.storage {
             Storage::Buffered(bytes) => return Ok(Box::new(bytes.as_slice())),
@@ -174,7 +177,7 @@ mod tests {
     };
 
     fn open(path: &Path) -> Content {
-        Content::open(&Origin::File(path.to_owned()), &ReadLimits::default()).expect("opened")
+        Content::open(&InputSource::File(path.to_owned()), &ReadLimits::default()).expect("opened")
     }
 
     fn read_all(content: &mut Content) -> io::Result<Vec<u8>> {
@@ -228,8 +231,8 @@ mod tests {
             ("a\u{feff}", "a\u{feff}"),
             ("\u{feff}\u{feff}", "\u{feff}"),
         ] {
-            let origin = Origin::Memory(bytes.as_bytes().into());
-            let mut content = Content::open(&origin, &ReadLimits::default()).expect("opened");
+            let source = InputSource::Memory(bytes.as_bytes().into());
+            let mut content = Content::open(&source, &ReadLimits::default()).expect("opened");
             assert_eq!(read_all(&mut content).expect("read"), text.as_bytes());
         }
     }

@@ -23,7 +23,7 @@ impl ReadLimits {
     ///
     /// # Errors
     ///
-    /// [`StreamError::DeadlineExceeded`] if the deadline has passed or `stop` is readable, even if
+    /// [`StreamError::ReadStopped`] if the deadline has passed or `stop` is readable, even if
     /// `file` is readable as well.
     pub(super) fn wait_until_readable(&self, file: &File) -> io::Result<()> {
         loop {
@@ -42,7 +42,7 @@ impl ReadLimits {
             let is_file_ready = is_ready.next() == Some(true);
             let is_stopped = is_ready.next() == Some(true);
             if is_stopped {
-                return Err(StreamError::DeadlineExceeded.into());
+                return Err(StreamError::ReadStopped.into());
             } else if is_file_ready {
                 return Ok(());
             }
@@ -54,7 +54,7 @@ impl ReadLimits {
     ///
     /// # Errors
     ///
-    /// [`StreamError::DeadlineExceeded`] if the deadline has passed or `stop` is readable.
+    /// [`StreamError::ReadStopped`] if the deadline has passed or `stop` is readable.
     pub(super) fn check(&self) -> io::Result<()> {
         self.remaining_time()?;
         let Some(stop) = &self.stop else {
@@ -63,7 +63,7 @@ impl ReadLimits {
         let mut polled = [PollFd::new(stop, PollFlags::IN)];
         let no_wait = Timespec::default();
         if poll(&mut polled, Some(&no_wait)).is_ok_and(|ready| ready > 0) {
-            return Err(StreamError::DeadlineExceeded.into());
+            return Err(StreamError::ReadStopped.into());
         }
         Ok(())
     }
@@ -72,13 +72,13 @@ impl ReadLimits {
     ///
     /// # Errors
     ///
-    /// [`StreamError::DeadlineExceeded`] if the deadline has passed.
+    /// [`StreamError::ReadStopped`] if the deadline has passed.
     fn remaining_time(&self) -> io::Result<Option<Timespec>> {
         let Some(deadline) = self.deadline else {
             return Ok(None);
         };
         let remaining = deadline.checked_duration_since(Instant::now());
-        let remaining = remaining.ok_or(StreamError::DeadlineExceeded)?;
+        let remaining = remaining.ok_or(StreamError::ReadStopped)?;
         remaining.try_into().map(Some).map_err(io::Error::other)
     }
 }

@@ -9,7 +9,7 @@ pub(in crate::input) enum StreamError {
     FileChanged,
     /// The deadline passed, or the stop signal of [`super::ReadLimits`] arrived, before the end of
     /// the stream.
-    DeadlineExceeded,
+    ReadStopped,
     /// The compressed data is corrupt or truncated. The string is the decoder's message.
     CorruptArchive(String),
 }
@@ -25,7 +25,7 @@ impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FileChanged => f.write_str("the input changed while it was read"),
-            Self::DeadlineExceeded => f.write_str("the input was not read to its end in time"),
+            Self::ReadStopped => f.write_str("the input was not read to its end in time"),
             Self::CorruptArchive(reason) => f.write_str(reason),
         }
     }

@@ -145,7 +145,7 @@ impl<'i> CsvReader<'i> {
                 Some(time) => self
                     .fields
                     .time_from_bytes(rows.cell(time.index), &time.name)?,
-                None => ExpireTime::EPOCH,
+                None => ExpireTime::UNUSED,
             },
         })
     }

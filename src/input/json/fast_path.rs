@@ -60,7 +60,7 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Reco
     }
     Some(Record {
         token: token?,
-        expire_time: time.unwrap_or(ExpireTime::EPOCH),
+        expire_time: time.unwrap_or(ExpireTime::UNUSED),
     })
 }
 

@@ -73,7 +73,7 @@ pub(super) fn parse_any<'t>(
         token: parse_token(token, fields).map_err(|kind| token.error(text, kind))?,
         expire_time: match time {
             Some(time) => parse_time(time, fields).map_err(|kind| time.error(text, kind))?,
-            None => ExpireTime::EPOCH,
+            None => ExpireTime::UNUSED,
         },
     })
 }

@@ -24,8 +24,8 @@ use super::super::{
     reader::RecordReader,
 };
 
-/// The number of bytes to read for a chunk, in addition to the incomplete line after the previous
-/// chunk. An input with fewer bytes has no chunk, because one thread reads such an input faster.
+/// The number of new bytes in each chunk, after the incomplete last line of the chunk before it. A
+/// smaller input is not split into chunks for several threads, because one thread reads it faster.
 const CHUNK_BYTES: usize = bytes::BLOCK_BYTES;
 
 /// The number of bytes to read before memory for a whole chunk is allocated. An input with fewer
@@ -319,7 +319,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::input::{Origin, ValidatedInput, ValidationRules, validate};
+    use crate::input::{InputSource, ValidatedInput, ValidationRules, validate};
 
     const RECORDS: u64 = 60_000;
 
@@ -348,7 +348,7 @@ mod tests {
     fn validated(text: &str) -> ValidatedInput {
         let bytes = text.as_bytes().into();
         validate(
-            &[Origin::Memory(bytes)],
+            &[InputSource::Memory(bytes)],
             InputOptions::default(),
             &ValidationRules::default(),
         )

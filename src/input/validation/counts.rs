@@ -6,7 +6,7 @@ use crate::input::problem_class::ProblemClass;
 
 /// Counts of the records of all inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RecordCounts {
+pub(crate) struct ValidationCounts {
     pub(crate) read: u64,
     pub(crate) invalid: u64,
     /// Valid records that are not sent, because a different record with the same token is sent.
@@ -17,7 +17,7 @@ pub(crate) struct RecordCounts {
     pub(crate) by_class: BTreeMap<ProblemClass, u64>,
 }
 
-impl RecordCounts {
+impl ValidationCounts {
     /// Returns the number of records that can be sent.
     pub(crate) fn valid(&self) -> u64 {
         self.read - self.invalid - self.duplicate

@@ -50,7 +50,7 @@ type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
 
 /// The number of repeated hashes that one further pass can compare, even if the inputs have few
 /// records. Each hash takes about 140 bytes of memory, plus the length of its token.
-const MIN_HASHES_PER_READING: usize = 1 << 17;
+const MIN_HASHES_PER_PASS: usize = 1 << 17;
 
 /// The number of records for which one further pass compares one hash, if the inputs have very many
 /// records. At most half as many hashes as records can be repeated, so about five further passes
@@ -148,7 +148,7 @@ impl TokenHashes {
         RepeatedHashes {
             key: self.key,
             hashes,
-            hashes_per_reading: MIN_HASHES_PER_READING.max(records / RECORDS_PER_HASH),
+            hashes_per_pass: MIN_HASHES_PER_PASS.max(records / RECORDS_PER_HASH),
         }
     }
 }
@@ -177,7 +177,7 @@ fn take_repeated(buckets: &mut [Vec<u64>], others: &[Buckets], first_bucket: usi
 pub(in crate::input) struct RepeatedHashes {
     key: HashKey,
     hashes: Vec<u64>,
-    hashes_per_reading: usize,
+    hashes_per_pass: usize,
 }
 
 impl RepeatedHashes {
@@ -186,10 +186,10 @@ impl RepeatedHashes {
     pub(in crate::input) fn comparisons(
         &self,
         policy: DuplicatePolicy,
-    ) -> impl Iterator<Item = TokenComparison<'_>> {
+    ) -> impl Iterator<Item = TokenComparer<'_>> {
         self.hashes
-            .chunks(self.hashes_per_reading)
-            .map(move |hashes| TokenComparison {
+            .chunks(self.hashes_per_pass)
+            .map(move |hashes| TokenComparer {
                 key: self.key,
                 hashes,
                 policy,
@@ -201,7 +201,7 @@ impl RepeatedHashes {
 }
 
 /// The comparison of tokens during one further pass, which covers a part of the repeated hashes.
-pub(in crate::input) struct TokenComparison<'h> {
+pub(in crate::input) struct TokenComparer<'h> {
     key: HashKey,
     hashes: &'h [u64],
     policy: DuplicatePolicy,
@@ -217,14 +217,14 @@ struct ComparedToken {
 
 /// A record that is sent unless a later record replaces it.
 struct KeptRecord {
-    origin: FilePosition,
+    position: FilePosition,
     expire_time: ExpireTime,
     index: usize,
 }
 
 /// The result of the comparison of one record with the earlier records.
 #[derive(Debug)]
-pub(in crate::input) enum Verdict {
+pub(in crate::input) enum DuplicateCheck {
     /// No earlier record has the token of the compared record.
     Unique,
     /// The record at `index` is not sent. The record is either the compared record or an earlier
@@ -234,7 +234,7 @@ pub(in crate::input) enum Verdict {
     Conflict { first: FilePosition },
 }
 
-impl TokenComparison<'_> {
+impl TokenComparer<'_> {
     /// Compares a record with the earlier records of the same pass. `index` is the index of the
     /// record among all valid records.
     pub(in crate::input) fn compare(
@@ -242,23 +242,23 @@ impl TokenComparison<'_> {
         record: &Located<Record<'_>>,
         file: &Arc<str>,
         index: usize,
-    ) -> Verdict {
+    ) -> DuplicateCheck {
         let Located {
             position,
             value: record,
         } = record;
         let token = record.token.as_bytes();
         let hash = self.key.hash(token);
-        // This comparison covers a range of the repeated hashes. A hash outside the range needs no
-        // search.
+        // Each pass compares one range of the repeated hashes, in ascending order. A different pass
+        // decides about a hash outside this range.
         if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
-            return Verdict::Unique;
+            return DuplicateCheck::Unique;
         }
         let Ok(hash_index) = self.hashes.binary_search(&hash) else {
-            return Verdict::Unique;
+            return DuplicateCheck::Unique;
         };
         let this_record = || KeptRecord {
-            origin: FilePosition {
+            position: FilePosition {
                 file: Arc::clone(file),
                 position: *position,
             },
@@ -274,13 +274,13 @@ impl TokenComparison<'_> {
                 token: token.into(),
                 kept: this_record(),
             });
-            return Verdict::Unique;
+            return DuplicateCheck::Unique;
         };
         let kept = &mut known.kept;
         let replaces_kept = match self.policy {
             DuplicatePolicy::Error if kept.expire_time != record.expire_time => {
-                return Verdict::Conflict {
-                    first: kept.origin.clone(),
+                return DuplicateCheck::Conflict {
+                    first: kept.position.clone(),
                 };
             }
             DuplicatePolicy::Error | DuplicatePolicy::First => false,
@@ -292,7 +292,7 @@ impl TokenComparison<'_> {
         } else {
             index
         };
-        Verdict::Skip { index }
+        DuplicateCheck::Skip { index }
     }
 }
 
@@ -345,7 +345,7 @@ mod tests {
         RepeatedHashes {
             key,
             hashes,
-            hashes_per_reading: MIN_HASHES_PER_READING,
+            hashes_per_pass: MIN_HASHES_PER_PASS,
         }
     }
 
@@ -359,10 +359,10 @@ mod tests {
         let file = Arc::from("a.csv");
         for token in ["a", "b", "c", "c"] {
             let verdict = comparison.compare(&record(token, 1), &file, 0);
-            assert!(matches!(verdict, Verdict::Unique), "{token}");
+            assert!(matches!(verdict, DuplicateCheck::Unique), "{token}");
         }
         let again = comparison.compare(&record("a", 1), &file, 4);
-        assert!(matches!(again, Verdict::Skip { index: 4 }));
+        assert!(matches!(again, DuplicateCheck::Skip { index: 4 }));
     }
 
     #[test]
@@ -379,7 +379,7 @@ mod tests {
             for (index, time) in times.into_iter().enumerate() {
                 let file = Arc::from("a.csv");
                 let verdict = comparison.compare(&record("a", time), &file, index);
-                if let Verdict::Skip { index } = verdict {
+                if let DuplicateCheck::Skip { index } = verdict {
                     left.retain(|kept| *kept != index);
                 }
             }

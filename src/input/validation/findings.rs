@@ -7,7 +7,7 @@ use super::{
         problem::{Position, PositionOffset, Problem, ProblemKind, ReadError},
         problem_class::ProblemClass,
     },
-    counts::RecordCounts,
+    counts::ValidationCounts,
     expirations::ExpirationCounts,
     problem_log::ProblemLog,
     rules::ValidationRules,
@@ -15,7 +15,7 @@ use super::{
 
 /// The findings of all passes so far.
 pub(in crate::input) struct Findings {
-    pub(in crate::input) counts: RecordCounts,
+    pub(in crate::input) counts: ValidationCounts,
     pub(in crate::input) problems: ProblemLog,
     pub(in crate::input) expirations: ExpirationCounts,
     /// The numbers of records and lines before the part of the input that is being read.
@@ -36,7 +36,7 @@ pub(in crate::input) struct InputLabel<'n> {
 impl Findings {
     pub(in crate::input) fn new(rules: &ValidationRules<'_>) -> Self {
         Self {
-            counts: RecordCounts::default(),
+            counts: ValidationCounts::default(),
             problems: ProblemLog::new(rules.max_problems),
             expirations: ExpirationCounts::at(rules.now),
             offset: PositionOffset::default(),
@@ -68,7 +68,7 @@ impl Findings {
         if self.is_stopped {
             return;
         }
-        self.is_stopped = matches!(*error.kind, ProblemKind::DeadlineExceeded);
+        self.is_stopped = matches!(*error.kind, ProblemKind::ReadStopped);
         self.counts.unreadable_inputs += 1;
         self.add_problem(input, error.position, *error.kind);
     }

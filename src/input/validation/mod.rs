@@ -2,7 +2,7 @@
 //! every duplicate, and determines the records to send.
 //!
 //! [`mod@validate`] runs the passes of the validation over the inputs. The first pass,
-//! [`first_reading`], finds all problems of single records. Further passes, [`further_readings`],
+//! [`first_pass`], finds all problems of single records. Further passes, [`further_passes`],
 //! run only if a token seems to occur more than once: [`duplicates`] compares the tokens and the
 //! expiration times. [`findings`] and [`problem_log`] collect the results, and [`validated_input`]
 //! returns the valid records.
@@ -15,8 +15,8 @@ mod counts;
 mod duplicates;
 mod expirations;
 mod findings;
-mod first_reading;
-mod further_readings;
+mod first_pass;
+mod further_passes;
 mod problem_log;
 mod record_set;
 mod records;
@@ -24,7 +24,7 @@ mod rules;
 mod validate;
 mod validated_input;
 
-pub(crate) use counts::RecordCounts;
+pub(crate) use counts::ValidationCounts;
 pub(crate) use duplicates::DuplicatePolicy;
 pub(crate) use expirations::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts};
 pub(crate) use records::Records;

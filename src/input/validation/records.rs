@@ -29,8 +29,8 @@ struct OpenInput<'v> {
     reader: RecordReader<'v>,
 }
 
-/// The origin of a record.
-pub(in crate::input) struct RecordOrigin<'a> {
+/// The place of a record in the inputs.
+pub(in crate::input) struct RecordLocation<'a> {
     pub(in crate::input) file: &'a Arc<str>,
     pub(in crate::input) position: Position,
     /// The index of the record among the valid records of all inputs, including skipped records.
@@ -63,18 +63,18 @@ impl<'v> Records<'v> {
         &mut self,
         use_record: impl FnOnce(&Record<'_>) -> T,
     ) -> Result<Option<T>, Problem> {
-        self.next_with_origin(|_, record| use_record(record))
+        self.next_with_location(|_, record| use_record(record))
     }
 
-    /// Passes the next record and its origin to `use_record`, and otherwise works like
+    /// Passes the next record and its `RecordLocation` to `use_record`, and otherwise works like
     /// [`Records::next`].
     ///
     /// # Errors
     ///
     /// The same errors as [`Records::next`].
-    pub(in crate::input) fn next_with_origin<T>(
+    pub(in crate::input) fn next_with_location<T>(
         &mut self,
-        use_record: impl FnOnce(RecordOrigin<'_>, &Record<'_>) -> T,
+        use_record: impl FnOnce(RecordLocation<'_>, &Record<'_>) -> T,
     ) -> Result<Option<T>, Problem> {
         loop {
             let Some(OpenInput { name, reader }) = &mut self.current else {
@@ -94,12 +94,12 @@ impl<'v> Records<'v> {
                     let index = self.next_index;
                     self.next_index += 1;
                     if !self.skipped.contains(index) {
-                        let origin = RecordOrigin {
+                        let location = RecordLocation {
                             file: name,
                             position: located.position,
                             index,
                         };
-                        return Ok(Some(use_record(origin, &located.value)));
+                        return Ok(Some(use_record(location, &located.value)));
                     }
                 }
                 Some(Err(error)) => return Err(error.into_problem(name)),

@@ -41,7 +41,7 @@ pub(crate) struct ContractCheck<'r> {
 pub(crate) type FindViolation<'r> = dyn Fn(&Record<'_>) -> Option<ContractViolation> + Sync + 'r;
 
 impl Default for ValidationRules<'_> {
-    /// Returns the rules of a command that has no options and no server.
+    /// Returns the rules that apply without any option, and without the contract of a server.
     fn default() -> Self {
         Self {
             now: 0,

@@ -2,10 +2,10 @@
 //! than once.
 
 use super::{
-    super::{bytes::Origin, options::InputOptions},
+    super::{bytes::InputSource, options::InputOptions},
     duplicates::TokenHashes,
-    first_reading::FirstReading,
-    further_readings::FurtherReadings,
+    first_pass::FirstPass,
+    further_passes::FurtherPasses,
     record_set::RecordSet,
     rules::ValidationRules,
     validated_input::ValidatedInput,
@@ -13,31 +13,31 @@ use super::{
 
 /// Reads all inputs to the end and finds every problem.
 pub(crate) fn validate(
-    origins: &[Origin],
+    sources: &[InputSource],
     options: InputOptions,
     rules: &ValidationRules<'_>,
 ) -> ValidatedInput {
-    let mut first_reading = FirstReading::new(rules, TokenHashes::default());
-    let mut inputs = first_reading.open_inputs(origins, &options);
+    let mut first_pass = FirstPass::new(rules, TokenHashes::default());
+    let mut inputs = first_pass.open_inputs(sources, &options);
     for (index, input) in inputs.iter_mut().enumerate() {
-        first_reading.read_input(index, input, &options);
+        first_pass.read_input(index, input, &options);
     }
-    let FirstReading {
+    let FirstPass {
         findings, hashes, ..
-    } = first_reading;
+    } = first_pass;
     if findings.is_stopped {
         return ValidatedInput::new(findings, inputs, options, RecordSet::default());
     }
-    let mut further_readings = FurtherReadings {
+    let mut further_passes = FurtherPasses {
         rules,
         options: &options,
         findings,
         skipped: RecordSet::default(),
     };
-    further_readings.find_duplicates(&mut inputs, &hashes.into_repeated());
-    further_readings.recount_expirations(&mut inputs);
-    let FurtherReadings {
+    further_passes.find_duplicates(&mut inputs, &hashes.into_repeated());
+    further_passes.recount_expirations(&mut inputs);
+    let FurtherPasses {
         findings, skipped, ..
-    } = further_readings;
+    } = further_passes;
     ValidatedInput::new(findings, inputs, options, skipped)
 }

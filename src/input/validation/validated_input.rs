@@ -10,11 +10,11 @@ use super::{
         options::InputOptions,
         problem::{FilePosition, Problem},
     },
-    counts::RecordCounts,
+    counts::ValidationCounts,
     expirations::ExpirationCounts,
     findings::Findings,
     record_set::RecordSet,
-    records::{RecordOrigin, Records},
+    records::{RecordLocation, Records},
 };
 use crate::record::Record;
 
@@ -22,7 +22,7 @@ use crate::record::Record;
 /// [`ValidatedInput::has_problems`] returns `false`.
 #[derive(Debug)]
 pub(crate) struct ValidatedInput {
-    pub(crate) counts: RecordCounts,
+    pub(crate) counts: ValidationCounts,
     /// The first problems, in the order of the inputs.
     pub(crate) problems: Vec<Problem>,
     /// The expiration times of the valid records that are not duplicates.
@@ -80,13 +80,13 @@ impl ValidatedInput {
         mut is_kept: impl FnMut(&Record<'_>) -> bool,
     ) -> Result<(), Problem> {
         let mut skipped = RecordSet::default();
-        let mut skip_unless_kept = |origin: RecordOrigin<'_>, record: &Record<'_>| {
+        let mut skip_unless_kept = |location: RecordLocation<'_>, record: &Record<'_>| {
             if !is_kept(record) {
-                skipped.insert(origin.index);
+                skipped.insert(location.index);
             }
         };
         let mut records = self.records();
-        while records.next_with_origin(&mut skip_unless_kept)?.is_some() {}
+        while records.next_with_location(&mut skip_unless_kept)?.is_some() {}
         drop(records);
         self.skipped.insert_all(&skipped);
         Ok(())
@@ -99,14 +99,14 @@ impl ValidatedInput {
         let mut records = self.records();
         let mut missing = tokens.len();
         while missing > 0 {
-            let result = records.next_with_origin(|origin, record| {
+            let result = records.next_with_location(|location, record| {
                 let token = record.token.as_bytes();
                 let Some(index) = tokens.iter().position(|wanted| *wanted == token) else {
                     return;
                 };
                 positions[index] = Some(FilePosition {
-                    file: Arc::clone(origin.file),
-                    position: origin.position,
+                    file: Arc::clone(location.file),
+                    position: location.position,
                 });
                 missing -= 1;
             });

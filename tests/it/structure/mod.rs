@@ -55,7 +55,7 @@ fn level(room: &str) -> usize {
     LEVELS
         .iter()
         .position(|rooms| rooms.contains(&room))
-        .unwrap_or_else(|| panic!("{room} has no level in tests/it/structure.rs"))
+        .unwrap_or_else(|| panic!("{room} has no level in tests/it/structure/mod.rs"))
 }
 
 #[test]

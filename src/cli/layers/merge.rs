@@ -12,8 +12,8 @@ use super::{
 };
 use crate::diagnostics::Failure;
 
-/// The typed arguments, completed with the options of the other layers.
-pub(in crate::cli) struct CompletedArguments {
+/// The typed arguments, merged with the options of the other layers.
+pub(in crate::cli) struct MergedArguments {
     pub(in crate::cli) arguments: Vec<OsString>,
     added: Vec<AddedOption>,
 }
@@ -23,13 +23,13 @@ struct AddedOption {
     /// The option with its dashes.
     option: String,
     /// The environment variable or the config file that sets the option.
-    origin: String,
+    layer_name: String,
 }
 
-impl CompletedArguments {
-    /// Returns a sentence about the origin of each added option that the message mentions by its
+impl MergedArguments {
+    /// Returns a sentence about the layer of each added option that the message mentions by its
     /// full name.
-    pub(in crate::cli) fn describe_origins(&self, message: &str) -> Vec<String> {
+    pub(in crate::cli) fn describe_layers(&self, message: &str) -> Vec<String> {
         let is_named = |option: &str| {
             message.match_indices(option).any(|(start, _)| {
                 let next = message[start + option.len()..].chars().next();
@@ -38,7 +38,7 @@ impl CompletedArguments {
         };
         let named = self.added.iter().filter(|added| is_named(&added.option));
         named
-            .map(|added| format!("{} comes from {}", added.option, added.origin))
+            .map(|added| format!("{} comes from {}", added.option, added.layer_name))
             .collect()
     }
 }
@@ -49,11 +49,11 @@ impl CompletedArguments {
 ///
 /// The config file cannot be read or contains something other than options, or an option has an
 /// invalid value in the config file or in an environment variable.
-pub(in crate::cli) fn complete_arguments(
+pub(in crate::cli) fn merge_layers(
     command: &Command,
     typed: Vec<OsString>,
-) -> Result<CompletedArguments, Failure> {
-    let mut completed = CompletedArguments {
+) -> Result<MergedArguments, Failure> {
+    let mut merged = MergedArguments {
         arguments: typed,
         added: Vec::new(),
     };
@@ -61,25 +61,25 @@ pub(in crate::cli) fn complete_arguments(
     let default_config = default_path();
     if environment.is_empty()
         && default_config.is_none()
-        && !completed.arguments.iter().any(names_config)
+        && !merged.arguments.iter().any(is_config_option)
     {
-        return Ok(completed);
+        return Ok(merged);
     }
-    // Errors in the typed arguments are ignored here. The caller parses the completed arguments
+    // Errors in the typed arguments are ignored here. The caller parses the merged arguments
     // and reports the errors.
     let lenient = command.clone().ignore_errors(true);
-    let Ok(matches) = lenient.try_get_matches_from(&completed.arguments) else {
-        return Ok(completed);
+    let Ok(matches) = lenient.try_get_matches_from(&merged.arguments) else {
+        return Ok(merged);
     };
     let mut command = command.clone();
     command.build();
     let Some(typed) = TypedCommand::find(&command, &matches) else {
-        return Ok(completed);
+        return Ok(merged);
     };
     // A shell may run `completions` whenever it starts. An invalid config file must not break the
     // shell, so the file is not read.
     if ["completions", "man"].contains(&typed.command.get_name()) {
-        return Ok(completed);
+        return Ok(merged);
     }
     let known_options = configurable_names(&command);
     let layers = OptionLayers::read(environment, default_config, &known_options, typed.matches)?;
@@ -96,9 +96,9 @@ pub(in crate::cli) fn complete_arguments(
         }
         if let Some(value) = layers.find(arg, option)? {
             additions.extend(value.arguments);
-            completed.added.push(AddedOption {
+            merged.added.push(AddedOption {
                 option: format!("--{option}"),
-                origin: value.origin,
+                layer_name: value.layer_name,
             });
         }
     }
@@ -107,14 +107,14 @@ pub(in crate::cli) fn complete_arguments(
         layers.warn_of_unknown_variables(&known_options);
     }
     // The options are inserted before `--`, because clap does not parse options after `--`.
-    let arguments = &mut completed.arguments;
+    let arguments = &mut merged.arguments;
     let end = arguments.iter().position(|argument| argument == "--");
     let end = end.unwrap_or(arguments.len());
     arguments.splice(end..end, additions);
-    Ok(completed)
+    Ok(merged)
 }
 
-fn names_config(argument: &OsString) -> bool {
+fn is_config_option(argument: &OsString) -> bool {
     let argument = argument.to_string_lossy();
     argument.starts_with("--config") || argument.starts_with("--profile")
 }

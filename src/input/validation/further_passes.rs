@@ -9,7 +9,7 @@ use super::{
         options::InputOptions,
         problem::{Located, ProblemKind},
     },
-    duplicates::{RepeatedHashes, Verdict},
+    duplicates::{DuplicateCheck, RepeatedHashes},
     expirations::ExpirationCounts,
     findings::{Findings, InputLabel},
     record_set::RecordSet,
@@ -18,7 +18,7 @@ use super::{
 use crate::record::Record;
 
 /// The passes after the first pass.
-pub(in crate::input) struct FurtherReadings<'r> {
+pub(in crate::input) struct FurtherPasses<'r> {
     pub(in crate::input) rules: &'r ValidationRules<'r>,
     pub(in crate::input) options: &'r InputOptions,
     pub(in crate::input) findings: Findings,
@@ -34,7 +34,7 @@ struct ValidRecord<'a, 'r> {
     index: usize,
 }
 
-impl FurtherReadings<'_> {
+impl FurtherPasses<'_> {
     /// Compares the tokens that have a repeated hash, and skips or reports the duplicates.
     pub(in crate::input) fn find_duplicates(
         &mut self,
@@ -45,12 +45,12 @@ impl FurtherReadings<'_> {
             self.for_each_valid_record(inputs, |this, record| {
                 let ValidRecord { located, input, .. } = record;
                 match comparison.compare(located, input.name, record.index) {
-                    Verdict::Unique => {}
-                    Verdict::Skip { index } => {
+                    DuplicateCheck::Unique => {}
+                    DuplicateCheck::Skip { index } => {
                         this.findings.counts.duplicate += 1;
                         this.skipped.insert(index);
                     }
-                    Verdict::Conflict { first } => {
+                    DuplicateCheck::Conflict { first } => {
                         this.skipped.insert(record.index);
                         let kind = ProblemKind::ConflictingDuplicate {
                             token: located.value.token.to_string(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        bytes::Origin,
+        bytes::InputSource,
         file::InputFile,
         options::InputOptions,
         problem::{Located, PositionOffset, ReadError},
@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The first pass over the inputs, or over the chunks that one thread reads.
-pub(in crate::input) struct FirstReading<'r> {
+pub(in crate::input) struct FirstPass<'r> {
     rules: &'r ValidationRules<'r>,
     pub(in crate::input) findings: Findings,
     pub(in crate::input) hashes: TokenHashes,
@@ -28,7 +28,7 @@ pub(in crate::input) struct FirstReading<'r> {
 struct ThreadResult<'r> {
     /// The pass over the chunks of the thread. Each problem has the number of its chunk instead of
     /// an input index, and a position relative to the start of the chunk.
-    reading: FirstReading<'r>,
+    reading: FirstPass<'r>,
     chunks: Vec<ChunkSize>,
 }
 
@@ -39,7 +39,7 @@ struct ChunkSize {
     lines: u64,
 }
 
-impl<'r> FirstReading<'r> {
+impl<'r> FirstPass<'r> {
     pub(in crate::input) fn new(rules: &'r ValidationRules<'r>, hashes: TokenHashes) -> Self {
         Self {
             rules,
@@ -51,16 +51,16 @@ impl<'r> FirstReading<'r> {
     /// Opens all inputs. An input that cannot be opened is counted as unreadable and not returned.
     pub(in crate::input) fn open_inputs(
         &mut self,
-        origins: &[Origin],
+        sources: &[InputSource],
         options: &InputOptions,
     ) -> Vec<InputFile> {
         let mut inputs = Vec::new();
-        for origin in origins {
-            match InputFile::open(origin, options, &self.rules.read_limits) {
+        for source in sources {
+            match InputFile::open(source, options, &self.rules.read_limits) {
                 Ok(input) => inputs.push(input),
                 Err(kind) => {
                     let label = InputLabel {
-                        name: &origin.name(),
+                        name: &source.name(),
                         index: inputs.len(),
                     };
                     let error = ReadError::fatal(None, kind);
@@ -106,7 +106,7 @@ impl<'r> FirstReading<'r> {
         name: &Arc<str>,
         options: &InputOptions,
     ) -> ThreadResult<'r> {
-        let mut reading = FirstReading::new(self.rules, self.hashes.empty_with_same_key());
+        let mut reading = FirstPass::new(self.rules, self.hashes.empty_with_same_key());
         let mut chunks = Vec::new();
         queue.for_each(|chunk| {
             let number = chunk.number;
@@ -149,7 +149,7 @@ impl<'r> FirstReading<'r> {
             offset.lines += chunk.lines;
         }
         for ThreadResult { reading, .. } in results {
-            let FirstReading {
+            let FirstPass {
                 findings, hashes, ..
             } = reading;
             self.findings.counts.add_all(findings.counts);
