@@ -21,13 +21,13 @@ pub(crate) struct Batch {
     /// The request message.
     pub(crate) message: Bytes,
     /// The number of records.
-    pub(crate) records: u64,
+    pub(crate) record_count: u64,
 }
 
 impl Batch {
     /// Splits the batch into two batches. Returns `None` if the batch has only one record.
     pub(crate) fn halves(&self, contract: &Contract) -> Option<[Self; 2]> {
-        let first_records = self.records / 2;
+        let first_records = self.record_count / 2;
         if first_records == 0 {
             return None;
         }
@@ -36,11 +36,11 @@ impl Batch {
         let first_bytes: usize = records.take(count).map(|record| record.len()).sum();
         let first = Self {
             message: self.message.slice(..first_bytes),
-            records: first_records,
+            record_count: first_records,
         };
         let second = Self {
             message: self.message.slice(first_bytes..),
-            records: self.records - first_records,
+            record_count: self.record_count - first_records,
         };
         Some([first, second])
     }
@@ -121,7 +121,7 @@ impl<'a> Batches<'a> {
         message.truncate(length);
         Batch {
             message: message.freeze(),
-            records,
+            record_count: records,
         }
     }
 }

@@ -167,7 +167,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         let stream = state.complete_before(draining, stream).await?;
         let rate_permit = match &self.rate_limiter {
             Some(limiter) => {
-                let permit = limiter.acquire(part.records);
+                let permit = limiter.acquire(part.record_count);
                 Some(state.complete_before(draining, permit).await?)
             }
             None => None,

@@ -156,7 +156,7 @@ impl<'s> DeliveryState<'s> {
     pub(super) fn count_acknowledged(&self, batch: &Batch, code: i32) {
         let mut outcome = self.outcome.borrow_mut();
         *outcome.response_codes.entry(code).or_default() += 1;
-        outcome.acknowledged += batch.records;
+        outcome.acknowledged += batch.record_count;
         drop(outcome);
         if self.sink.borrow_mut().acknowledged(batch).is_err() {
             self.stop(StopReason::Output);
@@ -168,7 +168,7 @@ impl<'s> DeliveryState<'s> {
     pub(super) fn record_rejected_by_code(&self, batch: &Batch, code: i32) {
         let mut outcome = self.outcome.borrow_mut();
         *outcome.response_codes.entry(code).or_default() += 1;
-        outcome.rejected += batch.records;
+        outcome.rejected += batch.record_count;
         outcome.failed_requests += 1;
         drop(outcome);
         self.count_unacknowledged(batch, &UnacknowledgedReason::ResponseCode(code));
@@ -178,7 +178,7 @@ impl<'s> DeliveryState<'s> {
     /// batch to the sink.
     pub(super) fn record_rejected_by_status(&self, batch: &Batch, error: CallError) {
         let mut outcome = self.outcome.borrow_mut();
-        outcome.rejected += batch.records;
+        outcome.rejected += batch.record_count;
         outcome.failed_requests += 1;
         if outcome.rejected_records.len() < MAX_NAMED_RECORDS {
             outcome.rejected_records.push(RejectedRecord {

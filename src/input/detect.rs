@@ -131,9 +131,9 @@ impl Detector<'_> {
             return fatal(problem_if_not_json);
         }
         let text = self.content.text_reader().map_err(unreadable)?;
-        match json::check(text) {
-            Ok(json::Documents::One) => self.locate_records(),
-            Ok(json::Documents::Several) => match self.known_format {
+        match json::check_syntax(text) {
+            Ok(json::DocumentCount::One) => self.locate_records(),
+            Ok(json::DocumentCount::Several) => match self.known_format {
                 None if self.options.records_pointer.is_none() => Ok(DetectedFormat::Ndjson),
                 None => fatal(ProblemKind::NotJsonDocument),
                 Some(_) => fatal(ProblemKind::MultipleDocuments),
@@ -182,8 +182,8 @@ impl Detector<'_> {
     /// array that could contain records.
     fn is_record(&self, outline: &Outline) -> bool {
         let names = FieldNames::new(self.options);
-        let has = |field| outline.has_any(names.of(field));
-        let has_if_wanted = |field| !names.has(field) || has(field);
+        let has = |field| outline.has_any(names.names_of(field));
+        let has_if_wanted = |field| !names.is_used(field) || has(field);
         (has_if_wanted(Field::Token) && has_if_wanted(Field::Time))
             || (outline.array_keys().is_empty() && (has(Field::Token) || has(Field::Time)))
     }

@@ -42,12 +42,12 @@ impl FieldNames {
     }
 
     /// Returns whether the field is used.
-    pub(super) fn has(&self, field: Field) -> bool {
-        !self.of(field).is_empty()
+    pub(super) fn is_used(&self, field: Field) -> bool {
+        !self.names_of(field).is_empty()
     }
 
     /// Returns all names of the field.
-    pub(super) fn of(&self, field: Field) -> &[String] {
+    pub(super) fn names_of(&self, field: Field) -> &[String] {
         match field {
             Field::Token => &self.token,
             Field::Time => &self.time,
@@ -57,7 +57,7 @@ impl FieldNames {
     /// Returns the field with this name, or `None` if no field has this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<FieldName<'_>> {
         [Field::Token, Field::Time].into_iter().find_map(|field| {
-            let mut names = self.of(field).iter();
+            let mut names = self.names_of(field).iter();
             let known = names.find(|known| known.as_bytes() == name)?;
             Some(FieldName {
                 field,
@@ -71,7 +71,7 @@ impl FieldNames {
     pub(super) fn missing(&self, field: Field, found: &[&str]) -> ProblemKind {
         ProblemKind::MissingField {
             field,
-            wanted: self.of(field).to_vec(),
+            wanted: self.names_of(field).to_vec(),
             found: found.iter().map(|name| Excerpt::from_name(name)).collect(),
             nearest: self
                 .nearest(field, found)
@@ -85,7 +85,7 @@ impl FieldNames {
     fn nearest<'f>(&self, field: Field, found: &[&'f str]) -> Option<&'f str> {
         let similarity = |name: &str| {
             let name = name.trim().to_lowercase();
-            self.of(field)
+            self.names_of(field)
                 .iter()
                 .map(|wanted| strsim::jaro_winkler(&wanted.to_lowercase(), &name))
                 .fold(0.0, f64::max)

@@ -14,7 +14,7 @@ pub(crate) enum ProblemClass {
 }
 
 impl ProblemClass {
-    pub(super) fn of(kind: &ProblemKind) -> Self {
+    pub(super) fn from_kind(kind: &ProblemKind) -> Self {
         match kind {
             ProblemKind::Unreadable(_)
             | ProblemKind::IsDirectory

@@ -90,7 +90,7 @@ impl ProbeReport {
     }
 
     /// Returns the report of a probe that failed before its first stage.
-    pub(crate) fn of_failure(failure: Failure) -> Self {
+    pub(crate) fn from_failure(failure: Failure) -> Self {
         Self {
             stages: Vec::new(),
             certificate: None,

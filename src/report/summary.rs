@@ -28,14 +28,14 @@ pub(crate) enum Status {
 
 impl Status {
     /// Returns the status of a run with this result.
-    pub(crate) fn of_result(result: &Result<(), Failure>) -> Self {
+    pub(crate) fn from_result(result: &Result<(), Failure>) -> Self {
         match result {
             Ok(()) => Self::Ok,
-            Err(failure) => Self::of_failure(failure),
+            Err(failure) => Self::from_failure(failure),
         }
     }
 
-    fn of_failure(failure: &Failure) -> Self {
+    fn from_failure(failure: &Failure) -> Self {
         match failure.kind {
             FailureKind::Partial => Self::Partial,
             FailureKind::Input => Self::Refused,
@@ -210,7 +210,7 @@ impl Summary {
         };
         if let Some(failure) = failure {
             self.exit_code = failure.exit_code;
-            self.status = Status::of_failure(&failure);
+            self.status = Status::from_failure(&failure);
             self.error = Some(failure);
         }
         self

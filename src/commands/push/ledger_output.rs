@@ -221,7 +221,7 @@ fn run_end(result: &Result<(), Failure>, summary: &Summary) -> RunEnd {
         acknowledged: records.acknowledged,
         rejected: records.rejected,
         unsent: records.unsent,
-        status: Status::of_result(result).as_str(),
+        status: Status::from_result(result).as_str(),
         exit_code: result
             .as_ref()
             .map_or_else(|failure| failure.exit_code, |()| 0),

@@ -145,10 +145,10 @@ impl Outputs {
             }
         }
         if let Some(failure) = output_failure {
-            result = put_first(failure, result);
+            result = add_as_cause(failure, result);
         }
         match stopped_ledger.map(|ledger| ledger.end_run(&result, summary)) {
-            Some(Err(failure)) => put_first(failure, result),
+            Some(Err(failure)) => add_as_cause(failure, result),
             Some(Ok(())) | None => result,
         }
     }
@@ -156,7 +156,7 @@ impl Outputs {
 
 /// Returns `failure` as the error. If `result` contains a failure too, that failure is added as a
 /// cause.
-fn put_first(failure: Failure, result: Result<(), Failure>) -> Result<(), Failure> {
+fn add_as_cause(failure: Failure, result: Result<(), Failure>) -> Result<(), Failure> {
     Err(match result {
         Ok(()) => failure,
         Err(second) => failure.and(second),
@@ -165,7 +165,7 @@ fn put_first(failure: Failure, result: Result<(), Failure>) -> Result<(), Failur
 
 impl OutcomeSink for Outputs {
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
-        let records = batch.records;
+        let records = batch.record_count;
         self.terminal.detail(2, || {
             format!(
                 "{} acknowledged",
@@ -181,7 +181,7 @@ impl OutcomeSink for Outputs {
     }
 
     fn retrying(&mut self, failure: &AttemptFailure, delay: Duration) {
-        let (what, attempts) = match failure {
+        let (failure_text, attempts) = match failure {
             AttemptFailure::Call { error, attempts } => (
                 format!("a request: {}", diagnostics::summarize_call_error(error)),
                 attempts,
@@ -192,7 +192,7 @@ impl OutcomeSink for Outputs {
         };
         let (next_attempt, seconds) = (attempts + 1, delay.as_secs_f64());
         self.terminal.detail(1, || {
-            format!("{what}; try {next_attempt} in {seconds:.3} s")
+            format!("{failure_text}; try {next_attempt} in {seconds:.3} s")
         });
     }
 
@@ -201,7 +201,7 @@ impl OutcomeSink for Outputs {
         batch: &Batch,
         why: &UnacknowledgedReason,
     ) -> Result<(), SinkError> {
-        let records = batch.records;
+        let records = batch.record_count;
         self.terminal.detail(2, || {
             format!(
                 "{} {}",

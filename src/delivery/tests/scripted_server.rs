@@ -234,7 +234,7 @@ pub(super) struct UnacknowledgedRecords {
 
 impl OutcomeSink for CollectingSink {
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
-        self.acknowledged += batch.records;
+        self.acknowledged += batch.record_count;
         if self.fails { Err(SinkError) } else { Ok(()) }
     }
 
@@ -244,7 +244,7 @@ impl OutcomeSink for CollectingSink {
         reason: &UnacknowledgedReason,
     ) -> Result<(), SinkError> {
         self.unacknowledged.push(UnacknowledgedRecords {
-            records: batch.records,
+            records: batch.record_count,
             reason: reason.clone(),
         });
         Ok(())

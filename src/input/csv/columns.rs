@@ -54,7 +54,7 @@ impl Columns {
         };
         let token = find(Field::Token, &options.token_field)?;
         let time = names
-            .has(Field::Time)
+            .is_used(Field::Time)
             .then(|| find(Field::Time, &options.time_field))
             .transpose()?;
         check_distinct(token, time, cells[token])?;
@@ -149,7 +149,7 @@ fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, P
 
 /// Returns the index of the only header cell that is a name of `field`.
 fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<usize, ProblemKind> {
-    let field_names = names.of(field);
+    let field_names = names.names_of(field);
     let mut matching = (0..)
         .zip(cells)
         .filter(|(_, cell)| field_names.iter().any(|name| name == *cell));
@@ -165,7 +165,9 @@ fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<us
         // `MissingField` shows the cells, so it must not be used for a row that may be a record
         // with a token. A number or a date reveals such a row. If the expiration time is unused, a
         // record may contain no number or date, so any row may be a record.
-        (None, _) if !names.has(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) => {
+        (None, _)
+            if !names.is_used(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) =>
+        {
             Err(ProblemKind::MissingHeader)
         }
         (None, _) => Err(names.missing(field, cells)),

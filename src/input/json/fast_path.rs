@@ -55,7 +55,7 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Reco
         }
     }
     cursor.take(b'}')?;
-    if !cursor.is_blank() || (time.is_none() && fields.names.has(Field::Time)) {
+    if !cursor.is_blank() || (time.is_none() && fields.names.is_used(Field::Time)) {
         return None;
     }
     Some(Record {

@@ -13,4 +13,4 @@ mod scanner;
 
 pub(super) use document::DocumentReader;
 pub(super) use ndjson::NdjsonReader;
-pub(super) use outline::{Documents, Outline, check};
+pub(super) use outline::{DocumentCount, Outline, check_syntax};

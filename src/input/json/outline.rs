@@ -20,25 +20,25 @@ const CHECK_BUFFER_BYTES: usize = 64 << 10;
 
 /// The number of JSON documents in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::input) enum Documents {
+pub(in crate::input) enum DocumentCount {
     One,
     Several,
 }
 
-/// Checks the syntax of the first document in a text. Returns [`Documents::Several`] if more text
+/// Checks the syntax of the first document in a text. Returns [`DocumentCount::Several`] if more text
 /// follows the first document.
 ///
 /// # Errors
 ///
 /// A fatal error if the text cannot be read, or at the first malformed byte of the first document.
-pub(in crate::input) fn check<R: Read>(text: R) -> Result<Documents, ReadError> {
+pub(in crate::input) fn check_syntax<R: Read>(text: R) -> Result<DocumentCount, ReadError> {
     let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     match documents.next() {
         // `next` also returns `Some` for a malformed second document. The text is more than one
         // document in this case as well.
-        Some(Ok(_)) if documents.next().is_some() => Ok(Documents::Several),
-        Some(Ok(_)) | None => Ok(Documents::One),
+        Some(Ok(_)) if documents.next().is_some() => Ok(DocumentCount::Several),
+        Some(Ok(_)) | None => Ok(DocumentCount::One),
         Some(Err(error)) => Err(read_error(error)),
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn parse_any<'t>(
     let token = object.find(text, Field::Token, fields)?;
     let time = fields
         .names
-        .has(Field::Time)
+        .is_used(Field::Time)
         .then(|| object.find(text, Field::Time, fields))
         .transpose()?;
     if time.is_some_and(|time| std::ptr::eq(token, time)) {
@@ -101,7 +101,7 @@ impl<'t> Object<'t> {
         field: Field,
         fields: &FieldParser<'_>,
     ) -> Result<&Member<'t>, RecordError> {
-        let names = fields.names.of(field);
+        let names = fields.names.names_of(field);
         let mut matching = self
             .members
             .iter()

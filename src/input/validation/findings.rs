@@ -52,7 +52,7 @@ impl Findings {
         kind: ProblemKind,
     ) {
         self.counts.invalid += 1;
-        let class = ProblemClass::of(&kind);
+        let class = ProblemClass::from_kind(&kind);
         *self.counts.by_class.entry(class).or_default() += 1;
         self.add_problem(input, Some(position), kind);
     }
