@@ -74,7 +74,7 @@ struct Member {
 }
 
 impl Outline {
-    /// Reads the outline of a document that passed [`check`].
+    /// Reads the outline of a document that passed [`check_syntax`].
     pub(in crate::input) fn read(mut text: LineBuffer<'_>) -> Result<Self, ReadError> {
         read_members(&mut text)
             .map(|members| Self { members })
