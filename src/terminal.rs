@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    fmt::Write as _,
     io::{self, IsTerminal, Write},
     panic::Location,
 };
@@ -82,7 +83,7 @@ impl Terminal {
     ) -> u8 {
         let written = if self.json {
             match serde_json::to_string(report) {
-                Ok(json) => Self::print_data(&json),
+                Ok(json) => Self::print_data(&escape_json(&json)),
                 Err(error) => Err(Failure::internal("the report can't be written", &error)),
             }
         } else if self.quiet {
@@ -175,6 +176,20 @@ impl Terminal {
         };
         let _ = standard_error.write_all(text.as_bytes());
     }
+}
+
+/// Escapes the control characters that JSON allows in a string: DEL and C1, which a terminal may
+/// obey.
+fn escape_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 /// Colors the label, such as `error:`, at the start of each line.

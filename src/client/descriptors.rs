@@ -45,6 +45,7 @@ pub(crate) async fn fetch_service_files(
 ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
     let timeout = client.timeout();
     let mut collector = DescriptorCollector {
+        client,
         reflection: ReflectionClient::new(client),
         files: BTreeMap::new(),
     };
@@ -57,6 +58,7 @@ pub(crate) async fn fetch_service_files(
 
 /// The descriptors that a server has sent so far.
 struct DescriptorCollector<'c> {
+    client: &'c Client,
     reflection: ReflectionClient<'c>,
     /// The files by name.
     files: BTreeMap<String, FileDescriptorProto>,
@@ -108,7 +110,8 @@ impl DescriptorCollector<'_> {
             self.add_files(Query::FileByName(name.clone())).await?;
             if !self.files.contains_key(&name) {
                 return Err(invalid_answer(format!(
-                    "another file in the place of {name}"
+                    "another file in the place of {}",
+                    self.client.safe_text(&name)
                 )));
             }
         }
@@ -133,6 +136,7 @@ impl DescriptorCollector<'_> {
     async fn query(&mut self, query: Query) -> Result<ReflectionResponse, ReflectionError> {
         match self.reflection.query(query).await {
             Ok(ReflectionResponse::Error { code, message }) => {
+                let message = self.client.safe_text(&message);
                 Err(ReflectionError::Refused { code, message })
             }
             Ok(answer) => Ok(answer),

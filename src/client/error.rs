@@ -21,7 +21,7 @@ pub(crate) enum CallError {
     /// The response has an HTTP status other than 200 and no gRPC status.
     HttpStatus(u16),
     /// The response has HTTP status 200 and a content type other than `application/grpc`.
-    NotGrpc { content_type: &'static str },
+    NotGrpc { content_type: String },
     /// The response message is truncated or cannot be decoded, or the response has more than one
     /// message.
     MalformedResponse(String),
@@ -52,6 +52,26 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
+    /// Returns the texts in which the error may quote the server.
+    pub(super) fn server_texts(&mut self) -> &mut [String] {
+        match self {
+            Self::Status { message: text, .. }
+            | Self::NotGrpc { content_type: text }
+            | Self::MalformedResponse(text)
+            | Self::InvalidStatus(text) => std::slice::from_mut(text),
+            Self::NotSent { causes: texts, .. }
+            | Self::ConnectionLost(texts)
+            | Self::ProtocolError(texts) => texts,
+            Self::TimedOut(_)
+            | Self::HttpStatus(_)
+            | Self::MissingMessage
+            | Self::MissingStatus
+            | Self::StreamReset(_)
+            | Self::GoAway(_)
+            | Self::Panicked => &mut [],
+        }
+    }
+
     /// Turns a CANCELLED status into [`CallError::TimedOut`] if `elapsed` is at least `timeout`.
     ///
     /// The server also knows the deadline (`grpc-timeout`), and many servers report a passed

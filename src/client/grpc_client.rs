@@ -15,6 +15,7 @@ use super::{
     connect::{ConnectError, Http2Connection, StageSuccess, connect},
     error::CallError,
     response::classify_connection_error,
+    server_text::safe_text,
     target::Target,
     transport::Transport,
 };
@@ -104,7 +105,8 @@ impl Client {
         &self,
         message: Bytes,
     ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
-        self.call_with_timeout(tokio_stream::once(message), self.settings.timeout)
+        let sent = message.clone();
+        self.call_with_timeout(tokio_stream::once(message), sent, self.settings.timeout)
     }
 
     /// Opens the call and sends no message, so the server cannot apply anything. A server that does
@@ -119,16 +121,21 @@ impl Client {
         timeout: Duration,
     ) -> Result<OpenCallResult, CallError> {
         let messages = tokio_stream::pending();
-        match self.call_with_timeout(messages, timeout).await {
+        match self
+            .call_with_timeout(messages, Bytes::new(), timeout)
+            .await
+        {
             Ok(code) => Ok(OpenCallResult::Answered { code }),
             Err(CallError::TimedOut(_)) => Ok(OpenCallResult::AwaitsMessage),
             Err(error) => Err(error),
         }
     }
 
+    /// Makes a call. `sent` is the request message, whose tokens are masked in the error.
     fn call_with_timeout<S>(
         &self,
         messages: S,
+        sent: Bytes,
         timeout: Duration,
     ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static
     where
@@ -142,7 +149,12 @@ impl Client {
             let call = call(&settings, transport, messages);
             match tokio::time::timeout(timeout, call).await {
                 Ok(Err(error)) => {
-                    let error = status.refine_error(error).await;
+                    let mut error = status.refine_error(error).await;
+                    for text in error.server_texts() {
+                        let records = settings.contract.decode_records(&sent);
+                        let tokens = records.map(|record| record.token);
+                        *text = safe_text(text, &settings.metadata, tokens);
+                    }
                     Err(error.into_timeout_if_late(started.elapsed(), timeout))
                 }
                 Ok(result) => result,
@@ -171,10 +183,19 @@ impl Client {
         self.settings.timeout
     }
 
-    /// Replaces the error of a call by the reason why the connection ended, if the connection has
-    /// ended.
+    /// Replaces the error of a call without tokens by the reason why the connection ended, if the
+    /// connection has ended.
     pub(super) async fn refine_error(&self, error: CallError) -> CallError {
-        self.connection.status.clone().refine_error(error).await
+        let mut error = self.connection.status.clone().refine_error(error).await;
+        for text in error.server_texts() {
+            *text = self.safe_text(text);
+        }
+        error
+    }
+
+    /// Returns text of the server, which has seen no token, as it may be shown.
+    pub(super) fn safe_text(&self, text: &str) -> String {
+        safe_text(text, &self.settings.metadata, std::iter::empty())
     }
 }
 

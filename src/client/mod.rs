@@ -12,6 +12,7 @@ mod grpc_client;
 mod health;
 mod reflection;
 mod response;
+mod server_text;
 mod target;
 mod transport;
 
@@ -22,5 +23,6 @@ pub(crate) use self::{
     grpc_client::{Client, OpenCallResult},
     health::check_health,
     reflection::list_services,
+    server_text::mask_secrets,
     target::Target,
 };

@@ -13,6 +13,7 @@ use std::{
 use data_encoding::{BASE64, BASE64_NOPAD};
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body as HttpBody;
+use percent_encoding::percent_decode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -23,6 +24,7 @@ use super::{
 use crate::contract::MalformedResponse;
 
 const GRPC_STATUS: &str = "grpc-status";
+const GRPC_MESSAGE: &str = "grpc-message";
 const GRPC_STATUS_DETAILS: &str = "grpc-status-details-bin";
 const GRPC_RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
 
@@ -41,6 +43,8 @@ struct ObservedResponse {
     content_type: String,
     /// The `grpc-status` fields of the headers and of the trailers.
     grpc_status: Vec<HeaderValue>,
+    /// The first `grpc-message` field. tonic drops a message that is not valid UTF-8.
+    grpc_message: Option<HeaderValue>,
     /// The first `grpc-retry-pushback-ms` field.
     pushback: Option<HeaderValue>,
     body: ReceivedBody,
@@ -89,7 +93,7 @@ impl ResponseObserver {
                 .headers()
                 .get(header::CONTENT_TYPE)
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-                .unwrap_or_default();
+                .unwrap_or_else(|| "unknown".to_owned());
         });
         self.observe_grpc_fields(response.headers_mut());
     }
@@ -111,9 +115,11 @@ impl ResponseObserver {
     /// Base64, because such details would make tonic panic.
     fn observe_grpc_fields(&self, headers: &mut HeaderMap) {
         let statuses: Vec<_> = headers.get_all(GRPC_STATUS).iter().cloned().collect();
+        let message = headers.get(GRPC_MESSAGE).cloned();
         let pushback = headers.get(GRPC_RETRY_PUSHBACK).cloned();
         self.update(|observed| {
             observed.grpc_status.extend(statuses);
+            observed.grpc_message = observed.grpc_message.take().or(message);
             observed.pushback = observed.pushback.take().or(pushback);
         });
         let is_base64 = |value: &HeaderValue| {
@@ -137,7 +143,7 @@ impl ResponseObserver {
             Some(code) => {
                 return Err(CallError::Status {
                     code,
-                    message: String::new(),
+                    message: observed.message(),
                     advice: observed.retry_advice(None),
                 });
             }
@@ -162,7 +168,7 @@ impl ResponseObserver {
             Ok(Some(code)) => {
                 return CallError::Status {
                     code,
-                    message: status.message().to_owned(),
+                    message: observed.message(),
                     advice: observed.retry_advice(Some(status)),
                 };
             }
@@ -188,7 +194,7 @@ impl ResponseObserver {
                 CallError::MissingStatus
             }
             // tonic could not decode the body, or the body holds no complete message.
-            _ => CallError::MalformedResponse(truncate(status.message())),
+            _ => CallError::MalformedResponse(status.message().to_owned()),
         }
     }
 
@@ -219,10 +225,17 @@ impl ObservedResponse {
             Ok(number @ 0..=16) if number.to_string() == text => {
                 Ok(Some(Code::from_i32(i32::from(number))))
             }
-            // A number is safe to show. Any other string from the server may contain a secret.
-            Ok(number) => Err(CallError::InvalidStatus(number.to_string())),
-            Err(_) => Err(CallError::InvalidStatus("no number".to_owned())),
+            _ => Err(CallError::InvalidStatus(text.into_owned())),
         }
+    }
+
+    /// Returns the `grpc-message`, which is percent-encoded UTF-8.
+    fn message(&self) -> String {
+        let encoded = self
+            .grpc_message
+            .as_ref()
+            .map_or(&b""[..], HeaderValue::as_bytes);
+        percent_decode(encoded).decode_utf8_lossy().into_owned()
     }
 
     /// Returns the server's retry advice. `grpc-retry-pushback-ms` overrides the `RetryInfo` in the
@@ -253,7 +266,7 @@ impl ObservedResponse {
             return Some(CallError::HttpStatus(status));
         }
         (!is_grpc(&self.content_type)).then(|| CallError::NotGrpc {
-            content_type: common_content_type(&self.content_type),
+            content_type: self.content_type.clone(),
         })
     }
 }
@@ -286,25 +299,6 @@ fn transport_error(error: Option<&(dyn Error + 'static)>) -> Option<CallError> {
             CallError::ConnectionLost(messages(error))
         }
     })
-}
-
-/// Truncates a message to 500 characters.
-fn truncate(message: &str) -> String {
-    const MAX_CHARS: usize = 500;
-    match message.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
-}
-
-/// Returns the media type of a content type if the media type is HTML, plain text or JSON, else
-/// "unknown", because any other string from the server may contain a secret.
-fn common_content_type(content_type: &str) -> &'static str {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    ["text/html", "text/plain", "application/json"]
-        .into_iter()
-        .find(|common| media_type.eq_ignore_ascii_case(common))
-        .unwrap_or("unknown")
 }
 
 /// Returns whether a content type is `application/grpc`, with an optional `+FORMAT` or parameters

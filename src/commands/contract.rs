@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 
 use super::reactor::{TimeLimit, new_runtime};
 use crate::{
-    client::{StageSuccess, Target},
+    client::{StageSuccess, Target, mask_secrets},
     contract::{self, Contract},
     delivery::{DeliveryPolicy, fetch_descriptors},
     diagnostics::{self, Failure},
@@ -99,11 +99,14 @@ impl ContractPlan {
         let contract = pool
             .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
-                let failure = diagnostics::contract_unusable(&source_name, error);
-                match server {
-                    Some(server) => failure.masking_metadata(&server.target.metadata),
-                    None => failure,
+                let mut failure = diagnostics::contract_unusable(&source_name, error);
+                if let Some(server) = server {
+                    let metadata = &server.target.metadata;
+                    for cause in &mut failure.causes {
+                        *cause = mask_secrets(cause, metadata, std::iter::empty());
+                    }
                 }
+                failure
             })?;
         if !contract.has_code() {
             terminal
@@ -164,9 +167,9 @@ impl ReflectionContext<'_> {
         let files = runtime.block_on(async {
             let fetched = fetch_descriptors(self.target, service, self.policy, &on_stage);
             tokio::select! {
-                fetched = fetched => fetched.map_err(|error| {
-                    diagnostics::reflection_failed(&server, &error).masking_metadata(&self.target.metadata)
-                }),
+                fetched = fetched => {
+                    fetched.map_err(|error| diagnostics::reflection_failed(&server, &error))
+                }
                 signal = self.signals.wait() => Err(diagnostics::command_interrupted(signal)),
                 max_time = self.wait_for_deadline() => {
                     Err(diagnostics::max_time_passed(&server, max_time, is_connected.get(), None))

@@ -1,7 +1,7 @@
 //! [`Contract`]: the contract of a server, and the encoding and decoding of records under that
 //! contract.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use http::uri::PathAndQuery;
 use prost::encoding::{WireType, decode_varint, key_len};
 
@@ -126,8 +126,8 @@ impl Contract {
     /// precede the record.
     pub(crate) fn split_records<'m>(
         &self,
-        message: &'m Bytes,
-    ) -> impl Iterator<Item = Bytes> + use<'m> {
+        message: &'m [u8],
+    ) -> impl Iterator<Item = &'m [u8]> + use<'m> {
         let key_length = key_len(self.records_field);
         let mut start = 0;
         std::iter::from_fn(move || {
@@ -135,15 +135,22 @@ impl Contract {
             let before = rest.len();
             let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
             let end = start + key_length + (before - rest.len()) + length;
-            let record = (end <= message.len()).then(|| message.slice(start..end));
+            let record = message.get(start..end);
             start = end;
             record
         })
     }
 
-    /// Decodes a record that [`Contract::append_record`] encoded, or returns `None` if the record
-    /// is invalid.
-    pub(crate) fn decode_record<'r>(&self, record: &'r [u8]) -> Option<DecodedRecord<'r>> {
+    /// Decodes the records of a request that [`Contract::append_record`] encoded.
+    pub(crate) fn decode_records<'m>(
+        &self,
+        message: &'m [u8],
+    ) -> impl Iterator<Item = DecodedRecord<'m>> {
+        self.split_records(message)
+            .filter_map(|record| self.decode_record(record))
+    }
+
+    fn decode_record<'r>(&self, record: &'r [u8]) -> Option<DecodedRecord<'r>> {
         let mut rest = record.get(key_len(self.records_field)..)?;
         decode_varint(&mut rest).ok()?;
         rest = rest.get(key_len(self.token_field)..)?;
@@ -182,6 +189,7 @@ impl Contract {
 mod tests {
     use std::borrow::Cow;
 
+    use bytes::Bytes;
     use prost::Message;
 
     use super::*;
@@ -259,16 +267,13 @@ mod tests {
                 let request = request.freeze();
                 let records: Vec<_> = contract.split_records(&request).collect();
                 assert_eq!(records.concat(), request);
-                let read: Vec<_> = records
-                    .iter()
-                    .map(|one| contract.decode_record(one))
-                    .collect();
+                let read: Vec<_> = contract.decode_records(&request).collect();
                 assert_eq!(
                     read,
-                    written.map(|(token, expire_time)| Some(DecodedRecord {
+                    written.map(|(token, expire_time)| DecodedRecord {
                         token: token.as_bytes(),
                         expire_time
-                    })),
+                    }),
                     "{contract:?}"
                 );
             }

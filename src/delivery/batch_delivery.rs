@@ -109,7 +109,10 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                         || (self.policy.isolates_invalid_records && error.is_invalid_argument());
                     match part.halves(self.contract).filter(|_| splits) {
                         Some([first, second]) => parts.extend([second, first]),
-                        None if splits => self.state.record_rejected_by_status(&part, error),
+                        None if splits => {
+                            self.state
+                                .record_rejected_by_status(&part, self.contract, error);
+                        }
                         None => self.state.record_failed(&part, error, attempts),
                     }
                 }

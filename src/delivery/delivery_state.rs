@@ -12,7 +12,7 @@ use super::{
     outcome::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     outcome_sink::{OutcomeSink, UnacknowledgedReason},
 };
-use crate::{batch::Batch, client::CallError, signals::Signal};
+use crate::{batch::Batch, client::CallError, contract::Contract, signals::Signal};
 
 /// The maximum number of rejected records that are kept. Error messages name the kept records.
 const MAX_NAMED_RECORDS: usize = 20;
@@ -176,15 +176,23 @@ impl<'s> DeliveryState<'s> {
 
     /// Counts a request whose single record the server rejected with a gRPC status, and passes its
     /// batch to the sink.
-    pub(super) fn record_rejected_by_status(&self, batch: &Batch, error: CallError) {
+    pub(super) fn record_rejected_by_status(
+        &self,
+        batch: &Batch,
+        contract: &Contract,
+        error: CallError,
+    ) {
         let mut outcome = self.outcome.borrow_mut();
         outcome.rejected += batch.record_count;
         outcome.failed_requests += 1;
         if outcome.rejected_records.len() < MAX_NAMED_RECORDS {
-            outcome.rejected_records.push(RejectedRecord {
-                encoded: batch.message.clone(),
-                error: error.clone(),
-            });
+            let records = contract.decode_records(&batch.message);
+            outcome
+                .rejected_records
+                .extend(records.map(|record| RejectedRecord {
+                    token: record.token.to_vec(),
+                    error: error.clone(),
+                }));
         }
         outcome.request_error.get_or_insert_with(|| error.clone());
         drop(outcome);

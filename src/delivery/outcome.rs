@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use crate::{
     client::{CallError, ConnectError},
     input::Problem,
@@ -44,8 +42,7 @@ pub(crate) struct DeliveryOutcome {
 /// A record that the server rejected with a gRPC status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RejectedRecord {
-    /// The record, encoded as in a request message.
-    pub(crate) encoded: Bytes,
+    pub(crate) token: Vec<u8>,
     pub(crate) error: CallError,
 }
 

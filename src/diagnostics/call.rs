@@ -13,11 +13,11 @@ pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
     let failed = |status| Failure::rpc(status, format!("{server}: the request failed"));
     match error {
         CallError::TimedOut(timeout) => failed(Code::DeadlineExceeded)
-            .with_trusted_cause(format!("no answer within {}", format_duration(*timeout)))
+            .with_cause(format!("no answer within {}", format_duration(*timeout)))
             .with_hint("--timeout waits longer; a smaller --batch-records asks for less at once"),
         CallError::Status { code, message, .. } => status_failed(server, *code, message),
         CallError::HttpStatus(status) => failed(status_of_http(*status))
-            .with_trusted_cause(format!("HTTP status {status} instead of a gRPC response"))
+            .with_cause(format!("HTTP status {status} instead of a gRPC response"))
             .with_hint(CHECK_SERVER_AT_ADDRESS),
         CallError::NotGrpc { content_type } => failed(Code::Unknown)
             .with_cause(format!(
@@ -28,21 +28,21 @@ pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
             .with_cause(format!("the response can't be decoded: {reason}"))
             .with_hint("the server's contract may be another: --proto, --protoset or --reflection takes it"),
         CallError::MissingMessage => {
-            failed(Code::Unknown).with_trusted_cause("OK without a response message")
+            failed(Code::Unknown).with_cause("OK without a response message")
         }
         CallError::MissingStatus => {
-            failed(Code::Unknown).with_trusted_cause("the response has no grpc-status")
+            failed(Code::Unknown).with_cause("the response has no grpc-status")
         }
         CallError::InvalidStatus(status) => failed(Code::Unknown)
             .with_cause(format!("the response's grpc-status is none: {status}")),
         CallError::StreamReset(reason) => failed(status_of_reset(*reason))
-            .with_trusted_cause(format!(
+            .with_cause(format!(
                 "the server reset the request: {}",
                 reason.description()
             ))
             .with_hint(CHECK_LOG_OR_RETRY),
         CallError::GoAway(reason) => failed(Code::Unavailable)
-            .with_trusted_cause(describe_goaway(*reason))
+            .with_cause(describe_goaway(*reason))
             .with_hint(CHECK_LOG_OR_RETRY),
         CallError::ProtocolError(causes) => {
             Failure::unreachable(format!("{server}: the request failed"))
@@ -57,7 +57,7 @@ pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
         CallError::NotSent {
             has_goaway: true, ..
         } => failed(Code::Unavailable)
-            .with_trusted_cause(describe_goaway(h2::Reason::NO_ERROR))
+            .with_cause(describe_goaway(h2::Reason::NO_ERROR))
             .with_hint(CHECK_LOG_OR_RETRY),
         CallError::NotSent { causes, .. } | CallError::ConnectionLost(causes) => failed(Code::Unavailable)
             .with_cause("the connection was lost")
@@ -88,8 +88,7 @@ fn status_failed(server: &str, status: Code, message: &str) -> Failure {
     }
 }
 
-/// Describes in a few words why a call failed. The description quotes no text of the server, so it
-/// needs no masking.
+/// Describes in a few words why a call failed, without text of the server.
 pub(crate) fn summarize_call_error(error: &CallError) -> String {
     match error {
         CallError::Status { .. } if error.is_message_too_large() => {
@@ -112,8 +111,7 @@ pub(crate) fn summarize_call_error(error: &CallError) -> String {
     }
 }
 
-/// Describes in a few words why a record was not acknowledged. The description quotes no text of
-/// the server, so it needs no masking.
+/// Describes in a few words why a record was not acknowledged, without text of the server.
 pub(crate) fn describe_unacknowledged(reason: &UnacknowledgedReason) -> String {
     match reason {
         UnacknowledgedReason::ResponseCode(code) => format!("rejected: code {code}"),

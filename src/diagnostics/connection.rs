@@ -31,15 +31,15 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
             stage_timed_out(unreachable(), error.stage, *timeout)
         }
         ConnectErrorKind::NoAddress => unreachable()
-            .with_trusted_cause("its name has no address")
+            .with_cause("its name has no address")
             .with_hint("check the name"),
         ConnectErrorKind::Io(io_error) if error.stage == Stage::Dns => unreachable()
-            .with_trusted_cause(format!("its name can't be looked up: {io_error}"))
+            .with_cause(format!("its name can't be looked up: {io_error}"))
             .with_hint("check the name and the resolver"),
         ConnectErrorKind::AllAddressesFailed(failures) => failures
             .iter()
             .map(|failed| format!("{}: {}", failed.address, failed.error))
-            .fold(unreachable(), Failure::with_trusted_cause)
+            .fold(unreachable(), Failure::with_cause)
             .with_hint(CHECK_SERVER),
         ConnectErrorKind::Io(io_error) => unreachable()
             .with_cause(format!("{} failed: {io_error}", stage_name(error.stage)))
@@ -88,7 +88,7 @@ fn stage_timed_out(failure: Failure, stage: Stage, timeout: Duration) -> Failure
             "the server takes connections but does not answer: check it; --connect-timeout waits longer"
         }
     };
-    failure.with_trusted_cause(cause).with_hint(hint)
+    failure.with_cause(cause).with_hint(hint)
 }
 
 fn proxy_refused(failure: Failure, status: StatusCode) -> Failure {

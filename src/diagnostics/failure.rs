@@ -7,8 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use tonic::Code;
 
-use super::format::truncate_untrusted;
-use crate::{metadata::Metadata, record::TokenMask, signals::Signal};
+use crate::signals::Signal;
 
 /// The exit code of an internal error, and of every failure without a more specific exit code.
 pub(crate) const EXIT_INTERNAL: u8 = 1;
@@ -34,10 +33,6 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     #[serde(skip)]
     pub(crate) exit_code: u8,
-    /// Whether a cause may quote text of a server. Such text may contain tokens or credentials, so
-    /// the causes must be masked before they are printed.
-    #[serde(skip)]
-    has_untrusted_cause: bool,
 }
 
 /// The kind of a failure, by its cause.
@@ -72,7 +67,6 @@ impl Failure {
             causes: Vec::new(),
             hint: None,
             exit_code,
-            has_untrusted_cause: false,
         }
     }
 
@@ -132,24 +126,13 @@ impl Failure {
         self
     }
 
-    /// Adds a cause that may quote text of a server. [`Self::masked`] masks all causes of a failure
-    /// that has at least one such cause.
     pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
-        self.has_untrusted_cause = true;
         self
     }
 
-    /// Adds several causes that may quote text of a server.
     pub(super) fn with_causes(self, causes: &[String]) -> Self {
         causes.iter().fold(self, Self::with_cause)
-    }
-
-    /// Adds a cause whose text comes from this program, the operating system or the user, and needs
-    /// no masking.
-    pub(super) fn with_trusted_cause(mut self, cause: impl Into<String>) -> Self {
-        self.causes.push(cause.into());
-        self
     }
 
     /// Adds the message and the causes of a second failure to the causes of this failure. The hint
@@ -157,7 +140,6 @@ impl Failure {
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.causes.push(other.message);
         self.causes.extend(other.causes);
-        self.has_untrusted_cause |= other.has_untrusted_cause;
         self
     }
 
@@ -172,56 +154,7 @@ impl Failure {
     pub(crate) fn after_attempts(self, attempts: u32) -> Self {
         match attempts {
             0 | 1 => self,
-            attempts => self.with_trusted_cause(format!("tried {attempts} times")),
+            attempts => self.with_cause(format!("tried {attempts} times")),
         }
-    }
-
-    /// Removes all causes. Causes may quote tokens, and tokens that can no longer be read from the
-    /// input cannot be masked.
-    pub(crate) fn without_causes(mut self) -> Self {
-        self.causes.clear();
-        self
-    }
-
-    /// Masks and truncates all causes, if any cause may quote text of a server.
-    ///
-    /// `search_secrets` receives a mask for each cause and searches all masks for each known
-    /// secret. It returns `true` if all secrets are known. If it returns `false`, all causes are
-    /// replaced by a note that they are not shown.
-    pub(crate) fn masked(
-        mut self,
-        search_secrets: impl FnOnce(&mut [TokenMask<'_>]) -> bool,
-    ) -> Self {
-        if !self.has_untrusted_cause {
-            return self;
-        }
-        let mut masks: Vec<_> = self
-            .causes
-            .iter()
-            .map(|cause| TokenMask::new(cause))
-            .collect();
-        self.causes = if search_secrets(&mut masks) {
-            // The causes are masked before they are truncated. Truncation may cut a token, and a
-            // mask does not recognize a part of a token.
-            masks
-                .into_iter()
-                .map(|mask| truncate_untrusted(&mask.into_masked_text()))
-                .collect()
-        } else {
-            vec!["(not shown: it may hold tokens)".to_owned()]
-        };
-        self
-    }
-
-    /// Masks the values of request headers in the causes, because a server may quote them.
-    pub(crate) fn masking_metadata(self, metadata: &Metadata) -> Self {
-        self.masked(|masks| {
-            for secret in metadata.secrets() {
-                for mask in &mut *masks {
-                    mask.search_secret(&secret);
-                }
-            }
-            true
-        })
     }
 }

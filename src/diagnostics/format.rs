@@ -1,4 +1,4 @@
-//! Formatting of numbers, times and untrusted text in messages.
+//! Formatting of numbers and times in messages.
 
 use std::time::Duration;
 
@@ -24,14 +24,5 @@ pub(crate) fn count_noun(count: impl Into<u64>, noun: &str) -> String {
     match count.into() {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
-    }
-}
-
-/// Truncates text of a server to a length that fits into a message.
-pub(super) fn truncate_untrusted(text: &str) -> String {
-    const MAX_CHARS: usize = 500;
-    match text.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

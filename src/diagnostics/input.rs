@@ -22,7 +22,7 @@ pub(crate) fn input_refused(
     };
     let mut failure = Failure::input(format!("{message}; nothing was {skipped_action}"));
     for problem in problems {
-        failure = failure.with_trusted_cause(describe_problem(problem));
+        failure = failure.with_cause(describe_problem(problem));
     }
     let total = counts.invalid + counts.unreadable_inputs;
     let hidden = total.saturating_sub(problems.len() as u64);
@@ -104,7 +104,7 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
     ));
     examples
         .into_iter()
-        .fold(failure, Failure::with_trusted_cause)
+        .fold(failure, Failure::with_cause)
         .with_hint(format!(
             "{CHECK_INPUT}; without --refuse-shortened it is sent"
         ))

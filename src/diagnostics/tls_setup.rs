@@ -12,7 +12,7 @@ pub(crate) fn tls_setup_failed(error: TlsError) -> Failure {
             .into_iter()
             .fold(
                 Failure::usage("the operating system has no trust store that can be read"),
-                Failure::with_trusted_cause,
+                Failure::with_cause,
             )
             .with_hint("install its CA certificates, or name the ones to trust with --cacert"),
         TlsError::InvalidIdentity(error) => {

@@ -7,12 +7,9 @@ mod date_time_text;
 mod digits;
 mod time;
 mod token;
-mod token_mask;
-mod written_forms;
 
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
-pub(crate) use token_mask::TokenMask;
 
 /// The license expiration of one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -109,9 +109,7 @@ fn push_failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
                 Ok(OpenCallResult::Answered { code }) => Some(
                     diagnostics::unexpected_response_codes(&server, &[*code], &[0]),
                 ),
-                Err(error) => Some(
-                    diagnostics::call_failed(&server, error).masking_metadata(&target.metadata),
-                ),
+                Err(error) => Some(diagnostics::call_failed(&server, error)),
             }
         }
     }

@@ -130,11 +130,7 @@ impl LedgerOutput {
         let (requests, received) = mpsc::sync_channel::<Bytes>(MAX_WAITING_REQUESTS);
         let thread = thread::spawn(move || {
             for message in received {
-                let records: Vec<_> = contract.split_records(&message).collect();
-                let decoded = records
-                    .iter()
-                    .filter_map(|record| contract.decode_record(record));
-                writer.acknowledge(decoded)?;
+                writer.acknowledge(contract.decode_records(&message))?;
             }
             Ok(*writer)
         });

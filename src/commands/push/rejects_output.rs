@@ -53,10 +53,7 @@ impl RejectsOutput {
         contract: &Contract,
         reason: &str,
     ) -> Result<(), Failure> {
-        for record in contract.split_records(&batch.message) {
-            let Some(DecodedRecord { token, expire_time }) = contract.decode_record(&record) else {
-                continue;
-            };
+        for DecodedRecord { token, expire_time } in contract.decode_records(&batch.message) {
             self.file
                 .add(token, expire_time, reason)
                 .map_err(|error| diagnostics::file_write_failed(&self.path, &error))?;

@@ -144,15 +144,8 @@ fn push_validated(
         }
         let outcome = send(plan, server, time_limit, &reactor, input, &mut outputs)?;
         summary.add_delivery(&outcome);
-        // `judge` may read the input again to mask the tokens that a server message quotes. A
-        // signal may stop this pass, unless a signal has already ended the delivery.
-        if reactor.signals.received().is_none() {
-            input.set_read_limits(&ReadLimits {
-                deadline: None,
-                stop: Some(reactor.signals.wake_stream()),
-            });
-        }
-        judge(outcome, selection.selected, plan, server, input)
+        let server = server.target.endpoint.to_string();
+        judge(outcome, selection.selected, plan, &server, input)
     });
     // A DNS lookup without an answer blocks a thread of the runtime. `shutdown_background` does not
     // wait for this thread, so the command can end.

@@ -2,8 +2,7 @@
 
 use super::plan::Plan;
 use crate::{
-    client::{CallError, Target},
-    delivery::{AttemptFailure, DeliveryOutcome, RejectedRecord, RemoteServer, StopReason},
+    delivery::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     diagnostics::{self, Failure},
     input::ValidatedInput,
 };
@@ -14,39 +13,25 @@ pub(super) fn judge(
     mut outcome: DeliveryOutcome,
     selected: u64,
     plan: &Plan,
-    server: &RemoteServer<'_>,
+    server: &str,
     input: &mut ValidatedInput,
 ) -> Result<(), Failure> {
     let rejected = std::mem::take(&mut outcome.rejected_records);
-    let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
-    let server_name = server.target.endpoint.to_string();
-    combine_failures(outcome, selected, plan, &server_name).map_err(|failure| {
-        // If the input changed, it cannot be read again to find the tokens that must be masked. The
-        // failure is returned without masking, because it quotes no text of the server.
-        if input_changed {
-            return failure;
-        }
-        let failure = without_secrets(failure, input, server.target);
-        with_rejected_records(failure, &rejected, server, input)
-    })
+    combine_failures(outcome, selected, plan, server)
+        .map_err(|failure| with_rejected_records(failure, &rejected, input))
 }
 
 /// Adds each rejected record, with its position in the input, to the failure.
 fn with_rejected_records(
     failure: Failure,
     rejected: &[RejectedRecord],
-    server: &RemoteServer<'_>,
     input: &mut ValidatedInput,
 ) -> Failure {
-    let records: Vec<_> = rejected
-        .iter()
-        .filter_map(|rejected| server.contract.decode_record(&rejected.encoded))
-        .collect();
-    let tokens: Vec<_> = records.iter().map(|record| record.token).collect();
+    let tokens: Vec<_> = rejected.iter().map(|record| &*record.token).collect();
     let positions = input.find_positions(&tokens);
-    let located = tokens.into_iter().zip(positions).zip(rejected);
-    located.fold(failure, |failure, ((token, position), rejected)| {
-        diagnostics::with_rejected_record(failure, token, position, &rejected.error)
+    let located = rejected.iter().zip(positions);
+    located.fold(failure, |failure, (record, position)| {
+        diagnostics::with_rejected_record(failure, &record.token, position, &record.error)
     })
 }
 
@@ -69,17 +54,9 @@ fn combine_failures(
         .collect();
     let code_failure = (!codes.is_empty())
         .then(|| diagnostics::unexpected_response_codes(server, &codes, ok_codes));
-    let input_changed = matches!(outcome.stop_reason, Some(StopReason::Input(_)));
-    let request_failure = outcome.request_error.map(|error: CallError| {
-        let failure = diagnostics::call_failed(server, &error);
-        // The causes may quote tokens. If the input changed, the tokens cannot be read again and
-        // masked, so the causes are removed.
-        if input_changed {
-            failure.without_causes()
-        } else {
-            failure
-        }
-    });
+    let request_failure = outcome
+        .request_error
+        .map(|error| diagnostics::call_failed(server, &error));
     let stop_failure = match outcome.stop_reason {
         Some(StopReason::Output) => return Err(diagnostics::push_output_failed(acknowledged)),
         Some(reason) => stop_failure(reason, plan, server),
@@ -131,30 +108,4 @@ fn attempt_failure(failure: &AttemptFailure, server: &str) -> Failure {
             diagnostics::connection_failed(error).after_attempts(*attempts)
         }
     }
-}
-
-/// Masks tokens and credentials in the failure, because a server may quote a request in its error
-/// message.
-fn without_secrets(failure: Failure, input: &mut ValidatedInput, target: &Target) -> Failure {
-    failure.masked(|masks| {
-        for secret in target.metadata.secrets() {
-            for mask in &mut *masks {
-                mask.search_secret(&secret);
-            }
-        }
-        let mut records = input.records();
-        loop {
-            let searched = records.next(|record| {
-                for mask in &mut *masks {
-                    mask.search_token(&record.token);
-                }
-            });
-            match searched {
-                Ok(Some(())) => {}
-                Ok(None) => return true,
-                // The rest of the input cannot be read, so the causes may quote unknown tokens.
-                Err(_) => return false,
-            }
-        }
-    })
 }

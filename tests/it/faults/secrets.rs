@@ -87,7 +87,10 @@ fn escapes_control_characters_in_messages() {
     let response =
         Response::status(Code::PermissionDenied, "").with_header("grpc-message", message);
     let server = FaultServer::serving([Action::Reject(response)]);
-    let push = push_one_record(&server, &[]).exits(71).attempts(1);
+    let push = push_one_record(&server, &[])
+        .exits(71)
+        .attempts(1)
+        .stderr_contains("\u{fffd}\u{fffd} café \\n\\u{1b}[31m %");
     let is_safe = |c: char| c == '\n' || !c.is_control();
     assert!(push.stderr.chars().all(is_safe), "{push}");
 }

@@ -213,7 +213,7 @@ fn outputs_must_be_different_files() {
 
 #[test]
 fn only_rejects_show_tokens() {
-    let echo = "sensor-00001 and c2Vuc29yLTAwMDAx and x-secret-value";
+    let echo = "sensor-00000 and c2Vuc29yLTAwMDAw and x-secret-value";
     for answer in [
         ok(),
         code(5),

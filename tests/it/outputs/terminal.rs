@@ -2,7 +2,11 @@
 
 use std::{fs, io::Read, process::Stdio, thread};
 
-use crate::support::{files::TempFile, program::command, receiver::Receiver};
+use crate::support::{
+    files::TempFile,
+    program::{command, run},
+    receiver::Receiver,
+};
 
 /// Pushes with a terminal as standard error. Returns what the terminal receives.
 fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String {
@@ -40,6 +44,17 @@ fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String
     drop(command);
     assert!(output.status.success(), "{output:?}");
     reader.join().expect("read")
+}
+
+#[test]
+fn json_has_no_control_characters() {
+    let shown = run(["check", "--output=json", "\u{9b}31m\u{7f}.csv"]).exits(4);
+    assert!(
+        !shown.stdout.trim_end().contains(char::is_control),
+        "{shown:?}"
+    );
+    let cause = shown.json()["error"]["causes"][0].to_string();
+    assert!(cause.contains("\u{9b}31m\u{7f}.csv"), "{cause:?}");
 }
 
 #[test]
