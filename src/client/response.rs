@@ -12,7 +12,7 @@ use std::{
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use http::{HeaderMap, HeaderValue, Response, header};
-use http_body::Body as HttpBody;
+use hyper::body::Body as HttpBody;
 use percent_encoding::percent_decode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;

@@ -10,9 +10,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::{body::Incoming, client::conn::http2};
-use tonic::body::Body;
+use hyper::{
+    body::{Body as HttpBody, Frame, Incoming, SizeHint},
+    client::conn::http2,
+};
+use tonic::{body::Body, codegen::Service};
 
 use super::response::ResponseObserver;
 use crate::metadata::Metadata;
@@ -29,7 +31,7 @@ pub(super) struct Transport {
     pub(super) metadata: Arc<Metadata>,
 }
 
-impl tower_service::Service<Request<Body>> for Transport {
+impl Service<Request<Body>> for Transport {
     type Response = Response<ObservedBody>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;

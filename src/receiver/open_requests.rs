@@ -12,8 +12,7 @@ use std::{
 
 use http::{Request, Response};
 use tokio::sync::watch;
-use tonic::{body::Body, server::NamedService};
-use tower_service::Service;
+use tonic::{body::Body, codegen::Service, server::NamedService};
 
 /// The number of open requests.
 #[derive(Clone, Debug)]

@@ -59,8 +59,15 @@ fn generate_self_signed() -> Result<Identity, rcgen::Error> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
+    let midnight = |date: jiff::civil::Date| {
+        rcgen::date_time_ymd(
+            i32::from(date.year()),
+            date.month().unsigned_abs(),
+            date.day().unsigned_abs(),
+        )
+    };
     params.not_before = midnight(today.saturating_sub(jiff::Span::new().days(1)));
     params.not_after = midnight(today.saturating_add(jiff::Span::new().days(VALIDITY_DAYS - 1)));
     let certificate = params.self_signed(&key)?;
@@ -68,12 +75,4 @@ fn generate_self_signed() -> Result<Identity, rcgen::Error> {
         chain: vec![certificate.der().clone()],
         key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
     })
-}
-
-fn midnight(date: jiff::civil::Date) -> time::OffsetDateTime {
-    rcgen::date_time_ymd(
-        i32::from(date.year()),
-        date.month().unsigned_abs(),
-        date.day().unsigned_abs(),
-    )
 }
