@@ -10,8 +10,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::{consts, flag, low_level};
 
 /// A signal that asks the process to end.
@@ -117,6 +119,19 @@ impl Signals {
             // signal still ends the process.
             None => future::pending().await,
         }
+    }
+
+    /// Sleeps for the given time, or until a signal arrives. Returns the last signal, or `None` if
+    /// no signal has arrived.
+    pub(crate) fn pause(&self, time: Duration) -> Option<Signal> {
+        let timeout = Timespec::try_from(time).ok();
+        // A failed `poll` shortens the sleep, and a caller that waits for something else as well
+        // sleeps again.
+        let _ = poll(
+            &mut [PollFd::new(&self.wake, PollFlags::IN)],
+            timeout.as_ref(),
+        );
+        self.received()
     }
 
     /// Returns signal handlers for a test, and a function that simulates a signal.

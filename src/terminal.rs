@@ -239,9 +239,11 @@ impl ProgressBar {
             }
         }
     }
+}
 
+impl Drop for ProgressBar {
     /// Erases the bar from the terminal.
-    pub(crate) fn clear(&self) {
+    fn drop(&mut self) {
         if self.0.is_some() {
             Terminal::write_stderr(&format!("\r{ERASE_TO_END_OF_LINE}"));
         }

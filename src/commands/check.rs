@@ -1,10 +1,8 @@
 //! The `check` command: reads and validates an input as `push` does, but contacts no server.
 
-use std::time::Instant;
-
 use super::{
     input::{InputPlan, read_input},
-    reactor::listen_for_signals,
+    interrupts::Interrupts,
 };
 use crate::{report::Summary, terminal::Terminal};
 
@@ -15,18 +13,10 @@ pub(crate) struct Plan {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    let started = Instant::now();
     let mut summary = Summary::new(None);
-    let validated = listen_for_signals().and_then(|signals| {
-        read_input(
-            &plan.input,
-            None,
-            None,
-            &signals,
-            &mut summary,
-            plan.terminal,
-        )
+    let validated = Interrupts::listen(None).and_then(|interrupts| {
+        read_input(&plan.input, None, &interrupts, &mut summary, plan.terminal)
     });
-    let summary = summary.finish(validated.err(), started.elapsed());
+    summary.finish(validated.err());
     plan.terminal.print_summary(&summary)
 }

@@ -7,18 +7,19 @@ use std::{
     io::{self, Read},
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use http::uri::PathAndQuery;
+use prost_types::FileDescriptorProto;
+use tokio::time::timeout_at;
 
-use super::reactor::{TimeLimit, new_runtime};
+use super::interrupts::Interrupts;
 use crate::{
     client::{StageSuccess, Target, mask_secrets},
     contract::{self, Contract},
     delivery::{DeliveryPolicy, fetch_descriptors},
     diagnostics::{self, Failure},
-    signals::Signals,
+    report,
     terminal::Terminal,
 };
 
@@ -45,44 +46,33 @@ pub(crate) enum ContractSource {
     Reflection,
 }
 
-/// The arguments of a server reflection call.
-pub(super) struct ReflectionContext<'a> {
-    pub(super) target: &'a Target,
-    pub(super) policy: &'a DeliveryPolicy,
-    pub(super) signals: &'a Signals,
-    pub(super) time_limit: Option<TimeLimit>,
-    /// A function that receives the outcome of each completed stage of the connection.
-    pub(super) on_stage: &'a dyn Fn(StageSuccess),
-}
-
 /// The maximum size of a descriptor set or `.proto` file, in bytes.
 const MAX_DESCRIPTOR_BYTES: u64 = 64 << 20;
 
 impl ContractPlan {
     /// Reads or compiles the contract, or fetches it from the server by reflection.
-    ///
-    /// `server` is `None` for a rehearsal, which contacts no server. If the options ask for
-    /// reflection, a rehearsal uses the built-in contract instead.
     pub(super) fn load(
         &self,
-        server: Option<&ReflectionContext<'_>>,
+        target: &Target,
+        policy: &DeliveryPolicy,
+        interrupts: &Interrupts,
         terminal: Terminal,
     ) -> Result<Contract, Failure> {
         let method = self.method.as_ref();
-        let (source_name, pool) = match (&self.source, server) {
-            (ContractSource::BuiltIn, _) | (ContractSource::Reflection, None) => {
+        let (source_name, pool) = match &self.source {
+            ContractSource::BuiltIn => {
                 let mut contract = Contract::built_in();
                 if let Some(method) = method {
                     contract.path = method.clone();
                 }
                 return Ok(contract);
             }
-            (ContractSource::Proto { file, import_paths }, _) => {
+            ContractSource::Proto { file, import_paths } => {
                 check_proto_files(file, import_paths)?;
                 let pool = contract::compile_proto(file, import_paths);
                 (file.display().to_string(), pool)
             }
-            (ContractSource::DescriptorSet(file), _) => {
+            ContractSource::DescriptorSet(file) => {
                 let set = read_schema(file)
                     .map_err(|error| diagnostics::file_read_failed(file, &error))?;
                 (
@@ -90,9 +80,9 @@ impl ContractPlan {
                     contract::decode_descriptor_set(&set),
                 )
             }
-            (ContractSource::Reflection, Some(server)) => {
-                let files = server.fetch_files(method)?;
-                let source_name = format!("the reflection of {}", server.target.endpoint);
+            ContractSource::Reflection => {
+                let files = fetch_files(method, target, policy, interrupts, terminal)?;
+                let source_name = format!("the reflection of {}", target.endpoint);
                 (source_name, contract::link_files(files))
             }
         };
@@ -100,11 +90,8 @@ impl ContractPlan {
             .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
                 let mut failure = diagnostics::contract_unusable(&source_name, error);
-                if let Some(server) = server {
-                    let metadata = &server.target.metadata;
-                    for cause in &mut failure.causes {
-                        *cause = mask_secrets(cause, metadata, std::iter::empty());
-                    }
+                for cause in &mut failure.causes {
+                    *cause = mask_secrets(cause, &target.metadata, std::iter::empty());
                 }
                 failure
             })?;
@@ -114,6 +101,37 @@ impl ContractPlan {
         }
         Ok(contract)
     }
+}
+
+/// Fetches the descriptors of the service that `method` belongs to, or of all services if `method`
+/// is `None`.
+fn fetch_files(
+    method: Option<&PathAndQuery>,
+    target: &Target,
+    policy: &DeliveryPolicy,
+    interrupts: &Interrupts,
+    terminal: Terminal,
+) -> Result<Vec<FileDescriptorProto>, Failure> {
+    let server = target.endpoint.to_string();
+    let service = method.and_then(|path| path.as_str().split('/').nth(1));
+    let is_connected = Cell::new(false);
+    let on_stage = |stage| {
+        is_connected.set(matches!(stage, StageSuccess::SettingsReceived));
+        terminal.detail(1, || report::describe_stage(&stage, target));
+    };
+    interrupts.block_on(async {
+        let fetch = fetch_descriptors(target, service, policy, &on_stage);
+        let fetched = match &interrupts.time_limit {
+            None => fetch.await,
+            Some(limit) => timeout_at(limit.deadline.into(), fetch)
+                .await
+                .map_err(|_| {
+                    let is_connected = is_connected.get();
+                    diagnostics::max_time_passed(&server, limit.max_time, is_connected, None)
+                })?,
+        };
+        fetched.map_err(|error| diagnostics::reflection_failed(&server, &error))
+    })?
 }
 
 /// Refuses a file that is missing, too large or a device, and an import path that cannot be read.
@@ -147,48 +165,4 @@ fn read_schema(file: &Path) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
-}
-
-impl ReflectionContext<'_> {
-    /// Fetches the descriptors of the service that `method` belongs to, or of all services if
-    /// `method` is `None`.
-    fn fetch_files(
-        &self,
-        method: Option<&PathAndQuery>,
-    ) -> Result<Vec<prost_types::FileDescriptorProto>, Failure> {
-        let server = self.target.endpoint.to_string();
-        let service = method.and_then(|path| path.as_str().split('/').nth(1));
-        let runtime = new_runtime()?;
-        let is_connected = Cell::new(false);
-        let on_stage = |outcome| {
-            is_connected.set(matches!(outcome, StageSuccess::SettingsReceived));
-            (self.on_stage)(outcome);
-        };
-        let files = runtime.block_on(async {
-            let fetched = fetch_descriptors(self.target, service, self.policy, &on_stage);
-            tokio::select! {
-                fetched = fetched => {
-                    fetched.map_err(|error| diagnostics::reflection_failed(&server, &error))
-                }
-                signal = self.signals.wait() => Err(diagnostics::command_interrupted(signal)),
-                max_time = self.wait_for_deadline() => {
-                    Err(diagnostics::max_time_passed(&server, max_time, is_connected.get(), None))
-                }
-            }
-        });
-        runtime.shutdown_background();
-        files
-    }
-
-    /// Waits until the deadline of the run, and returns the value of `--max-time`. Waits forever if
-    /// the run has no deadline.
-    async fn wait_for_deadline(&self) -> Duration {
-        match self.time_limit {
-            Some(limit) => {
-                tokio::time::sleep_until(limit.deadline.into()).await;
-                limit.max_time
-            }
-            None => std::future::pending().await,
-        }
-    }
 }

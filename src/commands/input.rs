@@ -3,17 +3,18 @@
 //! A *guard* is a condition that refuses an input even if all its records are valid, such as
 //! `--max-records`.
 
-use super::{clock::unix_now, reactor::TimeLimit};
+use jiff::Timestamp;
+
+use super::interrupts::Interrupts;
 use crate::{
     contract::{Contract, EncodeError},
     diagnostics::{self, Failure},
     input::{
-        ContractCheck, ContractViolation, DuplicatePolicy, InputOptions, InputSource, ReadLimits,
-        ValidatedInput, ValidationRules, validate,
+        ContractCheck, ContractViolation, DuplicatePolicy, InputOptions, InputSource,
+        ValidatedInput, ValidationCounts, ValidationRules, validate,
     },
     record::Record,
     report::{self, Summary},
-    signals::Signals,
     terminal::Terminal,
 };
 
@@ -40,28 +41,13 @@ pub(crate) struct InputGuards {
     pub(crate) refuses_empty: bool,
 }
 
-/// The limits on requests. A record that fits into no request is refused.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RequestLimits<'c> {
-    pub(super) contract: &'c Contract,
-    /// The maximum size of an encoded request, in bytes.
-    pub(super) max_bytes: usize,
-}
-
-impl RequestLimits<'_> {
-    /// Returns the maximum length of a token, in bytes, for which [`Self::find_violation`] can be
-    /// skipped: a record with such a token fits into a request, whatever its expiration time is.
-    /// Returns 0 if the contract restricts values, because then every record must be checked.
-    fn unchecked_token_bytes(self) -> usize {
-        if self.contract.restricts_values() {
-            return 0;
-        }
-        self.max_bytes.saturating_sub(Contract::MAX_FRAMING_BYTES)
-    }
-
-    /// Returns the reason why no request can hold the record, or `None` if a request can.
-    fn find_violation(self, record: &Record<'_>) -> Option<ContractViolation> {
-        if let Some(error) = self.contract.encode_error(record) {
+/// Returns the check that a request of at most `max_bytes` bytes can hold a record.
+pub(super) fn contract_check(contract: &Contract, max_bytes: usize) -> ContractCheck<'_> {
+    // The token length plus `MAX_FRAMING_BYTES` is an upper bound on the encoded length. The bound
+    // is fast to compute, and is within `max_bytes` for nearly all records.
+    let always_fits = max_bytes.saturating_sub(Contract::MAX_FRAMING_BYTES);
+    let find_violation = move |record: &Record<'_>| {
+        if let Some(error) = contract.encode_error(record) {
             return Some(match error {
                 EncodeError::TokenNotUtf8 => ContractViolation::TokenNotUtf8,
                 EncodeError::ExpireTimeTooLate(latest) => {
@@ -69,20 +55,23 @@ impl RequestLimits<'_> {
                 }
             });
         }
-        let max_bytes = self.max_bytes;
-        // The token length plus `MAX_FRAMING_BYTES` is an upper bound on the encoded length. The
-        // bound is fast to compute, and is within `max_bytes` for nearly all records. For all other
-        // records, the exact encoded length decides.
-        if record.token.as_bytes().len() + Contract::MAX_FRAMING_BYTES <= max_bytes {
+        if record.token.as_bytes().len() <= always_fits {
             return None;
         }
-        let bytes = self.contract.encoded_len(record);
+        let bytes = contract.encoded_len(record);
         (bytes > max_bytes).then_some(ContractViolation::RecordTooLarge { bytes, max_bytes })
+    };
+    ContractCheck {
+        unchecked_token_bytes: if contract.restricts_values() {
+            0
+        } else {
+            always_fits
+        },
+        find_violation: Box::new(find_violation),
     }
 }
 
-/// Reads and validates the whole input, and adds its record counts to the summary. Checks that each
-/// record fits into a request only if `request_limits` are given.
+/// Reads and validates the whole input, and adds its record counts to the summary.
 ///
 /// # Errors
 ///
@@ -90,35 +79,26 @@ impl RequestLimits<'_> {
 /// limit ends the reading.
 pub(super) fn read_input(
     plan: &InputPlan,
-    request_limits: Option<RequestLimits<'_>>,
-    time_limit: Option<TimeLimit>,
-    signals: &Signals,
+    contract_check: Option<ContractCheck<'_>>,
+    interrupts: &Interrupts,
     summary: &mut Summary,
     terminal: Terminal,
 ) -> Result<ValidatedInput, Failure> {
-    let find_violation =
-        |record: &Record<'_>| request_limits.and_then(|limits| limits.find_violation(record));
     let rules = ValidationRules {
-        now: u64::try_from(unix_now()).unwrap_or(0),
+        now: Timestamp::now().as_second().try_into().unwrap_or(0),
         refuses_past: plan.guards.refuses_past,
         on_duplicate: plan.guards.on_duplicate,
         max_problems: plan.max_errors,
-        contract_check: request_limits.map(|limits| ContractCheck {
-            unchecked_token_bytes: limits.unchecked_token_bytes(),
-            find_violation: &find_violation,
-        }),
-        read_limits: ReadLimits {
-            deadline: time_limit.map(|limit| limit.deadline),
-            stop: Some(signals.wake_stream()),
-        },
+        contract_check,
+        read_limits: interrupts.read_limits(),
     };
     let validated = validate(&plan.sources, plan.options.clone(), &rules);
     for (name, format) in validated.detected_formats() {
         terminal.detail(1, || report::describe_format(name, format));
     }
     summary.add_input(&validated);
-    if let Some(signal) = signals.received() {
-        return Err(diagnostics::command_interrupted(signal));
+    if let Some(failure) = interrupts.failure() {
+        return Err(failure);
     }
     for warning in diagnostics::input_warnings(&validated) {
         terminal.warning(&warning);
@@ -130,7 +110,7 @@ pub(super) fn read_input(
             "sent",
         ));
     }
-    plan.guards.check(&validated)?;
+    plan.guards.check(&validated.counts)?;
     if validated.counts.read == 0 {
         terminal.note("the input holds no record: nothing to do");
     }
@@ -138,25 +118,16 @@ pub(super) fn read_input(
 }
 
 impl InputGuards {
-    fn check(&self, validated: &ValidatedInput) -> Result<(), Failure> {
-        let valid = validated.counts.valid();
-        if self.refuses_empty && validated.counts.read == 0 {
+    fn check(&self, counts: &ValidationCounts) -> Result<(), Failure> {
+        if self.refuses_empty && counts.read == 0 {
             return Err(diagnostics::input_empty());
         }
-        if let Some(limit) = self.min_records.filter(|limit| valid < *limit) {
-            return Err(diagnostics::record_count_refused(
-                valid,
-                "--min-records",
-                limit,
-            ));
+        let valid = counts.valid();
+        let refused = |option, limit| diagnostics::record_count_refused(valid, option, limit);
+        match (self.min_records, self.max_records) {
+            (Some(limit), _) if valid < limit => Err(refused("--min-records", limit)),
+            (_, Some(limit)) if valid > limit => Err(refused("--max-records", limit)),
+            _ => Ok(()),
         }
-        if let Some(limit) = self.max_records.filter(|limit| valid > *limit) {
-            return Err(diagnostics::record_count_refused(
-                valid,
-                "--max-records",
-                limit,
-            ));
-        }
-        Ok(())
     }
 }

@@ -4,15 +4,14 @@
 //! [`crate::cli`] parses the command line into a plan.
 
 pub(crate) mod check;
-mod clock;
 mod connection;
 mod contract;
 mod identity_files;
 mod input;
+mod interrupts;
 pub(crate) mod ledger;
 pub(crate) mod probe;
 pub(crate) mod push;
-mod reactor;
 mod rehearsal;
 pub(crate) mod serve;
 

@@ -1,13 +1,20 @@
 //! [`Rehearsal`]: the server of a rehearsal. The server is a receiver inside this process, to which
-//! the push connects over TLS on a loopback address. At the end, the received records are compared
-//! with the input.
+//! the push connects over TLS on a loopback address.
 
-use std::{net::Ipv4Addr, sync::Arc, thread, time::Duration};
+use std::{
+    future, io,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use http::{HeaderValue, uri::Authority};
-use tokio::{net::TcpListener, runtime, sync::oneshot};
 
-use super::connection::{Timeouts, USER_AGENT};
+use super::{
+    connection::{Timeouts, USER_AGENT},
+    interrupts::block_on,
+};
 use crate::{
     client::Target,
     diagnostics::{self, Failure},
@@ -18,13 +25,11 @@ use crate::{
     tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
 };
 
-/// A running receiver, which stops when the value is dropped.
+/// A receiver, which runs until the process ends.
 pub(super) struct Rehearsal {
-    pub(super) endpoint: Endpoint,
+    endpoint: Endpoint,
     client_tls: ClientTls,
     store: Arc<Store>,
-    shutdown: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
 }
 
 /// The name in the certificate of the receiver.
@@ -43,40 +48,32 @@ impl Rehearsal {
     /// Starts the receiver in a separate thread, on a free port and with a new self-signed
     /// certificate.
     pub(super) fn start() -> Result<Self, Failure> {
-        let start_failure =
-            |error| Failure::internal("the rehearsal's receiver can't start", &error);
         let identity = Identity::self_signed().map_err(diagnostics::tls_setup_failed)?;
         let trust = TrustPolicy::Certificates(identity.certificates());
         let client_tls = ClientTls::new(trust, None, PeerName::new(SERVER_NAME))
             .map_err(diagnostics::tls_setup_failed)?;
         let server_tls =
             tls::server_config(identity, None).map_err(diagnostics::tls_setup_failed)?;
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(start_failure)?;
-        let listener = runtime
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .map_err(start_failure)?;
-        let address = listener.local_addr().map_err(start_failure)?;
         let store = Arc::new(Store::in_memory());
-        let (shutdown, shutdown_requested) = oneshot::channel();
-        let thread = thread::Builder::new().spawn({
-            let store = Arc::clone(&store);
-            move || {
-                let shutdown = async { shutdown_requested.await.unwrap_or(()) };
-                let listener = Listener::Tcp(listener);
-                // A receiver error is ignored, because it makes the push fail, and the push reports
-                // its own failure.
-                let _ = runtime.block_on(receiver::run(
-                    listener,
-                    Some(server_tls),
-                    store,
-                    BEHAVIOR,
-                    shutdown,
-                ));
-            }
-        });
+        let received = Arc::clone(&store);
+        let start = || {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            thread::Builder::new().spawn(move || {
+                // An error is ignored, because it makes the push fail, and the push reports its own
+                // failure.
+                let _ = block_on(async {
+                    let listener = Listener::Tcp(tokio::net::TcpListener::from_std(listener)?);
+                    let tls = Some(server_tls);
+                    receiver::run(listener, tls, received, BEHAVIOR, future::pending()).await
+                });
+            })?;
+            Ok(address)
+        };
+        let address = start().map_err(|error: io::Error| {
+            Failure::internal("the rehearsal's receiver can't start", &error)
+        })?;
         Ok(Self {
             endpoint: Endpoint::Tcp {
                 host: address.ip().to_string(),
@@ -84,8 +81,6 @@ impl Rehearsal {
             },
             client_tls,
             store,
-            shutdown: Some(shutdown),
-            thread: Some(thread.map_err(start_failure)?),
         })
     }
 
@@ -105,45 +100,28 @@ impl Rehearsal {
         }
     }
 
-    /// Stops the receiver and compares its records with the selected records of the input.
-    pub(super) fn verify(mut self, input: &mut ValidatedInput) -> Result<(), Failure> {
-        self.stop();
+    /// Compares the records that the receiver stored with the selected records of the input.
+    pub(super) fn verify(&self, input: &mut ValidatedInput) -> Result<(), Failure> {
         let store_failure =
             |error| Failure::internal("the rehearsal's receiver can't be read", &error);
         let stored = self.store.token_count().map_err(store_failure)?;
         let mut records = input.records();
         let (mut expected, mut differing) = (0, 0);
-        loop {
-            let compared = records.next(|record| {
+        let mut is_stored = || {
+            records.next(|record| {
                 let time = self.store.expire_time_of(record.token.as_bytes());
                 time.map(|time| time == Some(record.expire_time.as_unix()))
-            });
-            match compared.map_err(|problem| diagnostics::input_changed(&problem))? {
-                None => break,
-                Some(is_equal) => {
-                    expected += 1;
-                    differing += u64::from(!is_equal.map_err(store_failure)?);
-                }
-            }
+            })
+        };
+        while let Some(is_stored) =
+            is_stored().map_err(|problem| diagnostics::input_changed(&problem))?
+        {
+            expected += 1;
+            differing += u64::from(!is_stored.map_err(store_failure)?);
         }
         match differing + stored.abs_diff(expected) {
             0 => Ok(()),
             differing => Err(diagnostics::rehearsal_differs(differing)),
         }
-    }
-
-    fn stop(&mut self) {
-        if let (Some(shutdown), Some(thread)) = (self.shutdown.take(), self.thread.take()) {
-            // `send` fails if the receiver has already ended, and `join` fails if the receiver
-            // panicked. Both errors are ignored, because the receiver has then stopped.
-            let _ = shutdown.send(());
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Rehearsal {
-    fn drop(&mut self) {
-        self.stop();
     }
 }

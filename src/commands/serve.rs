@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use super::{
     identity_files::IdentityFiles,
-    reactor::{listen_for_signals, new_runtime},
+    interrupts::{Interrupts, block_on},
 };
 use crate::{
     diagnostics::{self, Failure},
@@ -84,9 +84,8 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
     });
     let dump = plan.dump.as_ref().map(DumpOutput::open).transpose()?;
     let tls = tls_config(&plan.security)?;
-    let signals = listen_for_signals()?;
-    let runtime = new_runtime()?;
-    let totals = runtime.block_on(receive(plan, tls, Arc::clone(&store), &signals))?;
+    let signals = Interrupts::listen(None)?.signals;
+    let totals = block_on(receive(plan, tls, Arc::clone(&store), &signals))??;
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }

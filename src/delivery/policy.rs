@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{attempt_counter::AttemptCounter, retry_decision::RetryDecision};
 
 /// The limits and delays of a push.
+#[derive(Clone)]
 pub(crate) struct DeliveryPolicy {
     /// The maximum number of requests in flight.
     pub(crate) concurrency: usize,

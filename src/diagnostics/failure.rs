@@ -135,11 +135,13 @@ impl Failure {
         causes.iter().fold(self, Self::with_cause)
     }
 
-    /// Adds the message and the causes of a second failure to the causes of this failure. The hint
-    /// of the second failure is dropped.
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        self.causes.push(other.message);
-        self.causes.extend(other.causes);
+    /// Adds the message and the causes of a second failure, if there is one, to the causes of this
+    /// failure. The hint of the second failure is dropped.
+    pub(crate) fn and(mut self, other: impl Into<Option<Self>>) -> Self {
+        if let Some(other) = other.into() {
+            self.causes.push(other.message);
+            self.causes.extend(other.causes);
+        }
         self
     }
 

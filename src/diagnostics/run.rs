@@ -25,12 +25,9 @@ pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failur
             count_noun(unsent, "record")
         ),
     };
-    let failure = Failure::interrupted(signal, message)
-        .with_hint("run it again: what was acknowledged can be sent twice without harm");
-    match cause {
-        Some(cause) => failure.and(cause),
-        None => failure,
-    }
+    Failure::interrupted(signal, message)
+        .with_hint("run it again: what was acknowledged can be sent twice without harm")
+        .and(cause)
 }
 
 /// Returns the failure for a command that a signal ended at a time when no records were being sent.

@@ -5,13 +5,17 @@
 use std::{
     fmt::{self, Write as _},
     fs,
-    io::{self, Write as _},
-    path::Path,
-    time::{SystemTime, UNIX_EPOCH},
+    io::Write as _,
+    path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
+
 use super::summary::{RecordCounts, RequestCounts, Summary};
-use crate::atomic_file::AtomicFile;
+use crate::{
+    atomic_file::AtomicFile,
+    diagnostics::{self, Failure},
+};
 
 /// The permission bits of the metrics file. All users may read the file, because the node exporter
 /// usually runs as a different user.
@@ -22,6 +26,7 @@ const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 /// The metrics file of this push, which replaces the metrics file of the previous push.
 #[derive(Debug)]
 pub(crate) struct MetricsFile {
+    path: PathBuf,
     file: AtomicFile,
     /// The time of the last successful push, in Unix seconds, from the previous metrics file.
     /// `None` if that file does not exist or has no such time.
@@ -35,8 +40,9 @@ impl MetricsFile {
     /// # Errors
     ///
     /// The file or its directory cannot be written.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = AtomicFile::open(path, WORLD_READABLE_MODE)?;
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let file = AtomicFile::open(path, WORLD_READABLE_MODE)
+            .map_err(|error| diagnostics::file_write_failed(path, &error))?;
         // Only a regular file can contain previous metrics. A pipe is not read, because reading
         // would wait for a writer.
         let previous = match fs::metadata(path) {
@@ -49,6 +55,7 @@ impl MetricsFile {
             .find_map(|line| line.strip_prefix(&prefix))
             .filter(|value| value.parse::<f64>().is_ok());
         Ok(Self {
+            path: path.to_owned(),
             file,
             last_success: last_success.map(ToOwned::to_owned),
         })
@@ -59,22 +66,22 @@ impl MetricsFile {
     /// # Errors
     ///
     /// The file cannot be written or replaced.
-    pub(crate) fn write(mut self, summary: &Summary) -> io::Result<()> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since_epoch| since_epoch.as_secs());
+    pub(crate) fn write(mut self, summary: &Summary) -> Result<(), Failure> {
+        let now = Timestamp::now().as_second();
         let last_success = match summary.exit_code {
             0 => Some(now.to_string()),
             _ => self.last_success.take(),
         };
         let text = format_metrics(summary, now, last_success.as_deref());
-        self.file.write_all(text.as_bytes())?;
-        self.file.commit()
+        let written = self.file.write_all(text.as_bytes());
+        written
+            .and_then(|()| self.file.commit())
+            .map_err(|error| diagnostics::file_write_failed(&self.path, &error))
     }
 }
 
 /// Formats the metrics of a push. `now` is the end of the push, in Unix seconds.
-fn format_metrics(summary: &Summary, now: u64, last_success: Option<&str>) -> String {
+fn format_metrics(summary: &Summary, now: i64, last_success: Option<&str>) -> String {
     let mut text = String::new();
     write_gauge(
         &mut text,

@@ -1,7 +1,7 @@
 //! [`Summary`]: the status of a run, with the numbers of its records and requests. Each record that
 //! was read is also counted in exactly one category, such as acknowledged, invalid or unsent.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Instant};
 
 use serde::Serialize;
 
@@ -117,6 +117,8 @@ pub(crate) struct Summary {
     #[serde(skip)]
     pub(crate) earliest_expire_time: Option<u32>,
     #[serde(skip)]
+    pub(crate) started: Instant,
+    #[serde(skip)]
     is_dry_run: bool,
 }
 
@@ -129,7 +131,7 @@ struct LabeledCount {
 }
 
 impl Summary {
-    /// Returns the summary of a run that has not begun.
+    /// Returns the summary of a run that begins now.
     pub(crate) fn new(server: Option<String>) -> Self {
         Self {
             status: Status::Ok,
@@ -139,6 +141,7 @@ impl Summary {
             codes: BTreeMap::new(),
             warnings: WarningCounts::default(),
             earliest_expire_time: None,
+            started: Instant::now(),
             is_dry_run: false,
             server,
             elapsed_seconds: 0.0,
@@ -200,8 +203,8 @@ impl Summary {
 
     /// Completes the summary with the failure of the run. If the record counts do not add up, the
     /// failure is an internal error instead.
-    pub(crate) fn finish(mut self, failure: Option<Failure>, elapsed: Duration) -> Self {
-        self.elapsed_seconds = elapsed.as_secs_f64();
+    pub(crate) fn finish(&mut self, failure: Option<Failure>) {
+        self.elapsed_seconds = self.started.elapsed().as_secs_f64();
         let failure = if self.is_consistent() {
             failure
         } else {
@@ -213,7 +216,6 @@ impl Summary {
             self.status = Status::from_failure(&failure);
             self.error = Some(failure);
         }
-        self
     }
 
     fn is_consistent(&self) -> bool {

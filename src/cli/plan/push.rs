@@ -8,7 +8,10 @@ use super::{
 use crate::{
     batch::BatchLimits,
     cli::options::{ConnectionArgs, DeliveryArgs, PushArgs, ShowProgress},
-    commands::push::{Destination, DryRun, LedgerPlan, Plan},
+    commands::{
+        ContractSource,
+        push::{Destination, DryRun, LedgerPlan, Plan},
+    },
     delivery::DeliveryPolicy,
     diagnostics::Failure,
     terminal::Terminal,
@@ -78,7 +81,11 @@ fn destination(
                 "a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push",
             );
         }
-        return Ok(Destination::Rehearsal(contract_plan(&connection)));
+        let mut contract = contract_plan(&connection);
+        if contract.source == ContractSource::Reflection {
+            contract.source = ContractSource::BuiltIn;
+        }
+        return Ok(Destination::Rehearsal(contract));
     }
     if connection.reflection && delivery.dry_run {
         return Err(Failure::usage_with_hint(

@@ -1,5 +1,7 @@
 //! The steps of a probe.
 
+use jiff::Timestamp;
+
 use super::{
     option_list::{connection_options, timeout_options},
     working_plan::working_plan,
@@ -7,17 +9,15 @@ use super::{
 use crate::{
     client::{OpenCallResult, Target},
     commands::{
-        clock::unix_now,
         connection::{ConnectionPlan, Timeouts},
-        contract::{ContractSource, ReflectionContext},
-        reactor::{listen_for_signals, new_runtime},
+        contract::ContractSource,
+        interrupts::Interrupts,
     },
     contract::Contract,
     delivery::DeliveryPolicy,
     diagnostics::{self, Failure, FailureKind},
     probe::{self, ProbeOutcome, ProbeResult},
     report::ProbeReport,
-    signals::Signals,
     terminal::Terminal,
 };
 
@@ -37,15 +37,13 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
     let target = plan.connection.target(plan.timeouts)?;
-    let signals = listen_for_signals()?;
-    let context = ReflectionContext {
-        target: &target,
-        signals: &signals,
-        policy: &DeliveryPolicy::SINGLE_ATTEMPT,
-        time_limit: None,
-        on_stage: &|_| {},
-    };
-    let contract = plan.connection.contract.load(Some(&context), plan.terminal);
+    let interrupts = Interrupts::listen(None)?;
+    let contract = plan.connection.contract.load(
+        &target,
+        &DeliveryPolicy::SINGLE_ATTEMPT,
+        &interrupts,
+        plan.terminal,
+    );
     let (contract, reflection_failure) = match contract {
         Ok(contract) => (contract, None),
         // If reflection failed, the probe continues with the built-in contract, so that the report
@@ -58,14 +56,15 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    let found = probe_stages(&target, &contract, &signals)?;
+    let found = interrupts.block_on(probe::probe(&target, &contract))?;
     let is_contract_known = reflection_failure.is_none();
     let failure = match found.end {
         ProbeOutcome::ConnectFailed(_) => push_failure(&found, &target),
         ProbeOutcome::Called { .. } => reflection_failure.or_else(|| push_failure(&found, &target)),
     };
     let path = &contract.path;
-    let mut report = ProbeReport::new(&found, &target, path, failure, unix_now(), plan.warn_days);
+    let now = Timestamp::now().as_second();
+    let mut report = ProbeReport::new(&found, &target, path, failure, now, plan.warn_days);
     if is_contract_known || matches!(found.end, ProbeOutcome::ConnectFailed(_)) {
         report.flags = working_plan(&plan.connection, &found, &target, path).map_or_else(
             Vec::new,
@@ -79,22 +78,6 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         );
     }
     Ok(report)
-}
-
-fn probe_stages(
-    target: &Target,
-    contract: &Contract,
-    signals: &Signals,
-) -> Result<ProbeResult, Failure> {
-    let runtime = new_runtime()?;
-    let found = runtime.block_on(async {
-        tokio::select! {
-            found = probe::probe(target, contract) => Ok(found),
-            signal = signals.wait() => Err(diagnostics::command_interrupted(signal)),
-        }
-    });
-    runtime.shutdown_background();
-    found
 }
 
 /// Returns the failure with which a push to this server would end, or `None` if the probe found no

@@ -1,20 +1,16 @@
 //! The `push` command: validates the whole input, then sends it and accounts for every record.
-//!
-//! - [`plan`] holds the options, and [`mod@run`] the steps in order.
-//! - [`selection`] decides which records are sent (`--shard`, `--ledger`), and refuses too many
-//!   changes (`--max-changes`, `--refuse-shortened`).
-//! - [`outputs`] updates the ledger, the rejects file and the progress bar.
-//! - [`verdict`] decides with which result the push ends.
-//!
-//! [`crate::delivery`] sends, retries and splits the requests.
+//! [`mod@run`] lists the steps in order.
 
+mod context;
+mod deliver;
 mod file_checks;
-mod ledger_output;
+mod ledger;
 mod outputs;
 mod plan;
-mod rejects_output;
+mod rejects;
 mod run;
 mod selection;
+mod server;
 mod verdict;
 
 pub(crate) use self::{

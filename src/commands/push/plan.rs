@@ -39,6 +39,15 @@ pub(crate) enum Destination {
     Rehearsal(ContractPlan),
 }
 
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(connection) => connection.endpoint.fmt(f),
+            Self::Rehearsal(_) => f.write_str("rehearsal"),
+        }
+    }
+}
+
 /// The options of a dry run, which validates and selects records but does not contact the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DryRun {

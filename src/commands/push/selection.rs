@@ -5,82 +5,93 @@
 //! belongs to a different shard. Without `--full`, a record is also left out if the server has
 //! already acknowledged its expiration time.
 
-use super::{
-    outputs::Outputs,
-    plan::{LedgerPlan, Plan},
-};
+use super::{context::Run, outputs::Outputs, plan::LedgerPlan};
 use crate::{
-    delivery::RemoteServer,
     diagnostics::{self, Failure},
     input::ValidatedInput,
-    ledger::{EntryStatus, KnownTimes},
+    ledger::{self, EntryStatus, KnownTimes},
     record::Record,
 };
 
-/// The number of records in the selection, and the numbers of records that are left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Selection {
-    pub(super) selected: u64,
-    /// Records whose expiration time the server acknowledged in an earlier push.
-    pub(super) unchanged: u64,
-    /// Records of other shards, which other machines send.
-    pub(super) other_shard: u64,
-}
-
-/// Restricts the input to the records of the selection, and returns the counts.
+/// Restricts the input to the records of the selection, and marks the ledger entries that this push
+/// will change as unconfirmed. Returns the number of selected records.
 ///
 /// # Errors
 ///
-/// The ledger cannot be used, the input changed since its validation, or `--max-changes` or
-/// `--refuse-shortened` does not allow the changes.
+/// The ledger cannot be used, the input changed since its validation, `--max-changes` or
+/// `--refuse-shortened` does not allow the changes, or a signal has arrived.
 pub(super) fn select(
-    plan: &Plan,
-    server: &RemoteServer<'_>,
-    outputs: &mut Outputs,
+    run: &mut Run<'_>,
+    outputs: &mut Outputs<'_>,
     input: &mut ValidatedInput,
-) -> Result<Selection, Failure> {
-    let valid = input.counts.valid();
-    let known = outputs.known_times(plan, server)?;
-    let mut known = known.filter(|known| !known.is_empty());
-    if plan.shard.is_whole() && known.is_none() {
-        return Ok(Selection {
-            selected: valid,
-            ..Selection::default()
-        });
+) -> Result<u64, Failure> {
+    let Some(ledger) = &mut outputs.ledger else {
+        return select_with(None, run, input);
+    };
+    let mut known = ledger.known_times()?;
+    let selected = select_with(Some(&mut known), run, input)?;
+    if selected > 0 {
+        ledger.mark_unconfirmed(&known)?;
     }
-    let ledger = plan.ledger.as_ref();
-    let mut selection = Selection::default();
+    Ok(selected)
+}
+
+/// Selects as a push would, but only reads the ledger.
+pub(super) fn preview(run: &mut Run<'_>, input: &mut ValidatedInput) -> Result<(), Failure> {
+    let mut known = match (&run.plan.ledger, run.server.ledger_key()) {
+        (Some(LedgerPlan { path, .. }), Some(key)) => {
+            let known = ledger::read_known_times(path, &key);
+            Some(known.map_err(|error| diagnostics::ledger_unusable(path, &error))?)
+        }
+        _ => None,
+    };
+    select_with(known.as_mut(), run, input).map(drop)
+}
+
+fn select_with(
+    known: Option<&mut KnownTimes>,
+    run: &mut Run<'_>,
+    input: &mut ValidatedInput,
+) -> Result<u64, Failure> {
+    let plan = run.plan;
+    let sends_unchanged = plan
+        .ledger
+        .as_ref()
+        .is_some_and(|ledger| ledger.sends_unchanged);
+    let mut known = known.filter(|known| !known.is_empty());
     let mut changes = Changes {
         changed: 0,
         shortened: 0,
         examples: Vec::new(),
         max_examples: plan.input.max_errors,
     };
-    let sends_unchanged = ledger.is_some_and(|ledger| ledger.sends_unchanged);
-    input
-        .retain(|record| {
+    let (mut unchanged, mut other_shard) = (0, 0);
+    if known.is_some() || !plan.shard.is_whole() {
+        let retained = input.retain(|record| {
             if !plan.shard.contains(&record.token) {
-                selection.other_shard += 1;
+                other_shard += 1;
                 return false;
             }
             let is_unchanged = known
-                .as_mut()
+                .as_deref_mut()
                 .is_some_and(|known| changes.is_unchanged(known, record));
             if is_unchanged && !sends_unchanged {
-                selection.unchanged += 1;
+                unchanged += 1;
                 return false;
             }
             true
-        })
-        .map_err(|problem| diagnostics::input_changed(&problem))?;
-    selection.selected = valid - selection.unchanged - selection.other_shard;
-    if let Some(ledger) = ledger {
+        });
+        // A signal has probably stopped the reading.
+        if let Some(failure) = run.interrupts.failure() {
+            return Err(failure);
+        }
+        retained.map_err(|problem| diagnostics::input_changed(&problem))?;
+    }
+    if let Some(ledger) = &plan.ledger {
         changes.check(ledger, input.counts.read)?;
     }
-    if let Some(known) = known.filter(|_| selection.selected > 0) {
-        outputs.mark_unconfirmed(&known)?;
-    }
-    Ok(selection)
+    run.summary.add_selection(unchanged, other_shard);
+    Ok(run.summary.records.unsent)
 }
 
 /// The number of tokens whose expiration time in the input differs from their expiration time in

@@ -1,23 +1,20 @@
 //! The verdict on a push: success, or the failure with which the push ends.
 
-use super::plan::Plan;
+use super::{context::Run, plan::Plan};
 use crate::{
     delivery::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     diagnostics::{self, Failure},
     input::ValidatedInput,
 };
 
-/// Returns `Ok` only if the server acknowledged every selected record. `selected` is the number of
-/// selected records.
+/// Returns `Ok` only if the server acknowledged every selected record.
 pub(super) fn judge(
+    run: &Run<'_>,
     mut outcome: DeliveryOutcome,
-    selected: u64,
-    plan: &Plan,
-    server: &str,
     input: &mut ValidatedInput,
 ) -> Result<(), Failure> {
     let rejected = std::mem::take(&mut outcome.rejected_records);
-    combine_failures(outcome, selected, plan, server)
+    combine_failures(outcome, run)
         .map_err(|failure| with_rejected_records(failure, &rejected, input))
 }
 
@@ -38,15 +35,12 @@ fn with_rejected_records(
 /// Combines the failures of a push. A push has up to three failures: the failure that stopped the
 /// push, the response codes that do not mean success, and the first failed request. The first
 /// failure in this order becomes the result, and the later failures become its causes.
-fn combine_failures(
-    outcome: DeliveryOutcome,
-    selected: u64,
-    plan: &Plan,
-    server: &str,
-) -> Result<(), Failure> {
+fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failure> {
+    let server = &run.server.target.endpoint.to_string();
     let acknowledged = outcome.acknowledged;
-    let unsent = selected - acknowledged - outcome.rejected;
-    let ok_codes = &plan.policy.ok_codes;
+    let unsent = run.summary.records.unsent;
+    let selected = acknowledged + outcome.rejected + unsent;
+    let ok_codes = &run.policy.ok_codes;
     let codes: Vec<i32> = outcome
         .response_codes
         .into_keys()
@@ -59,7 +53,7 @@ fn combine_failures(
         .map(|error| diagnostics::call_failed(server, &error));
     let stop_failure = match outcome.stop_reason {
         Some(StopReason::Output) => return Err(diagnostics::push_output_failed(acknowledged)),
-        Some(reason) => stop_failure(reason, plan, server),
+        Some(reason) => stop_failure(reason, run.plan, server),
         None => None,
     };
     let mut failures = [stop_failure, code_failure, request_failure]

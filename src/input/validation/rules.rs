@@ -33,7 +33,7 @@ pub(crate) struct ContractCheck<'r> {
     /// checks only the records with longer tokens, which are rare. With 0, `find_violation` checks
     /// every record.
     pub(crate) unchecked_token_bytes: usize,
-    pub(crate) find_violation: &'r FindViolation<'r>,
+    pub(crate) find_violation: Box<FindViolation<'r>>,
 }
 
 /// A function that returns the reason why a request cannot contain the record, or `None` if a

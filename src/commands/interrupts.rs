@@ -1,0 +1,93 @@
+//! [`Interrupts`]: the two events that end a command early: a signal, and the deadline of
+//! `--max-time`.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime;
+
+use crate::{
+    diagnostics::{self, Failure},
+    input::ReadLimits,
+    signals::Signals,
+};
+
+pub(super) struct Interrupts {
+    pub(super) signals: Signals,
+    pub(super) time_limit: Option<TimeLimit>,
+}
+
+/// The time limit of a whole run.
+pub(super) struct TimeLimit {
+    /// The value of `--max-time`.
+    pub(super) max_time: Duration,
+    pub(super) deadline: Instant,
+}
+
+impl Interrupts {
+    /// Installs the signal handlers for the rest of the command.
+    ///
+    /// The caller must have read the certificate, key and header files before. Such a file may be
+    /// a FIFO without a writer, and a signal ends the wait for the writer only without a handler.
+    pub(super) fn listen(time_limit: Option<TimeLimit>) -> Result<Self, Failure> {
+        let signals =
+            Signals::install().map_err(|error| Failure::internal("no signals", &error))?;
+        Ok(Self {
+            signals,
+            time_limit,
+        })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.time_limit.as_ref().map(|limit| limit.deadline)
+    }
+
+    pub(super) fn read_limits(&self) -> ReadLimits {
+        ReadLimits {
+            deadline: self.deadline(),
+            stop: Some(self.signals.wake_stream()),
+        }
+    }
+
+    /// Returns the failure of a command that a signal has interrupted, or `None` if no signal has
+    /// arrived.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.signals
+            .received()
+            .map(diagnostics::command_interrupted)
+    }
+
+    /// Sleeps for the given time. Returns `false` if a signal has arrived or the deadline has
+    /// passed.
+    pub(super) fn pause(&self, time: Duration) -> bool {
+        let is_in_time = self
+            .deadline()
+            .is_none_or(|deadline| Instant::now() < deadline);
+        is_in_time && self.signals.pause(time).is_none()
+    }
+
+    /// Runs `future` to its end, unless a signal arrives first.
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Failure> {
+        block_on(async {
+            tokio::select! {
+                output = future => Ok(output),
+                signal = self.signals.wait() => Err(diagnostics::command_interrupted(signal)),
+            }
+        })?
+    }
+}
+
+/// Runs `future` to its end, in a Tokio runtime on the current thread.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal("no runtime", &error))?;
+    let output = runtime.block_on(future);
+    // A DNS lookup without an answer blocks a thread of the runtime, and dropping the runtime would
+    // wait for this thread.
+    runtime.shutdown_background();
+    Ok(output)
+}

@@ -1,0 +1,178 @@
+//! The delivery step: sends the selected records, and hands the outcome of each batch to the
+//! outputs.
+
+use std::{thread, time::Duration};
+
+use super::{context::Run, ledger::LedgerThread, outputs::Outputs, rejects::Rejects};
+use crate::{
+    batch::{Batch, Batches},
+    commands::interrupts::block_on,
+    contract::Contract,
+    delivery::{
+        self, AttemptFailure, DeliveryOutcome, OutcomeSink, RemoteServer, SinkError,
+        UnacknowledgedReason,
+    },
+    diagnostics::{self, Failure, count_noun},
+    input::{ReadLimits, ValidatedInput},
+    report,
+    terminal::{ProgressBar, Terminal},
+};
+
+/// Sends every selected record, and adds the outcome to the summary. `selected` is the number of
+/// selected records.
+pub(super) fn deliver(
+    run: &mut Run<'_>,
+    selected: u64,
+    outputs: &mut Outputs<'_>,
+    input: &mut ValidatedInput,
+) -> Result<DeliveryOutcome, Failure> {
+    if let Some(rejects) = &mut outputs.rejects {
+        rejects.missing_records = Some(selected);
+    }
+    if selected == 0 {
+        return Ok(DeliveryOutcome::default());
+    }
+    // The delivery itself reacts to a signal and to the deadline, and may then have to read the
+    // remaining records for the rejects file.
+    input.set_read_limits(&ReadLimits::default());
+    let outcome = send(run, selected, outputs, input)?;
+    run.summary.add_delivery(&outcome);
+    Ok(outcome)
+}
+
+/// Connects to the server and sends the records. The current thread reads and encodes the first
+/// batch. A separate thread reads and encodes all later batches while requests are sent.
+fn send(
+    run: &Run<'_>,
+    selected: u64,
+    outputs: &mut Outputs<'_>,
+    input: &mut ValidatedInput,
+) -> Result<DeliveryOutcome, Failure> {
+    let (target, contract) = (&run.server.target, &run.server.contract);
+    let terminal = run.plan.terminal;
+    let server = RemoteServer {
+        target,
+        contract,
+        on_stage: &|stage| terminal.detail(1, || report::describe_stage(&stage, target)),
+    };
+    let (sender, mut requests) = delivery::batch_channel();
+    let Outputs {
+        rejects,
+        ledger,
+        failure,
+    } = outputs;
+    let (outcome, ledger_failure) = thread::scope(|threads| {
+        let ledger_thread = ledger
+            .as_mut()
+            .map(|ledger| ledger.start_thread(contract, threads));
+        let mut sink = Sink {
+            contract,
+            terminal,
+            progress: if run.plan.shows_progress {
+                terminal.progress_bar(selected)
+            } else {
+                ProgressBar::hidden()
+            },
+            rejects,
+            ledger_thread,
+            failure,
+        };
+        let mut batches = Batches::new(input.records(), contract, run.plan.batch_limits);
+        if delivery::send_next_batch(&mut batches, &sender) {
+            thread::Builder::new()
+                .spawn_scoped(threads, move || {
+                    while delivery::send_next_batch(&mut batches, &sender) {}
+                })
+                .map_err(|error| Failure::internal("no thread can be started", &error))?;
+        } else {
+            // The delivery waits for more batches as long as a sender exists.
+            drop(sender);
+        }
+        let outcome = block_on(async {
+            let (policy, signals) = (&run.policy, &run.interrupts.signals);
+            let outcome =
+                delivery::deliver(&mut requests, &server, policy, contract, signals, &mut sink);
+            let outcome = outcome.await;
+            // The reading thread may be waiting to send a batch. It ends only when the receiver is
+            // dropped, and the scope waits for the thread.
+            drop(requests);
+            outcome
+        })?;
+        let ledger_result = sink.ledger_thread.map_or(Ok(()), LedgerThread::finish);
+        Ok((outcome, ledger_result.err()))
+    })?;
+    if ledger_failure.is_some() {
+        *ledger = None;
+        *failure = ledger_failure;
+    }
+    Ok(outcome)
+}
+
+/// Hands the outcome of each batch to the progress bar, the ledger and the rejects file.
+struct Sink<'s, 'p> {
+    contract: &'s Contract,
+    terminal: Terminal,
+    progress: ProgressBar,
+    ledger_thread: Option<LedgerThread<'s>>,
+    rejects: &'s mut Option<Rejects<'p>>,
+    failure: &'s mut Option<Failure>,
+}
+
+impl Sink<'_, '_> {
+    fn show_outcome(&mut self, batch: &Batch, outcome: &str) {
+        self.terminal.detail(2, || {
+            format!("{} {outcome}", count_noun(batch.record_count, "record"))
+        });
+        self.progress.advance(batch.record_count);
+    }
+}
+
+impl OutcomeSink for Sink<'_, '_> {
+    fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
+        self.show_outcome(batch, "acknowledged");
+        if let Some(rejects) = self.rejects {
+            rejects.account_for(batch);
+        }
+        match &self.ledger_thread {
+            Some(ledger) => ledger.acknowledge(batch.message.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn retrying(&mut self, failure: &AttemptFailure, delay: Duration) {
+        self.terminal.detail(1, || {
+            let (failure, attempts) = match failure {
+                AttemptFailure::Call { error, attempts } => {
+                    let summary = diagnostics::summarize_call_error(error);
+                    (format!("a request: {summary}"), attempts)
+                }
+                AttemptFailure::Connect { error, attempts } => {
+                    (diagnostics::connection_failed(error).message, attempts)
+                }
+            };
+            let (next_attempt, seconds) = (attempts + 1, delay.as_secs_f64());
+            format!("{failure}; try {next_attempt} in {seconds:.3} s")
+        });
+    }
+
+    fn unacknowledged(
+        &mut self,
+        batch: &Batch,
+        why: &UnacknowledgedReason,
+    ) -> Result<(), SinkError> {
+        let reason = diagnostics::describe_unacknowledged(why);
+        self.show_outcome(batch, &reason);
+        if let Some(rejects) = self.rejects
+            && let Err(failure) = rejects.add(batch, self.contract, &reason)
+        {
+            *self.rejects = None;
+            *self.failure = Some(failure);
+            return Err(SinkError);
+        }
+        Ok(())
+    }
+
+    fn wants_unattempted(&self) -> bool {
+        self.rejects.is_some()
+    }
+}

@@ -1,0 +1,156 @@
+//! The ledger as an output of a push.
+//!
+//! An *entry* of the ledger is the expiration time that the server acknowledged for a token. The
+//! *known times* are all entries of this server. An entry is *unconfirmed* if a different
+//! expiration time was sent later, but no response shows whether the server applied that time.
+
+use std::{
+    path::Path,
+    sync::mpsc::{self, SyncSender},
+    thread::{Scope, ScopedJoinHandle},
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::plan::{LedgerPlan, Plan};
+use crate::{
+    commands::interrupts::Interrupts,
+    contract::Contract,
+    delivery::SinkError,
+    diagnostics::{self, Failure},
+    ledger::{KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
+    report::{Status, Summary},
+};
+
+/// The maximum number of acknowledged requests that wait to be written. If so many are waiting, the
+/// delivery pauses.
+const MAX_WAITING_REQUESTS: usize = 16;
+
+/// The open ledger, in which this run has begun.
+pub(super) struct Ledger<'p> {
+    path: &'p Path,
+    writer: LedgerWriter,
+}
+
+impl<'p> Ledger<'p> {
+    /// Opens the ledger and writes the start of this run.
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot be used, another process holds its lock for too long, or a signal ends the
+    /// wait for the lock.
+    pub(super) fn open(
+        plan: &'p Plan,
+        LedgerPlan {
+            path, lock_timeout, ..
+        }: &'p LedgerPlan,
+        key: &TargetKey,
+        interrupts: &Interrupts,
+    ) -> Result<Self, Failure> {
+        let names = plan.input.sources.iter().map(|source| source.name());
+        let start = RunStart {
+            started: Timestamp::now().as_second(),
+            input: names.collect::<Vec<_>>().join(", "),
+        };
+        let pause = |time| interrupts.pause(time);
+        let open = || {
+            let mut writer = LedgerWriter::open(path, key, *lock_timeout, &pause)?;
+            writer.begin_run(&start)?;
+            Ok(Self { path, writer })
+        };
+        open().map_err(|error| {
+            let unusable = || diagnostics::ledger_unusable(path, &error);
+            interrupts.failure().unwrap_or_else(unusable)
+        })
+    }
+
+    /// Returns the expiration times that the server acknowledged in earlier runs.
+    pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {
+        self.writer
+            .known_times()
+            .map_err(|error| diagnostics::ledger_unusable(self.path, &error))
+    }
+
+    /// Marks each entry that this run will change as unconfirmed. This must happen before the first
+    /// request, because if a response is lost, it is unknown which time the server has.
+    pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
+        self.writer
+            .mark_unconfirmed(known)
+            .map_err(|error| diagnostics::ledger_unusable(self.path, &error))
+    }
+
+    /// Starts a thread that writes acknowledged requests to the ledger, so that the delivery does
+    /// not wait for the disk.
+    pub(super) fn start_thread<'scope, 'env>(
+        &'env mut self,
+        contract: &'env Contract,
+        threads: &'scope Scope<'scope, 'env>,
+    ) -> LedgerThread<'scope> {
+        let (path, writer) = (self.path, &mut self.writer);
+        let (requests, received) = mpsc::sync_channel::<Bytes>(MAX_WAITING_REQUESTS);
+        let thread = threads.spawn(move || {
+            for message in received {
+                writer.acknowledge(contract.decode_records(&message))?;
+            }
+            Ok(())
+        });
+        LedgerThread {
+            path,
+            requests,
+            thread,
+        }
+    }
+
+    /// Writes the end of the run (its counts, status and exit code), and returns the result of the
+    /// push.
+    pub(super) fn end_run(
+        mut self,
+        result: Result<(), Failure>,
+        summary: &Summary,
+    ) -> Result<(), Failure> {
+        let records = &summary.records;
+        let end = RunEnd {
+            ended: Timestamp::now().as_second(),
+            read: records.read,
+            unchanged: records.unchanged,
+            acknowledged: records.acknowledged,
+            rejected: records.rejected,
+            unsent: records.unsent,
+            status: Status::from_result(&result).as_str(),
+            exit_code: result.as_ref().err().map_or(0, |failure| failure.exit_code),
+        };
+        match self.writer.end_run(&end) {
+            Ok(()) => result,
+            Err(error) => Err(diagnostics::ledger_unusable(self.path, &error).and(result.err())),
+        }
+    }
+}
+
+/// The thread that writes to the ledger while requests are sent.
+pub(super) struct LedgerThread<'scope> {
+    path: &'scope Path,
+    /// The messages of acknowledged requests that the thread has to write.
+    requests: SyncSender<Bytes>,
+    thread: ScopedJoinHandle<'scope, Result<(), LedgerError>>,
+}
+
+impl LedgerThread<'_> {
+    /// Hands the message of an acknowledged request to the thread.
+    ///
+    /// # Errors
+    ///
+    /// The thread has ended because of an error, which [`Self::finish`] returns.
+    pub(super) fn acknowledge(&self, message: Bytes) -> Result<(), SinkError> {
+        self.requests.send(message).map_err(|_| SinkError)
+    }
+
+    /// Waits until all acknowledged requests are written.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        drop(self.requests);
+        self.thread
+            .join()
+            .unwrap_or(Err(LedgerError::WriterPanicked))
+            .map_err(|error| diagnostics::ledger_unusable(self.path, &error))
+    }
+}

@@ -1,0 +1,127 @@
+//! The rejects file as an output of a push. [`crate::rejects`] formats its rows.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    path::Path,
+    time::Duration,
+};
+
+use rustix::{fs::OFlags, io::Errno};
+
+use crate::{
+    batch::Batch,
+    commands::interrupts::Interrupts,
+    contract::{Contract, DecodedRecord},
+    diagnostics::{self, Failure},
+    input::InputOptions,
+    rejects::RejectsFile,
+};
+
+/// The time between two attempts to open a FIFO that has no reader yet.
+const FIFO_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+pub(super) struct Rejects<'p> {
+    path: &'p Path,
+    file: RejectsFile,
+    /// The number of selected records that were neither acknowledged nor written to the file.
+    /// `None` before the records are selected.
+    pub(super) missing_records: Option<u64>,
+}
+
+impl<'p> Rejects<'p> {
+    /// Opens the rejects file. Tokens and expiration times are written in the encoding and the unit
+    /// of the input, so that a push with the same options can read the file.
+    pub(super) fn open(
+        path: &'p Path,
+        options: &InputOptions,
+        interrupts: &Interrupts,
+    ) -> Result<Self, Failure> {
+        // The rejects file may be a FIFO. This write end stays open until `RejectsFile` has opened
+        // a second one. Without a writer in between, the reader would find the end of the file.
+        let _fifo = wait_for_fifo_reader(path, interrupts)?;
+        let unit = options.time_rules.unit;
+        let file = RejectsFile::open(path, options.token_encoding, unit)
+            .map_err(|error| diagnostics::file_write_failed(path, &error))?;
+        Ok(Self {
+            path,
+            file,
+            missing_records: None,
+        })
+    }
+
+    /// Adds the records of a batch, with the reason why they were not acknowledged.
+    pub(super) fn add(
+        &mut self,
+        batch: &Batch,
+        contract: &Contract,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        for DecodedRecord { token, expire_time } in contract.decode_records(&batch.message) {
+            self.file
+                .add(token, expire_time, reason)
+                .map_err(|error| diagnostics::file_write_failed(self.path, &error))?;
+        }
+        self.account_for(batch);
+        Ok(())
+    }
+
+    /// Counts the records of a batch that was acknowledged or written to the file.
+    pub(super) fn account_for(&mut self, batch: &Batch) {
+        if let Some(missing) = &mut self.missing_records {
+            *missing -= batch.record_count;
+        }
+    }
+
+    /// Replaces the old rejects file with the new one, and returns the result of the push.
+    ///
+    /// The old file is kept if the new one lacks records, because the old file may be the input of
+    /// this push. It is also kept if no records were selected, because the whole input must then be
+    /// pushed again anyway.
+    pub(super) fn finish(self, result: Result<(), Failure>) -> Result<(), Failure> {
+        match self.missing_records {
+            None => result,
+            Some(0) => match self.file.finish() {
+                Ok(()) => result,
+                Err(error) => {
+                    Err(diagnostics::file_write_failed(self.path, &error).and(result.err()))
+                }
+            },
+            Some(_) => {
+                result.map_err(|failure| failure.and(diagnostics::rejects_incomplete(self.path)))
+            }
+        }
+    }
+}
+
+/// Waits until a process has opened the FIFO for reading, and returns the open write end of the
+/// FIFO. Returns `None` at once if the path is not a FIFO.
+///
+/// # Errors
+///
+/// The FIFO cannot be opened, or the time limit or a signal ends the wait.
+fn wait_for_fifo_reader(path: &Path, interrupts: &Interrupts) -> Result<Option<File>, Failure> {
+    let is_fifo = |metadata: fs::Metadata| metadata.file_type().is_fifo();
+    if !path.metadata().is_ok_and(is_fifo) {
+        return Ok(None);
+    }
+    let output_failure = |error| diagnostics::file_write_failed(path, &error);
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    loop {
+        match options.open(path) {
+            // ENXIO: no process has the FIFO open for reading (open(2)).
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {}
+            opened => return opened.map(Some).map_err(output_failure),
+        }
+        if !interrupts.pause(FIFO_POLL_INTERVAL) {
+            return Err(interrupts.failure().unwrap_or_else(|| {
+                let text = "nobody had opened it to read when --max-time had passed";
+                output_failure(io::Error::other(text))
+            }));
+        }
+    }
+}
