@@ -89,7 +89,7 @@ impl ContractPlan {
         let contract = pool
             .and_then(|pool| contract::find_contract(&pool, method))
             .map_err(|error| {
-                let mut failure = diagnostics::contract_unusable(&source_name, error);
+                let mut failure = diagnostics::contract_unusable(&source_name, &error);
                 for cause in &mut failure.causes {
                     *cause = mask_secrets(cause, &target.metadata, std::iter::empty());
                 }

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 
 use super::interrupts::Interrupts;
 use crate::{
-    contract::{Contract, EncodeError},
+    contract::Contract,
     diagnostics::{self, Failure},
     input::{
-        ContractCheck, ContractViolation, DuplicatePolicy, InputOptions, InputSource,
-        ValidatedInput, ValidationCounts, ValidationRules, validate,
+        ContractCheck, DuplicatePolicy, InputOptions, InputSource, ValidatedInput,
+        ValidationCounts, ValidationRules, validate,
     },
-    record::Record,
+    record::{ContractViolation, Record},
     report::{self, Summary},
     terminal::Terminal,
 };
@@ -47,13 +47,8 @@ pub(super) fn contract_check(contract: &Contract, max_bytes: usize) -> ContractC
     // is fast to compute, and is within `max_bytes` for nearly all records.
     let always_fits = max_bytes.saturating_sub(Contract::MAX_FRAMING_BYTES);
     let find_violation = move |record: &Record<'_>| {
-        if let Some(error) = contract.encode_error(record) {
-            return Some(match error {
-                EncodeError::TokenNotUtf8 => ContractViolation::TokenNotUtf8,
-                EncodeError::ExpireTimeTooLate(latest) => {
-                    ContractViolation::ExpireTimeTooLate { latest }
-                }
-            });
+        if let Some(violation) = contract.find_violation(record) {
+            return Some(violation);
         }
         if record.token.as_bytes().len() <= always_fits {
             return None;

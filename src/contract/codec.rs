@@ -1,6 +1,6 @@
 //! [`PushCodec`]: the gRPC codec for the method of a contract.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes};
 use prost::{
@@ -15,16 +15,9 @@ use tonic::{
 use super::code_field::CodeField;
 
 /// The error for a response message that cannot be decoded. It holds the decoder's message.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct MalformedResponse(pub(crate) String);
-
-impl fmt::Display for MalformedResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for MalformedResponse {}
 
 /// A codec that sends already encoded requests, and decodes each response to its code.
 #[derive(Clone, Copy, Debug)]

@@ -87,38 +87,33 @@ fn paths<'m>(methods: impl IntoIterator<Item = &'m MethodDescriptor>) -> Vec<Str
 
 fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> {
     let path = method_path(method);
-    let unsuitable = |message: &MessageDescriptor, problem| ContractError::UnsuitableMethod {
+    let unsuitable = |problem| ContractError::UnsuitableMethod {
         method: path.clone(),
-        message: message.full_name().to_owned(),
         problem,
     };
-    let (request, response) = (method.input(), method.output());
     if method.is_client_streaming() || method.is_server_streaming() {
-        return Err(unsuitable(&request, MethodProblem::Streaming));
+        return Err(unsuitable(MethodProblem::Streaming));
     }
-    let records = choose_field(&request, RECORDS_FIELD_NAMES, record_type).ok_or_else(|| {
-        unsuitable(
-            &request,
-            MethodProblem::NoRecordsField(field_list(&request)),
-        )
-    })?;
+    let (request, response) = (method.input(), method.output());
+    let wanted = "field for the records (one repeated message)";
+    let records =
+        choose_field(&request, wanted, RECORDS_FIELD_NAMES, record_type).map_err(unsuitable)?;
     let record = &records.role;
-    let token = choose_field(record, TOKEN_FIELD_NAMES, token_type)
-        .ok_or_else(|| unsuitable(record, MethodProblem::NoTokenField(field_list(record))))?;
-    let time = choose_field(record, TIME_FIELD_NAMES, time_type)
-        .ok_or_else(|| unsuitable(record, MethodProblem::NoTimeField(field_list(record))))?;
-    check_required(&request, &[&records.field]).map_err(|problem| unsuitable(&request, problem))?;
-    check_required(record, &[&token.field, &time.field])
-        .map_err(|problem| unsuitable(record, problem))?;
-    check_oneof(&token.field, &time.field).map_err(|problem| unsuitable(record, problem))?;
-    let code = choose_field(&response, CODE_FIELD_NAMES, code_field);
+    let wanted = "field for the device token (one bytes or string)";
+    let token = choose_field(record, wanted, TOKEN_FIELD_NAMES, token_type).map_err(unsuitable)?;
+    let wanted =
+        "field for the expiration time (one integer in seconds or google.protobuf.Timestamp)";
+    let time = choose_field(record, wanted, TIME_FIELD_NAMES, time_type).map_err(unsuitable)?;
+    check_required(&request, &[&records.field]).map_err(unsuitable)?;
+    check_required(record, &[&token.field, &time.field]).map_err(unsuitable)?;
+    check_oneof(record, &token.field, &time.field).map_err(unsuitable)?;
     let is_empty = response.fields().len() + response.extension_ranges().len() == 0;
-    if code.is_none() && !is_empty {
-        return Err(unsuitable(
-            &response,
-            MethodProblem::NoCodeField(field_list(&response)),
-        ));
-    }
+    let wanted = "code (one integer or enum outside of a oneof, with a name that ends in \"code\")";
+    let code_field = match choose_field(&response, wanted, CODE_FIELD_NAMES, code_field) {
+        Ok(code) => Some(code.role),
+        Err(_) if is_empty => None,
+        Err(problem) => return Err(unsuitable(problem)),
+    };
     Ok(Contract {
         path: path.parse().map_err(|_| {
             ContractError::InvalidDescriptors(format!("{path} is no path of a call"))
@@ -131,19 +126,18 @@ fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> 
             value_type: time.role,
             has_presence: time.field.supports_presence(),
         },
-        code_field: code.map(|code| code.role),
+        code_field,
     })
 }
 
-/// Chooses the field with the first of `names` that the message has, or returns `None` if that
-/// field is unsuitable. If the message has none of the names, chooses the only suitable field, or
-/// returns `None` if the number of suitable fields is not 1. `role` must return `Some` for a
-/// suitable field.
+/// Chooses the field with the first of `names` that the message has. If the message has none of the
+/// names, chooses the only suitable field. `role` must return `Some` for a suitable field.
 fn choose_field<T>(
     message: &MessageDescriptor,
+    wanted: &'static str,
     names: &[&str],
     role: impl Fn(&FieldDescriptor) -> Option<T>,
-) -> Option<ChosenField<T>> {
+) -> Result<ChosenField<T>, MethodProblem> {
     let choose = |field: FieldDescriptor| {
         let role = role(&field)?;
         Some(ChosenField { field, role })
@@ -153,10 +147,15 @@ fn choose_field<T>(
             .fields()
             .find(|field| normalized_name(field) == *name)
     });
-    match named {
+    let chosen = match named {
         Some(field) => choose(field),
         None => only(message.fields().filter_map(choose)),
-    }
+    };
+    chosen.ok_or_else(|| MethodProblem::NoField {
+        message: message.full_name().to_owned(),
+        wanted,
+        fields: field_list(message),
+    })
 }
 
 /// Checks that `known` contains all required fields of a message, because this program has no
@@ -169,18 +168,26 @@ fn check_required(
         .fields()
         .find(|field| field.cardinality() == Cardinality::Required && !known.contains(&field));
     match unknown {
-        Some(field) => Err(MethodProblem::UnknownRequiredField(field.name().to_owned())),
+        Some(field) => Err(MethodProblem::UnknownRequiredField {
+            message: message.full_name().to_owned(),
+            field: field.name().to_owned(),
+        }),
         None => Ok(()),
     }
 }
 
 /// Checks that a message can hold both fields at the same time. Two members of a oneof exclude each
 /// other.
-fn check_oneof(left: &FieldDescriptor, right: &FieldDescriptor) -> Result<(), MethodProblem> {
+fn check_oneof(
+    message: &MessageDescriptor,
+    left: &FieldDescriptor,
+    right: &FieldDescriptor,
+) -> Result<(), MethodProblem> {
     match (left.containing_oneof(), right.containing_oneof()) {
-        (Some(left), Some(right)) if left == right => {
-            Err(MethodProblem::SharedOneof(left.name().to_owned()))
-        }
+        (Some(left), Some(right)) if left == right => Err(MethodProblem::SharedOneof {
+            message: message.full_name().to_owned(),
+            oneof: left.name().to_owned(),
+        }),
         _ => Ok(()),
     }
 }

@@ -1,57 +1,58 @@
-//! The errors of finding a contract and of encoding records, as data. `diagnostics` contains their
-//! text.
-
-use crate::record::ExpireTime;
-
-/// The reason why a record cannot be encoded for a contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EncodeError {
-    /// The token is not UTF-8, but the token field of the contract is a `string`.
-    TokenNotUtf8,
-    /// The expiration time of the record is too late for the time field of the contract. The value
-    /// is the latest expiration time that the field can hold.
-    ExpireTimeTooLate(ExpireTime),
-}
+//! The errors of finding a contract.
 
 /// An error that prevents a contract from being found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ContractError {
     /// The `.proto` file cannot be compiled. The string is the compiler's message.
+    #[error("{0}")]
     InvalidProto(String),
     /// The descriptors cannot be decoded, are incomplete or contradict each other.
+    #[error("not a complete descriptor set: {0}")]
     InvalidDescriptors(String),
-    /// The syntax of a file is neither proto2 nor proto3.
+    #[error("{file} has the syntax \"{syntax}\", expected proto2 or proto3")]
     UnsupportedSyntax { file: String, syntax: String },
-    /// The `wanted` method does not exist. `found` holds the paths of all methods.
+    /// `found` holds the paths of all methods.
+    #[error("no method {wanted}, found {}", list(.found))]
     MethodNotFound { wanted: String, found: Vec<String> },
     /// Several methods have the expected name. Their paths are listed.
+    #[error("expected one method, found {}", list(.0))]
     AmbiguousMethod(Vec<String>),
-    /// The method exists, but records cannot be sent with the method.
+    #[error("{method} cannot take records: {problem}")]
     UnsuitableMethod {
         method: String,
-        /// The full name of the message that has the problem.
-        message: String,
         problem: MethodProblem,
     },
 }
 
-/// The reason why a method is unsuitable. A list of strings holds the types and names of all fields
-/// of the message that has the problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The reason why records cannot be sent with a method. `message` is the full name of a message
+/// type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MethodProblem {
-    /// The method is not unary: it streams requests or responses.
+    #[error("it is streaming, expected one request and one response")]
     Streaming,
-    /// No field of the request could be chosen for the records.
-    NoRecordsField(Vec<String>),
-    /// No field of the record message could be chosen for the token.
-    NoTokenField(Vec<String>),
-    /// No field of the record message could be chosen for the expiration time.
-    NoTimeField(Vec<String>),
-    /// The token and the expiration time are members of the oneof with this name, so a record can
-    /// hold only the token or only the expiration time.
-    SharedOneof(String),
-    /// The response has fields, but no field could be chosen for the code.
-    NoCodeField(Vec<String>),
-    /// The field with this name is required, but this program has no value for it.
-    UnknownRequiredField(String),
+    /// No field of the message could be chosen. `fields` holds the types and names of its fields.
+    #[error("{message} has no {wanted}, found {}", list(.fields))]
+    NoField {
+        message: String,
+        wanted: &'static str,
+        fields: Vec<String>,
+    },
+    #[error("{message} holds either a token or an expiration time (oneof {oneof})")]
+    SharedOneof { message: String, oneof: String },
+    #[error("{message} requires the field {field}, which records do not have")]
+    UnknownRequiredField { message: String, field: String },
+}
+
+/// Lists names. More than 12 of them would not fit on a line.
+fn list(names: &[String]) -> String {
+    const MAX_NAMES: usize = 12;
+    match names.len() {
+        0 => "none".to_owned(),
+        all if all > MAX_NAMES => format!(
+            "{} and {} more",
+            names[..MAX_NAMES].join(", "),
+            all - MAX_NAMES
+        ),
+        _ => names.join(", "),
+    }
 }

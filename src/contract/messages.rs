@@ -8,11 +8,10 @@ use prost::encoding::{WireType, decode_varint, key_len};
 use super::{
     code_field::{CodeField, IntegerKind},
     codec::PushCodec,
-    error::EncodeError,
     short_bytes::ShortBytes,
     time_field::{TimeEncoding, TimeField, TimeType},
 };
-use crate::record::{ExpireTime, Record};
+use crate::record::{ContractViolation, ExpireTime, Record};
 
 /// The contract of a server: the path of the gRPC method, and the numbers and types of its message
 /// fields.
@@ -93,13 +92,12 @@ impl Contract {
     }
 
     /// Returns the reason why a record cannot be encoded, or `None` if the record can be encoded.
-    pub(crate) fn encode_error(&self, record: &Record<'_>) -> Option<EncodeError> {
+    pub(crate) fn find_violation(&self, record: &Record<'_>) -> Option<ContractViolation> {
         if self.is_token_string && str::from_utf8(record.token.as_bytes()).is_err() {
-            return Some(EncodeError::TokenNotUtf8);
+            return Some(ContractViolation::TokenNotUtf8);
         }
-        let latest = self.time_field.value_type.latest;
-        (record.expire_time.as_unix() > latest)
-            .then(|| EncodeError::ExpireTimeTooLate(ExpireTime::from_unix(latest)))
+        let latest = ExpireTime::from_unix(self.time_field.value_type.latest);
+        (record.expire_time > latest).then_some(ContractViolation::ExpireTimeTooLate(latest))
     }
 
     /// Returns the number of bytes that a record adds to a request: the length of the token plus at

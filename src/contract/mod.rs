@@ -17,5 +17,5 @@ mod time_field;
 pub(crate) use codec::MalformedResponse;
 pub(crate) use descriptors::{compile_proto, decode_descriptor_set, is_well_known, link_files};
 pub(crate) use discovery::find_contract;
-pub(crate) use error::{ContractError, EncodeError, MethodProblem};
+pub(crate) use error::ContractError;
 pub(crate) use messages::{Contract, DecodedRecord};

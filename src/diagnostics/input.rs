@@ -1,9 +1,7 @@
-//! Failures and warnings about the input as a whole. [`super::problem`] describes single problems.
+//! Failures and warnings about the input as a whole.
 
-use super::{failure::Failure, format::count_noun, problem::describe_problem};
-use crate::input::{Problem, ProblemClass, ProblemKind, ValidatedInput, ValidationCounts};
-
-const CHECK_INPUT: &str = "check that the input is the one that was meant";
+use super::{failure::Failure, format::count_noun, problem::problem_hint};
+use crate::input::{Problem, ProblemKind, StreamError, ValidatedInput, ValidationCounts};
 
 /// Returns the failure for an input with invalid records or unreadable files. Each problem is a
 /// cause. `skipped_action` is a participle for the action that was not performed, such as "sent" in
@@ -13,41 +11,46 @@ pub(crate) fn input_refused(
     problems: &[Problem],
     skipped_action: &str,
 ) -> Failure {
-    let is_too_late = |problem: &Problem| matches!(problem.kind, ProblemKind::ReadStopped);
-    let is_too_late = !problems.is_empty() && problems.iter().all(is_too_late);
-    let message = if is_too_late {
-        "the input could not be read in the time that --max-time gives".to_owned()
-    } else {
-        summarize_counts(counts)
-    };
+    let total = counts.invalid + counts.unreadable_inputs;
+    if let ([problem @ Problem { position: None, .. }], 1) = (problems, total) {
+        let failure = Failure::input(problem.to_string());
+        return match problem_hint(&problem.kind) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        };
+    }
+    let message = summarize_counts(counts);
     let mut failure = Failure::input(format!("{message}; nothing was {skipped_action}"));
     for problem in problems {
-        failure = failure.with_cause(describe_problem(problem));
+        failure = failure.with_cause(match problem_hint(&problem.kind) {
+            Some(hint) => format!("{problem} (hint: {hint})"),
+            None => problem.to_string(),
+        });
     }
-    let total = counts.invalid + counts.unreadable_inputs;
     let hidden = total.saturating_sub(problems.len() as u64);
     if hidden > 0 {
-        failure = failure.with_cause(format!("and {hidden} more"));
+        failure = failure
+            .with_cause(format!("and {hidden} more"))
+            .with_hint("pass --max-errors N to show more");
     }
-    failure.with_hint(if is_too_late {
-        "--max-time gives it longer; where it is a pipe, check what writes it"
-    } else if hidden > 0 {
-        "mend the input; --max-errors N shows more of it"
-    } else {
-        "mend the input and run it again"
-    })
+    failure
 }
 
 fn summarize_counts(counts: &ValidationCounts) -> String {
     let files = format!(
-        "{} can't be read to the end",
+        "{} unreadable",
         count_noun(counts.unreadable_inputs, "input")
     );
+    let classes: Vec<_> = counts
+        .by_class
+        .iter()
+        .map(|(class, count)| format!("{class}: {count}"))
+        .collect();
     let records = format!(
         "{} of {} invalid ({})",
         counts.invalid,
         count_noun(counts.read, "record"),
-        summarize_classes(counts)
+        classes.join(", ")
     );
     match (counts.invalid, counts.unreadable_inputs) {
         (0, _) => files,
@@ -56,32 +59,18 @@ fn summarize_counts(counts: &ValidationCounts) -> String {
     }
 }
 
-fn summarize_classes(counts: &ValidationCounts) -> String {
-    let classes = counts.by_class.iter().map(|(class, count)| match class {
-        ProblemClass::Unreadable => format!("{count} unreadable"),
-        ProblemClass::Malformed => format!("{count} malformed"),
-        ProblemClass::InvalidToken => count_noun(*count, "bad token"),
-        ProblemClass::InvalidTime => count_noun(*count, "bad time"),
-        ProblemClass::ConflictingDuplicate => count_noun(*count, "conflicting duplicate"),
-        ProblemClass::TooLarge => format!("{count} too large"),
-    });
-    classes.collect::<Vec<_>>().join(", ")
-}
-
 /// Returns the failure for an empty input if `--fail-on-empty` was given.
 pub(crate) fn input_empty() -> Failure {
-    Failure::input("the input holds no record; nothing was sent")
-        .with_hint("without --fail-on-empty this is no error")
+    Failure::input("input has no records (--fail-on-empty)")
 }
 
 /// Returns the failure for an input with too few or too many valid records. `option` is
 /// `--min-records` or `--max-records`, and `limit` is the value of the option.
 pub(crate) fn record_count_refused(valid: u64, option: &str, limit: u64) -> Failure {
     Failure::input(format!(
-        "{} would be pushed, {option} {limit} does not allow it; nothing was sent",
+        "found {}, but {option} is {limit}; nothing was sent",
         count_noun(valid, "record")
     ))
-    .with_hint(CHECK_INPUT)
 }
 
 /// Returns the failure for an input that changes more expiration times in the ledger than
@@ -89,62 +78,50 @@ pub(crate) fn record_count_refused(valid: u64, option: &str, limit: u64) -> Fail
 /// is the number of changes that `limit` allows for this input.
 pub(crate) fn too_many_changes(changed: u64, allowed: u64, limit: &str) -> Failure {
     Failure::input(format!(
-        "{} of tokens in the ledger would change, --max-changes {limit} allows {allowed}; nothing was sent",
-        count_noun(changed, "time")
+        "{} in the ledger would change, but --max-changes {limit} allows {allowed}; nothing was sent",
+        count_noun(changed, "expiration time")
     ))
-    .with_hint(format!("{CHECK_INPUT}; a larger --max-changes lets it through"))
+    .with_hint(format!("pass --max-changes {changed} if the changes are right"))
 }
 
 /// Returns the failure for an input in which `shortened` expiration times are earlier than in the
 /// ledger. Each example describes one of the shortened expiration times.
 pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Failure {
     let failure = Failure::input(format!(
-        "{} earlier than in the ledger, --refuse-shortened does not allow it; nothing was sent",
-        count_noun(shortened, "expire time")
+        "{} earlier than in the ledger (--refuse-shortened); nothing was sent",
+        count_noun(shortened, "expiration time")
     ));
-    examples
-        .into_iter()
-        .fold(failure, Failure::with_cause)
-        .with_hint(format!(
-            "{CHECK_INPUT}; without --refuse-shortened it is sent"
-        ))
+    examples.into_iter().fold(failure, Failure::with_cause)
 }
 
 /// Returns the failure for a validated input that could not be read again: the input changed or
 /// became unreadable, or the deadline passed.
 pub(crate) fn input_changed(problem: &Problem) -> Failure {
-    let (message, hint) = match problem.kind {
-        ProblemKind::ReadStopped => (
-            "the input was not read again before --max-time had passed; nothing more was sent",
-            "--max-time gives the run longer",
-        ),
-        ProblemKind::Unreadable(_) => (
-            "the input can't be read again after it was validated; nothing more was sent",
-            "run it again once it can be read",
-        ),
-        _ => (
-            "the input changed after it was validated; nothing more was sent",
-            "run it again when nobody writes the file any more",
-        ),
-    };
-    Failure::input(message)
-        .with_cause(describe_problem(problem))
-        .with_hint(hint)
+    let failure = Failure::input(format!("{problem}; nothing more was sent"));
+    match problem.kind {
+        ProblemKind::Stream(StreamError::DeadlinePassed) => failure.with_hint("raise --max-time"),
+        ProblemKind::Stream(StreamError::FileChanged) => {
+            failure.with_hint("run the command again when the file is complete")
+        }
+        _ => failure,
+    }
 }
 
 /// Returns the warnings about a valid input.
 pub(crate) fn input_warnings(validated: &ValidatedInput) -> Vec<String> {
     let mut warnings = Vec::new();
-    if validated.expirations.past > 0 {
+    let past = validated.expirations.past;
+    if past > 0 {
         warnings.push(format!(
-            "{} already passed",
-            count_noun(validated.expirations.past, "expire time")
+            "{} in the past",
+            count_noun(past, "expiration time")
         ));
     }
-    if validated.counts.duplicate > 0 {
+    let duplicates = validated.counts.duplicate;
+    if duplicates > 0 {
         warnings.push(format!(
-            "{} left out, each token is sent once",
-            count_noun(validated.counts.duplicate, "duplicate")
+            "{} skipped, each token is sent once",
+            count_noun(duplicates, "duplicate")
         ));
     }
     warnings

@@ -8,7 +8,6 @@ use super::{
     call::summarize_call_error,
     failure::Failure,
     format::{count_noun, format_duration},
-    problem::describe_position,
 };
 use crate::{client::CallError, input::FilePosition, record::MaskedToken, signals::Signal};
 
@@ -106,10 +105,7 @@ pub(crate) fn with_rejected_record(
     let rejection = format!("rejected: {}", summarize_call_error(error));
     let token = MaskedToken(token);
     let failure = failure.with_cause(match position {
-        Some(FilePosition { file, position }) => {
-            let position = describe_position(position);
-            format!("{file}: {position}: {token}: {rejection}")
-        }
+        Some(position) => format!("{position}: {token}: {rejection}"),
         None => format!("{token}: {rejection}"),
     });
     if error.is_message_too_large() {

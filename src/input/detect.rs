@@ -4,10 +4,12 @@ use std::io::{self, Read};
 
 use super::{
     bytes::{Content, LineBuffer},
+    excerpt::Excerpt,
     field_names::FieldNames,
     json::{self, Outline},
     options::{InputFormat, InputOptions, JsonPointer},
-    problem::{Field, ProblemKind, ReadError, UnsupportedFormat},
+    problem::ReadError,
+    problem_kind::{Field, ProblemKind, UnsupportedFormat},
 };
 
 /// The number of bytes at the start of an input that the format detection examines.
@@ -113,23 +115,12 @@ impl Detector<'_> {
                     is_protobuf: false,
                 })
             }
-            InputFormat::Json => self.detect_in_document(&head, ProblemKind::PointerNotFound),
-            InputFormat::ProtoJson => {
-                self.detect_in_document(&head, ProblemKind::MissingRequestArray)
-            }
+            InputFormat::Json | InputFormat::ProtoJson => self.detect_in_document(&head),
         }
     }
 
-    /// Detects the place of the records in a JSON document. `problem_if_not_json` is the problem to return
-    /// if the root is neither an object nor an array.
-    fn detect_in_document(
-        &mut self,
-        head: &Head,
-        problem_if_not_json: ProblemKind,
-    ) -> Result<DetectedFormat, ReadError> {
-        if !matches!(head.first_byte(), Some(b'[' | b'{')) {
-            return fatal(problem_if_not_json);
-        }
+    /// Detects the place of the records in a JSON document.
+    fn detect_in_document(&mut self, head: &Head) -> Result<DetectedFormat, ReadError> {
         let text = self.content.text_reader().map_err(unreadable)?;
         match json::check_syntax(text) {
             Ok(json::DocumentCount::One) => self.locate_records(),
@@ -157,7 +148,7 @@ impl Detector<'_> {
             return Ok(DetectedFormat::JsonRecord);
         }
         if let Some(key) = outline.duplicate_key() {
-            return fatal(ProblemKind::DuplicateKey(key));
+            return fatal(ProblemKind::DuplicateName(Excerpt::from_text(key)));
         }
         if let Some(path) = &self.options.records_pointer {
             return array(path.clone());
@@ -170,9 +161,11 @@ impl Detector<'_> {
         }
         match outline.array_keys().as_slice() {
             [only] => array(vec![(*only).to_owned()]),
-            keys => fatal(ProblemKind::NoSingleArray {
+            [] => fatal(ProblemKind::NoArray {
                 keys: outline.keys(),
-                arrays: keys.len(),
+            }),
+            several => fatal(ProblemKind::SeveralArrays {
+                keys: several.iter().map(|key| Excerpt::from_text(key)).collect(),
             }),
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     excerpt::Excerpt,
     options::{FieldSelector, InputOptions},
-    problem::{Field, ProblemKind},
+    problem_kind::{Field, ProblemKind},
 };
 
 const DEFAULT_TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
@@ -25,6 +25,13 @@ pub(super) struct FieldNames {
 pub(super) struct FieldName<'n> {
     pub(super) field: Field,
     pub(super) name: &'n str,
+}
+
+/// The problem that the column or key of a field cannot be chosen.
+pub(super) struct NameError {
+    /// The index of the column or key with the problem.
+    pub(super) index: Option<usize>,
+    pub(super) kind: ProblemKind,
 }
 
 impl FieldNames {
@@ -66,23 +73,47 @@ impl FieldNames {
         })
     }
 
-    /// Returns the problem that no name of the field occurs in `found`, the names of all columns or
-    /// keys.
-    pub(super) fn missing(&self, field: Field, found: &[&str]) -> ProblemKind {
-        ProblemKind::MissingField {
-            field,
-            wanted: self.names_of(field).to_vec(),
-            found: found.iter().map(|name| Excerpt::from_name(name)).collect(),
-            nearest: self
-                .nearest(field, found)
-                .map(Excerpt::from_name)
-                .filter(Excerpt::is_whole),
-        }
+    /// Returns the index of the only name in `found` that is a name of the field. `found` are the
+    /// names of all columns or keys.
+    pub(super) fn locate<'f>(
+        &self,
+        field: Field,
+        found: impl Iterator<Item = &'f str> + Clone,
+    ) -> Result<usize, NameError> {
+        let mut matching = found
+            .clone()
+            .enumerate()
+            .filter(|(_, name)| self.names_of(field).iter().any(|known| known == name));
+        let kind = match (matching.next(), matching.next()) {
+            (Some((index, _)), None) => return Ok(index),
+            (Some((_, first)), Some((index, second))) => {
+                let kind = if first == second {
+                    ProblemKind::DuplicateName(Excerpt::from_text(first))
+                } else {
+                    ProblemKind::AmbiguousField {
+                        field,
+                        first: first.to_owned(),
+                        second: second.to_owned(),
+                    }
+                };
+                return Err(NameError {
+                    index: Some(index),
+                    kind,
+                });
+            }
+            (None, _) => ProblemKind::MissingField {
+                field,
+                wanted: self.names_of(field).to_vec(),
+                nearest: self.nearest(field, found.clone()).map(ToOwned::to_owned),
+                found: found.map(Excerpt::from_text).collect(),
+            },
+        };
+        Err(NameError { index: None, kind })
     }
 
     /// Returns the name in `found` that is probably a misspelled name of the field, or `None` if no
-    /// name is similar enough.
-    fn nearest<'f>(&self, field: Field, found: &[&'f str]) -> Option<&'f str> {
+    /// name is similar enough or a message must not show it whole.
+    fn nearest<'f>(&self, field: Field, found: impl Iterator<Item = &'f str>) -> Option<&'f str> {
         let similarity = |name: &str| {
             let name = name.trim().to_lowercase();
             self.names_of(field)
@@ -91,11 +122,18 @@ impl FieldNames {
                 .fold(0.0, f64::max)
         };
         found
-            .iter()
-            .filter(|name| self.find(name.as_bytes()).is_none())
-            .map(|name| (similarity(name), *name))
+            .filter(|name| self.find(name.as_bytes()).is_none() && Excerpt::shows_whole(name))
+            .map(|name| (similarity(name), name))
             .filter(|(similarity, _)| *similarity > MIN_SIMILARITY)
             .max_by(|(left, _), (right, _)| left.total_cmp(right))
             .map(|(_, name)| name)
     }
+}
+
+/// Returns a name that occurs more than once.
+pub(super) fn find_duplicate<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let mut sorted: Vec<_> = names.collect();
+    sorted.sort_unstable();
+    let pair = sorted.windows(2).find(|pair| pair[0] == pair[1])?;
+    Some(pair[0])
 }

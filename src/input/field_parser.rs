@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    excerpt::Excerpt, field_names::FieldNames, options::InputOptions, problem::ProblemKind,
+    excerpt::Excerpt, field_names::FieldNames, options::InputOptions, problem_kind::ProblemKind,
 };
 use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
 
@@ -94,6 +94,6 @@ fn invalid_time(text: &str, name: &str, error: TimeError) -> ProblemKind {
     ProblemKind::InvalidTime {
         name: name.to_owned(),
         error,
-        value: Excerpt::from_time(text),
+        value: Excerpt::from_text(text),
     }
 }

@@ -9,7 +9,8 @@ use super::{
     bytes::{Content, InputSource, LineBuffer, ReadLimits},
     detect::{DetectedFormat, detect_format, format_from_name},
     options::{InputFormat, InputOptions},
-    problem::{ProblemKind, ReadError},
+    problem::ReadError,
+    problem_kind::ProblemKind,
     reader::RecordReader,
 };
 
@@ -40,7 +41,7 @@ impl InputFile {
             InputSource::Stdin | InputSource::Memory(_) => None,
         };
         Ok(Self {
-            content: Content::open(source, read_limits)?,
+            content: Content::open(source, read_limits).map_err(ProblemKind::cannot_open)?,
             known_format: options.format.or_else(format_from_source),
             name,
             detected_format: None,

@@ -16,24 +16,21 @@ mod file;
 mod json;
 mod limits;
 mod options;
+mod position;
 mod problem;
-mod problem_class;
+mod problem_kind;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod validation;
 
-pub(crate) use bytes::{InputSource, ReadLimits};
+pub(crate) use bytes::{InputSource, ReadLimits, StreamError};
 pub(crate) use detect::DetectedFormat;
-pub(crate) use excerpt::Excerpt;
-pub(crate) use limits::MAX_RECORD_BYTES;
 pub use options::InputFormat;
 pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};
-pub(crate) use problem::{
-    ContractViolation, Field, FilePosition, JsonKind, Position, Problem, ProblemKind,
-    UnsupportedFormat,
-};
-pub(crate) use problem_class::ProblemClass;
+pub(crate) use position::FilePosition;
+pub(crate) use problem::Problem;
+pub(crate) use problem_kind::{Field, JsonKind, ProblemKind, UnsupportedFormat};
 pub(crate) use validation::{
     ContractCheck, DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, Records,
     ValidatedInput, ValidationCounts, ValidationRules, validate,

@@ -77,3 +77,10 @@ impl Default for InputOptions {
 /// The unescaped reference tokens of a JSON Pointer (RFC 6901): the keys and indices from the root
 /// of a document to a value.
 pub(crate) type JsonPointer = Vec<String>;
+
+/// Formats the keys and indices from the root of a document to a value (RFC 6901 section 3).
+pub(super) fn format_pointer(path: &[String]) -> String {
+    path.iter()
+        .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
+        .collect()
+}

@@ -6,7 +6,8 @@ use super::{
     detect::DetectedFormat,
     json::{DocumentReader, NdjsonReader},
     options::InputOptions,
-    problem::{Located, ReadError},
+    position::Located,
+    problem::ReadError,
 };
 use crate::record::Record;
 

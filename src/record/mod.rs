@@ -1,13 +1,14 @@
 //! Records: each record is a device token and the expiration time of the sensor's license.
 //!
-//! Values of these types are always valid, because parsing refuses invalid text. The error types
-//! contain data and no messages. `diagnostics` turns the errors into messages.
+//! Values of these types are always valid, because parsing refuses invalid text.
 
+mod contract_violation;
 mod date_time_text;
 mod digits;
 mod time;
 mod token;
 
+pub(crate) use contract_violation::ContractViolation;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
 

@@ -1,7 +1,9 @@
 //! Expiration times: Unix seconds that fit into the contract's `uint32`, parsed without rounding.
 
+use std::fmt;
+
 use jiff::{
-    Timestamp,
+    SignedDuration, Timestamp,
     civil::{Date, DateTime, Time},
     tz::{AmbiguousOffset, Offset, TimeZone},
 };
@@ -29,32 +31,35 @@ pub(crate) struct TimeRules {
     pub(crate) zone: TimeZone,
 }
 
-/// The reason why a string or number is not an expiration time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason why a string or number is not an expiration time. The message continues a sentence
+/// that starts with the string or number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimeError {
+    #[error("is empty")]
     Empty,
-    /// A number with a sign, a decimal point or an exponent.
+    #[error("is not an integer without sign, decimal point and exponent")]
     NotInteger,
+    #[error("is not in the range of Unix seconds from 0 to 4294967295")]
     IntegerOutOfRange {
         /// Whether the integer is parsed as seconds, but is so large that it probably means
         /// milliseconds.
         looks_like_milliseconds: bool,
     },
-    /// Milliseconds that are not a whole number of seconds.
+    #[error("is in milliseconds, but not a whole number of seconds")]
     NotWholeSecond,
-    /// Neither an integer nor a date.
+    #[error("is not Unix seconds or an RFC 3339 date (example: 2099-12-31)")]
     UnknownFormat,
-    /// A date or time of day that does not exist, such as February 30.
+    #[error("is not an existing date and time of day")]
     InvalidDateTime,
+    #[error("is a leap second, which Unix time does not have")]
     LeapSecond,
-    /// A fraction of a second other than zero.
+    #[error("has a fraction of a second")]
     FractionalSecond,
-    /// A date before 1970 or after 2106-02-07T06:28:15Z.
+    #[error("is not in the range from 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z")]
     DateOutOfRange,
-    /// A local time that does not exist, because the clocks of the time zone are set forward and
-    /// skip this time.
+    #[error("is a local time that its time zone skips")]
     SkippedLocalTime,
-    /// A local time that exists twice, because the clocks of the time zone are set back.
+    #[error("is a local time that occurs twice in its time zone")]
     AmbiguousLocalTime,
 }
 
@@ -142,6 +147,14 @@ impl ExpireTime {
                 looks_like_milliseconds: rules.unit == TimeUnit::Seconds
                     && value >= MIN_LIKELY_MILLISECONDS,
             })
+    }
+}
+
+impl fmt::Display for ExpireTime {
+    /// Formats the time as RFC 3339 in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(self.0.into());
+        time.fmt(f)
     }
 }
 

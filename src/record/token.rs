@@ -21,21 +21,21 @@ pub(crate) enum TokenEncoding {
     Base64,
 }
 
-/// The reason why a string is not a device token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason why a string is not a device token. The message continues a sentence that starts with
+/// the string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
+    #[error("is empty")]
     Empty,
-    /// Unicode whitespace at the start or the end of the string.
+    #[error("has leading or trailing white space")]
     SurroundingWhitespace,
+    #[error("has an odd number of hexadecimal digits")]
     OddHexLength,
-    /// The byte at this offset is not a hexadecimal digit.
-    InvalidHex {
-        offset: usize,
-    },
+    #[error("is not hexadecimal at byte {}", .offset + 1)]
+    InvalidHex { offset: usize },
     /// The string is not valid Base64 from this byte offset on.
-    InvalidBase64 {
-        offset: usize,
-    },
+    #[error("is not base64 at byte {}", .offset + 1)]
+    InvalidBase64 { offset: usize },
 }
 
 /// Unpadded Base64 that accepts the standard and the URL-safe alphabet.

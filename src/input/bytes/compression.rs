@@ -56,7 +56,9 @@ impl<R: Read> Read for ArchiveReader<R> {
         self.0.read(out).map_err(|error| {
             // The decoder also returns the errors of the compressed stream, which do not mean that
             // the compressed data is corrupt.
-            let is_from_below = StreamError::inside(&error).is_some()
+            let is_from_below = error
+                .get_ref()
+                .is_some_and(|inner| inner.is::<StreamError>())
                 || error.raw_os_error().is_some()
                 || error.kind() == io::ErrorKind::Interrupted;
             if is_from_below {
@@ -120,11 +122,8 @@ mod tests {
                 &[&packed[..], b"and more"].concat(),
             ] {
                 let error = read(corrupt).map(|text| text.len()).expect_err("corrupt");
-                let inside = StreamError::inside(&error);
-                assert!(
-                    matches!(inside, Some(StreamError::CorruptArchive(_))),
-                    "{error:?}"
-                );
+                let error = error.downcast().expect("a stream error");
+                assert!(matches!(error, StreamError::CorruptArchive(_)), "{error:?}");
             }
         }
     }

@@ -206,7 +206,7 @@ mod tests {
                 assert_eq!(read_all(&mut content).expect("read again"), original);
                 fs::write(&path, &changed).expect("changed");
                 let error = read_all(&mut content).expect_err("a change");
-                assert_eq!(StreamError::inside(&error), Some(&StreamError::FileChanged));
+                assert_eq!(error.downcast().ok(), Some(StreamError::FileChanged));
             }
         }
     }

@@ -18,5 +18,5 @@ pub(super) use fill::fill;
 pub(super) use line_buffer::{LineBuffer, LinePosition};
 pub(crate) use read_limits::ReadLimits;
 pub(crate) use source::InputSource;
-pub(super) use stream_error::StreamError;
+pub(crate) use stream_error::StreamError;
 pub(super) use verified_file::BLOCK_BYTES;

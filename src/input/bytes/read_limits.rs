@@ -42,7 +42,7 @@ impl ReadLimits {
             let is_file_ready = is_ready.next() == Some(true);
             let is_stopped = is_ready.next() == Some(true);
             if is_stopped {
-                return Err(StreamError::ReadStopped.into());
+                return Err(StreamError::Interrupted.into());
             } else if is_file_ready {
                 return Ok(());
             }
@@ -63,7 +63,7 @@ impl ReadLimits {
         let mut polled = [PollFd::new(stop, PollFlags::IN)];
         let no_wait = Timespec::default();
         if poll(&mut polled, Some(&no_wait)).is_ok_and(|ready| ready > 0) {
-            return Err(StreamError::ReadStopped.into());
+            return Err(StreamError::Interrupted.into());
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ impl ReadLimits {
             return Ok(None);
         };
         let remaining = deadline.checked_duration_since(Instant::now());
-        let remaining = remaining.ok_or(StreamError::ReadStopped)?;
+        let remaining = remaining.ok_or(StreamError::DeadlinePassed)?;
         remaining.try_into().map(Some).map_err(io::Error::other)
     }
 }

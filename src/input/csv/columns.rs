@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::{
     super::{
         excerpt::Excerpt,
-        field_names::FieldNames,
+        field_names::{FieldNames, find_duplicate},
         options::{FieldSelector, InputOptions},
-        problem::{Field, ProblemKind},
+        problem_kind::{Field, ProblemKind},
     },
     rows::RowReader,
 };
@@ -58,10 +58,9 @@ impl Columns {
             .then(|| find(Field::Time, &options.time_field))
             .transpose()?;
         check_distinct(token, time, cells[token])?;
-        let mut sorted: Vec<_> = cells.iter().filter(|cell| !cell.is_empty()).collect();
-        sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ProblemKind::DuplicateKey(Excerpt::from_name(pair[0])));
+        let named = cells.iter().copied().filter(|cell| !cell.is_empty());
+        if let Some(name) = find_duplicate(named) {
+            return Err(ProblemKind::DuplicateName(Excerpt::from_text(name)));
         }
         // A column that an option chose by number may have any text in the header row. If the text
         // looks like a value, the first row is a record.
@@ -130,7 +129,7 @@ impl Column {
 /// indices or both be column numbers. `name` is the name of the column in the error.
 fn check_distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), ProblemKind> {
     if time == Some(token) {
-        return Err(ProblemKind::SameNameForBothFields(Excerpt::from_name(name)));
+        return Err(ProblemKind::SameNameForBothFields(Excerpt::from_text(name)));
     }
     Ok(())
 }
@@ -149,29 +148,19 @@ fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, P
 
 /// Returns the index of the only header cell that is a name of `field`.
 fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<usize, ProblemKind> {
-    let field_names = names.names_of(field);
-    let mut matching = (0..)
-        .zip(cells)
-        .filter(|(_, cell)| field_names.iter().any(|name| name == *cell));
-    match (matching.next(), matching.next()) {
-        (Some((index, _)), None) => Ok(index),
-        (Some((_, first)), Some((_, second))) if first == second => {
-            Err(ProblemKind::DuplicateKey(Excerpt::from_name(first)))
-        }
-        (Some((_, first)), Some((_, second))) => Err(ProblemKind::AmbiguousField {
-            first: (*first).to_owned(),
-            second: (*second).to_owned(),
-        }),
-        // `MissingField` shows the cells, so it must not be used for a row that may be a record
-        // with a token. A number or a date reveals such a row. If the expiration time is unused, a
-        // record may contain no number or date, so any row may be a record.
-        (None, _)
-            if !names.is_used(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) =>
-        {
-            Err(ProblemKind::MissingHeader)
-        }
-        (None, _) => Err(names.missing(field, cells)),
-    }
+    names
+        .locate(field, cells.iter().copied())
+        .map_err(|error| match error.kind {
+            // `MissingField` shows the cells, so it must not be used for a row that may be a record
+            // with a token. A number or a date reveals such a row. If the expiration time is
+            // unused, any row may be a record.
+            ProblemKind::MissingField { .. }
+                if !names.is_used(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) =>
+            {
+                ProblemKind::MissingHeader
+            }
+            kind => kind,
+        })
 }
 
 /// Returns whether a cell starts with a digit, like a number or a date and unlike a column name.

@@ -5,7 +5,9 @@ use super::{
         bytes::LineBuffer,
         field_parser::FieldParser,
         options::InputOptions,
-        problem::{Located, Position, ProblemKind, ReadError},
+        position::{Located, Position},
+        problem::ReadError,
+        problem_kind::ProblemKind,
     },
     columns::Columns,
     rows::RowReader,
@@ -113,7 +115,7 @@ impl<'i> CsvReader<'i> {
         }
         match self.rows.problem() {
             // An unterminated quote makes the rest of the file one row, so no record can follow.
-            Some(kind @ ProblemKind::Truncated) => {
+            Some(kind @ ProblemKind::UnterminatedQuote) => {
                 self.is_finished = true;
                 return Some(Err(ReadError::fatal(Some(position), kind)));
             }

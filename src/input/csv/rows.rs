@@ -12,7 +12,7 @@ use csv_core::{ReadRecordResult, Terminator};
 use super::super::{
     bytes::LineBuffer,
     limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
-    problem::ProblemKind,
+    problem_kind::ProblemKind,
 };
 
 /// A reader of rows, with access to the cells of the current row.
@@ -320,7 +320,7 @@ fn quoting_problem(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
             let mut inside = quoted;
             rest = loop {
                 let Some(index) = memchr::memchr(b'"', inside) else {
-                    return Some(ProblemKind::Truncated);
+                    return Some(ProblemKind::UnterminatedQuote);
                 };
                 match inside.get(index + 1) {
                     Some(b'"') => inside = &inside[index + 2..],

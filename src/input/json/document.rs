@@ -4,11 +4,13 @@ use super::{
     super::{
         bytes::LineBuffer,
         field_parser::FieldParser,
-        options::{InputOptions, JsonPointer},
-        problem::{Located, ProblemKind, ReadError},
+        options::{InputOptions, JsonPointer, format_pointer},
+        position::Located,
+        problem::ReadError,
+        problem_kind::ProblemKind,
     },
     record,
-    scanner::{enter_member, measure_value, position_at, skip_space, syntax},
+    scanner::{enter_path, measure_value, position_at, skip_space, syntax},
 };
 use crate::record::Record;
 
@@ -151,7 +153,7 @@ impl<'i> DocumentReader<'i> {
                 }
                 Some(b']') => return self.leave_array(),
                 Some(_) => return Err(syntax("expected `,` or `]`")),
-                None => return Err(ProblemKind::Truncated),
+                None => return Err(ProblemKind::TruncatedJson),
             }
         }
         measure_value(&mut self.buffer).map(Some)
@@ -159,9 +161,8 @@ impl<'i> DocumentReader<'i> {
 
     /// Moves past the opening bracket of the array.
     fn enter_array(&mut self) -> Result<(), ProblemKind> {
-        for step in self.array_path.iter().flatten() {
-            enter_member(&mut self.buffer, step)?;
-        }
+        let path = self.array_path.as_deref().unwrap_or_default();
+        enter_path(&mut self.buffer, path)?;
         match skip_space(&mut self.buffer)? {
             Some(b'[') => {
                 self.buffer.consume(1);
@@ -169,9 +170,10 @@ impl<'i> DocumentReader<'i> {
             }
             Some(byte) if !record::starts_value(byte) => Err(syntax("expected value")),
             Some(byte) => Err(ProblemKind::NotArray {
+                place: format_pointer(path),
                 found: record::json_kind(byte),
             }),
-            None => Err(ProblemKind::Truncated),
+            None => Err(ProblemKind::TruncatedJson),
         }
     }
 

@@ -7,7 +7,7 @@
 //! is most of the work of a push. Records that are not plain go through `serde_json`, which also
 //! decides whether a record is malformed.
 
-use super::super::{field_parser::FieldParser, problem::Field};
+use super::super::{field_parser::FieldParser, problem_kind::Field};
 use crate::record::{ExpireTime, Record};
 
 /// The maximum number of members of a plain record in addition to the token and the expiration time.

@@ -7,12 +7,11 @@ use serde::de::IgnoredAny;
 
 use super::{
     super::{
-        bytes::LineBuffer,
-        excerpt::Excerpt,
-        problem::{JsonKind, Position, ProblemKind, ReadError},
+        bytes::LineBuffer, excerpt::Excerpt, field_names::find_duplicate, position::Position,
+        problem::ReadError, problem_kind::ProblemKind,
     },
     record,
-    scanner::{measure_value, position_at, skip_space, skip_value},
+    scanner::{position_at, read_key, skip_member, skip_space},
 };
 
 /// The size of the buffer for the syntax check, in bytes.
@@ -52,7 +51,7 @@ fn read_error(error: serde_json::Error) -> ReadError {
     match error.classify() {
         serde_json::error::Category::Io => ReadError::fatal(None, io::Error::from(error).into()),
         serde_json::error::Category::Eof => {
-            ReadError::fatal(Some(position), ProblemKind::Truncated)
+            ReadError::fatal(Some(position), ProblemKind::TruncatedJson)
         }
         serde_json::error::Category::Syntax | serde_json::error::Category::Data => {
             ReadError::fatal(
@@ -70,7 +69,7 @@ pub(in crate::input) struct Outline {
 
 struct Member {
     key: String,
-    kind: JsonKind,
+    is_array: bool,
 }
 
 impl Outline {
@@ -81,12 +80,8 @@ impl Outline {
             .map_err(|kind| ReadError::fatal(Some(position_at(&text, 0, 0)), kind))
     }
 
-    /// Returns a key that occurs more than once, or `None` if all keys are different.
-    pub(in crate::input) fn duplicate_key(&self) -> Option<Excerpt> {
-        let mut keys: Vec<_> = self.members.iter().map(|member| &member.key).collect();
-        keys.sort_unstable();
-        let pair = keys.windows(2).find(|pair| pair[0] == pair[1])?;
-        Some(Excerpt::from_token(pair[0]))
+    pub(in crate::input) fn duplicate_key(&self) -> Option<&str> {
+        find_duplicate(self.members.iter().map(|member| &*member.key))
     }
 
     /// Returns whether any of `keys` is the key of a member.
@@ -97,22 +92,14 @@ impl Outline {
 
     /// Returns the keys of the members that are arrays.
     pub(in crate::input) fn array_keys(&self) -> Vec<&str> {
-        self.members
-            .iter()
-            .filter(|member| member.kind == JsonKind::Array)
-            .map(|member| member.key.as_str())
-            .collect()
+        let arrays = self.members.iter().filter(|member| member.is_array);
+        arrays.map(|member| &*member.key).collect()
     }
 
-    /// Returns all keys for display. A key whose value is not an array may be a token, so such a
-    /// key is shortened like a token.
     pub(in crate::input) fn keys(&self) -> Vec<Excerpt> {
-        self.members
-            .iter()
-            .map(|member| match member.kind {
-                JsonKind::Array => Excerpt::from_name(&member.key),
-                _ => Excerpt::from_token(&member.key),
-            })
+        let members = self.members.iter();
+        members
+            .map(|member| Excerpt::from_text(&member.key))
             .collect()
     }
 }
@@ -124,25 +111,10 @@ fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
     }
     text.consume(1);
     while skip_space(text)? == Some(b'"') {
-        let length = measure_value(text)?;
-        let key = record::parse_string(&text.unread()[..length])
-            .map_err(|error| ProblemKind::JsonSyntax(record::syntax_message(&error)))?
-            .into_owned();
-        text.consume(length);
-        // The syntax check has ensured that a colon comes next, so the byte needs no check here.
-        skip_space(text)?;
-        text.consume(1);
-        let Some(first) = skip_space(text)? else {
-            return Err(ProblemKind::Truncated);
-        };
-        skip_value(text)?;
-        members.push(Member {
-            key,
-            kind: record::json_kind(first),
-        });
-        if skip_space(text)? == Some(b',') {
-            text.consume(1);
-        }
+        let key = read_key(text)?;
+        let is_array = skip_space(text)? == Some(b'[');
+        members.push(Member { key, is_array });
+        skip_member(text)?;
     }
     Ok(members)
 }

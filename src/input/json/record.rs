@@ -1,22 +1,23 @@
 //! The parser of one record, which is a JSON object.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use super::{
     super::{
         excerpt::Excerpt,
+        field_names::{NameError, find_duplicate},
         field_parser::FieldParser,
-        problem::{Field, JsonKind, ProblemKind},
+        problem_kind::{Field, JsonKind, ProblemKind},
     },
     fast_path,
 };
 use crate::record::{ExpireTime, Record, Token};
-
-/// The maximum number of keys for which a search in a vector is faster than a search in a set.
-const MAX_SEARCHED_KEYS: usize = 16;
 
 /// A problem in the text of a record.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub(super) fn parse_any<'t>(
             let found = json_kind(*first);
             return Err(at_start(ProblemKind::NotObject { found }));
         }
-        None => return Err(at_start(ProblemKind::Truncated)),
+        None => return Err(at_start(ProblemKind::TruncatedJson)),
     }
     let object: Object<'t> =
         serde_json::from_slice(text).map_err(|error| malformed(text, &error))?;
@@ -62,12 +63,12 @@ pub(super) fn parse_any<'t>(
         .then(|| object.find(text, Field::Time, fields))
         .transpose()?;
     if time.is_some_and(|time| std::ptr::eq(token, time)) {
-        let name = Excerpt::from_name(&token.key);
+        let name = Excerpt::from_text(&token.key);
         return Err(token.error(text, ProblemKind::SameNameForBothFields(name)));
     }
-    if let Some(duplicate) = object.duplicate {
-        let key = key_excerpt(&duplicate.key, fields);
-        return Err(duplicate.error(text, ProblemKind::DuplicateKey(key)));
+    if let Some(duplicate) = object.duplicate() {
+        let key = Excerpt::from_text(&duplicate.key);
+        return Err(duplicate.error(text, ProblemKind::DuplicateName(key)));
     }
     Ok(Record {
         token: parse_token(token, fields).map_err(|kind| token.error(text, kind))?,
@@ -81,68 +82,41 @@ pub(super) fn parse_any<'t>(
 /// The members of an object, in the order of the text.
 struct Object<'t> {
     members: Vec<Member<'t>>,
-    /// The first member whose key also belongs to an earlier member, or `None` if all keys are
-    /// different.
-    duplicate: Option<Member<'t>>,
 }
 
-#[derive(Clone)]
 struct Member<'t> {
     key: Cow<'t, str>,
     value: &'t RawValue,
 }
 
 impl<'t> Object<'t> {
-    /// Returns the only member whose key is a name of `field`. Returns an error if no member or
-    /// more than one member has such a key.
+    fn keys(&self) -> impl Iterator<Item = &str> + Clone {
+        self.members.iter().map(|member| &*member.key)
+    }
+
+    /// Returns the only member whose key is a name of `field`.
     fn find(
         &self,
         text: &[u8],
         field: Field,
         fields: &FieldParser<'_>,
     ) -> Result<&Member<'t>, RecordError> {
-        let names = fields.names.names_of(field);
-        let mut matching = self
-            .members
-            .iter()
-            .filter(|member| names.iter().any(|name| *name == member.key));
-        match (matching.next(), matching.next()) {
-            (Some(member), None) => Ok(member),
-            (Some(first), Some(second)) if first.key == second.key => {
-                let key = key_excerpt(&first.key, fields);
-                Err(second.error(text, ProblemKind::DuplicateKey(key)))
-            }
-            (Some(first), Some(second)) => {
-                let kind = ProblemKind::AmbiguousField {
-                    first: first.key.to_string(),
-                    second: second.key.to_string(),
-                };
-                Err(second.error(text, kind))
-            }
-            (None, _) => Err(RecordError {
-                offset: 0,
-                kind: self.missing(field, fields),
+        match fields.names.locate(field, self.keys()) {
+            Ok(index) => Ok(&self.members[index]),
+            Err(NameError { index, kind }) => Err(match index {
+                Some(index) => self.members[index].error(text, kind),
+                None => RecordError { offset: 0, kind },
             }),
         }
     }
 
-    fn missing(&self, field: Field, fields: &FieldParser<'_>) -> ProblemKind {
-        let keys: Vec<&str> = self.members.iter().map(|member| &*member.key).collect();
-        let mut problem = fields.names.missing(field, &keys);
-        if let ProblemKind::MissingField { found, .. } = &mut problem {
-            for (member, excerpt) in self.members.iter().zip(found) {
-                // An object may map tokens to times, so a key whose value is a number or a date may
-                // be a token. An unknown key is therefore shown as a name only if its value is a
-                // string that does not start with a digit.
-                let value = member.value.get();
-                let is_text =
-                    value.starts_with('"') && !value[1..].starts_with(|c: char| c.is_ascii_digit());
-                if !is_text && fields.names.find(member.key.as_bytes()).is_none() {
-                    *excerpt = Excerpt::from_token(&member.key);
-                }
-            }
-        }
-        problem
+    /// Returns the second member with the same key.
+    fn duplicate(&self) -> Option<&Member<'t>> {
+        let key = find_duplicate(self.keys())?;
+        self.members
+            .iter()
+            .filter(|member| member.key == key)
+            .nth(1)
     }
 }
 
@@ -189,15 +163,6 @@ fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTim
         JsonKind::Number => fields.time_from_number(member.value.get(), &member.key),
         JsonKind::String => fields.time(&member.string()?, &member.key),
         _ => Err(member.wrong_type(Field::Time)),
-    }
-}
-
-/// Returns a key for display. A key that is not the name of a field may be a token, so such a key
-/// is shortened.
-fn key_excerpt(key: &str, fields: &FieldParser<'_>) -> Excerpt {
-    match fields.names.find(key.as_bytes()) {
-        Some(_) => Excerpt::from_name(key),
-        None => Excerpt::from_token(key),
     }
 }
 
@@ -253,31 +218,9 @@ pub(super) fn syntax_message(error: &serde_json::Error) -> String {
 }
 
 /// A string that is borrowed from the JSON text unless it has escapes.
-struct Text<'t>(Cow<'t, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -292,25 +235,11 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut members: Vec<Member<'de>> = Vec::with_capacity(4);
-                let mut keys = HashSet::new();
-                let mut duplicate = None;
                 while let Some(Text(key)) = map.next_key()? {
                     let value = map.next_value::<&RawValue>()?;
-                    let is_known = if members.len() < MAX_SEARCHED_KEYS {
-                        members.iter().any(|member| member.key == key)
-                    } else {
-                        if keys.is_empty() {
-                            keys.extend(members.iter().map(|member| member.key.clone()));
-                        }
-                        !keys.insert(key.clone())
-                    };
-                    let member = Member { key, value };
-                    if is_known && duplicate.is_none() {
-                        duplicate = Some(member.clone());
-                    }
-                    members.push(member);
+                    members.push(Member { key, value });
                 }
-                Ok(Object { members, duplicate })
+                Ok(Object { members })
             }
         }
 

@@ -6,8 +6,11 @@ use std::io;
 use super::{
     super::{
         bytes::{LineBuffer, LinePosition},
+        excerpt::Excerpt,
         limits::MAX_RECORD_BYTES,
-        problem::{Position, ProblemKind},
+        options::format_pointer,
+        position::Position,
+        problem_kind::ProblemKind,
     },
     record,
 };
@@ -30,48 +33,76 @@ pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> 
     }
 }
 
-/// Consumes the next object or array up to the value of the member `step`. `step` is a key of the
-/// object, or an index of the array.
-///
-/// # Errors
-///
-/// [`ProblemKind::PointerNotFound`] if no object or array comes next, or if the object or array has
-/// no member `step`. Also any problem in the text before the member.
-pub(super) fn enter_member(buffer: &mut LineBuffer<'_>, step: &str) -> Result<(), ProblemKind> {
+/// Moves to the value at a JSON Pointer in the next value.
+pub(super) fn enter_path(buffer: &mut LineBuffer<'_>, path: &[String]) -> Result<(), ProblemKind> {
+    for (depth, step) in path.iter().enumerate() {
+        let mut keys = Vec::new();
+        if !enter_member(buffer, step, &mut keys)? {
+            return Err(ProblemKind::PointerNotFound {
+                pointer: format_pointer(path),
+                parent: format_pointer(&path[..depth]),
+                keys,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Moves to the value of the member `step`, which is a key of the next object or an index of the
+/// next array. Returns `false` if there is no such member. Adds the other keys of the object to
+/// `keys`.
+fn enter_member(
+    buffer: &mut LineBuffer<'_>,
+    step: &str,
+    keys: &mut Vec<Excerpt>,
+) -> Result<bool, ProblemKind> {
     let is_object = match skip_space(buffer)? {
         Some(b'{') => true,
         Some(b'[') => false,
-        _ => return Err(ProblemKind::PointerNotFound),
+        _ => return Ok(false),
     };
     buffer.consume(1);
     for index in 0_u64.. {
         if matches!(skip_space(buffer)?, None | Some(b'}' | b']')) {
-            return Err(ProblemKind::PointerNotFound);
+            break;
         }
         let is_step = if is_object {
-            let length = measure_value(buffer)?;
-            let key = record::parse_string(&buffer.unread()[..length])
-                .map_err(|error| syntax(&error.to_string()))?;
-            let is_step = key == step;
-            buffer.consume(length);
-            if skip_space(buffer)? != Some(b':') {
-                return Err(syntax("expected `:`"));
-            }
-            buffer.consume(1);
-            is_step
+            let key = read_key(buffer)?;
+            keys.push(Excerpt::from_text(&key));
+            key == step
         } else {
             index.to_string() == step
         };
         if is_step {
-            return Ok(());
+            return Ok(true);
         }
-        skip_space(buffer)?;
-        skip_value(buffer)?;
-        if skip_space(buffer)? == Some(b',') {
-            buffer.consume(1);
-        }
+        skip_member(buffer)?;
     }
-    Err(ProblemKind::PointerNotFound)
+    Ok(false)
+}
+
+/// Consumes the next key and its colon.
+pub(super) fn read_key(buffer: &mut LineBuffer<'_>) -> Result<String, ProblemKind> {
+    let length = measure_value(buffer)?;
+    let key = record::parse_string(&buffer.unread()[..length])
+        .map_err(|error| ProblemKind::JsonSyntax(record::syntax_message(&error)))?
+        .into_owned();
+    buffer.consume(length);
+    if skip_space(buffer)? != Some(b':') {
+        return Err(syntax("expected `:`"));
+    }
+    buffer.consume(1);
+    Ok(key)
+}
+
+/// Consumes the next value and the comma after it.
+pub(super) fn skip_member(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
+    skip_space(buffer)?;
+    skip_value(buffer)?;
+    if skip_space(buffer)? == Some(b',') {
+        buffer.consume(1);
+    }
+    Ok(())
 }
 
 /// Reads until the buffer has the whole next value. Returns the length of the value in bytes.
@@ -79,7 +110,7 @@ pub(super) fn enter_member(buffer: &mut LineBuffer<'_>, step: &str) -> Result<()
 /// # Errors
 ///
 /// [`ProblemKind::RecordTooLong`] if the value is longer than [`MAX_RECORD_BYTES`], and
-/// [`ProblemKind::Truncated`] if the text ends inside the value.
+/// [`ProblemKind::TruncatedJson`] if the text ends inside the value.
 pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, ProblemKind> {
     let mut scanner = ValueScanner::default();
     let mut scanned = 0;
@@ -94,7 +125,7 @@ pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, Proble
         }
         if !buffer.read_more()? {
             if scanner.is_open() || scanned == 0 {
-                return Err(ProblemKind::Truncated);
+                return Err(ProblemKind::TruncatedJson);
             }
             break scanned;
         }
@@ -110,8 +141,8 @@ pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, Proble
 ///
 /// # Errors
 ///
-/// [`ProblemKind::Truncated`] if the text ends inside the value.
-pub(super) fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
+/// [`ProblemKind::TruncatedJson`] if the text ends inside the value.
+fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
     let mut scanner = ValueScanner::default();
     loop {
         let unread = buffer.unread();
@@ -122,7 +153,7 @@ pub(super) fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind>
             return Ok(());
         }
         if !buffer.read_more()? {
-            return Err(ProblemKind::Truncated);
+            return Err(ProblemKind::TruncatedJson);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::input::problem_class::ProblemClass;
+use crate::input::problem_kind::ProblemClass;
 
 /// Counts of the records of all inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

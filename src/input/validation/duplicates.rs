@@ -24,7 +24,7 @@ use std::{
 
 use twox_hash::XxHash3_64;
 
-use crate::input::problem::{FilePosition, Located};
+use crate::input::position::{FilePosition, Located};
 use crate::record::{ExpireTime, Record};
 
 /// The record to send if a token occurs with different expiration times. If the expiration times
@@ -302,7 +302,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        input::problem::Position,
+        input::position::Position,
         record::{Token, TokenEncoding},
     };
 

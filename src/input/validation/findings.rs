@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        problem::{Position, PositionOffset, Problem, ProblemKind, ReadError},
-        problem_class::ProblemClass,
+        bytes::StreamError,
+        position::{Position, PositionOffset},
+        problem::{Problem, ReadError},
+        problem_kind::ProblemKind,
     },
     counts::ValidationCounts,
     expirations::ExpirationCounts,
@@ -52,7 +54,7 @@ impl Findings {
         kind: ProblemKind,
     ) {
         self.counts.invalid += 1;
-        let class = ProblemClass::from_kind(&kind);
+        let class = kind.class();
         *self.counts.by_class.entry(class).or_default() += 1;
         self.add_problem(input, Some(position), kind);
     }
@@ -68,7 +70,10 @@ impl Findings {
         if self.is_stopped {
             return;
         }
-        self.is_stopped = matches!(*error.kind, ProblemKind::ReadStopped);
+        self.is_stopped = matches!(
+            *error.kind,
+            ProblemKind::Stream(StreamError::DeadlinePassed | StreamError::Interrupted)
+        );
         self.counts.unreadable_inputs += 1;
         self.add_problem(input, error.position, *error.kind);
     }

@@ -4,11 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        file::InputFile,
-        options::InputOptions,
-        problem::{Located, ProblemKind},
-    },
+    super::{file::InputFile, options::InputOptions, position::Located, problem_kind::ProblemKind},
     duplicates::{DuplicateCheck, RepeatedHashes},
     expirations::ExpirationCounts,
     findings::{Findings, InputLabel},

@@ -81,7 +81,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::input::problem::{Position, ProblemKind};
+    use crate::input::{position::Position, problem_kind::ProblemKind};
 
     proptest! {
         #[test]

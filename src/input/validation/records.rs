@@ -4,9 +4,7 @@ use std::{slice, sync::Arc};
 
 use super::{
     super::{
-        file::InputFile,
-        options::InputOptions,
-        problem::{Position, Problem},
+        file::InputFile, options::InputOptions, position::Position, problem::Problem,
         reader::RecordReader,
     },
     record_set::RecordSet,

@@ -1,13 +1,10 @@
 //! The rules that a well-formed record must meet to be sent.
 
 use super::{
-    super::{
-        bytes::ReadLimits,
-        problem::{ContractViolation, ProblemKind},
-    },
+    super::{bytes::ReadLimits, problem_kind::ProblemKind},
     duplicates::DuplicatePolicy,
 };
-use crate::record::Record;
+use crate::record::{ContractViolation, Record};
 
 /// The rules and limits of one validation. A well-formed record that breaks a rule is invalid.
 pub(crate) struct ValidationRules<'r> {

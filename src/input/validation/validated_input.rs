@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        bytes::ReadLimits,
-        detect::DetectedFormat,
-        file::InputFile,
-        options::InputOptions,
-        problem::{FilePosition, Problem},
+        bytes::ReadLimits, detect::DetectedFormat, file::InputFile, options::InputOptions,
+        position::FilePosition, problem::Problem,
     },
     counts::ValidationCounts,
     expirations::ExpirationCounts,

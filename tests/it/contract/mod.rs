@@ -244,9 +244,9 @@ fn records_that_the_contract_cannot_hold_are_rejected() {
         .push(&flags, input)
         .exits(4)
         .counts_add_up()
-        .stderr_contains("record 2, line 3: the token is not UTF-8")
-        .stderr_contains("record 3, line 4: the expire time is later than 2038-01-19T03:14:07Z")
-        .stderr_contains("1 bad token, 1 bad time");
+        .stderr_contains("record 2, line 3: token is not UTF-8")
+        .stderr_contains("record 3, line 4: expiration time is later than 2038-01-19T03:14:07Z")
+        .stderr_contains("invalid token: 1, invalid time: 1");
     assert_eq!(run.count("invalid"), 2);
     assert_eq!(server.calls(), []);
 }
@@ -260,8 +260,8 @@ fn protobuf_json_uses_the_contract_field() {
     server
         .push(&flags, request)
         .exits(4)
-        .stderr_contains("no list sensorExpire")
-        .stderr_contains("hint: --records /KEY");
+        .stderr_contains("no array \"sensorExpire\"")
+        .stderr_contains("hint: pass --records /KEY");
     let flags = [&flags[..], &["--records=/licenses"]].concat();
     server.push(&flags, request).exits(0);
     let [call] = &server.calls()[..] else {
@@ -289,7 +289,7 @@ fn import_path_is_searched_for_imports() {
         .exits(2)
         .stderr_contains("main.proto:2:")
         .stderr_contains("import 'other.proto' not found")
-        .stderr_contains("--import-path DIR");
+        .stderr_contains("hint: name the folder of its imports with --import-path");
     server
         .push(&["--proto", proto, "--import-path=no/such"], INPUT)
         .exits(2)
@@ -318,7 +318,7 @@ fn unsupported_descriptors_are_rejected() {
     let path = folder.path().join("set");
     let path = utf8(&path);
     for (syntax, text) in [
-        (Some("editions"), "main.proto is written in editions"),
+        (Some("editions"), "main.proto has the syntax \"editions\""),
         (Some("proto9"), "main.proto is written in proto9"),
         (None, "it holds no file"),
     ] {

@@ -12,7 +12,7 @@ fn exact_duplicates_are_left_out() {
             b"device_token,expire_time\nabc,100\nxyz,100\nabc,1970-01-01T00:01:40Z\n",
         )
         .exits(0)
-        .stderr_contains("2 duplicates left out");
+        .stderr_contains("2 duplicates skipped");
     let run = run
         .counts("read", 4)
         .counts("duplicate", 2)
@@ -59,8 +59,8 @@ fn duplicates_are_found_across_files_and_encodings() {
     run(args("--token-encoding=base64"))
         .exits(4)
         .stderr_contains(
-            "two.json: record 1, line 1, column 18: the token a… (3 bytes) came before",
+            "two.json: record 1, line 1, column 18: token a… (3 bytes) has a different",
         )
-        .stderr_contains("one.csv, record 1, line 2");
+        .stderr_contains("one.csv: record 1, line 2");
     run(args("--token-encoding=utf8")).exits(0);
 }

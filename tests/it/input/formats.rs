@@ -245,7 +245,7 @@ fn archives_are_recognized_by_their_bytes() {
         let path = TempFile::new("cut.csv", &broken[..broken.len() - 3]);
         run(["check", path.str()])
             .exits(4)
-            .stderr_contains("the archive is broken or cut off");
+            .stderr_contains("archive is corrupt or truncated");
     }
     let path = TempFile::new("bad.csv.gz", gzip(b"token,expire_time\n\na,x\n"));
     run(["check", path.str()])
@@ -281,18 +281,30 @@ fn records_option_points_to_the_array() {
         assert_eq!(received, rows, "{pointer}");
     }
     for (pointer, document, text) in [
-        ("/x", document, "leads nowhere"),
-        ("/a/1", document, "leads nowhere"),
-        ("/a/0/deviceToken", document, "a string where a list"),
-        ("/b", document, "an object where a list"),
-        ("/e/x", document, "leads nowhere"),
-        ("/a", "\"a\"", "points into a JSON document"),
-        ("/a", r#"{"a":[],"a":[]}"#, "comes twice"),
+        (
+            "/x",
+            document,
+            "no value at --records \"/x\"; keys: \"a\", \"b\", \"e\"",
+        ),
+        ("/a/1", document, "no value at --records \"/a/1\""),
+        (
+            "/a/0/deviceToken",
+            document,
+            "expected an array of records at \"/a/0/deviceToken\", found a string",
+        ),
+        (
+            "/b",
+            document,
+            "expected an array of records at \"/b\", found an object",
+        ),
+        ("/e/x", document, "no value at --records \"/e/x\""),
+        ("/a", "\"a\"", "--records needs a single JSON document"),
+        ("/a", r#"{"a":[],"a":[]}"#, "\"a\" occurs more than once"),
         ("/a", r#"{"a":[],"b":tru}"#, "malformed JSON"),
         (
             "/a",
             "token,expire_time\na,1\n",
-            "points into a JSON document",
+            "--records needs a single JSON document",
         ),
     ] {
         let (run, received) = pointed(pointer, document);

@@ -13,22 +13,22 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "no-time.csv",
         "device_token,expires\nabcdefghijkl,1\n",
-        &["no expire time", "\"expires\"", "--time-field"],
+        &["no expiration time", "\"expires\"", "--time-field"],
     ),
     (
         "nearest.csv",
         "devicetoken,expire_time\nabcdefghijkl,1\n",
-        &["no device token", "hint: --token-field \"devicetoken\""],
+        &["no device token", "hint: pass --token-field devicetoken"],
     ),
     (
         "two-spellings.csv",
         "token,device_token,expire_time\na,b,1\n",
-        &["line 1", "token and device_token"],
+        &["line 1", "\"token\" and \"device_token\""],
     ),
     (
         "same-column-twice.csv",
         "token,token,expire_time\na,b,1\n",
-        &["line 1: the key \"token\" comes twice"],
+        &["line 1: \"token\" occurs more than once"],
     ),
     (
         "no-header.csv",
@@ -39,8 +39,8 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         "ragged.csv",
         "token,expire_time\na,1\nb\nc,3,\n",
         &[
-            "record 2, line 3: 1 column where the first row has 2",
-            "record 3, line 4: 3 columns",
+            "record 2, line 3: expected 2 columns, found 1",
+            "record 3, line 4: expected 2 columns, found 3",
         ],
     ),
     (
@@ -56,12 +56,12 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "open-quote.csv",
         "token,expire_time\na,1\n\"b,2\nc,3\n",
-        &["record 2, line 3", "ends inside"],
+        &["record 2, line 3: unterminated quote"],
     ),
     (
         "nul.csv",
         "token,expire_time,x\na,1,\0\n",
-        &["record 1, line 2: a NUL byte"],
+        &["record 1, line 2: NUL byte"],
     ),
     (
         "lone-cr.csv",
@@ -76,94 +76,94 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "empty-token.csv",
         "token,expire_time\n,1\n",
-        &["record 1, line 2: token: empty"],
+        &["record 1, line 2: token \"\" is empty"],
     ),
     (
         "empty-time.csv",
         "token,expire_time\na,\n",
-        &["record 1, line 2: expire_time: empty"],
+        &["record 1, line 2: expire_time \"\" is empty"],
     ),
     (
         "space.csv",
         "token,expire_time\n abcdefghijkl,1\nabc\u{a0},1\n",
         &[
-            "record 1, line 2: token: white space",
-            "record 2, line 3: token: white space",
+            "record 1, line 2: token \" abc… (13 characters)\" has leading",
+            "record 2, line 3: token \"a… (4 characters)\" has leading",
         ],
     ),
     (
         "space-time.csv",
         "token,expire_time\na, 1\n",
-        &["record 1, line 2: expire_time"],
+        &["record 1, line 2: expire_time \" 1\" is not Unix seconds"],
     ),
     (
         "lines.csv",
         "\n\ntoken,note,expire_time\r\na,\"x\r\ny\n\",1\r\n\r\nb,,no\n",
-        &["record 2, line 8: expire_time"],
+        &["record 2, line 8: expire_time \"no\""],
     ),
     (
         "conflict.csv",
         "token,expire_time\na,1\nb,1\na,2\na,2\na,1\n",
         &[
             "2 of 5 records invalid",
-            "record 3, line 4: the token … (1 byte) came before with another time, in",
-            "conflict.csv, record 1, line 2",
+            "record 3, line 4: token … (1 byte) has a different expiration time at",
+            "conflict.csv: record 1, line 2",
         ],
     ),
     (
         "milliseconds.csv",
         "token,expire_time\na,1580962440000\n",
-        &["1580…", "--time-unit ms"],
+        &["1580962440000", "--time-unit ms"],
     ),
     (
         "too-late.csv",
         "token,expire_time\na,4294967296\n",
-        &["4294967296", "0 to 4294967295"],
+        &["expire_time \"4294967296\" is not", "0 to 4294967295"],
     ),
     (
         "float.json",
         r#"[{"token":"a","expire_time":1.0}]"#,
-        &["column 29", "point or exponent"],
+        &["column 29", "decimal point"],
     ),
     (
         "null.json",
         r#"[{"token":"a","expire_time":null}]"#,
-        &["null where a number"],
+        &["expected a number or a string, found null"],
     ),
     (
         "bool.json",
         r#"[{"token":true,"expire_time":1}]"#,
-        &["a boolean where a string"],
+        &["expected a string, found a boolean"],
     ),
     (
         "object.json",
         r#"[{"token":"a","expire_time":{}}]"#,
-        &["an object where"],
+        &["found an object"],
     ),
     (
         "number-token.json",
         r#"[{"token":123456789012,"expire_time":1}]"#,
-        &["a number where a string belongs", "quotes"],
+        &["expected a string, found a number", "quotes"],
     ),
     (
         "missing.json",
         r#"[{"token":"a"}]"#,
-        &["record 1, line 1, column 2: no expire time"],
+        &["record 1, line 1, column 2: no expiration time"],
     ),
     (
         "duplicate-key.json",
         r#"[{"token":"a","x":1,"x":2,"expire_time":1}]"#,
-        &["comes twice"],
+        &["\"x\" occurs more than once"],
     ),
     (
         "two-spellings.json",
         r#"[{"token":"a","deviceToken":"a","expire_time":1}]"#,
-        &["token and deviceToken"],
+        &["\"token\" and \"deviceToken\""],
     ),
     (
         "element.json",
         "[\n  5\n]",
-        &["record 1, line 2, column 3: a number where an object"],
+        &["record 1, line 2, column 3: expected an object, found a number"],
     ),
     (
         "trailing-comma.json",
@@ -178,17 +178,17 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "cut-off.json",
         r#"[{"token":"a","expire_time":1},{"token":"b"#,
-        &["record 2", "ends inside"],
+        &["record 2", "truncated JSON"],
     ),
     (
         "not-closed.json",
         r#"[{"token":"a","expire_time":1}"#,
-        &["ends inside"],
+        &["truncated JSON"],
     ),
     (
         "more.json",
         r#"[{"token":"a","expire_time":1}] x"#,
-        &["more JSON follows"],
+        &["unexpected text after the JSON document"],
     ),
     (
         "ndjson.json",
@@ -198,18 +198,18 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "string.json",
         r#""token""#,
-        &["a string where a list of records belongs"],
+        &["expected an array of records, found a string"],
     ),
-    ("word.json", "token", &["where a list of records belongs"]),
+    ("word.json", "token", &["expected an array of records"]),
     (
         "two-lists.json",
         r#"{"a":[],"b":[]}"#,
-        &["2 lists", "\"a\", \"b\""],
+        &["expected one array of records, found \"a\", \"b\""],
     ),
     (
         "no-list.json",
         r#"{"a":{"b":[]}}"#,
-        &["neither a list nor both fields"],
+        &["expected an array of records, found only the keys \"a\""],
     ),
     ("huge-number.json", HUGE_NUMBER, &["0 to 4294967295"]),
     (
@@ -232,16 +232,20 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         "\u{c}{\"token\":\"a\",\"expire_time\":1}\u{c}\n",
         &["record 1, line 1", "malformed"],
     ),
-    ("list.ndjson", "[]\n", &["a list where an object belongs"]),
+    (
+        "list.ndjson",
+        "[]\n",
+        &["expected an object, found an array"],
+    ),
     (
         "request.json",
         r#"{"sensorExpire":[{"deviceToken":"a b","expireTime":1}]}"#,
-        &["deviceToken: no base64"],
+        &["deviceToken \"a… (3 characters)\" is not base64 at byte 2"],
     ),
     (
         "request-no-time.json",
         r#"{"sensorExpire":[{"deviceToken":"YQ=="}]}"#,
-        &["no expire time"],
+        &["no expiration time"],
     ),
     (
         "numbered-without-header.csv",
@@ -252,14 +256,14 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         "half-a-record.json",
         "\n{\"device_token\":\"abc\",\"expire_tim\":1980962440}",
         &[
-            "record 1, line 2, column 1: no expire time",
-            "--time-field \"expire_tim\"",
+            "record 1, line 2, column 1: no expiration time",
+            "--time-field expire_tim",
         ],
     ),
     (
         "huge-in-object.json",
         "{\"token\":\"a\",\"expire_time\":1e400}",
-        &["record 1, line 1, column 28: expire_time: not a whole number"],
+        &["record 1, line 1, column 28: expire_time \"1e400\" is not an integer"],
     ),
     ("word-in-list.json", "[tru]", &["malformed JSON"]),
 ];
@@ -299,7 +303,7 @@ fn unreadable_files_are_named() {
         (".", "is a directory"),
         ("utf16.csv", "UTF-16"),
         ("sheet.csv", "XLSX"),
-        ("bad-utf8.csv", "record 1, line 2: token: not UTF-8"),
+        ("bad-utf8.csv", "record 1, line 2: token is not UTF-8"),
     ] {
         run(["check", utf8(&path(name))])
             .exits(4)
@@ -371,44 +375,52 @@ fn ambiguous_input_is_rejected() {
         (
             &["-"][..],
             r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}],"sensorExpire":[]}"#,
-            "comes twice",
+            "\"sensorExpire\" occurs more than once",
         ),
         (
             &["--input-format=protojson"],
             r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]"#,
-            "ends inside",
+            "truncated JSON",
         ),
         (
             &["--input-format=protojson"],
             r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]} x"#,
-            "more JSON follows",
+            "unexpected text after the JSON document",
         ),
-        (&["--input-format=protojson"], "{}", "no list sensorExpire"),
-        (&["--input-format=protojson"], "[]", "no list sensorExpire"),
+        (
+            &["--input-format=protojson"],
+            "{}",
+            "no array \"sensorExpire\"",
+        ),
+        (
+            &["--input-format=protojson"],
+            "[]",
+            "no array \"sensorExpire\"",
+        ),
         (
             &["--token-field=2"],
             "token,expire_time\na,1\n",
-            "both token and expire time",
+            "both device token and expiration time",
         ),
         (
             &["--token-field=expire_time"],
             "token,expire_time\na,1\n",
-            "both token and expire time",
+            "both device token and expiration time",
         ),
         (
             &["--no-header", "--token-field=2"],
             "a,1\n",
-            "both token and expire time",
+            "both device token and expiration time",
         ),
         (
             &["--token-field=expire_time"],
             r#"[{"token":"a","expire_time":"1"}]"#,
-            "column 29: \"expire_time\" would be both",
+            "column 29: \"expire_time\" is selected as both",
         ),
         (
             &["-"],
             "token,expire_time,x,x\na,1,,\n",
-            "the key \"x\" comes twice",
+            "\"x\" occurs more than once",
         ),
         (
             &["-"],
@@ -418,10 +430,10 @@ fn ambiguous_input_is_rejected() {
         (
             &["-"],
             "[{\"token\":\"a\",\"expire_time\":1}\n]]",
-            "line 2, column 2: more JSON",
+            "line 2, column 2: unexpected text",
         ),
         (&["-"], "\u{7f}ELF", "a binary file"),
-        (&["-"], "BZh91AY&SY", "an archive of another kind"),
+        (&["-"], "BZh91AY&SY", "an archive other than gzip and zstd"),
     ] {
         let receiver = Receiver::start();
         receiver
@@ -449,9 +461,6 @@ fn misplaced_tokens_are_not_shown() {
         let text = format!("{}{}", run.stdout, run.stderr);
         assert!(!text.contains("fadfadftetwtwtwt"), "{text}");
     }
-    let near = b"[{\"token-98f3ab\":1798761600}]";
-    let run = run_with_input(["check"], near).exits(4);
-    assert!(!run.stderr.contains("token-98f3ab"), "{run:?}");
 }
 
 #[test]
@@ -460,15 +469,15 @@ fn guard_options_reject_valid_records() {
     for (flags, text) in [
         (
             &["--min-records=3"][..],
-            "2 records would be pushed, --min-records 3",
+            "found 2 records, but --min-records is 3",
         ),
         (
             &["--max-records=1"],
-            "2 records would be pushed, --max-records 1",
+            "found 2 records, but --max-records is 1",
         ),
         (
             &["--refuse-past"],
-            "record 1, line 2: the expire time 1970-01-01T00:00:01Z has passed",
+            "record 1, line 2: expiration time 1970-01-01T00:00:01Z is in the past",
         ),
     ] {
         let receiver = Receiver::start();
@@ -484,5 +493,5 @@ fn guard_options_reject_valid_records() {
     receiver
         .push_input(flags, input)
         .exits(0)
-        .stderr_contains("1 expire time already passed");
+        .stderr_contains("1 expiration time in the past");
 }

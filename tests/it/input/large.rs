@@ -30,7 +30,7 @@ fn lines_after_a_too_long_record_are_read() {
     let path = TempFile::new("a.ndjson", input);
     run(["check", path.str(), "--output=json"])
         .exits(4)
-        .stderr_contains("record 2, line 2, column 1: the record is longer than 1 MiB")
+        .stderr_contains("record 2, line 2, column 1: record is longer than 1 MiB")
         .stderr_contains("record 3, line 3, column 2: malformed JSON")
         .counts("read", 4)
         .counts("invalid", 2);
@@ -40,9 +40,9 @@ fn lines_after_a_too_long_record_are_read() {
         let path = TempFile::new("a.csv", input);
         let run = run(["check", path.str(), "--output=json"])
             .exits(4)
-            .stderr_contains("record 2, line 3: the record is longer than 1 MiB")
+            .stderr_contains("record 2, line 3: record is longer than 1 MiB")
             .stderr_contains("record 3, line 4: ")
-            .stderr_contains("record 5, line 6: the record is longer than 1 MiB");
+            .stderr_contains("record 5, line 6: record is longer than 1 MiB");
         assert_eq!(run.count("read"), 5);
         assert_eq!(run.count("invalid"), 3);
     }
@@ -58,7 +58,7 @@ fn lines_after_a_too_long_record_are_read() {
         let flags = ["check", path.str(), "--no-header"];
         run(flags)
             .exits(4)
-            .stderr_contains("record 1, line 1: the record is longer than 1 MiB")
+            .stderr_contains("record 1, line 1: record is longer than 1 MiB")
             .stderr_contains("record 2, line 2: ")
             .stderr_contains("2 of 3 records invalid");
     }

@@ -41,7 +41,7 @@ fn max_time_ends_the_wait_for_input() {
         let _ = input.write_all(b"token,expire_time\na,1\nb,");
         let run = finish(child);
         run.exits(4)
-            .stderr_contains("--max-time passed while it was read")
+            .stderr_contains("--max-time passed while the input was being read")
             .counts_add_up();
     }
     assert_eq!(receiver.stop().requests, 0);
@@ -56,9 +56,7 @@ fn max_time_ends_the_reading_of_files() {
     args.extend(slow_input(&file));
     run(args)
         .exits(4)
-        .stderr_contains("--max-time passed while it was read")
-        .stderr_contains("error: the input could not be read in the time that --max-time gives; nothing was sent")
-        .stderr_contains("hint: --max-time gives it longer")
+        .stderr_contains("--max-time passed while the input was being read")
         .counts_add_up();
     assert_eq!(receiver.stop().requests, 0);
 }

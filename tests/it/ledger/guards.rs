@@ -162,7 +162,7 @@ fn refuse_shortened_rejects_earlier_times() {
         let run = ledger
             .push(&server, flags, &input)
             .exits(4)
-            .stderr_contains("15 expire times")
+            .stderr_contains("15 expiration times")
             .stderr_contains("sens… (12 bytes)")
             .stderr_contains("2099-01-01T00:00:00Z becomes 2098-12-31T23:59:59Z")
             .counts("unsent", 30);
@@ -180,7 +180,7 @@ fn refuse_shortened_rejects_earlier_times() {
     ledger
         .push(&server, &["--refuse-shortened", "--max-errors=1"], &input)
         .exits(4)
-        .stderr_contains("15 expire times");
+        .stderr_contains("15 expiration times");
     ledger.push(&server, &[], &input).exits(0);
     for flag in ["--full", "--refuse-shortened", "--max-changes=1"] {
         run_with_input(server.args(&[flag]), &records(1))
