@@ -27,8 +27,8 @@ use crate::{
 
 /// A receiver, which runs until the process ends.
 pub(super) struct Rehearsal {
-    endpoint: Endpoint,
-    client_tls: ClientTls,
+    /// The receiver as the target of a client.
+    pub(super) target: Target,
     store: Arc<Store>,
 }
 
@@ -47,7 +47,7 @@ const BEHAVIOR: Behavior = Behavior {
 impl Rehearsal {
     /// Starts the receiver in a separate thread, on a free port and with a new self-signed
     /// certificate.
-    pub(super) fn start() -> Result<Self, Failure> {
+    pub(super) fn start(timeouts: Timeouts) -> Result<Self, Failure> {
         let identity = Identity::self_signed().map_err(diagnostics::tls_setup_failed)?;
         let trust = TrustPolicy::Certificates(identity.certificates());
         let client_tls = ClientTls::new(trust, None, PeerName::new(SERVER_NAME))
@@ -74,22 +74,13 @@ impl Rehearsal {
         let address = start().map_err(|error: io::Error| {
             Failure::internal("the rehearsal's receiver can't start", &error)
         })?;
-        Ok(Self {
+        let target = Target {
             endpoint: Endpoint::Tcp {
                 host: address.ip().to_string(),
                 port: address.port(),
             },
-            client_tls,
-            store,
-        })
-    }
-
-    /// Returns the receiver as the target of a client.
-    pub(super) fn target(&self, timeouts: Timeouts) -> Target {
-        Target {
-            endpoint: self.endpoint.clone(),
             authority: Authority::from_static(SERVER_NAME),
-            tls: Some(self.client_tls.clone()),
+            tls: Some(client_tls),
             connect_timeout: timeouts.connect,
             timeout: timeouts.request,
             user_agent: HeaderValue::from_static(USER_AGENT),
@@ -97,7 +88,8 @@ impl Rehearsal {
             sends_gzip: false,
             proxy: None,
             keepalive_interval: None,
-        }
+        };
+        Ok(Self { target, store })
     }
 
     /// Compares the records that the receiver stored with the selected records of the input.

@@ -3,7 +3,8 @@
 //! [`crate::receiver`] implements the receiver.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fmt,
+    fs::{self, OpenOptions, Permissions},
     io,
     net::SocketAddr,
     os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt},
@@ -11,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::FutureExt;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
@@ -19,6 +21,7 @@ use super::{
     interrupts::{Interrupts, block_on},
 };
 use crate::{
+    atomic_file::AtomicFile,
     diagnostics::{self, Failure},
     receiver::{self, Behavior, Listener, Store, Totals},
     record::TokenEncoding,
@@ -45,6 +48,15 @@ pub(crate) enum ListenAddress {
     Unix(PathBuf),
 }
 
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 pub(crate) enum ReceiverSecurity {
     Plaintext,
     Tls {
@@ -66,6 +78,9 @@ pub(crate) enum DumpDestination {
     File(PathBuf),
 }
 
+/// The permission bits of files with tokens, which are credentials.
+const OWNER_ONLY_MODE: u32 = 0o600;
+
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     match serve(plan) {
@@ -82,14 +97,26 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
         None => Store::in_memory(),
         Some(path) => open_store(path)?,
     });
-    let dump = plan.dump.as_ref().map(DumpOutput::open).transpose()?;
+    let dump = plan.dump.as_ref().map(Dump::open).transpose()?;
     let tls = tls_config(&plan.security)?;
     let signals = Interrupts::listen(None)?.signals;
     let totals = block_on(receive(plan, tls, Arc::clone(&store), &signals))??;
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }
-    print_totals(plan.terminal, totals)
+    let Totals {
+        requests,
+        records,
+        tokens,
+    } = totals;
+    if plan.terminal.json {
+        let text = serde_json::to_string(&totals)
+            .map_err(|error| Failure::internal("the totals can't be written", &error))?;
+        return Terminal::print_data(&text);
+    }
+    Terminal::print_data(&format!(
+        "requests: {requests}, records: {records}, tokens: {tokens}"
+    ))
 }
 
 /// Receives requests until a signal arrives.
@@ -99,51 +126,31 @@ async fn receive(
     store: Arc<Store>,
     signals: &Signals,
 ) -> Result<Totals, Failure> {
-    let BoundListener { listener, address } = bind(&plan.listen_address).await?;
-    let url = match (&listener, &tls) {
-        (Listener::Unix(_), _) => address,
-        (Listener::Tcp(_), Some(_)) => format!("https://{address}"),
-        (Listener::Tcp(_), None) => format!("http://{address}"),
+    let address = &plan.listen_address;
+    let listener = bind(address)
+        .await
+        .map_err(|error| diagnostics::listen_failed(&address.to_string(), &error))?;
+    let url = match (listener.local_address(), &tls) {
+        (None, _) => address.to_string(),
+        (Some(address), Some(_)) => format!("https://{address}"),
+        (Some(address), None) => format!("http://{address}"),
     };
     Terminal::print_data(&format!("listening on {url}"))?;
-    let shutdown = async {
-        signals.wait().await;
-    };
+    let shutdown = signals.wait().map(drop);
     let totals = receiver::run(listener, tls, store, plan.behavior, shutdown).await;
-    if let ListenAddress::Unix(path) = &plan.listen_address {
+    if let ListenAddress::Unix(path) = address {
         // An error is ignored, because another process may already have removed the socket.
         let _ = fs::remove_file(path);
     }
     totals.map_err(|error| Failure::internal("the receiver failed", &error))
 }
 
-/// A listener, and the address to which clients connect. The address contains the port that the
-/// operating system chose if `--listen` has port 0.
-struct BoundListener {
-    listener: Listener,
-    address: String,
-}
-
-async fn bind(address: &ListenAddress) -> Result<BoundListener, Failure> {
+async fn bind(address: &ListenAddress) -> io::Result<Listener> {
     match address {
-        ListenAddress::Tcp(address) => {
-            let listen_failure = |error| diagnostics::listen_failed(&address.to_string(), &error);
-            let listener = TcpListener::bind(address).await.map_err(listen_failure)?;
-            let address = listener.local_addr().map_err(listen_failure)?;
-            Ok(BoundListener {
-                listener: Listener::Tcp(listener),
-                address: address.to_string(),
-            })
-        }
+        ListenAddress::Tcp(address) => TcpListener::bind(address).await.map(Listener::Tcp),
         ListenAddress::Unix(path) => {
-            let address = format!("unix:{}", path.display());
             remove_stale_socket(path).await;
-            let listener = UnixListener::bind(path)
-                .map_err(|error| diagnostics::listen_failed(&address, &error))?;
-            Ok(BoundListener {
-                listener: Listener::Unix(listener),
-                address,
-            })
+            UnixListener::bind(path).map(Listener::Unix)
         }
     }
 }
@@ -173,12 +180,11 @@ fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, 
         None => Identity::self_signed().map_err(diagnostics::tls_setup_failed)?,
     };
     let pem = identity.chain_pem();
-    let client_cas = match client_ca_file {
-        Some(file) => {
-            Some(tls::read_trusted_certificates(&[file]).map_err(diagnostics::tls_setup_failed)?)
-        }
-        None => None,
-    };
+    let client_cas = client_ca_file
+        .as_ref()
+        .map(|file| tls::read_trusted_certificates(&[file]))
+        .transpose()
+        .map_err(diagnostics::tls_setup_failed)?;
     let config = tls::server_config(identity, client_cas).map_err(diagnostics::tls_setup_failed)?;
     if let Some(path) = cacert_output {
         fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;
@@ -189,82 +195,48 @@ fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, 
 fn open_store(path: &Path) -> Result<Store, Failure> {
     // The file is created here, because SQLite would create a file that every user can read, and
     // tokens are credentials.
-    open_private(path)?;
-    Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))
-}
-
-/// Opens a file for writing without truncating it, or creates the file. Sets the permissions of a
-/// regular file so that only its owner can read it.
-fn open_private(path: &Path) -> Result<File, Failure> {
-    let open = || {
+    let create = || {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
+            .mode(OWNER_ONLY_MODE)
             .open(path)?;
         if file.metadata()?.is_file() {
-            file.set_permissions(Permissions::from_mode(0o600))?;
+            file.set_permissions(Permissions::from_mode(OWNER_ONLY_MODE))?;
         }
-        Ok(file)
+        Ok(())
     };
-    open().map_err(|error| diagnostics::file_write_failed(path, &error))
+    create().map_err(|error| diagnostics::file_write_failed(path, &error))?;
+    Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))
 }
 
 /// The opened destination of the dump. The receiver opens the file when it starts, so that the user
 /// learns at once if the file cannot be written.
-enum DumpOutput {
+enum Dump<'p> {
     Stdout,
-    File { path: PathBuf, file: File },
+    File { path: &'p Path, file: AtomicFile },
 }
 
-impl DumpOutput {
-    fn open(destination: &DumpDestination) -> Result<Self, Failure> {
-        Ok(match destination {
-            DumpDestination::Stdout => Self::Stdout,
-            DumpDestination::File(path) => Self::File {
-                path: path.clone(),
-                file: open_private(path)?,
-            },
-        })
+impl<'p> Dump<'p> {
+    fn open(destination: &'p DumpDestination) -> Result<Self, Failure> {
+        let DumpDestination::File(path) = destination else {
+            return Ok(Self::Stdout);
+        };
+        let file = AtomicFile::open(path, OWNER_ONLY_MODE)
+            .map_err(|error| diagnostics::file_write_failed(path, &error))?;
+        Ok(Self::File { path, file })
     }
 
     fn write(self, store: &Store, encoding: TokenEncoding) -> Result<(), Failure> {
         match self {
             Self::Stdout => store
                 .write_csv(Terminal::data_writer(), encoding)
-                .map_err(|error| {
-                    diagnostics::file_write_failed(Path::new("standard output"), &error)
-                }),
-            // The file is truncated here and not when it is opened. The previous dump therefore
-            // exists until the receiver exits.
-            Self::File { path, file } => truncate(&file)
-                .and_then(|()| store.write_csv(file, encoding))
-                .map_err(|error| diagnostics::file_write_failed(&path, &error)),
+                .map_err(|error| diagnostics::stdout_write_failed(&error)),
+            Self::File { path, mut file } => store
+                .write_csv(&mut file, encoding)
+                .and_then(|()| file.commit())
+                .map_err(|error| diagnostics::file_write_failed(path, &error)),
         }
     }
-}
-
-/// Truncates a regular file. Does nothing for a pipe or a device, which cannot be truncated.
-fn truncate(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
-    }
-    Ok(())
-}
-
-fn print_totals(terminal: Terminal, totals: Totals) -> Result<(), Failure> {
-    let Totals {
-        requests,
-        records,
-        tokens,
-    } = totals;
-    if terminal.json {
-        let text = serde_json::to_string(&totals)
-            .map_err(|error| Failure::internal("the totals can't be written", &error))?;
-        return Terminal::print_data(&text);
-    }
-    Terminal::print_data(&format!(
-        "requests: {requests}, records: {records}, tokens: {tokens}"
-    ))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -89,6 +90,14 @@ async fn handshake(
 }
 
 impl Listener {
+    /// Returns the address and the port, or `None` for a Unix domain socket.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
     async fn accept(&self) -> io::Result<Box<dyn ByteStream>> {
         match self {
             Self::Tcp(listener) => {

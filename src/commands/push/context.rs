@@ -1,33 +1,51 @@
 //! [`Run`]: what the steps of a push share.
 
-use super::{plan::Plan, server::Server};
+use super::plan::{Destination, Plan};
 use crate::{
+    client::Target,
     commands::{
         input::{contract_check, read_input},
         interrupts::{Interrupts, TimeLimit},
+        rehearsal::Rehearsal,
     },
     contract::Contract,
     delivery::DeliveryPolicy,
     diagnostics::Failure,
     input::ValidatedInput,
+    ledger::TargetKey,
     report::Summary,
 };
 
 pub(super) struct Run<'p> {
     pub(super) plan: &'p Plan,
-    pub(super) server: Server<'p>,
+    pub(super) server: Server,
     pub(super) interrupts: Interrupts,
     /// The policy of the plan, with the deadline of this run.
     pub(super) policy: DeliveryPolicy,
     pub(super) summary: &'p mut Summary,
 }
 
+/// The server of a push, which is real or the receiver of a rehearsal.
+pub(super) struct Server {
+    pub(super) target: Target,
+    /// The contract of the requests. The receiver of a rehearsal implements only the built-in one.
+    pub(super) contract: Contract,
+    /// `None` for a real server.
+    rehearsal: Option<Rehearsal>,
+}
+
 impl<'p> Run<'p> {
     /// Reads the certificate, key and header files, or starts the receiver of a rehearsal. From
     /// here on, a signal ends the run in an orderly way.
     pub(super) fn prepare(plan: &'p Plan, summary: &'p mut Summary) -> Result<Self, Failure> {
-        let server = Server::prepare(plan)?;
-        summary.server = Some(server.target.endpoint.to_string());
+        let (target, rehearsal) = match &plan.destination {
+            Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
+            Destination::Rehearsal(_) => {
+                let rehearsal = Rehearsal::start(plan.timeouts)?;
+                (rehearsal.target.clone(), Some(rehearsal))
+            }
+        };
+        summary.server = Some(target.endpoint.to_string());
         let interrupts = Interrupts::listen(plan.max_time.map(|max_time| TimeLimit {
             max_time,
             deadline: summary.started + max_time,
@@ -35,6 +53,11 @@ impl<'p> Run<'p> {
         let policy = DeliveryPolicy {
             deadline: interrupts.deadline().map(Into::into),
             ..plan.policy.clone()
+        };
+        let server = Server {
+            target,
+            contract: Contract::built_in(),
+            rehearsal,
         };
         Ok(Self {
             plan,
@@ -45,29 +68,44 @@ impl<'p> Run<'p> {
         })
     }
 
-    /// Returns the contract that the records must fit into.
+    /// Returns the contract that the records must fit into: the contract of the real server, also
+    /// in a rehearsal.
     pub(super) fn load_contract(&mut self) -> Result<Contract, Failure> {
-        let (interrupts, terminal) = (&self.interrupts, self.plan.terminal);
-        self.server
-            .load_contract(&self.policy, interrupts, terminal)
+        let contract = match &self.plan.destination {
+            Destination::Server(connection) => &connection.contract,
+            Destination::Rehearsal(contract) => contract,
+        };
+        let (server, terminal) = (&mut self.server, self.plan.terminal);
+        let contract = contract.load(&server.target, &self.policy, &self.interrupts, terminal)?;
+        if server.rehearsal.is_none() {
+            server.contract = contract.clone();
+        }
+        Ok(contract)
     }
 
     /// Reads the whole input, and refuses it if a record is invalid.
     pub(super) fn validate(&mut self, contract: &Contract) -> Result<ValidatedInput, Failure> {
-        let check = contract_check(contract, self.plan.batch_limits.max_bytes);
-        read_input(
-            &self.plan.input,
-            Some(check),
-            &self.interrupts,
-            self.summary,
-            self.plan.terminal,
-        )
+        let plan = self.plan;
+        let check = contract_check(contract, plan.batch_limits.max_bytes);
+        let (interrupts, summary) = (&self.interrupts, &mut *self.summary);
+        read_input(&plan.input, Some(check), interrupts, summary, plan.terminal)
+    }
+
+    /// Returns the key of the server in a ledger. Returns `None` for a rehearsal, whose receiver
+    /// has acknowledged nothing in earlier pushes.
+    pub(super) fn ledger_key(&self) -> Option<TargetKey> {
+        let server = &self.server;
+        server.rehearsal.is_none().then(|| TargetKey {
+            authority: server.target.authority.to_string(),
+            method: server.contract.path.to_string(),
+        })
     }
 
     /// Checks that the receiver of a rehearsal has stored exactly the selected records.
     pub(super) fn verify_rehearsal(&self, input: &mut ValidatedInput) -> Result<(), Failure> {
-        self.server
-            .verify(input)
-            .map_err(|failure| self.interrupts.failure().unwrap_or(failure))
+        match &self.server.rehearsal {
+            Some(rehearsal) => rehearsal.verify(input),
+            None => Ok(()),
+        }
     }
 }

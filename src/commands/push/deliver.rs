@@ -29,12 +29,12 @@ pub(super) fn deliver(
     if let Some(rejects) = &mut outputs.rejects {
         rejects.missing_records = Some(selected);
     }
-    if selected == 0 {
-        return Ok(DeliveryOutcome::default());
-    }
     // The delivery itself reacts to a signal and to the deadline, and may then have to read the
     // remaining records for the rejects file.
     input.set_read_limits(&ReadLimits::default());
+    if selected == 0 {
+        return Ok(DeliveryOutcome::default());
+    }
     let outcome = send(run, selected, outputs, input)?;
     run.summary.add_delivery(&outcome);
     Ok(outcome)

@@ -10,7 +10,6 @@ mod plan;
 mod rejects;
 mod run;
 mod selection;
-mod server;
 mod verdict;
 
 pub(crate) use self::{

@@ -26,7 +26,7 @@ impl<'p> Outputs<'p> {
         let ledger = plan
             .ledger
             .as_ref()
-            .zip(run.server.ledger_key())
+            .zip(run.ledger_key())
             .map(|(ledger, key)| Ledger::open(plan, ledger, &key, interrupts))
             .transpose()?;
         Ok(Self {

@@ -38,7 +38,7 @@ pub(super) fn select(
 
 /// Selects as a push would, but only reads the ledger.
 pub(super) fn preview(run: &mut Run<'_>, input: &mut ValidatedInput) -> Result<(), Failure> {
-    let mut known = match (&run.plan.ledger, run.server.ledger_key()) {
+    let mut known = match (&run.plan.ledger, run.ledger_key()) {
         (Some(LedgerPlan { path, .. }), Some(key)) => {
             let known = ledger::read_known_times(path, &key);
             Some(known.map_err(|error| diagnostics::ledger_unusable(path, &error))?)
