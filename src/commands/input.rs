@@ -14,7 +14,7 @@ use crate::{
         ValidationCounts, ValidationRules, validate,
     },
     record::{ContractViolation, Record},
-    report::{self, Summary},
+    report::Summary,
     terminal::Terminal,
 };
 
@@ -89,7 +89,7 @@ pub(super) fn read_input(
     };
     let validated = validate(&plan.sources, plan.options.clone(), &rules);
     for (name, format) in validated.detected_formats() {
-        terminal.detail(1, || report::describe_format(name, format));
+        terminal.detail(1, || format!("{name}: {format}"));
     }
     summary.add_input(&validated);
     if let Some(failure) = interrupts.failure() {

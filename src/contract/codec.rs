@@ -5,14 +5,24 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes};
 use prost::{
     DecodeError,
-    encoding::{self, DecodeContext},
+    encoding::{self, DecodeContext, WireType},
 };
+use prost_reflect::Kind;
 use tonic::{
     Status,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-use super::code_field::CodeField;
+/// The response field that holds the server's code, which tells whether the server accepted a
+/// request (0 means success).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CodeField {
+    pub(super) number: u32,
+    /// An integer type or an enum.
+    pub(super) kind: Kind,
+    /// The code of a response that lacks this field, or `None` if the field is required.
+    pub(super) default: Option<i32>,
+}
 
 /// The error for a response message that cannot be decoded. It holds the decoder's message.
 #[derive(Debug, thiserror::Error)]
@@ -20,17 +30,10 @@ use super::code_field::CodeField;
 pub(crate) struct MalformedResponse(pub(crate) String);
 
 /// A codec that sends already encoded requests, and decodes each response to its code.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PushCodec {
-    /// The response field that holds the code, or `None` if responses have no code. With `None`,
-    /// every response is decoded to the code 0.
-    code_field: Option<CodeField>,
-}
-
-impl PushCodec {
-    pub(super) fn new(code_field: Option<CodeField>) -> Self {
-        Self { code_field }
-    }
+    /// The response field that holds the code. With `None`, every response has the code 0.
+    pub(super) code_field: Option<CodeField>,
 }
 
 impl Codec for PushCodec {
@@ -40,11 +43,11 @@ impl Codec for PushCodec {
     type Decoder = Self;
 
     fn encoder(&mut self) -> Self {
-        *self
+        self.clone()
     }
 
     fn decoder(&mut self) -> Self {
-        *self
+        self.clone()
     }
 }
 
@@ -63,7 +66,7 @@ impl Decoder for PushCodec {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<i32>, Status> {
-        decode_code(self.code_field, buffer)
+        decode_code(self.code_field.as_ref(), buffer)
             .map(Some)
             .map_err(|malformed| {
                 let mut status = Status::internal("malformed response");
@@ -76,7 +79,7 @@ impl Decoder for PushCodec {
 /// Decodes the code of a response and skips all other fields. If the code occurs more than once,
 /// the last value counts, as protobuf requires.
 fn decode_code(
-    field: Option<CodeField>,
+    field: Option<&CodeField>,
     response: &mut impl Buf,
 ) -> Result<i32, MalformedResponse> {
     let malformed = |error: DecodeError| MalformedResponse(error.to_string());
@@ -84,26 +87,54 @@ fn decode_code(
     while response.has_remaining() {
         let (number, wire_type) = encoding::decode_key(response).map_err(malformed)?;
         if let Some(field) = field.filter(|field| field.number == number) {
-            let found = field.kind.decode(wire_type, response).map_err(malformed)?;
+            let found = decode_integer(&field.kind, wire_type, response).map_err(malformed)?;
             let found = i32::try_from(found)
-                .map_err(|_| MalformedResponse(format!("the code {found} is out of range")))?;
+                .map_err(|_| MalformedResponse(format!("code {found} is out of range")))?;
             code = Some(found);
         } else {
             let context = DecodeContext::default();
             encoding::skip_field(wire_type, number, response, context).map_err(malformed)?;
         }
     }
-    code.ok_or_else(|| MalformedResponse("the code is missing".to_owned()))
+    code.ok_or_else(|| MalformedResponse("no code".to_owned()))
+}
+
+/// Decodes a value with prost's `merge` function for the protobuf type `$kind`.
+macro_rules! decode {
+    ($kind:ident, $wire_type:expr, $buffer:expr) => {{
+        let mut value = Default::default();
+        encoding::$kind::merge($wire_type, &mut value, $buffer, DecodeContext::default())?;
+        i128::from(value)
+    }};
+}
+
+fn decode_integer(
+    kind: &Kind,
+    wire_type: WireType,
+    buffer: &mut impl Buf,
+) -> Result<i128, DecodeError> {
+    Ok(match kind {
+        Kind::Int64 => decode!(int64, wire_type, buffer),
+        Kind::Uint32 => decode!(uint32, wire_type, buffer),
+        Kind::Uint64 => decode!(uint64, wire_type, buffer),
+        Kind::Sint32 => decode!(sint32, wire_type, buffer),
+        Kind::Sint64 => decode!(sint64, wire_type, buffer),
+        Kind::Fixed32 => decode!(fixed32, wire_type, buffer),
+        Kind::Fixed64 => decode!(fixed64, wire_type, buffer),
+        Kind::Sfixed32 => decode!(sfixed32, wire_type, buffer),
+        Kind::Sfixed64 => decode!(sfixed64, wire_type, buffer),
+        // An `int32` or an enum, which have the same encoding.
+        _ => decode!(int32, wire_type, buffer),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::code_field::IntegerKind;
 
     #[test]
     fn decodes_code_among_other_fields() {
-        use IntegerKind::{Fixed64, Int32, Sfixed32, Sint32, Sint64, Uint64};
+        use Kind::{Fixed64, Int32, Sfixed32, Sint32, Sint64, Uint64};
         let with_default = |default, number, kind| {
             Some(CodeField {
                 number,
@@ -143,8 +174,8 @@ mod tests {
             (None, b"\x12\x05hi", Err(false)),
         ] {
             let mut buffer = response;
-            let read =
-                decode_code(field, &mut buffer).map_err(|error| error.0.contains("out of range"));
+            let read = decode_code(field.as_ref(), &mut buffer)
+                .map_err(|error| error.0.contains("out of range"));
             assert_eq!(read, expected, "{field:?} in {response:x?}");
         }
     }

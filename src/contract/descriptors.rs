@@ -11,10 +11,6 @@ use super::error::ContractError;
 
 /// Compiles a `.proto` file. Imported files are searched in `import_paths`, then in the folder of
 /// `file`.
-///
-/// # Errors
-///
-/// The compiler's message, which names the file, the line and the column.
 pub(crate) fn compile_proto(
     file: &Path,
     import_paths: &[PathBuf],
@@ -32,27 +28,16 @@ pub(crate) fn compile_proto(
 }
 
 /// Decodes a `google.protobuf.FileDescriptorSet`.
-///
-/// # Errors
-///
-/// The bytes are not a descriptor set, the set has no file, or the files cannot be linked.
 pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, ContractError> {
     let set = FileDescriptorSet::decode(set)
         .map_err(|error| ContractError::InvalidDescriptors(error.to_string()))?;
     if set.file.is_empty() {
-        return Err(ContractError::InvalidDescriptors(
-            "it holds no file".to_owned(),
-        ));
+        return Err(ContractError::InvalidDescriptors("no file".to_owned()));
     }
     link_files(set.file)
 }
 
 /// Builds a descriptor pool from files: resolves their imports and their type names.
-///
-/// # Errors
-///
-/// An imported file is missing, the files contradict each other, or a file is neither proto2 nor
-/// proto3.
 pub(crate) fn link_files(
     mut files: Vec<FileDescriptorProto>,
 ) -> Result<DescriptorPool, ContractError> {

@@ -11,16 +11,14 @@ use prost_reflect::{
 };
 
 use super::{
-    code_field::{CodeField, IntegerKind},
+    codec::CodeField,
     error::{ContractError, MethodProblem},
     messages::Contract,
     time_field::{TimeEncoding, TimeField, TimeType},
 };
 
-/// The name of the method that `proto/sensor.proto` declares.
+/// The name and the path of the method that `proto/sensor.proto` declares.
 const METHOD_NAME: &str = "UpdateSensorExpireTime";
-
-/// The path of the method that `proto/sensor.proto` declares.
 const METHOD_PATH: &str = "/Internal/UpdateSensorExpireTime";
 
 // The field names are in lower case and without underscores, as `normalized_name` returns names.
@@ -40,10 +38,6 @@ struct ChosenField<T> {
 /// Finds the contract of the method at `path`. If `path` is `None`, finds the method that has the
 /// same name as the method in `proto/sensor.proto`. No other method is guessed, because the wrong
 /// method would receive tokens, which are credentials.
-///
-/// # Errors
-///
-/// The method does not exist, several methods have the name, or the method is unsuitable.
 pub(crate) fn find_contract(
     pool: &DescriptorPool,
     path: Option<&PathAndQuery>,
@@ -192,14 +186,12 @@ fn check_oneof(
     }
 }
 
-/// Returns the message type of a field that can hold the records, which is a repeated message
-/// field. Returns `None` for any other field.
+/// Returns the message type of a field that can hold the records.
 fn record_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     let is_repeated = field.is_list() && !field.is_group();
     field.kind().as_message().filter(|_| is_repeated).cloned()
 }
 
-/// Returns `Some` if a field can hold a token, else `None`.
 fn token_type(field: &FieldDescriptor) -> Option<()> {
     (is_singular(field) && matches!(field.kind(), Kind::Bytes | Kind::String)).then_some(())
 }
@@ -217,8 +209,7 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().is_none().then_some(first)
 }
 
-/// Returns the type of a field that can hold an expiration time in seconds, or `None` for any other
-/// field.
+/// Returns `Some` if a field can hold an expiration time in seconds.
 fn time_type(field: &FieldDescriptor) -> Option<TimeType> {
     const LATEST_SIGNED: u32 = i32::MAX.unsigned_abs();
     if !is_singular(field) || has_other_unit(field.name()) {
@@ -248,31 +239,16 @@ fn is_timestamp(message: &MessageDescriptor) -> bool {
 /// Returns whether a field name ends in a unit of time other than the second, as `expire_time_ms`
 /// and `untilMillis` do.
 fn has_other_unit(name: &str) -> bool {
-    const UNITS: &[&str] = &[
-        "ms",
-        "msec",
-        "millis",
-        "milliseconds",
-        "us",
-        "usec",
-        "micros",
-        "microseconds",
-        "ns",
-        "nsec",
-        "nanos",
-        "nanoseconds",
-        "minutes",
-        "hours",
-        "days",
-    ];
+    const UNITS: &str = "ms msec millis milliseconds us usec micros microseconds ns nsec nanos \
+        nanoseconds minutes hours days";
     let start = name.rfind(|c: char| c == '_' || c.is_ascii_uppercase());
     let last_word = name[start.unwrap_or(0)..].trim_start_matches('_');
-    UNITS.contains(&last_word.to_ascii_lowercase().as_str())
+    UNITS
+        .split_whitespace()
+        .any(|unit| unit.eq_ignore_ascii_case(last_word))
 }
 
-/// Returns the [`CodeField`] for a field that can hold the code, or `None` for any other field.
-///
-/// The field name must end in "code", because 0 in any other field, such as a count, does not mean
+/// Returns `Some` if a field can hold the code. The field name must end in "code", because 0 in any other field, such as a count, does not mean
 /// success. A member of a oneof cannot be the code, because the code would be 0 whenever a
 /// different member is set.
 fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
@@ -292,27 +268,11 @@ fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
     }
     Some(CodeField {
         number: field.number(),
-        kind: integer_kind(&field.kind())?,
+        kind: field.kind(),
         default: match field.cardinality() {
             Cardinality::Required => None,
             _ => Some(i32::try_from(default).ok()?),
         },
-    })
-}
-
-fn integer_kind(kind: &Kind) -> Option<IntegerKind> {
-    Some(match kind {
-        Kind::Int32 | Kind::Enum(_) => IntegerKind::Int32,
-        Kind::Int64 => IntegerKind::Int64,
-        Kind::Uint32 => IntegerKind::Uint32,
-        Kind::Uint64 => IntegerKind::Uint64,
-        Kind::Sint32 => IntegerKind::Sint32,
-        Kind::Sint64 => IntegerKind::Sint64,
-        Kind::Fixed32 => IntegerKind::Fixed32,
-        Kind::Fixed64 => IntegerKind::Fixed64,
-        Kind::Sfixed32 => IntegerKind::Sfixed32,
-        Kind::Sfixed64 => IntegerKind::Sfixed64,
-        _ => return None,
     })
 }
 

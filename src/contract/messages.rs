@@ -4,10 +4,10 @@
 use bytes::{BufMut, BytesMut};
 use http::uri::PathAndQuery;
 use prost::encoding::{WireType, decode_varint, key_len};
+use prost_reflect::Kind;
 
 use super::{
-    code_field::{CodeField, IntegerKind},
-    codec::PushCodec,
+    codec::{CodeField, PushCodec},
     short_bytes::ShortBytes,
     time_field::{TimeEncoding, TimeField, TimeType},
 };
@@ -70,15 +70,16 @@ impl Contract {
             },
             code_field: Some(CodeField {
                 number: 1,
-                kind: IntegerKind::Int32,
+                kind: Kind::Int32,
                 default: Some(0),
             }),
         }
     }
 
-    /// Returns the codec for the method.
     pub(crate) fn codec(&self) -> PushCodec {
-        PushCodec::new(self.code_field)
+        PushCodec {
+            code_field: self.code_field.clone(),
+        }
     }
 
     /// Returns whether responses have a code. Without a code, only the gRPC status tells success.

@@ -4,7 +4,6 @@
 //!
 //! Querying a server for its descriptors belongs to `client`.
 
-mod code_field;
 mod codec;
 mod descriptors;
 mod discovery;

@@ -1,22 +1,17 @@
-//! Format detection from the file name and the bytes of an input.
+//! Format detection from the file name and the first bytes of an input.
 
-use std::io::{self, Read};
+use std::{
+    fmt,
+    io::{self, Read},
+};
 
 use super::{
-    bytes::{Content, LineBuffer},
-    excerpt::Excerpt,
-    field_names::FieldNames,
-    json::{self, Outline},
-    options::{InputFormat, InputOptions, JsonPointer},
-    problem::ReadError,
-    problem_kind::{Field, ProblemKind, UnsupportedFormat},
+    options::{InputFormat, JsonPointer, format_pointer},
+    problem_kind::UnsupportedFormat,
 };
 
 /// The number of bytes at the start of an input that the format detection examines.
 const HEAD_BYTES: usize = 4096;
-
-/// The key of the array of records in the request message (protobuf JSON mapping).
-const PROTOBUF_ARRAY_KEY: &str = "sensorExpire";
 
 /// The format of an input, with the place of the records in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,150 +50,38 @@ pub(super) fn format_from_name(name: &str) -> Option<InputFormat> {
     })
 }
 
-/// Detects the format of an input. `known_format` is the format from an option or from the file
-/// name. Reads only the first bytes if they suffice, for example for CSV or a JSON array. Reads all
-/// of a JSON document in which the records must be located.
-///
-/// # Errors
-///
-/// A fatal error if the content cannot be read, is not text or is malformed JSON, or if the place
-/// of the records is missing or ambiguous.
-pub(super) fn detect_format(
-    content: &mut Content,
-    known_format: Option<InputFormat>,
-    options: &InputOptions,
-) -> Result<DetectedFormat, ReadError> {
-    let detector = Detector {
-        content,
-        known_format,
-        options,
-    };
-    detector.detect()
-}
-
-/// The arguments of the format detection for one input.
-struct Detector<'d> {
-    content: &'d mut Content,
-    known_format: Option<InputFormat>,
-    options: &'d InputOptions,
-}
-
-impl Detector<'_> {
-    fn detect(mut self) -> Result<DetectedFormat, ReadError> {
-        let mut text = self.content.text_reader().map_err(unreadable)?;
-        let head = Head::read(&mut text).map_err(unreadable)?;
-        drop(text);
-        if let Some(format) = head.unsupported_format() {
-            return fatal(ProblemKind::UnsupportedFormat(format));
-        }
-        if head.is_blank() {
-            return Ok(DetectedFormat::Blank);
-        }
-        let format = self.known_format.unwrap_or_else(|| head.format());
-        let csv = |delimiter| {
-            let delimiter = self.options.delimiter.unwrap_or(delimiter);
-            DetectedFormat::Csv { delimiter }
-        };
-        let has_pointer = self.options.records_pointer.is_some();
-        match format {
-            InputFormat::Csv | InputFormat::Tsv | InputFormat::Ndjson if has_pointer => {
-                fatal(ProblemKind::NotJsonDocument)
+impl fmt::Display for DetectedFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blank => f.write_str("empty"),
+            Self::Csv { delimiter: b'\t' } => f.write_str("CSV, delimiter tab"),
+            Self::Csv { delimiter } => write!(f, "CSV, delimiter \"{}\"", char::from(*delimiter)),
+            Self::Ndjson => f.write_str("NDJSON"),
+            Self::JsonRecord => f.write_str("JSON, one record"),
+            Self::JsonArray { path, is_protobuf } => {
+                let json = if *is_protobuf {
+                    "protobuf JSON"
+                } else {
+                    "JSON"
+                };
+                match path.as_slice() {
+                    [] => write!(f, "{json} array"),
+                    path => write!(f, "{json} array at \"{}\"", format_pointer(path)),
+                }
             }
-            InputFormat::Csv => Ok(csv(b',')),
-            InputFormat::Tsv => Ok(csv(b'\t')),
-            InputFormat::Ndjson => Ok(DetectedFormat::Ndjson),
-            // If the root is not an object, no syntax check is needed here: the record reader
-            // checks each element of a root array, and refuses any other root.
-            InputFormat::Json if head.first_byte() != Some(b'{') && !has_pointer => {
-                Ok(DetectedFormat::JsonArray {
-                    path: Vec::new(),
-                    is_protobuf: false,
-                })
-            }
-            InputFormat::Json | InputFormat::ProtoJson => self.detect_in_document(&head),
         }
     }
-
-    /// Detects the place of the records in a JSON document.
-    fn detect_in_document(&mut self, head: &Head) -> Result<DetectedFormat, ReadError> {
-        let text = self.content.text_reader().map_err(unreadable)?;
-        match json::check_syntax(text) {
-            Ok(json::DocumentCount::One) => self.locate_records(),
-            Ok(json::DocumentCount::Several) => match self.known_format {
-                None if self.options.records_pointer.is_none() => Ok(DetectedFormat::Ndjson),
-                None => fatal(ProblemKind::NotJsonDocument),
-                Some(_) => fatal(ProblemKind::MultipleDocuments),
-            },
-            // The malformed text may be the first line of NDJSON. The NDJSON reader reports the
-            // line as an invalid record and continues.
-            Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Chooses the place of the records by the keys of the root. The records are in an array, or
-    /// the root itself is the only record.
-    fn locate_records(&mut self) -> Result<DetectedFormat, ReadError> {
-        let text = self.content.text_reader().map_err(unreadable)?;
-        let outline = Outline::read(LineBuffer::new(text))?;
-        let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);
-        let is_protobuf = has_request_array || self.known_format == Some(InputFormat::ProtoJson);
-        let array = |path| Ok(DetectedFormat::JsonArray { path, is_protobuf });
-        if !is_protobuf && self.options.records_pointer.is_none() && self.is_record(&outline) {
-            return Ok(DetectedFormat::JsonRecord);
-        }
-        if let Some(key) = outline.duplicate_key() {
-            return fatal(ProblemKind::DuplicateName(Excerpt::from_text(key)));
-        }
-        if let Some(path) = &self.options.records_pointer {
-            return array(path.clone());
-        }
-        if has_request_array {
-            return array(vec![PROTOBUF_ARRAY_KEY.to_owned()]);
-        }
-        if is_protobuf {
-            return fatal(ProblemKind::MissingRequestArray);
-        }
-        match outline.array_keys().as_slice() {
-            [only] => array(vec![(*only).to_owned()]),
-            [] => fatal(ProblemKind::NoArray {
-                keys: outline.keys(),
-            }),
-            several => fatal(ProblemKind::SeveralArrays {
-                keys: several.iter().map(|key| Excerpt::from_text(key)).collect(),
-            }),
-        }
-    }
-
-    /// Returns whether the root of a document is a record. The root is a record if it has every
-    /// field that the options use. The root is also a record if it has at least one field but no
-    /// array that could contain records.
-    fn is_record(&self, outline: &Outline) -> bool {
-        let names = FieldNames::new(self.options);
-        let has = |field| outline.has_any(names.names_of(field));
-        let has_if_wanted = |field| !names.is_used(field) || has(field);
-        (has_if_wanted(Field::Token) && has_if_wanted(Field::Time))
-            || (outline.array_keys().is_empty() && (has(Field::Token) || has(Field::Time)))
-    }
-}
-
-fn fatal<T>(kind: ProblemKind) -> Result<T, ReadError> {
-    Err(ReadError::fatal(None, kind))
-}
-
-fn unreadable(error: io::Error) -> ReadError {
-    ReadError::fatal(None, error.into())
 }
 
 /// The first bytes of an input, without a UTF-8 byte order mark.
-struct Head {
+pub(super) struct Head {
     bytes: Vec<u8>,
 }
 
 impl Head {
     /// Reads blocks of up to [`HEAD_BYTES`] bytes. Returns the first block that is not only
     /// whitespace, or an empty head if the input ends before such a block.
-    fn read(input: &mut dyn Read) -> io::Result<Self> {
+    pub(super) fn read(input: &mut dyn Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         loop {
             let read = input.take(HEAD_BYTES as u64).read_to_end(&mut bytes)?;
@@ -209,12 +92,12 @@ impl Head {
         }
     }
 
-    fn is_blank(&self) -> bool {
+    pub(super) fn is_blank(&self) -> bool {
         self.bytes.iter().all(u8::is_ascii_whitespace)
     }
 
     /// Returns the unsupported format of the bytes, or `None` if the bytes may be UTF-8 text.
-    fn unsupported_format(&self) -> Option<UnsupportedFormat> {
+    pub(super) fn unsupported_format(&self) -> Option<UnsupportedFormat> {
         Some(match self.bytes.as_slice() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => UnsupportedFormat::Utf16,
             [b'P', b'K', 3 | 5, ..] => UnsupportedFormat::Zip,
@@ -241,7 +124,7 @@ impl Head {
     }
 
     /// Returns the first byte that is not whitespace.
-    fn first_byte(&self) -> Option<u8> {
+    pub(super) fn first_byte(&self) -> Option<u8> {
         self.bytes
             .iter()
             .copied()
@@ -250,7 +133,7 @@ impl Head {
 
     /// Returns JSON if the text starts with `[` or `{`, TSV if the first line has more tabs than
     /// commas outside quotes, and CSV otherwise.
-    fn format(&self) -> InputFormat {
+    pub(super) fn format(&self) -> InputFormat {
         if let Some(b'[' | b'{') = self.first_byte() {
             return InputFormat::Json;
         }
@@ -266,7 +149,7 @@ impl Head {
     }
 
     /// Returns whether each of the first two non-blank lines starts with `{`.
-    fn is_ndjson(&self) -> bool {
+    pub(super) fn is_ndjson(&self) -> bool {
         let mut lines = self
             .bytes
             .split(|byte| *byte == b'\n')

@@ -9,6 +9,7 @@ use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
 
 /// A parser of tokens and expiration times. The argument `name` of each method is the name of the
 /// column or key, which error messages show.
+#[derive(Clone)]
 pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,
     token_encoding: TokenEncoding,

@@ -1,24 +1,25 @@
 //! An opened input, which knows its format and can be read any number of times.
 
-use std::{
-    io::{self, Read},
-    sync::Arc,
-};
-
 use super::{
     bytes::{Content, InputSource, LineBuffer, ReadLimits},
-    detect::{DetectedFormat, detect_format, format_from_name},
+    detect::{DetectedFormat, Head, format_from_name},
+    excerpt::Excerpt,
+    field_names::FieldNames,
+    json::{self, Outline},
     options::{InputFormat, InputOptions},
+    position::InputLabel,
     problem::ReadError,
-    problem_kind::ProblemKind,
+    problem_kind::{Field, ProblemKind},
     reader::RecordReader,
 };
+
+/// The key of the array of records in the request message (protobuf JSON mapping).
+const PROTOBUF_ARRAY_KEY: &str = "sensorExpire";
 
 /// An opened input. The first pass over the input detects the format.
 #[derive(Debug)]
 pub(super) struct InputFile {
-    /// The name of the input in messages.
-    pub(super) name: Arc<str>,
+    pub(super) label: InputLabel,
     content: Content,
     /// The format from an option or from the file name. `None` if only the bytes of the input can
     /// determine the format.
@@ -32,18 +33,19 @@ pub(super) struct InputFile {
 impl InputFile {
     pub(super) fn open(
         source: &InputSource,
+        label: InputLabel,
         options: &InputOptions,
         read_limits: &ReadLimits,
-    ) -> Result<Self, ProblemKind> {
-        let name = source.name();
+    ) -> Result<Self, ReadError> {
+        let content = Content::open(source, read_limits).map_err(ProblemKind::cannot_open)?;
         let format_from_source = || match source {
-            InputSource::File(_) => format_from_name(&name),
+            InputSource::File(_) => format_from_name(&label.name),
             InputSource::Stdin | InputSource::Memory(_) => None,
         };
         Ok(Self {
-            content: Content::open(source, read_limits).map_err(ProblemKind::cannot_open)?,
+            content,
             known_format: options.format.or_else(format_from_source),
-            name,
+            label,
             detected_format: None,
             is_incomplete: false,
         })
@@ -51,53 +53,125 @@ impl InputFile {
 
     /// Replaces the limits of all later passes.
     pub(super) fn set_read_limits(&mut self, read_limits: ReadLimits) {
-        self.content.set_read_limits(read_limits);
+        self.content.read_limits = read_limits;
     }
 
-    /// Returns the format, or `None` if the format has not been detected yet.
+    /// Returns the format, or `None` if it has not been detected.
     pub(super) fn detected_format(&self) -> Option<&DetectedFormat> {
         self.detected_format.as_ref()
     }
 
-    /// Returns the format. Detects the format first if no earlier pass has done so.
-    ///
-    /// # Errors
-    ///
-    /// The same errors as the function [`detect_format`].
-    pub(super) fn detect_format(
-        &mut self,
-        options: &InputOptions,
-    ) -> Result<DetectedFormat, ReadError> {
-        if let Some(format) = &self.detected_format {
-            return Ok(format.clone());
-        }
-        let format = detect_format(&mut self.content, self.known_format, options)?;
-        Ok(self.detected_format.insert(format).clone())
-    }
-
-    /// Returns a reader of all records.
-    ///
-    /// # Errors
-    ///
-    /// A fatal error if the input cannot be opened, its format cannot be detected, or its header
-    /// row is wrong.
+    /// Starts a pass over the records.
     pub(super) fn records<'i>(
         &'i mut self,
         options: &'i InputOptions,
     ) -> Result<RecordReader<'i>, ReadError> {
-        let format = self.detect_format(options)?;
-        let buffer = LineBuffer::new(self.text_reader()?);
-        RecordReader::open(format, None, buffer, options)
+        let format = match self.detected_format.take() {
+            Some(format) => format,
+            None => self.detect_format(options)?,
+        };
+        self.detected_format = Some(format.clone());
+        RecordReader::open(format, self.line_buffer()?, options)
     }
 
-    /// Returns a reader of the decompressed text, without a byte order mark.
-    ///
-    /// # Errors
-    ///
-    /// A fatal error if the operating system cannot open or read the input.
-    pub(super) fn text_reader(&mut self) -> Result<Box<dyn Read + Send + '_>, ReadError> {
-        self.content
-            .text_reader()
-            .map_err(|error: io::Error| ReadError::fatal(None, error.into()))
+    fn line_buffer(&mut self) -> Result<LineBuffer<'_>, ReadError> {
+        Ok(LineBuffer::new(self.content.text_reader()?))
     }
+
+    /// Reads only the first bytes if they suffice, for example for CSV or a JSON array. Reads all of
+    /// a JSON document in which the records must be located.
+    fn detect_format(&mut self, options: &InputOptions) -> Result<DetectedFormat, ReadError> {
+        let head = Head::read(&mut self.content.text_reader()?)?;
+        if let Some(format) = head.unsupported_format() {
+            return Err(ProblemKind::UnsupportedFormat(format).into());
+        }
+        if head.is_blank() {
+            return Ok(DetectedFormat::Blank);
+        }
+        let csv = |delimiter| {
+            let delimiter = options.delimiter.unwrap_or(delimiter);
+            Ok(DetectedFormat::Csv { delimiter })
+        };
+        let has_pointer = options.records_pointer.is_some();
+        match self.known_format.unwrap_or_else(|| head.format()) {
+            InputFormat::Csv | InputFormat::Tsv | InputFormat::Ndjson if has_pointer => {
+                Err(ProblemKind::NotJsonDocument.into())
+            }
+            InputFormat::Csv => csv(b','),
+            InputFormat::Tsv => csv(b'\t'),
+            InputFormat::Ndjson => Ok(DetectedFormat::Ndjson),
+            // If the root is not an object, no syntax check is needed here: the record reader
+            // checks each element of a root array, and refuses any other root.
+            InputFormat::Json if head.first_byte() != Some(b'{') && !has_pointer => {
+                Ok(DetectedFormat::JsonArray {
+                    path: Vec::new(),
+                    is_protobuf: false,
+                })
+            }
+            InputFormat::Json | InputFormat::ProtoJson => self.detect_in_document(&head, options),
+        }
+    }
+
+    fn detect_in_document(
+        &mut self,
+        head: &Head,
+        options: &InputOptions,
+    ) -> Result<DetectedFormat, ReadError> {
+        let syntax = json::check_syntax(self.content.text_reader()?);
+        match syntax {
+            Ok(json::DocumentCount::One) => self.locate_records(options),
+            Ok(json::DocumentCount::Several) => match self.known_format {
+                None if options.records_pointer.is_none() => Ok(DetectedFormat::Ndjson),
+                None => Err(ProblemKind::NotJsonDocument.into()),
+                Some(_) => Err(ProblemKind::MultipleDocuments.into()),
+            },
+            // The malformed text may be the first line of NDJSON. The NDJSON reader reports the
+            // line as an invalid record and continues.
+            Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Chooses the place of the records by the keys of the root. The records are in an array, or
+    /// the root itself is the only record.
+    fn locate_records(&mut self, options: &InputOptions) -> Result<DetectedFormat, ReadError> {
+        let outline = Outline::read(self.line_buffer()?)?;
+        let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);
+        let is_protobuf = has_request_array || self.known_format == Some(InputFormat::ProtoJson);
+        let array = |path| Ok(DetectedFormat::JsonArray { path, is_protobuf });
+        if !is_protobuf && options.records_pointer.is_none() && is_record(&outline, options) {
+            return Ok(DetectedFormat::JsonRecord);
+        }
+        if let Some(key) = outline.duplicate_key() {
+            return Err(ProblemKind::DuplicateName(Excerpt::from_text(key)).into());
+        }
+        if let Some(path) = &options.records_pointer {
+            return array(path.clone());
+        }
+        if has_request_array {
+            return array(vec![PROTOBUF_ARRAY_KEY.to_owned()]);
+        }
+        if is_protobuf {
+            return Err(ProblemKind::MissingRequestArray.into());
+        }
+        let keys = outline.array_keys();
+        match keys.as_slice() {
+            [only] => array(vec![(*only).to_owned()]),
+            [] => Err(ProblemKind::NoArray(outline.keys()).into()),
+            _ => {
+                let keys = keys.into_iter().map(Excerpt::from_text).collect();
+                Err(ProblemKind::SeveralArrays(keys).into())
+            }
+        }
+    }
+}
+
+/// Returns whether the root of a document is a record: it has every field that the options use, or
+/// at least one field but no array that could contain records.
+fn is_record(root: &Outline, options: &InputOptions) -> bool {
+    let names = FieldNames::new(options);
+    let has = |field| root.has_any(names.names_of(field));
+    let has_if_used = |field| !names.is_used(field) || has(field);
+    (has_if_used(Field::Token) && has_if_used(Field::Time))
+        || (root.array_keys().is_empty() && (has(Field::Token) || has(Field::Time)))
 }

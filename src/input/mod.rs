@@ -25,7 +25,6 @@ mod tests;
 mod validation;
 
 pub(crate) use bytes::{InputSource, ReadLimits, StreamError};
-pub(crate) use detect::DetectedFormat;
 pub use options::InputFormat;
 pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};
 pub(crate) use position::FilePosition;

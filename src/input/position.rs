@@ -17,13 +17,6 @@ pub(crate) struct Position {
     pub(crate) column: Option<u64>,
 }
 
-/// The numbers of records and lines before a part of an input that is read separately.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PositionOffset {
-    pub(super) records: u64,
-    pub(super) lines: u64,
-}
-
 /// A value with its position.
 #[derive(Clone, Debug)]
 pub(crate) struct Located<T> {
@@ -31,12 +24,35 @@ pub(crate) struct Located<T> {
     pub(crate) value: T,
 }
 
+/// The input that a position belongs to. Inputs are ordered by `index`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InputLabel {
+    pub(super) index: usize,
+    pub(crate) name: Arc<str>,
+}
+
 /// The position of a record, with the input that contains the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FilePosition {
-    /// The name of the input.
-    pub(crate) file: Arc<str>,
-    pub(crate) position: Position,
+    pub(super) input: InputLabel,
+    pub(super) position: Position,
+}
+
+/// The place of a valid record in the inputs.
+pub(super) struct RecordLocation<'a> {
+    pub(super) input: &'a InputLabel,
+    pub(super) position: Position,
+    /// The index of the record among the valid records of all inputs, including skipped records.
+    pub(super) index: usize,
+}
+
+impl RecordLocation<'_> {
+    pub(super) fn to_file_position(&self) -> FilePosition {
+        FilePosition {
+            input: self.input.clone(),
+            position: self.position,
+        }
+    }
 }
 
 impl Display for Position {
@@ -54,6 +70,6 @@ impl Display for Position {
 
 impl Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.position)
+        write!(f, "{}: {}", self.input.name, self.position)
     }
 }

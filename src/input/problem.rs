@@ -3,36 +3,20 @@
 //! A fatal error is a problem that ends the pass over the input. After any other problem, the pass
 //! continues with the next record.
 
-use std::{
-    fmt::{self, Display},
-    sync::Arc,
-};
+use std::{fmt, io};
 
 use super::{
-    position::{Position, PositionOffset},
+    position::{InputLabel, Position},
     problem_kind::{ProblemKind, reason},
 };
 
 /// A problem in one of the inputs.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    /// The name of the input.
-    pub(crate) file: Arc<str>,
+    pub(crate) input: InputLabel,
     /// `None` if the problem concerns the whole input.
     pub(crate) position: Option<Position>,
     pub(crate) kind: ProblemKind,
-}
-
-impl Problem {
-    /// Converts the position from a part of an input to the whole input. `offset` counts the
-    /// records and lines before the part.
-    pub(super) fn shifted(mut self, offset: PositionOffset) -> Self {
-        if let Some(position) = &mut self.position {
-            position.record += offset.records;
-            position.line += offset.lines;
-        }
-        self
-    }
 }
 
 /// A problem in the current input. The reader does not know the name of the input, so
@@ -64,18 +48,30 @@ impl ReadError {
         }
     }
 
-    pub(super) fn into_problem(self, file: &Arc<str>) -> Problem {
+    pub(super) fn into_problem(self, input: &InputLabel) -> Problem {
         Problem {
-            file: Arc::clone(file),
+            input: input.clone(),
             position: self.position,
             kind: *self.kind,
         }
     }
 }
 
-impl Display for Problem {
+impl From<ProblemKind> for ReadError {
+    fn from(kind: ProblemKind) -> Self {
+        Self::fatal(None, kind)
+    }
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        ProblemKind::from(error).into()
+    }
+}
+
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, kind, .. } = self;
+        let (file, kind) = (&self.input.name, &self.kind);
         match (kind, self.position) {
             (ProblemKind::CannotOpen(error), _) => {
                 write!(f, "cannot open {file}: {}", reason(error))

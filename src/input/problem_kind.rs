@@ -37,10 +37,10 @@ pub(crate) enum ProblemKind {
     /// `place` is the JSON Pointer of `--records`, or empty for the root of the document.
     #[error("expected an array of records{}, found {found}", at(.place))]
     NotArray { place: String, found: JsonKind },
-    #[error("expected an array of records, found only the keys {}", list(.keys))]
-    NoArray { keys: Vec<Excerpt> },
-    #[error("expected one array of records, found {}", list(.keys))]
-    SeveralArrays { keys: Vec<Excerpt> },
+    #[error("expected an array of records, found only the keys {}", list(.0))]
+    NoArray(Vec<Excerpt>),
+    #[error("expected one array of records, found {}", list(.0))]
+    SeveralArrays(Vec<Excerpt>),
     #[error("no value at --records \"{pointer}\"{}", keys_at(.parent, .keys))]
     PointerNotFound {
         pointer: String,

@@ -2,9 +2,9 @@
 
 use super::{
     bytes::LineBuffer,
-    csv::{Columns, CsvReader},
+    csv::CsvReader,
     detect::DetectedFormat,
-    json::{DocumentReader, NdjsonReader},
+    json::{JsonLayout, JsonReader},
     options::InputOptions,
     position::Located,
     problem::ReadError,
@@ -15,43 +15,41 @@ use crate::record::Record;
 pub(super) enum RecordReader<'i> {
     Blank,
     Csv(Box<CsvReader<'i>>),
-    Ndjson(Box<NdjsonReader<'i>>),
-    Document(Box<DocumentReader<'i>>),
+    Json(Box<JsonReader<'i>>),
 }
 
 impl<'i> RecordReader<'i> {
-    /// Opens text that has no byte order mark. `columns` is `Some` if the text is a later part of a
-    /// CSV file, whose columns are known from the first part.
-    ///
-    /// # Errors
-    ///
-    /// A fatal error if the header row cannot be read or does not name the wanted columns.
+    /// Opens text that has no byte order mark, and reads the header row of CSV.
     pub(super) fn open(
         format: DetectedFormat,
-        columns: Option<Columns>,
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
     ) -> Result<Self, ReadError> {
-        Ok(match format {
-            DetectedFormat::Blank => Self::Blank,
+        let (layout, is_protobuf) = match format {
+            DetectedFormat::Blank => return Ok(Self::Blank),
             DetectedFormat::Csv { delimiter } => {
-                let reader = match columns {
-                    None => CsvReader::open(buffer, options, delimiter)?,
-                    Some(columns) => Some(CsvReader::without_header(
-                        buffer, options, delimiter, columns,
-                    )),
-                };
-                reader.map_or(Self::Blank, |reader| Self::Csv(Box::new(reader)))
+                let reader = CsvReader::open(buffer, options, delimiter)?;
+                return Ok(reader.map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))));
             }
-            DetectedFormat::Ndjson => Self::Ndjson(Box::new(NdjsonReader::new(buffer, options))),
+            DetectedFormat::Ndjson => (JsonLayout::Lines, false),
             DetectedFormat::JsonArray { path, is_protobuf } => {
-                let reader = DocumentReader::array(buffer, path, is_protobuf, options);
-                Self::Document(Box::new(reader))
+                (JsonLayout::Array(path), is_protobuf)
             }
-            DetectedFormat::JsonRecord => {
-                Self::Document(Box::new(DocumentReader::single_record(buffer, options)))
-            }
-        })
+            DetectedFormat::JsonRecord => (JsonLayout::Root, false),
+        };
+        let reader = JsonReader::new(buffer, layout, is_protobuf, options);
+        Ok(Self::Json(Box::new(reader)))
+    }
+
+    /// Moves the first records into a reader of their own, so that several threads can read one
+    /// input. Returns `None` if the rest of the input is short or can have only one reader. Must
+    /// not be called after [`Self::next`].
+    pub(super) fn split_off_chunk(&mut self) -> Option<Self> {
+        match self {
+            Self::Blank => None,
+            Self::Csv(reader) => Some(Self::Csv(Box::new(reader.split_off_chunk()?))),
+            Self::Json(reader) => Some(Self::Json(Box::new(reader.split_off_chunk()?))),
+        }
     }
 
     /// Returns the next record or its problem. Returns `None` at the end of the text and after a
@@ -60,18 +58,7 @@ impl<'i> RecordReader<'i> {
         match self {
             Self::Blank => None,
             Self::Csv(reader) => reader.next(),
-            Self::Ndjson(reader) => reader.next(),
-            Self::Document(reader) => reader.next(),
-        }
-    }
-
-    /// Returns the memory of the line buffer for reuse.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        match self {
-            Self::Blank => Vec::new(),
-            Self::Csv(reader) => reader.into_buffer(),
-            Self::Ndjson(reader) => reader.into_buffer(),
-            Self::Document(reader) => reader.into_buffer(),
+            Self::Json(reader) => reader.next(),
         }
     }
 }

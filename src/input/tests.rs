@@ -71,7 +71,7 @@ fn read(
     });
     let mut reading = ReadResult::default();
     let buffer = LineBuffer::new(stream);
-    let mut reader = match RecordReader::open(format.clone(), None, buffer, options) {
+    let mut reader = match RecordReader::open(format.clone(), buffer, options) {
         Ok(reader) => reader,
         Err(error) => {
             reading.errors.push(format!("{error:?}"));

@@ -1,15 +1,12 @@
 //! The syntax of a date and time, close to RFC 3339 section 5.6.
 
 /// The parts of a date and time. Each part has the right number of digits, but may be out of range
-/// (month 13).
+/// (month 13). A missing time of day is 00:00:00.
+#[derive(Default)]
 pub(super) struct DateTimeText {
     pub(super) year: i16,
     pub(super) month: i8,
     pub(super) day: i8,
-    pub(super) time_of_day: Option<TimeOfDayText>,
-}
-
-pub(super) struct TimeOfDayText {
     pub(super) hour: i8,
     pub(super) minute: i8,
     pub(super) second: i8,
@@ -23,71 +20,65 @@ impl DateTimeText {
     /// Splits a string into its parts. Returns `None` if the string has a different syntax.
     pub(super) fn split(mut text: &[u8]) -> Option<Self> {
         let text = &mut text;
-        let year = take_number(text, 4)?;
-        take_one_of(text, b"-")?;
-        let month = take_two_digits(text)?;
-        take_one_of(text, b"-")?;
-        let day = take_two_digits(text)?;
-        let time_of_day = match text {
-            [] => None,
-            _ => Some(TimeOfDayText::take(text)?),
-        };
-        text.is_empty().then_some(Self {
-            year,
+        let [century, year, month, day] = take_pairs(text, b"00-0-0")?;
+        let mut parts = Self {
+            year: i16::from(century) * 100 + i16::from(year),
             month,
             day,
-            time_of_day,
-        })
+            ..Self::default()
+        };
+        if !text.is_empty() {
+            parts.take_time_of_day(text)?;
+        }
+        text.is_empty().then_some(parts)
     }
-}
 
-impl TimeOfDayText {
-    fn take(text: &mut &[u8]) -> Option<Self> {
+    fn take_time_of_day(&mut self, text: &mut &[u8]) -> Option<()> {
         take_one_of(text, b"Tt ")?;
-        let hour = take_two_digits(text)?;
-        take_one_of(text, b":")?;
-        let minute = take_two_digits(text)?;
-        let mut second = 0;
-        let mut has_fraction = false;
-        if take_one_of(text, b":").is_some() {
-            second = take_two_digits(text)?;
+        [self.hour, self.minute] = take_pairs(text, b"0:0")?;
+        if text.starts_with(b":") {
+            [self.second] = take_pairs(text, b":0")?;
             if take_one_of(text, b".").is_some() {
-                has_fraction = take_fraction(text)?;
+                let width = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let (digits, rest) = text.split_at(width);
+                *text = rest;
+                self.has_fraction = digits.iter().any(|digit| *digit != b'0');
+                if digits.is_empty() {
+                    return None;
+                }
             }
         }
-        let offset_seconds = match take_one_of(text, b"Zz+-") {
+        self.offset_seconds = match take_one_of(text, b"Zz+-") {
             None => None,
             Some(b'Z' | b'z') => Some(0),
             Some(b'-') => Some(-take_offset_seconds(text)?),
             Some(_) => Some(take_offset_seconds(text)?),
         };
-        Some(Self {
-            hour,
-            minute,
-            second,
-            has_fraction,
-            offset_seconds,
-        })
+        Some(())
     }
 }
 
-// Each function below removes a part from the front of `text` and returns the value of the part. If
-// `text` starts with something else, the function returns `None`.
-
-fn take_number(text: &mut &[u8], width: usize) -> Option<i16> {
-    let (front, rest) = text.split_at_checked(width)?;
-    let value = front.iter().try_fold(0_i16, |value, byte| {
-        byte.is_ascii_digit()
-            .then(|| value * 10 + i16::from(byte - b'0'))
-    })?;
-    *text = rest;
-    Some(value)
+/// Removes pairs of digits from the front of `text` and returns them as numbers. Each `0` in
+/// `pattern` stands for a pair of digits, and every other byte for itself.
+fn take_pairs<const N: usize>(text: &mut &[u8], pattern: &[u8]) -> Option<[i8; N]> {
+    let mut numbers = [0; N];
+    let mut next = numbers.iter_mut();
+    for byte in pattern {
+        if *byte != b'0' {
+            take_one_of(text, &[*byte])?;
+            continue;
+        }
+        let (pair, rest) = text.split_first_chunk::<2>()?;
+        if !pair.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        *next.next()? = (10 * (pair[0] - b'0') + pair[1] - b'0').cast_signed();
+        *text = rest;
+    }
+    Some(numbers)
 }
 
-fn take_two_digits(text: &mut &[u8]) -> Option<i8> {
-    take_number(text, 2).and_then(|value| i8::try_from(value).ok())
-}
-
+/// Removes the first byte of `text` if it is one of `expected`.
 fn take_one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
     let (first, rest) = text.split_first()?;
     expected.contains(first).then(|| {
@@ -96,19 +87,8 @@ fn take_one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
     })
 }
 
-/// Takes the digits of a fraction, and returns whether the fraction is not zero. Returns `None` if
-/// there are no digits.
-fn take_fraction(text: &mut &[u8]) -> Option<bool> {
-    let width = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(width);
-    *text = rest;
-    (width > 0).then(|| digits.iter().any(|digit| *digit != b'0'))
-}
-
-/// Takes an offset such as `02:00`, and returns it in seconds.
+/// Removes an offset such as `02:00` and returns it in seconds.
 fn take_offset_seconds(text: &mut &[u8]) -> Option<i32> {
-    let hours = take_two_digits(text).filter(|hours| *hours < 24)?;
-    take_one_of(text, b":")?;
-    let minutes = take_two_digits(text).filter(|minutes| *minutes < 60)?;
-    Some(i32::from(hours) * 3600 + i32::from(minutes) * 60)
+    let [hours, minutes] = take_pairs(text, b"0:0")?;
+    (hours < 24 && minutes < 60).then(|| i32::from(hours) * 3600 + i32::from(minutes) * 60)
 }

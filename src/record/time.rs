@@ -70,6 +70,9 @@ const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
 /// The maximum number of decimal digits that cannot overflow a `u64`.
 const MAX_U64_DIGITS: usize = 19;
 
+/// An integer that is out of range in every unit, and a whole number of seconds in milliseconds.
+const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
+
 impl ExpireTime {
     /// The placeholder in a record whose expiration time is not read, because only the token is
     /// needed.
@@ -105,7 +108,7 @@ impl ExpireTime {
         if text.len() > MAX_DIGITS {
             return None;
         }
-        Self::from_integer(parse_digits(text)?, rules)
+        Self::from_integer(parse_digits(text)?, rules).ok()
     }
 
     /// Parses the text of a JSON number as an integer. The number is not converted to floating
@@ -118,27 +121,18 @@ impl ExpireTime {
         }
     }
 
-    fn from_integer(value: u64, rules: &TimeRules) -> Option<Self> {
+    fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
+        // Only the last digits can be parsed. If any digit before these last digits is not zero,
+        // the number is out of range, and `TOO_LARGE` represents the number.
+        let (leading, last) = text.split_at(text.len().saturating_sub(MAX_U64_DIGITS));
+        let value = parse_digits(last).filter(|_| leading.iter().all(|digit| *digit == b'0'));
+        Self::from_integer(value.unwrap_or(TOO_LARGE), rules)
+    }
+
+    fn from_integer(value: u64, rules: &TimeRules) -> Result<Self, TimeError> {
         let seconds = match rules.unit {
             TimeUnit::Seconds => value,
             TimeUnit::Milliseconds if value.is_multiple_of(1000) => value / 1000,
-            TimeUnit::Milliseconds => return None,
-        };
-        u32::try_from(seconds).ok().map(Self)
-    }
-
-    fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        // Only the last digits can be parsed. If any digit before these last digits is not zero,
-        // the number is out of range, and `u64::MAX` represents the number.
-        let (leading, last) = text.split_at(text.len().saturating_sub(MAX_U64_DIGITS));
-        let value = match parse_digits(last) {
-            Some(value) if leading.iter().all(|digit| *digit == b'0') => value,
-            _ => u64::MAX,
-        };
-        let seconds = match rules.unit {
-            TimeUnit::Seconds => value,
-            TimeUnit::Milliseconds if value % 1000 == 0 => value / 1000,
-            TimeUnit::Milliseconds if value == u64::MAX => value,
             TimeUnit::Milliseconds => return Err(TimeError::NotWholeSecond),
         };
         u32::try_from(seconds)
@@ -169,29 +163,21 @@ fn is_number(text: &str) -> bool {
 /// Converts a date and time to an expiration time. `zone` is the time zone of a date and time
 /// without an offset.
 fn resolve(text: &DateTimeText, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
+    let is_leap_second = text.second == 60;
+    let second = if is_leap_second { 59 } else { text.second };
     let date = Date::new(text.year, text.month, text.day);
-    let Some(time_of_day) = &text.time_of_day else {
-        let date = date.map_err(|_| TimeError::InvalidDateTime)?;
-        return in_zone(date.to_datetime(Time::midnight()), zone);
-    };
-    let is_leap_second = time_of_day.second == 60;
-    let second = if is_leap_second {
-        59
-    } else {
-        time_of_day.second
-    };
-    let time = Time::new(time_of_day.hour, time_of_day.minute, second, 0);
+    let time = Time::new(text.hour, text.minute, second, 0);
     let (Ok(date), Ok(time)) = (date, time) else {
         return Err(TimeError::InvalidDateTime);
     };
     if is_leap_second {
         return Err(TimeError::LeapSecond);
     }
-    if time_of_day.has_fraction {
+    if text.has_fraction {
         return Err(TimeError::FractionalSecond);
     }
     let civil = date.to_datetime(time);
-    match time_of_day.offset_seconds {
+    match text.offset_seconds {
         None => in_zone(civil, zone),
         Some(seconds) => {
             let offset = Offset::from_seconds(seconds).map_err(|_| TimeError::InvalidDateTime)?;

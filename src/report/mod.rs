@@ -1,7 +1,6 @@
 //! The reports of commands, as text or as JSON: summaries, expiration charts, metrics, probes and
 //! ledgers. Failures are in `diagnostics/`.
 
-mod detected_format;
 mod expiration;
 mod ledger;
 mod metrics;
@@ -10,7 +9,6 @@ mod stage;
 mod summary;
 
 pub(crate) use self::{
-    detected_format::describe_format,
     ledger::{ForgetReport, LedgerReport},
     metrics::MetricsFile,
     probe::ProbeReport,

@@ -355,7 +355,7 @@ type ColorCase<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)], bool);
 
 #[test]
 fn color_follows_options_and_environment() {
-    let wrong: (&[&str], &str) = (&["check", "/nowhere.csv"], "error:\u{1b}[0m 1 input");
+    let wrong: (&[&str], &str) = (&["check", "/nowhere.csv"], "error:\u{1b}[0m cannot open");
     let mistyped: (&[&str], &str) = (&["check", "--nothing"], "error:\u{1b}[0m unexpected");
     for (args, colored) in [wrong, mistyped] {
         let unknown = ("SENSOR_LICENSE_NOTHING", "1");
@@ -410,7 +410,7 @@ fn verbose_reports_connection_retries_and_requests() {
     let [format, address, connected, session, http2, retry] = text[..] else {
         panic!("{once:?}")
     };
-    assert_eq!(format, "note: standard input: rows of cells apart by ','");
+    assert_eq!(format, "note: standard input: CSV, delimiter \",\"");
     assert_eq!(address, "note: 127.0.0.1 is an address");
     assert_eq!(
         connected,

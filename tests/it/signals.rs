@@ -84,6 +84,18 @@ fn signal_ends_the_wait_for_input() {
 }
 
 #[test]
+fn signal_ends_the_wait_for_a_writer_of_a_fifo() {
+    let fifo = TempFile::fifo();
+    for (signal, exit) in SIGNAL_EXITS {
+        let child = start_with_open_stdin(["check", fifo.str()]);
+        wait_until_handled(&child, signal);
+        interrupt(child, signal)
+            .exits(exit)
+            .stderr_contains("came before the end");
+    }
+}
+
+#[test]
 fn signal_ends_the_reading_of_files() {
     let file = TempFile::absent("input.csv");
     let files = slow_input(&file);

@@ -13,12 +13,6 @@ const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Returns a reader that decompresses gzip and Zstandard. The reader returns the bytes of any other
 /// stream unchanged.
-///
-/// # Errors
-///
-/// An error that occurs while the magic bytes are read or the decoder is created. The returned
-/// reader fails with [`StreamError::CorruptArchive`] if the compressed data is corrupt or
-/// truncated.
 pub(super) fn decompress<'r>(
     mut raw: Box<dyn Read + Send + 'r>,
 ) -> io::Result<Box<dyn Read + Send + 'r>> {
@@ -29,22 +23,15 @@ pub(super) fn decompress<'r>(
     let is_gzip = head.starts_with(GZIP_MAGIC);
     let is_zstd = head.starts_with(ZSTD_MAGIC);
     let whole = io::Cursor::new(head).chain(raw);
-    if is_gzip {
-        Ok(decompress_gzip(whole))
+    Ok(if is_gzip {
+        let decoder = MultiGzDecoder::new(BufReader::new(whole));
+        Box::new(ArchiveReader(decoder))
     } else if is_zstd {
         let decoder = zstd::stream::read::Decoder::new(whole)?;
-        Ok(Box::new(ArchiveReader(decoder)))
+        Box::new(ArchiveReader(decoder))
     } else {
-        Ok(Box::new(whole))
-    }
-}
-
-/// Returns a reader that decompresses gzip. The function is never inlined, because the decoder
-/// would add 30 KiB to the stack frame of [`decompress`] even for uncompressed streams.
-#[inline(never)]
-fn decompress_gzip<'r>(compressed: impl Read + Send + 'r) -> Box<dyn Read + Send + 'r> {
-    let decoder = MultiGzDecoder::new(BufReader::new(compressed));
-    Box::new(ArchiveReader(decoder))
+        Box::new(whole)
+    })
 }
 
 /// A wrapper that converts decoder errors to [`StreamError::CorruptArchive`]. Errors of the
@@ -54,11 +41,10 @@ struct ArchiveReader<R>(R);
 impl<R: Read> Read for ArchiveReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.0.read(out).map_err(|error| {
-            // The decoder also returns the errors of the compressed stream, which do not mean that
-            // the compressed data is corrupt.
-            let is_from_below = error
+            let is_stream_error = error
                 .get_ref()
-                .is_some_and(|inner| inner.is::<StreamError>())
+                .is_some_and(|inner| inner.is::<StreamError>());
+            let is_from_below = is_stream_error
                 || error.raw_os_error().is_some()
                 || error.kind() == io::ErrorKind::Interrupted;
             if is_from_below {

@@ -1,34 +1,55 @@
 //! The content of one input, which is the same in every pass.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Seek, SeekFrom},
-    os::{fd::AsFd, unix::fs::OpenOptionsExt},
+    os::{
+        fd::AsFd,
+        unix::{fs::FileTypeExt, net::UnixStream},
+    },
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
-
-use rustix::fs::OFlags;
 
 use super::{
     compression::decompress,
     read_limits::ReadLimits,
     recorded_stream::RecordedStream,
-    source::InputSource,
-    verified_file::{BlockHashes, FileReader, VerifiedFile},
+    verified_file::{BlockHashes, VerifiedFile},
 };
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The maximum size, in bytes, of a small file. A small file is read into memory when the input is
-/// opened, because opening a small file again for each pass takes longer than reading its bytes.
+/// opened, because opening it again for each pass takes longer than reading its bytes.
 const MAX_BUFFERED_BYTES: u64 = 16 << 10;
+
+/// The source from which an input is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum InputSource {
+    Stdin,
+    File(PathBuf),
+    Memory(Arc<[u8]>),
+}
+
+impl InputSource {
+    /// Returns the name of the input in messages.
+    pub(crate) fn name(&self) -> Arc<str> {
+        match self {
+            Self::Stdin => "standard input".into(),
+            Self::Memory(_) => "memory".into(),
+            Self::File(path) => path.to_string_lossy().into(),
+        }
+    }
+}
 
 /// The content of an input, which can be read from its start any number of times.
 #[derive(Debug)]
 pub(in crate::input) struct Content {
     storage: Storage,
-    read_limits: ReadLimits,
+    /// The limits of the next passes.
+    pub(in crate::input) read_limits: ReadLimits,
     /// The block hashes of a file that each pass reads from disk. Empty for all other kinds of
     /// storage.
     hashes: BlockHashes,
@@ -36,10 +57,7 @@ pub(in crate::input) struct Content {
 
 #[derive(Debug)]
 enum Storage {
-    /// The bytes of a small file, which were read when the file was opened.
-    Buffered(Vec<u8>),
-    /// The bytes of [`InputSource::Memory`].
-    Shared(Arc<[u8]>),
+    Memory(Arc<[u8]>),
     /// A regular file, which is opened again for each pass.
     File(PathBuf),
     /// A regular file as standard input. `start` is the offset of the descriptor when the input was
@@ -52,12 +70,7 @@ enum Storage {
 }
 
 impl Content {
-    /// Opens an input. A FIFO is opened without waiting for a program that writes to the FIFO.
-    ///
-    /// # Errors
-    ///
-    /// An operating system error, [`io::ErrorKind::IsADirectory`] for a directory, or
-    /// [`super::StreamError::ReadStopped`] if one of the limits has been reached.
+    /// Opens an input. Waits for a program that writes to a FIFO.
     pub(in crate::input) fn open(
         source: &InputSource,
         read_limits: &ReadLimits,
@@ -65,8 +78,8 @@ impl Content {
         read_limits.check()?;
         let storage = match source {
             InputSource::Stdin => open_stdin()?,
-            InputSource::Memory(bytes) => Storage::Shared(Arc::clone(bytes)),
-            InputSource::File(path) => open_file(path)?,
+            InputSource::Memory(bytes) => Storage::Memory(Arc::clone(bytes)),
+            InputSource::File(path) => open_file(path, read_limits)?,
         };
         Ok(Self {
             storage,
@@ -75,17 +88,7 @@ impl Content {
         })
     }
 
-    /// Replaces the limits of all later passes.
-    pub(in crate::input) fn set_read_limits(&mut self, read_limits: ReadLimits) {
-        self.read_limits = read_limits;
-    }
-
     /// Returns a reader of the decompressed text, without a UTF-8 byte order mark.
-    ///
-    /// # Errors
-    ///
-    /// The same errors as [`Self::raw_reader`]. The returned reader also fails with
-    /// [`super::StreamError::CorruptArchive`] if compressed data is corrupt or truncated.
     pub(in crate::input) fn text_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let mut text = decompress(self.raw_reader()?)?;
         let mut head = Vec::new();
@@ -99,30 +102,23 @@ impl Content {
     }
 
     /// Returns a reader of the stored bytes, which may be compressed, from the start.
-    ///
-    /// # Errors
-    ///
-    /// An operating system error. The returned reader fails with
-    /// [`super::StreamError::FileChanged`] if a file differs from an earlier pass, and with
-    /// [`super::StreamError::ReadStopped`] if one of the limits is reached.
     fn raw_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
-        let file = match &mut self.storage {
-            Storage::Buffered(bytes) => return Ok(Box::new(bytes.as_slice())),
-            Storage::Shared(bytes) => return Ok(Box::new(&**bytes)),
-            Storage::Stream(stream) => return Ok(Box::new(stream.replay(&self.read_limits))),
-            Storage::File(path) => FileReader {
-                file: File::open(path)?,
-                offset: 0,
-            },
-            Storage::Stdin { file, start } => FileReader {
-                file: file.try_clone()?,
-                offset: *start,
-            },
+        let Self {
+            storage,
+            read_limits,
+            hashes,
+        } = self;
+        let (file, start) = match storage {
+            Storage::Memory(bytes) => return Ok(Box::new(&**bytes)),
+            Storage::Stream(stream) => return Ok(Box::new(stream.replay(read_limits))),
+            Storage::File(path) => (File::open(path)?, 0),
+            Storage::Stdin { file, start } => (file.try_clone()?, *start),
         };
         Ok(Box::new(VerifiedFile::new(
             file,
-            &self.read_limits,
-            &mut self.hashes,
+            start,
+            read_limits,
+            hashes,
         )))
     }
 }
@@ -141,30 +137,42 @@ fn open_stdin() -> io::Result<Storage> {
     Ok(Storage::Stdin { file, start })
 }
 
-fn open_file(path: &Path) -> io::Result<Storage> {
-    // If the path is a FIFO, `open` without `O_NONBLOCK` would block until some other program opens
-    // the FIFO for writing.
-    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    let file = options.read(true).custom_flags(nonblocking).open(path)?;
-    let metadata = file.metadata()?;
+fn open_file(path: &Path, read_limits: &ReadLimits) -> io::Result<Storage> {
+    let metadata = path.metadata()?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
+    if metadata.file_type().is_fifo() {
+        let file = open_fifo(path, read_limits)?;
+        return Ok(Storage::Stream(RecordedStream::new(file)));
+    }
+    let mut file = File::open(path)?;
     if !metadata.is_file() {
         return Ok(Storage::Stream(RecordedStream::new(file)));
     }
-    Ok(match read_small_file(file)? {
-        Some(bytes) => Storage::Buffered(bytes),
-        None => Storage::File(path.to_owned()),
+    let mut bytes = Vec::with_capacity(4096);
+    (&mut file)
+        .take(MAX_BUFFERED_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(if bytes.len() as u64 <= MAX_BUFFERED_BYTES {
+        Storage::Memory(bytes.into())
+    } else {
+        Storage::File(path.to_owned())
     })
 }
 
-/// Returns the bytes of the file, or `None` if the file is larger than [`MAX_BUFFERED_BYTES`].
-fn read_small_file(file: File) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::with_capacity(4096);
-    file.take(MAX_BUFFERED_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= MAX_BUFFERED_BYTES).then_some(bytes))
+/// Opens a FIFO for reading, which blocks until some program opens the FIFO for writing. A thread
+/// waits, so that a limit can end the wait. The thread then stays behind until the process ends.
+fn open_fifo(path: &Path, read_limits: &ReadLimits) -> io::Result<File> {
+    let (is_open, opening) = UnixStream::pair()?;
+    let path = path.to_owned();
+    let thread = thread::Builder::new().spawn(move || {
+        let _hangs_up_when_dropped = opening;
+        File::open(path)
+    })?;
+    read_limits.wait_until_readable(is_open.as_fd())?;
+    let opened = thread.join();
+    opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 #[cfg(test)]
@@ -172,7 +180,7 @@ mod tests {
     use std::fs;
 
     use super::{
-        super::{BLOCK_BYTES, StreamError},
+        super::{StreamError, verified_file::BLOCK_BYTES},
         *,
     };
 

@@ -4,15 +4,15 @@
 
 use std::io::{self, Read};
 
-use super::verified_file::BLOCK_BYTES;
-
-/// The maximum number of bytes to ask for in one read. A read of a whole block lets `VerifiedFile`
-/// read the block directly into the buffer, without a copy.
-const MAX_READ_BYTES: usize = BLOCK_BYTES;
+use super::{super::position::Position, verified_file::BLOCK_BYTES};
 
 /// The number of bytes to ask for in the first read. A small number keeps the buffer of a small
-/// input small.
+/// input small. The number doubles up to a whole block, which `VerifiedFile` reads without a copy.
 const FIRST_READ_BYTES: usize = 8 << 10;
+
+/// The minimum size, in bytes, of a chunk, which is a part of an input for one of several threads.
+/// One thread reads a smaller input faster.
+const MIN_CHUNK_BYTES: usize = BLOCK_BYTES;
 
 /// A stream, with a buffer for the unread bytes.
 pub(in crate::input) struct LineBuffer<'i> {
@@ -21,53 +21,29 @@ pub(in crate::input) struct LineBuffer<'i> {
     /// The range `start..end` of `buffer` contains the unread bytes.
     start: usize,
     end: usize,
-    /// The number of bytes to ask for in the next read. The number doubles, up to
-    /// [`MAX_READ_BYTES`], after each read that returns at least this number of bytes.
     next_read_bytes: usize,
+    /// An error of the stream that the next read returns.
+    error: Option<io::Error>,
     /// The line number of the byte at `start`, counted from 1.
     line: u64,
     /// The number of bytes in the same line before the byte at `start`.
-    line_offset: u64,
-}
-
-/// The line and the column of a byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::input) struct LinePosition {
-    /// The number of the physical line, counted from 1.
-    pub(in crate::input) line: u64,
-    /// The number of the byte in the line, counted from 1.
-    pub(in crate::input) column: u64,
+    line_offset: usize,
 }
 
 impl<'i> LineBuffer<'i> {
     pub(in crate::input) fn new(input: Box<dyn Read + Send + 'i>) -> Self {
-        Self::prefilled(Vec::new(), 0, input)
-    }
-
-    /// Returns a buffer over a stream whose first `length` bytes have already been read into
-    /// `buffer`. `input` must return the bytes after the first `length` bytes.
-    pub(in crate::input) fn prefilled(
-        buffer: Vec<u8>,
-        length: usize,
-        input: Box<dyn Read + Send + 'i>,
-    ) -> Self {
         Self {
             input,
-            buffer,
+            buffer: Vec::new(),
             start: 0,
-            end: length,
+            end: 0,
             next_read_bytes: FIRST_READ_BYTES,
+            error: None,
             line: 1,
             line_offset: 0,
         }
     }
 
-    /// Returns the memory of the buffer for reuse.
-    pub(in crate::input) fn into_buffer(self) -> Vec<u8> {
-        self.buffer
-    }
-
-    /// Returns the unread bytes.
     pub(in crate::input) fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
@@ -75,6 +51,9 @@ impl<'i> LineBuffer<'i> {
     /// Reads bytes from the stream and appends them to [`Self::unread`]. Returns `false` at the end
     /// of the stream.
     pub(in crate::input) fn read_more(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -89,7 +68,7 @@ impl<'i> LineBuffer<'i> {
                 Ok(read) => {
                     self.end += read;
                     if read >= self.next_read_bytes {
-                        self.next_read_bytes = MAX_READ_BYTES.min(2 * self.next_read_bytes);
+                        self.next_read_bytes = BLOCK_BYTES.min(2 * self.next_read_bytes);
                     }
                     return Ok(true);
                 }
@@ -99,21 +78,35 @@ impl<'i> LineBuffer<'i> {
         }
     }
 
-    /// Returns the position of the byte at `index` of [`Self::unread`].
-    pub(in crate::input) fn position(&self, index: usize) -> LinePosition {
-        let (line, offset) = if index == 0 {
-            (self.line, self.line_offset)
-        } else {
-            let line_feeds = LineFeeds::find(&self.unread()[..index]);
-            match line_feeds.last {
-                None => (self.line, self.line_offset + index as u64),
-                Some(last) => (self.line + line_feeds.count, (index - last - 1) as u64),
+    /// Moves a chunk of whole lines into a buffer of its own. Returns `None` if less than a chunk
+    /// is left, or if `can_move` returns `false` for the lines.
+    pub(in crate::input) fn split_off_chunk(
+        &mut self,
+        can_move: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<LineBuffer<'i>> {
+        while self.unread().len() < MIN_CHUNK_BYTES {
+            match self.read_more() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    self.error = Some(error);
+                    return None;
+                }
             }
-        };
-        LinePosition {
-            line,
-            column: offset + 1,
         }
+        let length = memchr::memrchr(b'\n', self.unread())? + 1;
+        let lines = &self.unread()[..length];
+        if !can_move(lines) {
+            return None;
+        }
+        let chunk = LineBuffer {
+            buffer: lines.to_vec(),
+            end: length,
+            line: self.line,
+            ..LineBuffer::new(Box::new(io::empty()))
+        };
+        self.consume(length);
+        Some(chunk)
     }
 
     /// Returns the line number of the first unread byte, counted from 1.
@@ -121,14 +114,22 @@ impl<'i> LineBuffer<'i> {
         self.line
     }
 
+    /// Returns the position of the unread byte at `index`, which belongs to the record with the
+    /// number `record`.
+    pub(in crate::input) fn position(&self, record: u64, index: usize) -> Position {
+        let place = self.place_after(index);
+        Position {
+            record,
+            line: place.line,
+            column: Some(place.line_offset as u64 + 1),
+        }
+    }
+
     /// Consumes the first `length` bytes of [`Self::unread`].
     pub(in crate::input) fn consume(&mut self, length: usize) {
-        let line_feeds = LineFeeds::find(&self.buffer[self.start..self.start + length]);
-        self.line += line_feeds.count;
-        match line_feeds.last {
-            None => self.line_offset += length as u64,
-            Some(last) => self.line_offset = (length - last - 1) as u64,
-        }
+        let place = self.place_after(length);
+        self.line = place.line;
+        self.line_offset = place.line_offset;
         self.start += length;
     }
 
@@ -139,20 +140,25 @@ impl<'i> LineBuffer<'i> {
         self.line += lines;
         self.line_offset = 0;
     }
-}
 
-/// The line feeds in a slice of bytes.
-struct LineFeeds {
-    count: u64,
-    /// The index of the last line feed, or `None` if the slice has no line feed.
-    last: Option<usize>,
-}
-
-impl LineFeeds {
-    fn find(bytes: &[u8]) -> Self {
-        Self {
-            count: memchr::memchr_iter(b'\n', bytes).count() as u64,
-            last: memchr::memrchr(b'\n', bytes),
+    /// Returns the place of the byte after the first `length` unread bytes.
+    fn place_after(&self, length: usize) -> Place {
+        let bytes = &self.unread()[..length];
+        match memchr::memrchr(b'\n', bytes) {
+            None => Place {
+                line: self.line,
+                line_offset: self.line_offset + length,
+            },
+            Some(last) => Place {
+                line: self.line + memchr::memchr_iter(b'\n', bytes).count() as u64,
+                line_offset: length - last - 1,
+            },
         }
     }
+}
+
+/// The line number of a byte, and the number of bytes before it in the line.
+struct Place {
+    line: u64,
+    line_offset: usize,
 }

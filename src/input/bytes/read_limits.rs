@@ -1,6 +1,14 @@
 //! Limits on the duration of a pass over an input: a deadline and a stop signal.
 
-use std::{fs::File, io, os::unix::net::UnixStream, sync::Arc, time::Instant};
+use std::{
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    sync::Arc,
+    time::Instant,
+};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -13,66 +21,44 @@ use super::stream_error::StreamError;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadLimits {
     pub(crate) deadline: Option<Instant>,
-    /// A socket that becomes readable when the program has to stop reading, for example after a
-    /// signal.
+    /// A socket that becomes readable when a signal arrives.
     pub(crate) stop: Option<Arc<UnixStream>>,
 }
 
 impl ReadLimits {
-    /// Blocks until `file` can be read without blocking.
-    ///
-    /// # Errors
-    ///
-    /// [`StreamError::ReadStopped`] if the deadline has passed or `stop` is readable, even if
-    /// `file` is readable as well.
-    pub(super) fn wait_until_readable(&self, file: &File) -> io::Result<()> {
-        loop {
-            let timeout = self.remaining_time()?;
-            let mut polled = vec![PollFd::new(file, PollFlags::IN)];
-            polled.extend(
-                self.stop
-                    .iter()
-                    .map(|stop| PollFd::new(stop, PollFlags::IN)),
-            );
-            match poll(&mut polled, timeout.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let mut is_ready = polled.iter().map(|polled| !polled.revents().is_empty());
-            let is_file_ready = is_ready.next() == Some(true);
-            let is_stopped = is_ready.next() == Some(true);
-            if is_stopped {
-                return Err(StreamError::Interrupted.into());
-            } else if is_file_ready {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Checks the limits without waiting. This check is enough for regular files, which never
-    /// block.
-    ///
-    /// # Errors
-    ///
-    /// [`StreamError::ReadStopped`] if the deadline has passed or `stop` is readable.
-    pub(super) fn check(&self) -> io::Result<()> {
-        self.remaining_time()?;
-        let Some(stop) = &self.stop else {
-            return Ok(());
-        };
-        let mut polled = [PollFd::new(stop, PollFlags::IN)];
-        let no_wait = Timespec::default();
-        if poll(&mut polled, Some(&no_wait)).is_ok_and(|ready| ready > 0) {
-            return Err(StreamError::Interrupted.into());
-        }
+    /// Blocks until `file` can be read without blocking or one of the limits is reached.
+    pub(super) fn wait_until_readable(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+        while !self.poll(Some(file), self.remaining_time()?)? {}
         Ok(())
     }
 
+    /// Checks the limits without waiting, which is enough for regular files.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.remaining_time()?;
+        self.poll(None, Some(Timespec::default())).map(drop)
+    }
+
+    /// Returns whether `file` has become readable within the timeout.
+    fn poll(&self, file: Option<BorrowedFd<'_>>, timeout: Option<Timespec>) -> io::Result<bool> {
+        let mut polled: Vec<_> = self
+            .stop
+            .iter()
+            .map(AsFd::as_fd)
+            .chain(file)
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut is_ready = polled.iter().map(|polled| !polled.revents().is_empty());
+        if self.stop.is_some() && is_ready.next() == Some(true) {
+            return Err(StreamError::Interrupted.into());
+        }
+        Ok(is_ready.next() == Some(true))
+    }
+
     /// Returns the time until the deadline, or `None` if there is no deadline.
-    ///
-    /// # Errors
-    ///
-    /// [`StreamError::ReadStopped`] if the deadline has passed.
     fn remaining_time(&self) -> io::Result<Option<Timespec>> {
         let Some(deadline) = self.deadline else {
             return Ok(None);

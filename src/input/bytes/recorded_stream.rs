@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    os::fd::AsFd,
 };
 
 use super::read_limits::ReadLimits;
@@ -35,7 +36,7 @@ impl RecordedStream {
 
     fn read_file(&mut self, read_limits: &ReadLimits, out: &mut [u8]) -> io::Result<usize> {
         loop {
-            read_limits.wait_until_readable(&self.file)?;
+            read_limits.wait_until_readable(self.file.as_fd())?;
             match self.file.read(out) {
                 // A different process may have read the bytes that `poll` announced, so wait again.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

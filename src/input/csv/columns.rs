@@ -14,7 +14,7 @@ use super::{
 
 /// The columns of a file that contain the fields of the records.
 #[derive(Clone, Debug)]
-pub(in crate::input) struct Columns {
+pub(super) struct Columns {
     pub(super) token: Column,
     /// `None` if the expiration time is not used.
     pub(super) time: Option<Column>,
@@ -32,106 +32,57 @@ pub(super) struct Column {
 }
 
 impl Columns {
-    /// Finds the columns by their names in the header row, which must be the current row.
-    ///
-    /// # Errors
-    ///
-    /// A problem if a column is missing or ambiguous, or if the row looks like a record.
-    pub(super) fn from_header(
-        rows: &RowReader<'_>,
-        options: &InputOptions,
-    ) -> Result<Self, ProblemKind> {
-        let cells: Vec<Cow<'_, str>> = (0..rows.width())
+    /// Finds the columns by their names in the header row, or else by their numbers. The current
+    /// row must be the header row, or the first record if there is no header row. Without a header
+    /// row, the default is column 1 for the token and column 2 for the expiration time.
+    pub(super) fn find(rows: &RowReader<'_>, options: &InputOptions) -> Result<Self, ProblemKind> {
+        let width = rows.width();
+        let header_width = if options.has_header { width } else { 0 };
+        let cells: Vec<Cow<'_, str>> = (0..header_width)
             .map(|index| String::from_utf8_lossy(rows.cell(index)))
             .collect();
         let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
         let names = FieldNames::new(options);
-        let find = |field, selector: &FieldSelector| match selector {
-            FieldSelector::Column(number) => index_of_number(*number, cells.len(), field),
-            FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
-                index_of_field(&cells, field, &names)
-            }
+        let find = |field, selector: &FieldSelector, default_number| -> Result<_, ProblemKind> {
+            let number = match selector {
+                FieldSelector::Column(number) => *number,
+                _ if options.has_header => {
+                    let index = index_of_field(&cells, field, &names)?;
+                    let name = cells[index].to_owned();
+                    return Ok(Column { index, name });
+                }
+                _ => default_number,
+            };
+            Ok(Column {
+                index: index_of_number(number, width, field)?,
+                // The text of the cell may be a token, which no message may show.
+                name: format!("column {number}"),
+            })
         };
-        let token = find(Field::Token, &options.token_field)?;
+        let token = find(Field::Token, &options.token_field, 1)?;
         let time = names
             .is_used(Field::Time)
-            .then(|| find(Field::Time, &options.time_field))
+            .then(|| find(Field::Time, &options.time_field, 2))
             .transpose()?;
-        check_distinct(token, time, cells[token])?;
+        let last = time.as_ref().unwrap_or(&token);
+        if time.is_some() && last.index == token.index {
+            let name = Excerpt::from_text(&token.name);
+            return Err(ProblemKind::SameNameForBothFields(name));
+        }
         let named = cells.iter().copied().filter(|cell| !cell.is_empty());
         if let Some(name) = find_duplicate(named) {
             return Err(ProblemKind::DuplicateName(Excerpt::from_text(name)));
         }
         // A column that an option chose by number may have any text in the header row. If the text
         // looks like a value, the first row is a record.
-        if is_like_value(cells[time.unwrap_or(token)]) {
+        if cells
+            .get(last.index)
+            .is_some_and(|cell| is_like_value(cell))
+        {
             return Err(ProblemKind::MissingHeader);
         }
-        let column = |index: usize, selector: &FieldSelector| match selector {
-            // The option gave a number, so the text of the cell may be a token, which no message
-            // may show.
-            FieldSelector::Column(number) => Column::numbered(index, *number),
-            FieldSelector::DefaultNames | FieldSelector::Name(_) | FieldSelector::Unused => {
-                Column {
-                    index,
-                    name: cells[index].to_owned(),
-                }
-            }
-        };
-        Ok(Self {
-            token: column(token, &options.token_field),
-            time: time.map(|index| column(index, &options.time_field)),
-            width: cells.len(),
-        })
+        Ok(Self { token, time, width })
     }
-
-    /// Chooses the columns by number. The default is 1 for the token and 2 for the expiration time.
-    /// The current row must be the first record.
-    ///
-    /// # Errors
-    ///
-    /// A problem if a number is not in the range of columns, or if both fields have the same
-    /// number.
-    pub(super) fn from_numbers(
-        rows: &RowReader<'_>,
-        options: &InputOptions,
-    ) -> Result<Self, ProblemKind> {
-        let number_of = |selector: &FieldSelector, default| match selector {
-            FieldSelector::Column(number) => Some(*number),
-            FieldSelector::DefaultNames | FieldSelector::Name(_) => Some(default),
-            FieldSelector::Unused => None,
-        };
-        let width = rows.width();
-        let token = number_of(&options.token_field, 1).unwrap_or(1);
-        let time = number_of(&options.time_field, 2);
-        check_distinct(token, time, &token.to_string())?;
-        let column = |number, field| {
-            index_of_number(number, width, field).map(|index| Column::numbered(index, number))
-        };
-        Ok(Self {
-            token: column(token, Field::Token)?,
-            time: time.map(|number| column(number, Field::Time)).transpose()?,
-            width,
-        })
-    }
-}
-
-impl Column {
-    fn numbered(index: usize, number: usize) -> Self {
-        Self {
-            index,
-            name: format!("column {number}"),
-        }
-    }
-}
-
-/// Checks that the two fields have different columns. `token` and `time` must both be column
-/// indices or both be column numbers. `name` is the name of the column in the error.
-fn check_distinct(token: usize, time: Option<usize>, name: &str) -> Result<(), ProblemKind> {
-    if time == Some(token) {
-        return Err(ProblemKind::SameNameForBothFields(Excerpt::from_text(name)));
-    }
-    Ok(())
 }
 
 /// Converts a column number, counted from 1, to an index, counted from 0.

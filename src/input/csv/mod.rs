@@ -7,5 +7,4 @@ mod columns;
 mod reader;
 mod rows;
 
-pub(super) use columns::Columns;
 pub(super) use reader::CsvReader;

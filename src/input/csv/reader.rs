@@ -30,10 +30,6 @@ pub(in crate::input) struct CsvReader<'i> {
 impl<'i> CsvReader<'i> {
     /// Reads the header row, or the first record if the options say that there is no header row.
     /// Returns `None` if the text has no row.
-    ///
-    /// # Errors
-    ///
-    /// A fatal error if the row cannot be read, or does not have the wanted columns.
     pub(in crate::input) fn open(
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
@@ -46,13 +42,9 @@ impl<'i> CsvReader<'i> {
         if !has_row.map_err(fatal)? {
             return Ok(None);
         }
-        let columns = if options.has_header {
-            match rows.problem() {
-                Some(kind) => Err(kind),
-                None => Columns::from_header(&rows, options),
-            }
-        } else {
-            Columns::from_numbers(&rows, options)
+        let columns = match rows.problem() {
+            Some(kind) if options.has_header => Err(kind),
+            _ => Columns::find(&rows, options),
         };
         Ok(Some(Self {
             columns: columns.map_err(fatal)?,
@@ -64,30 +56,16 @@ impl<'i> CsvReader<'i> {
         }))
     }
 
-    /// Returns a reader of text that starts with a record. `columns` come from an earlier part of
-    /// the file.
-    pub(in crate::input) fn without_header(
-        buffer: LineBuffer<'i>,
-        options: &'i InputOptions,
-        delimiter: u8,
-        columns: Columns,
-    ) -> Self {
-        Self {
-            rows: RowReader::new(buffer, delimiter),
-            fields: FieldParser::new(options),
-            columns,
-            record_count: 0,
-            has_pending_row: false,
-            is_finished: false,
-        }
-    }
-
-    pub(in crate::input) fn into_columns(self) -> Columns {
-        self.columns
-    }
-
-    pub(in crate::input) fn into_buffer(self) -> Vec<u8> {
-        self.rows.into_buffer()
+    /// Moves the first records into a reader of their own. Must not be called after [`Self::next`].
+    pub(in crate::input) fn split_off_chunk(&mut self) -> Option<Self> {
+        let rows = self.rows.split_off_chunk(self.has_pending_row)?;
+        self.has_pending_row = false;
+        Some(Self {
+            rows,
+            fields: self.fields.clone(),
+            columns: self.columns.clone(),
+            ..*self
+        })
     }
 
     /// Returns the next record or its problem. Returns `None` at the end of the text and after a
@@ -102,8 +80,8 @@ impl<'i> CsvReader<'i> {
             self.rows.advance()
         };
         let position = position(&self.rows, self.record_count + 1);
-        match has_row {
-            Ok(true) => {}
+        let problem = match has_row {
+            Ok(true) => self.rows.problem(),
             Ok(false) => {
                 self.is_finished = true;
                 return None;
@@ -112,18 +90,16 @@ impl<'i> CsvReader<'i> {
                 self.is_finished = true;
                 return Some(Err(ReadError::fatal(Some(position), kind)));
             }
-        }
-        match self.rows.problem() {
+        };
+        self.record_count += 1;
+        match problem {
+            None => {}
             // An unterminated quote makes the rest of the file one row, so no record can follow.
             Some(kind @ ProblemKind::UnterminatedQuote) => {
                 self.is_finished = true;
                 return Some(Err(ReadError::fatal(Some(position), kind)));
             }
-            Some(kind) => {
-                self.record_count += 1;
-                return Some(Err(ReadError::in_record(position, kind)));
-            }
-            None => self.record_count += 1,
+            Some(kind) => return Some(Err(ReadError::in_record(position, kind))),
         }
         Some(match self.parse_row() {
             Ok(value) => Ok(Located { position, value }),

@@ -2,10 +2,7 @@
 //!
 //! A row without quotes ends at the next line feed and is split at the delimiters. Only rows with
 //! quotes go through the CSV parser of `csv_core`, which takes seven times as many instructions.
-//!
-//! Plain bytes are neither quotes nor NUL bytes. One search finds the plain bytes of many rows at
-//! once. A plain row consists of plain bytes and has no carriage return, so the only possible
-//! problem in the text of a plain row is its length.
+//! One search for quotes and one for carriage returns and NUL bytes serve many rows at once.
 
 use csv_core::{ReadRecordResult, Terminator};
 
@@ -22,17 +19,17 @@ pub(super) struct RowReader<'i> {
     /// takes 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
-    /// The number of bytes at the start of the unread bytes that are known to be plain. 0 means
-    /// that the next row needs a new search.
-    plain_bytes: usize,
-    /// Whether the plain bytes contain carriage returns.
-    plain_has_returns: bool,
+    /// The number of unread bytes that are known to have no quote. 0 means that the next row needs
+    /// a new search.
+    unquoted_bytes: usize,
+    /// Whether these bytes contain carriage returns or NUL bytes.
+    has_controls: bool,
     /// The length of the current row, which starts at the first unread byte.
     row_bytes: usize,
     /// The number of line feeds in the current row.
     row_lines: u64,
     kind: RowKind,
-    /// The unquoted cells of a row with quotes, without delimiters between the cells.
+    /// The cells of a row with quotes, without quotes and delimiters.
     unquoted: Vec<u8>,
     /// The end of each cell of the current row. For a row with quotes, the end is an index in
     /// `unquoted`. For any other row, the end is an index in the unread bytes, which have a
@@ -43,14 +40,13 @@ pub(super) struct RowReader<'i> {
 /// The kind of the current row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RowKind {
-    /// A row without quotes, NUL bytes and carriage returns.
-    Plain,
-    /// A row without quotes that may contain NUL bytes or carriage returns.
     Unquoted,
     /// A row with quotes. The CSV parser has written the cells into [`RowReader::unquoted`].
     Quoted,
     /// A row that is too long to be read. The row was skipped, and only its cells were counted.
-    Overlong { width: usize },
+    Overlong {
+        width: usize,
+    },
 }
 
 impl<'i> RowReader<'i> {
@@ -59,8 +55,8 @@ impl<'i> RowReader<'i> {
             buffer,
             parser: None,
             delimiter,
-            plain_bytes: 0,
-            plain_has_returns: false,
+            unquoted_bytes: 0,
+            has_controls: false,
             row_bytes: 0,
             row_lines: 0,
             kind: RowKind::Unquoted,
@@ -69,65 +65,58 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns the memory of the line buffer for reuse.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.buffer.into_buffer()
-    }
-
     /// Returns the number of the line on which the current row starts, or, after a read error, the
     /// number of the line with the error.
     pub(super) fn line(&self) -> u64 {
         self.buffer.line()
     }
 
-    /// Reads the next row that is not blank. Returns `false` at the end of the text.
-    ///
-    /// # Errors
-    ///
-    /// A stream error, or [`ProblemKind::RecordTooLong`] for a row that is too long to be skipped.
-    pub(super) fn advance(&mut self) -> Result<bool, ProblemKind> {
-        self.consume(self.row_bytes, self.row_lines);
+    /// Moves the next rows into a reader of their own, if they have no quotes: a line feed inside
+    /// quotes does not end a row. The current row is moved as well if `moves_current` is true.
+    pub(super) fn split_off_chunk(&mut self, moves_current: bool) -> Option<Self> {
+        if !moves_current {
+            self.consume_row();
+        } else if self.kind != RowKind::Unquoted {
+            return None;
+        }
+        self.unquoted_bytes = 0;
+        let is_unquoted = |lines: &[u8]| memchr::memchr(b'"', lines).is_none();
+        let chunk = self.buffer.split_off_chunk(is_unquoted)?;
         (self.row_bytes, self.row_lines) = (0, 0);
+        Some(Self::new(chunk, self.delimiter))
+    }
+
+    /// Reads the next row that is not blank. Returns `false` at the end of the text.
+    pub(super) fn advance(&mut self) -> Result<bool, ProblemKind> {
+        self.consume_row();
         if !self.skip_blank_lines()? {
             return Ok(false);
         }
-        if self.read_plain_row() {
-            return Ok(true);
-        }
-        let mut searched = 0;
         loop {
-            let unread = self.buffer.unread();
-            match memchr::memchr2(b'"', b'\n', &unread[searched..]) {
-                Some(index) if unread[searched + index] == b'\n' => {
-                    self.row_bytes = searched + index + 1;
-                    self.row_lines = 1;
-                    break;
-                }
-                Some(_) => return self.parse_quoted_row().map(|()| true),
-                None if unread.len() > MAX_LINE_BYTES => {
-                    return self.skip_overlong_row().map(|()| true);
-                }
-                None => searched = unread.len(),
+            if self.read_unquoted_row() {
+                return Ok(true);
+            }
+            let length = self.buffer.unread().len();
+            if self.unquoted_bytes < length {
+                self.parse_quoted_row()?;
+                return Ok(true);
+            }
+            if length > MAX_LINE_BYTES {
+                self.skip_overlong_row()?;
+                return Ok(true);
             }
             if !self.read_more()? {
-                self.row_bytes = searched;
-                break;
+                self.end_unquoted_row(length);
+                return Ok(true);
             }
         }
-        self.kind = RowKind::Unquoted;
-        self.cell_ends.clear();
-        let row = trim_line_end(&self.buffer.unread()[..self.row_bytes]);
-        self.cell_ends
-            .extend(memchr::memchr_iter(self.delimiter, row));
-        self.cell_ends.push(row.len());
-        Ok(true)
     }
 
     /// Returns the number of cells of the current row.
     pub(super) fn width(&self) -> usize {
         match self.kind {
             RowKind::Overlong { width } => width,
-            RowKind::Plain | RowKind::Unquoted | RowKind::Quoted => self.cell_ends.len(),
+            RowKind::Unquoted | RowKind::Quoted => self.cell_ends.len(),
         }
     }
 
@@ -150,11 +139,14 @@ impl<'i> RowReader<'i> {
     /// Returns the problem in the text of the current row, or `None` if the row is valid. Most CSV
     /// parsers accept rows with such problems.
     pub(super) fn problem(&self) -> Option<ProblemKind> {
+        if self.kind == RowKind::Unquoted
+            && !self.has_controls
+            && self.row_bytes <= MAX_RECORD_BYTES
+        {
+            return None;
+        }
         if matches!(self.kind, RowKind::Overlong { .. }) {
             return Some(ProblemKind::RecordTooLong);
-        }
-        if self.kind == RowKind::Plain && self.row_bytes <= MAX_RECORD_BYTES {
-            return None;
         }
         let row = trim_line_end(&self.buffer.unread()[..self.row_bytes]);
         if row.len() > MAX_RECORD_BYTES {
@@ -165,7 +157,6 @@ impl<'i> RowReader<'i> {
         {
             return Some(problem);
         }
-        memchr::memchr2(b'\r', 0, row)?;
         if row.contains(&0) {
             return Some(ProblemKind::NulByte);
         }
@@ -190,32 +181,33 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Reads the next row if the buffer has the whole row and the row consists of plain bytes.
-    /// Returns whether the row was read.
-    fn read_plain_row(&mut self) -> bool {
+    /// Reads the next row if its line feed is among the bytes that are known to have no quote.
+    fn read_unquoted_row(&mut self) -> bool {
         let unread = self.buffer.unread();
-        if self.plain_bytes == 0 {
-            self.plain_bytes = memchr::memchr2(b'"', 0, unread).unwrap_or(unread.len());
-            self.plain_has_returns = memchr::memchr(b'\r', &unread[..self.plain_bytes]).is_some();
+        if self.unquoted_bytes == 0 {
+            self.unquoted_bytes = memchr::memchr(b'"', unread).unwrap_or(unread.len());
+            let unquoted = &unread[..self.unquoted_bytes];
+            self.has_controls = memchr::memchr2(b'\r', 0, unquoted).is_some();
         }
-        let plain = &unread[..self.plain_bytes];
         self.cell_ends.clear();
-        for index in memchr::memchr2_iter(self.delimiter, b'\n', plain) {
-            if plain[index] != b'\n' {
-                self.cell_ends.push(index);
-                continue;
+        let unquoted = &unread[..self.unquoted_bytes];
+        for index in memchr::memchr2_iter(self.delimiter, b'\n', unquoted) {
+            if unquoted[index] == b'\n' {
+                self.row_lines = 1;
+                self.end_unquoted_row(index + 1);
+                return true;
             }
-            self.kind = RowKind::Plain;
-            let mut end = index;
-            if self.plain_has_returns {
-                self.kind = RowKind::Unquoted;
-                end -= usize::from(plain[..index].ends_with(b"\r"));
-            }
-            self.cell_ends.push(end);
-            (self.row_bytes, self.row_lines) = (index + 1, 1);
-            return true;
+            self.cell_ends.push(index);
         }
         false
+    }
+
+    /// Ends the current row after `length` bytes. `cell_ends` must have the delimiters in the row.
+    fn end_unquoted_row(&mut self, length: usize) {
+        self.kind = RowKind::Unquoted;
+        self.row_bytes = length;
+        let row = trim_line_end(&self.buffer.unread()[..length]);
+        self.cell_ends.push(row.len());
     }
 
     /// Reads the next row with the CSV parser.
@@ -286,10 +278,15 @@ impl<'i> RowReader<'i> {
         Ok(())
     }
 
+    fn consume_row(&mut self) {
+        self.consume(self.row_bytes, self.row_lines);
+        (self.row_bytes, self.row_lines) = (0, 0);
+    }
+
     /// Consumes `length` bytes, which contain `lines` line feeds.
     fn consume(&mut self, length: usize, lines: u64) {
         self.buffer.consume_lines(length, lines);
-        self.plain_bytes = self.plain_bytes.saturating_sub(length);
+        self.unquoted_bytes = self.unquoted_bytes.saturating_sub(length);
     }
 
     /// Reads more bytes. Returns `false` at the end of the text.
@@ -299,6 +296,7 @@ impl<'i> RowReader<'i> {
         if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
             return Err(ProblemKind::RecordTooLong);
         }
+        self.unquoted_bytes = 0;
         self.buffer.read_more().map_err(ProblemKind::from)
     }
 }

@@ -4,13 +4,11 @@
 //! because a parser of whole documents neither streams the elements of an array nor continues after
 //! an invalid element.
 
-mod document;
 mod fast_path;
-mod ndjson;
 mod outline;
+mod reader;
 mod record;
 mod scanner;
 
-pub(super) use document::DocumentReader;
-pub(super) use ndjson::NdjsonReader;
 pub(super) use outline::{DocumentCount, Outline, check_syntax};
+pub(super) use reader::{JsonLayout, JsonReader};

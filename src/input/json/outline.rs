@@ -11,11 +11,8 @@ use super::{
         problem::ReadError, problem_kind::ProblemKind,
     },
     record,
-    scanner::{position_at, read_key, skip_member, skip_space},
+    scanner::{read_key, skip_member, skip_space},
 };
-
-/// The size of the buffer for the syntax check, in bytes.
-const CHECK_BUFFER_BYTES: usize = 64 << 10;
 
 /// The number of JSON documents in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +21,11 @@ pub(in crate::input) enum DocumentCount {
     Several,
 }
 
-/// Checks the syntax of the first document in a text. Returns [`DocumentCount::Several`] if more text
-/// follows the first document.
-///
-/// # Errors
-///
-/// A fatal error if the text cannot be read, or at the first malformed byte of the first document.
+/// Checks the syntax of the first document in a text, and whether more text follows it.
 pub(in crate::input) fn check_syntax<R: Read>(text: R) -> Result<DocumentCount, ReadError> {
-    let text = io::BufReader::with_capacity(CHECK_BUFFER_BYTES, text);
+    let text = io::BufReader::with_capacity(64 << 10, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     match documents.next() {
-        // `next` also returns `Some` for a malformed second document. The text is more than one
-        // document in this case as well.
         Some(Ok(_)) if documents.next().is_some() => Ok(DocumentCount::Several),
         Some(Ok(_)) | None => Ok(DocumentCount::One),
         Some(Err(error)) => Err(read_error(error)),
@@ -77,7 +67,7 @@ impl Outline {
     pub(in crate::input) fn read(mut text: LineBuffer<'_>) -> Result<Self, ReadError> {
         read_members(&mut text)
             .map(|members| Self { members })
-            .map_err(|kind| ReadError::fatal(Some(position_at(&text, 0, 0)), kind))
+            .map_err(|kind| ReadError::fatal(Some(text.position(0, 0)), kind))
     }
 
     pub(in crate::input) fn duplicate_key(&self) -> Option<&str> {

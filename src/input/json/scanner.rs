@@ -5,11 +5,7 @@ use std::io;
 
 use super::{
     super::{
-        bytes::{LineBuffer, LinePosition},
-        excerpt::Excerpt,
-        limits::MAX_RECORD_BYTES,
-        options::format_pointer,
-        position::Position,
+        bytes::LineBuffer, excerpt::Excerpt, limits::MAX_RECORD_BYTES, options::format_pointer,
         problem_kind::ProblemKind,
     },
     record,
@@ -106,11 +102,6 @@ pub(super) fn skip_member(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind
 }
 
 /// Reads until the buffer has the whole next value. Returns the length of the value in bytes.
-///
-/// # Errors
-///
-/// [`ProblemKind::RecordTooLong`] if the value is longer than [`MAX_RECORD_BYTES`], and
-/// [`ProblemKind::TruncatedJson`] if the text ends inside the value.
 pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, ProblemKind> {
     let mut scanner = ValueScanner::default();
     let mut scanned = 0;
@@ -138,10 +129,6 @@ pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, Proble
 }
 
 /// Consumes the next value, of any length.
-///
-/// # Errors
-///
-/// [`ProblemKind::TruncatedJson`] if the text ends inside the value.
 fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
     let mut scanner = ValueScanner::default();
     loop {
@@ -221,18 +208,6 @@ impl ValueScanner {
     }
 }
 
-/// Returns the position of the unread byte at `index`. `record` is the number of the record that
-/// contains the byte.
-pub(super) fn position_at(buffer: &LineBuffer<'_>, record: u64, index: usize) -> Position {
-    let LinePosition { line, column } = buffer.position(index);
-    Position {
-        record,
-        line,
-        column: Some(column),
-    }
-}
-
-/// Returns the problem for malformed JSON, with `message` as the explanation.
 pub(super) fn syntax(message: &str) -> ProblemKind {
     ProblemKind::JsonSyntax(message.to_owned())
 }

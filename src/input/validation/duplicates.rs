@@ -17,14 +17,12 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    panic,
-    sync::Arc,
-    thread,
+    panic, thread,
 };
 
 use twox_hash::XxHash3_64;
 
-use crate::input::position::{FilePosition, Located};
+use super::super::position::{FilePosition, RecordLocation};
 use crate::record::{ExpireTime, Record};
 
 /// The record to send if a token occurs with different expiration times. If the expiration times
@@ -60,33 +58,22 @@ const RECORDS_PER_HASH: usize = 10;
 /// The hashes of all tokens, collected by the first pass.
 #[derive(Debug)]
 pub(in crate::input) struct TokenHashes {
-    key: HashKey,
+    seed: u64,
     buckets: Buckets,
     /// The buckets that other threads have filled.
     other_buckets: Vec<Buckets>,
 }
 
-/// The seed of the hashes. Each process uses a random seed. Otherwise an attacker could construct
-/// many tokens with equal hashes, which would cause further passes.
-#[derive(Clone, Copy, Debug)]
-struct HashKey(u64);
-
-impl Default for HashKey {
-    fn default() -> Self {
-        Self(RandomState::new().hash_one(0_u64))
-    }
-}
-
-impl HashKey {
-    fn hash(self, token: &[u8]) -> u64 {
-        XxHash3_64::oneshot_with_seed(self.0, token)
-    }
+/// Returns the hash of a token. Each process uses a random seed. Otherwise an attacker could
+/// construct many tokens with equal hashes, which would cause further passes.
+fn hash_of(token: &[u8], seed: u64) -> u64 {
+    XxHash3_64::oneshot_with_seed(seed, token)
 }
 
 impl Default for TokenHashes {
     fn default() -> Self {
         Self {
-            key: HashKey::default(),
+            seed: RandomState::new().hash_one(()),
             buckets: Box::new([const { Vec::new() }; BUCKET_COUNT]),
             other_buckets: Vec::new(),
         }
@@ -95,21 +82,19 @@ impl Default for TokenHashes {
 
 impl TokenHashes {
     pub(in crate::input) fn add(&mut self, record: &Record<'_>) {
-        let hash = self.key.hash(record.token.as_bytes());
+        let hash = hash_of(record.token.as_bytes(), self.seed);
         let bucket = usize::from(hash.to_be_bytes()[0]) * BUCKET_COUNT / 256;
         self.buckets[bucket].push(hash);
     }
 
-    /// Returns an empty collection for a different thread. [`TokenHashes::add_all`] later adds the
-    /// hashes of the thread.
-    pub(in crate::input) fn empty_with_same_key(&self) -> Self {
+    /// Returns an empty collection for a different thread.
+    pub(in crate::input) fn empty_with_same_seed(&self) -> Self {
         Self {
-            key: self.key,
+            seed: self.seed,
             ..Self::default()
         }
     }
 
-    /// Adds the hashes that a different thread has collected.
     pub(in crate::input) fn add_all(&mut self, others: Self) {
         self.other_buckets.push(others.buckets);
         self.other_buckets.extend(others.other_buckets);
@@ -117,36 +102,32 @@ impl TokenHashes {
 
     /// Returns the hashes that occur more than once.
     pub(in crate::input) fn into_repeated(mut self) -> RepeatedHashes {
+        const HALF: usize = BUCKET_COUNT / 2;
         let records: usize = std::iter::once(&self.buckets)
             .chain(&self.other_buckets)
             .flat_map(|buckets| buckets.iter().map(Vec::len))
             .sum();
         let others = &self.other_buckets;
-        let (low, high) = self.buckets.split_at_mut(BUCKET_COUNT / 2);
-        // If only one thread has read the inputs, the inputs are too small for a second thread to
-        // save time.
+        let (low, high) = self.buckets.split_at_mut(HALF);
+        // If only one thread has read the inputs, a second thread would not save time.
         let is_large = !others.is_empty();
-        let (low, joined) = thread::scope(|threads| {
-            let high = is_large.then(|| {
-                thread::Builder::new()
-                    .spawn_scoped(threads, || take_repeated(high, others, BUCKET_COUNT / 2))
-            });
+        let (mut hashes, high_hashes) = thread::scope(|threads| {
+            let take_high = || take_repeated(high, others, HALF);
+            let high = is_large.then(|| thread::Builder::new().spawn_scoped(threads, take_high));
+            let high = high.and_then(Result::ok);
             let low = take_repeated(low, others, 0);
-            let high = high
-                .and_then(Result::ok)
-                .map(thread::ScopedJoinHandle::join);
-            (low, high)
+            let join = |high: thread::ScopedJoinHandle<'_, _>| high.join();
+            (low, high.map(join))
         });
-        let high = match joined {
-            Some(high) => high.unwrap_or_else(|panic| panic::resume_unwind(panic)),
+        hashes.extend(match high_hashes {
+            Some(joined) => joined.unwrap_or_else(|panic| panic::resume_unwind(panic)),
             // No second thread was started.
-            None => take_repeated(high, others, BUCKET_COUNT / 2),
-        };
-        let mut hashes = [low, high].concat();
+            None => take_repeated(high, others, HALF),
+        });
         // A hash that occurs three times forms two pairs, so `hashes` contains the hash twice.
         hashes.dedup();
         RepeatedHashes {
-            key: self.key,
+            seed: self.seed,
             hashes,
             hashes_per_pass: MIN_HASHES_PER_PASS.max(records / RECORDS_PER_HASH),
         }
@@ -175,7 +156,7 @@ fn take_repeated(buckets: &mut [Vec<u64>], others: &[Buckets], first_bucket: usi
 /// The hashes that occur more than once, in ascending order.
 #[derive(Debug)]
 pub(in crate::input) struct RepeatedHashes {
-    key: HashKey,
+    seed: u64,
     hashes: Vec<u64>,
     hashes_per_pass: usize,
 }
@@ -190,7 +171,7 @@ impl RepeatedHashes {
         self.hashes
             .chunks(self.hashes_per_pass)
             .map(move |hashes| TokenComparer {
-                key: self.key,
+                seed: self.seed,
                 hashes,
                 policy,
                 tokens: std::iter::repeat_with(Vec::new)
@@ -202,7 +183,7 @@ impl RepeatedHashes {
 
 /// The comparison of tokens during one further pass, which covers a part of the repeated hashes.
 pub(in crate::input) struct TokenComparer<'h> {
-    key: HashKey,
+    seed: u64,
     hashes: &'h [u64],
     policy: DuplicatePolicy,
     /// For each hash in `hashes`, the different tokens that have this hash.
@@ -235,20 +216,14 @@ pub(in crate::input) enum DuplicateCheck {
 }
 
 impl TokenComparer<'_> {
-    /// Compares a record with the earlier records of the same pass. `index` is the index of the
-    /// record among all valid records.
+    /// Compares a record with the earlier records of the same pass.
     pub(in crate::input) fn compare(
         &mut self,
-        record: &Located<Record<'_>>,
-        file: &Arc<str>,
-        index: usize,
+        record: &Record<'_>,
+        location: &RecordLocation<'_>,
     ) -> DuplicateCheck {
-        let Located {
-            position,
-            value: record,
-        } = record;
         let token = record.token.as_bytes();
-        let hash = self.key.hash(token);
+        let hash = hash_of(token, self.seed);
         // Each pass compares one range of the repeated hashes, in ascending order. A different pass
         // decides about a hash outside this range.
         if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
@@ -258,12 +233,9 @@ impl TokenComparer<'_> {
             return DuplicateCheck::Unique;
         };
         let this_record = || KeptRecord {
-            position: FilePosition {
-                file: Arc::clone(file),
-                position: *position,
-            },
+            position: location.to_file_position(),
             expire_time: record.expire_time,
-            index,
+            index: location.index,
         };
         let same_hash = &mut self.tokens[hash_index];
         let Some(known) = same_hash.iter_mut().find(|known| *known.token == *token) else {
@@ -290,7 +262,7 @@ impl TokenComparer<'_> {
         let index = if replaces_kept {
             std::mem::replace(kept, this_record()).index
         } else {
-            index
+            location.index
         };
         DuplicateCheck::Skip { index }
     }
@@ -302,32 +274,47 @@ mod tests {
 
     use super::*;
     use crate::{
-        input::position::Position,
+        input::position::{InputLabel, Position},
         record::{Token, TokenEncoding},
     };
 
-    fn record(token: &str, time: u32) -> Located<Record<'_>> {
-        Located {
-            position: Position {
-                record: 1,
-                line: 2,
-                column: None,
-            },
-            value: Record {
-                token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
-                expire_time: ExpireTime::from_unix(time),
-            },
+    fn record(token: &str, time: u32) -> Record<'_> {
+        Record {
+            token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
+            expire_time: ExpireTime::from_unix(time),
         }
+    }
+
+    fn compare(
+        comparer: &mut TokenComparer<'_>,
+        record: &Record<'_>,
+        index: usize,
+    ) -> DuplicateCheck {
+        let input = InputLabel {
+            index: 0,
+            name: "a.csv".into(),
+        };
+        let position = Position {
+            record: 1,
+            line: 2,
+            column: None,
+        };
+        let location = RecordLocation {
+            input: &input,
+            position,
+            index,
+        };
+        comparer.compare(record, &location)
     }
 
     #[test]
     fn finds_each_repeated_hash_once() {
         let mut hashes = TokenHashes::default();
         for token in ["a", "b", "a", "c", "c", "c", "d"] {
-            hashes.add(&record(token, 1).value);
+            hashes.add(&record(token, 1));
         }
         let expected = {
-            let mut expected = [&b"a"[..], b"c"].map(|token| hashes.key.hash(token));
+            let mut expected = [&b"a"[..], b"c"].map(|token| hash_of(token, hashes.seed));
             expected.sort_unstable();
             expected
         };
@@ -336,14 +323,14 @@ mod tests {
 
     /// Returns the hashes of all tokens, as if each token had occurred twice.
     fn repeated(tokens: &[&str]) -> RepeatedHashes {
-        let key = HashKey::default();
+        let seed = 7;
         let mut hashes: Vec<u64> = tokens
             .iter()
-            .map(|token| key.hash(token.as_bytes()))
+            .map(|token| hash_of(token.as_bytes(), seed))
             .collect();
         hashes.sort_unstable();
         RepeatedHashes {
-            key,
+            seed,
             hashes,
             hashes_per_pass: MIN_HASHES_PER_PASS,
         }
@@ -356,12 +343,11 @@ mod tests {
             .comparisons(DuplicatePolicy::Error)
             .next()
             .expect("one reading");
-        let file = Arc::from("a.csv");
         for token in ["a", "b", "c", "c"] {
-            let verdict = comparison.compare(&record(token, 1), &file, 0);
+            let verdict = compare(&mut comparison, &record(token, 1), 0);
             assert!(matches!(verdict, DuplicateCheck::Unique), "{token}");
         }
-        let again = comparison.compare(&record("a", 1), &file, 4);
+        let again = compare(&mut comparison, &record("a", 1), 4);
         assert!(matches!(again, DuplicateCheck::Skip { index: 4 }));
     }
 
@@ -377,8 +363,7 @@ mod tests {
             let mut comparison = repeated.comparisons(policy).next().expect("one reading");
             let mut left: Vec<_> = (0..times.len()).collect();
             for (index, time) in times.into_iter().enumerate() {
-                let file = Arc::from("a.csv");
-                let verdict = comparison.compare(&record("a", time), &file, index);
+                let verdict = compare(&mut comparison, &record("a", time), index);
                 if let DuplicateCheck::Skip { index } = verdict {
                     left.retain(|kept| *kept != index);
                 }

@@ -1,94 +1,179 @@
 //! The findings of the passes over the inputs: counts, problems and expiration times.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::{
     super::{
         bytes::StreamError,
-        position::{Position, PositionOffset},
+        position::InputLabel,
         problem::{Problem, ReadError},
-        problem_kind::ProblemKind,
+        problem_kind::{ProblemClass, ProblemKind},
     },
-    counts::ValidationCounts,
     expirations::ExpirationCounts,
-    problem_log::ProblemLog,
-    rules::ValidationRules,
 };
+
+/// Counts of the records of all inputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ValidationCounts {
+    pub(crate) read: u64,
+    pub(crate) invalid: u64,
+    /// Valid records that are not sent, because a different record with the same token is sent.
+    pub(crate) duplicate: u64,
+    /// Inputs that could not be read to the end.
+    pub(crate) unreadable_inputs: u64,
+    /// Invalid records by the class of their problem.
+    pub(crate) by_class: BTreeMap<ProblemClass, u64>,
+}
+
+impl ValidationCounts {
+    /// Returns the number of records that can be sent.
+    pub(crate) fn valid(&self) -> u64 {
+        self.read - self.invalid - self.duplicate
+    }
+}
 
 /// The findings of all passes so far.
 pub(in crate::input) struct Findings {
     pub(in crate::input) counts: ValidationCounts,
-    pub(in crate::input) problems: ProblemLog,
+    problems: ProblemLog,
     pub(in crate::input) expirations: ExpirationCounts,
-    /// The numbers of records and lines before the part of the input that is being read.
-    pub(in crate::input) offset: PositionOffset,
+    /// The number of records before the part of the input that is being read.
+    pub(in crate::input) records_before: u64,
     /// Whether the deadline passed or a signal arrived. No more input is read afterwards.
     pub(in crate::input) is_stopped: bool,
 }
 
-/// The input that a finding belongs to.
-#[derive(Clone, Copy)]
-pub(in crate::input) struct InputLabel<'n> {
-    pub(in crate::input) name: &'n Arc<str>,
-    /// The index of the input among all inputs, or of the chunk in its input if a thread reads
-    /// chunks. Problems are sorted by this index.
-    pub(in crate::input) index: usize,
-}
-
 impl Findings {
-    pub(in crate::input) fn new(rules: &ValidationRules<'_>) -> Self {
+    /// Returns empty findings, which keep at most `max_problems` problems. `now` is the current
+    /// time in Unix seconds.
+    pub(in crate::input) fn new(now: u64, max_problems: usize) -> Self {
         Self {
             counts: ValidationCounts::default(),
-            problems: ProblemLog::new(rules.max_problems),
-            expirations: ExpirationCounts::at(rules.now),
-            offset: PositionOffset::default(),
+            problems: ProblemLog {
+                max_problems,
+                added: 0,
+                problems: BTreeMap::new(),
+            },
+            expirations: ExpirationCounts::at(now),
+            records_before: 0,
             is_stopped: false,
         }
     }
 
-    /// Counts a record as invalid.
-    pub(in crate::input) fn add_invalid_record(
-        &mut self,
-        input: InputLabel<'_>,
-        position: Position,
-        kind: ProblemKind,
-    ) {
+    /// Counts an invalid record, or an unreadable input if the error is fatal.
+    pub(in crate::input) fn add_error(&mut self, input: &InputLabel, error: ReadError) {
+        if error.is_fatal {
+            return self.add_unreadable_input(error.into_problem(input));
+        }
         self.counts.invalid += 1;
-        let class = kind.class();
-        *self.counts.by_class.entry(class).or_default() += 1;
-        self.add_problem(input, Some(position), kind);
+        *self.counts.by_class.entry(error.kind.class()).or_default() += 1;
+        self.add_problem(error.into_problem(input));
     }
 
-    /// Counts an input as unreadable because of a fatal error.
-    pub(in crate::input) fn add_unreadable_input(
-        &mut self,
-        input: InputLabel<'_>,
-        error: ReadError,
-    ) {
+    pub(in crate::input) fn add_unreadable_input(&mut self, problem: Problem) {
         // After the deadline, no input can be read. Only the input that was being read at the
         // deadline is counted as unreadable.
         if self.is_stopped {
             return;
         }
         self.is_stopped = matches!(
-            *error.kind,
+            problem.kind,
             ProblemKind::Stream(StreamError::DeadlinePassed | StreamError::Interrupted)
         );
         self.counts.unreadable_inputs += 1;
-        self.add_problem(input, error.position, *error.kind);
+        self.add_problem(problem);
     }
 
-    fn add_problem(
-        &mut self,
-        input: InputLabel<'_>,
-        position: Option<Position>,
-        kind: ProblemKind,
-    ) {
-        let problem = Problem {
-            file: Arc::clone(input.name),
-            position,
-            kind,
+    fn add_problem(&mut self, mut problem: Problem) {
+        if let Some(position) = &mut problem.position {
+            position.record += self.records_before;
+        }
+        self.problems.add(problem);
+    }
+
+    /// Appends the findings in the next part of the input.
+    pub(in crate::input) fn append(&mut self, other: Self) {
+        for problem in other.problems.problems.into_values() {
+            self.add_problem(problem);
+        }
+        self.records_before += other.counts.read;
+        self.counts.read += other.counts.read;
+        self.counts.invalid += other.counts.invalid;
+        for (class, count) in other.counts.by_class {
+            *self.counts.by_class.entry(class).or_default() += count;
+        }
+        self.expirations.add_all(&other.expirations);
+    }
+
+    pub(in crate::input) fn problem_count(&self) -> usize {
+        self.problems.problems.len()
+    }
+
+    /// Returns the first problems, in the order of the inputs.
+    pub(in crate::input) fn into_problems(self) -> Vec<Problem> {
+        self.problems.problems.into_values().collect()
+    }
+}
+
+/// A log that keeps the first problems in the order of the inputs. Conflicting duplicates are found
+/// after all other problems.
+struct ProblemLog {
+    max_problems: usize,
+    /// The number of problems that were added.
+    added: usize,
+    problems: BTreeMap<Place, Problem>,
+}
+
+/// The place of a problem. A problem of the whole input comes before the problems of its records.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    input: usize,
+    record: Option<u64>,
+    /// Keeps apart the problems of one record.
+    number: usize,
+}
+
+impl ProblemLog {
+    fn add(&mut self, problem: Problem) {
+        let place = Place {
+            input: problem.input.index,
+            record: problem.position.map(|position| position.record),
+            number: self.added,
         };
-        self.problems.add(input.index, problem.shifted(self.offset));
+        self.added += 1;
+        self.problems.insert(place, problem);
+        if self.problems.len() > self.max_problems {
+            self.problems.pop_last();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::input::position::Position;
+
+    proptest! {
+        #[test]
+        fn keeps_the_first_problems_in_any_order_of_adding(
+            records in proptest::collection::vec(1_u64..500, 0..400),
+            max_problems in prop_oneof![0_usize..100, Just(usize::MAX)]
+        ) {
+            let label = InputLabel { index: 0, name: "a.csv".into() };
+            let mut findings = Findings::new(0, max_problems);
+            for record in &records {
+                let position = Position { record: *record, line: 1, column: None };
+                findings.add_error(&label, ReadError::in_record(position, ProblemKind::NulByte));
+            }
+            let kept = findings.into_problems();
+            let kept: Vec<_> =
+                kept.iter().filter_map(|problem| Some(problem.position?.record)).collect();
+            let mut expected = records;
+            expected.sort_unstable();
+            expected.truncate(max_problems);
+            prop_assert_eq!(kept, expected);
+        }
     }
 }

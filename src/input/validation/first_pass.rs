@@ -1,22 +1,31 @@
 //! The first pass over each input. The first pass finds all problems except conflicting duplicates,
 //! which are records with the same token and different expiration times.
+//!
+//! Several threads read the chunks of NDJSON and of CSV without quotes. The rest of an input is read
+//! by one thread.
 
-use std::sync::Arc;
+use std::{
+    panic,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
 
 use super::{
     super::{
         bytes::InputSource,
         file::InputFile,
         options::InputOptions,
-        position::{Located, PositionOffset},
+        position::{InputLabel, Located},
         problem::ReadError,
         reader::RecordReader,
     },
-    chunks::{ChunkQueue, ChunkReader},
     duplicates::TokenHashes,
-    findings::{Findings, InputLabel},
+    findings::Findings,
     rules::ValidationRules,
 };
+
+/// The number of chunks of each thread that wait to be read.
+const WAITING_CHUNKS: usize = 2;
 
 /// The first pass over the inputs, or over the chunks that one thread reads.
 pub(in crate::input) struct FirstPass<'r> {
@@ -25,147 +34,149 @@ pub(in crate::input) struct FirstPass<'r> {
     pub(in crate::input) hashes: TokenHashes,
 }
 
-/// The result of one of the threads that read an input.
-struct ThreadResult<'r> {
-    /// The pass over the chunks of the thread. Each problem has the number of its chunk instead of
-    /// an input index, and a position relative to the start of the chunk.
-    reading: FirstPass<'r>,
-    chunks: Vec<ChunkSize>,
+/// A part of an input.
+struct Chunk<'i> {
+    number: usize,
+    reader: RecordReader<'i>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct ChunkSize {
+struct ChunkFindings {
     number: usize,
-    records: u64,
-    lines: u64,
+    findings: Findings,
+}
+
+/// What one thread found.
+struct ThreadFindings {
+    chunks: Vec<ChunkFindings>,
+    hashes: TokenHashes,
 }
 
 impl<'r> FirstPass<'r> {
-    pub(in crate::input) fn new(rules: &'r ValidationRules<'r>, hashes: TokenHashes) -> Self {
+    pub(in crate::input) fn new(rules: &'r ValidationRules<'r>) -> Self {
         Self {
             rules,
-            findings: Findings::new(rules),
-            hashes,
+            findings: Findings::new(rules.now, rules.max_problems),
+            hashes: TokenHashes::default(),
         }
     }
 
-    /// Opens all inputs. An input that cannot be opened is counted as unreadable and not returned.
-    pub(in crate::input) fn open_inputs(
-        &mut self,
-        sources: &[InputSource],
-        options: &InputOptions,
-    ) -> Vec<InputFile> {
-        let mut inputs = Vec::new();
-        for source in sources {
-            match InputFile::open(source, options, &self.rules.read_limits) {
-                Ok(input) => inputs.push(input),
-                Err(kind) => {
-                    let label = InputLabel {
-                        name: &source.name(),
-                        index: inputs.len(),
-                    };
-                    let error = ReadError::fatal(None, kind);
-                    self.findings.add_unreadable_input(label, error);
-                }
-            }
-        }
-        inputs
-    }
-
-    /// Reads one input to its end, with several threads if the input has chunks.
+    /// Opens an input and reads it to its end. Returns `None` if the input cannot be opened.
     pub(in crate::input) fn read_input(
         &mut self,
         index: usize,
-        input: &mut InputFile,
+        source: &InputSource,
         options: &InputOptions,
-    ) {
-        let name = Arc::clone(&input.name);
-        let label = InputLabel { name: &name, index };
+    ) -> Option<InputFile> {
+        let label = InputLabel {
+            index,
+            name: source.name(),
+        };
+        let opened = InputFile::open(source, label.clone(), options, &self.rules.read_limits);
         let unreadable_before = self.findings.counts.unreadable_inputs;
-        match ChunkReader::open(input, options) {
-            Ok(mut chunks) => {
-                let results =
-                    chunks.read_in_threads(|queue| self.read_chunks(queue, &name, options));
-                self.findings.offset = self.add_results(results, index);
-                match chunks.into_rest() {
-                    Ok(mut reader) => self.read_records(label, &mut reader),
-                    Err(error) => self.findings.add_unreadable_input(label, error),
-                }
-                self.findings.offset = PositionOffset::default();
+        let mut input = match opened {
+            Ok(input) => input,
+            Err(error) => {
+                self.findings.add_error(&label, error);
+                return None;
             }
-            Err(error) => self.findings.add_unreadable_input(label, error),
+        };
+        match input.records(options) {
+            Ok(mut reader) => {
+                self.read_chunks(&label, &mut reader);
+                self.read_records(&label, &mut reader);
+                self.findings.records_before = 0;
+            }
+            Err(error) => self.findings.add_error(&label, error),
         }
-        let findings = &self.findings;
         input.is_incomplete =
-            findings.is_stopped || findings.counts.unreadable_inputs > unreadable_before;
+            self.findings.is_stopped || self.findings.counts.unreadable_inputs > unreadable_before;
+        Some(input)
     }
 
-    /// Reads the chunks that one thread receives.
-    fn read_chunks(
-        &self,
-        queue: ChunkQueue,
-        name: &Arc<str>,
-        options: &InputOptions,
-    ) -> ThreadResult<'r> {
-        let mut reading = FirstPass::new(self.rules, self.hashes.empty_with_same_key());
-        let mut chunks = Vec::new();
-        queue.for_each(|chunk| {
-            let number = chunk.number;
-            let lines = chunk.count_lines();
-            let label = InputLabel {
-                name,
-                index: number,
-            };
-            let read_before = reading.findings.counts.read;
-            let buffer = match chunk.into_reader(options) {
-                Ok(mut reader) => {
-                    reading.read_records(label, &mut reader);
-                    reader.into_buffer()
-                }
-                Err(error) => {
-                    reading.findings.add_unreadable_input(label, error);
-                    Vec::new()
-                }
-            };
-            chunks.push(ChunkSize {
-                number,
-                records: reading.findings.counts.read - read_before,
-                lines,
-            });
-            buffer
-        });
-        ThreadResult { reading, chunks }
-    }
-
-    /// Adds the results of the threads that have read the chunks of one input. Returns the numbers of
-    /// records and lines in these chunks, which is the offset of positions in the rest of the input.
-    fn add_results(&mut self, results: Vec<ThreadResult<'_>>, input: usize) -> PositionOffset {
-        let mut chunks: Vec<_> = results.iter().flat_map(|result| &result.chunks).collect();
-        chunks.sort_unstable();
-        let mut chunk_offsets = Vec::with_capacity(chunks.len());
-        let mut offset = PositionOffset::default();
-        for chunk in chunks {
-            chunk_offsets.push(offset);
-            offset.records += chunk.records;
-            offset.lines += chunk.lines;
+    /// Reads the chunks of an input in as many threads as there are processors. Starts no thread if
+    /// there is no chunk.
+    fn read_chunks<'i>(&mut self, label: &InputLabel, reader: &mut RecordReader<'i>) {
+        let mut next = reader.split_off_chunk();
+        if next.is_none() {
+            return;
         }
-        for ThreadResult { reading, .. } in results {
-            let FirstPass {
-                findings, hashes, ..
-            } = reading;
-            self.findings.counts.add_all(findings.counts);
-            self.findings.expirations.add_all(&findings.expirations);
-            self.hashes.add_all(hashes);
-            for logged in findings.problems.into_sorted() {
-                let problem = logged.problem.shifted(chunk_offsets[logged.input]);
-                self.findings.problems.add(input, problem);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let (sender, receiver) = mpsc::sync_channel::<Chunk<'i>>(processors * WAITING_CHUNKS);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let this = &*self;
+        let found: Vec<ThreadFindings> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..processors)
+                .map_while(|_| {
+                    let receiver = Arc::clone(&receiver);
+                    let read = move || this.read_thread(label, &receiver);
+                    thread::Builder::new().spawn_scoped(scope, read).ok()
+                })
+                .collect();
+            for number in 0.. {
+                let Some(chunk) = next.take() else { break };
+                // The send fails if all threads have panicked, which joining them reports.
+                let chunk = Chunk {
+                    number,
+                    reader: chunk,
+                };
+                let is_sent = sender.send(chunk).is_ok();
+                if !is_sent || threads.is_empty() {
+                    break;
+                }
+                next = reader.split_off_chunk();
             }
+            drop(sender);
+            if threads.is_empty() {
+                return vec![this.read_thread(label, &receiver)];
+            }
+            drop(receiver);
+            let found = threads.into_iter().map(thread::ScopedJoinHandle::join);
+            found
+                .map(|found| found.unwrap_or_else(|panic| panic::resume_unwind(panic)))
+                .collect()
+        });
+        let mut chunks = Vec::new();
+        for thread in found {
+            self.hashes.add_all(thread.hashes);
+            chunks.extend(thread.chunks);
         }
-        offset
+        chunks.sort_unstable_by_key(|chunk| chunk.number);
+        for chunk in chunks {
+            self.findings.append(chunk.findings);
+        }
+    }
+
+    /// Reads chunks until none is left.
+    fn read_thread(
+        &self,
+        label: &InputLabel,
+        receiver: &Mutex<mpsc::Receiver<Chunk<'_>>>,
+    ) -> ThreadFindings {
+        let mut max_problems = self.rules.max_problems;
+        let mut pass = FirstPass {
+            rules: self.rules,
+            findings: Findings::new(self.rules.now, max_problems),
+            hashes: self.hashes.empty_with_same_seed(),
+        };
+        let mut chunks = Vec::new();
+        loop {
+            let received = receiver.lock().map(|receiver| receiver.recv());
+            let Ok(Ok(Chunk { number, mut reader })) = received else {
+                let hashes = pass.hashes;
+                return ThreadFindings { chunks, hashes };
+            };
+            pass.read_records(label, &mut reader);
+            // A thread receives its chunks in the order of the input, so a later chunk can add only
+            // as many problems as the earlier ones have left.
+            max_problems -= pass.findings.problem_count();
+            let next = Findings::new(self.rules.now, max_problems);
+            let findings = std::mem::replace(&mut pass.findings, next);
+            chunks.push(ChunkFindings { number, findings });
+        }
     }
 
     /// Reads all records to the end of the input or to a fatal error.
-    fn read_records(&mut self, input: InputLabel<'_>, reader: &mut RecordReader<'_>) {
+    fn read_records(&mut self, input: &InputLabel, reader: &mut RecordReader<'_>) {
         while let Some(result) = reader.next() {
             match result {
                 Ok(Located {
@@ -174,20 +185,17 @@ impl<'r> FirstPass<'r> {
                 }) => {
                     self.findings.counts.read += 1;
                     if let Some(kind) = self.rules.find_problem(record) {
-                        self.findings.add_invalid_record(input, position, kind);
+                        let error = ReadError::in_record(position, kind);
+                        self.findings.add_error(input, error);
                         continue;
                     }
                     self.findings.expirations.add(record.expire_time);
                     self.hashes.add(record);
                 }
-                Err(error) => match error.position {
-                    Some(position) if !error.is_fatal => {
-                        self.findings.counts.read += 1;
-                        let kind = *error.kind;
-                        self.findings.add_invalid_record(input, position, kind);
-                    }
-                    _ => return self.findings.add_unreadable_input(input, error),
-                },
+                Err(error) => {
+                    self.findings.counts.read += u64::from(!error.is_fatal);
+                    self.findings.add_error(input, error);
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A set of records, stored as a bitmap.
 
 /// A set of records. Each record is one bit at its index among the valid records of all inputs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::input) struct RecordSet {
     words: Vec<u64>,
 }
@@ -24,16 +24,6 @@ impl RecordSet {
     pub(in crate::input) fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
-
-    /// Inserts all records of the set `other`.
-    pub(in crate::input) fn insert_all(&mut self, other: &Self) {
-        if self.words.len() < other.words.len() {
-            self.words.resize(other.words.len(), 0);
-        }
-        for (word, other) in self.words.iter_mut().zip(&other.words) {
-            *word |= other;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -45,10 +35,8 @@ mod tests {
         let mut set = RecordSet::default();
         assert!(set.is_empty());
         set.insert(64);
-        let mut other = RecordSet::default();
-        other.insert(3);
-        other.insert(200);
-        set.insert_all(&other);
+        set.insert(3);
+        set.insert(200);
         let contained: Vec<_> = (0..300).filter(|index| set.contains(*index)).collect();
         assert_eq!(contained, [3, 64, 200]);
         assert!(!set.is_empty());

@@ -1,21 +1,27 @@
-//! A pass that returns the records of validated inputs.
+//! A pass over the valid records of the inputs.
 
-use std::{slice, sync::Arc};
+use std::{iter, slice};
 
 use super::{
     super::{
-        file::InputFile, options::InputOptions, position::Position, problem::Problem,
+        file::InputFile,
+        options::InputOptions,
+        position::{InputLabel, RecordLocation},
+        problem::{Problem, ReadError},
         reader::RecordReader,
     },
     record_set::RecordSet,
+    rules::ValidationRules,
 };
 use crate::record::Record;
 
-/// The records of all inputs in the order of the inputs, without skipped records.
+/// The valid records of all inputs in the order of the inputs, without skipped records.
 pub(crate) struct Records<'v> {
     inputs: slice::IterMut<'v, InputFile>,
     options: &'v InputOptions,
     skipped: &'v RecordSet,
+    /// The rules that tell which records are valid. `None` if the first pass found no problem.
+    rules: Option<&'v ValidationRules<'v>>,
     current: Option<OpenInput<'v>>,
     /// The index of the next record among the valid records of all inputs.
     next_index: usize,
@@ -23,16 +29,8 @@ pub(crate) struct Records<'v> {
 
 /// The input that is being read.
 struct OpenInput<'v> {
-    name: Arc<str>,
+    label: InputLabel,
     reader: RecordReader<'v>,
-}
-
-/// The place of a record in the inputs.
-pub(in crate::input) struct RecordLocation<'a> {
-    pub(in crate::input) file: &'a Arc<str>,
-    pub(in crate::input) position: Position,
-    /// The index of the record among the valid records of all inputs, including skipped records.
-    pub(in crate::input) index: usize,
 }
 
 impl<'v> Records<'v> {
@@ -40,11 +38,13 @@ impl<'v> Records<'v> {
         inputs: &'v mut [InputFile],
         options: &'v InputOptions,
         skipped: &'v RecordSet,
+        rules: Option<&'v ValidationRules<'v>>,
     ) -> Self {
         Self {
             inputs: inputs.iter_mut(),
             options,
             skipped,
+            rules,
             current: None,
             next_index: 0,
         }
@@ -64,43 +64,50 @@ impl<'v> Records<'v> {
         self.next_with_location(|_, record| use_record(record))
     }
 
-    /// Passes the next record and its `RecordLocation` to `use_record`, and otherwise works like
-    /// [`Records::next`].
-    ///
-    /// # Errors
-    ///
-    /// The same errors as [`Records::next`].
+    /// Passes the next record and its location to `use_record`, and otherwise works like
+    /// [`Records::next`]. After an error, continues with the next input.
     pub(in crate::input) fn next_with_location<T>(
         &mut self,
         use_record: impl FnOnce(RecordLocation<'_>, &Record<'_>) -> T,
     ) -> Result<Option<T>, Problem> {
         loop {
-            let Some(OpenInput { name, reader }) = &mut self.current else {
-                let Some(input) = self.inputs.next() else {
+            let Some(OpenInput { label, reader }) = &mut self.current else {
+                let mut complete = iter::from_fn(|| self.inputs.next());
+                let Some(input) = complete.find(|input| !input.is_incomplete) else {
                     return Ok(None);
                 };
-                let name = Arc::clone(&input.name);
+                let label = input.label.clone();
                 let reader = input
                     .records(self.options)
-                    .map_err(|error| error.into_problem(&name))?;
-                self.current = Some(OpenInput { name, reader });
+                    .map_err(|error| error.into_problem(&label))?;
+                self.current = Some(OpenInput { label, reader });
                 continue;
             };
-            match reader.next() {
-                None => self.current = None,
-                Some(Ok(located)) => {
-                    let index = self.next_index;
-                    self.next_index += 1;
-                    if !self.skipped.contains(index) {
-                        let location = RecordLocation {
-                            file: name,
-                            position: located.position,
-                            index,
-                        };
-                        return Ok(Some(use_record(location, &located.value)));
-                    }
+            let located = match reader.next() {
+                None => {
+                    self.current = None;
+                    continue;
                 }
-                Some(Err(error)) => return Err(error.into_problem(name)),
+                Some(Err(ReadError {
+                    is_fatal: false, ..
+                })) if self.rules.is_some() => continue,
+                Some(Err(error)) => return Err(error.into_problem(label)),
+                Some(Ok(located)) => located,
+            };
+            let breaks_rule =
+                |rules: &ValidationRules| rules.find_problem(&located.value).is_some();
+            if self.rules.is_some_and(breaks_rule) {
+                continue;
+            }
+            let index = self.next_index;
+            self.next_index += 1;
+            if !self.skipped.contains(index) {
+                let location = RecordLocation {
+                    input: label,
+                    position: located.position,
+                    index,
+                };
+                return Ok(Some(use_record(location, &located.value)));
             }
         }
     }

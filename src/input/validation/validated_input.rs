@@ -1,17 +1,18 @@
 //! The result of the validation, which can read the records again.
 
-use std::sync::Arc;
-
 use super::{
     super::{
-        bytes::ReadLimits, detect::DetectedFormat, file::InputFile, options::InputOptions,
-        position::FilePosition, problem::Problem,
+        bytes::ReadLimits,
+        detect::DetectedFormat,
+        file::InputFile,
+        options::InputOptions,
+        position::{FilePosition, RecordLocation},
+        problem::Problem,
     },
-    counts::ValidationCounts,
     expirations::ExpirationCounts,
-    findings::Findings,
+    findings::{Findings, ValidationCounts},
     record_set::RecordSet,
-    records::{RecordLocation, Records},
+    records::Records,
 };
 use crate::record::Record;
 
@@ -36,11 +37,10 @@ impl ValidatedInput {
         options: InputOptions,
         skipped: RecordSet,
     ) -> Self {
-        let problems = findings.problems.into_sorted().into_iter();
         Self {
-            counts: findings.counts,
-            problems: problems.map(|logged| logged.problem).collect(),
-            expirations: findings.expirations,
+            counts: findings.counts.clone(),
+            expirations: findings.expirations.clone(),
+            problems: findings.into_problems(),
             inputs,
             options,
             skipped,
@@ -56,7 +56,7 @@ impl ValidatedInput {
     /// Returns the name and the format of each input whose format was detected.
     pub(crate) fn detected_formats(&self) -> impl Iterator<Item = (&str, &DetectedFormat)> {
         let inputs = self.inputs.iter();
-        inputs.filter_map(|input| Some((&*input.name, input.detected_format()?)))
+        inputs.filter_map(|input| Some((&*input.label.name, input.detected_format()?)))
     }
 
     /// Replaces the limits of all later passes.
@@ -76,16 +76,16 @@ impl ValidatedInput {
         &mut self,
         mut is_kept: impl FnMut(&Record<'_>) -> bool,
     ) -> Result<(), Problem> {
-        let mut skipped = RecordSet::default();
+        let mut skipped = self.skipped.clone();
+        let mut records = self.records();
         let mut skip_unless_kept = |location: RecordLocation<'_>, record: &Record<'_>| {
             if !is_kept(record) {
                 skipped.insert(location.index);
             }
         };
-        let mut records = self.records();
         while records.next_with_location(&mut skip_unless_kept)?.is_some() {}
         drop(records);
-        self.skipped.insert_all(&skipped);
+        self.skipped = skipped;
         Ok(())
     }
 
@@ -101,10 +101,7 @@ impl ValidatedInput {
                 let Some(index) = tokens.iter().position(|wanted| *wanted == token) else {
                     return;
                 };
-                positions[index] = Some(FilePosition {
-                    file: Arc::clone(location.file),
-                    position: location.position,
-                });
+                positions[index] = Some(location.to_file_position());
                 missing -= 1;
             });
             if !matches!(result, Ok(Some(()))) {
@@ -116,6 +113,6 @@ impl ValidatedInput {
 
     /// Starts a pass that returns the records of all inputs.
     pub(crate) fn records(&mut self) -> Records<'_> {
-        Records::new(&mut self.inputs, &self.options, &self.skipped)
+        Records::new(&mut self.inputs, &self.options, &self.skipped, None)
     }
 }

@@ -319,8 +319,8 @@ fn unsupported_descriptors_are_rejected() {
     let path = utf8(&path);
     for (syntax, text) in [
         (Some("editions"), "main.proto has the syntax \"editions\""),
-        (Some("proto9"), "main.proto is written in proto9"),
-        (None, "it holds no file"),
+        (Some("proto9"), "main.proto has the syntax \"proto9\""),
+        (None, "no file"),
     ] {
         let mut file: Vec<_> = pool.file_descriptor_protos().cloned().collect();
         file.retain_mut(|file| {

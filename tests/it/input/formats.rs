@@ -113,20 +113,14 @@ fn verbose_names_the_detected_format() {
     let one = r#"{"token":"a","expire_time":4070908800}"#;
     let request = r#"{"sensorExpire":[{"deviceToken":"YQ==","expireTime":4070908800}]}"#;
     for (content, form) in [
-        (
-            "token,expire_time\na,4070908800\n",
-            "rows of cells apart by ','",
-        ),
-        (
-            "token\texpire_time\na\t4070908800\n",
-            "rows of cells apart by a tab",
-        ),
-        (&format!("{one}\n{one}\n"), "JSON, an object a line"),
-        (&format!("[{one}]"), "JSON, a list"),
-        (&format!(r#"{{"a/b":[{one}]}}"#), "JSON, the list at /a~1b"),
+        ("token,expire_time\na,4070908800\n", "CSV, delimiter \",\""),
+        ("token\texpire_time\na\t4070908800\n", "CSV, delimiter tab"),
+        (&format!("{one}\n{one}\n"), "NDJSON"),
+        (&format!("[{one}]"), "JSON array"),
+        (&format!(r#"{{"a/b":[{one}]}}"#), "JSON array at \"/a~1b\""),
         (one, "JSON, one record"),
-        (request, "protobuf JSON, the list at /sensorExpire"),
-        (" \n", "nothing but white space"),
+        (request, "protobuf JSON array at \"/sensorExpire\""),
+        (" \n", "empty"),
     ] {
         run_with_input(["check", "-v"], content.as_bytes())
             .exits(0)

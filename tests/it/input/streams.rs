@@ -26,6 +26,23 @@ fn fifo_is_read() {
 }
 
 #[test]
+fn fifos_are_opened_one_after_the_other() {
+    let fifos = [TempFile::fifo(), TempFile::fifo()];
+    let child = command(["check", fifos[0].str(), fifos[1].str(), "--output=json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    for (number, fifo) in fifos.iter().enumerate() {
+        // The rows are more than a pipe holds, so the program reads the first FIFO before it opens
+        // the second one.
+        let rows = (0..20_000).map(|row| format!("t{number}-{row},1\n"));
+        let rows: String = rows.collect();
+        fs::write(fifo.str(), format!("token,expire_time\n{rows}")).expect("written");
+    }
+    assert_eq!(finish(child).exits(0).count("unsent"), 40_000);
+}
+
+#[test]
 fn max_time_ends_the_wait_for_input() {
     let fifo = TempFile::fifo();
     let receiver = Receiver::start();

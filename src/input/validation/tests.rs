@@ -1,14 +1,19 @@
-use std::fmt::Write as _;
+//! Chunks, which several threads read, give the same results as one reader of the whole input.
 
-use super::*;
-use crate::input::{InputSource, ValidatedInput, ValidationRules, validate};
+use std::{
+    fmt::Write as _,
+    io::{self, Read},
+};
 
-const RECORDS: u64 = 60_000;
+use crate::input::{
+    InputFormat, InputOptions, InputSource, ValidatedInput, ValidationRules, bytes::LineBuffer,
+    detect::DetectedFormat, reader::RecordReader, validate,
+};
 
 /// Returns several megabytes of lines. Some lines are invalid, and some are blank.
 fn text(header: &str, line: &dyn Fn(&str, &str) -> String) -> String {
     let mut text = header.to_owned();
-    for number in 0..RECORDS {
+    for number in 0_u64..60_000 {
         let time = match number % 9_973 {
             77 => "soon".to_owned(),
             _ => (2_000_000_000 + number).to_string(),
@@ -27,11 +32,11 @@ fn csv() -> String {
     })
 }
 
-fn validated(text: &str) -> ValidatedInput {
+fn validated(text: &str, options: &InputOptions) -> ValidatedInput {
     let bytes = text.as_bytes().into();
     validate(
         &[InputSource::Memory(bytes)],
-        InputOptions::default(),
+        options.clone(),
         &ValidationRules::default(),
     )
 }
@@ -48,16 +53,18 @@ struct ReadText {
     records: u64,
 }
 
+fn reader<'t>(
+    text: &'t str,
+    format: DetectedFormat,
+    options: &'t InputOptions,
+) -> RecordReader<'t> {
+    let buffer = LineBuffer::new(Box::new(text.as_bytes()));
+    RecordReader::open(format, buffer, options).expect("a header")
+}
+
 /// Reads the whole text with one reader, without chunks.
-fn read_as_one(text: &str, format: DetectedFormat) -> ReadText {
-    let options = InputOptions::default();
-    let mut reader = RecordReader::open(
-        format,
-        None,
-        LineBuffer::new(Box::new(text.as_bytes())),
-        &options,
-    )
-    .expect("a header");
+fn read_as_one(text: &str, format: DetectedFormat, options: &InputOptions) -> ReadText {
+    let mut reader = reader(text, format, options);
     let mut problems = Vec::new();
     let mut records = 0;
     while let Some(record) = reader.next() {
@@ -76,39 +83,34 @@ fn reads_chunks_in_threads_as_one_reader_does() {
     let csv_format = DetectedFormat::Csv { delimiter: b',' };
     let lines = DetectedFormat::Ndjson;
     let quoted_late = csv() + "\"late\",1\n\"later\",later\n";
-    for (text, format) in [
-        (csv(), csv_format.clone()),
-        (csv().replace('\n', "\r\n"), csv_format.clone()),
-        (csv().trim_end().to_owned(), csv_format.clone()),
-        (quoted_late, csv_format),
-        (text("", &json), lines),
+    let first_row = csv().find('\n').expect("a header") + 1;
+    let headless = csv()[first_row..].to_owned();
+    for (text, format, has_header) in [
+        (csv(), csv_format.clone(), true),
+        (csv().replace('\n', "\r\n"), csv_format.clone(), true),
+        (csv().trim_end().to_owned(), csv_format.clone(), true),
+        (quoted_late, csv_format.clone(), true),
+        (headless, csv_format, false),
+        (text("", &json), lines, true),
     ] {
-        let options = InputOptions::default();
-        let mut chunks = ChunkReader::new(format.clone(), Box::new(text.as_bytes()), &options);
-        let has_two_chunks = chunks.next_chunk(0, Vec::new()).is_some()
-            && chunks.next_chunk(1, Vec::new()).is_some();
+        let options = InputOptions {
+            format: Some(match format {
+                DetectedFormat::Ndjson => InputFormat::Ndjson,
+                _ => InputFormat::Csv,
+            }),
+            has_header,
+            ..InputOptions::default()
+        };
+        let mut chunks = reader(&text, format.clone(), &options);
+        let has_two_chunks =
+            chunks.split_off_chunk().is_some() && chunks.split_off_chunk().is_some();
         assert!(has_two_chunks, "the text is too short");
-        let validated = validated(&text);
-        let expected = read_as_one(&text, format);
+        let validated = validated(&text, &options);
+        let expected = read_as_one(&text, format, &options);
         assert_eq!(problems(&validated), expected.problems);
         assert_eq!(validated.counts.read, expected.records);
         assert_eq!(validated.counts.invalid, expected.problems.len() as u64);
     }
-}
-
-#[test]
-fn reads_a_chunk_that_is_put_back_with_the_rest() {
-    let text = csv();
-    let options = InputOptions::default();
-    let format = DetectedFormat::Csv { delimiter: b',' };
-    let mut chunks = ChunkReader::new(format.clone(), Box::new(text.as_bytes()), &options);
-    let chunk = chunks
-        .next_chunk(0, Vec::new())
-        .expect("a text longer than a chunk");
-    chunks.put_back_first(chunk);
-    let mut reader = chunks.into_rest().expect("a header");
-    let read = std::iter::from_fn(|| reader.next().map(|_| ())).count();
-    assert_eq!(read as u64, RECORDS);
 }
 
 #[test]
@@ -117,7 +119,7 @@ fn finds_duplicates_in_different_chunks() {
     let first = text.lines().nth(1).expect("a record").to_owned();
     let (token, _) = first.split_once(',').expect("two cells");
     write!(text, "{first}\n{token},7\n").expect("written");
-    let validated = validated(&text);
+    let validated = validated(&text, &InputOptions::default());
     assert_eq!(validated.counts.duplicate, 1);
     let problems = problems(&validated);
     let line = text.lines().count();
@@ -128,27 +130,32 @@ fn finds_duplicates_in_different_chunks() {
     assert!(conflict.contains("Conflict"), "{conflict}");
 }
 
+/// A stream whose first read fails.
+struct FailingOnce(Option<io::Error>);
+
+impl Read for FailingOnce {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
 #[test]
 fn reports_a_stream_error_after_the_records_before_it() {
     let lines = "{\"token\":\"a\",\"expire_time\":1}\n".repeat(30_000);
     let broken = FailingOnce(Some(io::Error::other("broken")));
-    let stream = Box::new(io::Cursor::new(lines).chain(broken));
+    let buffer = LineBuffer::new(Box::new(io::Cursor::new(lines).chain(broken)));
     let options = InputOptions::default();
-    let format = DetectedFormat::Ndjson;
-    let mut chunks = ChunkReader::new(format, stream, &options);
+    let mut rest = RecordReader::open(DetectedFormat::Ndjson, buffer, &options).expect("no header");
     let mut read = 0;
-    let results = chunks.read_in_threads(|queue| {
-        let mut read = 0;
-        queue.for_each(|chunk| {
-            read += chunk.count_lines();
-            Vec::new()
-        });
-        read
-    });
-    read += results.iter().sum::<u64>();
-    let mut reader = chunks.into_rest().expect("no header");
+    while let Some(mut chunk) = rest.split_off_chunk() {
+        while let Some(record) = chunk.next() {
+            record.expect("a record");
+            read += 1;
+        }
+    }
+    assert!(read > 0, "no chunk");
     loop {
-        match reader.next() {
+        match rest.next() {
             Some(Ok(_)) => read += 1,
             Some(Err(error)) => {
                 assert!(error.is_fatal, "{error:?}");

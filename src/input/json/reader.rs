@@ -1,0 +1,303 @@
+//! The reader of JSON records.
+
+use super::{
+    super::{
+        bytes::LineBuffer,
+        field_parser::FieldParser,
+        limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
+        options::{InputOptions, JsonPointer, format_pointer},
+        position::Located,
+        problem::ReadError,
+        problem_kind::ProblemKind,
+    },
+    record,
+    scanner::{enter_path, is_space, measure_value, skip_space, syntax},
+};
+use crate::record::Record;
+
+/// The place of the records in a text.
+pub(in crate::input) enum JsonLayout {
+    /// Each line is a record (NDJSON).
+    Lines,
+    /// The records are the elements of the array at this place in a document.
+    Array(JsonPointer),
+    /// The root of a document is the only record.
+    Root,
+}
+
+/// A reader of the records in JSON text. The reader continues after a malformed line of NDJSON.
+pub(in crate::input) struct JsonReader<'i> {
+    buffer: LineBuffer<'i>,
+    fields: FieldParser<'i>,
+    layout: JsonLayout,
+    /// The number of records read so far.
+    record_count: u64,
+    /// The number of bytes of the record that [`JsonReader::next`] returned last and has not
+    /// consumed yet. If `returns_line` is true, they include the line feed after the record.
+    returned_bytes: usize,
+    returns_line: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Start,
+    /// At least one record, or the problem of a record, has been returned.
+    AfterRecord,
+    Finished,
+}
+
+impl<'i> JsonReader<'i> {
+    pub(in crate::input) fn new(
+        buffer: LineBuffer<'i>,
+        layout: JsonLayout,
+        is_protobuf: bool,
+        options: &'i InputOptions,
+    ) -> Self {
+        let fields = if is_protobuf {
+            FieldParser::for_protobuf(options)
+        } else {
+            FieldParser::new(options)
+        };
+        Self::at_start(buffer, layout, fields)
+    }
+
+    fn at_start(buffer: LineBuffer<'i>, layout: JsonLayout, fields: FieldParser<'i>) -> Self {
+        Self {
+            buffer,
+            fields,
+            layout,
+            record_count: 0,
+            returned_bytes: 0,
+            returns_line: false,
+            state: State::Start,
+        }
+    }
+
+    /// Moves the first records into a reader of their own. Must not be called after [`Self::next`].
+    pub(in crate::input) fn split_off_chunk(&mut self) -> Option<Self> {
+        let JsonLayout::Lines = self.layout else {
+            return None;
+        };
+        let chunk = self.buffer.split_off_chunk(|_| true)?;
+        Some(Self::at_start(
+            chunk,
+            JsonLayout::Lines,
+            self.fields.clone(),
+        ))
+    }
+
+    /// Returns the next record or its problem. Malformed JSON ends the pass over a document.
+    /// Returns `None` at the end of the text and after a fatal error.
+    pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
+        let returned_bytes = std::mem::take(&mut self.returned_bytes);
+        if self.returns_line {
+            self.buffer.consume_lines(returned_bytes, 1);
+            self.returns_line = false;
+        } else {
+            self.buffer.consume(returned_bytes);
+        }
+        let length = match (&self.layout, self.state) {
+            (_, State::Finished) => return None,
+            (JsonLayout::Lines, _) => self.next_line(),
+            (JsonLayout::Array(_), _) => self.next_element(),
+            (JsonLayout::Root, State::Start) => self.measure_record(),
+            (JsonLayout::Root, State::AfterRecord) => self.end_document(),
+        };
+        match length {
+            Ok(Some(length)) => Some(self.parse(length)),
+            Ok(None) => {
+                self.state = State::Finished;
+                None
+            }
+            Err(error) => {
+                if error.is_fatal {
+                    self.state = State::Finished;
+                }
+                Some(Err(error))
+            }
+        }
+    }
+
+    /// Parses the record in the next `length` bytes.
+    fn parse(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
+        let Self { buffer, state, .. } = self;
+        *state = State::AfterRecord;
+        self.record_count += 1;
+        match record::parse(&buffer.unread()[..length], &self.fields) {
+            Ok(value) => {
+                let position = buffer.position(self.record_count, 0);
+                Ok(Located { position, value })
+            }
+            Err(error) => {
+                let position = buffer.position(self.record_count, error.offset.min(length));
+                // A malformed element makes the whole document malformed, so no record can follow.
+                if matches!(error.kind, ProblemKind::JsonSyntax(_))
+                    && !matches!(self.layout, JsonLayout::Lines)
+                {
+                    *state = State::Finished;
+                    return Err(ReadError::fatal(Some(position), error.kind));
+                }
+                Err(ReadError::in_record(position, error.kind))
+            }
+        }
+    }
+
+    /// Moves to the first byte of the next record, past white space and blank lines. Returns the
+    /// length of the record, or `None` at the end of the text. Skips a line that is too long.
+    fn next_line(&mut self) -> Result<Option<usize>, ReadError> {
+        let mut searched = 0;
+        loop {
+            let unread = self.buffer.unread();
+            let end = memchr::memchr(b'\n', &unread[searched..]).map(|index| searched + index);
+            searched = unread.len();
+            let end = match end {
+                Some(end) => end,
+                None if searched > MAX_LINE_BYTES => return Err(self.skip_overlong_line()),
+                None if self.read_more()? => continue,
+                None => searched,
+            };
+            let unread = self.buffer.unread();
+            let line = &unread[..end];
+            let before = line.iter().take_while(|byte| is_space(**byte)).count();
+            let after = line[before..].iter().rev();
+            let after = after.take_while(|byte| is_space(**byte)).count();
+            let length = line.len() - before - after;
+            if length > MAX_RECORD_BYTES {
+                return Err(self.skip_overlong_line());
+            }
+            let has_line_feed = end < unread.len();
+            if length > 0 {
+                if before > 0 {
+                    self.buffer.consume(before);
+                }
+                self.returns_line = has_line_feed;
+                self.returned_bytes = if has_line_feed {
+                    end - before + 1
+                } else {
+                    length
+                };
+                return Ok(Some(length));
+            }
+            if !has_line_feed {
+                return Ok(None);
+            }
+            self.buffer.consume(end + 1);
+            searched = 0;
+        }
+    }
+
+    /// Consumes the next line up to its line feed, which stays unread, and returns the problem of
+    /// the line.
+    fn skip_overlong_line(&mut self) -> ReadError {
+        let position = self.buffer.position(self.record_count + 1, 0);
+        let mut skipped = 0;
+        while skipped <= MAX_SKIPPED_BYTES {
+            let unread = self.buffer.unread();
+            let end = memchr::memchr(b'\n', unread);
+            let length = end.unwrap_or(unread.len());
+            self.buffer.consume(length);
+            skipped += length;
+            let has_more = match end {
+                Some(_) => false,
+                None => match self.read_more() {
+                    Ok(has_more) => has_more,
+                    Err(error) => return error,
+                },
+            };
+            if !has_more {
+                self.record_count += 1;
+                return ReadError::in_record(position, ProblemKind::RecordTooLong);
+            }
+        }
+        self.fatal(ProblemKind::RecordTooLong)
+    }
+
+    fn read_more(&mut self) -> Result<bool, ReadError> {
+        self.buffer.read_more().map_err(|error| self.fatal(error))
+    }
+
+    /// Moves to the next element of the array. Returns the length of the element, or `None` after
+    /// the last element.
+    fn next_element(&mut self) -> Result<Option<usize>, ReadError> {
+        if self.state == State::Start {
+            self.enter_array().map_err(|kind| self.fatal(kind))?;
+            if self.skip_space()? == Some(b']') {
+                return self.leave_array();
+            }
+        } else {
+            match self.skip_space()? {
+                Some(b',') => self.buffer.consume(1),
+                Some(b']') => return self.leave_array(),
+                Some(_) => return Err(self.fatal(syntax("expected `,` or `]`"))),
+                None => return Err(self.fatal(ProblemKind::TruncatedJson)),
+            }
+        }
+        self.measure_record()
+    }
+
+    /// Moves past the opening bracket of the array.
+    fn enter_array(&mut self) -> Result<(), ProblemKind> {
+        let JsonLayout::Array(path) = &self.layout else {
+            return Ok(());
+        };
+        enter_path(&mut self.buffer, path)?;
+        match skip_space(&mut self.buffer)? {
+            Some(b'[') => {
+                self.buffer.consume(1);
+                Ok(())
+            }
+            Some(byte) if !record::starts_value(byte) => Err(syntax("expected value")),
+            Some(byte) => Err(ProblemKind::NotArray {
+                place: format_pointer(path),
+                found: record::json_kind(byte),
+            }),
+            None => Err(ProblemKind::TruncatedJson),
+        }
+    }
+
+    /// Moves past the closing bracket of the array and to the end of the document.
+    fn leave_array(&mut self) -> Result<Option<usize>, ReadError> {
+        self.buffer.consume(1);
+        if matches!(&self.layout, JsonLayout::Array(path) if path.is_empty()) {
+            return self.end_document();
+        }
+        // The format detection has already checked the syntax of the text after the array.
+        loop {
+            self.buffer.consume(self.buffer.unread().len());
+            if !self.read_more()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Moves to the next value, which is a record, and returns its length.
+    fn measure_record(&mut self) -> Result<Option<usize>, ReadError> {
+        self.skip_space()?;
+        let length = measure_value(&mut self.buffer).map_err(|kind| self.fatal(kind))?;
+        self.returned_bytes = length;
+        Ok(Some(length))
+    }
+
+    /// Checks that only white space follows up to the end of the text.
+    fn end_document(&mut self) -> Result<Option<usize>, ReadError> {
+        match self.skip_space()? {
+            None => Ok(None),
+            // The text belongs to no record.
+            Some(_) => Err(ReadError::fatal(
+                Some(self.buffer.position(0, 0)),
+                ProblemKind::MultipleDocuments,
+            )),
+        }
+    }
+
+    fn skip_space(&mut self) -> Result<Option<u8>, ReadError> {
+        skip_space(&mut self.buffer).map_err(|error| self.fatal(error))
+    }
+
+    /// Returns a fatal error at the place of the next record.
+    fn fatal(&self, kind: impl Into<ProblemKind>) -> ReadError {
+        let position = self.buffer.position(self.record_count + 1, 0);
+        ReadError::fatal(Some(position), kind.into())
+    }
+}
