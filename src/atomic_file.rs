@@ -11,6 +11,9 @@ use std::{
 use rustix::fs::{AtFlags, CWD, linkat};
 use tempfile::NamedTempFile;
 
+/// The permission bits of a file with tokens or digests of tokens.
+pub(crate) const OWNER_ONLY_MODE: u32 = 0o600;
+
 /// The new content of a file. [`AtomicFile::commit`] replaces the old content with the new content.
 #[derive(Debug)]
 pub(crate) struct AtomicFile(Content);

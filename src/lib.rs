@@ -3,12 +3,16 @@
 //! This is the library of the program `sensor-license`. The program only calls [`run`]. The module
 //! `harness` is public only for the benchmarks and fuzz targets of this project.
 
+#[cfg(not(unix))]
+compile_error!("sensor-license runs only on Unix systems, such as Linux and macOS");
+
 mod atomic_file;
 mod batch;
 mod cli;
 mod client;
 mod commands;
 mod contract;
+mod database;
 mod delivery;
 mod diagnostics;
 mod endpoint;

@@ -4,7 +4,7 @@
 use std::{io, path::Path};
 
 use crate::{
-    atomic_file::AtomicFile,
+    atomic_file::{AtomicFile, OWNER_ONLY_MODE},
     record::{TimeUnit, TokenEncoding},
 };
 
@@ -16,9 +16,6 @@ pub(crate) struct RejectsFile {
     encoding: TokenEncoding,
     unit: TimeUnit,
 }
-
-/// The file mode that allows only the owner to read and write.
-const OWNER_ONLY_MODE: u32 = 0o600;
 
 impl RejectsFile {
     /// Starts the new content of the file. The current content remains until

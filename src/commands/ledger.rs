@@ -1,16 +1,17 @@
 //! The `ledger` command: shows the content of a ledger, or removes tokens from a ledger.
 
 use std::{
-    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use serde::Serialize;
+
 use crate::{
     diagnostics::{self, Failure},
     input::{DuplicatePolicy, InputOptions, InputSource, ValidationRules, validate},
-    ledger::{self, ForgetOutcome, ForgetSelection, LedgerError},
-    report::{ForgetReport, LedgerReport},
+    ledger::{self, ForgetSelection},
+    report::format_ledger,
     terminal::Terminal,
 };
 
@@ -41,6 +42,12 @@ pub(crate) enum ForgetScope {
     },
 }
 
+/// The number of tokens that were forgotten.
+#[derive(Serialize)]
+struct ForgetReport {
+    forgotten: u64,
+}
+
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     let result = match &plan.action {
@@ -57,9 +64,9 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn show(path: &Path, terminal: Terminal) -> Result<u8, Failure> {
-    let targets = ledger::list_targets(path).map_err(|error| ledger_failure(path, &error))?;
-    let report = LedgerReport::new(&targets);
-    Ok(terminal.print_report(&report, 0, || report.to_text()))
+    let summary =
+        ledger::summarize(path).map_err(|error| diagnostics::ledger_unusable(path, &error))?;
+    Ok(terminal.print_report(&summary, 0, || format_ledger(&summary)))
 }
 
 fn forget(
@@ -68,29 +75,19 @@ fn forget(
     lock_timeout: Duration,
     terminal: Terminal,
 ) -> Result<u8, Failure> {
-    let outcome = match scope {
-        ForgetScope::All => ledger::forget(path, ForgetSelection::All, lock_timeout),
-        ForgetScope::Authority(name) => {
-            ledger::forget(path, ForgetSelection::Authority(name), lock_timeout)
-        }
+    let tokens;
+    let selection = match scope {
+        ForgetScope::All => ForgetSelection::All,
+        ForgetScope::Authority(name) => ForgetSelection::Authority(name),
         ForgetScope::Tokens { sources, options } => {
-            let tokens = read_tokens(sources, options)?;
-            ledger::forget(path, ForgetSelection::Tokens(&tokens), lock_timeout)
+            tokens = read_tokens(sources, options)?;
+            ForgetSelection::Tokens(&tokens)
         }
     };
-    match (
-        outcome.map_err(|error| ledger_failure(path, &error))?,
-        scope,
-    ) {
-        (ForgetOutcome::UnknownAuthority { authorities }, ForgetScope::Authority(name)) => {
-            Err(diagnostics::ledger_target_unknown(name, &authorities))
-        }
-        (ForgetOutcome::UnknownAuthority { .. }, _) => Ok(0),
-        (ForgetOutcome::Forgotten { tokens }, _) => {
-            let report = ForgetReport { forgotten: tokens };
-            Ok(terminal.print_report(&report, 0, || report.to_text()))
-        }
-    }
+    let forgotten = ledger::forget(path, selection, lock_timeout)
+        .map_err(|error| diagnostics::ledger_unusable(path, &error))?;
+    let text = || format!("{} forgotten", diagnostics::count_noun(forgotten, "token"));
+    Ok(terminal.print_report(&ForgetReport { forgotten }, 0, text))
 }
 
 /// Reads the tokens of the whole input before the ledger is changed. If a record is invalid, the
@@ -117,13 +114,4 @@ fn read_tokens(sources: &[InputSource], options: &InputOptions) -> Result<Vec<Bo
         tokens.push(token);
     }
     Ok(tokens)
-}
-
-fn ledger_failure(path: &Path, error: &LedgerError) -> Failure {
-    match error {
-        LedgerError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-            diagnostics::ledger_missing(path)
-        }
-        error => diagnostics::ledger_unusable(path, error),
-    }
 }

@@ -3,11 +3,9 @@
 //! [`crate::receiver`] implements the receiver.
 
 use std::{
-    fmt,
-    fs::{self, OpenOptions, Permissions},
-    io,
+    fmt, fs, io,
     net::SocketAddr,
-    os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,7 +19,7 @@ use super::{
     interrupts::{Interrupts, block_on},
 };
 use crate::{
-    atomic_file::AtomicFile,
+    atomic_file::{AtomicFile, OWNER_ONLY_MODE},
     diagnostics::{self, Failure},
     receiver::{self, Behavior, Listener, Store, Totals},
     record::TokenEncoding,
@@ -78,9 +76,6 @@ pub(crate) enum DumpDestination {
     File(PathBuf),
 }
 
-/// The permission bits of files with tokens, which are credentials.
-const OWNER_ONLY_MODE: u32 = 0o600;
-
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     match serve(plan) {
@@ -95,7 +90,9 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 fn serve(plan: &Plan) -> Result<(), Failure> {
     let store = Arc::new(match &plan.store_file {
         None => Store::in_memory(),
-        Some(path) => open_store(path)?,
+        Some(path) => {
+            Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))?
+        }
     });
     let dump = plan.dump.as_ref().map(Dump::open).transpose()?;
     let tls = tls_config(&plan.security)?;
@@ -190,25 +187,6 @@ fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, 
         fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;
     }
     Ok(Some(config))
-}
-
-fn open_store(path: &Path) -> Result<Store, Failure> {
-    // The file is created here, because SQLite would create a file that every user can read, and
-    // tokens are credentials.
-    let create = || {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(OWNER_ONLY_MODE)
-            .open(path)?;
-        if file.metadata()?.is_file() {
-            file.set_permissions(Permissions::from_mode(OWNER_ONLY_MODE))?;
-        }
-        Ok(())
-    };
-    create().map_err(|error| diagnostics::file_write_failed(path, &error))?;
-    Store::open(path).map_err(|error| diagnostics::store_unusable(path, &error))
 }
 
 /// The opened destination of the dump. The receiver opens the file when it starts, so that the user

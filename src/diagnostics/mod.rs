@@ -31,7 +31,7 @@ pub(crate) use self::{
         expirations_shortened, input_changed, input_empty, input_refused, input_warnings,
         record_count_refused, too_many_changes,
     },
-    ledger::{ledger_missing, ledger_target_unknown, ledger_unusable},
+    ledger::ledger_unusable,
     options::{config_file_malformed, metadata_invalid, proxy_invalid},
     outputs::{
         file_read_failed, file_write_failed, listen_failed, push_output_failed, rejects_incomplete,

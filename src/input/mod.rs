@@ -31,6 +31,6 @@ pub(crate) use position::FilePosition;
 pub(crate) use problem::Problem;
 pub(crate) use problem_kind::{Field, JsonKind, ProblemKind, UnsupportedFormat};
 pub(crate) use validation::{
-    ContractCheck, DuplicatePolicy, EXPIRATION_HORIZONS_DAYS, ExpirationCounts, Records,
-    ValidatedInput, ValidationCounts, ValidationRules, validate,
+    ContractCheck, DuplicatePolicy, ExpirationCounts, Records, ValidatedInput, ValidationCounts,
+    ValidationRules, validate,
 };

@@ -19,8 +19,8 @@ pub(super) struct LedgerEntry {
 pub(super) const ENTRY_BYTES: usize = DIGEST_BYTES + size_of::<u32>();
 
 /// Encodes entries as the bytes of a segment.
-pub(super) fn encode_entries(entries: &[LedgerEntry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);
+pub(super) fn encode_entries<'e>(entries: impl Iterator<Item = &'e LedgerEntry>) -> Vec<u8> {
+    let mut bytes = Vec::new();
     for entry in entries {
         bytes.extend_from_slice(&entry.digest);
         bytes.extend_from_slice(&entry.expire_time.to_be_bytes());
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn decodes_encoded_entries() {
         let entries = [entry(1, 5), entry(2, 4), entry(3, 6)];
-        let decoded: Vec<_> = decode_entries(&encode_entries(&entries), true).collect();
+        let decoded: Vec<_> = decode_entries(&encode_entries(entries.iter()), true).collect();
         assert_eq!(decoded, entries);
     }
 }

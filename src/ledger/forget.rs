@@ -1,14 +1,10 @@
 //! [`forget`]: removes entries from a ledger. The next push sends the records of the removed
 //! entries again.
 
-use std::{collections::HashSet, path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, thread, time::Duration};
 
 use super::{
-    access::{MissingFile, open_to_write},
-    database::begin_immediate,
-    digest::TokenDigester,
-    error::LedgerError,
-    schema, segments,
+    access::WritableLedger, digest::TokenDigester, error::LedgerError, schema::salt, segments,
     target::load_targets,
 };
 
@@ -23,73 +19,57 @@ pub(crate) enum ForgetSelection<'f> {
     Tokens(&'f [Box<[u8]>]),
 }
 
-/// The result of [`forget`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ForgetOutcome {
-    /// Entries were removed. `tokens` is the number of removed entries: a token counts once for
-    /// each target.
-    Forgotten { tokens: u64 },
-    /// The ledger has no target with the given `:authority`. `authorities` lists all authorities of
-    /// the ledger.
-    UnknownAuthority { authorities: Vec<String> },
-}
-
-/// Removes entries from a ledger. Waits up to `lock_timeout` until no other process locks the
-/// ledger.
-///
-/// # Errors
-///
-/// The file does not exist, is not a ledger, or is still locked by a different process.
+/// Removes entries from a ledger and returns their number: a token counts once for each target.
+/// Waits up to `lock_timeout` until no other process locks the ledger.
 pub(crate) fn forget(
     path: &Path,
     selection: ForgetSelection<'_>,
     lock_timeout: Duration,
-) -> Result<ForgetOutcome, LedgerError> {
+) -> Result<u64, LedgerError> {
     let wait = |time| {
-        std::thread::sleep(time);
+        thread::sleep(time);
         true
     };
-    let mut ledger = open_to_write(path, lock_timeout, &wait, MissingFile::Fail)?;
-    let mut digester = TokenDigester::new(&schema::salt(&ledger.connection)?);
-    let transaction = begin_immediate(&mut ledger.connection)?;
-    let targets = load_targets(&transaction)?;
-    let mut removed = 0;
+    let mut ledger = WritableLedger::open(path, lock_timeout, &wait)?;
+    let transaction = ledger.connection.transaction()?;
+    let mut targets = load_targets(&transaction)?;
+    let mut forgotten_digests = None;
     match selection {
-        ForgetSelection::All => {
-            for target in targets {
-                removed += segments::load(&transaction, target.id)?.len();
-            }
-            transaction
-                .execute_batch("DELETE FROM segment; DELETE FROM run; DELETE FROM target")?;
-        }
+        ForgetSelection::All => {}
         ForgetSelection::Authority(authority) => {
-            let (selected, others): (Vec<_>, Vec<_>) = targets
-                .into_iter()
-                .partition(|target| target.authority == authority);
-            if selected.is_empty() {
-                let mut authorities: Vec<_> =
-                    others.into_iter().map(|target| target.authority).collect();
-                authorities.dedup();
-                return Ok(ForgetOutcome::UnknownAuthority { authorities });
-            }
-            for target in selected {
-                removed += segments::load(&transaction, target.id)?.len();
-                segments::replace(&transaction, target.id, &[])?;
+            let mut known: Vec<_> = targets
+                .iter()
+                .map(|row| row.key.authority.clone())
+                .collect();
+            known.dedup();
+            targets.retain(|target| target.key.authority == authority);
+            if targets.is_empty() {
+                return Err(LedgerError::UnknownTarget {
+                    authority: authority.to_owned(),
+                    known,
+                });
             }
         }
         ForgetSelection::Tokens(tokens) => {
-            let digests: HashSet<_> = tokens.iter().map(|token| digester.digest(token)).collect();
-            for target in targets {
-                let mut entries = segments::load(&transaction, target.id)?;
-                let entries_before = entries.len();
-                entries.retain(|entry| !digests.contains(&entry.digest));
-                removed += entries_before - entries.len();
-                segments::replace(&transaction, target.id, &entries)?;
-            }
+            let mut digester = TokenDigester::new(&salt(&transaction)?);
+            let digests = tokens.iter().map(|token| digester.digest(token));
+            forgotten_digests = Some(digests.collect::<HashSet<_>>());
         }
     }
+    let mut forgotten = 0;
+    for target in targets {
+        let mut entries = segments::load(&transaction, target.id)?;
+        let entries_before = entries.len();
+        entries.retain(|entry| match &forgotten_digests {
+            Some(digests) => !digests.contains(&entry.digest),
+            None => false,
+        });
+        forgotten += entries_before - entries.len();
+        segments::replace(&transaction, target.id, &entries)?;
+    }
+    if matches!(selection, ForgetSelection::All) {
+        transaction.execute_batch("DELETE FROM run; DELETE FROM target")?;
+    }
     transaction.commit()?;
-    Ok(ForgetOutcome::Forgotten {
-        tokens: removed as u64,
-    })
+    Ok(forgotten as u64)
 }

@@ -1,16 +1,17 @@
 //! [`KnownTimes`]: the entries of a target in memory. A push compares each record with these
 //! entries.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use super::{
-    access::open_to_read,
     digest::{Digest, TokenDigester},
     entry::LedgerEntry,
     error::LedgerError,
-    schema, segments,
+    schema::{FORMAT, salt},
+    segments,
     target::{TargetKey, find_target},
 };
+use crate::database::DatabaseError;
 
 /// The expiration times that a target has acknowledged, by token.
 #[derive(Debug)]
@@ -29,7 +30,6 @@ pub(crate) struct KnownTimes {
 /// The result of comparing a record with the entry of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryStatus {
-    /// The server has acknowledged no expiration time for the token.
     New,
     /// The server has acknowledged the record's expiration time, and no different time was sent
     /// since then.
@@ -39,7 +39,6 @@ pub(crate) enum EntryStatus {
     Unconfirmed,
     /// The server has acknowledged a different expiration time.
     Changed {
-        /// The acknowledged expiration time, in Unix seconds.
         previous: u32,
     },
 }
@@ -74,12 +73,10 @@ impl KnownTimes {
         }
     }
 
-    /// Returns whether there are no entries, because the target has acknowledged no records.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Compares a record with the entry of its token.
     pub(crate) fn compare(&mut self, token: &[u8], expire_time: u32) -> EntryStatus {
         if self.is_empty() {
             return EntryStatus::New;
@@ -104,7 +101,7 @@ impl KnownTimes {
         }
     }
 
-    /// Returns the entry of a digest, or `None` if there is no entry with this digest.
+    /// Returns the entry of a digest.
     ///
     /// This is an interpolation search: the third and the fourth byte of the digest give the likely
     /// position of the entry among the entries with the same prefix. A binary search would read
@@ -135,24 +132,15 @@ impl KnownTimes {
 
 /// Returns the expiration times that a target has acknowledged. Does not wait for a process that
 /// writes to the ledger. If the ledger does not exist, returns no times.
-///
-/// # Errors
-///
-/// The file is not a ledger, or cannot be read.
 pub(crate) fn read_known_times(path: &Path, target: &TargetKey) -> Result<KnownTimes, LedgerError> {
-    let ledger = match open_to_read(path) {
-        Err(LedgerError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(KnownTimes::empty());
-        }
-        ledger => ledger?,
+    let connection = match FORMAT.open_to_read(path) {
+        Ok(Some(connection)) => connection,
+        Ok(None) | Err(DatabaseError::Missing) => return Ok(KnownTimes::empty()),
+        Err(error) => return Err(error.into()),
     };
-    let connection = &ledger.connection;
-    if schema::is_empty(connection)? {
-        return Ok(KnownTimes::empty());
-    }
-    let digester = TokenDigester::new(&schema::salt(connection)?);
-    Ok(match find_target(connection, target)? {
-        Some(target_id) => KnownTimes::new(digester, segments::load(connection, target_id)?),
+    let digester = TokenDigester::new(&salt(&connection)?);
+    Ok(match find_target(&connection, target)? {
+        Some(target_id) => KnownTimes::new(digester, segments::load(&connection, target_id)?),
         None => KnownTimes::empty(),
     })
 }

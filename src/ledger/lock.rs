@@ -1,55 +1,60 @@
 //! [`LedgerLock`]: allows only one process at a time to write to a ledger.
 
 use std::{
-    fs::{File, TryLockError},
-    io,
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process,
     time::{Duration, Instant},
 };
 
-/// An advisory lock on the ledger file. The operating system releases the lock when the process
-/// ends, even if the process is killed.
+use super::error::LedgerError;
+use crate::atomic_file::OWNER_ONLY_MODE;
+
+/// A locked file beside the ledger, which contains the process ID of its holder. The operating
+/// system releases the lock when the process ends, even if it is killed.
 ///
-/// The database must be closed before `LedgerLock` is dropped. Dropping `LedgerLock` closes a file
-/// descriptor of the ledger. When a process closes any descriptor of a file, the process loses all
-/// of its fcntl(2) locks on the file, which are the locks of SQLite. `LedgerLock` itself uses
-/// flock(2), which does not interfere with fcntl(2) locks.
+/// The ledger itself is not locked, because on NFS and BSD systems such a lock would exclude
+/// SQLite's own locks on the file.
 #[derive(Debug)]
-pub(super) struct LedgerLock(File);
+pub(super) struct LedgerLock {
+    _file: File,
+}
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 impl LedgerLock {
-    /// Waits for the exclusive lock, which a writer needs.
-    ///
-    /// `wait` sleeps for the given duration and returns whether to continue waiting. Returns `None`
-    /// if a different process still has the lock at the deadline, or when `wait` returns false.
-    pub(super) fn acquire_exclusive(
-        file: File,
-        deadline: Instant,
+    /// Waits at most `timeout` for the lock of a ledger. `wait` sleeps for the given duration and
+    /// returns whether to continue waiting.
+    pub(super) fn acquire(
+        ledger: &Path,
+        timeout: Duration,
         wait: &dyn Fn(Duration) -> bool,
-    ) -> io::Result<Option<Self>> {
+    ) -> Result<Self, LedgerError> {
+        // All paths of the ledger, such as symbolic links, must lead to the same lock.
+        let mut path = ledger.canonicalize()?.into_os_string();
+        path.push("-lock");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.mode(OWNER_ONLY_MODE).open(path)?;
+        let started = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self(file))),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock)
-                    if Instant::now() < deadline && wait(POLL_INTERVAL) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let waited = started.elapsed();
+            if waited >= timeout || !wait(POLL_INTERVAL) {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder)?;
+                let holder = holder.trim_end().to_owned();
+                return Err(LedgerError::Locked { holder, waited });
             }
         }
-    }
-
-    /// Takes the shared lock, which several readers may have at the same time. Returns `None` if a
-    /// writer has the exclusive lock.
-    pub(super) fn try_acquire_shared(file: File) -> io::Result<Option<Self>> {
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(TryLockError::Error(error)) => Err(error),
-            Err(TryLockError::WouldBlock) => Ok(None),
-        }
-    }
-
-    pub(super) fn file(&self) -> &File {
-        &self.0
+        // The width is fixed, so that one write replaces the process ID of the last holder.
+        file.write_all(format!("process {:<10}\n", process::id()).as_bytes())?;
+        Ok(Self { _file: file })
     }
 }

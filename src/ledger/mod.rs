@@ -31,7 +31,6 @@
 //!   opens the SQLite connections.
 
 mod access;
-mod database;
 mod digest;
 mod entry;
 mod error;
@@ -47,10 +46,10 @@ mod writer;
 
 pub(crate) use self::{
     error::LedgerError,
-    forget::{ForgetOutcome, ForgetSelection, forget},
+    forget::{ForgetSelection, forget},
     known_times::{EntryStatus, KnownTimes, read_known_times},
     runs::{RunEnd, RunStart, RunSummary},
-    summary::{TargetSummary, list_targets},
+    summary::{LedgerSummary, TargetSummary, summarize},
     target::TargetKey,
     writer::LedgerWriter,
 };

@@ -9,18 +9,16 @@ use rusqlite::{Connection, Transaction, params};
 use twox_hash::XxHash3_64;
 
 use super::{
-    database::begin_immediate,
     entry::{ENTRY_BYTES, LedgerEntry, decode_entries, deduplicate, encode_entries},
     error::LedgerError,
 };
 
-/// The maximum number of entries in a segment that [`replace`] writes. A segment with this number
-/// of entries is a *large* segment and has about 4 MB.
+/// The maximum number of entries in a segment that [`replace`] writes, which are about 4 MB.
 const ENTRIES_PER_LARGE_SEGMENT: usize = 200_000;
 
-/// The maximum number of small segments that a target may have. If a target has more small
-/// segments, [`compact`] combines all of its segments.
-const MAX_SMALL_SEGMENTS: i64 = 32;
+/// The maximum number of small segments of a target. A small segment is less than half as large as
+/// a large segment.
+const MAX_SMALL_SEGMENTS: u64 = 32;
 
 /// Appends one segment with the confirmed entries and one segment with the unconfirmed entries. A
 /// segment without entries is not appended.
@@ -28,17 +26,13 @@ pub(super) fn append(
     connection: &Connection,
     target_id: i64,
     entries: &[LedgerEntry],
-) -> Result<(), LedgerError> {
+) -> rusqlite::Result<()> {
     for is_confirmed in [true, false] {
-        let entries: Vec<LedgerEntry> = entries
-            .iter()
-            .filter(|entry| entry.is_confirmed == is_confirmed)
-            .copied()
-            .collect();
-        if entries.is_empty() {
+        let entries = entries.iter();
+        let bytes = encode_entries(entries.filter(|entry| entry.is_confirmed == is_confirmed));
+        if bytes.is_empty() {
             continue;
         }
-        let bytes = encode_entries(&entries);
         let checksum = checksum(&bytes);
         connection
             .prepare_cached(
@@ -82,33 +76,20 @@ pub(super) fn load(
     Ok(entries)
 }
 
-/// The number of a target's segments, and the sum of their sizes.
-struct SegmentTotals {
-    segments: i64,
-    bytes: i64,
-}
-
 /// Combines the entries of a target into large segments if the target has many small segments.
 pub(super) fn compact(connection: &mut Connection, target_id: i64) -> Result<(), LedgerError> {
-    let totals = connection.query_row(
-        "SELECT count(*), coalesce(sum(length(records)), 0) FROM segment WHERE target = ?1",
-        [target_id],
-        |row| {
-            Ok(SegmentTotals {
-                segments: row.get(0)?,
-                bytes: row.get(1)?,
-            })
-        },
+    let small_segments: u64 = connection.query_row(
+        "SELECT count(*) FROM segment WHERE target = ?1 AND length(records) < ?2",
+        params![target_id, ENTRY_BYTES * ENTRIES_PER_LARGE_SEGMENT / 2],
+        |row| row.get(0),
     )?;
-    let large_segment_bytes = ENTRY_BYTES * ENTRIES_PER_LARGE_SEGMENT;
-    let large_segments = totals.bytes / i64::try_from(large_segment_bytes).unwrap_or(i64::MAX);
-    if totals.segments <= MAX_SMALL_SEGMENTS + large_segments {
-        return Ok(());
+    if small_segments > MAX_SMALL_SEGMENTS {
+        let entries = load(connection, target_id)?;
+        let transaction = connection.transaction()?;
+        replace(&transaction, target_id, &entries)?;
+        transaction.commit()?;
     }
-    let entries = load(connection, target_id)?;
-    let transaction = begin_immediate(connection)?;
-    replace(&transaction, target_id, &entries)?;
-    Ok(transaction.commit()?)
+    Ok(())
 }
 
 /// Replaces all entries of a target.
@@ -116,7 +97,7 @@ pub(super) fn replace(
     transaction: &Transaction<'_>,
     target_id: i64,
     entries: &[LedgerEntry],
-) -> Result<(), LedgerError> {
+) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM segment WHERE target = ?1", [target_id])?;
     for entries in entries.chunks(ENTRIES_PER_LARGE_SEGMENT) {
         append(transaction, target_id, entries)?;

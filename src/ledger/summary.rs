@@ -1,62 +1,67 @@
-//! [`list_targets`]: the content of a ledger, summarized for `ledger show`.
+//! [`LedgerSummary`]: the content of a ledger, for `ledger show`. All times are Unix seconds.
 
 use std::{collections::BTreeMap, path::Path};
 
+use serde::Serialize;
+
 use super::{
-    access::open_to_read,
     entry::LedgerEntry,
     error::LedgerError,
     runs::{self, RunSummary},
-    schema, segments,
+    schema::FORMAT,
+    segments,
     target::load_targets,
 };
 
-/// A summary of the entries and runs of one target.
-#[derive(Clone, Debug)]
+/// The targets of a ledger, sorted by authority and method.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct LedgerSummary {
+    pub(crate) targets: Vec<TargetSummary>,
+}
+
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct TargetSummary {
+    #[serde(rename = "target")]
     pub(crate) authority: String,
     pub(crate) method: String,
     /// Number of tokens with an acknowledged expiration time.
     pub(crate) tokens: u64,
-    /// The time when a push last succeeded, in Unix seconds. `None` if no push succeeded.
     pub(crate) last_success: Option<i64>,
     /// The earliest expiration times, in ascending order.
+    #[serde(rename = "soonest")]
     pub(crate) next_expirations: Vec<ExpirationCount>,
     /// The last pushes, the latest first.
     pub(crate) runs: Vec<RunSummary>,
 }
 
 /// An expiration time, and the number of tokens that have this expiration time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct ExpirationCount {
-    /// The expiration time, in Unix seconds.
-    pub(crate) expire_time: i64,
+    pub(crate) expire_time: u32,
     pub(crate) tokens: u64,
 }
 
 const MAX_EXPIRATIONS: usize = 5;
 const MAX_SHOWN_RUNS: u32 = 10;
 
-/// Returns the summaries of all targets of a ledger, sorted by authority and method.
-pub(crate) fn list_targets(path: &Path) -> Result<Vec<TargetSummary>, LedgerError> {
-    let ledger = open_to_read(path)?;
-    let connection = &ledger.connection;
-    if schema::is_empty(connection)? {
-        return Ok(Vec::new());
-    }
-    let mut targets = Vec::new();
-    for target in load_targets(connection)? {
-        let entries = segments::load(connection, target.id)?;
-        targets.push(TargetSummary {
-            authority: target.authority,
-            method: target.method,
+/// Reads and summarizes a ledger.
+pub(crate) fn summarize(path: &Path) -> Result<LedgerSummary, LedgerError> {
+    let mut summary = LedgerSummary::default();
+    let Some(connection) = FORMAT.open_to_read(path)? else {
+        return Ok(summary);
+    };
+    for target in load_targets(&connection)? {
+        let entries = segments::load(&connection, target.id)?;
+        summary.targets.push(TargetSummary {
+            authority: target.key.authority,
+            method: target.key.method,
             tokens: entries.len() as u64,
-            last_success: runs::last_success(connection, target.id)?,
+            last_success: runs::last_success(&connection, target.id)?,
             next_expirations: next_expirations(&entries),
-            runs: runs::load_last(connection, target.id, MAX_SHOWN_RUNS)?,
+            runs: runs::load_last(&connection, target.id, MAX_SHOWN_RUNS)?,
         });
     }
-    Ok(targets)
+    Ok(summary)
 }
 
 fn next_expirations(entries: &[LedgerEntry]) -> Vec<ExpirationCount> {
@@ -64,10 +69,11 @@ fn next_expirations(entries: &[LedgerEntry]) -> Vec<ExpirationCount> {
     for entry in entries {
         *tokens_by_time.entry(entry.expire_time).or_default() += 1;
     }
-    let earliest = tokens_by_time.into_iter().take(MAX_EXPIRATIONS);
-    earliest
+    tokens_by_time
+        .into_iter()
+        .take(MAX_EXPIRATIONS)
         .map(|(expire_time, tokens)| ExpirationCount {
-            expire_time: expire_time.into(),
+            expire_time,
             tokens,
         })
         .collect()

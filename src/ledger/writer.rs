@@ -3,17 +3,17 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    access::{MissingFile, WritableLedger, open_to_write},
-    database::begin_immediate,
+    access::WritableLedger,
     digest::TokenDigester,
     entry::{LedgerEntry, deduplicate},
     error::LedgerError,
     known_times::KnownTimes,
     runs::{self, RunEnd, RunStart},
-    schema, segments,
+    schema::salt,
+    segments,
     target::{TargetKey, find_or_insert_target},
 };
-use crate::contract::DecodedRecord;
+use crate::{contract::DecodedRecord, database};
 
 /// An open ledger that only this process may write to, for one target.
 #[derive(Debug)]
@@ -21,29 +21,25 @@ pub(crate) struct LedgerWriter {
     ledger: WritableLedger,
     digester: TokenDigester,
     target_id: i64,
-    /// The id of the run that has begun and not ended, or `None` if there is no such run.
+    /// The run that has begun and not ended.
     run_id: Option<i64>,
 }
 
 impl LedgerWriter {
-    /// Opens or creates a ledger, and waits until no other process locks the ledger.
+    /// Opens or creates a ledger, and waits at most `lock_timeout` until no other process writes to
+    /// it. A file that is not a ledger is left unchanged.
     ///
     /// `wait` sleeps for the given duration and returns whether to continue waiting.
-    ///
-    /// # Errors
-    ///
-    /// - The file is not a ledger. Such a file is left unchanged.
-    /// - A different process still locks the ledger after `lock_timeout`, or when `wait` returns
-    ///   false.
     pub(crate) fn open(
         path: &Path,
         target: &TargetKey,
         lock_timeout: Duration,
         wait: &dyn Fn(Duration) -> bool,
     ) -> Result<Self, LedgerError> {
-        let mut ledger = open_to_write(path, lock_timeout, wait, MissingFile::Create)?;
-        let transaction = begin_immediate(&mut ledger.connection)?;
-        let digester = TokenDigester::new(&schema::salt(&transaction)?);
+        database::create_file(path)?;
+        let mut ledger = WritableLedger::open(path, lock_timeout, wait)?;
+        let transaction = ledger.connection.transaction()?;
+        let digester = TokenDigester::new(&salt(&transaction)?);
         let target_id = find_or_insert_target(&transaction, target)?;
         transaction.commit()?;
         Ok(Self {
@@ -64,7 +60,12 @@ impl LedgerWriter {
     /// different expiration times. An entry stays unconfirmed until the server acknowledges an
     /// expiration time for its token.
     pub(crate) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), LedgerError> {
-        segments::append(&self.ledger.connection, self.target_id, known.unconfirmed())
+        let entries = known.unconfirmed();
+        Ok(segments::append(
+            &self.ledger.connection,
+            self.target_id,
+            entries,
+        )?)
     }
 
     /// Adds an entry for each record of an acknowledged request.
@@ -82,19 +83,22 @@ impl LedgerWriter {
         // `deduplicate` also sorts the entries. `segments::load` later sorts the entries of all
         // segments together, which is faster if each segment is already sorted.
         deduplicate(&mut entries);
-        segments::append(&self.ledger.connection, self.target_id, &entries)
+        Ok(segments::append(
+            &self.ledger.connection,
+            self.target_id,
+            &entries,
+        )?)
     }
 
     /// Stores the start of a push as a run without an end. If [`Self::end_run`] never follows, the
     /// push was killed.
     pub(crate) fn begin_run(&mut self, run: &RunStart) -> Result<(), LedgerError> {
-        let run_id = runs::insert(&mut self.ledger.connection, self.target_id, run)?;
-        self.run_id = Some(run_id);
+        let connection = &mut self.ledger.connection;
+        self.run_id = Some(runs::insert(connection, self.target_id, run)?);
         Ok(())
     }
 
-    /// Stores the end of the push whose start [`Self::begin_run`] stored. Does nothing if no run
-    /// has begun.
+    /// Stores the end of the push whose start [`Self::begin_run`] stored.
     pub(crate) fn end_run(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
         let Some(run_id) = self.run_id.take() else {
             return Ok(());

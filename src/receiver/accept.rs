@@ -1,17 +1,10 @@
 //! Accepts connections for the receiver: over TCP or a Unix domain socket, with or without TLS.
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
     sync::mpsc,
 };
@@ -36,20 +29,23 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// them.
 const MAX_READY_CONNECTIONS: usize = 64;
 
-/// A byte stream to a client.
-trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A byte stream to a client, ready for HTTP/2.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
-/// A client's connection, ready for HTTP/2.
-pub(super) struct Connection(Box<dyn ByteStream>);
+impl Connected for Box<dyn ByteStream> {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) -> Self::ConnectInfo {}
+}
 
 /// Accepts connections until the returned stream is dropped. TLS handshakes run concurrently.
 /// Therefore a client that stalls in its handshake does not delay other clients.
 pub(super) fn accept_connections(
     listener: Listener,
     tls: Option<Arc<ServerConfig>>,
-) -> ReceiverStream<io::Result<Connection>> {
+) -> ReceiverStream<io::Result<Box<dyn ByteStream>>> {
     let (ready, connections) = mpsc::channel(MAX_READY_CONNECTIONS);
     let acceptor = tls.map(TlsAcceptor::from);
     tokio::spawn(async move {
@@ -82,11 +78,11 @@ pub(super) fn accept_connections(
 async fn handshake(
     stream: Box<dyn ByteStream>,
     acceptor: Option<TlsAcceptor>,
-) -> io::Result<Connection> {
-    Ok(Connection(match acceptor {
+) -> io::Result<Box<dyn ByteStream>> {
+    Ok(match acceptor {
         Some(acceptor) => Box::new(acceptor.accept(stream).await?),
         None => stream,
-    }))
+    })
 }
 
 impl Listener {
@@ -110,51 +106,5 @@ impl Listener {
                 Ok(Box::new(stream))
             }
         }
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) -> Self::ConnectInfo {}
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
     }
 }

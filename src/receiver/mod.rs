@@ -4,7 +4,6 @@
 //! `commands` chooses the listening address, the certificate and the time of shutdown.
 
 mod accept;
-mod open_requests;
 mod server;
 mod service;
 mod store;

@@ -8,12 +8,14 @@ use std::{
 };
 
 use rustls::ServerConfig;
-use tokio::sync::oneshot;
-use tonic::{codec::CompressionEncoding, transport::Server};
+use tokio::sync::{oneshot, watch};
+use tonic::{
+    Request, codec::CompressionEncoding, service::interceptor::InterceptedService,
+    transport::Server,
+};
 
 use super::{
     accept::{Listener, accept_connections},
-    open_requests::OpenRequests,
     service::{Behavior, Counters, ReceiverService},
     store::Store,
 };
@@ -35,15 +37,10 @@ pub(crate) struct Totals {
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The time without open requests after which a shutdown closes the remaining connections. This
-/// time is long enough for the last response to reach its client.
+/// The time after the last open request in which its response must reach the client.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves until `shutdown` completes, then finishes the open requests.
-///
-/// # Errors
-///
-/// An error if the server cannot start, or if the tokens of the store cannot be counted.
 pub(crate) async fn run(
     listener: Listener,
     tls: Option<Arc<ServerConfig>>,
@@ -69,28 +66,35 @@ pub(crate) async fn run(
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let open_requests = OpenRequests::new();
+    // Each request holds a receiver of this channel, in its extensions, until its response is ready.
+    let open_requests = Arc::new(watch::Sender::new(()));
+    let service = InterceptedService::new(service, {
+        let open_requests = Arc::clone(&open_requests);
+        move |mut request: Request<()>| {
+            request.extensions_mut().insert(open_requests.subscribe());
+            Ok(request)
+        }
+    });
     let (stopping, stopped) = oneshot::channel();
     let shutdown = async {
         shutdown.await;
-        // Sending fails if the server has already ended. The error can be ignored, because nothing
-        // waits for the message in this case.
+        // Sending fails if the server has already ended.
         let _ = stopping.send(());
     };
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .add_service(open_requests.count(service))
+        .add_service(service)
         .add_service(health)
         .add_service(reflection().build_v1().map_err(io::Error::other)?)
         // Older clients use the alpha version of reflection.
         .add_service(reflection().build_v1alpha().map_err(io::Error::other)?)
         .serve_with_incoming_shutdown(accept_connections(listener, tls), shutdown);
-    // A graceful shutdown waits for all connections, but an idle client may never close its
-    // connection. Therefore the server also ends when no request has been open for `DRAIN_TIMEOUT`.
+    // A graceful shutdown waits for all connections, but a stalled client may never close its
+    // connection. Therefore the server also ends when no request is open.
     let drained = async {
         match stopped.await {
-            Ok(()) => open_requests.wait_until_idle_for(DRAIN_TIMEOUT).await,
+            Ok(()) => wait_until_idle(&open_requests).await,
             Err(_) => std::future::pending().await,
         }
     };
@@ -103,4 +107,14 @@ pub(crate) async fn run(
         records: counters.records.load(Ordering::Relaxed),
         tokens: store.token_count().map_err(io::Error::other)?,
     })
+}
+
+async fn wait_until_idle(open_requests: &watch::Sender<()>) {
+    loop {
+        open_requests.closed().await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
+        if open_requests.is_closed() {
+            return;
+        }
+    }
 }

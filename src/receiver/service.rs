@@ -16,7 +16,7 @@ use crate::contract::proto::{
     SensorExpireTimeRequest, SensorExpireTimeResponse, internal_server::Internal,
 };
 
-/// The responses of the receiver: their code, and simulated delays and failures.
+/// The simulated delays and failures of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Behavior {
     /// The code of each response. The receiver stores the records whatever the code is, because the
@@ -30,7 +30,6 @@ pub(crate) struct Behavior {
     pub(crate) max_message_size: usize,
 }
 
-/// The implementation of the contract's service.
 #[derive(Debug)]
 pub(super) struct ReceiverService {
     pub(super) store: Arc<Store>,
@@ -38,7 +37,6 @@ pub(super) struct ReceiverService {
     pub(super) counters: Arc<Counters>,
 }
 
-/// Counters that the service updates while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     /// Requests that were decoded, whatever the response.
@@ -53,15 +51,17 @@ impl Internal for ReceiverService {
         &self,
         request: Request<SensorExpireTimeRequest>,
     ) -> Result<Response<SensorExpireTimeResponse>, Status> {
+        // `_open_request` counts this request as open until the end of this function.
+        let (_metadata, _open_request, message) = request.into_parts();
         let earlier_requests = self.counters.requests.fetch_add(1, Ordering::Relaxed);
         if !self.behavior.delay.is_zero() {
             tokio::time::sleep(self.behavior.delay).await;
         }
         if earlier_requests < self.behavior.fail_first {
-            return Err(Status::unavailable("told to fail at first"));
+            return Err(Status::unavailable("simulated failure (--fail-first)"));
         }
         let store = Arc::clone(&self.store);
-        let records = request.into_inner().sensor_expire;
+        let records = message.sensor_expire;
         let count = records.len() as u64;
         let code = self.behavior.code;
         // A blocking task runs to its end even if the client closes the connection. Therefore no
@@ -69,7 +69,7 @@ impl Internal for ReceiverService {
         tokio::task::spawn_blocking(move || store.insert(records))
             .await
             .map_err(|error| Status::internal(error.to_string()))?
-            .map_err(|error| Status::internal(format!("not stored: {error}")))?;
+            .map_err(|error| Status::internal(format!("cannot store the records: {error}")))?;
         self.counters.records.fetch_add(count, Ordering::Relaxed);
         Ok(Response::new(SensorExpireTimeResponse { code }))
     }

@@ -3,15 +3,19 @@
 
 use std::{
     collections::HashMap,
-    fmt, io,
+    io,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{contract::proto::SensorExpire, record::TokenEncoding};
+use crate::{
+    contract::proto::SensorExpire,
+    database::{self, DatabaseError, DatabaseFormat},
+    record::TokenEncoding,
+};
 
 /// A map from tokens to expiration times, in memory or in an SQLite database.
 #[derive(Debug)]
@@ -20,22 +24,17 @@ pub(crate) enum Store {
     Sqlite(Mutex<Connection>),
 }
 
-/// The reason why a store cannot be opened, read or written.
-#[derive(Debug)]
-pub(crate) enum StoreError {
-    Sqlite(rusqlite::Error),
-    Io(io::Error),
-    /// The file is a database of a different program, or is not a database.
-    NotAStore,
-    /// A later version of this program wrote the file, in the format with this version number.
-    NewerFormat(i64),
-}
-
-/// The `PRAGMA application_id` in the header of a database that is a store: `SLrs` in ASCII.
-const APPLICATION_ID: i64 = 0x534c_7273;
-
-/// The version of the table layout (`PRAGMA user_version`).
-const FORMAT_VERSION: i64 = 1;
+const FORMAT: DatabaseFormat = DatabaseFormat {
+    name: "store",
+    // `SLrs` in ASCII.
+    application_id: 0x534c_7273,
+    migrations: &["
+        CREATE TABLE expiration (
+            token BLOB PRIMARY KEY,
+            expire_time INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+    "],
+};
 
 impl Store {
     pub(crate) fn in_memory() -> Self {
@@ -43,42 +42,17 @@ impl Store {
     }
 
     /// Opens the store in a file, and creates the file if it does not exist.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        // SQLite treats `:memory:` and names that begin with `file:` specially. An absolute path
-        // begins with `/`, so SQLite always takes an absolute path as a file name.
-        let path = std::path::absolute(path).map_err(StoreError::Io)?;
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-                | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
-        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        match (pragma("application_id")?, pragma("user_version")?) {
-            (APPLICATION_ID, FORMAT_VERSION) => {}
-            (APPLICATION_ID, newer) => return Err(StoreError::NewerFormat(newer)),
-            (0, 0) if is_empty(&connection)? => {}
-            _ => return Err(StoreError::NotAStore),
-        }
+    pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        database::create_file(path)?;
+        let connection = FORMAT.open_to_write(path)?;
         // In WAL mode, committed transactions survive a power failure only with `FULL`
         // (https://sqlite.org/pragma.html#pragma_synchronous).
-        connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;
-             CREATE TABLE IF NOT EXISTS expiration (
-                 token BLOB PRIMARY KEY,
-                 expire_time INTEGER NOT NULL
-             ) STRICT, WITHOUT ROWID;
-             PRAGMA application_id = {APPLICATION_ID};
-             PRAGMA user_version = {FORMAT_VERSION};
-             COMMIT;"
-        ))?;
         Ok(Self::Sqlite(Mutex::new(connection)))
     }
 
     /// Stores all records of a request, or no record if an error occurs.
-    pub(super) fn insert(&self, records: Vec<SensorExpire>) -> Result<(), StoreError> {
+    pub(super) fn insert(&self, records: Vec<SensorExpire>) -> rusqlite::Result<()> {
         match self {
             Self::Memory(map) => {
                 let mut map = lock(map);
@@ -106,28 +80,25 @@ impl Store {
     }
 
     /// Returns the number of distinct tokens.
-    pub(crate) fn token_count(&self) -> Result<u64, StoreError> {
+    pub(crate) fn token_count(&self) -> rusqlite::Result<u64> {
         match self {
             Self::Memory(map) => Ok(lock(map).len() as u64),
             Self::Sqlite(connection) => {
-                let count: i64 =
-                    lock(connection)
-                        .query_row("SELECT count(*) FROM expiration", [], |row| row.get(0))?;
-                Ok(count.unsigned_abs())
+                let count = "SELECT count(*) FROM expiration";
+                lock(connection).query_row(count, [], |row| row.get(0))
             }
         }
     }
 
     /// Returns the expiration time of a token in Unix seconds, or `None` if the token is unknown.
-    pub(crate) fn expire_time_of(&self, token: &[u8]) -> Result<Option<u32>, StoreError> {
+    pub(crate) fn expire_time_of(&self, token: &[u8]) -> rusqlite::Result<Option<u32>> {
         match self {
             Self::Memory(map) => Ok(lock(map).get(token).copied()),
             Self::Sqlite(connection) => {
                 let connection = lock(connection);
                 let mut select = connection
                     .prepare_cached("SELECT expire_time FROM expiration WHERE token = ?1")?;
-                let mut rows = select.query([token])?;
-                Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+                select.query_row([token], |row| row.get(0)).optional()
             }
         }
     }
@@ -150,16 +121,17 @@ impl Store {
             }
             Self::Sqlite(connection) => {
                 let connection = lock(connection);
-                // SQLite compares blobs byte by byte, so the order is the same as in the CSV output
-                // of an in-memory store.
+                // SQLite compares blobs byte by byte, so the order is the same as in memory.
                 let mut select = connection
                     .prepare("SELECT token, expire_time FROM expiration ORDER BY token")
                     .map_err(io::Error::other)?;
-                let mut rows = select.query([]).map_err(io::Error::other)?;
-                while let Some(row) = rows.next().map_err(io::Error::other)? {
-                    let token = row.get_ref(0).and_then(|token| Ok(token.as_blob()?));
-                    let time = row.get(1).map_err(io::Error::other)?;
-                    write(token.map_err(io::Error::other)?, time)?;
+                let rows = select.query_map([], |row| {
+                    let token: Vec<u8> = row.get(0)?;
+                    Ok((token, row.get(1)?))
+                });
+                for row in rows.map_err(io::Error::other)? {
+                    let (token, time) = row.map_err(io::Error::other)?;
+                    write(&token, time)?;
                 }
             }
         }
@@ -167,43 +139,11 @@ impl Store {
     }
 }
 
-/// Returns whether a database has no tables.
-fn is_empty(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
-        row.get(0)
-    })
-}
-
 /// Locks a mutex. If a thread panicked while it held the lock, the panic is ignored, because even
 /// an interrupted operation leaves the store consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotAStore,
-            _ => Self::Sqlite(error),
-        }
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(error) => error.fmt(f),
-            Self::Io(error) => error.fmt(f),
-            Self::NotAStore => f.write_str("the file holds something else"),
-            Self::NewerFormat(version) => write!(
-                f,
-                "the file is from a later version of this program (its format is {version}, known is {FORMAT_VERSION})"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
 
 #[cfg(test)]
 mod tests {
@@ -249,7 +189,10 @@ mod tests {
         let text = folder.path().join("text");
         let content = b"device_token,expire_time\n".repeat(100);
         std::fs::write(&text, &content).expect("written");
-        assert!(matches!(Store::open(&text), Err(StoreError::NotAStore)));
+        assert!(matches!(
+            Store::open(&text),
+            Err(DatabaseError::OtherFormat { .. })
+        ));
         assert_eq!(std::fs::read(&text).expect("read"), content);
 
         let other = folder.path().join("other");
@@ -258,7 +201,10 @@ mod tests {
             .execute_batch("CREATE TABLE songs (title TEXT)")
             .expect("a table");
         drop(connection);
-        assert!(matches!(Store::open(&other), Err(StoreError::NotAStore)));
+        assert!(matches!(
+            Store::open(&other),
+            Err(DatabaseError::OtherFormat { .. })
+        ));
 
         let newer = folder.path().join("newer");
         drop(Store::open(&newer).expect("a store"));
@@ -269,7 +215,7 @@ mod tests {
         drop(connection);
         assert!(matches!(
             Store::open(&newer),
-            Err(StoreError::NewerFormat(2))
+            Err(DatabaseError::NewerVersion { version: 2, .. })
         ));
     }
 }

@@ -12,7 +12,7 @@ use super::{date_time_text::DateTimeText, digits::parse_digits};
 
 /// An expiration time in Unix seconds, from 0 (1970-01-01T00:00:00Z) to 4294967295
 /// (2106-02-07T06:28:15Z).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub(crate) struct ExpireTime(u32);
 
 /// The unit of an expiration time that is written as an integer.

@@ -9,7 +9,7 @@ mod stage;
 mod summary;
 
 pub(crate) use self::{
-    ledger::{ForgetReport, LedgerReport},
+    ledger::format_ledger,
     metrics::MetricsFile,
     probe::ProbeReport,
     stage::describe_stage,

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Instant};
 
 use serde::Serialize;
 
-use super::expiration::ExpirationReport;
+use super::expiration::expiration_chart;
 use crate::{
     delivery::DeliveryOutcome,
     diagnostics::{self, EXIT_WOULD_SEND, Failure, FailureKind, escape},
-    input::ValidatedInput,
+    input::{ExpirationCounts, ValidatedInput},
     record::ExpireTime,
 };
 
@@ -112,7 +112,7 @@ pub(crate) struct Summary {
     pub(crate) error: Option<Failure>,
     /// The expiration times of the input. `None` for a command that contacts a server.
     #[serde(skip_serializing_if = "Option::is_none")]
-    expiry: Option<ExpirationReport>,
+    expiry: Option<ExpirationCounts>,
     /// The earliest expiration time of the valid records, in Unix seconds.
     #[serde(skip)]
     pub(crate) earliest_expire_time: Option<u32>,
@@ -120,14 +120,6 @@ pub(crate) struct Summary {
     pub(crate) started: Instant,
     #[serde(skip)]
     is_dry_run: bool,
-}
-
-/// A count with its label in the text of a summary.
-struct LabeledCount {
-    count: u64,
-    label: &'static str,
-    /// Whether the count is shown even if the count is 0.
-    is_always_shown: bool,
 }
 
 impl Summary {
@@ -167,7 +159,7 @@ impl Summary {
         };
         self.earliest_expire_time = input.expirations.earliest.map(ExpireTime::as_unix);
         // A command without a server, such as `check`, also reports the expiration times.
-        self.expiry = self.server.is_none().then(|| (&input.expirations).into());
+        self.expiry = self.server.is_none().then(|| input.expirations.clone());
     }
 
     /// Adds the numbers of valid records that this push leaves out. These records are no longer
@@ -233,67 +225,39 @@ impl Summary {
     /// Returns the summary as text: a line with the counts. For a successful run of a command that
     /// contacts no server, the chart of expiration times follows.
     pub(crate) fn to_text(&self) -> String {
-        let counts = self.counts_text();
-        match self.expiry.as_ref().map(ExpirationReport::chart) {
-            Some(chart) if self.error.is_none() && !chart.is_empty() => {
-                format!("{counts}\n{chart}")
-            }
-            _ => counts,
-        }
-    }
-
-    fn counts_text(&self) -> String {
         let mut text = format!("{}: {} read", self.status.as_str(), self.records.read);
-        for LabeledCount {
-            count,
-            label,
-            is_always_shown,
-        } in self.labeled_counts()
-        {
+        let contacts_server = self.server.is_some();
+        let unsent = match (contacts_server, self.is_dry_run) {
+            (false, _) => "valid",
+            (true, true) => "to be sent",
+            (true, false) => "unsent",
+        };
+        let shows_acknowledged = contacts_server && !self.is_dry_run;
+        let records = &self.records;
+        for (count, label, is_always_shown) in [
+            (records.invalid, "invalid", false),
+            (records.duplicate, "duplicate", false),
+            (records.unchanged, "unchanged", false),
+            (records.other_shard, "of other shards", false),
+            (records.acknowledged, "acknowledged", shows_acknowledged),
+            (records.rejected, "rejected", false),
+            (records.unsent, unsent, !shows_acknowledged),
+        ] {
             if count > 0 || is_always_shown {
                 let _ = write!(text, ", {count} {label}");
             }
         }
         if let Some(server) = &self.server {
-            let requests = self.requests.sent;
-            let noun = if requests == 1 { "request" } else { "requests" };
-            let _ = write!(text, "; {requests} {noun} to {}", escape(server));
+            let requests = diagnostics::count_noun(self.requests.sent, "request");
+            let _ = write!(text, "; {requests} to {}", escape(server));
             if self.requests.retried > 0 {
-                let _ = write!(text, " ({} of them again)", self.requests.retried);
+                let _ = write!(text, " ({} retried)", self.requests.retried);
             }
         }
         let _ = write!(text, " in {:.3} s", self.elapsed_seconds);
-        text
-    }
-
-    fn labeled_counts(&self) -> [LabeledCount; 7] {
-        let contacts_server = self.server.is_some();
-        let records = &self.records;
-        let unless_zero = |count, label| LabeledCount {
-            count,
-            label,
-            is_always_shown: false,
-        };
-        [
-            unless_zero(records.invalid, "invalid"),
-            unless_zero(records.duplicate, "duplicate"),
-            unless_zero(records.unchanged, "unchanged"),
-            unless_zero(records.other_shard, "of other shards"),
-            LabeledCount {
-                count: records.acknowledged,
-                label: "acknowledged",
-                is_always_shown: contacts_server && !self.is_dry_run,
-            },
-            unless_zero(records.rejected, "rejected"),
-            LabeledCount {
-                count: records.unsent,
-                label: match (contacts_server, self.is_dry_run) {
-                    (false, _) => "valid",
-                    (true, true) => "to be sent",
-                    (true, false) => "unsent",
-                },
-                is_always_shown: !contacts_server || self.is_dry_run,
-            },
-        ]
+        match self.expiry.as_ref().map(expiration_chart) {
+            Some(chart) if self.error.is_none() && !chart.is_empty() => format!("{text}\n{chart}"),
+            _ => text,
+        }
     }
 }

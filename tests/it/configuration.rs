@@ -186,9 +186,9 @@ fn invalid_config_is_reported_with_its_place() {
         ),
         (
             &["--config", "/nowhere/x.toml"],
-            "/nowhere/x.toml can't be read",
+            "cannot read /nowhere/x.toml",
         ),
-        (&["--config", "/dev/zero"], "/dev/zero can't be read"),
+        (&["--config", "/dev/zero"], "cannot read /dev/zero"),
     ];
     for (flags, message) in rows {
         let run = run_with(&[&["check"], flags].concat(), &[], ONE_RECORD).exits(2);
@@ -323,7 +323,7 @@ fn unreadable_default_config_file_is_an_error() {
     let xdg = [("XDG_CONFIG_HOME", utf8(folder.path()))];
     run_with(&["check"], &xdg, ONE_RECORD)
         .exits(2)
-        .stderr_contains("config.toml can't be read\n");
+        .stderr_contains("sensor-license/config.toml: No such file or directory");
 }
 
 #[test]
@@ -482,7 +482,7 @@ fn contract_options_follow_precedence() {
     ];
     for (flags, variables, exit, text) in [
         (&[][..], &[][..], 2, "file.proto"),
-        (&["--profile=asks"], &[], 2, "profile.set can't be read"),
+        (&["--profile=asks"], &[], 2, "cannot read profile.set"),
         (
             &["--profile=asks"],
             &[reflection],
@@ -495,7 +495,7 @@ fn contract_options_follow_precedence() {
             &["--protoset=typed.set"],
             &[reflection],
             2,
-            "typed.set can't be read",
+            "cannot read typed.set",
         ),
         (&["--proto=typed.proto"], &[reflection], 2, "typed.proto"),
     ] {

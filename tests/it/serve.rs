@@ -196,7 +196,7 @@ fn other_files_are_rejected_as_stores() {
     let file = TempFile::new("store", INPUT);
     run(["serve", "--listen=127.0.0.1:0", "--store", file.str()])
         .exits(1)
-        .stderr_contains("something else")
+        .stderr_contains("the file is not a store")
         .stderr_contains(file.str());
     assert_eq!(fs::read(&file).expect("read"), INPUT);
 }
@@ -272,7 +272,7 @@ fn listens_on_unix_socket() {
     let receiver = Receiver::with(["--listen", &socket]);
     run(["serve", "--listen", &socket])
         .exits(1)
-        .stderr_contains("can't listen");
+        .stderr_contains("cannot listen on");
     receiver.stop();
     assert!(!folder.path().join("socket").exists());
 }

@@ -2,26 +2,22 @@
 
 use crate::record::ExpireTime;
 
-/// The number of licenses that expire in each period of time, with the earliest and the latest
-/// expiration time. Each license is counted in exactly one period.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The numbers of valid records by the time until their expiration. Each record is counted in
+/// exactly one period: `within_30_days` does not include the records of `within_7_days`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct ExpirationCounts {
     /// The current time in Unix seconds.
-    now: u64,
-    /// The number of licenses that have expired.
+    #[serde(skip)]
+    pub(crate) now: u64,
     pub(crate) past: u64,
-    /// The number of licenses that expire in each of the periods that end at
-    /// [`EXPIRATION_HORIZONS_DAYS`]. The first period starts now, and every later period starts at
-    /// the end of the previous period.
-    pub(crate) within: [u64; EXPIRATION_HORIZONS_DAYS.len()],
-    /// The number of licenses that expire after the end of the last period in `within`.
+    pub(crate) within_7_days: u64,
+    pub(crate) within_30_days: u64,
+    pub(crate) within_90_days: u64,
+    pub(crate) within_365_days: u64,
     pub(crate) later: u64,
     pub(crate) earliest: Option<ExpireTime>,
     pub(crate) latest: Option<ExpireTime>,
 }
-
-/// The ends of the counted periods, in days from now.
-pub(crate) const EXPIRATION_HORIZONS_DAYS: [u64; 4] = [7, 30, 90, 365];
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 
@@ -35,12 +31,14 @@ impl ExpirationCounts {
     }
 
     pub(in crate::input) fn add(&mut self, time: ExpireTime) {
-        let count = match u64::from(time.as_unix()).checked_sub(self.now) {
+        let seconds_left = u64::from(time.as_unix()).checked_sub(self.now);
+        let count = match seconds_left.map(|seconds| seconds / DAY_SECONDS) {
             None => &mut self.past,
-            Some(seconds_left) => EXPIRATION_HORIZONS_DAYS
-                .iter()
-                .position(|days| seconds_left < days * DAY_SECONDS)
-                .map_or(&mut self.later, |index| &mut self.within[index]),
+            Some(..7) => &mut self.within_7_days,
+            Some(7..30) => &mut self.within_30_days,
+            Some(30..90) => &mut self.within_90_days,
+            Some(90..365) => &mut self.within_365_days,
+            Some(365..) => &mut self.later,
         };
         *count += 1;
         self.earliest = Some(self.earliest.map_or(time, |other| other.min(time)));
@@ -50,14 +48,12 @@ impl ExpirationCounts {
     /// Adds the counts of other records. Both counts must have the same `now`.
     pub(in crate::input) fn add_all(&mut self, other: &Self) {
         self.past += other.past;
-        for (count, other) in self.within.iter_mut().zip(other.within) {
-            *count += other;
-        }
+        self.within_7_days += other.within_7_days;
+        self.within_30_days += other.within_30_days;
+        self.within_90_days += other.within_90_days;
+        self.within_365_days += other.within_365_days;
         self.later += other.later;
-        self.earliest = match (self.earliest, other.earliest) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        self.earliest = self.earliest.into_iter().chain(other.earliest).min();
         self.latest = self.latest.max(other.latest);
     }
 }
@@ -86,7 +82,10 @@ mod tests {
             expirations.add(ExpireTime::from_unix(time));
         }
         assert_eq!(expirations.past, 2);
-        assert_eq!(expirations.within, [2, 1, 1, 2]);
+        assert_eq!(expirations.within_7_days, 2);
+        assert_eq!(expirations.within_30_days, 1);
+        assert_eq!(expirations.within_90_days, 1);
+        assert_eq!(expirations.within_365_days, 2);
         assert_eq!(expirations.later, 2);
         assert_eq!(expirations.earliest, Some(ExpireTime::from_unix(0)));
         assert_eq!(expirations.latest, Some(ExpireTime::from_unix(u32::MAX)));

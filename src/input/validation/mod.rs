@@ -20,7 +20,7 @@ mod validate;
 mod validated_input;
 
 pub(crate) use duplicates::DuplicatePolicy;
-pub(crate) use expirations::{EXPIRATION_HORIZONS_DAYS, ExpirationCounts};
+pub(crate) use expirations::ExpirationCounts;
 pub(crate) use findings::ValidationCounts;
 pub(crate) use records::Records;
 pub(crate) use rules::{ContractCheck, ValidationRules};

@@ -191,11 +191,11 @@ fn invalid_contract_options_are_explained() {
     for (flags, text) in [
         (
             &["--proto=/nowhere/x.proto"][..],
-            "/nowhere/x.proto can't be read",
+            "cannot read /nowhere/x.proto",
         ),
-        (&["--proto=/dev/zero"], "/dev/zero can't be read"),
-        (&["--protoset=/dev/zero"], "/dev/zero can't be read"),
-        (&["--protoset=/nowhere/set"], "/nowhere/set can't be read"),
+        (&["--proto=/dev/zero"], "cannot read /dev/zero"),
+        (&["--protoset=/dev/zero"], "cannot read /dev/zero"),
+        (&["--protoset=/nowhere/set"], "cannot read /nowhere/set"),
         (
             &["--protoset=proto/sensor.proto"],
             "not a complete descriptor set",

@@ -156,7 +156,7 @@ fn forgotten_records_are_sent_again() {
     forgotten(&["--all"], 6);
     assert_eq!(filled.show(), json!({"targets": []}));
     let text = filled.ledger("show", &[]).exits(0).stdout;
-    assert_eq!(text, "the ledger holds nothing\n");
+    assert_eq!(text, "the ledger is empty\n");
     assert_eq!(filled.unchanged(), [0, 0]);
 }
 
@@ -165,7 +165,7 @@ fn failed_forget_does_not_change_the_ledger() {
     let filled = FilledLedger::new();
     let bad = TempFile::new("bad.csv", "device_token\nsensor-0001\n \n");
     for (flags, exit, text) in [
-        (&["--target", "elsewhere:1"][..], 2, "it has 127.0.0.1:"),
+        (&["--target", "elsewhere:1"][..], 2, "--target: 127.0.0.1:"),
         (&["--tokens", bad.str()], 4, "nothing was forgotten"),
         (&["--tokens", "/nowhere"], 4, "/nowhere"),
         (&[], 2, "--all"),
@@ -197,11 +197,13 @@ fn commands_reject_files_that_are_not_ledgers() {
             let args = ["--ledger", utf8(path)];
             run([&["ledger"], command, &args].concat())
         };
-        on(&missing).exits(2).stderr_contains("there is no ledger");
+        on(&missing)
+            .exits(2)
+            .stderr_contains("the file does not exist");
         assert!(!missing.exists());
         on(&text.path)
             .exits(1)
-            .stderr_contains("the file holds something else");
+            .stderr_contains("the file is not a ledger");
         assert_eq!(
             fs::read(&text.path).expect("read"),
             b"device_token,expire_time\n"

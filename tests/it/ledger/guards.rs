@@ -41,7 +41,7 @@ fn dry_run_does_not_change_the_ledger() {
     let ledger = Ledger::after_push(&server, &records(3));
     let next = csv([(0, EXPIRE_TIME), (1, EXPIRE_TIME + 1), (9, EXPIRE_TIME)]);
     let before = ledger.files();
-    assert_eq!(before.len(), 1);
+    assert_eq!(before.len(), 2, "the ledger and its lock");
     for (flags, exit, unchanged) in [
         (&["--dry-run"][..], 0, 1),
         (&["--dry-run", "--detailed-exitcode"], 20, 1),

@@ -59,7 +59,7 @@ fn push_waits_for_the_lock() {
         "--lock-timeout=1m",
     ];
     let second = start(good.args(&flags), &records(2));
-    wait_until_open(&second, &ledger.path);
+    wait_until_open(&second, &ledger.lock_path());
     assert!(good.traffic().connections.is_empty());
     kill(first);
     let run = finish(second);
@@ -89,7 +89,7 @@ fn signal_ends_the_wait_for_the_lock() {
             input,
         ];
         let second = start(good.args(&flags), b"");
-        wait_until_open(&second, &ledger.path);
+        wait_until_open(&second, &ledger.lock_path());
         send_signal(&second, signal);
         let run = finish(second);
         let run = run.exits(exit).counts_add_up().counts("unsent", 2);

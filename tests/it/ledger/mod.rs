@@ -43,6 +43,10 @@ impl Ledger {
         ledger
     }
 
+    fn lock_path(&self) -> PathBuf {
+        self.folder.path().join("ledger-lock")
+    }
+
     fn str(&self) -> &str {
         utf8(&self.path)
     }

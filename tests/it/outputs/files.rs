@@ -108,8 +108,7 @@ fn full_output_ends_the_push() {
         std::io::Write::write_all(&mut stdin, &records(3)).expect("read");
         drop(stdin);
         let run = finish(child);
-        run.exits(1)
-            .stderr_contains("standard output can't be written");
+        run.exits(1).stderr_contains("cannot write standard output");
     }
 }
 
@@ -133,7 +132,7 @@ fn full_disk_ends_the_push() {
     let run = run_after(&limit(1000), server.args(&flags), &records(1500))
         .exits(1)
         .counts_add_up()
-        .stderr_contains("ledger can't be used as the ledger")
+        .stderr_contains("cannot use ledger ")
         .hides(TOKEN_PREFIX);
     assert_eq!(run.json()["status"], "failed");
     let acknowledged = run.count("acknowledged");
@@ -159,7 +158,7 @@ fn full_disk_ends_the_push() {
     )
     .exits(1)
     .counts_add_up()
-    .stderr_contains("ledger can't be used as the ledger")
+    .stderr_contains("cannot use ledger ")
     .counts("unsent", 3);
     assert!(server.traffic().attempts.is_empty());
 
@@ -170,7 +169,7 @@ fn full_disk_ends_the_push() {
     let run = run_after(&limit(8), server.args(&flags), &records(3000))
         .exits(1)
         .counts_add_up()
-        .stderr_contains("rejects.csv can't be written");
+        .stderr_contains(&format!("cannot write {}: ", file.str()));
     assert!(run.count("unsent") > 0, "{run:#?}");
     assert_eq!(file.read(), "old");
     file.is_alone();
@@ -178,7 +177,7 @@ fn full_disk_ends_the_push() {
     run_after(&limit(1), FaultServer::ok().args(&flags), &records(3))
         .exits(1)
         .counts_add_up()
-        .stderr_contains("rejects.csv can't be written")
+        .stderr_contains(&format!("cannot write {}: ", file.str()))
         .counts("acknowledged", 3);
     assert_eq!(file.read(), "old");
 }

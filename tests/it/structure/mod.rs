@@ -22,6 +22,7 @@ const LEVELS: &[&[&str]] = &[
         "metadata",
         "tls",
         "atomic_file",
+        "database",
         "signals",
     ],
     &["contract", "input"],
@@ -44,7 +45,7 @@ const SINGLE_PLACES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("std::io::stdout", &["terminal.rs"]),
     ("std::io::stderr", &["terminal.rs"]),
-    ("rusqlite", &["ledger/", "receiver/"]),
+    ("rusqlite", &["database.rs", "ledger/", "receiver/store.rs"]),
 ];
 
 const MAX_FILE_LINES: usize = 420;
