@@ -13,18 +13,17 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// The response field that holds the server's code, which tells whether the server accepted a
-/// request (0 means success).
+/// The response field that holds the server's code: 0 means success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CodeField {
     pub(super) number: u32,
     /// An integer type or an enum.
     pub(super) kind: Kind,
-    /// The code of a response that lacks this field, or `None` if the field is required.
+    /// The code of a response without this field, or `None` if the field is required.
     pub(super) default: Option<i32>,
 }
 
-/// The error for a response message that cannot be decoded. It holds the decoder's message.
+/// The error of decoding a response, with the decoder's message.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct MalformedResponse(pub(crate) String);
@@ -32,7 +31,6 @@ pub(crate) struct MalformedResponse(pub(crate) String);
 /// A codec that sends already encoded requests, and decodes each response to its code.
 #[derive(Clone, Debug)]
 pub(crate) struct PushCodec {
-    /// The response field that holds the code. With `None`, every response has the code 0.
     pub(super) code_field: Option<CodeField>,
 }
 
@@ -76,8 +74,8 @@ impl Decoder for PushCodec {
     }
 }
 
-/// Decodes the code of a response and skips all other fields. If the code occurs more than once,
-/// the last value counts, as protobuf requires.
+/// Decodes the code of a response. If it occurs more than once, the last value counts, as protobuf
+/// requires.
 fn decode_code(
     field: Option<&CodeField>,
     response: &mut impl Buf,
@@ -99,7 +97,6 @@ fn decode_code(
     code.ok_or_else(|| MalformedResponse("no code".to_owned()))
 }
 
-/// Decodes a value with prost's `merge` function for the protobuf type `$kind`.
 macro_rules! decode {
     ($kind:ident, $wire_type:expr, $buffer:expr) => {{
         let mut value = Default::default();

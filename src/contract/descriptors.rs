@@ -27,7 +27,6 @@ pub(crate) fn compile_proto(
     Ok(compiler.descriptor_pool())
 }
 
-/// Decodes a `google.protobuf.FileDescriptorSet`.
 pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, ContractError> {
     let set = FileDescriptorSet::decode(set)
         .map_err(|error| ContractError::InvalidDescriptors(error.to_string()))?;
@@ -41,11 +40,9 @@ pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, Contra
 pub(crate) fn link_files(
     mut files: Vec<FileDescriptorProto>,
 ) -> Result<DescriptorPool, ContractError> {
-    // The global pool already has the well-known files, and would ignore other versions of these
-    // files. They are removed here, so the syntax check below does not apply to them.
+    // The global pool already has the well-known files, and ignores other versions of them.
     files.retain(|file| !is_well_known(file.name()));
-    // Protobuf editions are not supported, because their features change the encoding. A file
-    // without a `syntax` is proto2.
+    // Protobuf editions change the encoding. A file without a `syntax` is proto2.
     let is_unsupported =
         |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
     if let Some(file) = files.iter().find(is_unsupported) {

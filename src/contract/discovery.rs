@@ -27,17 +27,14 @@ const TOKEN_FIELD_NAMES: &[&str] = &["devicetoken", "token"];
 const TIME_FIELD_NAMES: &[&str] = &["expiretime"];
 const CODE_FIELD_NAMES: &[&str] = &["code"];
 
-/// A field that was chosen for a role in the contract, such as the token.
+/// A field with its role in the contract, such as the encoding of an expiration time.
 struct ChosenField<T> {
     field: FieldDescriptor,
-    /// The properties of the field that matter for its role, such as the encoding of an expiration
-    /// time.
     role: T,
 }
 
-/// Finds the contract of the method at `path`. If `path` is `None`, finds the method that has the
-/// same name as the method in `proto/sensor.proto`. No other method is guessed, because the wrong
-/// method would receive tokens, which are credentials.
+/// Finds the contract of the method at `path`, or of the method with the built-in name. No other
+/// method is guessed, because the wrong method would receive tokens, which are credentials.
 pub(crate) fn find_contract(
     pool: &DescriptorPool,
     path: Option<&PathAndQuery>,
@@ -124,8 +121,8 @@ fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> 
     })
 }
 
-/// Chooses the field with the first of `names` that the message has. If the message has none of the
-/// names, chooses the only suitable field. `role` must return `Some` for a suitable field.
+/// Chooses the field with the first of `names` that the message has, or the only field for which
+/// `role` returns `Some`.
 fn choose_field<T>(
     message: &MessageDescriptor,
     wanted: &'static str,
@@ -152,8 +149,7 @@ fn choose_field<T>(
     })
 }
 
-/// Checks that `known` contains all required fields of a message, because this program has no
-/// values for other fields.
+/// Checks that all required fields are `known`: this program has no values for other fields.
 fn check_required(
     message: &MessageDescriptor,
     known: &[&FieldDescriptor],
@@ -170,8 +166,7 @@ fn check_required(
     }
 }
 
-/// Checks that a message can hold both fields at the same time. Two members of a oneof exclude each
-/// other.
+/// Checks that a message can hold both fields: two members of a oneof exclude each other.
 fn check_oneof(
     message: &MessageDescriptor,
     left: &FieldDescriptor,
@@ -186,7 +181,6 @@ fn check_oneof(
     }
 }
 
-/// Returns the message type of a field that can hold the records.
 fn record_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     let is_repeated = field.is_list() && !field.is_group();
     field.kind().as_message().filter(|_| is_repeated).cloned()
@@ -209,7 +203,6 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().is_none().then_some(first)
 }
 
-/// Returns `Some` if a field can hold an expiration time in seconds.
 fn time_type(field: &FieldDescriptor) -> Option<TimeType> {
     const LATEST_SIGNED: u32 = i32::MAX.unsigned_abs();
     if !is_singular(field) || has_other_unit(field.name()) {
@@ -236,8 +229,7 @@ fn is_timestamp(message: &MessageDescriptor) -> bool {
         && seconds.is_some_and(|field| is_seconds(&field))
 }
 
-/// Returns whether a field name ends in a unit of time other than the second, as `expire_time_ms`
-/// and `untilMillis` do.
+/// Returns whether a name ends in another unit than seconds, as `expire_time_ms` and `untilMillis` do.
 fn has_other_unit(name: &str) -> bool {
     const UNITS: &str = "ms msec millis milliseconds us usec micros microseconds ns nsec nanos \
         nanoseconds minutes hours days";
@@ -248,9 +240,9 @@ fn has_other_unit(name: &str) -> bool {
         .any(|unit| unit.eq_ignore_ascii_case(last_word))
 }
 
-/// Returns `Some` if a field can hold the code. The field name must end in "code", because 0 in any other field, such as a count, does not mean
-/// success. A member of a oneof cannot be the code, because the code would be 0 whenever a
-/// different member is set.
+/// Returns `Some` if a field can hold the code. Its name must end in "code", because 0 in any other
+/// field, such as a count, does not mean success. In a oneof, the code would be 0 whenever another
+/// member is set.
 fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
     let is_named_code = normalized_name(field).ends_with("code");
     let is_in_oneof = field
@@ -276,7 +268,6 @@ fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
     })
 }
 
-/// Formats the fields of a message with their types, as in a `.proto` file.
 fn field_list(message: &MessageDescriptor) -> Vec<String> {
     message
         .fields()

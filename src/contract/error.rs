@@ -11,10 +11,8 @@ pub(crate) enum ContractError {
     InvalidDescriptors(String),
     #[error("{file} has the syntax \"{syntax}\", expected proto2 or proto3")]
     UnsupportedSyntax { file: String, syntax: String },
-    /// `found` holds the paths of all methods.
     #[error("no method {wanted}, found {}", list(.found))]
     MethodNotFound { wanted: String, found: Vec<String> },
-    /// Several methods have the expected name. Their paths are listed.
     #[error("expected one method, found {}", list(.0))]
     AmbiguousMethod(Vec<String>),
     #[error("{method} cannot take records: {problem}")]
@@ -24,13 +22,11 @@ pub(crate) enum ContractError {
     },
 }
 
-/// The reason why records cannot be sent with a method. `message` is the full name of a message
-/// type.
+/// The reason why records cannot be sent with a method. `message` is the name of a message type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MethodProblem {
     #[error("it is streaming, expected one request and one response")]
     Streaming,
-    /// No field of the message could be chosen. `fields` holds the types and names of its fields.
     #[error("{message} has no {wanted}, found {}", list(.fields))]
     NoField {
         message: String,

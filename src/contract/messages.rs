@@ -18,19 +18,16 @@ use crate::record::{ContractViolation, ExpireTime, Record};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contract {
     pub(crate) path: PathAndQuery,
-    /// The number of the repeated field that holds the records of a request.
     pub(super) records_field: u32,
-    /// The number of the field that holds the device token of a record. The field type is `bytes`
-    /// or `string`, which have the same encoding.
+    /// The field type is `bytes` or `string`, which have the same encoding.
     pub(super) token_field: u32,
-    /// Whether the token field is a `string`, which can hold only UTF-8.
+    /// Whether the field can hold only UTF-8.
     pub(super) is_token_string: bool,
     pub(super) time_field: TimeField,
     /// The field that holds the code of a response, or `None` if responses are empty.
     pub(super) code_field: Option<CodeField>,
 }
 
-/// A decoded record of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DecodedRecord<'r> {
     pub(crate) token: &'r [u8],
@@ -49,11 +46,9 @@ struct RecordFraming {
 }
 
 impl Contract {
-    /// The maximum length of the framing of a record, in bytes. The framing consists of three
-    /// `ShortBytes` of up to 16 bytes each.
+    /// The maximum length of the framing: three `ShortBytes` of up to 16 bytes.
     pub(crate) const MAX_FRAMING_BYTES: usize = 3 * size_of::<u128>();
 
-    /// Returns the contract of `proto/sensor.proto`.
     pub(crate) fn built_in() -> Self {
         Self {
             path: PathAndQuery::from_static("/Internal/UpdateSensorExpireTime"),
@@ -87,12 +82,10 @@ impl Contract {
         self.code_field.is_some()
     }
 
-    /// Returns whether some tokens or expiration times cannot be encoded.
     pub(crate) fn restricts_values(&self) -> bool {
         self.is_token_string || self.time_field.value_type.latest < u32::MAX
     }
 
-    /// Returns the reason why a record cannot be encoded, or `None` if the record can be encoded.
     pub(crate) fn find_violation(&self, record: &Record<'_>) -> Option<ContractViolation> {
         if self.is_token_string && str::from_utf8(record.token.as_bytes()).is_err() {
             return Some(ContractViolation::TokenNotUtf8);
@@ -101,8 +94,7 @@ impl Contract {
         (record.expire_time > latest).then_some(ContractViolation::ExpireTimeTooLate(latest))
     }
 
-    /// Returns the number of bytes that a record adds to a request: the length of the token plus at
-    /// most [`Contract::MAX_FRAMING_BYTES`].
+    /// Returns the number of bytes that a record adds to a request.
     pub(crate) fn encoded_len(&self, record: &Record<'_>) -> usize {
         let framing = self.framing(record);
         framing.record_header.len()
@@ -111,8 +103,7 @@ impl Contract {
             + record.token.as_bytes().len()
     }
 
-    /// Appends a record to a request. A repeated field is encoded as one element after another, so
-    /// a request is complete after each appended record.
+    /// Appends a record to a request, which is complete after each record.
     pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
         let framing = self.framing(record);
         framing.record_header.append_to(request);
@@ -121,8 +112,7 @@ impl Contract {
         framing.time.append_to(request);
     }
 
-    /// Splits a request into its encoded records. Each record includes the key and the length that
-    /// precede the record.
+    /// Splits a request into its encoded records, each with its key and length.
     pub(crate) fn split_records<'m>(
         &self,
         message: &'m [u8],

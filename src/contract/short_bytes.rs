@@ -9,19 +9,17 @@ use prost::encoding::{WireType, encoded_len_varint};
 /// wait for the writes before the copy.
 #[derive(Clone, Copy, Default)]
 pub(super) struct ShortBytes {
-    /// The bytes in little-endian order: the first byte is the lowest byte of the number.
+    /// The first byte is the lowest byte of the number.
     bytes: u128,
     length: usize,
 }
 
 impl ShortBytes {
-    /// Encodes the key of a field (field number and wire type) in 1 to 5 bytes.
     pub(super) fn key(number: u32, wire_type: WireType) -> Self {
         Self::default().varint(u64::from(number << 3 | wire_type as u32))
     }
 
-    /// Appends a number as `length` bytes in little-endian order. The number must fit into `length`
-    /// bytes.
+    /// Appends a number as `length` bytes.
     pub(super) fn little_endian(self, bytes: u64, length: usize) -> Self {
         Self {
             bytes: self.bytes | u128::from(bytes) << (8 * self.length),
@@ -29,8 +27,7 @@ impl ShortBytes {
         }
     }
 
-    /// Appends a number as a varint, which has 7 bits of the number in each byte. The number must
-    /// be below 2^35, so the varint has at most 5 bytes.
+    /// Appends a number below 2^35 as a varint of at most 5 bytes.
     pub(super) fn varint(self, value: u64) -> Self {
         const GROUPS: u32 = 5;
         debug_assert!(value < 1 << (7 * GROUPS));

@@ -14,7 +14,6 @@ pub(super) struct TimeField {
     pub(super) has_presence: bool,
 }
 
-/// The type of a time field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeType {
     pub(super) encoding: TimeEncoding,
@@ -33,13 +32,11 @@ pub(super) enum TimeEncoding {
     Timestamp,
 }
 
-/// The key of the seconds in a `google.protobuf.Timestamp`: field number 1 and wire type 0
-/// (varint).
+/// Field 1, wire type 0 (varint).
 const SECONDS_KEY: u64 = 1 << 3;
 
 impl TimeField {
-    /// Encodes this field as protobuf does: its key (field number and wire type), then `time` in Unix
-    /// seconds. Returns no bytes if the time is 0 and `has_presence` is false.
+    /// Encodes this field: its key, then `time` in Unix seconds. Returns no bytes for a 0 without presence.
     #[inline]
     pub(super) fn encode(&self, time: u32) -> ShortBytes {
         if time == 0 && !self.has_presence {
@@ -65,8 +62,7 @@ impl TimeField {
         }
     }
 
-    /// Decodes the output of [`TimeField::encode`]. `value` must start after the key (field number
-    /// and wire type). Returns `None` if the value is invalid.
+    /// Decodes the output of [`TimeField::encode`] without its key.
     pub(super) fn decode(&self, mut value: &[u8]) -> Option<u32> {
         let time = match self.value_type.encoding {
             TimeEncoding::Varint => decode_varint(&mut value).ok()?,

@@ -10,7 +10,6 @@ use super::{
     problem_kind::UnsupportedFormat,
 };
 
-/// The number of bytes at the start of an input that the format detection examines.
 const HEAD_BYTES: usize = 4096;
 
 /// The format of an input, with the place of the records in the input.
@@ -18,13 +17,11 @@ const HEAD_BYTES: usize = 4096;
 pub(crate) enum DetectedFormat {
     /// No bytes, or only whitespace.
     Blank,
-    /// CSV or TSV rows. The delimiter separates the columns.
-    Csv { delimiter: u8 },
-    /// One JSON object per line.
+    Csv {
+        delimiter: u8,
+    },
     Ndjson,
-    /// An array of records in a JSON document.
     JsonArray {
-        /// The keys and indices from the root to the array.
         path: JsonPointer,
         /// Whether the document is the request message in the JSON mapping of protobuf.
         is_protobuf: bool,
@@ -79,8 +76,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads blocks of up to [`HEAD_BYTES`] bytes. Returns the first block that is not only
-    /// whitespace, or an empty head if the input ends before such a block.
+    /// Reads the first block that is not only white space, or nothing if there is none.
     pub(super) fn read(input: &mut dyn Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         loop {
@@ -114,8 +110,7 @@ impl Head {
             [0, byte, 0, _, ..] | [byte, 0, _, 0, ..] if (1..128).contains(byte) => {
                 UnsupportedFormat::Utf16
             }
-            // The record readers report a few NUL bytes as problems of single records. More than 8
-            // NUL bytes mean that the whole file is binary.
+            // The record readers report a few NUL bytes as problems of single records.
             bytes if bytes.iter().take(512).filter(|byte| **byte == 0).count() > 8 => {
                 UnsupportedFormat::Binary
             }
@@ -123,7 +118,6 @@ impl Head {
         })
     }
 
-    /// Returns the first byte that is not whitespace.
     pub(super) fn first_byte(&self) -> Option<u8> {
         self.bytes
             .iter()
@@ -131,8 +125,7 @@ impl Head {
             .find(|byte| !byte.is_ascii_whitespace())
     }
 
-    /// Returns JSON if the text starts with `[` or `{`, TSV if the first line has more tabs than
-    /// commas outside quotes, and CSV otherwise.
+    /// Returns TSV if the first line has more tabs than commas outside of quotes.
     pub(super) fn format(&self) -> InputFormat {
         if let Some(b'[' | b'{') = self.first_byte() {
             return InputFormat::Json;
@@ -148,7 +141,6 @@ impl Head {
         }
     }
 
-    /// Returns whether each of the first two non-blank lines starts with `{`.
     pub(super) fn is_ndjson(&self) -> bool {
         let mut lines = self
             .bytes

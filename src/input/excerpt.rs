@@ -6,10 +6,8 @@ use std::fmt;
 /// credential, in the wrong column or in the place of a name.
 const MAX_CHARS: usize = 15;
 
-/// The maximum number of characters that are shown whole in a number or a date.
 const MAX_DATE_CHARS: usize = 40;
 
-/// The number of characters that are shown of a longer text.
 const SHOWN_CHARS: usize = 4;
 
 /// Text of the input as a message shows it: in quotes, and shortened where it may be a token.
@@ -31,7 +29,6 @@ impl Excerpt {
         Self::shortened(text, text.chars().count(), SHOWN_CHARS)
     }
 
-    /// Returns whether a name or an expiration time is shown whole.
     pub(super) fn shows_whole(text: &str) -> bool {
         let is_date = |c: char| c.is_ascii_digit() || "-+/.,: TtZz".contains(c);
         let length = text.chars().count();

@@ -9,27 +9,22 @@ use super::{
 const DEFAULT_TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
 const DEFAULT_TIME_NAMES: [&str; 3] = ["expire_time", "expireTime", "ExpireTime"];
 
-/// The Jaro-Winkler similarity (from 0 to 1) above which an unknown name is probably a misspelled
-/// name of a field.
+/// The Jaro-Winkler similarity above which an unknown name is probably a misspelled one.
 const MIN_SIMILARITY: f64 = 0.8;
 
-/// The names that each field may have.
 #[derive(Clone, Debug)]
 pub(super) struct FieldNames {
     token: Vec<String>,
     time: Vec<String>,
 }
 
-/// A name that a field may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FieldName<'n> {
     pub(super) field: Field,
     pub(super) name: &'n str,
 }
 
-/// The problem that the column or key of a field cannot be chosen.
 pub(super) struct NameError {
-    /// The index of the column or key with the problem.
     pub(super) index: Option<usize>,
     pub(super) kind: ProblemKind,
 }
@@ -48,12 +43,10 @@ impl FieldNames {
         }
     }
 
-    /// Returns whether the field is used.
     pub(super) fn is_used(&self, field: Field) -> bool {
         !self.names_of(field).is_empty()
     }
 
-    /// Returns all names of the field.
     pub(super) fn names_of(&self, field: Field) -> &[String] {
         match field {
             Field::Token => &self.token,
@@ -61,7 +54,6 @@ impl FieldNames {
         }
     }
 
-    /// Returns the field with this name, or `None` if no field has this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<FieldName<'_>> {
         [Field::Token, Field::Time].into_iter().find_map(|field| {
             let mut names = self.names_of(field).iter();
@@ -73,8 +65,7 @@ impl FieldNames {
         })
     }
 
-    /// Returns the index of the only name in `found` that is a name of the field. `found` are the
-    /// names of all columns or keys.
+    /// Returns the index of the only name in `found` that is a name of the field.
     pub(super) fn locate<'f>(
         &self,
         field: Field,
@@ -111,8 +102,7 @@ impl FieldNames {
         Err(NameError { index: None, kind })
     }
 
-    /// Returns the name in `found` that is probably a misspelled name of the field, or `None` if no
-    /// name is similar enough or a message must not show it whole.
+    /// Returns the name in `found` that is probably a misspelled name of the field and can be shown.
     fn nearest<'f>(&self, field: Field, found: impl Iterator<Item = &'f str>) -> Option<&'f str> {
         let similarity = |name: &str| {
             let name = name.trim().to_lowercase();

@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use super::{
     excerpt::Excerpt, field_names::FieldNames, options::InputOptions, problem_kind::ProblemKind,
 };
-use crate::record::{ExpireTime, TimeError, TimeRules, Token, TokenEncoding};
+use crate::record::{ExpireTime, TimeRules, Token, TokenEncoding};
 
-/// A parser of tokens and expiration times. The argument `name` of each method is the name of the
-/// column or key, which error messages show.
+/// A parser of tokens and expiration times. `name` is the name of the column or key in messages.
 #[derive(Clone)]
 pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,
@@ -33,7 +32,6 @@ impl<'o> FieldParser<'o> {
         }
     }
 
-    /// Parses a token from bytes that may be invalid UTF-8.
     pub(super) fn token_from_bytes<'t>(
         &self,
         text: &'t [u8],
@@ -45,7 +43,6 @@ impl<'o> FieldParser<'o> {
         }
     }
 
-    /// Parses an expiration time from bytes that may be invalid UTF-8.
     pub(super) fn time_from_bytes(
         &self,
         text: &[u8],
@@ -71,17 +68,11 @@ impl<'o> FieldParser<'o> {
     }
 
     pub(super) fn time(&self, text: &str, name: &str) -> Result<ExpireTime, ProblemKind> {
-        ExpireTime::parse(text, self.time_rules).map_err(|error| invalid_time(text, name, error))
-    }
-
-    /// Parses an expiration time from the text of a JSON number.
-    pub(super) fn time_from_number(
-        &self,
-        literal: &str,
-        name: &str,
-    ) -> Result<ExpireTime, ProblemKind> {
-        ExpireTime::parse_number(literal, self.time_rules)
-            .map_err(|error| invalid_time(literal, name, error))
+        ExpireTime::parse(text, self.time_rules).map_err(|error| ProblemKind::InvalidTime {
+            name: name.to_owned(),
+            error,
+            value: Excerpt::from_text(text),
+        })
     }
 }
 
@@ -89,12 +80,4 @@ fn parse_utf8<'t>(text: &'t [u8], name: &str) -> Result<&'t str, ProblemKind> {
     std::str::from_utf8(text).map_err(|_| ProblemKind::NotUtf8 {
         name: name.to_owned(),
     })
-}
-
-fn invalid_time(text: &str, name: &str, error: TimeError) -> ProblemKind {
-    ProblemKind::InvalidTime {
-        name: name.to_owned(),
-        error,
-        value: Excerpt::from_text(text),
-    }
 }

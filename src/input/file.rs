@@ -21,12 +21,9 @@ const PROTOBUF_ARRAY_KEY: &str = "sensorExpire";
 pub(super) struct InputFile {
     pub(super) label: InputLabel,
     content: Content,
-    /// The format from an option or from the file name. `None` if only the bytes of the input can
-    /// determine the format.
     known_format: Option<InputFormat>,
     detected_format: Option<DetectedFormat>,
-    /// Whether the first pass did not reach the end of the input. Further passes of the validation
-    /// skip an incomplete input, because its records cannot be sent anyway.
+    /// Whether the first pass did not reach the end of the input, so that no later pass reads it.
     pub(super) is_incomplete: bool,
 }
 
@@ -51,12 +48,10 @@ impl InputFile {
         })
     }
 
-    /// Replaces the limits of all later passes.
     pub(super) fn set_read_limits(&mut self, read_limits: ReadLimits) {
         self.content.read_limits = read_limits;
     }
 
-    /// Returns the format, or `None` if it has not been detected.
     pub(super) fn detected_format(&self) -> Option<&DetectedFormat> {
         self.detected_format.as_ref()
     }
@@ -78,8 +73,7 @@ impl InputFile {
         Ok(LineBuffer::new(self.content.text_reader()?))
     }
 
-    /// Reads only the first bytes if they suffice, for example for CSV or a JSON array. Reads all of
-    /// a JSON document in which the records must be located.
+    /// Reads all of a JSON document in which the records must be located, and else the first bytes.
     fn detect_format(&mut self, options: &InputOptions) -> Result<DetectedFormat, ReadError> {
         let head = Head::read(&mut self.content.text_reader()?)?;
         if let Some(format) = head.unsupported_format() {
@@ -100,8 +94,7 @@ impl InputFile {
             InputFormat::Csv => csv(b','),
             InputFormat::Tsv => csv(b'\t'),
             InputFormat::Ndjson => Ok(DetectedFormat::Ndjson),
-            // If the root is not an object, no syntax check is needed here: the record reader
-            // checks each element of a root array, and refuses any other root.
+            // The record reader checks each element of a root array, and refuses any other root.
             InputFormat::Json if head.first_byte() != Some(b'{') && !has_pointer => {
                 Ok(DetectedFormat::JsonArray {
                     path: Vec::new(),
@@ -125,15 +118,13 @@ impl InputFile {
                 None => Err(ProblemKind::NotJsonDocument.into()),
                 Some(_) => Err(ProblemKind::MultipleDocuments.into()),
             },
-            // The malformed text may be the first line of NDJSON. The NDJSON reader reports the
-            // line as an invalid record and continues.
+            // The NDJSON reader reports a malformed first line and continues.
             Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
             Err(error) => Err(error),
         }
     }
 
-    /// Chooses the place of the records by the keys of the root. The records are in an array, or
-    /// the root itself is the only record.
+    /// Chooses the place of the records by the keys of the root.
     fn locate_records(&mut self, options: &InputOptions) -> Result<DetectedFormat, ReadError> {
         let outline = Outline::read(self.line_buffer()?)?;
         let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);

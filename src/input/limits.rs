@@ -3,10 +3,8 @@
 /// The maximum length of the text of a record, in bytes.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
 
-/// The maximum length of a line without its line feed, in bytes: the longest record and a carriage
-/// return.
+/// The maximum length of a line without its line feed: the longest record and a carriage return.
 pub(super) const MAX_LINE_BYTES: usize = MAX_RECORD_BYTES + 1;
 
-/// The maximum length, in bytes, of a line that is skipped as one invalid record. A longer line may
-/// have no end, so a longer line ends the pass with a fatal error.
+/// The maximum length of a line that is skipped as one invalid record. A longer line may be endless.
 pub(super) const MAX_SKIPPED_BYTES: usize = 64 * MAX_RECORD_BYTES;

@@ -20,43 +20,32 @@ pub enum InputFormat {
     ProtoJson,
 }
 
-/// The column or key of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FieldSelector {
-    /// The column or key with one of the default names.
     DefaultNames,
-    /// The column or key with this name.
     Name(String),
-    /// The CSV column with this number, counted from 1. In JSON, the key that consists of the
-    /// digits of this number.
+    /// The CSV column with this number, counted from 1, or the JSON key with the same digits.
     Column(usize),
-    /// No column or key. Only the expiration time can be unused, and every record has the
-    /// expiration time 0 in this case.
+    /// Only the expiration time can be unused. It is 0 in every record then.
     Unused,
 }
 
-/// Options that apply to all inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct InputOptions {
-    /// The format of the inputs. `None` means that the file name or the bytes of each input
-    /// determine the format.
+    /// `None` means that the file name or the bytes of each input determine the format.
     pub(crate) format: Option<InputFormat>,
     pub(crate) token_field: FieldSelector,
     pub(crate) time_field: FieldSelector,
-    /// Whether the first row of a CSV file names the columns.
     pub(crate) has_header: bool,
-    /// The delimiter of CSV columns. `None` means the delimiter of the format: a comma for CSV, a
-    /// tab for TSV.
+    /// `None` means a comma for CSV, a tab for TSV.
     pub(crate) delimiter: Option<u8>,
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) time_rules: TimeRules,
-    /// The location of the array of records in a JSON document. `None` means that the format
-    /// detection finds the records.
+    /// `None` means that the format detection finds the records.
     pub(crate) records_pointer: Option<JsonPointer>,
 }
 
 impl Default for InputOptions {
-    /// Returns the options of a command line that has no input options.
     fn default() -> Self {
         Self {
             format: None,
@@ -74,11 +63,10 @@ impl Default for InputOptions {
     }
 }
 
-/// The unescaped reference tokens of a JSON Pointer (RFC 6901): the keys and indices from the root
-/// of a document to a value.
+/// The keys and indices from the root of a document to a value.
 pub(crate) type JsonPointer = Vec<String>;
 
-/// Formats the keys and indices from the root of a document to a value (RFC 6901 section 3).
+/// Formats a JSON Pointer (RFC 6901 section 3).
 pub(super) fn format_pointer(path: &[String]) -> String {
     path.iter()
         .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))

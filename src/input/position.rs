@@ -8,16 +8,14 @@ use std::{
 /// The position of a record, or of a problem, in one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The number of the record, counted from 1 without the header row. The number is 0 for a
-    /// position outside of all records.
+    /// Counted from 1 without the header row. 0 is outside of all records.
     pub(crate) record: u64,
-    /// The number of the physical line, counted from 1.
+    /// The physical line, counted from 1.
     pub(crate) line: u64,
-    /// In JSON, the number of the byte in the line, counted from 1. `None` in CSV.
+    /// In JSON, the byte in the line, counted from 1.
     pub(crate) column: Option<u64>,
 }
 
-/// A value with its position.
 #[derive(Clone, Debug)]
 pub(crate) struct Located<T> {
     pub(crate) position: Position,
@@ -42,7 +40,7 @@ pub(crate) struct FilePosition {
 pub(super) struct RecordLocation<'a> {
     pub(super) input: &'a InputLabel,
     pub(super) position: Position,
-    /// The index of the record among the valid records of all inputs, including skipped records.
+    /// The number among the valid records of all inputs, including skipped ones, from 0.
     pub(super) index: usize,
 }
 

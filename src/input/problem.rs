@@ -10,7 +10,6 @@ use super::{
     problem_kind::{ProblemKind, reason},
 };
 
-/// A problem in one of the inputs.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) input: InputLabel,
@@ -19,15 +18,13 @@ pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
 }
 
-/// A problem in the current input. The reader does not know the name of the input, so
-/// [`Self::into_problem`] adds the name.
+/// A problem in an input whose name the reader does not know.
 #[derive(Debug)]
 pub(super) struct ReadError {
     pub(super) position: Option<Position>,
     /// Boxed to keep a `Result` with a record small, because problems are rare.
     pub(super) kind: Box<ProblemKind>,
-    /// Whether the error ends the pass. A fatal error makes the input unreadable; any other error
-    /// makes one record invalid.
+    /// A fatal error makes the input unreadable; any other error makes one record invalid.
     pub(super) is_fatal: bool,
 }
 

@@ -10,9 +10,8 @@ use super::{
 };
 use crate::record::{ContractViolation, ExpireTime, TimeError, TokenError};
 
-/// The kind of a problem. The kinds above the blank line can make a whole input unreadable. The
-/// kinds below the blank line usually concern one record. Each `name` is the name of the field's
-/// column or key in messages.
+/// The kinds above the blank line can make a whole input unreadable, the others usually concern one
+/// record. `name` is the name of the column or key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProblemKind {
     #[error("cannot open: {}", reason(.0))]
@@ -23,7 +22,7 @@ pub(crate) enum ProblemKind {
     Stream(StreamError),
     #[error("input is {0}")]
     UnsupportedFormat(UnsupportedFormat),
-    /// Malformed JSON. The message comes from the parser and does not quote the input.
+    /// The message comes from the parser and does not quote the input.
     #[error("malformed JSON: {0}")]
     JsonSyntax(String),
     #[error("--records needs a single JSON document")]
@@ -64,7 +63,6 @@ pub(crate) enum ProblemKind {
     },
     #[error("first row looks like a record, not like a header row")]
     MissingHeader,
-    /// A column number from an option is 0 or greater than the number of columns.
     #[error("no column {number} for the {field}, found {}", columns(*.width))]
     ColumnOutOfRange {
         field: Field,
@@ -110,13 +108,8 @@ pub(crate) enum ProblemKind {
         error: TimeError,
         value: Excerpt,
     },
-    /// An earlier record has the same token and a different expiration time.
     #[error("token {token} has a different expiration time at {first}")]
-    ConflictingDuplicate {
-        /// The masked token.
-        token: String,
-        first: FilePosition,
-    },
+    ConflictingDuplicate { token: String, first: FilePosition },
     #[error("expiration time {0} is in the past")]
     ExpireTimePassed(ExpireTime),
     #[error(transparent)]
@@ -133,14 +126,12 @@ pub(crate) enum ProblemClass {
     TooLarge,
 }
 
-/// One of the two fields of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Token,
     Time,
 }
 
-/// A kind of JSON value (RFC 8259).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JsonKind {
     Null,
@@ -151,7 +142,6 @@ pub(crate) enum JsonKind {
     Object,
 }
 
-/// A file format that is recognized but not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnsupportedFormat {
     #[error("UTF-16 text")]

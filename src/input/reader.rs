@@ -42,8 +42,7 @@ impl<'i> RecordReader<'i> {
     }
 
     /// Moves the first records into a reader of their own, so that several threads can read one
-    /// input. Returns `None` if the rest of the input is short or can have only one reader. Must
-    /// not be called after [`Self::next`].
+    /// input. Must not be called after [`Self::next`].
     pub(super) fn split_off_chunk(&mut self) -> Option<Self> {
         match self {
             Self::Blank => None,

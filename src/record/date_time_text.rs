@@ -1,7 +1,6 @@
 //! The syntax of a date and time, close to RFC 3339 section 5.6.
 
-/// The parts of a date and time. Each part has the right number of digits, but may be out of range
-/// (month 13). A missing time of day is 00:00:00.
+/// The parts of a date and time, which may be out of range. A missing time of day is 00:00:00.
 #[derive(Default)]
 pub(super) struct DateTimeText {
     pub(super) year: i16,
@@ -10,9 +9,8 @@ pub(super) struct DateTimeText {
     pub(super) hour: i8,
     pub(super) minute: i8,
     pub(super) second: i8,
-    /// Whether there is a fraction of a second other than zero.
     pub(super) has_fraction: bool,
-    /// The offset from UTC in seconds, positive to the east, or `None` if the string has no offset.
+    /// In seconds, positive to the east.
     pub(super) offset_seconds: Option<i32>,
 }
 
@@ -87,7 +85,6 @@ fn take_one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
     })
 }
 
-/// Removes an offset such as `02:00` and returns it in seconds.
 fn take_offset_seconds(text: &mut &[u8]) -> Option<i32> {
     let [hours, minutes] = take_pairs(text, b"0:0")?;
     (hours < 24 && minutes < 60).then(|| i32::from(hours) * 3600 + i32::from(minutes) * 60)

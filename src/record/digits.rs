@@ -1,7 +1,6 @@
 //! Fast parsing of decimal digits.
 
-/// Parses a string of decimal digits. Returns `None` if the string is empty, contains any other
-/// character, or is a number that does not fit into a `u64`.
+/// Parses a string of decimal digits that is a `u64`.
 pub(super) fn parse_digits(text: &[u8]) -> Option<u64> {
     let (mut value, rest) = match text.split_first_chunk() {
         Some((first, rest)) => (parse_eight_digits(*first)?, rest),
@@ -18,10 +17,8 @@ pub(super) fn parse_digits(text: &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// Parses eight digits at once, or returns `None` if a character is not a digit. Arithmetic on the
-/// whole 64-bit word combines the digits into four numbers of two digits, then two numbers of four
-/// digits, then one number of eight digits. A loop over the digits takes four times as long,
-/// because each step of the loop waits for the step before.
+/// Parses eight digits at once: first four numbers of two digits, then two of four, then one of eight.
+/// A loop over the digits takes four times as long, because each step waits for the step before.
 fn parse_eight_digits(text: [u8; 8]) -> Option<u64> {
     let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes([b'0'; 8]);
     // If a byte of `digits` is above 9, the highest bit of the same byte of `above_nine` is set. A

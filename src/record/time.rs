@@ -15,7 +15,6 @@ use super::{date_time_text::DateTimeText, digits::parse_digits};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub(crate) struct ExpireTime(u32);
 
-/// The unit of an expiration time that is written as an integer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TimeUnit {
     #[default]
@@ -23,7 +22,6 @@ pub(crate) enum TimeUnit {
     Milliseconds,
 }
 
-/// The rules for parsing an expiration time.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeRules {
     pub(crate) unit: TimeUnit,
@@ -41,8 +39,7 @@ pub(crate) enum TimeError {
     NotInteger,
     #[error("is not in the range of Unix seconds from 0 to 4294967295")]
     IntegerOutOfRange {
-        /// Whether the integer is parsed as seconds, but is so large that it probably means
-        /// milliseconds.
+        /// Whether seconds are so many that they are probably milliseconds.
         looks_like_milliseconds: bool,
     },
     #[error("is in milliseconds, but not a whole number of seconds")]
@@ -63,8 +60,7 @@ pub(crate) enum TimeError {
     AmbiguousLocalTime,
 }
 
-/// The smallest integer that probably means milliseconds. As seconds, this integer would be a time
-/// after the year 5000.
+/// The smallest integer that probably means milliseconds. As seconds, it is after the year 5000.
 const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
 
 /// The maximum number of decimal digits that cannot overflow a `u64`.
@@ -74,8 +70,7 @@ const MAX_U64_DIGITS: usize = 19;
 const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
 
 impl ExpireTime {
-    /// The placeholder in a record whose expiration time is not read, because only the token is
-    /// needed.
+    /// The placeholder in a record of which only the token is needed.
     pub(crate) const UNUSED: Self = Self(0);
 
     pub(crate) const fn from_unix(seconds: u32) -> Self {
@@ -87,7 +82,8 @@ impl ExpireTime {
     }
 
     /// Parses an integer, or a date and time as in RFC 3339 section 5.6. Unlike in RFC 3339, the
-    /// offset, the seconds and the whole time of day are optional.
+    /// offset, the seconds and the whole time of day are optional. An integer is not converted to
+    /// floating point, which would round it.
     pub(crate) fn parse(text: &str, rules: &TimeRules) -> Result<Self, TimeError> {
         match text.as_bytes() {
             [] => Err(TimeError::Empty),
@@ -100,9 +96,8 @@ impl ExpireTime {
         }
     }
 
-    /// Parses a *plain* expiration time, which is the most common kind: at most 13 digits, which is
-    /// enough for milliseconds. Returns `None` for any other string and for an invalid time. The
-    /// caller must then use [`ExpireTime::parse`], which reports errors.
+    /// Parses the most common kind of expiration time: at most 13 digits. Returns `None` for any other
+    /// string and for an invalid time, of which [`ExpireTime::parse`] reports the error.
     pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
         const MAX_DIGITS: usize = 13;
         if text.len() > MAX_DIGITS {
@@ -111,19 +106,8 @@ impl ExpireTime {
         Self::from_integer(parse_digits(text)?, rules).ok()
     }
 
-    /// Parses the text of a JSON number as an integer. The number is not converted to floating
-    /// point, which would round it.
-    pub(crate) fn parse_number(literal: &str, rules: &TimeRules) -> Result<Self, TimeError> {
-        if literal.bytes().all(|byte| byte.is_ascii_digit()) {
-            Self::from_digits(literal.as_bytes(), rules)
-        } else {
-            Err(TimeError::NotInteger)
-        }
-    }
-
     fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        // Only the last digits can be parsed. If any digit before these last digits is not zero,
-        // the number is out of range, and `TOO_LARGE` represents the number.
+        // Only the last digits are parsed, so all digits before them must be zero.
         let (leading, last) = text.split_at(text.len().saturating_sub(MAX_U64_DIGITS));
         let value = parse_digits(last).filter(|_| leading.iter().all(|digit| *digit == b'0'));
         Self::from_integer(value.unwrap_or(TOO_LARGE), rules)
@@ -145,23 +129,19 @@ impl ExpireTime {
 }
 
 impl fmt::Display for ExpireTime {
-    /// Formats the time as RFC 3339 in UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(self.0.into());
         time.fmt(f)
     }
 }
 
-/// Returns whether `text`, which is not only digits, is a number with a sign, a decimal point or an
-/// exponent.
 fn is_number(text: &str) -> bool {
-    // The check of the first character excludes the words "inf" and "NaN", which `f64` also parses.
+    // `f64` also parses the words "inf" and "NaN".
     text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
         && text.parse::<f64>().is_ok()
 }
 
-/// Converts a date and time to an expiration time. `zone` is the time zone of a date and time
-/// without an offset.
+/// `zone` is the time zone of a date and time without an offset.
 fn resolve(text: &DateTimeText, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
     let is_leap_second = text.second == 60;
     let second = if is_leap_second { 59 } else { text.second };
@@ -331,18 +311,9 @@ mod tests {
     }
 
     #[test]
-    fn parses_json_numbers_without_rounding() {
-        let rules = rules(TimeUnit::Seconds, "UTC");
-        assert_eq!(
-            ExpireTime::parse_number("4294967295", &rules),
-            Ok(ExpireTime(u32::MAX))
-        );
-        for literal in ["-0", "1.0", "1e3", "1580962440.0"] {
-            assert_eq!(
-                ExpireTime::parse_number(literal, &rules),
-                Err(TimeError::NotInteger),
-                "{literal}"
-            );
+    fn rejects_json_numbers_that_are_not_integers() {
+        for literal in ["-0", "1.0", "1e3", "1E+3", "1e400", "1580962440.0"] {
+            assert_eq!(parse(literal), Err(TimeError::NotInteger), "{literal}");
         }
     }
 }

@@ -9,7 +9,6 @@ use data_encoding::{BASE64, BASE64_NOPAD, Encoding, HEXLOWER, HEXLOWER_PERMISSIV
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Token<'a>(Cow<'a, [u8]>);
 
-/// The encoding of a token's bytes as text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TokenEncoding {
     /// The token is the UTF-8 bytes of the text.
@@ -33,7 +32,6 @@ pub(crate) enum TokenError {
     OddHexLength,
     #[error("is not hexadecimal at byte {}", .offset + 1)]
     InvalidHex { offset: usize },
-    /// The string is not valid Base64 from this byte offset on.
     #[error("is not base64 at byte {}", .offset + 1)]
     InvalidBase64 { offset: usize },
 }
@@ -49,7 +47,6 @@ static BASE64_BOTH_ALPHABETS: LazyLock<Encoding> = LazyLock::new(|| {
 });
 
 impl<'a> Token<'a> {
-    /// Parses the text of a token.
     pub(crate) fn parse(text: Cow<'a, str>, encoding: TokenEncoding) -> Result<Self, TokenError> {
         if text.is_empty() {
             return Err(TokenError::Empty);
@@ -65,20 +62,17 @@ impl<'a> Token<'a> {
             TokenEncoding::Hex => Cow::Owned(decode_hex(&text)?),
             TokenEncoding::Base64 => Cow::Owned(decode_base64(&text)?),
         };
-        // A token must have at least one byte. No encoding decodes a string to zero bytes today,
-        // but `Token` does not rely on this.
+        // No encoding decodes a string to zero bytes today, but `Token` does not rely on this.
         if bytes.is_empty() {
             return Err(TokenError::Empty);
         }
         Ok(Self(bytes))
     }
 
-    /// Parses a *plain* token, which is the most common kind: ASCII text in the encoding
-    /// [`TokenEncoding::Utf8`]. Returns `None` for any other text and for an invalid token. The
-    /// caller must then use [`Token::parse`], which reports errors.
+    /// Parses the most common kind of token: ASCII text as it is. Returns `None` for any other text and
+    /// for an invalid token, of which [`Token::parse`] reports the error.
     pub(crate) fn parse_plain(text: &'a [u8], encoding: TokenEncoding) -> Option<Self> {
-        // The first and the last character must be graphic ASCII characters, which are not
-        // whitespace, because `Token::parse` refuses surrounding whitespace.
+        // [`Token::parse`] refuses surrounding white space.
         let is_plain = encoding == TokenEncoding::Utf8
             && text.first().is_some_and(u8::is_ascii_graphic)
             && text.last().is_some_and(u8::is_ascii_graphic)
@@ -93,8 +87,6 @@ impl<'a> Token<'a> {
 
 impl TokenEncoding {
     /// Encodes a token as text, which [`Token::parse`] parses into the same token.
-    /// [`TokenEncoding::Utf8`] returns the bytes unchanged even if they are not valid UTF-8, so
-    /// that nothing is lost.
     pub(crate) fn encode(self, token: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Self::Utf8 => Cow::Borrowed(token),
@@ -142,8 +134,7 @@ impl fmt::Display for Token<'_> {
     }
 }
 
-/// The bytes of a token, masked when displayed. Only the number of bytes and the first bytes are
-/// visible: at most four bytes, and at most a third of the token.
+/// The bytes of a token, of which at most the first four, and at most a third, are displayed.
 pub(crate) struct MaskedToken<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for MaskedToken<'_> {

@@ -11,8 +11,7 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 /// The magic bytes of Zstandard (RFC 8878 section 3.1.1).
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Returns a reader that decompresses gzip and Zstandard. The reader returns the bytes of any other
-/// stream unchanged.
+/// Returns a reader of the decompressed bytes, or of the same bytes if they are not compressed.
 pub(super) fn decompress<'r>(
     mut raw: Box<dyn Read + Send + 'r>,
 ) -> io::Result<Box<dyn Read + Send + 'r>> {

@@ -25,7 +25,6 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// opened, because opening it again for each pass takes longer than reading its bytes.
 const MAX_BUFFERED_BYTES: u64 = 16 << 10;
 
-/// The source from which an input is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum InputSource {
     Stdin,
@@ -34,7 +33,6 @@ pub(crate) enum InputSource {
 }
 
 impl InputSource {
-    /// Returns the name of the input in messages.
     pub(crate) fn name(&self) -> Arc<str> {
         match self {
             Self::Stdin => "standard input".into(),
@@ -48,10 +46,8 @@ impl InputSource {
 #[derive(Debug)]
 pub(in crate::input) struct Content {
     storage: Storage,
-    /// The limits of the next passes.
     pub(in crate::input) read_limits: ReadLimits,
-    /// The block hashes of a file that each pass reads from disk. Empty for all other kinds of
-    /// storage.
+    /// The hashes of a file that each pass reads from disk.
     hashes: BlockHashes,
 }
 
@@ -60,8 +56,7 @@ enum Storage {
     Memory(Arc<[u8]>),
     /// A regular file, which is opened again for each pass.
     File(PathBuf),
-    /// A regular file as standard input. `start` is the offset of the descriptor when the input was
-    /// opened.
+    /// A regular file, which is read from the offset `start`.
     Stdin {
         file: File,
         start: u64,
@@ -101,7 +96,6 @@ impl Content {
         Ok(Box::new(io::Cursor::new(head).chain(text)))
     }
 
-    /// Returns a reader of the stored bytes, which may be compressed, from the start.
     fn raw_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let Self {
             storage,
@@ -124,15 +118,13 @@ impl Content {
 }
 
 fn open_stdin() -> io::Result<Storage> {
-    // The standard library's handle has a buffer and reads more bytes than requested, so this
-    // function reads from a duplicate of the descriptor.
+    // The standard library's handle reads more bytes than requested.
     let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     if !file.metadata()?.is_file() {
         return Ok(Storage::Stream(RecordedStream::new(file)));
     }
     let start = file.stream_position()?;
-    // A program that reads the same standard input after this program expects the end of the file,
-    // because this program consumes the whole input.
+    // The next reader of the same standard input finds its end, as after a stream.
     file.seek(SeekFrom::End(0))?;
     Ok(Storage::Stdin { file, start })
 }

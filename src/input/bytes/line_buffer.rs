@@ -6,8 +6,8 @@ use std::io::{self, Read};
 
 use super::{super::position::Position, verified_file::BLOCK_BYTES};
 
-/// The number of bytes to ask for in the first read. A small number keeps the buffer of a small
-/// input small. The number doubles up to a whole block, which `VerifiedFile` reads without a copy.
+/// The number of bytes to ask for in the first read, which keeps the buffer of a small input small.
+/// The number doubles up to a whole block, which `VerifiedFile` reads without a copy.
 const FIRST_READ_BYTES: usize = 8 << 10;
 
 /// The minimum size, in bytes, of a chunk, which is a part of an input for one of several threads.
@@ -22,9 +22,7 @@ pub(in crate::input) struct LineBuffer<'i> {
     start: usize,
     end: usize,
     next_read_bytes: usize,
-    /// An error of the stream that the next read returns.
     error: Option<io::Error>,
-    /// The line number of the byte at `start`, counted from 1.
     line: u64,
     /// The number of bytes in the same line before the byte at `start`.
     line_offset: usize,
@@ -109,13 +107,11 @@ impl<'i> LineBuffer<'i> {
         Some(chunk)
     }
 
-    /// Returns the line number of the first unread byte, counted from 1.
     pub(in crate::input) fn line(&self) -> u64 {
         self.line
     }
 
-    /// Returns the position of the unread byte at `index`, which belongs to the record with the
-    /// number `record`.
+    /// Returns the position of the unread byte at `index`, which belongs to the given record.
     pub(in crate::input) fn position(&self, record: u64, index: usize) -> Position {
         let place = self.place_after(index);
         Position {
@@ -141,7 +137,6 @@ impl<'i> LineBuffer<'i> {
         self.line_offset = 0;
     }
 
-    /// Returns the place of the byte after the first `length` unread bytes.
     fn place_after(&self, length: usize) -> Place {
         let bytes = &self.unread()[..length];
         match memchr::memrchr(b'\n', bytes) {

@@ -17,7 +17,7 @@ use rustix::{
 
 use super::stream_error::StreamError;
 
-/// The conditions that end a pass before the end of the input. The default value has no conditions.
+/// The conditions that end a pass before the end of the input.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadLimits {
     pub(crate) deadline: Option<Instant>,
@@ -58,7 +58,6 @@ impl ReadLimits {
         Ok(is_ready.next() == Some(true))
     }
 
-    /// Returns the time until the deadline, or `None` if there is no deadline.
     fn remaining_time(&self) -> io::Result<Option<Timespec>> {
         let Some(deadline) = self.deadline else {
             return Ok(None);

@@ -25,7 +25,6 @@ impl RecordedStream {
         }
     }
 
-    /// Returns a reader that starts at the first byte of the stream.
     pub(super) fn replay<'s>(&'s mut self, read_limits: &'s ReadLimits) -> Replay<'s> {
         Replay {
             stream: self,

@@ -10,8 +10,7 @@ use twox_hash::XxHash3_64;
 
 use super::{read_limits::ReadLimits, stream_error::StreamError};
 
-/// The size, in bytes, of a file block. Each pass compares the hash of each block with an earlier
-/// pass.
+/// The size, in bytes, of a block, which is compared with an earlier pass by its hash.
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
 
 /// The hashes of the blocks of a file. Each hash is from the first pass that read the block.
@@ -76,7 +75,6 @@ impl<'c> VerifiedFile<'c> {
         }
     }
 
-    /// Reads the next block and returns its length.
     fn read_block(&mut self, block: &mut [u8]) -> io::Result<usize> {
         self.read_limits.check()?;
         let mut length = 0;

@@ -12,7 +12,6 @@ use super::{
     rows::RowReader,
 };
 
-/// The columns of a file that contain the fields of the records.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub(super) token: Column,
@@ -22,12 +21,9 @@ pub(super) struct Columns {
     pub(super) width: usize,
 }
 
-/// The column of one field.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
-    /// The index of the column, counted from 0.
     pub(super) index: usize,
-    /// The name of the column in messages.
     pub(super) name: String,
 }
 
@@ -73,8 +69,7 @@ impl Columns {
         if let Some(name) = find_duplicate(named) {
             return Err(ProblemKind::DuplicateName(Excerpt::from_text(name)));
         }
-        // A column that an option chose by number may have any text in the header row. If the text
-        // looks like a value, the first row is a record.
+        // A column that was chosen by number may have any text in the header row.
         if cells
             .get(last.index)
             .is_some_and(|cell| is_like_value(cell))
@@ -85,7 +80,6 @@ impl Columns {
     }
 }
 
-/// Converts a column number, counted from 1, to an index, counted from 0.
 fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind> {
     number
         .checked_sub(1)
@@ -97,14 +91,11 @@ fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, P
         })
 }
 
-/// Returns the index of the only header cell that is a name of `field`.
 fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<usize, ProblemKind> {
     names
         .locate(field, cells.iter().copied())
         .map_err(|error| match error.kind {
-            // `MissingField` shows the cells, so it must not be used for a row that may be a record
-            // with a token. A number or a date reveals such a row. If the expiration time is
-            // unused, any row may be a record.
+            // `MissingField` shows the cells, so it must not be used for a row that may be a record.
             ProblemKind::MissingField { .. }
                 if !names.is_used(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) =>
             {

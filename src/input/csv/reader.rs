@@ -19,10 +19,8 @@ pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
     fields: FieldParser<'i>,
     columns: Columns,
-    /// The number of records read so far.
     record_count: u64,
-    /// Whether the current row is the first record, which [`CsvReader::open`] read only to count
-    /// the columns.
+    /// Whether the current row is the first record, which was read to count the columns.
     has_pending_row: bool,
     is_finished: bool,
 }
@@ -107,7 +105,6 @@ impl<'i> CsvReader<'i> {
         })
     }
 
-    /// Parses the current row as a record.
     fn parse_row(&self) -> Result<Record<'_>, ProblemKind> {
         let Self { columns, rows, .. } = self;
         if rows.width() != columns.width {
@@ -129,7 +126,6 @@ impl<'i> CsvReader<'i> {
     }
 }
 
-/// Returns the position of the current row. `record` is the number of the record in the row.
 fn position(rows: &RowReader<'_>, record: u64) -> Position {
     Position {
         record,

@@ -15,35 +15,28 @@ use super::super::{
 /// A reader of rows, with access to the cells of the current row.
 pub(super) struct RowReader<'i> {
     buffer: LineBuffer<'i>,
-    /// The CSV parser. Created for the first row with quotes, because building the parser's tables
-    /// takes 250,000 instructions.
+    /// Created for the first row with quotes, because its tables take 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
     delimiter: u8,
-    /// The number of unread bytes that are known to have no quote. 0 means that the next row needs
-    /// a new search.
+    /// The number of unread bytes that are known to have no quote, or 0 before the next search.
     unquoted_bytes: usize,
     /// Whether these bytes contain carriage returns or NUL bytes.
     has_controls: bool,
-    /// The length of the current row, which starts at the first unread byte.
     row_bytes: usize,
-    /// The number of line feeds in the current row.
     row_lines: u64,
     kind: RowKind,
     /// The cells of a row with quotes, without quotes and delimiters.
     unquoted: Vec<u8>,
-    /// The end of each cell of the current row. For a row with quotes, the end is an index in
-    /// `unquoted`. For any other row, the end is an index in the unread bytes, which have a
-    /// delimiter between two cells.
+    /// The end of each cell of the current row: an index in `unquoted` for a row with quotes, or else
+    /// in the unread bytes, which have a delimiter between two cells.
     cell_ends: Vec<usize>,
 }
 
-/// The kind of the current row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RowKind {
     Unquoted,
-    /// A row with quotes. The CSV parser has written the cells into [`RowReader::unquoted`].
     Quoted,
-    /// A row that is too long to be read. The row was skipped, and only its cells were counted.
+    /// A row that was skipped after its cells were counted.
     Overlong {
         width: usize,
     },
@@ -65,8 +58,7 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns the number of the line on which the current row starts, or, after a read error, the
-    /// number of the line with the error.
+    /// Returns the line on which the current row starts, or after an error the line of the error.
     pub(super) fn line(&self) -> u64 {
         self.buffer.line()
     }
@@ -112,7 +104,6 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns the number of cells of the current row.
     pub(super) fn width(&self) -> usize {
         match self.kind {
             RowKind::Overlong { width } => width,
@@ -136,8 +127,7 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns the problem in the text of the current row, or `None` if the row is valid. Most CSV
-    /// parsers accept rows with such problems.
+    /// Returns the problem in the text of the current row. Most CSV parsers accept such rows.
     pub(super) fn problem(&self) -> Option<ProblemKind> {
         if self.kind == RowKind::Unquoted
             && !self.has_controls
@@ -210,12 +200,10 @@ impl<'i> RowReader<'i> {
         self.cell_ends.push(row.len());
     }
 
-    /// Reads the next row with the CSV parser.
     fn parse_quoted_row(&mut self) -> Result<(), ProblemKind> {
         let mut parser = self.parser.take().unwrap_or_else(|| {
             let mut builder = csv_core::ReaderBuilder::new();
-            // By default, a lone carriage return also ends a row. With this terminator, the
-            // carriage return stays in the row, and `problem` reports it.
+            // A lone carriage return stays in the row, and `problem` reports it.
             let builder = builder.terminator(Terminator::Any(b'\n'));
             Box::new(builder.delimiter(self.delimiter).build())
         });
@@ -234,8 +222,7 @@ impl<'i> RowReader<'i> {
             written += written_now;
             cells += cells_now;
             match result {
-                // At the end of the text, the next iteration passes no bytes to the parser, which
-                // ends the row.
+                // At the end of the text, the parser gets no bytes and ends the row.
                 ReadRecordResult::InputEmpty if !is_at_end => is_at_end = !self.read_more()?,
                 ReadRecordResult::OutputFull => self.unquoted.resize(2 * written + 1024, 0),
                 ReadRecordResult::OutputEndsFull => self.cell_ends.resize(2 * cells + 16, 0),
@@ -283,7 +270,6 @@ impl<'i> RowReader<'i> {
         (self.row_bytes, self.row_lines) = (0, 0);
     }
 
-    /// Consumes `length` bytes, which contain `lines` line feeds.
     fn consume(&mut self, length: usize, lines: u64) {
         self.buffer.consume_lines(length, lines);
         self.unquoted_bytes = self.unquoted_bytes.saturating_sub(length);
@@ -291,8 +277,7 @@ impl<'i> RowReader<'i> {
 
     /// Reads more bytes. Returns `false` at the end of the text.
     fn read_more(&mut self) -> Result<bool, ProblemKind> {
-        // The buffer holds the current row from its start. If a closing quote is missing, the row
-        // extends to the end of the text, so this limit bounds the size of the buffer.
+        // Without this limit, a missing closing quote would fill the buffer with the rest of the text.
         if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
             return Err(ProblemKind::RecordTooLong);
         }
@@ -301,7 +286,6 @@ impl<'i> RowReader<'i> {
     }
 }
 
-/// Returns a row without the LF or CRLF at its end.
 fn trim_line_end(row: &[u8]) -> &[u8] {
     match row.strip_suffix(b"\n") {
         Some(row) => row.strip_suffix(b"\r").unwrap_or(row),
@@ -309,8 +293,8 @@ fn trim_line_end(row: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the problem of the quotes in a row, or `None` if all quotes are correct. RFC 4180
-/// section 2 allows quotes only around a whole cell, and inside a quoted cell only doubled quotes.
+/// Returns the problem of the quotes. RFC 4180 section 2 allows quotes only around a whole cell, and
+/// inside a quoted cell only doubled quotes.
 fn quoting_problem(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
     let mut rest = row;
     loop {

@@ -10,7 +10,6 @@
 use super::super::{field_parser::FieldParser, problem_kind::Field};
 use crate::record::{ExpireTime, Record};
 
-/// The maximum number of members of a plain record in addition to the token and the expiration time.
 const MAX_OTHER_MEMBERS: usize = 8;
 
 /// Parses a plain record. Returns `None` for any other text, and for a plain record with a problem,
@@ -64,14 +63,12 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Reco
     })
 }
 
-/// A value of a plain record.
 enum Value<'t> {
     String(&'t [u8]),
     /// The digits of a non-negative integer.
     Integer(&'t [u8]),
 }
 
-/// The part of the record that has not been parsed yet.
 struct Cursor<'t>(&'t [u8]);
 
 impl<'t> Cursor<'t> {
@@ -94,7 +91,6 @@ impl<'t> Cursor<'t> {
         self.string_end()
     }
 
-    /// Consumes the rest of a string after its opening quote.
     fn string_end(&mut self) -> Option<&'t [u8]> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);

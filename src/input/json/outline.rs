@@ -14,7 +14,6 @@ use super::{
     scanner::{read_key, skip_member, skip_space},
 };
 
-/// The number of JSON documents in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::input) enum DocumentCount {
     One,
@@ -74,13 +73,11 @@ impl Outline {
         find_duplicate(self.members.iter().map(|member| &*member.key))
     }
 
-    /// Returns whether any of `keys` is the key of a member.
     pub(in crate::input) fn has_any<S: AsRef<str>>(&self, keys: &[S]) -> bool {
         let mut members = self.members.iter();
         members.any(|member| keys.iter().any(|key| *key.as_ref() == member.key))
     }
 
-    /// Returns the keys of the members that are arrays.
     pub(in crate::input) fn array_keys(&self) -> Vec<&str> {
         let arrays = self.members.iter().filter(|member| member.is_array);
         arrays.map(|member| &*member.key).collect()

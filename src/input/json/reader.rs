@@ -30,10 +30,9 @@ pub(in crate::input) struct JsonReader<'i> {
     buffer: LineBuffer<'i>,
     fields: FieldParser<'i>,
     layout: JsonLayout,
-    /// The number of records read so far.
     record_count: u64,
-    /// The number of bytes of the record that [`JsonReader::next`] returned last and has not
-    /// consumed yet. If `returns_line` is true, they include the line feed after the record.
+    /// The number of bytes to consume before the next record is read. If `returns_line` is true, they
+    /// end in a line feed.
     returned_bytes: usize,
     returns_line: bool,
     state: State,
@@ -42,7 +41,6 @@ pub(in crate::input) struct JsonReader<'i> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Start,
-    /// At least one record, or the problem of a record, has been returned.
     AfterRecord,
     Finished,
 }
@@ -119,7 +117,6 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Parses the record in the next `length` bytes.
     fn parse(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
         let Self { buffer, state, .. } = self;
         *state = State::AfterRecord;
@@ -143,8 +140,8 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Moves to the first byte of the next record, past white space and blank lines. Returns the
-    /// length of the record, or `None` at the end of the text. Skips a line that is too long.
+    /// Moves to the next line that is not blank, past leading white space, and returns the length of
+    /// the record. Skips a line that is too long.
     fn next_line(&mut self) -> Result<Option<usize>, ReadError> {
         let mut searched = 0;
         loop {
@@ -187,8 +184,7 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Consumes the next line up to its line feed, which stays unread, and returns the problem of
-    /// the line.
+    /// Consumes the next line, except its line feed, and returns its problem.
     fn skip_overlong_line(&mut self) -> ReadError {
         let position = self.buffer.position(self.record_count + 1, 0);
         let mut skipped = 0;
@@ -217,8 +213,7 @@ impl<'i> JsonReader<'i> {
         self.buffer.read_more().map_err(|error| self.fatal(error))
     }
 
-    /// Moves to the next element of the array. Returns the length of the element, or `None` after
-    /// the last element.
+    /// Returns the length of the next element of the array.
     fn next_element(&mut self) -> Result<Option<usize>, ReadError> {
         if self.state == State::Start {
             self.enter_array().map_err(|kind| self.fatal(kind))?;
@@ -236,7 +231,6 @@ impl<'i> JsonReader<'i> {
         self.measure_record()
     }
 
-    /// Moves past the opening bracket of the array.
     fn enter_array(&mut self) -> Result<(), ProblemKind> {
         let JsonLayout::Array(path) = &self.layout else {
             return Ok(());
@@ -271,7 +265,6 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Moves to the next value, which is a record, and returns its length.
     fn measure_record(&mut self) -> Result<Option<usize>, ReadError> {
         self.skip_space()?;
         let length = measure_value(&mut self.buffer).map_err(|kind| self.fatal(kind))?;

@@ -22,7 +22,7 @@ use crate::record::{ExpireTime, Record, Token};
 /// A problem in the text of a record.
 #[derive(Debug)]
 pub(super) struct RecordError {
-    /// The place of the problem, in bytes from the start of the record.
+    /// In bytes from the start of the record.
     pub(super) offset: usize,
     pub(super) kind: ProblemKind,
 }
@@ -43,44 +43,33 @@ pub(super) fn parse_any<'t>(
     text: &'t [u8],
     fields: &FieldParser<'_>,
 ) -> Result<Record<'t>, RecordError> {
-    let at_start = |kind| RecordError { offset: 0, kind };
-    match text.first() {
-        Some(b'{') => {}
-        Some(first) => {
-            // Malformed JSON must be reported as malformed, not as a value of the wrong kind.
-            serde_json::from_slice::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
-            let found = json_kind(*first);
-            return Err(at_start(ProblemKind::NotObject { found }));
-        }
-        None => return Err(at_start(ProblemKind::TruncatedJson)),
-    }
-    let object: Object<'t> =
-        serde_json::from_slice(text).map_err(|error| malformed(text, &error))?;
-    let token = object.find(text, Field::Token, fields)?;
+    let object = Object::parse(text)?;
+    let token = object.find(Field::Token, fields)?;
     let time = fields
         .names
         .is_used(Field::Time)
-        .then(|| object.find(text, Field::Time, fields))
+        .then(|| object.find(Field::Time, fields))
         .transpose()?;
     if time.is_some_and(|time| std::ptr::eq(token, time)) {
         let name = Excerpt::from_text(&token.key);
-        return Err(token.error(text, ProblemKind::SameNameForBothFields(name)));
+        return Err(object.error_at(token, ProblemKind::SameNameForBothFields(name)));
     }
-    if let Some(duplicate) = object.duplicate() {
-        let key = Excerpt::from_text(&duplicate.key);
-        return Err(duplicate.error(text, ProblemKind::DuplicateName(key)));
+    if let Some(key) = find_duplicate(object.keys()) {
+        let kind = ProblemKind::DuplicateName(Excerpt::from_text(key));
+        let mut members = object.members.iter().filter(|member| member.key == key);
+        return Err(object.error_at(members.nth(1).unwrap_or(token), kind));
     }
     Ok(Record {
-        token: parse_token(token, fields).map_err(|kind| token.error(text, kind))?,
+        token: parse_token(token, fields).map_err(|kind| object.error_at(token, kind))?,
         expire_time: match time {
-            Some(time) => parse_time(time, fields).map_err(|kind| time.error(text, kind))?,
+            Some(time) => parse_time(time, fields).map_err(|kind| object.error_at(time, kind))?,
             None => ExpireTime::UNUSED,
         },
     })
 }
 
-/// The members of an object, in the order of the text.
 struct Object<'t> {
+    text: &'t [u8],
     members: Vec<Member<'t>>,
 }
 
@@ -90,46 +79,45 @@ struct Member<'t> {
 }
 
 impl<'t> Object<'t> {
+    fn parse(text: &'t [u8]) -> Result<Self, RecordError> {
+        let malformed = |error| malformed(text, &error);
+        let first = text.first().copied().unwrap_or(b'{');
+        if first != b'{' {
+            // Malformed JSON must be reported as malformed, not as a value of the wrong kind.
+            serde_json::from_slice::<IgnoredAny>(text).map_err(malformed)?;
+            let found = json_kind(first);
+            let kind = ProblemKind::NotObject { found };
+            return Err(RecordError { offset: 0, kind });
+        }
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let members = json.deserialize_map(MembersVisitor).map_err(malformed)?;
+        json.end().map_err(malformed)?;
+        Ok(Self { text, members })
+    }
+
     fn keys(&self) -> impl Iterator<Item = &str> + Clone {
         self.members.iter().map(|member| &*member.key)
     }
 
-    /// Returns the only member whose key is a name of `field`.
-    fn find(
-        &self,
-        text: &[u8],
-        field: Field,
-        fields: &FieldParser<'_>,
-    ) -> Result<&Member<'t>, RecordError> {
-        match fields.names.locate(field, self.keys()) {
-            Ok(index) => Ok(&self.members[index]),
-            Err(NameError { index, kind }) => Err(match index {
-                Some(index) => self.members[index].error(text, kind),
+    fn find(&self, field: Field, fields: &FieldParser<'_>) -> Result<&Member<'t>, RecordError> {
+        let index = fields.names.locate(field, self.keys());
+        index
+            .map(|index| &self.members[index])
+            .map_err(|NameError { index, kind }| match index {
+                Some(index) => self.error_at(&self.members[index], kind),
                 None => RecordError { offset: 0, kind },
-            }),
-        }
+            })
     }
 
-    /// Returns the second member with the same key.
-    fn duplicate(&self) -> Option<&Member<'t>> {
-        let key = find_duplicate(self.keys())?;
-        self.members
-            .iter()
-            .filter(|member| member.key == key)
-            .nth(1)
+    /// Returns an error at the place of the member's value.
+    fn error_at(&self, member: &Member<'t>, kind: ProblemKind) -> RecordError {
+        let value = member.value.get().as_ptr() as usize;
+        let offset = value.saturating_sub(self.text.as_ptr() as usize);
+        RecordError { offset, kind }
     }
 }
 
 impl<'t> Member<'t> {
-    /// Returns an error at the place of this member's value. `text` is the whole record, which
-    /// contains the value.
-    fn error(&self, text: &[u8], kind: ProblemKind) -> RecordError {
-        let offset = (self.value.get().as_ptr() as usize)
-            .saturating_sub(text.as_ptr() as usize)
-            .min(text.len());
-        RecordError { offset, kind }
-    }
-
     fn json_kind(&self) -> JsonKind {
         json_kind(self.value.get().bytes().next().unwrap_or(b'n'))
     }
@@ -160,7 +148,7 @@ fn parse_token<'t>(
 
 fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTime, ProblemKind> {
     match member.json_kind() {
-        JsonKind::Number => fields.time_from_number(member.value.get(), &member.key),
+        JsonKind::Number => fields.time(member.value.get(), &member.key),
         JsonKind::String => fields.time(&member.string()?, &member.key),
         _ => Err(member.wrong_type(Field::Time)),
     }
@@ -171,7 +159,6 @@ pub(super) fn parse_string(text: &[u8]) -> Result<Cow<'_, str>, serde_json::Erro
     serde_json::from_slice::<Text<'_>>(text).map(|text| text.0)
 }
 
-/// Returns whether a JSON value can start with this byte.
 pub(super) fn starts_value(first: u8) -> bool {
     matches!(
         first,
@@ -179,7 +166,6 @@ pub(super) fn starts_value(first: u8) -> bool {
     )
 }
 
-/// Returns the kind of the JSON value that starts with this byte.
 pub(super) fn json_kind(first: u8) -> JsonKind {
     match first {
         b'{' => JsonKind::Object,
@@ -191,10 +177,8 @@ pub(super) fn json_kind(first: u8) -> JsonKind {
     }
 }
 
-/// Converts a `serde_json` error in the text of a record to a [`RecordError`].
 fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
-    // `serde_json` reports a line and a column in the record, both counted from 1. A
-    // `RecordError` needs the offset in the record instead.
+    // `serde_json` reports a line and a column in the record, both counted from 1.
     let line_start = match error.line() {
         0 | 1 => 0,
         line => memchr::memchr_iter(b'\n', text)
@@ -207,8 +191,7 @@ fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
     }
 }
 
-/// Returns the message of a syntax error without the position at its end. The caller reports the
-/// position in the whole input separately.
+/// Returns the message of a syntax error without the position, which is relative to the record.
 pub(super) fn syntax_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
@@ -222,27 +205,20 @@ pub(super) fn syntax_message(error: &serde_json::Error) -> String {
 #[serde(transparent)]
 struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
+struct MembersVisitor;
 
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object<'de>;
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Vec<Member<'de>>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members: Vec<Member<'de>> = Vec::with_capacity(4);
-                while let Some(Text(key)) = map.next_key()? {
-                    let value = map.next_value::<&RawValue>()?;
-                    members.push(Member { key, value });
-                }
-                Ok(Object { members })
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(4);
+        while let Some((Text(key), value)) = map.next_entry()? {
+            members.push(Member { key, value });
         }
-
-        deserializer.deserialize_map(ObjectVisitor)
+        Ok(members)
     }
 }

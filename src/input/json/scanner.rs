@@ -11,12 +11,11 @@ use super::{
     record,
 };
 
-/// Returns whether a byte is whitespace (RFC 8259 section 2).
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Consumes whitespace. Returns the byte after the whitespace, or `None` at the end of the text.
+/// Consumes white space. Returns the byte after it, or `None` at the end of the text.
 pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> {
     loop {
         let unread = buffer.unread();
@@ -149,21 +148,17 @@ fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
 /// the rest of the syntax.
 #[derive(Default)]
 struct ValueScanner {
-    /// The number of open brackets.
     depth: u64,
     is_in_string: bool,
-    /// Whether the next byte follows a backslash.
     is_escaped: bool,
 }
 
 impl ValueScanner {
-    /// Returns whether the scanned bytes end inside a string, an object or an array.
     fn is_open(&self) -> bool {
         self.depth > 0 || self.is_in_string
     }
 
-    /// Scans the next bytes. Returns the index after the last byte of the value, or `None` if the
-    /// end of the value is not in `bytes`.
+    /// Returns the index after the last byte of the value, or `None` if it is not in `bytes`.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut index = 0;
         while index < bytes.len() {

@@ -25,42 +25,34 @@ use twox_hash::XxHash3_64;
 use super::super::position::{FilePosition, RecordLocation};
 use crate::record::{ExpireTime, Record};
 
-/// The record to send if a token occurs with different expiration times. If the expiration times
-/// are equal, every policy sends one of the records.
+/// The record to send if a token occurs with different expiration times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DuplicatePolicy {
     /// Refuses the input if one token has different expiration times.
     #[default]
     Error,
-    /// The first record in the order of the inputs.
     First,
-    /// The last record in the order of the inputs.
     Last,
-    /// The record with the latest expiration time.
     Latest,
 }
 
-/// The number of buckets. The number is small, so the ends of all buckets, where hashes are added,
-/// stay in the processor's cache.
+/// The number is small, so that the ends of all buckets stay in the processor's cache.
 const BUCKET_COUNT: usize = 32;
 
 type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
 
-/// The number of repeated hashes that one further pass can compare, even if the inputs have few
-/// records. Each hash takes about 140 bytes of memory, plus the length of its token.
+/// The number of repeated hashes that one further pass can compare. Each takes about 140 bytes of
+/// memory, plus the length of its token.
 const MIN_HASHES_PER_PASS: usize = 1 << 17;
 
-/// The number of records for which one further pass compares one hash, if the inputs have very many
-/// records. At most half as many hashes as records can be repeated, so about five further passes
-/// are always enough.
+/// The number of records for which one further pass compares one hash, if there are very many
+/// records. About five further passes are then enough.
 const RECORDS_PER_HASH: usize = 10;
 
-/// The hashes of all tokens, collected by the first pass.
 #[derive(Debug)]
 pub(in crate::input) struct TokenHashes {
     seed: u64,
     buckets: Buckets,
-    /// The buckets that other threads have filled.
     other_buckets: Vec<Buckets>,
 }
 
@@ -87,7 +79,6 @@ impl TokenHashes {
         self.buckets[bucket].push(hash);
     }
 
-    /// Returns an empty collection for a different thread.
     pub(in crate::input) fn empty_with_same_seed(&self) -> Self {
         Self {
             seed: self.seed,
@@ -100,7 +91,6 @@ impl TokenHashes {
         self.other_buckets.extend(others.other_buckets);
     }
 
-    /// Returns the hashes that occur more than once.
     pub(in crate::input) fn into_repeated(mut self) -> RepeatedHashes {
         const HALF: usize = BUCKET_COUNT / 2;
         let records: usize = std::iter::once(&self.buckets)
@@ -162,8 +152,7 @@ pub(in crate::input) struct RepeatedHashes {
 }
 
 impl RepeatedHashes {
-    /// Returns the comparisons that decide about all repeated hashes. Each comparison needs one
-    /// further pass over the inputs.
+    /// Returns the comparisons, one for each further pass.
     pub(in crate::input) fn comparisons(
         &self,
         policy: DuplicatePolicy,
@@ -181,7 +170,7 @@ impl RepeatedHashes {
     }
 }
 
-/// The comparison of tokens during one further pass, which covers a part of the repeated hashes.
+/// The comparison of tokens during one further pass.
 pub(in crate::input) struct TokenComparer<'h> {
     seed: u64,
     hashes: &'h [u64],
@@ -190,7 +179,6 @@ pub(in crate::input) struct TokenComparer<'h> {
     tokens: Box<[Vec<ComparedToken>]>,
 }
 
-/// A token that has occurred, with the record to send for the token.
 struct ComparedToken {
     token: Box<[u8]>,
     kept: KeptRecord,
@@ -203,20 +191,19 @@ struct KeptRecord {
     index: usize,
 }
 
-/// The result of the comparison of one record with the earlier records.
 #[derive(Debug)]
 pub(in crate::input) enum DuplicateCheck {
-    /// No earlier record has the token of the compared record.
     Unique,
-    /// The record at `index` is not sent. The record is either the compared record or an earlier
-    /// record that the compared record replaces.
-    Skip { index: usize },
-    /// The record at `first` has the token of the compared record and a different expiration time.
-    Conflict { first: FilePosition },
+    /// The record at `index`, which may be an earlier one, is not sent.
+    Skip {
+        index: usize,
+    },
+    Conflict {
+        first: FilePosition,
+    },
 }
 
 impl TokenComparer<'_> {
-    /// Compares a record with the earlier records of the same pass.
     pub(in crate::input) fn compare(
         &mut self,
         record: &Record<'_>,
@@ -224,8 +211,7 @@ impl TokenComparer<'_> {
     ) -> DuplicateCheck {
         let token = record.token.as_bytes();
         let hash = hash_of(token, self.seed);
-        // Each pass compares one range of the repeated hashes, in ascending order. A different pass
-        // decides about a hash outside this range.
+        // Another pass decides about a hash outside of this range.
         if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
             return DuplicateCheck::Unique;
         }
@@ -239,8 +225,6 @@ impl TokenComparer<'_> {
         };
         let same_hash = &mut self.tokens[hash_index];
         let Some(known) = same_hash.iter_mut().find(|known| *known.token == *token) else {
-            // Different tokens rarely have the same hash, so memory for one token is usually
-            // enough.
             same_hash.reserve_exact(1);
             same_hash.push(ComparedToken {
                 token: token.into(),

@@ -22,7 +22,6 @@ pub(crate) struct ExpirationCounts {
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 impl ExpirationCounts {
-    /// Returns counts that are all 0. `now` is the current time in Unix seconds.
     pub(in crate::input) fn at(now: u64) -> Self {
         Self {
             now,
@@ -45,7 +44,6 @@ impl ExpirationCounts {
         self.latest = self.latest.max(Some(time));
     }
 
-    /// Adds the counts of other records. Both counts must have the same `now`.
     pub(in crate::input) fn add_all(&mut self, other: &Self) {
         self.past += other.past;
         self.within_7_days += other.within_7_days;

@@ -19,20 +19,16 @@ pub(crate) struct ValidationCounts {
     pub(crate) invalid: u64,
     /// Valid records that are not sent, because a different record with the same token is sent.
     pub(crate) duplicate: u64,
-    /// Inputs that could not be read to the end.
     pub(crate) unreadable_inputs: u64,
-    /// Invalid records by the class of their problem.
     pub(crate) by_class: BTreeMap<ProblemClass, u64>,
 }
 
 impl ValidationCounts {
-    /// Returns the number of records that can be sent.
     pub(crate) fn valid(&self) -> u64 {
         self.read - self.invalid - self.duplicate
     }
 }
 
-/// The findings of all passes so far.
 pub(in crate::input) struct Findings {
     pub(in crate::input) counts: ValidationCounts,
     problems: ProblemLog,
@@ -44,8 +40,7 @@ pub(in crate::input) struct Findings {
 }
 
 impl Findings {
-    /// Returns empty findings, which keep at most `max_problems` problems. `now` is the current
-    /// time in Unix seconds.
+    /// `now` is the current time in Unix seconds.
     pub(in crate::input) fn new(now: u64, max_problems: usize) -> Self {
         Self {
             counts: ValidationCounts::default(),
@@ -71,8 +66,7 @@ impl Findings {
     }
 
     pub(in crate::input) fn add_unreadable_input(&mut self, problem: Problem) {
-        // After the deadline, no input can be read. Only the input that was being read at the
-        // deadline is counted as unreadable.
+        // Only the input that was being read at the deadline is counted as unreadable.
         if self.is_stopped {
             return;
         }
@@ -109,7 +103,6 @@ impl Findings {
         self.problems.problems.len()
     }
 
-    /// Returns the first problems, in the order of the inputs.
     pub(in crate::input) fn into_problems(self) -> Vec<Problem> {
         self.problems.problems.into_values().collect()
     }
@@ -119,12 +112,11 @@ impl Findings {
 /// after all other problems.
 struct ProblemLog {
     max_problems: usize,
-    /// The number of problems that were added.
     added: usize,
     problems: BTreeMap<Place, Problem>,
 }
 
-/// The place of a problem. A problem of the whole input comes before the problems of its records.
+/// A problem of the whole input comes before the problems of its records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     input: usize,

@@ -1,8 +1,4 @@
-//! The first pass over each input. The first pass finds all problems except conflicting duplicates,
-//! which are records with the same token and different expiration times.
-//!
-//! Several threads read the chunks of NDJSON and of CSV without quotes. The rest of an input is read
-//! by one thread.
+//! The first pass over each input, which finds all problems except conflicting duplicates.
 
 use std::{
     panic,
@@ -24,7 +20,6 @@ use super::{
     rules::ValidationRules,
 };
 
-/// The number of chunks of each thread that wait to be read.
 const WAITING_CHUNKS: usize = 2;
 
 /// The first pass over the inputs, or over the chunks that one thread reads.
@@ -34,7 +29,6 @@ pub(in crate::input) struct FirstPass<'r> {
     pub(in crate::input) hashes: TokenHashes,
 }
 
-/// A part of an input.
 struct Chunk<'i> {
     number: usize,
     reader: RecordReader<'i>,
@@ -45,7 +39,6 @@ struct ChunkFindings {
     findings: Findings,
 }
 
-/// What one thread found.
 struct ThreadFindings {
     chunks: Vec<ChunkFindings>,
     hashes: TokenHashes,
@@ -146,7 +139,6 @@ impl<'r> FirstPass<'r> {
         }
     }
 
-    /// Reads chunks until none is left.
     fn read_thread(
         &self,
         label: &InputLabel,

@@ -77,8 +77,7 @@ impl FurtherPasses<'_> {
         }
     }
 
-    /// Counts the expiration times again, because the first pass has counted the skipped records as
-    /// well.
+    /// Counts the expiration times again without the skipped records.
     fn recount_expirations(&mut self, skipped: &RecordSet) {
         self.findings.expirations = ExpirationCounts::at(self.rules.now);
         self.for_each_record(skipped, |findings, _, record| {

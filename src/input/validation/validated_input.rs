@@ -47,31 +47,23 @@ impl ValidatedInput {
         }
     }
 
-    /// Returns whether a record is invalid or an input is unreadable. The caller must not use any
-    /// record of inputs with problems.
+    /// Returns whether a record is invalid or an input is unreadable.
     pub(crate) fn has_problems(&self) -> bool {
         self.counts.invalid > 0 || self.counts.unreadable_inputs > 0
     }
 
-    /// Returns the name and the format of each input whose format was detected.
     pub(crate) fn detected_formats(&self) -> impl Iterator<Item = (&str, &DetectedFormat)> {
         let inputs = self.inputs.iter();
         inputs.filter_map(|input| Some((&*input.label.name, input.detected_format()?)))
     }
 
-    /// Replaces the limits of all later passes.
     pub(crate) fn set_read_limits(&mut self, read_limits: &ReadLimits) {
         for input in &mut self.inputs {
             input.set_read_limits(read_limits.clone());
         }
     }
 
-    /// Reads all inputs again. All later passes skip the records for which `is_kept` returned
-    /// `false`.
-    ///
-    /// # Errors
-    ///
-    /// The same errors as [`Records::next`].
+    /// Reads all inputs again, and skips the records for which `is_kept` returns `false`.
     pub(crate) fn retain(
         &mut self,
         mut is_kept: impl FnMut(&Record<'_>) -> bool,
