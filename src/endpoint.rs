@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::user_path::UserPath;
+
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
@@ -12,20 +14,30 @@ pub(crate) enum Endpoint {
 }
 
 /// The reason why a string is not an [`Endpoint`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EndpointError {
-    Empty,
-    /// The host, or the path of the Unix domain socket, is missing.
+    #[error("host is missing (example: localhost:9102)")]
     MissingHost,
+    #[error("path of the socket is missing (example: unix:/run/license.sock)")]
+    MissingSocket,
+    #[error("port is missing (example: localhost:9102)")]
     MissingPort,
-    /// The port is not a decimal number from 1 to 65535.
+    #[error("port is not a number from 1 to 65535 (example: localhost:9102)")]
     InvalidPort,
+    #[error("invalid host (examples: localhost:9102, [::1]:9102)")]
     InvalidHost,
-    /// The URL has a scheme other than `https://`.
+    #[error(
+        "unsupported URL scheme (examples: https://localhost:9102, localhost:9102 with --plaintext)"
+    )]
     UnsupportedScheme,
-    /// The URL has a path, a query, a fragment or credentials.
+    /// The path may be a query or a fragment.
+    #[error("expected HOST:PORT, found a path (example: https://localhost:9102)")]
     UnexpectedPath,
-    /// The host has more than one colon and no brackets.
+    #[error(
+        "credentials in the server URL are not supported; pass --header or --bearer-token-file"
+    )]
+    Credentials,
+    #[error("IPv6 address without brackets (example: [::1]:9102)")]
     UnbracketedIpv6,
 }
 
@@ -35,9 +47,6 @@ const HTTPS_PORT: u16 = 443;
 impl Endpoint {
     /// Parses `HOST:PORT`, `[IPV6]:PORT`, `https://HOST[:PORT]` or `unix:PATH`.
     pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
-        if text.is_empty() {
-            return Err(EndpointError::Empty);
-        }
         if let Some(path) = text.strip_prefix("unix:") {
             // gRPC's doc/naming.md also allows `unix:///absolute/path`.
             let path = path
@@ -45,7 +54,7 @@ impl Endpoint {
                 .filter(|path| path.starts_with('/'))
                 .unwrap_or(path);
             return match path {
-                "" => Err(EndpointError::MissingHost),
+                "" => Err(EndpointError::MissingSocket),
                 path => Ok(Self::Unix(path.into())),
             };
         }
@@ -56,7 +65,10 @@ impl Endpoint {
             }
             Some(_) => return Err(EndpointError::UnsupportedScheme),
         };
-        if address.contains(['/', '?', '#', '@']) {
+        if address.contains('@') {
+            return Err(EndpointError::Credentials);
+        }
+        if address.contains(['/', '?', '#']) {
             return Err(EndpointError::UnexpectedPath);
         }
         let HostAndPort { host, port } = split_host_and_port(address)?;
@@ -100,7 +112,7 @@ impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp { .. } => f.write_str(&self.authority()),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unix(path) => write!(f, "unix:{}", UserPath::from(path.as_path())),
         }
     }
 }
@@ -175,7 +187,7 @@ mod tests {
     #[test]
     fn rejects_invalid_addresses() {
         for (text, error) in [
-            ("", EndpointError::Empty),
+            ("", EndpointError::MissingHost),
             ("localhost", EndpointError::MissingPort),
             ("localhost:", EndpointError::InvalidPort),
             ("localhost:0", EndpointError::InvalidPort),
@@ -183,7 +195,7 @@ mod tests {
             ("localhost:+1", EndpointError::InvalidPort),
             ("localhost:http", EndpointError::InvalidPort),
             (":9102", EndpointError::MissingHost),
-            ("unix:", EndpointError::MissingHost),
+            ("unix:", EndpointError::MissingSocket),
             ("::1:9102", EndpointError::UnbracketedIpv6),
             ("[::1]", EndpointError::MissingPort),
             ("[::1", EndpointError::InvalidHost),
@@ -193,7 +205,7 @@ mod tests {
             ("http://localhost:80", EndpointError::UnsupportedScheme),
             ("dns:///localhost:80", EndpointError::UnsupportedScheme),
             ("https://localhost/path", EndpointError::UnexpectedPath),
-            ("https://user@localhost", EndpointError::UnexpectedPath),
+            ("https://user:a/b@localhost", EndpointError::Credentials),
         ] {
             assert_eq!(Endpoint::parse(text), Err(error), "{text}");
         }

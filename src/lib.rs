@@ -31,6 +31,7 @@ mod shard;
 mod signals;
 mod terminal;
 mod tls;
+mod user_path;
 
 use std::{
     panic::{self, AssertUnwindSafe},

@@ -3,23 +3,43 @@
 use data_encoding::{BASE64, BASE64_NOPAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
+use crate::user_path::UserPath;
+
 /// The custom request headers (gRPC over HTTP/2, "Custom-Metadata"). `Debug` masks the values,
 /// which may be secrets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metadata(HeaderMap);
 
-/// The reason why a header is refused. The strings are header names, never values.
+/// The value of `--header`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderSource {
+    /// `NAME: VALUE`
+    Line(String),
+    /// A file with one `NAME: VALUE` per line.
+    File(UserPath),
+}
+
+impl From<String> for HeaderSource {
+    fn from(text: String) -> Self {
+        match text.strip_prefix('@') {
+            Some(file) => Self::File(UserPath::of_secret(file.into())),
+            None => Self::Line(text),
+        }
+    }
+}
+
+/// The reason why a header is refused. The strings are header names, never values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MetadataError {
-    /// The line has no colon between the name and the value.
+    #[error("expected NAME: VALUE, found no colon")]
     MissingColon,
+    #[error("invalid header name")]
     InvalidName,
-    /// gRPC or HTTP/2 itself sets the header with this name.
+    #[error("header \"{0}\" is set by gRPC or HTTP/2")]
     ReservedName(String),
-    /// The value of the header with this name is an empty bearer token, or has characters other
-    /// than printable ASCII.
+    #[error("value of header \"{0}\" is empty or not printable ASCII")]
     InvalidValue(String),
-    /// The value of the header with this name is not Base64, although the name ends in `-bin`.
+    #[error("value of header \"{0}\" is not base64")]
     InvalidBase64(String),
 }
 

@@ -21,21 +21,21 @@ pub(crate) struct Proxy {
 }
 
 /// The reason why a string is not the URL of a supported proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProxyError {
-    /// The string is not a URL, has no host, has an invalid port, or has a path, a query or a
-    /// fragment.
+    #[error("expected http://[USER:PASSWORD@]HOST:PORT")]
     InvalidUrl,
-    /// The scheme is not `http://`.
+    #[error("only http:// proxies, which are asked to CONNECT, are supported")]
     UnsupportedScheme,
 }
 
-/// The error of an invalid proxy URL, with the source of the URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The error of an invalid proxy URL. `origin` is the option or the environment variable that holds
+/// the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}: {error}")]
 pub(crate) struct ProxySettingError {
-    /// The environment variable that holds the URL, or `None` if the URL is from `--proxy`.
-    pub(crate) variable: Option<&'static str>,
-    pub(crate) error: ProxyError,
+    origin: &'static str,
+    error: ProxyError,
 }
 
 /// The proxy settings of the command line and the environment. The URLs may contain a password, so
@@ -131,9 +131,9 @@ impl ProxySettings {
         let Endpoint::Tcp { host, .. } = server else {
             return Ok(None);
         };
-        let (variable, url) = match (&self.flag, &self.environment) {
-            (Some(url), _) => (None, url),
-            (None, Some(proxy)) if !is_loopback(host) => (Some(proxy.variable), &proxy.url),
+        let (origin, url) = match (&self.flag, &self.environment) {
+            (Some(url), _) => ("--proxy", url),
+            (None, Some(proxy)) if !is_loopback(host) => (proxy.variable, &proxy.url),
             (None, _) => return Ok(None),
         };
         if self.has_exception_for(server) {
@@ -141,7 +141,7 @@ impl ProxySettings {
         }
         Proxy::parse(url)
             .map(Some)
-            .map_err(|error| ProxySettingError { variable, error })
+            .map_err(|error| ProxySettingError { origin, error })
     }
 
     fn has_exception_for(&self, server: &Endpoint) -> bool {

@@ -1,8 +1,11 @@
 //! Parses the arguments of this process.
 
-use std::io::ErrorKind;
+use std::io;
 
-use clap::FromArgMatches;
+use clap::{
+    FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use super::{
     color,
@@ -14,6 +17,7 @@ use super::{
 use crate::{
     diagnostics::{self, Failure},
     terminal::Terminal,
+    user_path::describe_value,
 };
 
 /// Parses the arguments of this process, together with the environment and the config file.
@@ -32,7 +36,8 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     let parsed = command
         .try_get_matches_from_mut(&merged.arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
-    let cli = parsed.map_err(|error| {
+    let cli = parsed.map_err(|mut error| {
+        hide_secrets(&mut error);
         let exit_code = print_clap_error(&error);
         print_layers(&merged, &error.to_string());
         exit_code
@@ -57,11 +62,29 @@ fn print_layers(merged: &MergedArguments, message: &str) {
     }
 }
 
+/// Replaces each value that the error quotes, unless messages may show it.
+fn hide_secrets(error: &mut clap::Error) {
+    let quoted = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => ContextKind::InvalidValue,
+    };
+    let Some(ContextValue::String(value)) = error.get(quoted) else {
+        return;
+    };
+    let shown = describe_value(value);
+    if shown != *value {
+        error.insert(quoted, ContextValue::String(shown));
+        // The suggestions quote the value, too.
+        error.insert(ContextKind::Suggested, ContextValue::None);
+    }
+}
+
 /// Prints clap's own output, which is the help text, the version or an error. Returns the exit
 /// code.
 fn print_clap_error(error: &clap::Error) -> u8 {
     match error.print() {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             diagnostics::stdout_write_failed(&error).exit_code
         }
         _ => u8::try_from(error.exit_code()).unwrap_or(2),

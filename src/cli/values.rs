@@ -2,14 +2,16 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use http::uri::{Authority, PathAndQuery};
 use jiff::tz::TimeZone;
 
 use crate::{
     commands::{self, push::MaxChanges, serve::ListenAddress},
-    endpoint::{Endpoint, EndpointError},
+    endpoint::Endpoint,
     input::{FieldSelector, JsonPointer},
     shard::Shard,
+    user_path::UserPath,
 };
 
 /// The upper limit of durations, in milliseconds: 100 years of 366 days. A longer duration is
@@ -20,25 +22,9 @@ const MAX_DURATION_MILLIS: u64 = 100 * 366 * 24 * 3_600_000;
 /// close the connection (gRFC A8).
 const MIN_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Parses a server: `HOST:PORT`, `[IPV6]:PORT`, `https://HOST[:PORT]` or `unix:PATH`.
-pub(super) fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
-    Endpoint::parse(text).map_err(|error| {
-        let (problem, example) = match error {
-            EndpointError::Empty | EndpointError::MissingHost => ("no host", "localhost:9102"),
-            EndpointError::MissingPort => ("no port", "localhost:9102"),
-            EndpointError::InvalidPort => ("no port from 1 to 65535", "localhost:9102"),
-            EndpointError::InvalidHost => ("no legal host", "localhost:9102 or [::1]:9102"),
-            EndpointError::UnsupportedScheme => (
-                "no scheme but https:// is known",
-                "https://localhost:9102, or localhost:9102 with --plaintext",
-            ),
-            EndpointError::UnexpectedPath => {
-                ("more than a host and a port", "https://localhost:9102")
-            }
-            EndpointError::UnbracketedIpv6 => ("an IPv6 address without brackets", "[::1]:9102"),
-        };
-        format!("{problem}; a right one is {example}")
-    })
+/// Parses the path of a file that may hold a secret.
+pub(super) fn secret_path() -> impl TypedValueParser<Value = UserPath> {
+    PathBufValueParser::new().map(UserPath::of_secret)
 }
 
 pub(super) fn parse_authority(text: &str) -> Result<Authority, String> {

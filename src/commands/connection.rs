@@ -1,11 +1,7 @@
 //! [`ConnectionPlan`] holds the connection options after parsing, and turns them into the
 //! [`Target`] of the client and its TLS configuration.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::{HeaderValue, uri::Authority};
 
@@ -14,10 +10,11 @@ use crate::{
     client::Target,
     diagnostics::{self, Failure},
     endpoint::Endpoint,
-    metadata::Metadata,
+    metadata::{HeaderSource, Metadata},
     proxy::{Proxy, ProxySettings},
     terminal::Terminal,
     tls::{self, ClientTls, PeerName, TrustPolicy},
+    user_path::UserPath,
 };
 
 /// The connection options after parsing. The type has no `Debug`, because the options may contain
@@ -46,22 +43,20 @@ pub(crate) struct ConnectionPlan {
 /// credentials.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct MetadataPlan {
-    /// The values of `--header`. Each value is `name: value`, or `@FILE` for a file that has one
-    /// `name: value` per line.
-    pub(crate) headers: Vec<String>,
-    pub(crate) bearer_token_file: Option<PathBuf>,
+    pub(crate) headers: Vec<HeaderSource>,
+    pub(crate) bearer_token_file: Option<UserPath>,
 }
 
 impl MetadataPlan {
     fn read(&self) -> Result<Metadata, Failure> {
         let mut metadata = Metadata::default();
         for header in &self.headers {
-            match header.strip_prefix('@') {
-                None => metadata
-                    .add_line(header)
-                    .map_err(|error| diagnostics::metadata_invalid("--header", &error))?,
-                Some(file) => {
-                    let text = read_text(Path::new(file))?;
+            match header {
+                HeaderSource::Line(line) => metadata
+                    .add_line(line)
+                    .map_err(|error| diagnostics::metadata_invalid(&"--header", &error))?,
+                HeaderSource::File(file) => {
+                    let text = file.read_text()?;
                     for line in text.lines().filter(|line| !line.trim().is_empty()) {
                         metadata
                             .add_line(line)
@@ -73,22 +68,18 @@ impl MetadataPlan {
         if let Some(file) = &self.bearer_token_file {
             if metadata.has_header("authorization") {
                 return Err(Failure::usage(
-                    "--bearer-token-file and a header authorization contradict each other",
+                    "--bearer-token-file cannot be used with an \"authorization\" header",
                 ));
             }
-            let text = read_text(file)?;
+            let text = file.read_text()?;
             let token = text.strip_suffix('\n').unwrap_or(&text);
             let token = token.strip_suffix('\r').unwrap_or(token);
             metadata
                 .add_bearer_token(token)
-                .map_err(|error| diagnostics::metadata_invalid(&file.to_string_lossy(), &error))?;
+                .map_err(|error| diagnostics::metadata_invalid(file, &error))?;
         }
         Ok(metadata)
     }
-}
-
-fn read_text(file: &Path) -> Result<String, Failure> {
-    fs::read_to_string(file).map_err(|error| diagnostics::file_read_failed(file, &error))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +106,7 @@ pub(crate) enum TransportSecurity {
     Tls {
         /// The PEM files of trusted certificates. Without such files, the operating system's trust
         /// store is used.
-        trusted_certificates: Vec<PathBuf>,
+        trusted_certificates: Vec<UserPath>,
         /// The files of the client certificate and its private key (mTLS).
         identity: Option<IdentityFiles>,
         skips_verification: bool,
@@ -150,10 +141,7 @@ impl ConnectionPlan {
     }
 
     fn proxy(&self) -> Result<Option<Proxy>, Failure> {
-        let proxy = self.proxy_settings.proxy_for(&self.endpoint);
-        proxy.map_err(|invalid| {
-            diagnostics::proxy_invalid(invalid.variable.unwrap_or("--proxy"), invalid.error)
-        })
+        Ok(self.proxy_settings.proxy_for(&self.endpoint)?)
     }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {
@@ -163,7 +151,7 @@ impl ConnectionPlan {
         HeaderValue::from_str(&format!("{prefix} {USER_AGENT}"))
             .ok()
             .filter(|value| value.to_str().is_ok())
-            .ok_or_else(|| Failure::usage("--user-agent takes printable ASCII alone"))
+            .ok_or_else(|| Failure::usage("--user-agent is not printable ASCII"))
     }
 
     fn authority(&self) -> Result<Authority, Failure> {
@@ -177,8 +165,8 @@ impl ConnectionPlan {
         let endpoint = || parse_authority(&self.endpoint.authority());
         server_name.or_else(endpoint).ok_or_else(|| {
             Failure::usage_with_hint(
-                format!("{} is no legal name of a server", self.endpoint),
-                "--authority NAME",
+                format!("\"{}\" is not a valid :authority", self.endpoint),
+                "pass --authority NAME",
             )
         })
     }

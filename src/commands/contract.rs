@@ -3,8 +3,7 @@
 
 use std::{
     cell::Cell,
-    fs::{self, File},
-    io::{self, Read},
+    fs, io,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
@@ -21,6 +20,7 @@ use crate::{
     diagnostics::{self, Failure},
     report,
     terminal::Terminal,
+    user_path::UserPath,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,15 +70,12 @@ impl ContractPlan {
             ContractSource::Proto { file, import_paths } => {
                 check_proto_files(file, import_paths)?;
                 let pool = contract::compile_proto(file, import_paths);
-                (file.display().to_string(), pool)
+                (UserPath::from(file.as_path()).to_string(), pool)
             }
             ContractSource::DescriptorSet(file) => {
-                let set = read_schema(file)
-                    .map_err(|error| diagnostics::file_read_failed(file, &error))?;
-                (
-                    file.display().to_string(),
-                    contract::decode_descriptor_set(&set),
-                )
+                let file = UserPath::from(file.as_path());
+                let set = file.read(MAX_DESCRIPTOR_BYTES)?;
+                (file.to_string(), contract::decode_descriptor_set(&set))
             }
             ContractSource::Reflection => {
                 let files = fetch_files(method, target, policy, interrupts, terminal)?;
@@ -139,7 +136,7 @@ fn fetch_files(
 fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
     for path in import_paths {
         path.read_dir()
-            .map_err(|error| diagnostics::file_read_failed(path, &error))?;
+            .map_err(|error| UserPath::from(path.as_path()).error("open", &error))?;
     }
     let checked = match fs::metadata(file) {
         // The file may be in one of the import paths. The compiler searches the import paths, and
@@ -147,22 +144,12 @@ fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failur
         Err(_) if !import_paths.is_empty() => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if metadata.file_type().is_char_device() => {
-            Err(io::Error::other("it is a device, not a file"))
+            Err(io::Error::other("a device, not a file"))
         }
         Ok(metadata) if metadata.len() > MAX_DESCRIPTOR_BYTES => {
             Err(io::ErrorKind::FileTooLarge.into())
         }
         Ok(_) => Ok(()),
     };
-    checked.map_err(|error| diagnostics::file_read_failed(file, &error))
-}
-
-fn read_schema(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut limited = File::open(file)?.take(MAX_DESCRIPTOR_BYTES + 1);
-    limited.read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_DESCRIPTOR_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+    checked.map_err(|error| UserPath::from(file).error("open", &error).into())
 }

@@ -1,17 +1,16 @@
 //! The PEM files of a TLS identity, which `--cert` and `--key` name.
 
-use std::path::PathBuf;
-
 use crate::{
     diagnostics::{self, Failure},
     tls::Identity,
+    user_path::UserPath,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdentityFiles {
     /// The file of the certificate, followed by the CA certificates of its chain.
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
+    pub(crate) certificate: UserPath,
+    pub(crate) key: UserPath,
 }
 
 impl IdentityFiles {

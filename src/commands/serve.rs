@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
+    slice,
     sync::Arc,
 };
 
@@ -26,6 +27,7 @@ use crate::{
     signals::Signals,
     terminal::Terminal,
     tls::{self, Identity},
+    user_path::UserPath,
 };
 
 pub(crate) struct Plan {
@@ -50,7 +52,7 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unix(path) => write!(f, "unix:{}", UserPath::from(path.as_path())),
         }
     }
 }
@@ -63,7 +65,7 @@ pub(crate) enum ReceiverSecurity {
         identity: Option<IdentityFiles>,
         /// The PEM file with the trusted CAs or client certificates for mTLS. If `None`, clients
         /// need no certificate.
-        client_ca_file: Option<PathBuf>,
+        client_ca_file: Option<UserPath>,
         /// The output file for the certificate that clients should trust.
         cacert_output: Option<PathBuf>,
     },
@@ -179,7 +181,7 @@ fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, 
     let pem = identity.chain_pem();
     let client_cas = client_ca_file
         .as_ref()
-        .map(|file| tls::read_trusted_certificates(&[file]))
+        .map(|file| tls::read_trusted_certificates(slice::from_ref(file)))
         .transpose()
         .map_err(diagnostics::tls_setup_failed)?;
     let config = tls::server_config(identity, client_cas).map_err(diagnostics::tls_setup_failed)?;

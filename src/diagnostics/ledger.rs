@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::failure::Failure;
-use crate::{database::DatabaseError, ledger::LedgerError};
+use crate::{database::DatabaseError, ledger::LedgerError, user_path::UserPath};
 
 /// Returns the failure for a ledger that cannot be opened, read or written.
 pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
-    let message = format!("cannot use ledger {}: {error}", ledger.display());
+    let message = format!("cannot use ledger {}: {error}", UserPath::from(ledger));
     let failure = match error {
         LedgerError::Database(DatabaseError::Missing) | LedgerError::UnknownTarget { .. } => {
             Failure::usage(message)

@@ -32,9 +32,9 @@ pub(crate) use self::{
         record_count_refused, too_many_changes,
     },
     ledger::ledger_unusable,
-    options::{config_file_malformed, metadata_invalid, proxy_invalid},
+    options::metadata_invalid,
     outputs::{
-        file_read_failed, file_write_failed, listen_failed, push_output_failed, rejects_incomplete,
+        file_write_failed, listen_failed, push_output_failed, rejects_incomplete,
         stdout_write_failed, store_unusable,
     },
     run::{

@@ -3,16 +3,11 @@
 use std::{io, path::Path};
 
 use super::{failure::Failure, format::count_noun};
-use crate::database::DatabaseError;
-
-/// Returns the failure for a file that an option names and that cannot be read.
-pub(crate) fn file_read_failed(file: &Path, error: &io::Error) -> Failure {
-    Failure::usage(format!("cannot read {}: {error}", file.display()))
-}
+use crate::{database::DatabaseError, user_path::UserPath};
 
 /// Returns the failure for an output file that cannot be opened or written.
 pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
-    Failure::internal_without_cause(format!("cannot write {}: {error}", file.display()))
+    Failure::internal_without_cause(UserPath::from(file).error("write", error).to_string())
 }
 
 pub(crate) fn stdout_write_failed(error: &io::Error) -> Failure {
@@ -29,7 +24,7 @@ pub(crate) fn push_output_failed(acknowledged: u64) -> Failure {
 /// Returns the failure for a rejects file that was not replaced, because some unacknowledged
 /// records could not be read again and are not in the new file.
 pub(crate) fn rejects_incomplete(rejects: &Path) -> Failure {
-    let rejects = rejects.display();
+    let rejects = UserPath::from(rejects);
     Failure::internal_without_cause(format!(
         "{rejects} was not replaced: some unsent records could not be read again"
     ))
@@ -37,7 +32,7 @@ pub(crate) fn rejects_incomplete(rejects: &Path) -> Failure {
 
 /// Returns the failure for a file of `serve --store` that cannot be used.
 pub(crate) fn store_unusable(store: &Path, error: &DatabaseError) -> Failure {
-    let message = format!("cannot use store {}: {error}", store.display());
+    let message = format!("cannot use store {}: {error}", UserPath::from(store));
     let failure = Failure::internal_without_cause(message);
     match error {
         DatabaseError::OtherFormat { .. } => {

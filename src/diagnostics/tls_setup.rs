@@ -7,6 +7,10 @@ use crate::tls::{PemError, PemKind, PemProblem, TlsError};
 /// operating system's trust store.
 pub(crate) fn tls_setup_failed(error: TlsError) -> Failure {
     match error {
+        TlsError::Pem(PemError {
+            problem: PemProblem::Unreadable(error),
+            ..
+        }) => error.into(),
         TlsError::Pem(error) => pem_invalid(&error),
         TlsError::NoSystemTrustStore { causes } => causes
             .into_iter()
@@ -36,13 +40,9 @@ fn pem_invalid(error: &PemError) -> Failure {
         PemKind::Certificate => "a certificate",
         PemKind::PrivateKey => "a private key",
     };
-    let failure = Failure::usage(format!(
-        "{} is no PEM file with {expected}",
-        error.file.display()
-    ));
+    let failure = Failure::usage(format!("{} is no PEM file with {expected}", error.file));
     let (cause, hint) = match &error.problem {
-        PemProblem::Unreadable(error) => (format!("it can't be read: {error}"), None),
-        PemProblem::TooLarge => ("it is larger than any such file".to_owned(), None),
+        PemProblem::Unreadable(error) => (error.to_string(), None),
         PemProblem::Empty => ("it is empty".to_owned(), None),
         PemProblem::Utf16 => (
             "it is UTF-16 text".to_owned(),

@@ -7,8 +7,9 @@ use std::{fmt, io};
 
 use super::{
     position::{InputLabel, Position},
-    problem_kind::{ProblemKind, reason},
+    problem_kind::ProblemKind,
 };
+use crate::user_path::reason_of;
 
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -71,10 +72,10 @@ impl fmt::Display for Problem {
         let (file, kind) = (&self.input.name, &self.kind);
         match (kind, self.position) {
             (ProblemKind::CannotOpen(error), _) => {
-                write!(f, "cannot open {file}: {}", reason(error))
+                write!(f, "cannot open {file}: {}", reason_of(error))
             }
             (ProblemKind::CannotRead(error), _) => {
-                write!(f, "cannot read {file}: {}", reason(error))
+                write!(f, "cannot read {file}: {}", reason_of(error))
             }
             (_, Some(position)) => write!(f, "{file}: {position}: {kind}"),
             (_, None) => write!(f, "{file}: {kind}"),

@@ -8,15 +8,18 @@ use std::{
 use super::{
     bytes::StreamError, excerpt::Excerpt, limits::MAX_RECORD_BYTES, position::FilePosition,
 };
-use crate::record::{ContractViolation, ExpireTime, TimeError, TokenError};
+use crate::{
+    record::{ContractViolation, ExpireTime, TimeError, TokenError},
+    user_path::reason_of,
+};
 
 /// The kinds above the blank line can make a whole input unreadable, the others usually concern one
 /// record. `name` is the name of the column or key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProblemKind {
-    #[error("cannot open: {}", reason(.0))]
+    #[error("cannot open: {}", reason_of(.0))]
     CannotOpen(io::Error),
-    #[error("cannot read: {}", reason(.0))]
+    #[error("cannot read: {}", reason_of(.0))]
     CannotRead(io::Error),
     #[error(transparent)]
     Stream(StreamError),
@@ -244,15 +247,6 @@ impl Display for JsonKind {
             Self::Array => "an array",
             Self::Object => "an object",
         })
-    }
-}
-
-/// Returns the message of an operating system error without its number.
-pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((reason, _)) => reason.to_owned(),
-        None => text,
     }
 }
 

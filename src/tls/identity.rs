@@ -1,11 +1,10 @@
 //! [`Identity`]: the certificate that this program presents to its peer, with the private key.
 
-use std::path::Path;
-
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{error::TlsError, pem};
+use crate::user_path::UserPath;
 
 /// A certificate with its chain and its private key.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ const VALIDITY_DAYS: i64 = 397;
 impl Identity {
     /// Reads a certificate chain and the private key from PEM files. The chain and the key may be
     /// in the same file.
-    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+    pub(crate) fn read(certificate: &UserPath, key: &UserPath) -> Result<Self, TlsError> {
         Ok(Self {
             chain: pem::read_certificates(certificate).map_err(TlsError::Pem)?,
             key: pem::read_private_key(key).map_err(TlsError::Pem)?,

@@ -4,21 +4,16 @@
 //! file of the wrong type. The first error would be an unknown issuer in a later TLS handshake.
 //! This module refuses a file of the wrong type at once, and reports the content of the file.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
-
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_pemfile::Item;
 
 use super::certificate::CertificateInfo;
+use crate::user_path::{FileError, MAX_OPTION_FILE_BYTES, UserPath};
 
 /// The error of a file that does not contain the expected PEM blocks.
 #[derive(Debug)]
 pub(crate) struct PemError {
-    pub(crate) file: PathBuf,
+    pub(crate) file: UserPath,
     pub(crate) expected: PemKind,
     pub(crate) problem: PemProblem,
 }
@@ -33,8 +28,7 @@ pub(crate) enum PemKind {
 /// The reason why a PEM file is refused. Line numbers count from 1.
 #[derive(Debug)]
 pub(crate) enum PemProblem {
-    Unreadable(io::Error),
-    TooLarge,
+    Unreadable(FileError),
     Empty,
     Utf16,
     ByteOrderMark,
@@ -64,18 +58,14 @@ pub(crate) enum PemProblem {
     MultipleKeys,
 }
 
-/// The maximum size of a PEM file in bytes. Certificate bundles are much smaller, but reading a
-/// device file without a limit might never end.
-const MAX_FILE_BYTES: u64 = 16 << 20;
-
 /// Reads all certificates in a file.
 ///
 /// # Errors
 ///
 /// The file cannot be read, has no certificate, or has a block that cannot be parsed.
-pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+pub(super) fn read_certificates(file: &UserPath) -> Result<Vec<CertificateDer<'static>>, PemError> {
     parse_certificates(file).map_err(|problem| PemError {
-        file: file.to_owned(),
+        file: file.clone(),
         expected: PemKind::Certificate,
         problem,
     })
@@ -87,15 +77,15 @@ pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'stati
 ///
 /// The file cannot be read, has no private key, more than one private key, an encrypted private
 /// key, or a block that cannot be parsed.
-pub(super) fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
+pub(super) fn read_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, PemError> {
     parse_private_key(file).map_err(|problem| PemError {
-        file: file.to_owned(),
+        file: file.clone(),
         expected: PemKind::PrivateKey,
         problem,
     })
 }
 
-fn parse_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemProblem> {
+fn parse_certificates(file: &UserPath) -> Result<Vec<CertificateDer<'static>>, PemProblem> {
     let blocks = read_blocks(file)?;
     let mut certificates = Vec::new();
     for block in &blocks {
@@ -116,7 +106,7 @@ fn parse_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemPr
     Ok(certificates)
 }
 
-fn parse_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemProblem> {
+fn parse_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, PemProblem> {
     let blocks = read_blocks(file)?;
     if blocks.iter().any(|block| block.is_encrypted) {
         return Err(PemProblem::EncryptedKey);
@@ -170,11 +160,10 @@ struct BlockStart {
     label: String,
 }
 
-fn read_blocks(file: &Path) -> Result<Vec<Block>, PemProblem> {
-    let bytes = read_file(file).map_err(PemProblem::Unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(PemProblem::TooLarge);
-    }
+fn read_blocks(file: &UserPath) -> Result<Vec<Block>, PemProblem> {
+    let bytes = file
+        .read(MAX_OPTION_FILE_BYTES)
+        .map_err(PemProblem::Unreadable)?;
     if let Some(problem) = foreign_format(&bytes) {
         return Err(problem);
     }
@@ -260,16 +249,6 @@ fn block_error(error: &rustls_pemfile::Error) -> String {
         }
         rustls_pemfile::Error::Base64Decode(_) => "its base64 can't be decoded".to_owned(),
     }
-}
-
-fn read_file(file: &Path) -> io::Result<Vec<u8>> {
-    // A file with one certificate fits into this capacity, so one system call reads its whole
-    // content.
-    let mut bytes = Vec::with_capacity(4096);
-    File::open(file)?
-        .take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Encodes a certificate as a PEM block (RFC 7468 section 5.1).

@@ -1,10 +1,9 @@
 //! The certificates that are configured as trusted, and the reasons for trusting a server.
 
-use std::path::Path;
-
 use rustls::{RootCertStore, pki_types::CertificateDer};
 
 use super::{certificate::CertificateInfo, error::TlsError, pem};
+use crate::user_path::UserPath;
 
 /// The servers that a client trusts.
 #[derive(Debug)]
@@ -69,12 +68,12 @@ impl TrustRoots {
 }
 
 /// Reads the certificates to trust from PEM files.
-pub(crate) fn read_trusted_certificates<P: AsRef<Path>>(
-    files: &[P],
+pub(crate) fn read_trusted_certificates(
+    files: &[UserPath],
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut certificates = Vec::new();
     for file in files {
-        certificates.extend(pem::read_certificates(file.as_ref()).map_err(TlsError::Pem)?);
+        certificates.extend(pem::read_certificates(file).map_err(TlsError::Pem)?);
     }
     Ok(certificates)
 }

@@ -2,23 +2,15 @@
 //! profile. A *profile* is a named set of options, which `--profile` selects.
 
 use std::{
-    env, fs,
-    io::{
-        self,
-        ErrorKind::{NotADirectory, NotFound},
-        Read,
-    },
-    path::{Path, PathBuf},
+    env,
+    io::ErrorKind::{NotADirectory, NotFound},
+    path::PathBuf,
 };
 
 use toml::Table;
 
 use super::{config_args::PROFILE, option_names::nearest_name};
-use crate::diagnostics::{self, Failure};
-
-/// The maximum size of a config file, in bytes. Real config files are much smaller. The limit is
-/// for a device such as `/dev/zero`, whose content has no end.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
+use crate::{diagnostics::Failure, user_path::UserPath};
 
 pub(super) struct ConfigFile {
     pub(super) path: PathBuf,
@@ -28,8 +20,7 @@ pub(super) struct ConfigFile {
 
 impl ConfigFile {
     pub(super) fn read(path: PathBuf) -> Result<Self, Failure> {
-        let text =
-            read_limited(&path).map_err(|error| diagnostics::file_read_failed(&path, &error))?;
+        let text = UserPath::from(path.as_path()).read_text()?;
         match text.parse::<Table>() {
             Ok(table) => Ok(Self { path, table }),
             // The failure contains the number of the invalid line, but not the text of the line,
@@ -42,11 +33,14 @@ impl ConfigFile {
                 // replaced.
                 let reason = error.message();
                 let reason = if reason.starts_with("invalid type") {
-                    "no value of TOML's"
+                    "invalid value"
                 } else {
                     reason
                 };
-                Err(diagnostics::config_file_malformed(&path, line, reason))
+                Err(Failure::usage(format!(
+                    "{}:{line}: invalid TOML: {reason}",
+                    UserPath::from(path.as_path())
+                )))
             }
         }
     }
@@ -96,19 +90,6 @@ impl ConfigFile {
             ))
         })
     }
-}
-
-fn read_limited(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let mut limited = fs::File::open(path)?.take(MAX_CONFIG_BYTES + 1);
-    limited.read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_CONFIG_BYTES {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "larger than 1 MiB",
-        ));
-    }
-    Ok(text)
 }
 
 /// Returns the path of the default config file (XDG Base Directory Specification), or `None` if

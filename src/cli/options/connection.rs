@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use super::super::values;
-use crate::endpoint::Endpoint;
+use crate::{endpoint::Endpoint, metadata::HeaderSource, user_path::UserPath};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -13,22 +13,22 @@ use crate::endpoint::Endpoint;
 pub(in crate::cli) struct ConnectionArgs {
     /// The server: HOST:PORT, [IPV6]:PORT, https://HOST[:PORT] or unix:PATH
     #[arg(
-        short, long, value_name = "HOST:PORT", value_parser = values::parse_endpoint
+        short, long, value_name = "HOST:PORT", value_parser = Endpoint::parse
     )]
     pub(in crate::cli) server: Option<Endpoint>,
 
     /// Trust these certificates and only these: a CA, or the server's own [repeatable; default:
     /// the operating system's trust store]
-    #[arg(long, value_name = "PEM")]
-    pub(in crate::cli) cacert: Vec<PathBuf>,
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
+    pub(in crate::cli) cacert: Vec<UserPath>,
 
     /// Client certificate, with its chain
-    #[arg(long, value_name = "PEM", requires = "key")]
-    pub(in crate::cli) cert: Option<PathBuf>,
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "key")]
+    pub(in crate::cli) cert: Option<UserPath>,
 
     /// The client certificate's private key
-    #[arg(long, value_name = "PEM", requires = "cert")]
-    pub(in crate::cli) key: Option<PathBuf>,
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "cert")]
+    pub(in crate::cli) key: Option<UserPath>,
 
     /// The name to send as SNI, to verify and to use as :authority [default: the server's host]
     #[arg(
@@ -56,11 +56,11 @@ pub(in crate::cli) struct ConnectionArgs {
     /// Request metadata 'name: value', or @FILE with one a line; values of -bin names are base64
     /// [repeatable]
     #[arg(short = 'H', long, value_name = "HEADER")]
-    pub(in crate::cli) header: Vec<String>,
+    pub(in crate::cli) header: Vec<HeaderSource>,
 
     /// Send the file's text as 'authorization: Bearer ...'
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) bearer_token_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = values::secret_path())]
+    pub(in crate::cli) bearer_token_file: Option<UserPath>,
 
     /// Put before the program's own user agent
     #[arg(short = 'A', long, value_name = "TEXT")]

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::{super::values, input::TokenEncoding, output::OutputArgs};
+use crate::user_path::UserPath;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Receiver")]
@@ -15,20 +16,20 @@ pub(in crate::cli) struct ServeArgs {
 
     /// Its certificate, with the chain [default: a self-signed one for localhost, 127.0.0.1 and
     /// ::1, made at start]
-    #[arg(long, value_name = "PEM", requires = "key")]
-    pub(in crate::cli) cert: Option<PathBuf>,
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "key")]
+    pub(in crate::cli) cert: Option<UserPath>,
 
     /// The certificate's private key
-    #[arg(long, value_name = "PEM", requires = "cert")]
-    pub(in crate::cli) key: Option<PathBuf>,
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "cert")]
+    pub(in crate::cli) key: Option<UserPath>,
 
     /// Put the certificate to trust there before listening
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) write_cacert: Option<PathBuf>,
 
     /// Demand a client certificate that leads to one of these
-    #[arg(long, value_name = "PEM")]
-    pub(in crate::cli) client_ca: Option<PathBuf>,
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
+    pub(in crate::cli) client_ca: Option<UserPath>,
 
     /// No TLS
     #[arg(long, conflicts_with_all = ["cert", "key", "write_cacert", "client_ca"])]

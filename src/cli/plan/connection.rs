@@ -1,8 +1,6 @@
 //! Turns options into a [`ConnectionPlan`]: the server, trusted certificates, proxy and request
 //! headers.
 
-use std::path::PathBuf;
-
 use crate::{
     cli::options::ConnectionArgs,
     commands::{
@@ -11,6 +9,7 @@ use crate::{
     },
     diagnostics::Failure,
     proxy::{EnvironmentProxy, ProxySettings},
+    user_path::UserPath,
 };
 
 pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
@@ -58,8 +57,8 @@ pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Fa
 /// Returns the files of `--cert` and `--key`, or `None` without these options. Clap has already
 /// refused `--cert` without `--key`, and `--key` without `--cert`.
 pub(super) fn identity_files(
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
+    certificate: Option<UserPath>,
+    key: Option<UserPath>,
 ) -> Option<IdentityFiles> {
     Some(IdentityFiles {
         certificate: certificate?,

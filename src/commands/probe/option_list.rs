@@ -1,13 +1,15 @@
 //! Turns a connection plan back into command-line options.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use crate::{
     commands::{
         connection::{ConnectionPlan, MetadataPlan, Timeouts, TransportSecurity},
         contract::ContractSource,
     },
+    metadata::HeaderSource,
     proxy::{Proxy, ProxySettings},
+    user_path::UserPath,
 };
 
 /// The placeholder for the name of a file that only the user knows.
@@ -75,14 +77,17 @@ fn add_proxy(settings: &ProxySettings, add: &mut impl FnMut(&str, &str)) {
 
 fn add_metadata(metadata: &MetadataPlan, add: &mut impl FnMut(&str, &str)) {
     for header in &metadata.headers {
-        match header.split_once(':') {
-            _ if header.starts_with('@') => add("--header", header),
-            Some((name, _)) => add("--header", &format!("{name}: {SECRET_PLACEHOLDER}")),
-            None => {}
+        match header {
+            HeaderSource::File(file) => add("--header", &format!("@{file}")),
+            HeaderSource::Line(line) => {
+                if let Some((name, _)) = line.split_once(':') {
+                    add("--header", &format!("{name}: {SECRET_PLACEHOLDER}"));
+                }
+            }
         }
     }
     if let Some(file) = &metadata.bearer_token_file {
-        add("--bearer-token-file", &file.to_string_lossy());
+        add("--bearer-token-file", &file.to_string());
     }
 }
 
@@ -90,12 +95,14 @@ fn add_contract_source(source: &ContractSource, options: &mut Vec<String>) {
     match source {
         ContractSource::BuiltIn => {}
         ContractSource::Proto { file, import_paths } => {
-            add_path(options, "--proto", file);
+            add_path(options, "--proto", &UserPath::from(file.as_path()));
             for folder in import_paths {
-                add_path(options, "--import-path", folder);
+                add_path(options, "--import-path", &UserPath::from(folder.as_path()));
             }
         }
-        ContractSource::DescriptorSet(file) => add_path(options, "--protoset", file),
+        ContractSource::DescriptorSet(file) => {
+            add_path(options, "--protoset", &UserPath::from(file.as_path()));
+        }
         ContractSource::Reflection => options.push("--reflection".to_owned()),
     }
 }
@@ -126,6 +133,6 @@ fn add_security(security: &TransportSecurity, options: &mut Vec<String>) {
     }
 }
 
-fn add_path(options: &mut Vec<String>, option: &str, path: &Path) {
-    options.extend([option.to_owned(), path.to_string_lossy().into_owned()]);
+fn add_path(options: &mut Vec<String>, option: &str, path: &UserPath) {
+    options.extend([option.to_owned(), path.to_string()]);
 }

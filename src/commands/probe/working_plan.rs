@@ -1,5 +1,7 @@
 //! Finds the connection options with which `push` would work.
 
+use std::path::Path;
+
 use http::uri::PathAndQuery;
 
 use super::option_list::FILE_PLACEHOLDER;
@@ -13,6 +15,7 @@ use crate::{
     diagnostics::SuggestedFix,
     probe::{ProbeOutcome, ProbeResult},
     tls::ClientTls,
+    user_path::UserPath,
 };
 
 /// Returns connection options with which `push` would work: the given options, or the given options
@@ -79,6 +82,10 @@ fn plan_with_fix(
     }
 }
 
+fn file_placeholder() -> UserPath {
+    Path::new(FILE_PLACEHOLDER).into()
+}
+
 fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
     let mut fixed = plan.clone();
     match (fix, &mut fixed.security) {
@@ -106,11 +113,11 @@ fn apply_fix(plan: &ConnectionPlan, fix: &SuggestedFix) -> ConnectionPlan {
                 trusted_certificates,
                 ..
             },
-        ) => *trusted_certificates = vec![FILE_PLACEHOLDER.into()],
+        ) => *trusted_certificates = vec![file_placeholder()],
         (SuggestedFix::ClientCertificate, TransportSecurity::Tls { identity, .. }) => {
             *identity = Some(IdentityFiles {
-                certificate: FILE_PLACEHOLDER.into(),
-                key: FILE_PLACEHOLDER.into(),
+                certificate: file_placeholder(),
+                key: file_placeholder(),
             });
         }
         (SuggestedFix::Plaintext, security) => *security = TransportSecurity::Plaintext,

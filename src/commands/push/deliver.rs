@@ -99,7 +99,7 @@ fn send(
             outcome
         })?;
         let ledger_result = sink.ledger_thread.map_or(Ok(()), LedgerThread::finish);
-        Ok((outcome, ledger_result.err()))
+        Ok::<_, Failure>((outcome, ledger_result.err()))
     })?;
     if ledger_failure.is_some() {
         *ledger = None;

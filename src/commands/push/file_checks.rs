@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::plan::Plan;
-use crate::{diagnostics::Failure, input::InputSource};
+use crate::{diagnostics::Failure, input::InputSource, user_path::UserPath};
 
 /// Refuses a file that is named for two outputs, and a metrics file that is also an input.
 ///
@@ -40,7 +40,7 @@ pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     input.map_or(Ok(()), |input| {
         Err(Failure::usage(format!(
             "--metrics-file names the input {}",
-            input.display()
+            UserPath::from(input.as_path())
         )))
     })
 }

@@ -18,6 +18,7 @@ use super::{
     recorded_stream::RecordedStream,
     verified_file::{BlockHashes, VerifiedFile},
 };
+use crate::user_path::UserPath;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -37,7 +38,7 @@ impl InputSource {
         match self {
             Self::Stdin => "standard input".into(),
             Self::Memory(_) => "memory".into(),
-            Self::File(path) => path.to_string_lossy().into(),
+            Self::File(path) => UserPath::from(path.as_path()).to_string().into(),
         }
     }
 }

@@ -191,11 +191,14 @@ fn invalid_contract_options_are_explained() {
     for (flags, text) in [
         (
             &["--proto=/nowhere/x.proto"][..],
-            "cannot read /nowhere/x.proto",
+            "cannot open /nowhere/x.proto: No such file",
         ),
-        (&["--proto=/dev/zero"], "cannot read /dev/zero"),
-        (&["--protoset=/dev/zero"], "cannot read /dev/zero"),
-        (&["--protoset=/nowhere/set"], "cannot read /nowhere/set"),
+        (&["--proto=/dev/zero"], "cannot open /dev/zero: a device"),
+        (
+            &["--protoset=/dev/zero"],
+            "cannot read /dev/zero: larger than 64 MiB",
+        ),
+        (&["--protoset=/nowhere/set"], "cannot open /nowhere/set"),
         (
             &["--protoset=proto/sensor.proto"],
             "not a complete descriptor set",

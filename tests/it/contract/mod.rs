@@ -293,7 +293,7 @@ fn import_path_is_searched_for_imports() {
     server
         .push(&["--proto", proto, "--import-path=no/such"], INPUT)
         .exits(2)
-        .stderr_contains("cannot read no/such");
+        .stderr_contains("no/such: No such file or directory");
     let elsewhere = utf8(elsewhere.path());
     let flags = ["--proto", proto, "--import-path", elsewhere];
     server.push(&flags, INPUT).exits(0);

@@ -24,6 +24,7 @@ const LEVELS: &[&[&str]] = &[
         "atomic_file",
         "database",
         "signals",
+        "user_path",
     ],
     &["contract", "input"],
     &["batch", "shard", "rejects", "ledger"],

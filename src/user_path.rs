@@ -1,0 +1,182 @@
+//! [`UserPath`]: a path that the user gave, how messages show it, and the only reader of the files
+//! that options name.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// A path from the command line, the environment or the config file.
+///
+/// A user may give the content of a file in place of its path. So `Display` and `Debug` describe a
+/// path that looks like a secret, and do not quote it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct UserPath {
+    path: PathBuf,
+    names_secret: bool,
+}
+
+/// A file that cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {file}: {reason}")]
+pub(crate) struct FileError {
+    action: &'static str,
+    file: UserPath,
+    reason: String,
+}
+
+impl FileError {
+    /// Returns whether the message describes the path in place of quoting it.
+    pub(crate) fn hides_path(&self) -> bool {
+        !self.file.is_shown()
+    }
+}
+
+/// The maximum length of a value that may be a secret and is shown all the same.
+const MAX_SHOWN_CHARS: usize = 32;
+
+/// The maximum size of a file of headers, a bearer token, certificates or options, in bytes. The
+/// limit is for a device such as `/dev/zero`, whose content has no end.
+pub(crate) const MAX_OPTION_FILE_BYTES: u64 = 1 << 20;
+
+impl UserPath {
+    /// Returns the path of a file that may hold a secret. A long value is shown only if its
+    /// directory exists, because it may be the secret itself.
+    pub(crate) fn of_secret(path: PathBuf) -> Self {
+        Self {
+            path,
+            names_secret: true,
+        }
+    }
+
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened or read, or is larger than `max_bytes`.
+    pub(crate) fn read(&self, max_bytes: u64) -> Result<Vec<u8>, FileError> {
+        let file = File::open(&self.path).map_err(|error| self.error("open", &error))?;
+        // A file with one certificate fits into this capacity, so one system call reads its whole
+        // content.
+        let mut bytes = Vec::with_capacity(4096);
+        file.take(max_bytes + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| self.error("read", &error))?;
+        if bytes.len() as u64 > max_bytes {
+            let reason = format!("larger than {} MiB", max_bytes >> 20);
+            return Err(self.error("read", &io::Error::other(reason)));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a file of at most [`MAX_OPTION_FILE_BYTES`] as text.
+    pub(crate) fn read_text(&self) -> Result<String, FileError> {
+        String::from_utf8(self.read(MAX_OPTION_FILE_BYTES)?)
+            .map_err(|_| self.error("read", &io::Error::other("not UTF-8 text")))
+    }
+
+    /// Returns the error of an action, such as "open", that failed for this file.
+    pub(crate) fn error(&self, action: &'static str, error: &io::Error) -> FileError {
+        FileError {
+            action,
+            file: self.clone(),
+            reason: reason_of(error),
+        }
+    }
+
+    /// Returns whether messages may quote the path.
+    fn is_shown(&self) -> bool {
+        let text = self.path.to_string_lossy();
+        if holds_secret(&text) {
+            return false;
+        }
+        let has_folder = || {
+            let folder = self.path.parent();
+            folder.is_some_and(|folder| folder != Path::new("/") && folder.is_dir())
+        };
+        !self.names_secret || text.chars().count() <= MAX_SHOWN_CHARS || has_folder()
+    }
+}
+
+impl From<&Path> for UserPath {
+    fn from(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            names_secret: false,
+        }
+    }
+}
+
+impl AsRef<Path> for UserPath {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl fmt::Display for UserPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.path.to_string_lossy();
+        if self.is_shown() {
+            let is_url = text.contains("://");
+            f.write_str(
+                if is_url {
+                    without_user_info(&text)
+                } else {
+                    text
+                }
+                .as_ref(),
+            )
+        } else {
+            f.write_str(&describe_hidden(&text))
+        }
+    }
+}
+
+impl fmt::Debug for UserPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Returns how messages show the value of an option, which may be a secret that belongs to another
+/// option.
+pub(crate) fn describe_value(value: &str) -> String {
+    let shown = without_user_info(value);
+    if holds_secret(value) || shown.chars().count() > MAX_SHOWN_CHARS {
+        describe_hidden(value)
+    } else {
+        shown.into_owned()
+    }
+}
+
+/// Returns the reason of an error without the error number.
+pub(crate) fn reason_of(error: &io::Error) -> String {
+    let reason = error.to_string();
+    match reason.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => reason,
+    }
+}
+
+fn holds_secret(text: &str) -> bool {
+    /// The maximum length of a file name on most file systems.
+    const MAX_NAME_BYTES: usize = 255;
+    text.contains(['\n', '\r']) || text.contains("-----BEGIN") || text.len() > MAX_NAME_BYTES
+}
+
+fn describe_hidden(text: &str) -> String {
+    format!("({} bytes, not shown)", text.len())
+}
+
+/// Returns a URL without user name and password. A password may contain any character, so the last
+/// `@` ends it.
+fn without_user_info(url: &str) -> Cow<'_, str> {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (_, None) => url.into(),
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}").into(),
+        (None, Some((_, rest))) => rest.into(),
+    }
+}
