@@ -43,24 +43,15 @@ pub(crate) fn find_contract(
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
         .collect();
-    let method_at = |path: &str| methods.iter().find(|method| method_path(method) == path);
-    if let Some(path) = path {
-        let method = method_at(path.as_str()).ok_or_else(|| ContractError::MethodNotFound {
-            wanted: path.to_string(),
-            found: paths(&methods),
-        })?;
+    let wanted = path.map_or(METHOD_PATH, PathAndQuery::as_str);
+    if let Some(method) = methods.iter().find(|method| method_path(method) == wanted) {
         return build_contract(method);
     }
-    if let Some(method) = method_at(METHOD_PATH) {
-        return build_contract(method);
-    }
-    let candidates: Vec<_> = methods
-        .iter()
-        .filter(|method| method.name() == METHOD_NAME)
-        .collect();
+    let has_name = |method: &&MethodDescriptor| path.is_none() && method.name() == METHOD_NAME;
+    let candidates: Vec<_> = methods.iter().filter(has_name).collect();
     match *candidates.as_slice() {
         [] => Err(ContractError::MethodNotFound {
-            wanted: METHOD_NAME.to_owned(),
+            wanted: path.map_or(METHOD_NAME, PathAndQuery::as_str).to_owned(),
             found: paths(&methods),
         }),
         [only] => build_contract(only),
@@ -97,7 +88,15 @@ fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> 
     let time = choose_field(record, wanted, TIME_FIELD_NAMES, time_type).map_err(unsuitable)?;
     check_required(&request, &[&records.field]).map_err(unsuitable)?;
     check_required(record, &[&token.field, &time.field]).map_err(unsuitable)?;
-    check_oneof(record, &token.field, &time.field).map_err(unsuitable)?;
+    // Two members of a oneof exclude each other.
+    if let Some(oneof) = token.field.containing_oneof()
+        && time.field.containing_oneof().as_ref() == Some(&oneof)
+    {
+        return Err(unsuitable(MethodProblem::SharedOneof {
+            message: record.full_name().to_owned(),
+            oneof: oneof.name().to_owned(),
+        }));
+    }
     let is_empty = response.fields().len() + response.extension_ranges().len() == 0;
     let wanted = "code (one integer or enum outside of a oneof, with a name that ends in \"code\")";
     let code_field = match choose_field(&response, wanted, CODE_FIELD_NAMES, code_field) {
@@ -163,21 +162,6 @@ fn check_required(
             field: field.name().to_owned(),
         }),
         None => Ok(()),
-    }
-}
-
-/// Checks that a message can hold both fields: two members of a oneof exclude each other.
-fn check_oneof(
-    message: &MessageDescriptor,
-    left: &FieldDescriptor,
-    right: &FieldDescriptor,
-) -> Result<(), MethodProblem> {
-    match (left.containing_oneof(), right.containing_oneof()) {
-        (Some(left), Some(right)) if left == right => Err(MethodProblem::SharedOneof {
-            message: message.full_name().to_owned(),
-            oneof: left.name().to_owned(),
-        }),
-        _ => Ok(()),
     }
 }
 

@@ -16,19 +16,17 @@ pub(super) struct FieldParser<'o> {
 }
 
 impl<'o> FieldParser<'o> {
-    pub(super) fn new(options: &'o InputOptions) -> Self {
+    /// Returns a parser of the fields in the JSON mapping of protobuf, which encodes `bytes` in
+    /// Base64, or of the fields in any other format.
+    pub(super) fn new(options: &'o InputOptions, is_protobuf: bool) -> Self {
         Self {
             names: FieldNames::new(options),
-            token_encoding: options.token_encoding,
+            token_encoding: if is_protobuf {
+                TokenEncoding::Base64
+            } else {
+                options.token_encoding
+            },
             time_rules: &options.time_rules,
-        }
-    }
-
-    /// Returns a parser for the JSON mapping of protobuf, which always encodes `bytes` in Base64.
-    pub(super) fn for_protobuf(options: &'o InputOptions) -> Self {
-        Self {
-            token_encoding: TokenEncoding::Base64,
-            ..Self::new(options)
         }
     }
 

@@ -1,13 +1,8 @@
 //! The record reader, a single type for all formats.
 
 use super::{
-    bytes::LineBuffer,
-    csv::CsvReader,
-    detect::DetectedFormat,
-    json::{JsonLayout, JsonReader},
-    options::InputOptions,
-    position::Located,
-    problem::ReadError,
+    bytes::LineBuffer, csv::CsvReader, detect::DetectedFormat, json::JsonReader,
+    options::InputOptions, position::Located, problem::ReadError,
 };
 use crate::record::Record;
 
@@ -25,20 +20,12 @@ impl<'i> RecordReader<'i> {
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
     ) -> Result<Self, ReadError> {
-        let (layout, is_protobuf) = match format {
-            DetectedFormat::Blank => return Ok(Self::Blank),
-            DetectedFormat::Csv { delimiter } => {
-                let reader = CsvReader::open(buffer, options, delimiter)?;
-                return Ok(reader.map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))));
-            }
-            DetectedFormat::Ndjson => (JsonLayout::Lines, false),
-            DetectedFormat::JsonArray { path, is_protobuf } => {
-                (JsonLayout::Array(path), is_protobuf)
-            }
-            DetectedFormat::JsonRecord => (JsonLayout::Root, false),
-        };
-        let reader = JsonReader::new(buffer, layout, is_protobuf, options);
-        Ok(Self::Json(Box::new(reader)))
+        Ok(match format {
+            DetectedFormat::Blank => Self::Blank,
+            DetectedFormat::Csv { delimiter } => CsvReader::open(buffer, options, delimiter)?
+                .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
+            json => Self::Json(Box::new(JsonReader::new(buffer, json, options))),
+        })
     }
 
     /// Moves the first records into a reader of their own, so that several threads can read one

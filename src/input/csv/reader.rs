@@ -47,7 +47,7 @@ impl<'i> CsvReader<'i> {
         Ok(Some(Self {
             columns: columns.map_err(fatal)?,
             rows,
-            fields: FieldParser::new(options),
+            fields: FieldParser::new(options, false),
             record_count: 0,
             has_pending_row: !options.has_header,
             is_finished: false,

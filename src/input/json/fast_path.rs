@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn parses_plain_records_only() {
         let options = InputOptions::default();
-        let fields = FieldParser::new(&options);
+        let fields = FieldParser::new(&options, false);
         for (text, is_plain) in [
             (r#"{"device_token":"a","expire_time":1}"#, true),
             (
@@ -189,7 +189,7 @@ mod tests {
                 .collect();
             let text = [open, &members.join(comma), close].concat();
             let options = InputOptions::default();
-            let fields = FieldParser::new(&options);
+            let fields = FieldParser::new(&options, false);
             if let Some(plain) = parse(text.as_bytes(), &fields) {
                 let any = record::parse_any(text.as_bytes(), &fields);
                 prop_assert_eq!(any.expect("a record"), plain);

@@ -11,4 +11,4 @@ mod record;
 mod scanner;
 
 pub(super) use outline::{DocumentCount, Outline, check_syntax};
-pub(super) use reader::{JsonLayout, JsonReader};
+pub(super) use reader::JsonReader;

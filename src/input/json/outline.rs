@@ -4,6 +4,7 @@
 use std::io::{self, Read};
 
 use serde::de::IgnoredAny;
+use serde_json::error::Category;
 
 use super::{
     super::{
@@ -37,18 +38,14 @@ fn read_error(error: serde_json::Error) -> ReadError {
         line: error.line().max(1) as u64,
         column: Some(error.column().max(1) as u64),
     };
-    match error.classify() {
-        serde_json::error::Category::Io => ReadError::fatal(None, io::Error::from(error).into()),
-        serde_json::error::Category::Eof => {
-            ReadError::fatal(Some(position), ProblemKind::TruncatedJson)
+    let kind = match error.classify() {
+        Category::Io => return io::Error::from(error).into(),
+        Category::Eof => ProblemKind::TruncatedJson,
+        Category::Syntax | Category::Data => {
+            ProblemKind::JsonSyntax(record::syntax_message(&error))
         }
-        serde_json::error::Category::Syntax | serde_json::error::Category::Data => {
-            ReadError::fatal(
-                Some(position),
-                ProblemKind::JsonSyntax(record::syntax_message(&error)),
-            )
-        }
-    }
+    };
+    ReadError::fatal(Some(position), kind)
 }
 
 /// The members of the root object of a document. Empty if the root is not an object.

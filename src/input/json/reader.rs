@@ -3,9 +3,10 @@
 use super::{
     super::{
         bytes::LineBuffer,
+        detect::DetectedFormat,
         field_parser::FieldParser,
         limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
-        options::{InputOptions, JsonPointer, format_pointer},
+        options::{InputOptions, format_pointer},
         position::Located,
         problem::ReadError,
         problem_kind::ProblemKind,
@@ -15,21 +16,11 @@ use super::{
 };
 use crate::record::Record;
 
-/// The place of the records in a text.
-pub(in crate::input) enum JsonLayout {
-    /// Each line is a record (NDJSON).
-    Lines,
-    /// The records are the elements of the array at this place in a document.
-    Array(JsonPointer),
-    /// The root of a document is the only record.
-    Root,
-}
-
 /// A reader of the records in JSON text. The reader continues after a malformed line of NDJSON.
 pub(in crate::input) struct JsonReader<'i> {
     buffer: LineBuffer<'i>,
     fields: FieldParser<'i>,
-    layout: JsonLayout,
+    format: DetectedFormat,
     record_count: u64,
     /// The number of bytes to consume before the next record is read. If `returns_line` is true, they
     /// end in a line feed.
@@ -46,25 +37,28 @@ enum State {
 }
 
 impl<'i> JsonReader<'i> {
+    /// Returns a reader of text in one of the JSON formats.
     pub(in crate::input) fn new(
         buffer: LineBuffer<'i>,
-        layout: JsonLayout,
-        is_protobuf: bool,
+        format: DetectedFormat,
         options: &'i InputOptions,
     ) -> Self {
-        let fields = if is_protobuf {
-            FieldParser::for_protobuf(options)
-        } else {
-            FieldParser::new(options)
-        };
-        Self::at_start(buffer, layout, fields)
+        let is_protobuf = matches!(
+            format,
+            DetectedFormat::JsonArray {
+                is_protobuf: true,
+                ..
+            }
+        );
+        let fields = FieldParser::new(options, is_protobuf);
+        Self::at_start(buffer, format, fields)
     }
 
-    fn at_start(buffer: LineBuffer<'i>, layout: JsonLayout, fields: FieldParser<'i>) -> Self {
+    fn at_start(buffer: LineBuffer<'i>, format: DetectedFormat, fields: FieldParser<'i>) -> Self {
         Self {
             buffer,
             fields,
-            layout,
+            format,
             record_count: 0,
             returned_bytes: 0,
             returns_line: false,
@@ -74,15 +68,12 @@ impl<'i> JsonReader<'i> {
 
     /// Moves the first records into a reader of their own. Must not be called after [`Self::next`].
     pub(in crate::input) fn split_off_chunk(&mut self) -> Option<Self> {
-        let JsonLayout::Lines = self.layout else {
+        if self.format != DetectedFormat::Ndjson {
             return None;
-        };
+        }
         let chunk = self.buffer.split_off_chunk(|_| true)?;
-        Some(Self::at_start(
-            chunk,
-            JsonLayout::Lines,
-            self.fields.clone(),
-        ))
+        let fields = self.fields.clone();
+        Some(Self::at_start(chunk, DetectedFormat::Ndjson, fields))
     }
 
     /// Returns the next record or its problem. Malformed JSON ends the pass over a document.
@@ -95,12 +86,12 @@ impl<'i> JsonReader<'i> {
         } else {
             self.buffer.consume(returned_bytes);
         }
-        let length = match (&self.layout, self.state) {
+        let length = match (&self.format, self.state) {
             (_, State::Finished) => return None,
-            (JsonLayout::Lines, _) => self.next_line(),
-            (JsonLayout::Array(_), _) => self.next_element(),
-            (JsonLayout::Root, State::Start) => self.measure_record(),
-            (JsonLayout::Root, State::AfterRecord) => self.end_document(),
+            (DetectedFormat::Ndjson, _) => self.next_line(),
+            (DetectedFormat::JsonRecord, State::Start) => self.measure_record(),
+            (DetectedFormat::JsonRecord, State::AfterRecord) => self.end_document(),
+            _ => self.next_element(),
         };
         match length {
             Ok(Some(length)) => Some(self.parse(length)),
@@ -130,7 +121,7 @@ impl<'i> JsonReader<'i> {
                 let position = buffer.position(self.record_count, error.offset.min(length));
                 // A malformed element makes the whole document malformed, so no record can follow.
                 if matches!(error.kind, ProblemKind::JsonSyntax(_))
-                    && !matches!(self.layout, JsonLayout::Lines)
+                    && self.format != DetectedFormat::Ndjson
                 {
                     *state = State::Finished;
                     return Err(ReadError::fatal(Some(position), error.kind));
@@ -232,7 +223,7 @@ impl<'i> JsonReader<'i> {
     }
 
     fn enter_array(&mut self) -> Result<(), ProblemKind> {
-        let JsonLayout::Array(path) = &self.layout else {
+        let DetectedFormat::JsonArray { path, .. } = &self.format else {
             return Ok(());
         };
         enter_path(&mut self.buffer, path)?;
@@ -253,7 +244,7 @@ impl<'i> JsonReader<'i> {
     /// Moves past the closing bracket of the array and to the end of the document.
     fn leave_array(&mut self) -> Result<Option<usize>, ReadError> {
         self.buffer.consume(1);
-        if matches!(&self.layout, JsonLayout::Array(path) if path.is_empty()) {
+        if matches!(&self.format, DetectedFormat::JsonArray { path, .. } if path.is_empty()) {
             return self.end_document();
         }
         // The format detection has already checked the syntax of the text after the array.

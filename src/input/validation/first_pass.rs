@@ -88,8 +88,8 @@ impl<'r> FirstPass<'r> {
 
     /// Reads the chunks of an input in as many threads as there are processors. Starts no thread if
     /// there is no chunk.
-    fn read_chunks<'i>(&mut self, label: &InputLabel, reader: &mut RecordReader<'i>) {
-        let mut next = reader.split_off_chunk();
+    fn read_chunks<'i>(&mut self, label: &InputLabel, rest: &mut RecordReader<'i>) {
+        let mut next = rest.split_off_chunk();
         if next.is_none() {
             return;
         }
@@ -98,34 +98,30 @@ impl<'r> FirstPass<'r> {
         let receiver = Arc::new(Mutex::new(receiver));
         let this = &*self;
         let found: Vec<ThreadFindings> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..processors)
-                .map_while(|_| {
-                    let receiver = Arc::clone(&receiver);
-                    let read = move || this.read_thread(label, &receiver);
-                    thread::Builder::new().spawn_scoped(scope, read).ok()
-                })
-                .collect();
+            let start = |_| {
+                let receiver = Arc::clone(&receiver);
+                let read = move || this.read_thread(label, &receiver);
+                thread::Builder::new().spawn_scoped(scope, read).ok()
+            };
+            let threads: Vec<_> = (0..processors).map_while(start).collect();
+            // If no thread can be started, this thread reads the first chunk.
+            let receiver = threads.is_empty().then_some(receiver);
             for number in 0.. {
-                let Some(chunk) = next.take() else { break };
-                // The send fails if all threads have panicked, which joining them reports.
-                let chunk = Chunk {
-                    number,
-                    reader: chunk,
-                };
-                let is_sent = sender.send(chunk).is_ok();
-                if !is_sent || threads.is_empty() {
+                let Some(reader) = next.take() else { break };
+                // A send fails if all threads have panicked, which joining them reports.
+                let is_sent = sender.send(Chunk { number, reader }).is_ok();
+                if !is_sent || receiver.is_some() {
                     break;
                 }
-                next = reader.split_off_chunk();
+                next = rest.split_off_chunk();
             }
             drop(sender);
-            if threads.is_empty() {
+            if let Some(receiver) = receiver {
                 return vec![this.read_thread(label, &receiver)];
             }
-            drop(receiver);
-            let found = threads.into_iter().map(thread::ScopedJoinHandle::join);
-            found
-                .map(|found| found.unwrap_or_else(|panic| panic::resume_unwind(panic)))
+            let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
+            joined
+                .map(|joined| joined.unwrap_or_else(|panic| panic::resume_unwind(panic)))
                 .collect()
         });
         let mut chunks = Vec::new();
