@@ -1,21 +1,13 @@
-//! Detection of tokens that occur more than once among any number of records. The detection is
-//! exact and needs little memory. A push sends only one record for each token. If the records of a
-//! token have different expiration times, [`DuplicatePolicy`] chooses the record or makes the
-//! difference an error.
-//!
-//! A repeated hash is a token hash that occurs more than once.
+//! Exact detection of tokens that occur more than once, with little memory.
 //!
 //! 1. The first pass stores a 64-bit hash of each token: 8 bytes per record.
-//! 2. The hashes are sorted to find the repeated hashes. Equal tokens have equal hashes, so a token
-//!    without a repeated hash occurs only once. If no hash is repeated, no further pass is needed.
+//! 2. The hashes are sorted to find the repeated ones. The first bits of a hash choose its bucket,
+//!    so two threads can sort different buckets at the same time.
 //! 3. Further passes compare the tokens that have a repeated hash, because different tokens can
-//!    have equal hashes. Each further pass compares the tokens of a limited number of hashes, so
-//!    inputs with very many duplicates need more than one further pass.
-//!
-//! The first bits of a hash choose the bucket that stores the hash, so two threads can sort
-//! different buckets at the same time.
+//!    have equal hashes. Each compares the tokens of a limited number of hashes.
 
 use std::{
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
     panic, thread,
 };
@@ -56,8 +48,8 @@ pub(in crate::input) struct TokenHashes {
     other_buckets: Vec<Buckets>,
 }
 
-/// Returns the hash of a token. Each process uses a random seed. Otherwise an attacker could
-/// construct many tokens with equal hashes, which would cause further passes.
+/// Returns the hash of a token. Each process uses a random seed, so that nobody can construct many
+/// tokens with equal hashes.
 fn hash_of(token: &[u8], seed: u64) -> u64 {
     XxHash3_64::oneshot_with_seed(seed, token)
 }
@@ -124,11 +116,8 @@ impl TokenHashes {
     }
 }
 
-/// Returns the repeated hashes of `buckets` in ascending order, and empties `buckets`. `others` are
-/// all buckets of the other threads. The bucket at index `i` of `buckets` has the index
-/// `first_bucket + i` in the buckets of every other thread.
-///
-/// Buckets are merged one at a time, so only the hashes of one bucket are in memory twice.
+/// Returns the repeated hashes of `buckets` in ascending order. `first_bucket` is the index of the
+/// first of them in the buckets of the other threads. Only one bucket is in memory twice at a time.
 fn take_repeated(buckets: &mut [Vec<u64>], others: &[Buckets], first_bucket: usize) -> Vec<u64> {
     let mut repeated = Vec::new();
     for (index, bucket) in buckets.iter_mut().enumerate() {
@@ -157,31 +146,22 @@ impl RepeatedHashes {
         &self,
         policy: DuplicatePolicy,
     ) -> impl Iterator<Item = TokenComparer<'_>> {
-        self.hashes
-            .chunks(self.hashes_per_pass)
-            .map(move |hashes| TokenComparer {
-                seed: self.seed,
-                hashes,
-                policy,
-                tokens: std::iter::repeat_with(Vec::new)
-                    .take(hashes.len())
-                    .collect(),
-            })
+        let ranges = self.hashes.chunks(self.hashes_per_pass);
+        ranges.map(move |hashes| TokenComparer {
+            seed: self.seed,
+            hashes,
+            policy,
+            kept: HashMap::with_capacity(hashes.len()),
+        })
     }
 }
 
-/// The comparison of tokens during one further pass.
+/// The comparison of the tokens with a range of the repeated hashes during one further pass.
 pub(in crate::input) struct TokenComparer<'h> {
     seed: u64,
     hashes: &'h [u64],
     policy: DuplicatePolicy,
-    /// For each hash in `hashes`, the different tokens that have this hash.
-    tokens: Box<[Vec<ComparedToken>]>,
-}
-
-struct ComparedToken {
-    token: Box<[u8]>,
-    kept: KeptRecord,
+    kept: HashMap<Box<[u8]>, KeptRecord>,
 }
 
 /// A record that is sent unless a later record replaces it.
@@ -210,29 +190,22 @@ impl TokenComparer<'_> {
         location: &RecordLocation<'_>,
     ) -> DuplicateCheck {
         let token = record.token.as_bytes();
-        let hash = hash_of(token, self.seed);
-        // Another pass decides about a hash outside of this range.
-        if Some(&hash) < self.hashes.first() || Some(&hash) > self.hashes.last() {
+        if self
+            .hashes
+            .binary_search(&hash_of(token, self.seed))
+            .is_err()
+        {
             return DuplicateCheck::Unique;
         }
-        let Ok(hash_index) = self.hashes.binary_search(&hash) else {
-            return DuplicateCheck::Unique;
-        };
         let this_record = || KeptRecord {
             position: location.to_file_position(),
             expire_time: record.expire_time,
             index: location.index,
         };
-        let same_hash = &mut self.tokens[hash_index];
-        let Some(known) = same_hash.iter_mut().find(|known| *known.token == *token) else {
-            same_hash.reserve_exact(1);
-            same_hash.push(ComparedToken {
-                token: token.into(),
-                kept: this_record(),
-            });
+        let Some(kept) = self.kept.get_mut(token) else {
+            self.kept.insert(token.into(), this_record());
             return DuplicateCheck::Unique;
         };
-        let kept = &mut known.kept;
         let replaces_kept = match self.policy {
             DuplicatePolicy::Error if kept.expire_time != record.expire_time => {
                 return DuplicateCheck::Conflict {

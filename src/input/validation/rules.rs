@@ -13,32 +13,22 @@ pub(crate) struct ValidationRules<'r> {
     /// Whether an expiration time before `now` is an error.
     pub(crate) refuses_past: bool,
     pub(crate) on_duplicate: DuplicatePolicy,
-    /// The maximum number of problems to keep for messages. The counts include all problems.
+    /// The maximum number of problems to keep for messages.
     pub(crate) max_problems: usize,
-    /// The check against the server's contract. `None` means that records are not checked against a
-    /// contract.
     pub(crate) contract_check: Option<ContractCheck<'r>>,
     pub(crate) read_limits: ReadLimits,
 }
 
-/// A check of each record against the server's contract.
-///
-/// The caller provides the check as a closure, so this module does not depend on the encoding of
-/// requests.
+/// A check of each record against the server's contract, which this module does not know.
 pub(crate) struct ContractCheck<'r> {
-    /// The length, in bytes, up to which `find_violation` accepts every token. `find_violation`
-    /// checks only the records with longer tokens, which are rare. With 0, `find_violation` checks
-    /// every record.
+    /// The length, in bytes, up to which every token is accepted without a call.
     pub(crate) unchecked_token_bytes: usize,
     pub(crate) find_violation: Box<FindViolation<'r>>,
 }
 
-/// A function that returns the reason why a request cannot contain the record, or `None` if a
-/// request can contain the record.
 pub(crate) type FindViolation<'r> = dyn Fn(&Record<'_>) -> Option<ContractViolation> + Sync + 'r;
 
 impl Default for ValidationRules<'_> {
-    /// Returns the rules that apply without any option, and without the contract of a server.
     fn default() -> Self {
         Self {
             now: 0,
