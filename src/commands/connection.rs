@@ -192,7 +192,7 @@ impl ConnectionPlan {
             );
             TrustPolicy::Unverified
         } else if certificates.is_empty() {
-            TrustPolicy::System
+            TrustPolicy::system().map_err(diagnostics::tls_setup_failed)?
         } else {
             TrustPolicy::Certificates(certificates)
         };

@@ -85,11 +85,9 @@ pub(super) fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
         }
         ConnectErrorKind::ProxyRefused(_)
         | ConnectErrorKind::Tls(_)
-        | ConnectErrorKind::AlpnNotHttp2(_)
         | ConnectErrorKind::NotHttp2(_)
         | ConnectErrorKind::ProtocolError(_)
         | ConnectErrorKind::ProxyNotHttp
-        | ConnectErrorKind::ClientCertificateRequested
         | ConnectErrorKind::ServerExpectsTls => RetryDecision::Never,
     }
 }

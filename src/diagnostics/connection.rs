@@ -1,15 +1,12 @@
 //! Failures to connect to a server: DNS lookup, TCP, proxy and HTTP/2. TLS handshake failures are
-//! in [`super::handshake`].
+//! in [`super::tls`].
 
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::{
-    call::describe_goaway,
-    failure::Failure,
-    format::format_duration,
-    handshake::{alpn_failed, handshake_failed},
+    call::describe_goaway, failure::Failure, format::format_duration, tls::handshake_failed,
 };
 use crate::client::{ConnectError, ConnectErrorKind, Stage};
 
@@ -49,16 +46,12 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
             .with_cause("the proxy does not speak HTTP")
             .with_hint("check the proxy's address: it must take HTTP CONNECT"),
         ConnectErrorKind::Closed => connection_closed(unreachable(), error.stage),
-        ConnectErrorKind::Tls(error) => handshake_failed(&server, error),
-        ConnectErrorKind::ClientCertificateRequested => Failure::tls(format!(
-            "{server} asked for a client certificate and then hung up"
-        ))
-        .with_cause("it demands one, or does not trust the one it got")
-        .with_hint("--cert PEM --key PEM with a certificate that the server trusts"),
+        ConnectErrorKind::Tls(kind) => {
+            handshake_failed(&server, kind, error.has_client_certificate)
+        }
         ConnectErrorKind::ServerExpectsTls => Failure::tls(format!("{server} speaks TLS"))
             .with_cause("it hung up on plaintext")
             .with_hint("leave --plaintext out"),
-        ConnectErrorKind::AlpnNotHttp2(protocol) => alpn_failed(&server, protocol.as_deref()),
         ConnectErrorKind::NotHttp2(first_bytes) => not_http2(&server, first_bytes),
         ConnectErrorKind::ProtocolError(error) => unreachable()
             .with_cause(format!("what the server sent is not HTTP/2: {error}"))

@@ -31,6 +31,9 @@ pub(crate) struct Failure {
     pub(crate) causes: Vec<String>,
     /// An instruction for the user. Following the instruction may prevent the failure next time.
     pub(crate) hint: Option<String>,
+    /// The command-line options in the hint, for `probe`.
+    #[serde(skip)]
+    pub(crate) options: Vec<String>,
     #[serde(skip)]
     pub(crate) exit_code: u8,
 }
@@ -66,6 +69,7 @@ impl Failure {
             message: message.into(),
             causes: Vec::new(),
             hint: None,
+            options: Vec::new(),
             exit_code,
         }
     }
@@ -124,6 +128,16 @@ impl Failure {
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Adds the hint to pass `options`, followed by `remark`.
+    pub(crate) fn with_option_hint(self, options: &[&str], remark: &str) -> Self {
+        // Only an option with a NUL character cannot be quoted, and no argument can hold one.
+        let words = shlex::try_join(options.iter().copied()).unwrap_or_default();
+        Self {
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+            ..self.with_hint(format!("pass {words}{remark}"))
+        }
     }
 
     pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Self {

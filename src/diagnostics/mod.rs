@@ -5,21 +5,18 @@
 //! describes the errors.
 
 mod call;
-mod certificate;
 mod connection;
 mod contract;
 mod failure;
 mod format;
-mod handshake;
 mod input;
 mod ledger;
 mod options;
 mod outputs;
 mod problem;
 mod run;
-mod suggested_fix;
 mod text;
-mod tls_setup;
+mod tls;
 
 pub(crate) use self::{
     call::{call_failed, describe_unacknowledged, summarize_call_error},
@@ -41,7 +38,6 @@ pub(crate) use self::{
         command_interrupted, counts_inconsistent, max_time_passed, partially_acknowledged,
         push_interrupted, rehearsal_differs, unexpected_response_codes, with_rejected_record,
     },
-    suggested_fix::SuggestedFix,
     text::escape,
-    tls_setup::tls_setup_failed,
+    tls::tls_setup_failed,
 };

@@ -1,9 +1,8 @@
 //! [`ProbeReport`]: the report of `probe`, with the stages of the connection, the certificates of
-//! the server, warnings, a verdict, and the options with which `push` would work.
+//! the server, warnings, a verdict, and options that may let `push` work.
 
 use std::{fmt::Write as _, time::Duration};
 
-use http::uri::PathAndQuery;
 use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -28,13 +27,13 @@ pub(crate) struct ProbeReport {
     certificate: Option<CertificateReport>,
     pub(crate) warnings: Vec<String>,
     verdict: String,
-    /// The options with which `push` would work. Empty if no such options are known.
-    pub(crate) flags: Vec<String>,
+    /// The options to add to the command line, or to replace, so that `push` may work.
+    flags: Vec<String>,
     pub(crate) exit_code: u8,
     pub(crate) error: Option<Failure>,
-    /// Descriptions of the certificates that the server presented, for the report as text.
+    /// The CA certificates that the server presented.
     #[serde(skip)]
-    chain: Vec<String>,
+    issuers: Vec<CertificateReport>,
 }
 
 /// A stage of the connection, or the call that follows the last stage.
@@ -56,6 +55,8 @@ struct CertificateReport {
     not_after: String,
     /// The SHA-256 of the DER encoding, in lower-case hexadecimal.
     sha256: String,
+    #[serde(skip)]
+    days_left: i64,
 }
 
 impl ProbeReport {
@@ -65,27 +66,27 @@ impl ProbeReport {
     pub(crate) fn new(
         probe: &ProbeResult,
         target: &Target,
-        path: &PathAndQuery,
+        path: &str,
         failure: Option<Failure>,
         now: i64,
         warn_days: u32,
     ) -> Self {
+        let mut chain = probe.chain.iter();
+        let report = |certificate| report_certificate(certificate, now);
         Self {
             stages: report_stages(probe, target, path, failure.as_ref()),
-            certificate: probe.chain.first().and_then(report_certificate),
+            certificate: chain.next().and_then(report),
+            issuers: chain.filter_map(report).collect(),
             warnings: warnings(probe, now, warn_days),
             verdict: match &failure {
                 None => "push would work".to_owned(),
                 Some(failure) => format!("push would fail: {}", failure.message),
             },
-            flags: Vec::new(),
+            flags: failure
+                .as_ref()
+                .map_or_else(Vec::new, |failure| failure.options.clone()),
             exit_code: failure.as_ref().map_or(0, |failure| failure.exit_code),
             error: failure,
-            chain: probe
-                .chain
-                .iter()
-                .map(|certificate| describe_certificate(certificate, now))
-                .collect(),
         }
     }
 
@@ -99,12 +100,10 @@ impl ProbeReport {
             flags: Vec::new(),
             exit_code: failure.exit_code,
             error: Some(failure),
-            chain: Vec::new(),
+            issuers: Vec::new(),
         }
     }
 
-    /// Returns the report as text: a line for each stage, the verdict, and the options. After the
-    /// line of the TLS stage comes a line for each certificate.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for stage in &self.stages {
@@ -117,17 +116,37 @@ impl ProbeReport {
                 escape(&stage.detail)
             );
             if stage.name == stage_name(Stage::Tls) {
-                for line in &self.chain {
-                    let _ = writeln!(text, "        {}", escape(line));
+                for certificate in self.certificate.iter().chain(&self.issuers) {
+                    certificate.write_to(&mut text);
                 }
             }
         }
         let _ = writeln!(text, "verdict: {}", escape(&self.verdict));
-        if !self.flags.is_empty() {
-            let _ = writeln!(text, "flags: {}", escape(&join_shell_words(&self.flags)));
+        let flags = shlex::try_join(self.flags.iter().map(String::as_str)).unwrap_or_default();
+        if !flags.is_empty() {
+            let _ = writeln!(text, "flags: {}", escape(&flags));
         }
         text.pop();
         text
+    }
+}
+
+impl CertificateReport {
+    fn write_to(&self, text: &mut String) {
+        let valid = match self.days_left {
+            days @ ..0 => format!("expired {} days ago", -days),
+            days => format!("{days} days left"),
+        };
+        let valid = format!("{} to {} ({valid})", self.not_before, self.not_after);
+        for (label, value) in [
+            ("subject", &self.subject),
+            ("SAN", &self.san.join(", ")),
+            ("issuer", &self.issuer),
+            ("valid", &valid),
+            ("SHA-256", &self.sha256),
+        ] {
+            let _ = writeln!(text, "        {label:<7}  {}", escape(value));
+        }
     }
 }
 
@@ -145,7 +164,7 @@ impl StageReport {
 fn report_stages(
     probe: &ProbeResult,
     target: &Target,
-    path: &PathAndQuery,
+    path: &str,
     failure: Option<&Failure>,
 ) -> Vec<StageReport> {
     let mut stages = Vec::new();
@@ -208,25 +227,21 @@ fn describe_completed(outcome: &StageSuccess, probe: &ProbeResult, target: &Targ
 
 fn describe_trust(probe: &ProbeResult) -> String {
     let trusted = match probe.trust_basis {
-        Some(TrustBasis::Pinned) => "trusted: it is the certificate given",
-        Some(TrustBasis::Issued) => "trusted: a certificate given leads to it",
-        Some(TrustBasis::System) => "trusted: the operating system's trust store leads to it",
+        Some(TrustBasis::Pinned) => "trusted: pinned certificate",
+        Some(TrustBasis::Issued) => "trusted: issued by a CA of --cacert",
+        Some(TrustBasis::System) => "trusted: issued by a CA of the system trust store",
         Some(TrustBasis::Unverified) => "not verified (--insecure)",
-        None => "not judged",
+        None => "not verified",
     };
     let request = if probe.is_client_certificate_requested {
-        "; the server asked for a client certificate"
+        "; server requested a client certificate"
     } else {
         ""
     };
     format!("{trusted}{request}")
 }
 
-fn describe_call(
-    path: &PathAndQuery,
-    failure: Option<&Failure>,
-    server_info: &ServerInfo,
-) -> String {
+fn describe_call(path: &str, failure: Option<&Failure>, server_info: &ServerInfo) -> String {
     let mut text = match failure {
         None => format!("{path} waits for its message"),
         Some(failure) => format!("{path}: {}", failure.message),
@@ -240,54 +255,23 @@ fn describe_call(
     text
 }
 
-fn report_certificate(certificate: &PresentedCertificate) -> Option<CertificateReport> {
+fn report_certificate(certificate: &PresentedCertificate, now: i64) -> Option<CertificateReport> {
     let info = certificate.info.as_ref().ok()?;
     Some(CertificateReport {
         subject: info.subject.to_string(),
         san: info.alternative_names.clone().unwrap_or_default(),
         issuer: info.issuer.to_string(),
-        not_before: format_timestamp(info.not_before),
-        not_after: format_timestamp(info.not_after),
+        not_before: format_timestamp(info.not_before.timestamp()),
+        not_after: format_timestamp(info.not_after.timestamp()),
         sha256: certificate.sha256.clone(),
+        days_left: days_left(info, now),
     })
 }
 
 /// Returns the number of whole days until the certificate expires. The number is negative if the
 /// certificate has expired.
 fn days_left(certificate: &CertificateInfo, now: i64) -> i64 {
-    (certificate.not_after - now).div_euclid(SECONDS_PER_DAY)
-}
-
-/// Describes a certificate by its names, issuer, validity and fingerprint.
-fn describe_certificate(certificate: &PresentedCertificate, now: i64) -> String {
-    match &certificate.info {
-        Err(reason) => format!(
-            "a certificate that can't be read: {reason}; SHA-256 {}",
-            certificate.sha256
-        ),
-        Ok(info) => {
-            let issuer = if info.is_self_issued() {
-                "itself".to_owned()
-            } else {
-                info.issuer.to_string()
-            };
-            let names = match &info.alternative_names {
-                Some(names) => format!("for {}", names.join(", ")),
-                None => "no subject alternative name".to_owned(),
-            };
-            let left = match days_left(info, now) {
-                days @ ..0 => format!("{} days past", -days),
-                days => format!("{days} days left"),
-            };
-            format!(
-                "{}, issued by {issuer}, {names}, valid from {} to {} ({left}), SHA-256 {}",
-                info.subject,
-                format_timestamp(info.not_before),
-                format_timestamp(info.not_after),
-                certificate.sha256
-            )
-        }
-    }
+    (certificate.not_after.timestamp() - now).div_euclid(SECONDS_PER_DAY)
 }
 
 fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
@@ -295,40 +279,22 @@ fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
     let expires_soon = |certificate: &&CertificateInfo| {
         (0..i64::from(warn_days)).contains(&days_left(certificate, now))
     };
-    // A certificate without a trust basis was not accepted, so a warning that it expires soon would
-    // not matter.
+    // A certificate without a trust basis was refused, so the verdict is enough.
     if let Some(certificate) = probe
         .server_certificate()
         .filter(|_| probe.trust_basis.is_some())
         .filter(expires_soon)
     {
         warnings.push(format!(
-            "the server's certificate ends in {} days, on {}",
+            "server certificate expires in {} days, on {}",
             days_left(certificate, now),
-            format_timestamp(certificate.not_after)
+            certificate.not_after.to_datetime().date()
         ));
     }
     if let ProbeOutcome::Called { server_info, .. } = &probe.end
         && let Some(ServingStatus::NotServing) = server_info.health
     {
-        warnings.push("the server says that it does not serve (gRPC health checking)".to_owned());
+        warnings.push("server reports NOT_SERVING (gRPC health checking)".to_owned());
     }
     warnings
-}
-
-/// Joins arguments into a command line. Arguments with special characters are quoted for a POSIX
-/// shell.
-fn join_shell_words(words: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(c);
-    let quoted: Vec<_> = words
-        .iter()
-        .map(|word| {
-            if word.chars().all(is_plain) && !word.is_empty() {
-                word.clone()
-            } else {
-                format!("'{}'", word.replace('\'', "'\\''"))
-            }
-        })
-        .collect();
-    quoted.join(" ")
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::{
     certificate::X509Certificate,
     der_parser::{Oid, oid},
@@ -11,51 +11,76 @@ use x509_parser::{
     oid_registry,
     prelude::FromDer,
     public_key::PublicKey,
+    time::ASN1Time,
     x509::{X509Name, X509Version},
 };
+
+/// A certificate whose DER can be parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    pub(super) der: CertificateDer<'static>,
+    pub(super) info: CertificateInfo,
+}
 
 /// The fields of a certificate that decide whether the certificate is trusted, and the fields by
 /// which a person recognizes it. All strings come from the peer and must be escaped before a
 /// terminal shows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct CertificateInfo {
     pub(crate) subject: DistinguishedName,
     pub(crate) issuer: DistinguishedName,
-    pub(crate) common_names: Vec<String>,
+    pub(super) common_names: Vec<String>,
     /// The DNS names and IP addresses in the subject alternative name extension, or `None` if the
     /// certificate lacks the extension.
     pub(crate) alternative_names: Option<Vec<String>>,
-    /// The first second of the validity period, in Unix seconds.
-    pub(crate) not_before: i64,
-    /// The last second of the validity period, in Unix seconds.
-    pub(crate) not_after: i64,
-    /// Whether the certificate is an X.509 v1 certificate, which has no extensions.
-    pub(crate) is_x509_v1: bool,
-    /// Whether key usage and extended key usage allow TLS server authentication.
-    pub(crate) allows_tls_server: bool,
-    /// Whether the certificate is signed with SHA-1 or MD5.
-    pub(crate) has_weak_signature: bool,
-    /// The length of the RSA key in bits, or `None` for other key types.
-    pub(crate) rsa_key_bits: Option<usize>,
+    pub(crate) not_before: ASN1Time,
+    /// The last second of the validity period.
+    pub(crate) not_after: ASN1Time,
+    pub(super) is_x509_v1: bool,
+    /// The key usage or extended key usage, if it does not allow TLS server authentication.
+    pub(super) forbidden_usage: Option<String>,
+    has_weak_signature: bool,
+    rsa_key_bits: Option<usize>,
     /// The subject public key info in DER.
-    pub(crate) public_key_info: Vec<u8>,
+    pub(super) public_key_info: Vec<u8>,
 }
 
 /// A distinguished name (RFC 5280 section 4.1.2.4) in DER.
 ///
 /// The name is converted to text only when the text is needed, because the conversion takes longer
 /// than parsing the rest of the certificate.
-#[derive(Clone, Debug, Default, Eq)]
+#[derive(Clone, Debug, Eq)]
 pub(crate) struct DistinguishedName(Vec<u8>);
 
-/// The minimum length of an RSA key that rustls accepts, in bits.
-const MIN_RSA_KEY_BITS: usize = 2048;
-
-impl DistinguishedName {
-    fn new(name: &X509Name<'_>) -> Self {
-        Self(name.as_raw().to_vec())
-    }
+/// The reason why a certificate is outside its validity period.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(crate) enum ValidityError {
+    #[error("expired on {} (valid from {})", date(*not_after), date(*not_before))]
+    Expired {
+        not_before: ASN1Time,
+        not_after: ASN1Time,
+    },
+    #[error("is not valid until {} (valid to {})", date(*not_before), date(*not_after))]
+    NotYetValid {
+        not_before: ASN1Time,
+        not_after: ASN1Time,
+    },
 }
+
+/// A property with which a certificate can be forged.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(crate) enum Weakness {
+    #[error("has an RSA key of {bits} bits (minimum: {})", MIN_RSA_KEY_BITS)]
+    Key { bits: usize },
+    #[error("is signed with SHA-1 or MD5")]
+    Signature,
+}
+
+/// The maximum length of a message with text of a certificate, which comes from the server.
+pub(super) const MAX_SHOWN_CHARS: usize = 500;
+
+/// The minimum length of an RSA key that rustls accepts.
+const MIN_RSA_KEY_BITS: usize = 2048;
 
 /// Compares names as text, because an issuer and a subject may encode the same text with different
 /// string types.
@@ -69,37 +94,41 @@ impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match X509Name::from_der(&self.0) {
             Ok((_, name)) => name.fmt(f),
-            // Only the default value cannot be parsed, because it holds no DER. Its text is empty.
             Err(_) => Ok(()),
         }
     }
 }
 
+impl Certificate {
+    /// Parses a certificate. The error is the parser's message.
+    pub(super) fn parse(der: CertificateDer<'static>) -> Result<Self, String> {
+        let info = CertificateInfo::from_der(&der)?;
+        Ok(Self { der, info })
+    }
+}
+
 impl CertificateInfo {
-    /// Parses a certificate.
-    ///
-    /// # Errors
-    ///
-    /// The reason why the certificate cannot be parsed.
+    /// Parses a certificate. The error is the parser's message.
     pub(crate) fn from_der(der: &CertificateDer<'_>) -> Result<Self, String> {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|error| error.to_string())?;
         if !rest.is_empty() {
-            return Err(format!("{} bytes behind the certificate", rest.len()));
+            return Err(format!("{} bytes after the certificate", rest.len()));
         }
         let subject = certificate.subject();
+        let validity = certificate.validity();
         Ok(Self {
-            subject: DistinguishedName::new(subject),
-            issuer: DistinguishedName::new(certificate.issuer()),
+            subject: DistinguishedName(subject.as_raw().to_vec()),
+            issuer: DistinguishedName(certificate.issuer().as_raw().to_vec()),
             common_names: subject
                 .iter_common_name()
                 .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))
                 .collect(),
             alternative_names: alternative_names(&certificate)?,
-            not_before: certificate.validity().not_before.timestamp(),
-            not_after: certificate.validity().not_after.timestamp(),
+            not_before: validity.not_before,
+            not_after: validity.not_after,
             is_x509_v1: certificate.version() == X509Version::V1,
-            allows_tls_server: allows_tls_server(&certificate),
+            forbidden_usage: forbidden_usage(&certificate),
             has_weak_signature: has_weak_signature(&certificate),
             rsa_key_bits: match certificate.public_key().parsed() {
                 Ok(PublicKey::RSA(key)) => Some(key.key_size()),
@@ -109,23 +138,61 @@ impl CertificateInfo {
         })
     }
 
-    /// Returns whether the subject and the issuer are equal, as in a self-signed certificate.
-    pub(crate) fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
+    pub(crate) fn describe(&self) -> String {
+        let (subject, issuer) = (self.subject.to_string(), self.issuer.to_string());
+        let text = format!("certificate {subject:?} was issued by {issuer:?}");
+        format!("{text:.MAX_SHOWN_CHARS$}")
     }
 
-    /// Returns the length of the RSA key in bits if the key is too short for rustls, else `None`.
-    pub(super) fn weak_rsa_key_bits(&self) -> Option<usize> {
-        self.rsa_key_bits.filter(|bits| *bits < MIN_RSA_KEY_BITS)
+    /// Returns whether the subject and the issuer are equal, as in a self-signed certificate.
+    pub(super) fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
     }
 
     /// Returns the names that the certificate is valid for: the subject alternative names, or the
     /// common names if the certificate has no subject alternative name extension.
-    pub(crate) fn names(&self) -> &[String] {
+    pub(super) fn names(&self) -> &[String] {
         self.alternative_names
             .as_deref()
             .unwrap_or(&self.common_names)
     }
+
+    pub(super) fn check_validity(&self, now: UnixTime) -> Result<(), ValidityError> {
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let (not_before, not_after) = (self.not_before, self.not_after);
+        if now < not_before.timestamp() {
+            Err(ValidityError::NotYetValid {
+                not_before,
+                not_after,
+            })
+        } else if now > not_after.timestamp() {
+            Err(ValidityError::Expired {
+                not_before,
+                not_after,
+            })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn check_key(&self) -> Result<(), Weakness> {
+        match self.rsa_key_bits {
+            Some(bits) if bits < MIN_RSA_KEY_BITS => Err(Weakness::Key { bits }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_signature(&self) -> Result<(), Weakness> {
+        if self.has_weak_signature {
+            Err(Weakness::Signature)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn date(time: ASN1Time) -> impl fmt::Display {
+    time.to_datetime().date()
 }
 
 /// Returns the SHA-256 digest of the certificate's DER, in lower-case hexadecimal.
@@ -161,31 +228,49 @@ fn ip_address(bytes: &[u8]) -> Option<String> {
         .map(|v6| std::net::IpAddr::from(v6).to_string())
 }
 
-/// Returns whether key usage and extended key usage allow TLS server authentication (RFC 5280
-/// sections 4.2.1.3 and 4.2.1.12). A certificate without these extensions allows every usage.
-fn allows_tls_server(certificate: &X509Certificate<'_>) -> bool {
-    certificate
-        .extensions()
-        .iter()
-        .all(|extension| match extension.parsed_extension() {
-            ParsedExtension::KeyUsage(usage) => {
-                usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()
+/// Returns the key usage or extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12), if it does
+/// not allow TLS server authentication. A certificate without these extensions allows every usage.
+fn forbidden_usage(certificate: &X509Certificate<'_>) -> Option<String> {
+    let mut extensions = certificate.extensions().iter();
+    extensions.find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::KeyUsage(usage)
+            if !usage.digital_signature()
+                && !usage.key_encipherment()
+                && !usage.key_agreement() =>
+        {
+            Some(format!("keyUsage: {}", in_camel_case(&usage.to_string())))
+        }
+        ParsedExtension::ExtendedKeyUsage(usage) if !usage.server_auth && !usage.any => {
+            Some("extendedKeyUsage: serverAuth is missing".to_owned())
+        }
+        _ => None,
+    })
+}
+
+/// Turns "Key Cert Sign, CRL Sign" into the names of RFC 5280: "keyCertSign, cRLSign".
+fn in_camel_case(names: &str) -> String {
+    let names: Vec<_> = names
+        .split(", ")
+        .map(|name| {
+            let mut name = name.replace(' ', "");
+            if let Some(first) = name.get_mut(..1) {
+                first.make_ascii_lowercase();
             }
-            ParsedExtension::ExtendedKeyUsage(usage) => usage.server_auth || usage.any,
-            _ => true,
+            name
         })
+        .collect();
+    names.join(", ")
 }
 
 /// The signature algorithm `ecdsa-with-SHA1` (RFC 3279 section 2.2.3).
 const ECDSA_WITH_SHA1: Oid<'static> = oid!(1.2.840.10045.4.1);
 
 fn has_weak_signature(certificate: &X509Certificate<'_>) -> bool {
-    let algorithm = certificate.signature_algorithm.oid();
     [
         oid_registry::OID_PKCS1_SHA1WITHRSA,
         oid_registry::OID_PKCS1_MD5WITHRSAENC,
         oid_registry::OID_SHA1_WITH_RSA,
+        ECDSA_WITH_SHA1,
     ]
-    .contains(algorithm)
-        || *algorithm == ECDSA_WITH_SHA1
+    .contains(certificate.signature_algorithm.oid())
 }

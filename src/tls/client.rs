@@ -8,20 +8,14 @@ use std::sync::{
 
 use rustls::{
     ClientConfig, SignatureScheme,
-    client::{ResolvesClientCert, Resumption, danger::ServerCertVerifier},
-    pki_types::{ServerName, UnixTime},
+    client::{ResolvesClientCert, Resumption},
+    pki_types::ServerName,
     sign::CertifiedKey,
 };
 
 use super::{
-    alpn::HTTP2_PROTOCOL,
-    chain::PresentedChain,
-    error::TlsError,
-    evaluator::TrustEvaluator,
-    identity::Identity,
-    peer_name::PeerName,
-    provider::crypto_provider,
-    trust::{TrustPolicy, TrustRoots},
+    alpn::HTTP2_PROTOCOL, chain::PresentedChain, error::TlsError, evaluator::TrustEvaluator,
+    identity::Identity, peer_name::PeerName, provider::crypto_provider, trust::TrustPolicy,
     verifier::ServerVerifier,
 };
 
@@ -32,6 +26,7 @@ pub(crate) struct ClientTls {
     /// The server name that is passed to the TLS library.
     pub(crate) handshake_name: ServerName<'static>,
     is_client_certificate_requested: Arc<AtomicBool>,
+    has_client_certificate: bool,
     verifier: Arc<ServerVerifier>,
 }
 
@@ -46,7 +41,7 @@ impl ClientTls {
         let handshake_name = server_name.for_handshake();
         let verifier = Arc::new(ServerVerifier::new(TrustEvaluator {
             server_name,
-            roots: TrustRoots::load(policy)?,
+            policy,
             algorithms: provider.signature_verification_algorithms,
         }));
         let builder = ClientConfig::builder_with_provider(provider)
@@ -54,9 +49,10 @@ impl ClientTls {
             .map_err(TlsError::Unsupported)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier));
+        let has_client_certificate = identity.is_some();
         let mut config = match identity {
-            Some(Identity { chain, key }) => builder
-                .with_client_auth_cert(chain, key)
+            Some(identity) => builder
+                .with_client_auth_cert(identity.chain_der(), identity.key)
                 .map_err(TlsError::InvalidIdentity)?,
             None => builder.with_no_client_auth(),
         };
@@ -74,6 +70,7 @@ impl ClientTls {
             config: Arc::new(config),
             handshake_name,
             is_client_certificate_requested,
+            has_client_certificate,
             verifier,
         })
     }
@@ -94,30 +91,13 @@ impl ClientTls {
         self.is_client_certificate_requested.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn has_client_certificate(&self) -> bool {
+        self.has_client_certificate
+    }
+
     /// Returns the certificates that the server presented in the last handshake.
     pub(crate) fn presented_chain(&self) -> PresentedChain {
         self.verifier.presented_chain()
-    }
-
-    /// Verifies `presented`, the certificates from a handshake with a different configuration, by
-    /// the rules of this configuration.
-    ///
-    /// # Errors
-    ///
-    /// The error that a handshake with this configuration would return.
-    pub(crate) fn verify_chain(&self, presented: &PresentedChain) -> Result<(), rustls::Error> {
-        let Some((end_entity, intermediates)) = presented.certificates.split_first() else {
-            return Err(rustls::Error::NoCertificatesPresented);
-        };
-        self.verifier
-            .verify_server_cert(
-                end_entity,
-                intermediates,
-                &self.handshake_name,
-                &[],
-                UnixTime::now(),
-            )
-            .map(|_| ())
     }
 }
 

@@ -1,21 +1,26 @@
 //! [`TlsError`]: an error of the TLS options, found before any connection.
 
+use std::error::Error;
+
 use super::pem::PemError;
+use crate::user_path::FileError;
 
 /// An error that prevents a TLS configuration from being built.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    Pem(PemError),
-    /// The operating system's trust store has no readable certificate.
-    NoSystemTrustStore {
-        causes: Vec<String>,
-    },
-    /// The certificate and the private key do not match, or their type is not supported.
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    #[error("no readable CA certificate in the system trust store")]
+    NoSystemTrustStore(Vec<rustls_native_certs::Error>),
+    #[error("certificate and private key cannot be used together: {0}")]
     InvalidIdentity(rustls::Error),
-    /// A certificate that is configured as trusted is not usable as a trust root.
+    #[error("certificate cannot be used as a trusted CA: {0}")]
     InvalidTrustRoot(String),
-    /// A self-signed certificate could not be generated.
-    CertificateGeneration(String),
+    #[error("cannot generate a self-signed certificate: {0}")]
+    CertificateGeneration(Box<dyn Error>),
     /// The cryptography provider does not support the default TLS versions.
+    #[error("cannot set up TLS: {0}")]
     Unsupported(rustls::Error),
 }

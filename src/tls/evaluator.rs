@@ -6,162 +6,184 @@
 //! issuer (RFC 5280). The certificate must also contain the server's name (RFC 9525).
 
 use rustls::{
-    Error, RootCertStore,
-    client::{verify_server_cert_signed_by_trust_anchor, verify_server_name},
+    RootCertStore,
     crypto::WebPkiSupportedAlgorithms,
-    server::ParsedCertificate,
+    pki_types::{CertificateDer, UnixTime},
 };
+use webpki::{EndEntityCert, KeyUsage};
 
 use super::{
-    certificate::CertificateInfo,
+    certificate::{Certificate, CertificateInfo},
     chain::UnverifiedChain,
-    explanation::{explain_refusal, unknown_self_signed},
+    explanation::explain_error,
     peer_name::PeerName,
-    refusal::{RefusalReason, check_validity},
-    trust::{TrustBasis, TrustRoots, TrustedCertificate},
+    refusal::{AcceptedName, ChainMember, Refusal, RefusalReason},
+    trust::{TrustBasis, TrustPolicy},
 };
 
 /// The rules that a server certificate must satisfy.
 #[derive(Debug)]
 pub(super) struct TrustEvaluator {
     pub(super) server_name: PeerName,
-    pub(super) roots: TrustRoots,
+    pub(super) policy: TrustPolicy,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl TrustEvaluator {
-    /// Returns the reason why a server certificate is trusted.
-    ///
-    /// # Errors
-    ///
-    /// The reason why the certificate is refused.
+    /// Returns the reason why a server certificate is trusted or refused.
     pub(super) fn evaluate(
         &self,
-        chain: &UnverifiedChain<'_>,
-    ) -> Result<TrustBasis, RefusalReason> {
-        if let Some(bits) = chain.info.weak_rsa_key_bits() {
-            return Err(RefusalReason::WeakKey { bits });
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<TrustBasis, Refusal> {
+        if let TrustPolicy::Unverified = self.policy {
+            return Ok(TrustBasis::Unverified);
         }
-        let mut trusted = self.roots.certificates().iter();
-        if trusted.any(|root| root.der == *chain.end_entity) {
-            self.check_pinned(chain)?;
-            return Ok(TrustBasis::Pinned);
-        }
-        self.check_issued(chain)?;
-        Ok(match self.roots {
-            TrustRoots::System(_) => TrustBasis::System,
-            TrustRoots::Certificates(_) | TrustRoots::Unverified => TrustBasis::Issued,
+        let info = CertificateInfo::from_der(end_entity).map_err(|reason| Refusal {
+            reason: RefusalReason::Unparsable(reason),
+            certificate: None,
+        })?;
+        let chain = UnverifiedChain {
+            end_entity,
+            info: &info,
+            intermediates,
+            now,
+        };
+        self.check_chain(&chain).map_err(|reason| Refusal {
+            reason,
+            certificate: Some(Box::new(info)),
         })
     }
 
-    fn check_pinned(&self, chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
-        check_validity(chain.info, chain.now)?;
-        if !chain.info.allows_tls_server {
-            return Err(RefusalReason::InvalidPurpose);
-        }
-        if chain.info.alternative_names.is_some() {
-            let parsed = ParsedCertificate::try_from(chain.end_entity)?;
-            return self.check_alternative_names(&parsed);
-        }
-        self.check_common_name(chain.info)
-    }
-
-    fn check_issued(&self, chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
-        if chain.info.has_weak_signature {
-            return Err(RefusalReason::WeakSignature);
-        }
-        let parsed = ParsedCertificate::try_from(chain.end_entity).map_err(|error| {
-            match RefusalReason::from(error) {
-                // A self-signed certificate that is not pinned is refused for that reason, even if
-                // rustls cannot parse the certificate.
-                _ if chain.info.is_self_issued() => {
-                    unknown_self_signed(chain.info, self.roots.certificates())
-                }
-                _ if chain.info.is_x509_v1 => RefusalReason::X509V1NotPinned,
-                other => other,
-            }
-        })?;
-        self.check_chain(&parsed, chain)?;
-        if chain.info.alternative_names.is_some() {
-            return self.check_alternative_names(&parsed);
-        }
-        self.check_common_name(chain.info)?;
-        if self.server_name.allows_common_name() {
-            Ok(())
+    fn check_chain(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
+        let weak = |weakness| RefusalReason::Weak(ChainMember::Server, weakness);
+        chain.info.check_key().map_err(weak)?;
+        let mut trusted = self.policy.certificates().iter();
+        let basis = if trusted.any(|certificate| certificate.der == *chain.end_entity) {
+            check_pinned(chain)?;
+            TrustBasis::Pinned
         } else {
-            Err(RefusalReason::CommonNameOnly)
-        }
+            chain.info.check_signature().map_err(weak)?;
+            self.check_issuers(chain)?
+        };
+        self.check_name(chain, basis)?;
+        Ok(basis)
     }
 
     /// Checks that the chain ends in a trust root.
-    fn check_chain(
-        &self,
-        parsed: &ParsedCertificate<'_>,
-        chain: &UnverifiedChain<'_>,
-    ) -> Result<(), RefusalReason> {
-        let result = match &self.roots {
-            TrustRoots::Unverified => Ok(()),
-            TrustRoots::System(roots) => self.verify_against(roots, parsed, chain),
-            TrustRoots::Certificates(trusted) => {
-                // rustls ignores the validity period of a trust root, so the chain is verified with
-                // only the roots that are valid at the present time.
-                let (valid, invalid): (Vec<_>, Vec<_>) = trusted
-                    .iter()
-                    .partition(|root| check_validity(&root.info, chain.now).is_ok());
-                let result = self.verify_against(&root_store(&valid), parsed, chain);
-                if result.is_err() {
-                    let issuer = invalid.into_iter().find(|root| {
-                        self.verify_against(&root_store(&[root]), parsed, chain)
-                            .is_ok()
-                    });
-                    if let Some(issuer) = issuer {
-                        let issuer = Box::new(issuer.info.clone());
-                        return Err(RefusalReason::IssuerOutsideValidity(issuer));
-                    }
-                }
-                result
-            }
+    fn check_issuers(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
+        let explain = |error| explain_error(error, chain, self.policy.certificates());
+        let parsed = EndEntityCert::try_from(chain.end_entity).map_err(explain)?;
+        let verify = |roots: &RootCertStore| {
+            parsed
+                .verify_for_usage(
+                    self.algorithms.all,
+                    &roots.roots,
+                    chain.intermediates,
+                    chain.now,
+                    KeyUsage::server_auth(),
+                    None,
+                    None,
+                )
+                .map(|_| ())
         };
-        result.map_err(|error| explain_refusal(error, chain, self.roots.certificates()))
-    }
-
-    fn verify_against(
-        &self,
-        roots: &RootCertStore,
-        parsed: &ParsedCertificate<'_>,
-        chain: &UnverifiedChain<'_>,
-    ) -> Result<(), Error> {
-        verify_server_cert_signed_by_trust_anchor(
-            parsed,
-            roots,
-            chain.intermediates,
-            chain.now,
-            self.algorithms.all,
-        )
-    }
-
-    fn check_alternative_names(&self, parsed: &ParsedCertificate<'_>) -> Result<(), RefusalReason> {
-        let name = self
-            .server_name
-            .parsed()
-            .ok_or(RefusalReason::NameMismatch)?;
-        Ok(verify_server_name(parsed, name)?)
-    }
-
-    /// Compares the server name with the common name of a certificate that has no subject
-    /// alternative name. The certificate must have exactly one common name.
-    fn check_common_name(&self, certificate: &CertificateInfo) -> Result<(), RefusalReason> {
-        match certificate.common_names.as_slice() {
-            [only] if self.server_name.matches_common_name(only) => Ok(()),
-            [_] => Err(RefusalReason::NameMismatch),
-            _ => Err(RefusalReason::NoName),
+        if let TrustPolicy::System(roots) = &self.policy {
+            return verify(roots).map(|()| TrustBasis::System).map_err(explain);
         }
+        // webpki ignores the validity period of a trust root, so the chain is verified with only
+        // the roots that are valid at the present time.
+        let trusted = self.policy.certificates().iter();
+        let (valid, invalid): (Vec<_>, Vec<_>) =
+            trusted.partition(|root| root.info.check_validity(chain.now).is_ok());
+        let Err(error) = verify(&root_store(&valid)) else {
+            return Ok(TrustBasis::Issued);
+        };
+        for root in invalid {
+            if let Err(validity) = root.info.check_validity(chain.now)
+                && verify(&root_store(&[root])).is_ok()
+            {
+                let root = ChainMember::Issuer(root.info.subject.clone());
+                return Err(RefusalReason::OutsideValidity(root, validity));
+            }
+        }
+        Err(explain(error))
+    }
+
+    /// Checks that the certificate is valid for the server's name. If the certificate has a SAN,
+    /// its common name does not matter.
+    fn check_name(
+        &self,
+        chain: &UnverifiedChain<'_>,
+        basis: TrustBasis,
+    ) -> Result<(), RefusalReason> {
+        let names = chain.info.names();
+        let has_san = chain.info.alternative_names.is_some();
+        match names {
+            [] if has_san => return Err(RefusalReason::NoNameInSan),
+            [] | [_, _, ..] if !has_san => return Err(RefusalReason::NoCommonName),
+            _ => {}
+        }
+        let with_san = has_san
+            .then(|| EndEntityCert::try_from(chain.end_entity))
+            .transpose()
+            .map_err(RefusalReason::Invalid)?;
+        let is_accepted = |name: &PeerName| match &with_san {
+            Some(certificate) => is_in_san(name, certificate, names),
+            None => name.matches_common_name(&names[0]),
+        };
+        let needs_common_name =
+            !has_san && basis != TrustBasis::Pinned && !self.server_name.allows_common_name();
+        let server_name = self.server_name.as_str().to_owned();
+        if is_accepted(&self.server_name) {
+            return if needs_common_name {
+                Err(RefusalReason::CommonNameOnly(server_name))
+            } else {
+                Ok(())
+            };
+        }
+        if names.contains(&server_name) {
+            return Err(RefusalReason::AddressInDnsName(server_name));
+        }
+        let accepted_name = names
+            .iter()
+            .find(|name| !name.contains('*') && is_accepted(&PeerName::new(name)))
+            .map(|name| AcceptedName {
+                server_name: name.clone(),
+                needs_common_name,
+            });
+        Err(RefusalReason::NameMismatch {
+            server_name,
+            names: names.to_vec(),
+            accepted_name,
+        })
     }
 }
 
-/// Collects trust roots for rustls. A certificate that rustls cannot use as a trust root is left
+fn check_pinned(chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
+    chain
+        .info
+        .check_validity(chain.now)
+        .map_err(|error| RefusalReason::OutsideValidity(ChainMember::Server, error))?;
+    match &chain.info.forbidden_usage {
+        Some(usage) => Err(RefusalReason::InvalidPurpose(usage.clone())),
+        None => Ok(()),
+    }
+}
+
+fn is_in_san(name: &PeerName, certificate: &EndEntityCert<'_>, san: &[String]) -> bool {
+    let Some(parsed) = name.parsed() else {
+        return false;
+    };
+    // webpki ignores names in the SAN that end with a dot.
+    let mut absolute = san.iter().filter_map(|name| name.strip_suffix('.'));
+    certificate.verify_is_valid_for_subject_name(parsed).is_ok()
+        || absolute.any(|presented| name.matches_common_name(presented))
+}
+
+/// Collects trust roots for webpki. A certificate that webpki cannot use as a trust root is left
 /// out, but it can still be pinned.
-fn root_store(trusted: &[&TrustedCertificate]) -> RootCertStore {
+fn root_store(trusted: &[&Certificate]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.iter().map(|root| root.der.clone()));
     roots

@@ -1,15 +1,17 @@
 //! [`Identity`]: the certificate that this program presents to its peer, with the private key.
 
+use std::error::Error;
+
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{error::TlsError, pem};
+use super::{certificate::Certificate, error::TlsError, pem};
 use crate::user_path::UserPath;
 
 /// A certificate with its chain and its private key.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
+    chain: Vec<Certificate>,
     pub(super) key: PrivateKeyDer<'static>,
 }
 
@@ -24,32 +26,37 @@ impl Identity {
     /// in the same file.
     pub(crate) fn read(certificate: &UserPath, key: &UserPath) -> Result<Self, TlsError> {
         Ok(Self {
-            chain: pem::read_certificates(certificate).map_err(TlsError::Pem)?,
-            key: pem::read_private_key(key).map_err(TlsError::Pem)?,
+            chain: pem::read_certificates(certificate)?,
+            key: pem::read_private_key(key)?,
         })
     }
 
     /// Generates a self-signed certificate for the loopback names. The validity period begins
     /// yesterday, so even a client whose clock is slow accepts the certificate.
     pub(crate) fn self_signed() -> Result<Self, TlsError> {
-        generate_self_signed().map_err(|error| TlsError::CertificateGeneration(error.to_string()))
+        generate_self_signed().map_err(TlsError::CertificateGeneration)
     }
 
     /// Returns the certificate and its chain, for a client to trust.
-    pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+    pub(crate) fn certificates(&self) -> Vec<Certificate> {
         self.chain.clone()
+    }
+
+    pub(super) fn chain_der(&self) -> Vec<CertificateDer<'static>> {
+        let chain = self.chain.iter();
+        chain.map(|certificate| certificate.der.clone()).collect()
     }
 
     /// Returns the certificate and its chain in PEM.
     pub(crate) fn chain_pem(&self) -> String {
-        let certificates = self.chain.iter();
-        certificates
-            .map(|der| pem::encode_certificate(der))
+        let chain = self.chain.iter();
+        chain
+            .map(|certificate| pem::encode_certificate(&certificate.der))
             .collect()
     }
 }
 
-fn generate_self_signed() -> Result<Identity, rcgen::Error> {
+fn generate_self_signed() -> Result<Identity, Box<dyn Error>> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(LOOPBACK_NAMES.map(ToOwned::to_owned))?;
     params
@@ -71,7 +78,7 @@ fn generate_self_signed() -> Result<Identity, rcgen::Error> {
     params.not_after = midnight(today.saturating_add(jiff::Span::new().days(VALIDITY_DAYS - 1)));
     let certificate = params.self_signed(&key)?;
     Ok(Identity {
-        chain: vec![certificate.der().clone()],
+        chain: vec![Certificate::parse(certificate.der().clone())?],
         key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
     })
 }

@@ -1,7 +1,7 @@
 //! TLS for client and server. This module turns options into `rustls` configurations, decides which
 //! certificates are trusted, and gives a reason for each refusal.
 //!
-//! `client` opens connections, and `diagnostics` contains the user-visible text of refusals.
+//! `client` opens connections, and `diagnostics` adds hints to the errors.
 
 mod alpn;
 mod certificate;
@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod evaluator;
 mod explanation;
+mod handshake_error;
 mod identity;
 mod peer_name;
 mod pem;
@@ -20,12 +21,13 @@ mod trust;
 mod verifier;
 
 pub(crate) use alpn::is_http2;
-pub(crate) use certificate::{CertificateInfo, DistinguishedName, fingerprint};
+pub(crate) use certificate::{CertificateInfo, ValidityError, Weakness, fingerprint};
 pub(crate) use client::ClientTls;
 pub(crate) use error::TlsError;
+pub(crate) use handshake_error::HandshakeError;
 pub(crate) use identity::Identity;
 pub(crate) use peer_name::PeerName;
-pub(crate) use pem::{PemError, PemKind, PemProblem};
-pub(crate) use refusal::{Refusal, RefusalReason};
+pub(crate) use pem::PemProblem;
+pub(crate) use refusal::{AcceptedName, ChainMember, RefusalReason};
 pub(crate) use server::server_config;
 pub(crate) use trust::{TrustBasis, TrustPolicy, read_trusted_certificates};

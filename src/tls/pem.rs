@@ -4,95 +4,90 @@
 //! file of the wrong type. The first error would be an unknown issuer in a later TLS handshake.
 //! This module refuses a file of the wrong type at once, and reports the content of the file.
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls_pemfile::Item;
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer,
+    pem::{self, PemObject, SectionKind},
+};
 
-use super::certificate::CertificateInfo;
-use crate::user_path::{FileError, MAX_OPTION_FILE_BYTES, UserPath};
+use super::{certificate::Certificate, error::TlsError};
+use crate::user_path::{MAX_OPTION_FILE_BYTES, UserPath};
 
 /// The error of a file that does not contain the expected PEM blocks.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("no {expected} in {file}: {problem}")]
 pub(crate) struct PemError {
-    pub(crate) file: UserPath,
-    pub(crate) expected: PemKind,
+    file: UserPath,
+    expected: &'static str,
     pub(crate) problem: PemProblem,
 }
 
-/// The kind of PEM block that a file must contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PemKind {
-    Certificate,
-    PrivateKey,
-}
-
 /// The reason why a PEM file is refused. Line numbers count from 1.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum PemProblem {
-    Unreadable(FileError),
+    #[error("file is empty")]
     Empty,
+    #[error("file is UTF-16 text")]
     Utf16,
+    #[error("file starts with a byte order mark")]
     ByteOrderMark,
+    #[error("file is binary DER")]
     Der,
-    /// Whitespace precedes a `-----BEGIN` line.
-    Indented {
-        line: usize,
-    },
-    /// A `-----BEGIN` line contains more than a label, as in a file that lost its line ends.
-    MalformedBegin {
-        line: usize,
-    },
+    #[error("white space before -----BEGIN in line {line}")]
+    Indented { line: usize },
+    #[error("-----BEGIN in line {line} does not stand alone in its line")]
+    MalformedBegin { line: usize },
     /// A block has a certificate label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
+    #[error("expected CERTIFICATE, found {0}")]
     UnsupportedLabel(String),
-    /// The file has no block of the expected kind. `found` holds the labels of all blocks in the
-    /// file.
-    NoSuchBlock {
-        found: Vec<String>,
-    },
-    /// The block that begins at `line` cannot be parsed.
+    #[error("found no PEM block")]
+    NoBlock,
+    #[error("found only {}", .0.join(", "))]
+    OtherBlocks(Vec<String>),
+    #[error("{label} in line {line} is invalid: {reason}")]
     InvalidBlock {
         line: usize,
         label: String,
         reason: String,
     },
+    #[error("private key is encrypted")]
     EncryptedKey,
+    #[error("found more than one private key")]
     MultipleKeys,
 }
 
 /// Reads all certificates in a file.
-///
-/// # Errors
-///
-/// The file cannot be read, has no certificate, or has a block that cannot be parsed.
-pub(super) fn read_certificates(file: &UserPath) -> Result<Vec<CertificateDer<'static>>, PemError> {
-    parse_certificates(file).map_err(|problem| PemError {
-        file: file.clone(),
-        expected: PemKind::Certificate,
-        problem,
-    })
+pub(super) fn read_certificates(file: &UserPath) -> Result<Vec<Certificate>, TlsError> {
+    read(file, "certificate", parse_certificates)
 }
 
 /// Reads the only private key in a file. The key format is PKCS#8, PKCS#1 or SEC1.
-///
-/// # Errors
-///
-/// The file cannot be read, has no private key, more than one private key, an encrypted private
-/// key, or a block that cannot be parsed.
-pub(super) fn read_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, PemError> {
-    parse_private_key(file).map_err(|problem| PemError {
-        file: file.clone(),
-        expected: PemKind::PrivateKey,
-        problem,
+pub(super) fn read_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, TlsError> {
+    read(file, "private key", parse_private_key)
+}
+
+fn read<T>(
+    file: &UserPath,
+    expected: &'static str,
+    parse: fn(Vec<Block>) -> Result<T, PemProblem>,
+) -> Result<T, TlsError> {
+    let bytes = file.read(MAX_OPTION_FILE_BYTES)?;
+    let parsed = parse_blocks(&bytes).and_then(parse);
+    parsed.map_err(|problem| {
+        TlsError::Pem(PemError {
+            file: file.clone(),
+            expected,
+            problem,
+        })
     })
 }
 
-fn parse_certificates(file: &UserPath) -> Result<Vec<CertificateDer<'static>>, PemProblem> {
-    let blocks = read_blocks(file)?;
+fn parse_certificates(blocks: Vec<Block>) -> Result<Vec<Certificate>, PemProblem> {
     let mut certificates = Vec::new();
     for block in &blocks {
-        match &block.item {
-            Some(Item::X509Certificate(der)) => {
-                CertificateInfo::from_der(der).map_err(|reason| block.invalid(reason))?;
-                certificates.push(der.clone());
+        match &block.section {
+            Some((SectionKind::Certificate, der)) => {
+                let certificate = Certificate::parse(der.clone().into());
+                certificates.push(certificate.map_err(|reason| block.invalid(reason))?);
             }
             None if block.label.ends_with(" CERTIFICATE") => {
                 return Err(PemProblem::UnsupportedLabel(block.label.clone()));
@@ -106,16 +101,13 @@ fn parse_certificates(file: &UserPath) -> Result<Vec<CertificateDer<'static>>, P
     Ok(certificates)
 }
 
-fn parse_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, PemProblem> {
-    let blocks = read_blocks(file)?;
+fn parse_private_key(blocks: Vec<Block>) -> Result<PrivateKeyDer<'static>, PemProblem> {
     if blocks.iter().any(|block| block.is_encrypted) {
         return Err(PemProblem::EncryptedKey);
     }
-    let mut keys = blocks.iter().filter_map(|block| match &block.item {
-        Some(Item::Pkcs1Key(key)) => Some(PrivateKeyDer::from(key.clone_key())),
-        Some(Item::Pkcs8Key(key)) => Some(PrivateKeyDer::from(key.clone_key())),
-        Some(Item::Sec1Key(key)) => Some(PrivateKeyDer::from(key.clone_key())),
-        _ => None,
+    let mut keys = blocks.iter().filter_map(|block| {
+        let (kind, der) = block.section.as_ref()?;
+        PrivateKeyDer::from_pem(*kind, der.clone())
     });
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
@@ -125,9 +117,10 @@ fn parse_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, PemProbl
 }
 
 fn no_such_block(blocks: Vec<Block>) -> PemProblem {
-    PemProblem::NoSuchBlock {
-        found: blocks.into_iter().map(|block| block.label).collect(),
+    if blocks.is_empty() {
+        return PemProblem::NoBlock;
     }
+    PemProblem::OtherBlocks(blocks.into_iter().map(|block| block.label).collect())
 }
 
 /// A PEM block, which extends from a `-----BEGIN` line to the next `-----BEGIN` line or to the end
@@ -136,13 +129,30 @@ struct Block {
     label: String,
     /// The line number of the `-----BEGIN` line, counted from 1.
     line: usize,
-    /// The parsed content, or `None` if the block is encrypted or the parser does not know the
-    /// label.
-    item: Option<Item>,
+    /// The DER content, or `None` if the block is encrypted or the parser does not know the label.
+    section: Option<(SectionKind, Vec<u8>)>,
     is_encrypted: bool,
 }
 
 impl Block {
+    fn parse(label: String, line: usize, text: &[u8]) -> Result<Self, PemProblem> {
+        // RFC 7468 marks an encrypted key by its label. OpenSSL's traditional format marks an
+        // encrypted key by a header, which the parser would take for Base64.
+        let mut lines = text.split(|byte| *byte == b'\n');
+        let mut block = Self {
+            is_encrypted: label == "ENCRYPTED PRIVATE KEY"
+                || lines.any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED")),
+            label,
+            line,
+            section: None,
+        };
+        if !block.is_encrypted {
+            let section = PemObject::pem_slice_iter(text).next().transpose();
+            block.section = section.map_err(|error| block.invalid(describe(&error).to_owned()))?;
+        }
+        Ok(block)
+    }
+
     fn invalid(&self, reason: String) -> PemProblem {
         PemProblem::InvalidBlock {
             line: self.line,
@@ -152,58 +162,51 @@ impl Block {
     }
 }
 
-/// The `-----BEGIN` line of a block.
-struct BlockStart {
-    /// The position of the line in the file, in bytes.
-    offset: usize,
-    line: usize,
-    label: String,
+/// Describes an error without its own text, which may quote a private key.
+fn describe(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "-----END line is missing",
+        pem::Error::Base64Decode(_) => "base64 cannot be decoded",
+        _ => "malformed block",
+    }
 }
 
-fn read_blocks(file: &UserPath) -> Result<Vec<Block>, PemProblem> {
-    let bytes = file
-        .read(MAX_OPTION_FILE_BYTES)
-        .map_err(PemProblem::Unreadable)?;
-    if let Some(problem) = foreign_format(&bytes) {
+fn parse_blocks(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
+    if let Some(problem) = foreign_format(bytes) {
         return Err(problem);
     }
-    let starts = find_block_starts(&bytes)?;
-    let ends = starts.iter().skip(1).map(|start| start.offset);
+    let mut starts = Vec::new();
+    let mut offset = 0;
+    for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+        if let Some(label) = begin_label(line, number)? {
+            starts.push((label, number, offset));
+        }
+        offset += line.len();
+    }
+    let ends = starts.iter().skip(1).map(|(_, _, offset)| *offset);
     let ends: Vec<usize> = ends.chain([bytes.len()]).collect();
     starts
         .into_iter()
         .zip(ends)
-        .map(|(start, end)| parse_block(&bytes[start.offset..end], start))
+        .map(|((label, line, start), end)| Block::parse(label, line, &bytes[start..end]))
         .collect()
 }
 
-fn find_block_starts(bytes: &[u8]) -> Result<Vec<BlockStart>, PemProblem> {
-    let mut starts = Vec::new();
-    let mut offset = 0;
-    for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
-        let text = String::from_utf8_lossy(line);
-        let label = text
-            .trim()
-            .strip_prefix("-----BEGIN ")
-            .and_then(|rest| rest.strip_suffix("-----"));
-        if let Some(label) = label {
-            // The error does not quote an invalid label, because the label may contain the key
-            // itself.
-            if !is_label(label) {
-                return Err(PemProblem::MalformedBegin { line: number });
-            }
-            if text.starts_with(char::is_whitespace) {
-                return Err(PemProblem::Indented { line: number });
-            }
-            starts.push(BlockStart {
-                offset,
-                line: number,
-                label: label.to_owned(),
-            });
+/// Returns the label of a `-----BEGIN` line, or `None` for any other line.
+fn begin_label(line: &[u8], number: usize) -> Result<Option<String>, PemProblem> {
+    let text = String::from_utf8_lossy(line);
+    let label = text
+        .trim()
+        .strip_prefix("-----BEGIN ")
+        .and_then(|rest| rest.strip_suffix("-----"));
+    match label {
+        // The error does not quote an invalid label, because it may contain the key itself.
+        Some(label) if !is_label(label) => Err(PemProblem::MalformedBegin { line: number }),
+        Some(_) if text.starts_with(char::is_whitespace) => {
+            Err(PemProblem::Indented { line: number })
         }
-        offset += line.len();
+        label => Ok(label.map(ToOwned::to_owned)),
     }
-    Ok(starts)
 }
 
 /// Returns whether a string is a label (RFC 7468 section 3). Lower-case letters and more than 40
@@ -214,54 +217,6 @@ fn is_label(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ')
-}
-
-fn parse_block(text: &[u8], start: BlockStart) -> Result<Block, PemProblem> {
-    let BlockStart { line, label, .. } = start;
-    // RFC 7468 marks an encrypted key by its label. OpenSSL's traditional format marks an encrypted
-    // key by a header, which the parser would take for Base64.
-    let is_encrypted = label == "ENCRYPTED PRIVATE KEY"
-        || text
-            .split(|byte| *byte == b'\n')
-            .any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED"));
-    let mut block = Block {
-        label,
-        line,
-        item: None,
-        is_encrypted,
-    };
-    if !is_encrypted {
-        block.item = match rustls_pemfile::read_one_from_slice(text) {
-            Ok(item) => item.map(|(item, _)| item),
-            Err(error) => return Err(block.invalid(block_error(&error))),
-        };
-    }
-    Ok(block)
-}
-
-fn block_error(error: &rustls_pemfile::Error) -> String {
-    match error {
-        rustls_pemfile::Error::MissingSectionEnd { .. } => {
-            "its -----END line is missing".to_owned()
-        }
-        rustls_pemfile::Error::IllegalSectionStart { .. } => {
-            "its -----BEGIN line is malformed".to_owned()
-        }
-        rustls_pemfile::Error::Base64Decode(_) => "its base64 can't be decoded".to_owned(),
-    }
-}
-
-/// Encodes a certificate as a PEM block (RFC 7468 section 5.1).
-pub(super) fn encode_certificate(der: &CertificateDer<'_>) -> String {
-    const LINE_BYTES: usize = 64;
-    let base64 = data_encoding::BASE64.encode(der);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    for line in base64.as_bytes().chunks(LINE_BYTES) {
-        pem.extend(line.iter().map(|byte| char::from(*byte)));
-        pem.push('\n');
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    pem
 }
 
 /// Returns the reason why a file is not PEM text, or `None` if it may be PEM text.
@@ -276,4 +231,17 @@ fn foreign_format(bytes: &[u8]) -> Option<PemProblem> {
         [0, _, ..] | [_, 0, ..] => Some(PemProblem::Utf16),
         _ => None,
     }
+}
+
+/// Encodes a certificate as a PEM block (RFC 7468 section 5.1).
+pub(super) fn encode_certificate(der: &CertificateDer<'_>) -> String {
+    const LINE_BYTES: usize = 64;
+    let base64 = data_encoding::BASE64.encode(der);
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for line in base64.as_bytes().chunks(LINE_BYTES) {
+        pem.extend(line.iter().map(|byte| char::from(*byte)));
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }

@@ -14,12 +14,8 @@ use rustls::{
 };
 
 use super::{
-    alpn::HTTP2_PROTOCOL,
-    error::TlsError,
-    identity::Identity,
+    alpn::HTTP2_PROTOCOL, certificate::Certificate, error::TlsError, identity::Identity,
     provider::crypto_provider,
-    refusal::check_validity,
-    trust::{TrustedCertificate, parse_trusted},
 };
 
 /// Builds the configuration of a server that offers only HTTP/2. If `trusted_clients` is set, each
@@ -27,7 +23,7 @@ use super::{
 /// certificate from that list.
 pub(crate) fn server_config(
     identity: Identity,
-    trusted_clients: Option<Vec<CertificateDer<'static>>>,
+    trusted_clients: Option<Vec<Certificate>>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = crypto_provider();
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -38,27 +34,27 @@ pub(crate) fn server_config(
         Some(trusted) => builder.with_client_cert_verifier(client_verifier(trusted, provider)?),
     };
     let mut config = builder
-        .with_single_cert(identity.chain, identity.key)
+        .with_single_cert(identity.chain_der(), identity.key)
         .map_err(TlsError::InvalidIdentity)?;
     config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
     Ok(Arc::new(config))
 }
 
 fn client_verifier(
-    trusted: Vec<CertificateDer<'static>>,
+    trusted: Vec<Certificate>,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in &trusted {
         roots
-            .add(certificate.clone())
+            .add(certificate.der.clone())
             .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
     }
     let issued = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
     Ok(Arc::new(ClientVerifier {
-        pinned: parse_trusted(trusted)?,
+        pinned: trusted,
         issued,
     }))
 }
@@ -67,7 +63,7 @@ fn client_verifier(
 /// certificate issued. A pinned certificate may be self-signed or a CA certificate.
 #[derive(Debug)]
 struct ClientVerifier {
-    pinned: Vec<TrustedCertificate>,
+    pinned: Vec<Certificate>,
     issued: Arc<dyn ClientCertVerifier>,
 }
 
@@ -84,7 +80,7 @@ impl ClientCertVerifier for ClientVerifier {
     ) -> Result<ClientCertVerified, rustls::Error> {
         let pinned = self.pinned.iter().find(|pinned| pinned.der == *end_entity);
         match pinned {
-            Some(pinned) if check_validity(&pinned.info, now).is_ok() => {
+            Some(pinned) if pinned.info.check_validity(now).is_ok() => {
                 Ok(ClientCertVerified::assertion())
             }
             _ => self

@@ -1,17 +1,17 @@
 //! The certificates that are configured as trusted, and the reasons for trusting a server.
 
-use rustls::{RootCertStore, pki_types::CertificateDer};
+use rustls::RootCertStore;
 
-use super::{certificate::CertificateInfo, error::TlsError, pem};
+use super::{certificate::Certificate, error::TlsError, pem};
 use crate::user_path::UserPath;
 
 /// The servers that a client trusts.
 #[derive(Debug)]
 pub(crate) enum TrustPolicy {
     /// Servers whose certificate chain ends in the operating system's trust store.
-    System,
+    System(RootCertStore),
     /// Servers whose certificate is in this list, or was issued by a certificate in this list.
-    Certificates(Vec<CertificateDer<'static>>),
+    Certificates(Vec<Certificate>),
     /// Every server.
     Unverified,
 }
@@ -30,36 +30,19 @@ pub(crate) enum TrustBasis {
     Unverified,
 }
 
-/// The certificates of a [`TrustPolicy`], ready for verification.
-#[derive(Debug)]
-pub(super) enum TrustRoots {
-    System(RootCertStore),
-    Certificates(Vec<TrustedCertificate>),
-    Unverified,
-}
-
-/// A certificate that is configured as trusted.
-#[derive(Debug)]
-pub(super) struct TrustedCertificate {
-    pub(super) der: CertificateDer<'static>,
-    pub(super) info: CertificateInfo,
-}
-
-impl TrustRoots {
-    /// Loads the certificates of a policy.
-    pub(super) fn load(policy: TrustPolicy) -> Result<Self, TlsError> {
-        Ok(match policy {
-            TrustPolicy::System => Self::System(system_roots()?),
-            TrustPolicy::Certificates(certificates) => {
-                Self::Certificates(parse_trusted(certificates)?)
-            }
-            TrustPolicy::Unverified => Self::Unverified,
-        })
+impl TrustPolicy {
+    pub(crate) fn system() -> Result<Self, TlsError> {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
+            return Err(TlsError::NoSystemTrustStore(found.errors));
+        }
+        Ok(Self::System(roots))
     }
 
-    /// Returns the certificates that are configured as trusted. The slice is empty for `System` and
-    /// `Unverified`.
-    pub(super) fn certificates(&self) -> &[TrustedCertificate] {
+    /// Returns the certificates that the user configured as trusted.
+    pub(super) fn certificates(&self) -> &[Certificate] {
         match self {
             Self::Certificates(certificates) => certificates,
             Self::System(_) | Self::Unverified => &[],
@@ -68,37 +51,10 @@ impl TrustRoots {
 }
 
 /// Reads the certificates to trust from PEM files.
-pub(crate) fn read_trusted_certificates(
-    files: &[UserPath],
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn read_trusted_certificates(files: &[UserPath]) -> Result<Vec<Certificate>, TlsError> {
     let mut certificates = Vec::new();
     for file in files {
-        certificates.extend(pem::read_certificates(file).map_err(TlsError::Pem)?);
+        certificates.extend(pem::read_certificates(file)?);
     }
     Ok(certificates)
-}
-
-/// Parses certificates that are configured as trusted.
-pub(super) fn parse_trusted(
-    certificates: Vec<CertificateDer<'static>>,
-) -> Result<Vec<TrustedCertificate>, TlsError> {
-    certificates
-        .into_iter()
-        .map(|der| match CertificateInfo::from_der(&der) {
-            Ok(info) => Ok(TrustedCertificate { der, info }),
-            Err(reason) => Err(TlsError::InvalidTrustRoot(reason)),
-        })
-        .collect()
-}
-
-fn system_roots() -> Result<RootCertStore, TlsError> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        return Err(TlsError::NoSystemTrustStore {
-            causes: found.errors.iter().map(ToString::to_string).collect(),
-        });
-    }
-    Ok(roots)
 }

@@ -3,10 +3,10 @@
 //! The verifier stores the certificates that the server presented. It verifies the handshake
 //! signature under every trust policy, even if certificates are not verified.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
+    DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key},
     pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
@@ -14,10 +14,9 @@ use rustls::{
 
 use super::{
     certificate::CertificateInfo,
-    chain::{PresentedChain, UnverifiedChain},
+    chain::PresentedChain,
     evaluator::TrustEvaluator,
-    refusal::{Refusal, RefusalReason},
-    trust::{TrustBasis, TrustRoots},
+    refusal::{ChainMember, Refusal, RefusalReason},
 };
 
 /// Verifies server certificates, and stores the chain that a server presented last.
@@ -37,36 +36,31 @@ impl ServerVerifier {
 
     /// Returns the chain that was verified last.
     pub(super) fn presented_chain(&self) -> PresentedChain {
+        self.lock_presented().clone()
+    }
+
+    fn lock_presented(&self) -> MutexGuard<'_, PresentedChain> {
         let presented = self.presented.lock();
-        presented.unwrap_or_else(PoisonError::into_inner).clone()
+        presented.unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn refuse(&self, reason: RefusalReason, certificate: Option<CertificateInfo>) -> Error {
-        let trusted = self.evaluator.roots.certificates().iter();
-        CertificateError::Other(OtherError(Arc::new(Refusal {
-            reason,
-            server_name: self.evaluator.server_name.as_str().to_owned(),
-            certificate: certificate.map(Box::new),
-            trusted_subjects: trusted.map(|root| root.info.subject.clone()).collect(),
-        })))
-        .into()
+/// Replaces a handshake signature error by a refusal with the reason, if the certificate has a
+/// short RSA key or is an X.509 v1 certificate.
+fn explain_signature_error(certificate: &CertificateDer<'_>, error: Error) -> Error {
+    let Ok(info) = CertificateInfo::from_der(certificate) else {
+        return error;
+    };
+    let reason = match info.check_key() {
+        Err(weakness) => RefusalReason::Weak(ChainMember::Server, weakness),
+        Ok(()) if info.is_x509_v1 => RefusalReason::X509V1OnTls12,
+        Ok(()) => return error,
+    };
+    Refusal {
+        reason,
+        certificate: Some(Box::new(info)),
     }
-
-    /// Replaces a handshake signature error by a refusal with the reason, if the certificate has a
-    /// short RSA key or is an X.509 v1 certificate. Returns any other error unchanged.
-    fn explain_signature_error(&self, certificate: &CertificateDer<'_>, error: Error) -> Error {
-        let Ok(info) = CertificateInfo::from_der(certificate) else {
-            return error;
-        };
-        let reason = if let Some(bits) = info.weak_rsa_key_bits() {
-            RefusalReason::WeakKey { bits }
-        } else if info.is_x509_v1 {
-            RefusalReason::X509V1OnTls12
-        } else {
-            return error;
-        };
-        self.refuse(reason, Some(info))
-    }
+    .into()
 }
 
 impl ServerCertVerifier for ServerVerifier {
@@ -78,30 +72,15 @@ impl ServerCertVerifier for ServerVerifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let certificate = CertificateInfo::from_der(end_entity);
-        let evaluation = match &certificate {
-            _ if matches!(self.evaluator.roots, TrustRoots::Unverified) => {
-                Ok(TrustBasis::Unverified)
-            }
-            Ok(info) => self.evaluator.evaluate(&UnverifiedChain {
-                end_entity,
-                info,
-                intermediates,
-                now,
-            }),
-            Err(reason) => Err(RefusalReason::Unreadable(reason.clone())),
-        };
+        let evaluation = self.evaluator.evaluate(end_entity, intermediates, now);
         let chain = std::iter::once(end_entity).chain(intermediates);
-        *self
-            .presented
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = PresentedChain {
+        let presented = PresentedChain {
             certificates: chain.map(|der| der.clone().into_owned()).collect(),
             trust: evaluation.as_ref().ok().copied(),
         };
-        evaluation
-            .map(|_| ServerCertVerified::assertion())
-            .map_err(|reason| self.refuse(reason, certificate.ok()))
+        *self.lock_presented() = presented;
+        evaluation?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -111,7 +90,7 @@ impl ServerCertVerifier for ServerVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, cert, dss, &self.evaluator.algorithms)
-            .map_err(|error| self.explain_signature_error(cert, error))
+            .map_err(|error| explain_signature_error(cert, error))
     }
 
     fn verify_tls13_signature(
@@ -135,7 +114,7 @@ impl ServerCertVerifier for ServerVerifier {
                 dss,
                 algorithms,
             ),
-            _ => Err(self.explain_signature_error(cert, error)),
+            _ => Err(explain_signature_error(cert, error)),
         })
     }
 

@@ -8,7 +8,9 @@ use std::{error::Error, io, time::Duration};
 use http::StatusCode;
 
 use super::stage_outcome::{AddressFailure, Stage};
-use crate::{client::error_chain::is_protocol_error, endpoint::Endpoint, proxy::Proxy};
+use crate::{
+    client::error_chain::is_protocol_error, endpoint::Endpoint, proxy::Proxy, tls::HandshakeError,
+};
 
 /// The error of a connection that could not be established.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct ConnectError {
     /// The stage that failed.
     pub(crate) stage: Stage,
     pub(crate) kind: ConnectErrorKind,
+    /// Whether a client certificate is configured.
+    pub(crate) has_client_certificate: bool,
 }
 
 /// The reason why a stage failed.
@@ -33,10 +37,7 @@ pub(crate) enum ConnectErrorKind {
     /// No address of the server, or of the proxy if a proxy is used, accepted a TCP connection.
     AllAddressesFailed(Vec<AddressFailure>),
     /// The TLS handshake failed: this program ended the handshake, or the server sent an alert.
-    Tls(rustls::Error),
-    /// The server did not select HTTP/2 by ALPN. The value is the protocol that the server
-    /// selected, or `None` if the server selected no protocol.
-    AlpnNotHttp2(Option<Vec<u8>>),
+    Tls(HandshakeError),
     /// The first bytes from the server, which belong to neither a SETTINGS nor a GOAWAY frame.
     NotHttp2(Vec<u8>),
     /// The server sent bytes that are not valid TLS or HTTP/2.
@@ -49,8 +50,6 @@ pub(crate) enum ConnectErrorKind {
     ProxyNotHttp,
     /// The server or the proxy closed the connection.
     Closed,
-    /// The server requested a client certificate and closed the connection.
-    ClientCertificateRequested,
     /// The server closed a plaintext connection, but answered a TLS handshake on a second
     /// connection.
     ServerExpectsTls,
@@ -70,7 +69,7 @@ impl ConnectErrorKind {
             let io = inner.downcast_ref::<io::Error>();
             if let Some(io) = io.or_else(|| h2?.get_io()) {
                 return match tls_error(io) {
-                    Some(error) => Self::Tls(error.clone()),
+                    Some(error) => Self::Tls(error.clone().into()),
                     None if io.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
                     None => Self::Io(io::Error::new(io.kind(), io.to_string())),
                 };
@@ -83,7 +82,7 @@ impl ConnectErrorKind {
     /// Classifies a TLS handshake error.
     pub(super) fn from_handshake(error: io::Error) -> Self {
         match tls_error(&error) {
-            Some(error) => Self::Tls(error.clone()),
+            Some(error) => Self::Tls(error.clone().into()),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
             None => Self::Io(error),
         }

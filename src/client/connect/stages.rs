@@ -17,7 +17,7 @@ use super::{
 use crate::{
     client::target::Target,
     endpoint::Endpoint,
-    tls::{self, ClientTls},
+    tls::{self, ClientTls, HandshakeError},
 };
 
 /// The current stage, and the callback for completed stages.
@@ -58,7 +58,7 @@ pub(in crate::client) async fn connect(
         Err(ConnectErrorKind::Closed | ConnectErrorKind::Io(_))
             if is_client_certificate_requested(target) =>
         {
-            ConnectErrorKind::ClientCertificateRequested
+            ConnectErrorKind::Tls(HandshakeError::ClientCertificateRequested)
         }
         Err(kind @ (ConnectErrorKind::Closed | ConnectErrorKind::Io(_)))
             if target.tls.is_none() && progress.stage.get() == Stage::Http2 =>
@@ -76,6 +76,10 @@ pub(in crate::client) async fn connect(
         proxy: target.proxy.clone(),
         stage: progress.stage.get(),
         kind,
+        has_client_certificate: target
+            .tls
+            .as_ref()
+            .is_some_and(ClientTls::has_client_certificate),
     })
 }
 
@@ -105,10 +109,9 @@ async fn is_tls_server(target: &Target) -> bool {
     };
     match open_stream(target, &progress).await {
         Ok(stream) => match tls_handshake::handshake(&tls, stream).await {
-            Ok(_) | Err(ConnectErrorKind::AlpnNotHttp2(_)) => true,
-            // An invalid message proves that the server does not speak TLS. Any other TLS error,
-            // such as an alert, proves that the server speaks TLS.
-            Err(ConnectErrorKind::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
+            Err(ConnectErrorKind::Tls(HandshakeError::NotTls(_))) => false,
+            // Any other TLS error, such as an alert, proves that the server speaks TLS.
+            Ok(_) | Err(ConnectErrorKind::Tls(_)) => true,
             Err(_) => false,
         },
         Err(_) => false,

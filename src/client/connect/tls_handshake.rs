@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{byte_stream::ByteStream, corked_stream::CorkedStream, error::ConnectErrorKind};
-use crate::tls::{self, ClientTls};
+use crate::tls::{self, ClientTls, HandshakeError};
 
 pub(super) async fn handshake(
     tls: &ClientTls,
@@ -28,8 +28,9 @@ pub(super) async fn handshake(
     };
     stream.get_mut().0.uncork();
     let alpn = stream.get_ref().1.alpn_protocol();
-    if !tls::is_http2(alpn) {
-        return Err(ConnectErrorKind::AlpnNotHttp2(alpn.map(<[u8]>::to_vec)));
+    if tls::is_http2(alpn) {
+        return Ok(stream);
     }
-    Ok(stream)
+    let selected = String::from_utf8_lossy(alpn.unwrap_or(b"none")).into_owned();
+    Err(ConnectErrorKind::Tls(HandshakeError::NoHttp2(selected)))
 }

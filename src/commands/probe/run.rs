@@ -1,13 +1,10 @@
 //! The steps of a probe.
 
 use jiff::Timestamp;
+use tonic::Code;
 
-use super::{
-    option_list::{connection_options, timeout_options},
-    working_plan::working_plan,
-};
 use crate::{
-    client::{OpenCallResult, Target},
+    client::{CallError, OpenCallResult, Target},
     commands::{
         connection::{ConnectionPlan, Timeouts},
         contract::ContractSource,
@@ -57,43 +54,75 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         Err(failure) => return Err(failure),
     };
     let found = interrupts.block_on(probe::probe(&target, &contract))?;
-    let is_contract_known = reflection_failure.is_none();
+    let path = contract.path.as_str();
     let failure = match found.end {
-        ProbeOutcome::ConnectFailed(_) => push_failure(&found, &target),
-        ProbeOutcome::Called { .. } => reflection_failure.or_else(|| push_failure(&found, &target)),
+        ProbeOutcome::ConnectFailed(_) => None,
+        ProbeOutcome::Called { .. } => reflection_failure,
     };
-    let path = &contract.path;
-    let now = Timestamp::now().as_second();
-    let mut report = ProbeReport::new(&found, &target, path, failure, now, plan.warn_days);
-    if is_contract_known || matches!(found.end, ProbeOutcome::ConnectFailed(_)) {
-        report.flags = working_plan(&plan.connection, &found, &target, path).map_or_else(
-            Vec::new,
-            |connection| {
-                [
-                    connection_options(&connection),
-                    timeout_options(plan.timeouts),
-                ]
-                .concat()
-            },
-        );
-    }
-    Ok(report)
+    let source = &plan.connection.contract.source;
+    let failure = failure.or_else(|| push_failure(&found, &target, path, source));
+    Ok(ProbeReport::new(
+        &found,
+        &target,
+        path,
+        failure,
+        Timestamp::now().as_second(),
+        plan.warn_days,
+    ))
 }
 
 /// Returns the failure with which a push to this server would end, or `None` if the probe found no
 /// obstacle.
-fn push_failure(found: &ProbeResult, target: &Target) -> Option<Failure> {
-    match &found.end {
-        ProbeOutcome::ConnectFailed(error) => Some(diagnostics::connection_failed(error)),
-        ProbeOutcome::Called { call, .. } => {
-            let server = target.endpoint.to_string();
-            match call {
-                Ok(OpenCallResult::AwaitsMessage | OpenCallResult::Answered { code: 0 }) => None,
-                Ok(OpenCallResult::Answered { code }) => Some(
-                    diagnostics::unexpected_response_codes(&server, &[*code], &[0]),
-                ),
-                Err(error) => Some(diagnostics::call_failed(&server, error)),
-            }
+fn push_failure(
+    found: &ProbeResult,
+    target: &Target,
+    path: &str,
+    source: &ContractSource,
+) -> Option<Failure> {
+    let (call, server_info) = match &found.end {
+        ProbeOutcome::ConnectFailed(error) => return Some(diagnostics::connection_failed(error)),
+        ProbeOutcome::Called { call, server_info } => (call, server_info),
+    };
+    let server = target.endpoint.to_string();
+    let error = match call {
+        Ok(OpenCallResult::AwaitsMessage | OpenCallResult::Answered { code: 0 }) => return None,
+        Ok(OpenCallResult::Answered { code }) => {
+            let failure = diagnostics::unexpected_response_codes(&server, &[*code], &[0]);
+            return Some(failure);
         }
+        Err(error) => error,
+    };
+    let failure = diagnostics::call_failed(&server, error);
+    let services = server_info.services.as_deref().unwrap_or_default();
+    Some(match namesake_method(error, services, path) {
+        None => failure,
+        // The fields of the other service may have other numbers, and a server ignores unknown
+        // fields without an error. So the contract must come from the server, which supports
+        // reflection, because it listed the service.
+        Some(method) if *source == ContractSource::BuiltIn => {
+            failure.with_option_hint(&["--method", &method, "--reflection"], "")
+        }
+        Some(method) => failure.with_option_hint(&["--method", &method], ""),
+    })
+}
+
+/// Returns the method at `path` in a service with the same name in a different package. If the
+/// server has several such services, none is returned, because it could be the wrong one.
+fn namesake_method(error: &CallError, services: &[String], path: &str) -> Option<String> {
+    let CallError::Status {
+        code: Code::Unimplemented | Code::NotFound,
+        ..
+    } = error
+    else {
+        return None;
+    };
+    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+    let name_of = |service: &str| service.rsplit('.').next().unwrap_or_default().to_owned();
+    let mut namesakes = services
+        .iter()
+        .filter(|other| *other != service && name_of(other) == name_of(service));
+    match (namesakes.next(), namesakes.next()) {
+        (Some(only), None) => Some(format!("/{only}/{method}")),
+        _ => None,
     }
 }

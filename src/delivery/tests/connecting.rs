@@ -66,8 +66,8 @@ async fn requests_share_the_connection_attempts() {
 
 #[tokio::test(start_paused = true)]
 async fn permanent_connect_error_is_not_retried() {
-    let server = ScriptedServer::new([Reply::Code(0)])
-        .with_connect_errors([ConnectErrorKind::AlpnNotHttp2(None)]);
+    let server =
+        ScriptedServer::new([Reply::Code(0)]).with_connect_errors([ConnectErrorKind::ProxyNotHttp]);
     let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
     assert_eq!(
         failed_connect_attempts(outcome.stop_reason.as_ref()),

@@ -161,6 +161,7 @@ impl Server for ScriptedServer {
                 proxy: None,
                 stage: Stage::Tcp,
                 kind,
+                has_client_certificate: false,
             }),
             Some(Ok(())) | None => Ok(ScriptedConnection {
                 number,

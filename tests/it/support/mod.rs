@@ -6,6 +6,7 @@ pub(crate) mod fault_server;
 pub(crate) mod files;
 pub(crate) mod grpc_server;
 pub(crate) mod openssl;
+pub(crate) mod probe;
 pub(crate) mod program;
 pub(crate) mod receiver;
 pub(crate) mod records;

@@ -32,13 +32,13 @@ fn client_certificate_must_be_issued_by_the_client_ca() {
         .push_input(["-"], ONE_RECORD)
         .exits(6)
         .stderr_contains("client certificate")
-        .stderr_contains("hint: --cert");
+        .stderr_contains("hint: pass --cert CLIENT.pem --key CLIENT.key");
     push_with(&receiver, &unknown)
         .exits(6)
-        .stderr_contains("hint: --cert PEM --key PEM with a certificate that the server trusts");
+        .stderr_contains("hint: check that the server trusts the client certificate that was sent");
     push_with(&receiver, &good.with_key_of(&unknown))
         .exits(2)
-        .stderr_contains("--cert and --key must belong to each other");
+        .stderr_contains("pass --cert and --key that belong to each other");
     assert_eq!(receiver.stop().requests, 1);
 }
 

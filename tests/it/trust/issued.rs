@@ -33,10 +33,13 @@ fn trusts_certificates_of_a_trusted_ca() {
     let both_cacerts = &["--cacert", trusted, NAMED[0]];
     let other = &["--servername=wrong.test"];
     let two_names = &[
-        "not for wrong.test, but for license.internal, other.test",
-        "hint: --servername license.internal",
+        "not valid for \"wrong.test\" (valid for \"license.internal\", \"other.test\")",
+        "hint: pass --servername license.internal",
     ];
-    let address = &["not for 127.0.0.1", "hint: --servername license.internal"];
+    let address = &[
+        "not valid for \"127.0.0.1\"",
+        "hint: pass --servername license.internal",
+    ];
     check_all(&[
         accept("issued, SAN", Serve, &good, trusted, NAMED),
         accept(
@@ -100,8 +103,15 @@ fn uses_the_common_name_only_if_allowed() {
     let leaf = files.issued_by(&ca, &params(Some(NAME), &[]));
     let allowed = &["--servername=license.internal", "--allow-common-name"];
     let wrong = &["--servername=wrong.test", "--allow-common-name"];
-    let hint = &["no subject alternative name", "hint: --allow-common-name"];
-    let one_name = &["not for wrong.test", "hint: --servername license.internal"];
+    let hint = &[
+        "certificate has the common name \"license.internal\", but no SAN",
+        "hint: pass --allow-common-name",
+    ];
+    let one_name = &[
+        "not valid for \"wrong.test\"",
+        "hint: pass --servername license.internal",
+    ];
+    let both = &["hint: pass --servername license.internal --allow-common-name"];
     check_all(&[
         refuse("CN only", Serve, &leaf, trusted, NAMED, hint),
         accept("CN only, allowed", Serve, &leaf, trusted, allowed),
@@ -120,6 +130,7 @@ fn uses_the_common_name_only_if_allowed() {
             wrong,
             one_name,
         ),
+        refuse("CN only, no name", Serve, &leaf, trusted, &[], both),
         accept("CN only, pinned", Serve, &leaf, &leaf.cert, NAMED),
     ]);
 }
@@ -137,12 +148,20 @@ fn refuses_certificates_of_other_cas() {
     let below_expired = files.issued_by(&expired_ca, &san(&[NAME]));
     let expired_ca = files.write(expired_ca.pem());
 
-    let another_key = &["CN=Test CA", "same name, another key", "hint: --cacert"];
-    let missing = &["the certificate of CN=Test CA is missing", "hint: --cacert"];
-    let another = &["self-signed, and another one than the certificate given"];
-    let dates = &[
-        "its authority CN=Old CA is valid only from 2001-01-01T00:00:00Z to 2020-05-17T00:00:00Z",
+    let another_key = &[
+        "not signed by the trusted CA \"CN=Test CA\": same name, another key",
+        "hint: pass --cacert PEM",
     ];
+    let missing = &[
+        "CA certificate \"CN=Test CA\" is missing",
+        "hint: pass --cacert PEM",
+    ];
+    let another = &["certificate is self-signed and not the pinned certificate"];
+    let unknown = &[
+        "certificate is self-signed and not in the trust store",
+        "hint: pass --cacert PEM with this certificate",
+    ];
+    let dates = &["CA certificate \"CN=Old CA\" expired on 2020-05-17 (valid from 2001-01-01)"];
     check_all(&[
         refuse(
             "namesake of the CA",
@@ -155,6 +174,15 @@ fn refuses_certificates_of_other_cas() {
         refuse("another CA", Serve, &leaf, &other_ca, NAMED, missing),
         refuse("system store", Serve, &leaf, &trusted, NAMED, missing).without_cacert(),
         refuse("self-signed", Serve, &self_signed, &trusted, NAMED, another),
+        refuse(
+            "self-signed, system store",
+            Serve,
+            &self_signed,
+            &trusted,
+            NAMED,
+            unknown,
+        )
+        .without_cacert(),
         refuse(
             "expired CA",
             Serve,
@@ -194,8 +222,8 @@ fn completes_chains_with_intermediates() {
             &trusted,
             NAMED,
             &[
-                "the certificate of CN=Intermediate is missing",
-                "hint: --cacert with the certificate of CN=Intermediate, or let the server send it",
+                "CA certificate \"CN=Intermediate\" is missing",
+                "hint: pass --cacert PEM with that CA certificate, or configure the server to send it",
             ],
         ),
         refuse(
@@ -204,7 +232,7 @@ fn completes_chains_with_intermediates() {
             &leaf,
             &trusted,
             NAMED,
-            &["the certificate of CN=Intermediate is missing"],
+            &["CA certificate \"CN=Intermediate\" is missing"],
         ),
         refuse(
             "leaf in place of the intermediate",
@@ -212,7 +240,7 @@ fn completes_chains_with_intermediates() {
             &repeated_leaf,
             &trusted,
             NAMED,
-            &["the certificate of CN=Intermediate is missing"],
+            &["CA certificate \"CN=Intermediate\" is missing"],
         ),
         accept("intermediate sent", Serve, &whole, &trusted, NAMED),
         accept("intermediate in --cacert", Serve, &leaf, &both, NAMED),
@@ -236,7 +264,7 @@ fn completes_chains_with_intermediates() {
             &whole,
             &other_ca,
             NAMED,
-            &["the certificate of CN=Root is missing"],
+            &["CA certificate \"CN=Root\" is missing"],
         ),
         refuse(
             "intermediate expired",
@@ -244,10 +272,7 @@ fn completes_chains_with_intermediates() {
             &outdated,
             &trusted,
             NAMED,
-            &[
-                "its authority CN=Intermediate is valid only from 2001-01-01T00:00:00Z to \
-                 2020-05-17T00:00:00Z",
-            ],
+            &["CA certificate \"CN=Intermediate\" expired on 2020-05-17 (valid from 2001-01-01)"],
         ),
     ]);
 }

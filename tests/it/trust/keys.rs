@@ -52,12 +52,12 @@ fn refuses_weak_keys_and_digests() {
     let files = CertificateFolder::new();
     let small = files.openssl_self_signed(&["-newkey", "rsa:1024"]);
     let rsa_1024_texts = &[
-        "its RSA key has 1024 bits, which can be broken",
-        "hint: the server needs a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more",
+        "certificate has an RSA key of 1024 bits (minimum: 2048)",
+        "hint: install a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more",
     ];
     let sha1_texts = &[
-        "it is signed over SHA-1 or MD5, which can be forged",
-        "hint: the server needs a certificate signed over SHA-256 or better",
+        "certificate is signed with SHA-1 or MD5",
+        "hint: install a certificate that is signed with SHA-256",
     ];
     let for_name = "subjectAltName=DNS:license.internal\n";
     let elliptic = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
@@ -152,7 +152,7 @@ fn refuses_weak_issuers() {
             &below_small,
             &small_ca.cert,
             NAMED,
-            &["its authority CN=license.internal has an RSA key of 1024 bits"],
+            &["CA certificate \"CN=license.internal\" has an RSA key of 1024 bits"],
         ),
         refuse(
             "SHA-1 intermediate",
@@ -160,7 +160,7 @@ fn refuses_weak_issuers() {
             &leaf,
             &root.cert,
             NAMED,
-            &["its authority CN=Intermediate is signed over SHA-1"],
+            &["CA certificate \"CN=Intermediate\" is signed with SHA-1"],
         ),
     ]);
 }
@@ -212,11 +212,14 @@ fn accepts_version_1_certificates_only_if_pinned() {
         let stolen = identity.with_key_of(&namesake);
         let outdated = files.version_1(&expired(named.clone()), &key);
         let tls12 = &[
-            "X.509 version 1, and the server speaks TLS 1.2",
-            "hint: the server needs TLS 1.3",
+            "certificate is X.509 version 1, which cannot be verified over TLS 1.2",
+            "hint: enable TLS 1.3 on the server",
         ];
-        let another = &["another one than the certificate given"];
-        let wrong = &["not for 127.0.0.1", "hint: --servername license.internal"];
+        let another = &["certificate is self-signed and not the pinned certificate"];
+        let wrong = &[
+            "not valid for \"127.0.0.1\"",
+            "hint: pass --servername license.internal",
+        ];
         let server = Unchecked(&TLS13);
         cases.extend([
             accept(name, server, &identity, trusted, NAMED),
@@ -239,8 +242,8 @@ fn accepts_version_1_certificates_only_if_pinned() {
     };
     let old_root = files.write(version_1(ca.der(), ca.key()));
     let texts = &[
-        "X.509 version 1, which serves TLS only where it is itself trusted",
-        "hint: --cacert with this very certificate",
+        "certificate is X.509 version 1, which is accepted only if it is pinned",
+        "hint: pass --cacert PEM with this certificate",
     ];
     let server = Unchecked(&TLS13);
     cases.extend([

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::support::{
     certificates::Identity,
+    probe::{suggested_flags, with_suggested_flags},
     program::{Run, push_to, run_with_input},
     receiver::Receiver,
     records::ONE_RECORD,
@@ -33,14 +34,14 @@ const NAME: &str = "license.internal";
 const NAMED: &[&str] = &["--servername=license.internal"];
 
 const EXPIRED: &[&str] = &[
-    "it expired: valid from 2001-01-01T00:00:00Z to 2020-05-17T00:00:00Z",
-    "hint: the server needs a new certificate",
+    "certificate expired on 2020-05-17 (valid from 2001-01-01)",
+    "hint: install a new certificate on the server",
 ];
 const NOT_YET_VALID: &[&str] = &[
-    "not valid yet: valid from 2090-05-17T00:00:00Z to 2098-01-01T00:00:00Z",
-    "hint: check this machine's clock",
+    "certificate is not valid until 2090-05-17 (valid to 2098-01-01)",
+    "hint: check the clock of this machine",
 ];
-const WRONG_KEY: &[&str] = &["does not hold the key of its certificate"];
+const WRONG_KEY: &[&str] = &["server does not hold the private key of its certificate"];
 
 /// The number of cases that are checked at the same time. Each case takes a server and several
 /// runs.
@@ -120,13 +121,20 @@ impl Case {
         format!("{} ({server}, {:?})", self.name, self.flags)
     }
 
-    fn run(&self, command: &str, address: &str) -> Run {
-        let mut args = vec![command, "--output=json", "--server", address];
+    fn options<'a>(&'a self, address: &'a str) -> Vec<&'a str> {
+        let mut options = vec!["--output=json", "--server", address];
         if let Some(cacert) = &self.cacert {
-            args.extend(["--cacert", cacert]);
+            options.extend(["--cacert", cacert]);
         }
-        args.extend(self.flags.iter().map(String::as_str));
-        run_with_input(args, ONE_RECORD)
+        options.extend(self.flags.iter().map(String::as_str));
+        options
+    }
+
+    fn run(&self, command: &str, address: &str) -> Run {
+        run_with_input(
+            [&[command], &self.options(address)[..]].concat(),
+            ONE_RECORD,
+        )
     }
 
     fn check(&self) {
@@ -177,20 +185,20 @@ impl Case {
         // The report shows the certificate even if it is not trusted.
         let sha256 = report["certificate"]["sha256"].as_str();
         assert!(sha256.is_some(), "{name}: {report}");
-        acknowledged + push_as_suggested(name, &report["flags"])
+        acknowledged + push_as_suggested(name, &self.options(address), &report)
     }
 }
 
-/// Pushes with the options that `probe` suggests. The push must succeed. If `probe` suggests
-/// nothing or a placeholder, there is no push. Returns the number of acknowledged records.
-fn push_as_suggested(name: &str, flags: &Value) -> u64 {
-    let flags = flags.as_array().expect("a list").iter();
-    let flags: Vec<&str> = flags.map(|flag| flag.as_str().expect("text")).collect();
+/// Pushes with the options that `probe` suggests, if any. The push must succeed. There is no push if
+/// an option needs a file that only the user knows. Returns the number of acknowledged records.
+fn push_as_suggested(name: &str, given: &[&str], report: &Value) -> u64 {
+    let flags = suggested_flags(report);
     if flags.is_empty() || flags.contains(&"PEM") {
         return 0;
     }
-    let push = run_with_input([&["push"], &flags[..]].concat(), ONE_RECORD);
-    assert_eq!(push.code, 0, "{name} with {flags:?}: {push:#?}");
+    let args = with_suggested_flags("push", given, report);
+    let push = run_with_input(&args, ONE_RECORD);
+    assert_eq!(push.code, 0, "{name} with {args:?}: {push:#?}");
     1
 }
 

@@ -132,7 +132,7 @@ fn unix_sockets_are_verified_as_localhost() {
     let elsewhere = [&["push"], &connection[..], NAMED].concat();
     run_with_input(elsewhere, ONE_RECORD)
         .exits(6)
-        .stderr_contains("not for license.internal")
-        .stderr_contains("hint: --servername localhost");
+        .stderr_contains("not valid for \"license.internal\"")
+        .stderr_contains("hint: pass --servername localhost");
     assert_eq!(receiver.stop().records, 1);
 }

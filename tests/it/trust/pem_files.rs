@@ -26,12 +26,12 @@ fn rejects_files_without_certificates() {
         .expect("signed");
     let file = TempFile::absent("given.pem");
     for (name, content, text) in [
-        ("empty", b"".to_vec(), "it is empty"),
-        ("white space only", b" \n\n".to_vec(), "it is empty"),
+        ("empty", b"".to_vec(), "file is empty"),
+        ("white space only", b" \n\n".to_vec(), "file is empty"),
         (
             "private key only",
             key.clone().into(),
-            "it holds PRIVATE KEY",
+            "found only PRIVATE KEY",
         ),
         ("text", b"trust me".to_vec(), "no PEM block"),
         ("DER", der.der().to_vec(), "binary DER"),
@@ -79,7 +79,7 @@ fn rejects_files_without_certificates() {
         (
             "block without a certificate",
             format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").into(),
-            "CERTIFICATE of line",
+            "CERTIFICATE in line",
         ),
     ] {
         file.write(content);

@@ -43,7 +43,10 @@ fn trusts_exactly_the_pinned_certificate() {
                 &namesake,
                 cacert,
                 NAMED,
-                &["another one than the certificate given", "--cacert"],
+                &[
+                    "certificate is self-signed and not the pinned certificate",
+                    "--cacert",
+                ],
             ),
             refuse(
                 &name("wrong key, TLS 1.2"),
@@ -67,7 +70,7 @@ fn trusts_exactly_the_pinned_certificate() {
                 &pinned,
                 cacert,
                 &["--servername=wrong.test"],
-                &["not for wrong.test, but for license.internal"],
+                &["not valid for \"wrong.test\" (valid for \"license.internal\")"],
             ),
             refuse(
                 &name("no server name"),
@@ -75,7 +78,10 @@ fn trusts_exactly_the_pinned_certificate() {
                 &pinned,
                 cacert,
                 &[],
-                &["not for 127.0.0.1", "hint: --servername license.internal"],
+                &[
+                    "not valid for \"127.0.0.1\"",
+                    "hint: pass --servername license.internal",
+                ],
             ),
             refuse(
                 &name("expired"),
@@ -160,11 +166,14 @@ fn compares_the_server_name_with_the_pinned_certificate() {
                 cases.push(accept(&case, Serve, &pinned, &pinned.cert, &[option, name]));
             }
         }
-        let hint = format!("hint: --servername {}", names[0]);
+        let hint = format!(
+            "hint: pass --servername {}",
+            shlex::try_quote(names[0]).expect("no NUL")
+        );
         let texts = if is_hinted {
-            vec!["not for wrong.test", &*hint]
+            vec!["not valid for \"wrong.test\"", &*hint]
         } else {
-            vec!["not for wrong.test"]
+            vec!["not valid for \"wrong.test\""]
         };
         let flags = ["--servername=wrong.test"];
         let case = format!("{kind}, wrong server name");
@@ -178,7 +187,7 @@ fn compares_the_server_name_with_the_pinned_certificate() {
         &pinned,
         &pinned.cert,
         NAMED,
-        &["hint: --servername other.test"],
+        &["hint: pass --servername other.test"],
     ));
     check_all(&cases);
 }
@@ -195,7 +204,10 @@ fn compares_addresses_with_sans() {
     let in_cn_beside_san = files.issued_by(&ca, &params(Some("127.0.0.1"), &[NAME]));
     let ipv6 = &["--servername=::1"];
     let other = &["--servername=127.0.0.2"];
-    let not_other = &["not for 127.0.0.2", "hint: --servername 127.0.0.1"];
+    let not_other = &[
+        "not valid for \"127.0.0.2\"",
+        "hint: pass --servername 127.0.0.1",
+    ];
     check_all(&[
         accept("issued, IPv4", Serve, &issued, &trusted, &[]),
         accept(
@@ -239,7 +251,10 @@ fn compares_addresses_with_sans() {
             &in_cn_beside_san,
             &trusted,
             &["--allow-common-name"],
-            &["not for 127.0.0.1", "hint: --servername license.internal"],
+            &[
+                "not valid for \"127.0.0.1\"",
+                "hint: pass --servername license.internal",
+            ],
         ),
     ]);
 }
@@ -256,7 +271,7 @@ fn refuses_key_usage_without_tls_server_authentication() {
         &identity,
         &identity.cert,
         NAMED,
-        &["may not be used to serve TLS"],
+        &["certificate key usage does not allow TLS server authentication (keyUsage: keyCertSign)"],
     )]);
 }
 
@@ -276,5 +291,5 @@ fn serve_rejects_the_key_of_another_certificate() {
         &stolen.key,
     ])
     .exits(2)
-    .stderr_contains("belong to each other");
+    .stderr_contains("pass --cert and --key that belong to each other");
 }

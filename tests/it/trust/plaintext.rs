@@ -21,7 +21,7 @@ fn hints_at_plaintext_or_tls() {
     push(&Receiver::with(["--plaintext"]), &["-k"])
         .exits(6)
         .stderr_contains("does not speak TLS")
-        .stderr_contains("hint: --plaintext");
+        .stderr_contains("hint: pass --plaintext");
     push(&Receiver::start(), &["--plaintext"])
         .exits(6)
         .stderr_contains("speaks TLS")

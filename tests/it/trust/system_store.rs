@@ -44,7 +44,7 @@ fn system_store_is_the_default() {
     push_with_store(ca_file.as_ref()).exits(0);
     push_with_store("/nowhere/nothing.crt".as_ref())
         .exits(2)
-        .stderr_contains("no trust store")
-        .stderr_contains("--cacert");
+        .stderr_contains("no readable CA certificate in the system trust store")
+        .stderr_contains("hint: pass --cacert PEM");
     push(&receiver, &[]).exits(6).stderr_contains("CN=Test CA");
 }

@@ -1,0 +1,70 @@
+//! [`HandshakeError`]: the reason why a TLS handshake failed.
+
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+
+use super::refusal::Refusal;
+
+/// The reason why a TLS handshake failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    #[error(transparent)]
+    CertificateRefused(Refusal),
+    #[error("server does not hold the private key of its certificate: {0}")]
+    WrongPrivateKey(CertificateError),
+    #[error("server does not speak TLS: {0}")]
+    NotTls(Error),
+    /// Some servers only close the connection if they do not accept the client.
+    #[error("server requested a client certificate and closed the connection")]
+    ClientCertificateRequested,
+    #[error("server requires a client certificate")]
+    ClientCertificateRequired,
+    #[error("server refused the client certificate: {0}")]
+    ClientCertificateRefused(Error),
+    #[error("server does not know the requested server name: {0}")]
+    UnknownServerName(Error),
+    /// The value is the protocol that the server selected by ALPN.
+    #[error("server does not support HTTP/2 (offered by ALPN: h2, selected: {0})")]
+    NoHttp2(String),
+    #[error("server supports neither TLS 1.2 nor TLS 1.3: {0}")]
+    UnsupportedVersion(Error),
+    /// The server sent the alert `handshake_failure`, whose cause it does not tell.
+    #[error("server refused the TLS handshake: {0}")]
+    Refused(Error),
+    #[error("TLS handshake failed: {0}")]
+    Other(Error),
+}
+
+impl From<Error> for HandshakeError {
+    fn from(error: Error) -> Self {
+        use AlertDescription as Alert;
+        match &error {
+            Error::InvalidCertificate(CertificateError::Other(other)) => {
+                match other.0.downcast_ref::<Refusal>() {
+                    Some(refusal) => Self::CertificateRefused(refusal.clone()),
+                    None => Self::Other(error),
+                }
+            }
+            Error::InvalidCertificate(reason) => Self::WrongPrivateKey(reason.clone()),
+            Error::InvalidMessage(_) => Self::NotTls(error),
+            Error::PeerIncompatible(
+                PeerIncompatible::ServerDoesNotSupportTls12Or13
+                | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+            )
+            | Error::AlertReceived(Alert::ProtocolVersion) => Self::UnsupportedVersion(error),
+            Error::AlertReceived(Alert::CertificateRequired) => Self::ClientCertificateRequired,
+            Error::AlertReceived(
+                Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied,
+            ) => Self::ClientCertificateRefused(error),
+            Error::AlertReceived(Alert::UnrecognisedName) => Self::UnknownServerName(error),
+            Error::AlertReceived(Alert::NoApplicationProtocol) => Self::NoHttp2("none".to_owned()),
+            Error::AlertReceived(Alert::HandshakeFailure) => Self::Refused(error),
+            _ => Self::Other(error),
+        }
+    }
+}
