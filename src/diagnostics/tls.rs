@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use crate::tls::{
-    AcceptedName, ChainMember, HandshakeError, PemProblem, RefusalReason, TlsError, ValidityError,
-    Weakness,
+    AcceptedName, ChainMember, HandshakeError, PemError, PemProblem, RefusalReason, TlsError,
+    ValidityError, Weakness,
 };
 
 /// Stands for a file that only the user knows.
@@ -13,14 +13,14 @@ const PEM: &str = "PEM";
 /// operating system's trust store.
 pub(crate) fn tls_setup_failed(error: TlsError) -> Failure {
     let failure = match error {
-        TlsError::File(error) => return error.into(),
+        TlsError::Pem(PemError::File(error)) => return error.into(),
         TlsError::CertificateGeneration(_) | TlsError::Unsupported(_) => {
             Failure::internal_without_cause(error.to_string())
         }
         _ => Failure::usage(error.to_string()),
     };
     match error {
-        TlsError::Pem(error) => match pem_hint(&error.problem) {
+        TlsError::Pem(PemError::Content { problem, .. }) => match pem_hint(&problem) {
             Some(hint) => failure.with_hint(hint),
             None => failure,
         },
@@ -35,7 +35,7 @@ pub(crate) fn tls_setup_failed(error: TlsError) -> Failure {
         TlsError::InvalidIdentity(_) => {
             failure.with_hint("pass --cert and --key that belong to each other")
         }
-        TlsError::File(_)
+        TlsError::Pem(PemError::File(_))
         | TlsError::InvalidTrustRoot(_)
         | TlsError::CertificateGeneration(_)
         | TlsError::Unsupported(_) => failure,

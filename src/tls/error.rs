@@ -3,13 +3,10 @@
 use std::error::Error;
 
 use super::pem::PemError;
-use crate::user_path::FileError;
 
 /// An error that prevents a TLS configuration from being built.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    #[error(transparent)]
-    File(#[from] FileError),
     #[error(transparent)]
     Pem(#[from] PemError),
     #[error("no readable CA certificate in the system trust store")]

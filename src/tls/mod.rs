@@ -27,7 +27,7 @@ pub(crate) use error::TlsError;
 pub(crate) use handshake_error::HandshakeError;
 pub(crate) use identity::Identity;
 pub(crate) use peer_name::PeerName;
-pub(crate) use pem::PemProblem;
+pub(crate) use pem::{PemError, PemProblem};
 pub(crate) use refusal::{AcceptedName, ChainMember, RefusalReason};
 pub(crate) use server::server_config;
 pub(crate) use trust::{TrustBasis, TrustPolicy, read_trusted_certificates};

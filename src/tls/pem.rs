@@ -9,16 +9,20 @@ use rustls::pki_types::{
     pem::{self, PemObject, SectionKind},
 };
 
-use super::{certificate::Certificate, error::TlsError};
-use crate::user_path::{MAX_OPTION_FILE_BYTES, UserPath};
+use super::certificate::Certificate;
+use crate::user_path::{FileError, MAX_OPTION_FILE_BYTES, UserPath};
 
-/// The error of a file that does not contain the expected PEM blocks.
+/// The error of a file that cannot be read, or that does not contain the expected PEM blocks.
 #[derive(Debug, thiserror::Error)]
-#[error("no {expected} in {file}: {problem}")]
-pub(crate) struct PemError {
-    file: UserPath,
-    expected: &'static str,
-    pub(crate) problem: PemProblem,
+pub(crate) enum PemError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("no {expected} in {file}: {problem}")]
+    Content {
+        file: UserPath,
+        expected: &'static str,
+        problem: PemProblem,
+    },
 }
 
 /// The reason why a PEM file is refused. Line numbers count from 1.
@@ -56,12 +60,12 @@ pub(crate) enum PemProblem {
 }
 
 /// Reads all certificates in a file.
-pub(super) fn read_certificates(file: &UserPath) -> Result<Vec<Certificate>, TlsError> {
+pub(super) fn read_certificates(file: &UserPath) -> Result<Vec<Certificate>, PemError> {
     read(file, "certificate", parse_certificates)
 }
 
 /// Reads the only private key in a file. The key format is PKCS#8, PKCS#1 or SEC1.
-pub(super) fn read_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(super) fn read_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, PemError> {
     read(file, "private key", parse_private_key)
 }
 
@@ -69,15 +73,13 @@ fn read<T>(
     file: &UserPath,
     expected: &'static str,
     parse: fn(Vec<Block>) -> Result<T, PemProblem>,
-) -> Result<T, TlsError> {
+) -> Result<T, PemError> {
     let bytes = file.read(MAX_OPTION_FILE_BYTES)?;
     let parsed = parse_blocks(&bytes).and_then(parse);
-    parsed.map_err(|problem| {
-        TlsError::Pem(PemError {
-            file: file.clone(),
-            expected,
-            problem,
-        })
+    parsed.map_err(|problem| PemError::Content {
+        file: file.clone(),
+        expected,
+        problem,
     })
 }
 
