@@ -1,7 +1,7 @@
 //! Entry points for the benchmarks and fuzz targets: reading an input, encoding requests and using
 //! a ledger, without running a command.
 
-use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 
@@ -86,7 +86,7 @@ pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
     let contract = Contract::built_in();
     let mut request = BytesMut::new();
     for token in tokens {
-        let token = Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8);
+        let token = Token::parse(token.as_bytes().into(), TokenEncoding::Utf8);
         let record = Record {
             token: token.map_err(|error| format!("{error:?}"))?,
             expire_time: ExpireTime::from_unix(0),

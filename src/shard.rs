@@ -35,13 +35,12 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
 
     use super::*;
     use crate::record::TokenEncoding;
 
     fn token(text: &str) -> Token<'_> {
-        Token::parse(Cow::Borrowed(text), TokenEncoding::Utf8).expect("a token")
+        Token::parse(text.as_bytes().into(), TokenEncoding::Utf8).expect("a token")
     }
 
     #[test]

@@ -176,7 +176,6 @@ impl Contract {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
 
     use bytes::Bytes;
     use prost::Message;
@@ -189,7 +188,7 @@ mod tests {
 
     fn record(token: &str, time: u32) -> Record<'_> {
         Record {
-            token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
+            token: Token::parse(token.as_bytes().into(), TokenEncoding::Utf8).expect("a token"),
             expire_time: ExpireTime::from_unix(time),
         }
     }

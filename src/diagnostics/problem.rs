@@ -32,9 +32,10 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         }
         ProblemKind::LoneCarriageReturn => "save the file with LF or CRLF line endings",
         ProblemKind::BareQuote => "quote the whole field and double the quotes inside it",
-        ProblemKind::NotUtf8 { .. } => {
-            "save the file as UTF-8, or write the tokens in hex or base64"
-        }
+        ProblemKind::InvalidToken {
+            error: TokenError::NotUtf8,
+            ..
+        } => "save the file as UTF-8, or write the tokens in hex or base64",
         ProblemKind::WrongType {
             field: Field::Token,
             found: JsonKind::Number,

@@ -30,52 +30,24 @@ impl<'o> FieldParser<'o> {
         }
     }
 
-    pub(super) fn token_from_bytes<'t>(
-        &self,
-        text: &'t [u8],
-        name: &str,
-    ) -> Result<Token<'t>, ProblemKind> {
-        match Token::parse_plain(text, self.token_encoding) {
-            Some(token) => Ok(token),
-            None => self.token(Cow::Borrowed(parse_utf8(text, name)?), name),
-        }
-    }
-
-    pub(super) fn time_from_bytes(
-        &self,
-        text: &[u8],
-        name: &str,
-    ) -> Result<ExpireTime, ProblemKind> {
-        match ExpireTime::parse_plain(text, self.time_rules) {
-            Some(time) => Ok(time),
-            None => self.time(parse_utf8(text, name)?, name),
-        }
-    }
-
     pub(super) fn token<'t>(
         &self,
-        text: Cow<'t, str>,
+        text: Cow<'t, [u8]>,
         name: &str,
     ) -> Result<Token<'t>, ProblemKind> {
         let value = text.clone();
         Token::parse(text, self.token_encoding).map_err(|error| ProblemKind::InvalidToken {
             name: name.to_owned(),
             error,
-            value: Excerpt::from_token(&value),
+            value: Excerpt::from_token(&String::from_utf8_lossy(&value)),
         })
     }
 
-    pub(super) fn time(&self, text: &str, name: &str) -> Result<ExpireTime, ProblemKind> {
+    pub(super) fn time(&self, text: &[u8], name: &str) -> Result<ExpireTime, ProblemKind> {
         ExpireTime::parse(text, self.time_rules).map_err(|error| ProblemKind::InvalidTime {
             name: name.to_owned(),
             error,
-            value: Excerpt::from_text(text),
+            value: Excerpt::from_text(&String::from_utf8_lossy(text)),
         })
     }
-}
-
-fn parse_utf8<'t>(text: &'t [u8], name: &str) -> Result<&'t str, ProblemKind> {
-    std::str::from_utf8(text).map_err(|_| ProblemKind::NotUtf8 {
-        name: name.to_owned(),
-    })
 }

@@ -87,8 +87,6 @@ pub(crate) enum ProblemKind {
     BareQuote,
     #[error("NUL byte")]
     NulByte,
-    #[error("{name} is not UTF-8")]
-    NotUtf8 { name: String },
     #[error("expected an object, found {found}")]
     NotObject { found: JsonKind },
     #[error("{name}: expected {}, found {found}", .field.json_kinds())]

@@ -7,7 +7,13 @@ use super::{
 use crate::record::Record;
 
 /// A reader of the records in one input or in a part of one input.
-pub(super) enum RecordReader<'i> {
+pub(super) struct RecordReader<'i> {
+    format: FormatReader<'i>,
+    /// Whether the text has ended, or an error has ended the pass.
+    is_finished: bool,
+}
+
+enum FormatReader<'i> {
     Blank,
     Csv(Box<CsvReader<'i>>),
     Json(Box<JsonReader<'i>>),
@@ -20,31 +26,49 @@ impl<'i> RecordReader<'i> {
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
     ) -> Result<Self, ReadError> {
-        Ok(match format {
-            DetectedFormat::Blank => Self::Blank,
+        Ok(Self::new(match format {
+            DetectedFormat::Blank => FormatReader::Blank,
             DetectedFormat::Csv { delimiter } => CsvReader::open(buffer, options, delimiter)?
-                .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
-            json => Self::Json(Box::new(JsonReader::new(buffer, json, options))),
-        })
+                .map_or(FormatReader::Blank, |reader| {
+                    FormatReader::Csv(Box::new(reader))
+                }),
+            json => FormatReader::Json(Box::new(JsonReader::new(buffer, json, options))),
+        }))
+    }
+
+    fn new(format: FormatReader<'i>) -> Self {
+        Self {
+            format,
+            is_finished: false,
+        }
     }
 
     /// Moves the first records into a reader of their own, so that several threads can read one
     /// input. Must not be called after [`Self::next`].
     pub(super) fn split_off_chunk(&mut self) -> Option<Self> {
-        match self {
-            Self::Blank => None,
-            Self::Csv(reader) => Some(Self::Csv(Box::new(reader.split_off_chunk()?))),
-            Self::Json(reader) => Some(Self::Json(Box::new(reader.split_off_chunk()?))),
-        }
+        Some(Self::new(match &mut self.format {
+            FormatReader::Blank => return None,
+            FormatReader::Csv(reader) => FormatReader::Csv(Box::new(reader.split_off_chunk()?)),
+            FormatReader::Json(reader) => FormatReader::Json(Box::new(reader.split_off_chunk()?)),
+        }))
     }
 
     /// Returns the next record or its problem. Returns `None` at the end of the text and after a
     /// fatal error.
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
-        match self {
-            Self::Blank => None,
-            Self::Csv(reader) => reader.next(),
-            Self::Json(reader) => reader.next(),
+        if self.is_finished {
+            return None;
         }
+        let next = match &mut self.format {
+            FormatReader::Blank => None,
+            FormatReader::Csv(reader) => reader.next(),
+            FormatReader::Json(reader) => reader.next(),
+        };
+        self.is_finished = match &next {
+            None => true,
+            Some(Ok(_)) => false,
+            Some(Err(error)) => error.is_fatal,
+        };
+        next
     }
 }

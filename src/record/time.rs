@@ -35,6 +35,8 @@ pub(crate) struct TimeRules {
 pub(crate) enum TimeError {
     #[error("is empty")]
     Empty,
+    #[error("is not UTF-8")]
+    NotUtf8,
     #[error("is not an integer without sign, decimal point and exponent")]
     NotInteger,
     #[error("is not in the range of Unix seconds from 0 to 4294967295")]
@@ -63,9 +65,6 @@ pub(crate) enum TimeError {
 /// The smallest integer that probably means milliseconds. As seconds, it is after the year 5000.
 const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
 
-/// The maximum number of decimal digits that cannot overflow a `u64`.
-const MAX_U64_DIGITS: usize = 19;
-
 /// An integer that is out of range in every unit, and a whole number of seconds in milliseconds.
 const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
 
@@ -84,32 +83,28 @@ impl ExpireTime {
     /// Parses an integer, or a date and time as in RFC 3339 section 5.6. Unlike in RFC 3339, the
     /// offset, the seconds and the whole time of day are optional. An integer is not converted to
     /// floating point, which would round it.
-    pub(crate) fn parse(text: &str, rules: &TimeRules) -> Result<Self, TimeError> {
-        match text.as_bytes() {
-            [] => Err(TimeError::Empty),
-            digits if digits.iter().all(u8::is_ascii_digit) => Self::from_digits(digits, rules),
-            _ => match DateTimeText::split(text.as_bytes()) {
-                Some(date_time) => resolve(&date_time, &rules.zone),
-                None if is_number(text) => Err(TimeError::NotInteger),
-                None => Err(TimeError::UnknownFormat),
-            },
+    pub(crate) fn parse(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
+        if let Some(value) = parse_digits(text) {
+            return Self::from_integer(value, rules);
+        }
+        if text.is_empty() {
+            return Err(TimeError::Empty);
+        }
+        if text.iter().all(u8::is_ascii_digit) {
+            return Self::from_digits(text, rules);
+        }
+        match DateTimeText::split(text) {
+            Some(date_time) => resolve(&date_time, &rules.zone),
+            None if is_number(text) => Err(TimeError::NotInteger),
+            None if str::from_utf8(text).is_err() => Err(TimeError::NotUtf8),
+            None => Err(TimeError::UnknownFormat),
         }
     }
 
-    /// Parses the most common kind of expiration time: at most 13 digits. Returns `None` for any other
-    /// string and for an invalid time, of which [`ExpireTime::parse`] reports the error.
-    pub(crate) fn parse_plain(text: &[u8], rules: &TimeRules) -> Option<Self> {
-        const MAX_DIGITS: usize = 13;
-        if text.len() > MAX_DIGITS {
-            return None;
-        }
-        Self::from_integer(parse_digits(text)?, rules).ok()
-    }
-
+    /// Parses a number of digits that may be too long for a `u64`.
     fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        // Only the last digits are parsed, so all digits before them must be zero.
-        let (leading, last) = text.split_at(text.len().saturating_sub(MAX_U64_DIGITS));
-        let value = parse_digits(last).filter(|_| leading.iter().all(|digit| *digit == b'0'));
+        let start = text.iter().position(|digit| *digit != b'0');
+        let value = start.map_or(Some(0), |start| parse_digits(&text[start..]));
         Self::from_integer(value.unwrap_or(TOO_LARGE), rules)
     }
 
@@ -135,10 +130,11 @@ impl fmt::Display for ExpireTime {
     }
 }
 
-fn is_number(text: &str) -> bool {
+fn is_number(text: &[u8]) -> bool {
     // `f64` also parses the words "inf" and "NaN".
-    text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
-        && text.parse::<f64>().is_ok()
+    let starts_number = |first: &u8| first.is_ascii_digit() || b"+-.".contains(first);
+    text.first().is_some_and(starts_number)
+        && str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok())
 }
 
 /// `zone` is the time zone of a date and time without an offset.
@@ -196,7 +192,8 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<u32, TimeError> {
-        ExpireTime::parse(text, &rules(TimeUnit::Seconds, "UTC")).map(ExpireTime::as_unix)
+        ExpireTime::parse(text.as_bytes(), &rules(TimeUnit::Seconds, "UTC"))
+            .map(ExpireTime::as_unix)
     }
 
     #[test]
@@ -279,7 +276,7 @@ mod tests {
             ("2026-10-25T02:30:00", Err(TimeError::AmbiguousLocalTime)),
             ("2026-10-25T02:30:00+01:00", Ok(1_792_891_800)),
         ] {
-            let read = ExpireTime::parse(text, &rules).map(ExpireTime::as_unix);
+            let read = ExpireTime::parse(text.as_bytes(), &rules).map(ExpireTime::as_unix);
             assert_eq!(read, expected, "{text}");
         }
     }
@@ -305,7 +302,7 @@ mod tests {
             ),
             ("2020-02-06T04:14:00Z", Ok(1_580_962_440)),
         ] {
-            let read = ExpireTime::parse(text, &rules).map(ExpireTime::as_unix);
+            let read = ExpireTime::parse(text.as_bytes(), &rules).map(ExpireTime::as_unix);
             assert_eq!(read, expected, "{text}");
         }
     }

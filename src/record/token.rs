@@ -26,6 +26,8 @@ pub(crate) enum TokenEncoding {
 pub(crate) enum TokenError {
     #[error("is empty")]
     Empty,
+    #[error("is not UTF-8")]
+    NotUtf8,
     #[error("has leading or trailing white space")]
     SurroundingWhitespace,
     #[error("has an odd number of hexadecimal digits")]
@@ -47,37 +49,32 @@ static BASE64_BOTH_ALPHABETS: LazyLock<Encoding> = LazyLock::new(|| {
 });
 
 impl<'a> Token<'a> {
-    pub(crate) fn parse(text: Cow<'a, str>, encoding: TokenEncoding) -> Result<Self, TokenError> {
-        if text.is_empty() {
+    pub(crate) fn parse(text: Cow<'a, [u8]>, encoding: TokenEncoding) -> Result<Self, TokenError> {
+        // Most tokens are ASCII text as it is.
+        let is_plain = encoding == TokenEncoding::Utf8
+            && text.first().is_some_and(u8::is_ascii_graphic)
+            && text.last().is_some_and(u8::is_ascii_graphic)
+            && text.is_ascii();
+        if is_plain {
+            return Ok(Self(text));
+        }
+        let decoded = str::from_utf8(&text).map_err(|_| TokenError::NotUtf8)?;
+        if decoded.is_empty() {
             return Err(TokenError::Empty);
         }
-        if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+        if decoded.starts_with(char::is_whitespace) || decoded.ends_with(char::is_whitespace) {
             return Err(TokenError::SurroundingWhitespace);
         }
         let bytes = match encoding {
-            TokenEncoding::Utf8 => match text {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            },
-            TokenEncoding::Hex => Cow::Owned(decode_hex(&text)?),
-            TokenEncoding::Base64 => Cow::Owned(decode_base64(&text)?),
+            TokenEncoding::Utf8 => return Ok(Self(text)),
+            TokenEncoding::Hex => decode_hex(decoded)?,
+            TokenEncoding::Base64 => decode_base64(decoded)?,
         };
         // No encoding decodes a string to zero bytes today, but `Token` does not rely on this.
         if bytes.is_empty() {
             return Err(TokenError::Empty);
         }
-        Ok(Self(bytes))
-    }
-
-    /// Parses the most common kind of token: ASCII text as it is. Returns `None` for any other text and
-    /// for an invalid token, of which [`Token::parse`] reports the error.
-    pub(crate) fn parse_plain(text: &'a [u8], encoding: TokenEncoding) -> Option<Self> {
-        // [`Token::parse`] refuses surrounding white space.
-        let is_plain = encoding == TokenEncoding::Utf8
-            && text.first().is_some_and(u8::is_ascii_graphic)
-            && text.last().is_some_and(u8::is_ascii_graphic)
-            && text.is_ascii();
-        is_plain.then_some(Self(Cow::Borrowed(text)))
+        Ok(Self(Cow::Owned(bytes)))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -156,7 +153,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str, encoding: TokenEncoding) -> Result<Vec<u8>, TokenError> {
-        Token::parse(Cow::Borrowed(text), encoding).map(|token| token.as_bytes().to_vec())
+        Token::parse(text.as_bytes().into(), encoding).map(|token| token.as_bytes().to_vec())
     }
 
     #[test]
@@ -222,7 +219,7 @@ mod tests {
             ("fadfadftetwtwtwt", "fadf… (16 bytes)"),
             ("\u{1b}[31mred-alert", "\\x1b[31… (14 bytes)"),
         ] {
-            let token = Token::parse(Cow::Borrowed(text), TokenEncoding::Utf8).expect("a token");
+            let token = Token::parse(text.as_bytes().into(), TokenEncoding::Utf8).expect("a token");
             assert_eq!(token.to_string(), shown);
             assert_eq!(format!("{token:?}"), shown);
         }

@@ -22,7 +22,6 @@ pub(in crate::input) struct CsvReader<'i> {
     record_count: u64,
     /// Whether the current row is the first record, which was read to count the columns.
     has_pending_row: bool,
-    is_finished: bool,
 }
 
 impl<'i> CsvReader<'i> {
@@ -50,7 +49,6 @@ impl<'i> CsvReader<'i> {
             fields: FieldParser::new(options, false),
             record_count: 0,
             has_pending_row: !options.has_header,
-            is_finished: false,
         }))
     }
 
@@ -66,42 +64,29 @@ impl<'i> CsvReader<'i> {
         })
     }
 
-    /// Returns the next record or its problem. Returns `None` at the end of the text and after a
-    /// fatal error.
+    /// Returns the next record or its problem. Must not be called after a fatal error.
     pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
-        if self.is_finished {
-            return None;
-        }
         let has_row = if std::mem::take(&mut self.has_pending_row) {
             Ok(true)
         } else {
             self.rows.advance()
         };
         let position = position(&self.rows, self.record_count + 1);
-        let problem = match has_row {
-            Ok(true) => self.rows.problem(),
-            Ok(false) => {
-                self.is_finished = true;
-                return None;
-            }
-            Err(kind) => {
-                self.is_finished = true;
-                return Some(Err(ReadError::fatal(Some(position), kind)));
-            }
-        };
-        self.record_count += 1;
-        match problem {
-            None => {}
-            // An unterminated quote makes the rest of the file one row, so no record can follow.
-            Some(kind @ ProblemKind::UnterminatedQuote) => {
-                self.is_finished = true;
-                return Some(Err(ReadError::fatal(Some(position), kind)));
-            }
-            Some(kind) => return Some(Err(ReadError::in_record(position, kind))),
+        match has_row {
+            Ok(true) => self.record_count += 1,
+            Ok(false) => return None,
+            Err(kind) => return Some(Err(ReadError::fatal(Some(position), kind))),
         }
-        Some(match self.parse_row() {
-            Ok(value) => Ok(Located { position, value }),
-            Err(kind) => Err(ReadError::in_record(position, kind)),
+        Some(match self.rows.problem() {
+            None => match self.parse_row() {
+                Ok(value) => Ok(Located { position, value }),
+                Err(kind) => Err(ReadError::in_record(position, kind)),
+            },
+            // An unterminated quote makes the rest of the file one row.
+            Some(kind @ ProblemKind::UnterminatedQuote) => {
+                Err(ReadError::fatal(Some(position), kind))
+            }
+            Some(kind) => Err(ReadError::in_record(position, kind)),
         })
     }
 
@@ -115,11 +100,9 @@ impl<'i> CsvReader<'i> {
         }
         let token = rows.cell(columns.token.index);
         Ok(Record {
-            token: self.fields.token_from_bytes(token, &columns.token.name)?,
+            token: self.fields.token(token.into(), &columns.token.name)?,
             expire_time: match &columns.time {
-                Some(time) => self
-                    .fields
-                    .time_from_bytes(rows.cell(time.index), &time.name)?,
+                Some(time) => self.fields.time(rows.cell(time.index), &time.name)?,
                 None => ExpireTime::UNUSED,
             },
         })

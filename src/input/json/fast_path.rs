@@ -34,12 +34,12 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Reco
             (Some(known), Value::String(text))
                 if known.field == Field::Token && token.is_none() =>
             {
-                token = Some(fields.token_from_bytes(text, known.name).ok()?);
+                token = Some(fields.token(text.into(), known.name).ok()?);
             }
             (Some(known), Value::String(text) | Value::Integer(text))
                 if known.field == Field::Time && time.is_none() =>
             {
-                time = Some(fields.time_from_bytes(text, known.name).ok()?);
+                time = Some(fields.time(text, known.name).ok()?);
             }
             (None, _)
                 if other_count < MAX_OTHER_MEMBERS && !others[..other_count].contains(&key) =>

@@ -26,14 +26,6 @@ pub(in crate::input) struct JsonReader<'i> {
     /// end in a line feed.
     returned_bytes: usize,
     returns_line: bool,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Start,
-    AfterRecord,
-    Finished,
 }
 
 impl<'i> JsonReader<'i> {
@@ -62,7 +54,6 @@ impl<'i> JsonReader<'i> {
             record_count: 0,
             returned_bytes: 0,
             returns_line: false,
-            state: State::Start,
         }
     }
 
@@ -76,8 +67,8 @@ impl<'i> JsonReader<'i> {
         Some(Self::at_start(chunk, DetectedFormat::Ndjson, fields))
     }
 
-    /// Returns the next record or its problem. Malformed JSON ends the pass over a document.
-    /// Returns `None` at the end of the text and after a fatal error.
+    /// Returns the next record or its problem. Malformed JSON ends the pass over a document. Must
+    /// not be called after a fatal error.
     pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         let returned_bytes = std::mem::take(&mut self.returned_bytes);
         if self.returns_line {
@@ -86,44 +77,34 @@ impl<'i> JsonReader<'i> {
         } else {
             self.buffer.consume(returned_bytes);
         }
-        let length = match (&self.format, self.state) {
-            (_, State::Finished) => return None,
-            (DetectedFormat::Ndjson, _) => self.next_line(),
-            (DetectedFormat::JsonRecord, State::Start) => self.measure_record(),
-            (DetectedFormat::JsonRecord, State::AfterRecord) => self.end_document(),
+        let length = match self.format {
+            DetectedFormat::Ndjson => self.next_line(),
+            DetectedFormat::JsonRecord if self.record_count == 0 => self.measure_record(),
+            DetectedFormat::JsonRecord => self.end_document(),
             _ => self.next_element(),
         };
         match length {
+            Ok(None) => None,
             Ok(Some(length)) => Some(self.parse(length)),
-            Ok(None) => {
-                self.state = State::Finished;
-                None
-            }
-            Err(error) => {
-                if error.is_fatal {
-                    self.state = State::Finished;
-                }
-                Some(Err(error))
-            }
+            Err(error) => Some(Err(error)),
         }
     }
 
+    /// Parses the record in the next `length` bytes.
     fn parse(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
-        let Self { buffer, state, .. } = self;
-        *state = State::AfterRecord;
         self.record_count += 1;
-        match record::parse(&buffer.unread()[..length], &self.fields) {
-            Ok(value) => {
-                let position = buffer.position(self.record_count, 0);
-                Ok(Located { position, value })
-            }
+        let position_at = |index| self.buffer.position(self.record_count, index);
+        match record::parse(&self.buffer.unread()[..length], &self.fields) {
+            Ok(value) => Ok(Located {
+                position: position_at(0),
+                value,
+            }),
             Err(error) => {
-                let position = buffer.position(self.record_count, error.offset.min(length));
-                // A malformed element makes the whole document malformed, so no record can follow.
+                let position = position_at(error.offset.min(length));
+                // A malformed element makes the whole document malformed.
                 if matches!(error.kind, ProblemKind::JsonSyntax(_))
                     && self.format != DetectedFormat::Ndjson
                 {
-                    *state = State::Finished;
                     return Err(ReadError::fatal(Some(position), error.kind));
                 }
                 Err(ReadError::in_record(position, error.kind))
@@ -206,7 +187,7 @@ impl<'i> JsonReader<'i> {
 
     /// Returns the length of the next element of the array.
     fn next_element(&mut self) -> Result<Option<usize>, ReadError> {
-        if self.state == State::Start {
+        if self.record_count == 0 {
             self.enter_array().map_err(|kind| self.fatal(kind))?;
             if self.skip_space()? == Some(b']') {
                 return self.leave_array();

@@ -141,15 +141,21 @@ fn parse_token<'t>(
     fields: &FieldParser<'_>,
 ) -> Result<Token<'t>, ProblemKind> {
     match member.json_kind() {
-        JsonKind::String => fields.token(member.string()?, &member.key),
+        JsonKind::String => {
+            let text = match member.string()? {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            };
+            fields.token(text, &member.key)
+        }
         _ => Err(member.wrong_type(Field::Token)),
     }
 }
 
 fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTime, ProblemKind> {
     match member.json_kind() {
-        JsonKind::Number => fields.time(member.value.get(), &member.key),
-        JsonKind::String => fields.time(&member.string()?, &member.key),
+        JsonKind::Number => fields.time(member.value.get().as_bytes(), &member.key),
+        JsonKind::String => fields.time(member.string()?.as_bytes(), &member.key),
         _ => Err(member.wrong_type(Field::Time)),
     }
 }

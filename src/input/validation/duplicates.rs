@@ -227,7 +227,6 @@ impl TokenComparer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
 
     use super::*;
     use crate::{
@@ -237,7 +236,7 @@ mod tests {
 
     fn record(token: &str, time: u32) -> Record<'_> {
         Record {
-            token: Token::parse(Cow::Borrowed(token), TokenEncoding::Utf8).expect("a token"),
+            token: Token::parse(token.as_bytes().into(), TokenEncoding::Utf8).expect("a token"),
             expire_time: ExpireTime::from_unix(time),
         }
     }

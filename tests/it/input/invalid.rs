@@ -303,7 +303,10 @@ fn unreadable_files_are_named() {
         (".", "is a directory"),
         ("utf16.csv", "UTF-16"),
         ("sheet.csv", "XLSX"),
-        ("bad-utf8.csv", "record 1, line 2: token is not UTF-8"),
+        (
+            "bad-utf8.csv",
+            "record 1, line 2: token \"… (1 character)\" is not UTF-8",
+        ),
     ] {
         run(["check", utf8(&path(name))])
             .exits(4)
