@@ -17,7 +17,6 @@ use crate::{
         list_services,
     },
     contract::Contract,
-    tls::{self, CertificateInfo, TrustBasis},
 };
 
 /// The results of probing one server.
@@ -25,24 +24,10 @@ use crate::{
 pub(crate) struct ProbeResult {
     /// The stages that succeeded, in order.
     pub(crate) stages: Vec<CompletedStage>,
-    /// The server's certificate, followed by the CA certificates that the server presented.
-    pub(crate) chain: Vec<PresentedCertificate>,
-    /// The reason why the server's certificate is trusted, or `None` if it is not trusted.
-    pub(crate) trust_basis: Option<TrustBasis>,
-    /// Whether the server requested a client certificate.
-    pub(crate) is_client_certificate_requested: bool,
     pub(crate) end: ProbeOutcome,
     /// The duration of the stage that failed. If all stages succeeded, the duration of the call and
     /// of the queries after the call.
     pub(crate) last_stage_duration: Duration,
-}
-
-impl ProbeResult {
-    /// Returns the server's own certificate, or `None` if the server presented no certificate or
-    /// the certificate cannot be parsed.
-    pub(crate) fn server_certificate(&self) -> Option<&CertificateInfo> {
-        self.chain.first()?.info.as_ref().ok()
-    }
 }
 
 /// A stage of the connection that succeeded.
@@ -50,15 +35,6 @@ impl ProbeResult {
 pub(crate) struct CompletedStage {
     pub(crate) outcome: StageSuccess,
     pub(crate) duration: Duration,
-}
-
-/// A certificate that the server presented.
-#[derive(Debug)]
-pub(crate) struct PresentedCertificate {
-    /// The parsed certificate, or the reason why it cannot be parsed.
-    pub(crate) info: Result<CertificateInfo, String>,
-    /// The SHA-256 digest of the certificate's DER, in lower-case hexadecimal.
-    pub(crate) sha256: String,
 }
 
 /// The step at which a probe ended.
@@ -69,18 +45,11 @@ pub(crate) enum ProbeOutcome {
     /// The connection was established, and the call was made.
     Called {
         call: Result<OpenCallResult, CallError>,
-        server_info: ServerInfo,
+        /// The server's status from gRPC health checking, if the server supports it.
+        health: Option<ServingStatus>,
+        /// The names of the server's services from server reflection, if the server supports it.
+        services: Option<Vec<String>>,
     },
-}
-
-/// The information that a server publishes about itself. A field is `None` if the server does not
-/// provide the information.
-#[derive(Debug)]
-pub(crate) struct ServerInfo {
-    /// The server's status from gRPC health checking.
-    pub(crate) health: Option<ServingStatus>,
-    /// The names of the server's services from server reflection.
-    pub(crate) services: Option<Vec<String>>,
 }
 
 /// The maximum time that a probe waits for a server to end the call. A server that accepts the call
@@ -104,26 +73,10 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
         Err(error) => ProbeOutcome::ConnectFailed(error),
         Ok(client) => call(&client).await,
     };
-    let last_stage_duration = end_stage();
-    let presented = target.tls.as_ref().map(tls::ClientTls::presented_chain);
-    let presented = presented.unwrap_or_default();
     ProbeResult {
+        last_stage_duration: end_stage(),
         stages: stages.take(),
-        chain: presented
-            .certificates
-            .iter()
-            .map(|der| PresentedCertificate {
-                info: CertificateInfo::from_der(der),
-                sha256: tls::fingerprint(der),
-            })
-            .collect(),
-        trust_basis: presented.trust,
-        is_client_certificate_requested: target
-            .tls
-            .as_ref()
-            .is_some_and(tls::ClientTls::is_client_certificate_requested),
         end,
-        last_stage_duration,
     }
 }
 
@@ -137,6 +90,7 @@ async fn call(client: &Client) -> ProbeOutcome {
     );
     ProbeOutcome::Called {
         call,
-        server_info: ServerInfo { health, services },
+        health,
+        services,
     }
 }

@@ -198,8 +198,8 @@ impl ConnectionPlan {
         };
         let identity = identity.as_ref().map(IdentityFiles::read).transpose()?;
         let name = self.server_name.as_deref();
-        let name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()))
-            .with_common_name_allowed(*allows_common_name);
+        let mut name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()));
+        name.allows_common_name = *allows_common_name;
         ClientTls::new(trust, identity, name)
             .map(Some)
             .map_err(diagnostics::tls_setup_failed)

@@ -3,6 +3,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -10,8 +11,8 @@ use super::stage::{describe_stage, stage_name, stage_of};
 use crate::{
     client::{Stage, StageSuccess, Target},
     diagnostics::{Failure, escape, format_timestamp},
-    probe::{PresentedCertificate, ProbeOutcome, ProbeResult, ServerInfo},
-    tls::{CertificateInfo, TrustBasis},
+    probe::{ProbeOutcome, ProbeResult},
+    tls::{self, CertificateInfo, ClientTls, TrustBasis},
 };
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
@@ -55,6 +56,7 @@ struct CertificateReport {
     not_after: String,
     /// The SHA-256 of the DER encoding, in lower-case hexadecimal.
     sha256: String,
+    /// The number of whole days until the certificate expires, negative after that.
     #[serde(skip)]
     days_left: i64,
 }
@@ -71,13 +73,32 @@ impl ProbeReport {
         now: i64,
         warn_days: u32,
     ) -> Self {
-        let mut chain = probe.chain.iter();
-        let report = |certificate| report_certificate(certificate, now);
+        let presented = target.tls.as_ref().map(ClientTls::presented_chain);
+        let presented = presented.unwrap_or_default();
+        let mut chain = presented.certificates.iter();
+        let mut report = || CertificateReport::new(chain.next()?, now);
+        let certificate = report();
+        // A certificate without a trust basis was refused, so the verdict is enough.
+        let accepted = certificate.as_ref().filter(|_| presented.trust.is_some());
         Self {
             stages: report_stages(probe, target, path, failure.as_ref()),
-            certificate: chain.next().and_then(report),
-            issuers: chain.filter_map(report).collect(),
-            warnings: warnings(probe, now, warn_days),
+            warnings: warnings(probe, accepted, warn_days),
+            certificate,
+            issuers: std::iter::from_fn(report).collect(),
+            ..Self::from_outcome(failure)
+        }
+    }
+
+    /// Returns the report of a probe that failed before its first stage.
+    pub(crate) fn from_failure(failure: Failure) -> Self {
+        Self::from_outcome(Some(failure))
+    }
+
+    fn from_outcome(failure: Option<Failure>) -> Self {
+        Self {
+            stages: Vec::new(),
+            certificate: None,
+            warnings: Vec::new(),
             verdict: match &failure {
                 None => "push would work".to_owned(),
                 Some(failure) => format!("push would fail: {}", failure.message),
@@ -87,19 +108,6 @@ impl ProbeReport {
                 .map_or_else(Vec::new, |failure| failure.options.clone()),
             exit_code: failure.as_ref().map_or(0, |failure| failure.exit_code),
             error: failure,
-        }
-    }
-
-    /// Returns the report of a probe that failed before its first stage.
-    pub(crate) fn from_failure(failure: Failure) -> Self {
-        Self {
-            stages: Vec::new(),
-            certificate: None,
-            warnings: Vec::new(),
-            verdict: format!("push would fail: {}", failure.message),
-            flags: Vec::new(),
-            exit_code: failure.exit_code,
-            error: Some(failure),
             issuers: Vec::new(),
         }
     }
@@ -132,6 +140,21 @@ impl ProbeReport {
 }
 
 impl CertificateReport {
+    /// Returns `None` if the certificate cannot be parsed.
+    fn new(der: &CertificateDer<'_>, now: i64) -> Option<Self> {
+        let info = CertificateInfo::from_der(der).ok()?;
+        let not_after = info.validity.not_after;
+        Some(Self {
+            subject: info.subject.to_string(),
+            san: info.alternative_names.unwrap_or_default(),
+            issuer: info.issuer.to_string(),
+            not_before: format_timestamp(info.validity.not_before.timestamp()),
+            not_after: format_timestamp(not_after.timestamp()),
+            sha256: tls::fingerprint(der),
+            days_left: (not_after.timestamp() - now).div_euclid(SECONDS_PER_DAY),
+        })
+    }
+
     fn write_to(&self, text: &mut String) {
         let valid = match self.days_left {
             days @ ..0 => format!("expired {} days ago", -days),
@@ -174,28 +197,28 @@ fn report_stages(
         stages.push(StageReport::completed(
             stage,
             completed.duration,
-            describe_completed(&completed.outcome, probe, target),
+            describe_completed(&completed.outcome, target),
         ));
     }
-    let seconds = probe.last_stage_duration.as_secs_f64();
-    match (&probe.end, failure) {
-        (ProbeOutcome::ConnectFailed(error), Some(failure)) => {
+    let (name, detail) = match &probe.end {
+        ProbeOutcome::ConnectFailed(error) => {
             add_unused_stages(&mut stages, error.stage);
-            stages.push(StageReport {
-                name: stage_name(error.stage),
-                ok: false,
-                seconds,
-                detail: failure.causes.first().unwrap_or(&failure.message).clone(),
-            });
+            let detail = failure.map(|failure| failure.causes.first().unwrap_or(&failure.message));
+            (stage_name(error.stage), detail.cloned().unwrap_or_default())
         }
-        (ProbeOutcome::Called { server_info, .. }, _) => stages.push(StageReport {
-            name: CALL_STAGE,
-            ok: failure.is_none(),
-            seconds,
-            detail: describe_call(path, failure, server_info),
-        }),
-        (ProbeOutcome::ConnectFailed(_), None) => {}
-    }
+        ProbeOutcome::Called {
+            health, services, ..
+        } => {
+            let services = services.as_deref();
+            (CALL_STAGE, describe_call(path, failure, *health, services))
+        }
+    };
+    stages.push(StageReport {
+        name,
+        ok: failure.is_none(),
+        seconds: probe.last_stage_duration.as_secs_f64(),
+        detail,
+    });
     stages
 }
 
@@ -203,7 +226,7 @@ fn report_stages(
 /// all connections list the same stages.
 fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
     let reasons = [
-        (Stage::Dns, "a Unix domain socket needs no look-up"),
+        (Stage::Dns, "none (Unix domain socket)"),
         (Stage::Tcp, ""),
         (Stage::Proxy, "none"),
         (Stage::Tls, "none (--plaintext)"),
@@ -217,82 +240,64 @@ fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
     stages.extend(unused);
 }
 
-fn describe_completed(outcome: &StageSuccess, probe: &ProbeResult, target: &Target) -> String {
+fn describe_completed(outcome: &StageSuccess, target: &Target) -> String {
     let text = describe_stage(outcome, target);
-    match outcome {
-        StageSuccess::TlsEstablished(_) => format!("{text}; {}", describe_trust(probe)),
+    match (outcome, &target.tls) {
+        (StageSuccess::TlsEstablished(_), Some(tls)) => format!("{text}; {}", describe_trust(tls)),
         _ => text,
     }
 }
 
-fn describe_trust(probe: &ProbeResult) -> String {
-    let trusted = match probe.trust_basis {
+fn describe_trust(tls: &ClientTls) -> String {
+    let trusted = match tls.presented_chain().trust {
         Some(TrustBasis::Pinned) => "trusted: pinned certificate",
         Some(TrustBasis::Issued) => "trusted: issued by a CA of --cacert",
         Some(TrustBasis::System) => "trusted: issued by a CA of the system trust store",
         Some(TrustBasis::Unverified) => "not verified (--insecure)",
         None => "not verified",
     };
-    let request = if probe.is_client_certificate_requested {
-        "; server requested a client certificate"
+    if tls.is_client_certificate_requested() {
+        format!("{trusted}; server requested a client certificate")
     } else {
-        ""
-    };
-    format!("{trusted}{request}")
+        trusted.to_owned()
+    }
 }
 
-fn describe_call(path: &str, failure: Option<&Failure>, server_info: &ServerInfo) -> String {
+fn describe_call(
+    path: &str,
+    failure: Option<&Failure>,
+    health: Option<ServingStatus>,
+    services: Option<&[String]>,
+) -> String {
     let mut text = match failure {
         None => format!("{path} waits for its message"),
         Some(failure) => format!("{path}: {}", failure.message),
     };
-    if let Some(health) = &server_info.health {
+    if let Some(health) = health {
         let _ = write!(text, "; health: {}", health.as_str_name());
     }
-    if let Some(services) = &server_info.services {
+    if let Some(services) = services {
         let _ = write!(text, "; services: {}", services.join(", "));
     }
     text
 }
 
-fn report_certificate(certificate: &PresentedCertificate, now: i64) -> Option<CertificateReport> {
-    let info = certificate.info.as_ref().ok()?;
-    Some(CertificateReport {
-        subject: info.subject.to_string(),
-        san: info.alternative_names.clone().unwrap_or_default(),
-        issuer: info.issuer.to_string(),
-        not_before: format_timestamp(info.not_before.timestamp()),
-        not_after: format_timestamp(info.not_after.timestamp()),
-        sha256: certificate.sha256.clone(),
-        days_left: days_left(info, now),
-    })
-}
-
-/// Returns the number of whole days until the certificate expires. The number is negative if the
-/// certificate has expired.
-fn days_left(certificate: &CertificateInfo, now: i64) -> i64 {
-    (certificate.not_after.timestamp() - now).div_euclid(SECONDS_PER_DAY)
-}
-
-fn warnings(probe: &ProbeResult, now: i64, warn_days: u32) -> Vec<String> {
+fn warnings(
+    probe: &ProbeResult,
+    certificate: Option<&CertificateReport>,
+    warn_days: u32,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    let expires_soon = |certificate: &&CertificateInfo| {
-        (0..i64::from(warn_days)).contains(&days_left(certificate, now))
-    };
-    // A certificate without a trust basis was refused, so the verdict is enough.
-    if let Some(certificate) = probe
-        .server_certificate()
-        .filter(|_| probe.trust_basis.is_some())
-        .filter(expires_soon)
+    if let Some(certificate) = certificate
+        && (0..i64::from(warn_days)).contains(&certificate.days_left)
     {
         warnings.push(format!(
             "server certificate expires in {} days, on {}",
-            days_left(certificate, now),
-            certificate.not_after.to_datetime().date()
+            certificate.days_left, certificate.not_after
         ));
     }
-    if let ProbeOutcome::Called { server_info, .. } = &probe.end
-        && let Some(ServingStatus::NotServing) = server_info.health
+    if let ProbeOutcome::Called { health, .. } = &probe.end
+        && let Some(ServingStatus::NotServing) = health
     {
         warnings.push("server reports NOT_SERVING (gRPC health checking)".to_owned());
     }

@@ -35,25 +35,25 @@ pub(crate) fn describe_stage(outcome: &StageSuccess, target: &Target) -> String 
     };
     match outcome {
         StageSuccess::Resolved(_) if host.parse::<IpAddr>().is_ok() => {
-            format!("{host} is an address")
+            format!("{host} is an IP address")
         }
         StageSuccess::Resolved(addresses) => {
             let addresses: Vec<_> = addresses
                 .iter()
                 .map(|address| address.ip().to_string())
                 .collect();
-            format!("{host} is {}", addresses.join(", "))
+            format!("{host} resolved to {}", addresses.join(", "))
         }
         StageSuccess::TcpConnected { address, failures } => {
             let mut text = format!("connected to {address}");
             for failed in failures {
-                let _ = write!(text, "; not to {}: {}", failed.address, failed.error);
+                let _ = write!(text, "; {} failed: {}", failed.address, failed.error);
             }
             text
         }
         StageSuccess::UnixConnected => format!("connected to {}", target.endpoint),
         StageSuccess::ProxyConnected => match &target.proxy {
-            Some(proxy) => format!("{proxy} leads to {}", target.endpoint),
+            Some(proxy) => format!("tunnel to {} through {proxy}", target.endpoint),
             None => String::new(),
         },
         StageSuccess::TlsEstablished(TlsSession {
@@ -61,6 +61,6 @@ pub(crate) fn describe_stage(outcome: &StageSuccess, target: &Target) -> String 
             cipher_suite,
             key_exchange,
         }) => format!("{version}, {cipher_suite}, {key_exchange}, ALPN h2"),
-        StageSuccess::SettingsReceived => "the server speaks HTTP/2".to_owned(),
+        StageSuccess::SettingsReceived => "SETTINGS received".to_owned(),
     }
 }

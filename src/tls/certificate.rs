@@ -1,7 +1,7 @@
 //! [`CertificateInfo`]: the fields of an X.509 certificate (RFC 5280) that verification and reports
 //! need.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::{
@@ -33,9 +33,7 @@ pub(crate) struct CertificateInfo {
     /// The DNS names and IP addresses in the subject alternative name extension, or `None` if the
     /// certificate lacks the extension.
     pub(crate) alternative_names: Option<Vec<String>>,
-    pub(crate) not_before: ASN1Time,
-    /// The last second of the validity period.
-    pub(crate) not_after: ASN1Time,
+    pub(crate) validity: Validity,
     pub(super) is_x509_v1: bool,
     /// The key usage or extended key usage, if it does not allow TLS server authentication.
     pub(super) forbidden_usage: Option<String>,
@@ -52,19 +50,20 @@ pub(crate) struct CertificateInfo {
 #[derive(Clone, Debug, Eq)]
 pub(crate) struct DistinguishedName(Vec<u8>);
 
+/// The first and the last second in which a certificate is valid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validity {
+    pub(crate) not_before: ASN1Time,
+    pub(crate) not_after: ASN1Time,
+}
+
 /// The reason why a certificate is outside its validity period.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(crate) enum ValidityError {
-    #[error("expired on {} (valid from {})", date(*not_after), date(*not_before))]
-    Expired {
-        not_before: ASN1Time,
-        not_after: ASN1Time,
-    },
-    #[error("is not valid until {} (valid to {})", date(*not_before), date(*not_after))]
-    NotYetValid {
-        not_before: ASN1Time,
-        not_after: ASN1Time,
-    },
+    #[error("expired on {} (valid from {})", date(.0.not_after), date(.0.not_before))]
+    Expired(Validity),
+    #[error("is not valid until {} (valid to {})", date(.0.not_before), date(.0.not_after))]
+    NotYetValid(Validity),
 }
 
 /// A property with which a certificate can be forged.
@@ -116,7 +115,6 @@ impl CertificateInfo {
             return Err(format!("{} bytes after the certificate", rest.len()));
         }
         let subject = certificate.subject();
-        let validity = certificate.validity();
         Ok(Self {
             subject: DistinguishedName(subject.as_raw().to_vec()),
             issuer: DistinguishedName(certificate.issuer().as_raw().to_vec()),
@@ -125,8 +123,10 @@ impl CertificateInfo {
                 .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))
                 .collect(),
             alternative_names: alternative_names(&certificate)?,
-            not_before: validity.not_before,
-            not_after: validity.not_after,
+            validity: Validity {
+                not_before: certificate.validity().not_before,
+                not_after: certificate.validity().not_after,
+            },
             is_x509_v1: certificate.version() == X509Version::V1,
             forbidden_usage: forbidden_usage(&certificate),
             has_weak_signature: has_weak_signature(&certificate),
@@ -159,17 +159,10 @@ impl CertificateInfo {
 
     pub(super) fn check_validity(&self, now: UnixTime) -> Result<(), ValidityError> {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let (not_before, not_after) = (self.not_before, self.not_after);
-        if now < not_before.timestamp() {
-            Err(ValidityError::NotYetValid {
-                not_before,
-                not_after,
-            })
-        } else if now > not_after.timestamp() {
-            Err(ValidityError::Expired {
-                not_before,
-                not_after,
-            })
+        if now < self.validity.not_before.timestamp() {
+            Err(ValidityError::NotYetValid(self.validity))
+        } else if now > self.validity.not_after.timestamp() {
+            Err(ValidityError::Expired(self.validity))
         } else {
             Ok(())
         }
@@ -220,12 +213,9 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Option<Vec<Str
 }
 
 fn ip_address(bytes: &[u8]) -> Option<String> {
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Some(std::net::IpAddr::from(v4).to_string());
-    }
-    <[u8; 16]>::try_from(bytes)
-        .ok()
-        .map(|v6| std::net::IpAddr::from(v6).to_string())
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
+    address.ok().map(|address| address.to_string())
 }
 
 /// Returns the key usage or extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12), if it does

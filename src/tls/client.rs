@@ -14,9 +14,13 @@ use rustls::{
 };
 
 use super::{
-    alpn::HTTP2_PROTOCOL, chain::PresentedChain, error::TlsError, evaluator::TrustEvaluator,
-    identity::Identity, peer_name::PeerName, provider::crypto_provider, trust::TrustPolicy,
-    verifier::ServerVerifier,
+    error::TlsError,
+    evaluator::TrustEvaluator,
+    identity::Identity,
+    peer_name::PeerName,
+    provider::{HTTP2_PROTOCOL, crypto_provider},
+    trust::TrustPolicy,
+    verifier::{PresentedChain, ServerVerifier},
 };
 
 /// The TLS configuration for connections to one server.
@@ -26,7 +30,6 @@ pub(crate) struct ClientTls {
     /// The server name that is passed to the TLS library.
     pub(crate) handshake_name: ServerName<'static>,
     is_client_certificate_requested: Arc<AtomicBool>,
-    has_client_certificate: bool,
     verifier: Arc<ServerVerifier>,
 }
 
@@ -49,7 +52,6 @@ impl ClientTls {
             .map_err(TlsError::Unsupported)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier));
-        let has_client_certificate = identity.is_some();
         let mut config = match identity {
             Some(identity) => builder
                 .with_client_auth_cert(identity.chain_der(), identity.key)
@@ -70,7 +72,6 @@ impl ClientTls {
             config: Arc::new(config),
             handshake_name,
             is_client_certificate_requested,
-            has_client_certificate,
             verifier,
         })
     }
@@ -92,7 +93,7 @@ impl ClientTls {
     }
 
     pub(crate) fn has_client_certificate(&self) -> bool {
-        self.has_client_certificate
+        self.config.client_auth_cert_resolver.has_certs()
     }
 
     /// Returns the certificates that the server presented in the last handshake.

@@ -15,7 +15,6 @@ use webpki::{EndEntityCert, KeyUsage};
 use super::{
     certificate::{Certificate, CertificateInfo},
     chain::UnverifiedChain,
-    explanation::explain_error,
     peer_name::PeerName,
     refusal::{AcceptedName, ChainMember, Refusal, RefusalReason},
     trust::{TrustBasis, TrustPolicy},
@@ -73,7 +72,7 @@ impl TrustEvaluator {
 
     /// Checks that the chain ends in a trust root.
     fn check_issuers(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
-        let explain = |error| explain_error(error, chain, self.policy.certificates());
+        let explain = |error| chain.explain(error, self.policy.certificates());
         let parsed = EndEntityCert::try_from(chain.end_entity).map_err(explain)?;
         let verify = |roots: &RootCertStore| {
             parsed
@@ -133,11 +132,11 @@ impl TrustEvaluator {
             None => name.matches_common_name(&names[0]),
         };
         let needs_common_name =
-            !has_san && basis != TrustBasis::Pinned && !self.server_name.allows_common_name();
-        let server_name = self.server_name.as_str().to_owned();
+            !has_san && basis != TrustBasis::Pinned && !self.server_name.allows_common_name;
+        let server_name = self.server_name.text.clone();
         if is_accepted(&self.server_name) {
             return if needs_common_name {
-                Err(RefusalReason::CommonNameOnly(server_name))
+                Err(RefusalReason::CommonNameOnly(names[0].clone()))
             } else {
                 Ok(())
             };
@@ -172,7 +171,7 @@ fn check_pinned(chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
 }
 
 fn is_in_san(name: &PeerName, certificate: &EndEntityCert<'_>, san: &[String]) -> bool {
-    let Some(parsed) = name.parsed() else {
+    let Some(parsed) = &name.parsed else {
         return false;
     };
     // webpki ignores names in the SAN that end with a dot.

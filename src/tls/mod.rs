@@ -3,13 +3,11 @@
 //!
 //! `client` opens connections, and `diagnostics` adds hints to the errors.
 
-mod alpn;
 mod certificate;
 mod chain;
 mod client;
 mod error;
 mod evaluator;
-mod explanation;
 mod handshake_error;
 mod identity;
 mod peer_name;
@@ -20,7 +18,6 @@ mod server;
 mod trust;
 mod verifier;
 
-pub(crate) use alpn::is_http2;
 pub(crate) use certificate::{CertificateInfo, ValidityError, Weakness, fingerprint};
 pub(crate) use client::ClientTls;
 pub(crate) use error::TlsError;
@@ -28,6 +25,7 @@ pub(crate) use handshake_error::HandshakeError;
 pub(crate) use identity::Identity;
 pub(crate) use peer_name::PeerName;
 pub(crate) use pem::{PemError, PemProblem};
+pub(crate) use provider::HTTP2_PROTOCOL;
 pub(crate) use refusal::{AcceptedName, ChainMember, RefusalReason};
 pub(crate) use server::server_config;
 pub(crate) use trust::{TrustBasis, TrustPolicy, read_trusted_certificates};

@@ -10,9 +10,12 @@ use rustls::pki_types::{DnsName, ServerName};
 /// certificates have a common name with spaces, for example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PeerName {
-    text: String,
-    parsed: Option<ServerName<'static>>,
-    allows_common_name: bool,
+    pub(super) text: String,
+    /// The DNS name or IP address, or `None` for any other string.
+    pub(super) parsed: Option<ServerName<'static>>,
+    /// Whether the common name of a CA-issued certificate may prove the server name if the
+    /// certificate has no subject alternative name.
+    pub(crate) allows_common_name: bool,
 }
 
 impl PeerName {
@@ -28,26 +31,6 @@ impl PeerName {
             parsed,
             allows_common_name: false,
         }
-    }
-
-    /// Sets whether the common name of a CA-issued certificate may prove the server name if the
-    /// certificate has no subject alternative name.
-    pub(crate) fn with_common_name_allowed(mut self, allows: bool) -> Self {
-        self.allows_common_name = allows;
-        self
-    }
-
-    pub(super) fn allows_common_name(&self) -> bool {
-        self.allows_common_name
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns the DNS name or IP address, or `None` for any other string.
-    pub(super) fn parsed(&self) -> Option<&ServerName<'static>> {
-        self.parsed.as_ref()
     }
 
     /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3). A

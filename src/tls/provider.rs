@@ -1,4 +1,4 @@
-//! The cryptography provider of clients and servers.
+//! The cryptography provider and the application protocol of clients and servers.
 
 use std::sync::Arc;
 
@@ -6,6 +6,9 @@ use rustls::{
     CipherSuite,
     crypto::{CryptoProvider, aws_lc_rs},
 };
+
+/// The ALPN identifier of HTTP/2 over TLS (RFC 9113 section 3.2). gRPC uses no other protocol.
+pub(crate) const HTTP2_PROTOCOL: &[u8] = b"h2";
 
 /// Returns the cryptography provider aws-lc-rs. AES-128 is preferred to AES-256, as in Go and
 /// browsers.

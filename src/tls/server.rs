@@ -14,8 +14,10 @@ use rustls::{
 };
 
 use super::{
-    alpn::HTTP2_PROTOCOL, certificate::Certificate, error::TlsError, identity::Identity,
-    provider::crypto_provider,
+    certificate::Certificate,
+    error::TlsError,
+    identity::Identity,
+    provider::{HTTP2_PROTOCOL, crypto_provider},
 };
 
 /// Builds the configuration of a server that offers only HTTP/2. If `trusted_clients` is set, each

@@ -14,10 +14,19 @@ use rustls::{
 
 use super::{
     certificate::CertificateInfo,
-    chain::PresentedChain,
     evaluator::TrustEvaluator,
     refusal::{ChainMember, Refusal, RefusalReason},
+    trust::TrustBasis,
 };
+
+/// The certificates that a server presented, whether or not they are trusted: the certificate of
+/// the server, then the intermediates.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PresentedChain {
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+    /// The reason why the server certificate is trusted, or `None` if the certificate was refused.
+    pub(crate) trust: Option<TrustBasis>,
+}
 
 /// Verifies server certificates, and stores the chain that a server presented last.
 #[derive(Debug)]

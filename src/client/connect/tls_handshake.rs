@@ -28,7 +28,7 @@ pub(super) async fn handshake(
     };
     stream.get_mut().0.uncork();
     let alpn = stream.get_ref().1.alpn_protocol();
-    if tls::is_http2(alpn) {
+    if alpn == Some(tls::HTTP2_PROTOCOL) {
         return Ok(stream);
     }
     let selected = String::from_utf8_lossy(alpn.unwrap_or(b"none")).into_owned();

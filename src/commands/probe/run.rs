@@ -79,9 +79,9 @@ fn push_failure(
     path: &str,
     source: &ContractSource,
 ) -> Option<Failure> {
-    let (call, server_info) = match &found.end {
+    let (call, services) = match &found.end {
         ProbeOutcome::ConnectFailed(error) => return Some(diagnostics::connection_failed(error)),
-        ProbeOutcome::Called { call, server_info } => (call, server_info),
+        ProbeOutcome::Called { call, services, .. } => (call, services),
     };
     let server = target.endpoint.to_string();
     let error = match call {
@@ -93,7 +93,7 @@ fn push_failure(
         Err(error) => error,
     };
     let failure = diagnostics::call_failed(&server, error);
-    let services = server_info.services.as_deref().unwrap_or_default();
+    let services = services.as_deref().unwrap_or_default();
     Some(match namesake_method(error, services, path) {
         None => failure,
         // The fields of the other service may have other numbers, and a server ignores unknown
