@@ -414,13 +414,13 @@ fn verbose_reports_connection_retries_and_requests() {
         panic!("{once:?}")
     };
     assert_eq!(format, "note: standard input: CSV, delimiter \",\"");
-    assert_eq!(address, "note: 127.0.0.1 is an address");
+    assert_eq!(address, "note: 127.0.0.1 is an IP address");
     assert_eq!(
         connected,
         format!("note: connected to {}", receiver.address)
     );
     assert!(session.starts_with("note: TLS 1.3, "), "{session}");
-    assert_eq!(http2, "note: the server speaks HTTP/2");
+    assert_eq!(http2, "note: SETTINGS received");
     assert!(
         retry.starts_with("note: a request: UNAVAILABLE; try 2 in 0.00"),
         "{retry}"

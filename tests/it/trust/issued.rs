@@ -1,6 +1,8 @@
 //! Certificates that a CA issued.
 
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rcgen::{
+    CertificateParams, CertifiedIssuer, GeneralSubtree, KeyPair, NameConstraints, SanType,
+};
 use rustls::version::{TLS12, TLS13};
 
 use super::{
@@ -132,6 +134,111 @@ fn uses_the_common_name_only_if_allowed() {
         ),
         refuse("CN only, no name", Serve, &leaf, trusted, &[], both),
         accept("CN only, pinned", Serve, &leaf, &leaf.cert, NAMED),
+    ]);
+}
+
+#[test]
+fn explains_names_that_do_not_identify_a_server() {
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Test CA"), &[]));
+    let trusted = &files.write(ca.pem());
+    let with_san = |name: SanType| {
+        let mut params = params(Some(NAME), &[]);
+        params.subject_alt_names = vec![name];
+        params
+    };
+    let text = |name: &str| name.try_into().expect("ASCII");
+    let absolute = with_san(SanType::DnsName(text("license.internal.")));
+    let absolute_wildcard = with_san(SanType::DnsName(text("*.internal.test.")));
+    let address = files.issued_by(&ca, &with_san(SanType::DnsName(text("127.0.0.1"))));
+    let uri = files.issued_by(&ca, &with_san(SanType::URI(text("spiffe://test/server"))));
+    let pinned_uri = files.self_signed(&with_san(SanType::URI(text("spiffe://test/server"))));
+    let pinned_absolute = files.self_signed(&as_ca(absolute.clone()));
+    let mut constrained = params(Some("Constrained CA"), &[]);
+    constrained.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName("example.com".to_owned())],
+        excluded_subtrees: Vec::new(),
+    });
+    let constrained = authority(constrained);
+    let outside = files.issued_by(&constrained, &san(&[NAME]));
+    let below_absolute = files.issued_by(&ca, &absolute);
+    let below_wildcard = files.issued_by(&ca, &absolute_wildcard);
+    let sub_name = &["--servername=a.internal.test"];
+    let not_sub_name = &["--servername=a.b.internal.test"];
+    let in_dns_name = &[
+        "certificate has \"127.0.0.1\" as a DNS name in its SAN, but an IP address needs an IP SAN",
+        "hint: install a certificate with an IP SAN (subjectAltName=IP:127.0.0.1)",
+    ];
+    let other = &["not valid for \"license.internal\" (valid for \"127.0.0.1\")"];
+    let only_uri = &[
+        "certificate SAN has no DNS name or IP address (a URI does not identify a server)",
+        "hint: install a certificate with the name of the server in its SAN",
+    ];
+    let constraint = &["certificate name violates the name constraints of a CA certificate"];
+    let wildcard = &["hint: pass --servername NAME with a name that matches \"*.internal.test.\""];
+    check_all(&[
+        accept(
+            "SAN ends with a dot",
+            Serve,
+            &below_absolute,
+            trusted,
+            NAMED,
+        ),
+        accept(
+            "SAN ends with a dot, pinned",
+            Serve,
+            &pinned_absolute,
+            &pinned_absolute.cert,
+            NAMED,
+        ),
+        accept(
+            "wildcard ends with a dot",
+            Serve,
+            &below_wildcard,
+            trusted,
+            sub_name,
+        ),
+        refuse(
+            "wildcard ends with a dot",
+            Serve,
+            &below_wildcard,
+            trusted,
+            not_sub_name,
+            wildcard,
+        ),
+        refuse(
+            "address in a DNS name",
+            Serve,
+            &address,
+            trusted,
+            &[],
+            in_dns_name,
+        ),
+        refuse(
+            "address in a DNS name, named",
+            Serve,
+            &address,
+            trusted,
+            NAMED,
+            other,
+        ),
+        refuse("URI only", Serve, &uri, trusted, NAMED, only_uri),
+        refuse(
+            "URI only, pinned",
+            Serve,
+            &pinned_uri,
+            &pinned_uri.cert,
+            NAMED,
+            only_uri,
+        ),
+        refuse(
+            "name constraint",
+            Serve,
+            &outside,
+            &files.write(constrained.pem()),
+            NAMED,
+            constraint,
+        ),
     ]);
 }
 
