@@ -145,9 +145,9 @@ impl CertificateReport {
         let info = CertificateInfo::from_der(der).ok()?;
         let not_after = info.validity.not_after;
         Some(Self {
-            subject: info.subject.to_string(),
+            subject: info.subject,
             san: info.alternative_names.unwrap_or_default(),
-            issuer: info.issuer.to_string(),
+            issuer: info.issuer,
             not_before: format_timestamp(info.validity.not_before.timestamp()),
             not_after: format_timestamp(not_after.timestamp()),
             sha256: tls::fingerprint(der),

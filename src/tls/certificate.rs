@@ -5,14 +5,14 @@ use std::{fmt, net::IpAddr};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::{
-    certificate::X509Certificate,
+    certificate::{Validity, X509Certificate},
     der_parser::{Oid, oid},
     extensions::{GeneralName, ParsedExtension},
     oid_registry,
     prelude::FromDer,
     public_key::PublicKey,
     time::ASN1Time,
-    x509::{X509Name, X509Version},
+    x509::X509Version,
 };
 
 /// A certificate whose DER can be parsed.
@@ -27,8 +27,10 @@ pub(crate) struct Certificate {
 /// terminal shows them.
 #[derive(Clone, Debug)]
 pub(crate) struct CertificateInfo {
-    pub(crate) subject: DistinguishedName,
-    pub(crate) issuer: DistinguishedName,
+    /// The distinguished name as text, because an issuer and a subject may encode the same text with
+    /// different string types.
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
     pub(super) common_names: Vec<String>,
     /// The DNS names and IP addresses in the subject alternative name extension, or `None` if the
     /// certificate lacks the extension.
@@ -37,28 +39,14 @@ pub(crate) struct CertificateInfo {
     pub(super) is_x509_v1: bool,
     /// The key usage or extended key usage, if it does not allow TLS server authentication.
     pub(super) forbidden_usage: Option<String>,
-    has_weak_signature: bool,
-    rsa_key_bits: Option<usize>,
+    pub(super) weak_key: Option<Weakness>,
+    pub(super) weak_signature: Option<Weakness>,
     /// The subject public key info in DER.
     pub(super) public_key_info: Vec<u8>,
 }
 
-/// A distinguished name (RFC 5280 section 4.1.2.4) in DER.
-///
-/// The name is converted to text only when the text is needed, because the conversion takes longer
-/// than parsing the rest of the certificate.
-#[derive(Clone, Debug, Eq)]
-pub(crate) struct DistinguishedName(Vec<u8>);
-
-/// The first and the last second in which a certificate is valid.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Validity {
-    pub(crate) not_before: ASN1Time,
-    pub(crate) not_after: ASN1Time,
-}
-
 /// The reason why a certificate is outside its validity period.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ValidityError {
     #[error("expired on {} (valid from {})", date(.0.not_after), date(.0.not_before))]
     Expired(Validity),
@@ -81,23 +69,6 @@ pub(super) const MAX_SHOWN_CHARS: usize = 500;
 /// The minimum length of an RSA key that rustls accepts.
 const MIN_RSA_KEY_BITS: usize = 2048;
 
-/// Compares names as text, because an issuer and a subject may encode the same text with different
-/// string types.
-impl PartialEq for DistinguishedName {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 || self.to_string() == other.to_string()
-    }
-}
-
-impl fmt::Display for DistinguishedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match X509Name::from_der(&self.0) {
-            Ok((_, name)) => name.fmt(f),
-            Err(_) => Ok(()),
-        }
-    }
-}
-
 impl Certificate {
     /// Parses a certificate. The error is the parser's message.
     pub(super) fn parse(der: CertificateDer<'static>) -> Result<Self, String> {
@@ -116,31 +87,33 @@ impl CertificateInfo {
         }
         let subject = certificate.subject();
         Ok(Self {
-            subject: DistinguishedName(subject.as_raw().to_vec()),
-            issuer: DistinguishedName(certificate.issuer().as_raw().to_vec()),
+            subject: subject.to_string(),
+            issuer: certificate.issuer().to_string(),
             common_names: subject
                 .iter_common_name()
                 .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))
                 .collect(),
             alternative_names: alternative_names(&certificate)?,
-            validity: Validity {
-                not_before: certificate.validity().not_before,
-                not_after: certificate.validity().not_after,
-            },
+            validity: certificate.validity().clone(),
             is_x509_v1: certificate.version() == X509Version::V1,
             forbidden_usage: forbidden_usage(&certificate),
-            has_weak_signature: has_weak_signature(&certificate),
-            rsa_key_bits: match certificate.public_key().parsed() {
-                Ok(PublicKey::RSA(key)) => Some(key.key_size()),
+            weak_key: match certificate.public_key().parsed() {
+                Ok(PublicKey::RSA(key)) if key.key_size() < MIN_RSA_KEY_BITS => {
+                    let bits = key.key_size();
+                    Some(Weakness::Key { bits })
+                }
                 _ => None,
             },
+            weak_signature: has_weak_signature(&certificate).then_some(Weakness::Signature),
             public_key_info: certificate.public_key().raw.to_vec(),
         })
     }
 
     pub(crate) fn describe(&self) -> String {
-        let (subject, issuer) = (self.subject.to_string(), self.issuer.to_string());
-        let text = format!("certificate {subject:?} was issued by {issuer:?}");
+        let text = format!(
+            "certificate {:?} was issued by {:?}",
+            self.subject, self.issuer
+        );
         format!("{text:.MAX_SHOWN_CHARS$}")
     }
 
@@ -160,24 +133,9 @@ impl CertificateInfo {
     pub(super) fn check_validity(&self, now: UnixTime) -> Result<(), ValidityError> {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         if now < self.validity.not_before.timestamp() {
-            Err(ValidityError::NotYetValid(self.validity))
+            Err(ValidityError::NotYetValid(self.validity.clone()))
         } else if now > self.validity.not_after.timestamp() {
-            Err(ValidityError::Expired(self.validity))
-        } else {
-            Ok(())
-        }
-    }
-
-    pub(super) fn check_key(&self) -> Result<(), Weakness> {
-        match self.rsa_key_bits {
-            Some(bits) if bits < MIN_RSA_KEY_BITS => Err(Weakness::Key { bits }),
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn check_signature(&self) -> Result<(), Weakness> {
-        if self.has_weak_signature {
-            Err(Weakness::Signature)
+            Err(ValidityError::Expired(self.validity.clone()))
         } else {
             Ok(())
         }

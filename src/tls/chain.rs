@@ -3,7 +3,7 @@
 use rustls::pki_types::{CertificateDer, UnixTime};
 
 use super::{
-    certificate::{Certificate, CertificateInfo, DistinguishedName},
+    certificate::{Certificate, CertificateInfo},
     refusal::{ChainMember, RefusalReason},
 };
 
@@ -79,10 +79,10 @@ impl UnverifiedChain<'_> {
         let weak_keys = intermediates
             .iter()
             .chain(roots)
-            .filter_map(|info| Some((info, info.check_key().err()?)));
+            .filter_map(|info| Some((info, info.weak_key?)));
         let weak_signatures = intermediates
             .iter()
-            .filter_map(|info| Some((info, info.check_signature().err()?)));
+            .filter_map(|info| Some((info, info.weak_signature?)));
         let (issuer, weakness) = weak_keys.chain(weak_signatures).find(|(issuer, _)| {
             let mut issued = std::iter::once(self.info).chain(&intermediates);
             issued.any(|issued| issued.issuer == issuer.subject)
@@ -101,7 +101,7 @@ impl UnverifiedChain<'_> {
 
     /// Follows the issuers from the server certificate upwards. Returns the first issuer that has
     /// no certificate in the chain or is self-signed.
-    fn missing_issuer(&self) -> DistinguishedName {
+    fn missing_issuer(&self) -> String {
         let intermediates = self.parse_intermediates();
         let mut issuer = &self.info.issuer;
         // The number of intermediates limits the number of steps, because two intermediates that

@@ -56,14 +56,14 @@ impl TrustEvaluator {
     }
 
     fn check_chain(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
-        let weak = |weakness| RefusalReason::Weak(ChainMember::Server, weakness);
-        chain.info.check_key().map_err(weak)?;
+        if let Some(weakness) = chain.info.weak_key {
+            return Err(RefusalReason::Weak(ChainMember::Server, weakness));
+        }
         let mut trusted = self.policy.certificates().iter();
         let basis = if trusted.any(|certificate| certificate.der == *chain.end_entity) {
             check_pinned(chain)?;
             TrustBasis::Pinned
         } else {
-            chain.info.check_signature().map_err(weak)?;
             self.check_issuers(chain)?
         };
         self.check_name(chain, basis)?;
@@ -72,6 +72,9 @@ impl TrustEvaluator {
 
     /// Checks that the chain ends in a trust root.
     fn check_issuers(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
+        if let Some(weakness) = chain.info.weak_signature {
+            return Err(RefusalReason::Weak(ChainMember::Server, weakness));
+        }
         let explain = |error| chain.explain(error, self.policy.certificates());
         let parsed = EndEntityCert::try_from(chain.end_entity).map_err(explain)?;
         let verify = |roots: &RootCertStore| {

@@ -4,9 +4,7 @@ use std::{fmt, sync::Arc};
 
 use rustls::{CertificateError, OtherError};
 
-use super::certificate::{
-    CertificateInfo, DistinguishedName, MAX_SHOWN_CHARS, ValidityError, Weakness,
-};
+use super::certificate::{CertificateInfo, MAX_SHOWN_CHARS, ValidityError, Weakness};
 
 /// The refusal of a server certificate.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -61,11 +59,11 @@ pub(crate) enum RefusalReason {
     SelfSigned,
     #[error("certificate is self-signed and not the pinned certificate")]
     SelfSignedNotPinned,
-    #[error("certificate is not signed by the trusted CA {:?}: same name, another key", .0.to_string())]
-    NotSignedByNamesake(DistinguishedName),
+    #[error("certificate is not signed by the trusted CA {0:?}: same name, another key")]
+    NotSignedByNamesake(String),
     /// No trusted CA certificate issued the chain, which ends with a certificate of this issuer.
-    #[error("CA certificate {:?} is missing", .0.to_string())]
-    UnknownIssuer(DistinguishedName),
+    #[error("CA certificate {0:?} is missing")]
+    UnknownIssuer(String),
     #[error("certificate chain is invalid: {0}")]
     Invalid(webpki::Error),
 }
@@ -82,14 +80,15 @@ pub(crate) struct AcceptedName {
 #[derive(Clone, Debug)]
 pub(crate) enum ChainMember {
     Server,
-    Issuer(DistinguishedName),
+    /// The CA certificate with this subject.
+    Issuer(String),
 }
 
 impl fmt::Display for ChainMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server => f.write_str("certificate"),
-            Self::Issuer(subject) => write!(f, "CA certificate {:?}", subject.to_string()),
+            Self::Issuer(subject) => write!(f, "CA certificate {:?}", subject),
         }
     }
 }

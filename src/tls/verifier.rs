@@ -60,10 +60,10 @@ fn explain_signature_error(certificate: &CertificateDer<'_>, error: Error) -> Er
     let Ok(info) = CertificateInfo::from_der(certificate) else {
         return error;
     };
-    let reason = match info.check_key() {
-        Err(weakness) => RefusalReason::Weak(ChainMember::Server, weakness),
-        Ok(()) if info.is_x509_v1 => RefusalReason::X509V1OnTls12,
-        Ok(()) => return error,
+    let reason = match info.weak_key {
+        Some(weakness) => RefusalReason::Weak(ChainMember::Server, weakness),
+        None if info.is_x509_v1 => RefusalReason::X509V1OnTls12,
+        None => return error,
     };
     Refusal {
         reason,
