@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    excerpt::Excerpt,
     options::{InputFormat, JsonPointer, format_pointer},
     problem_kind::UnsupportedFormat,
 };
@@ -63,7 +64,10 @@ impl fmt::Display for DetectedFormat {
                 };
                 match path.as_slice() {
                     [] => write!(f, "{json} array"),
-                    path => write!(f, "{json} array at \"{}\"", format_pointer(path)),
+                    path => {
+                        let pointer = Excerpt::from_text(&format_pointer(path));
+                        write!(f, "{json} array at {pointer}")
+                    }
                 }
             }
         }
