@@ -414,3 +414,56 @@ fn open_requests_share_the_new_connection() {
         .counts("acknowledged", 1)
         .counts("unsent", 2);
 }
+
+#[test]
+fn explains_tls_alerts() {
+    const CLIENT_CERTIFICATE: &str = "hint: pass --cert CLIENT.pem --key CLIENT.key";
+    for (alert, texts) in [
+        (
+            40,
+            &[
+                "server refused the TLS handshake",
+                "hint: pass --cert and --key if",
+            ],
+        ),
+        (
+            46,
+            &["server refused the client certificate", CLIENT_CERTIFICATE],
+        ),
+        (
+            70,
+            &[
+                "server supports neither TLS 1.2 nor TLS 1.3",
+                "hint: enable TLS 1.2",
+            ],
+        ),
+        (
+            112,
+            &[
+                "server does not know the requested server name",
+                "hint: pass --servername NAME",
+            ],
+        ),
+        (
+            116,
+            &["server requires a client certificate", CLIENT_CERTIFICATE],
+        ),
+        (
+            120,
+            &["server does not support HTTP/2", "hint: check the port"],
+        ),
+    ] {
+        let record = [21, 3, 3, 0, 2, 2, alert];
+        let server = serve_tcp(move |mut stream| {
+            let _ = stream.write_all(&record);
+            drain(&mut stream);
+        });
+        let run = push_to(&server, &["-k", "--retry=0"], ONE_RECORD).exits(6);
+        for text in texts {
+            assert!(
+                run.stderr.contains(text),
+                "{alert}: no {text:?} in {run:#?}"
+            );
+        }
+    }
+}
