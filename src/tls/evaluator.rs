@@ -144,7 +144,7 @@ impl TrustEvaluator {
                 Ok(())
             };
         }
-        if names.contains(&server_name) {
+        if self.server_name.is_address() && names.contains(&server_name) {
             return Err(RefusalReason::AddressInDnsName(server_name));
         }
         let accepted_name = names
@@ -180,7 +180,7 @@ fn is_in_san(name: &PeerName, certificate: &EndEntityCert<'_>, san: &[String]) -
     // webpki ignores names in the SAN that end with a dot.
     let mut absolute = san.iter().filter_map(|name| name.strip_suffix('.'));
     certificate.verify_is_valid_for_subject_name(parsed).is_ok()
-        || absolute.any(|presented| name.matches_common_name(presented))
+        || !name.is_address() && absolute.any(|presented| name.matches_common_name(presented))
 }
 
 /// Collects trust roots for webpki. A certificate that webpki cannot use as a trust root is left

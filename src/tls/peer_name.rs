@@ -33,6 +33,10 @@ impl PeerName {
         }
     }
 
+    pub(super) fn is_address(&self) -> bool {
+        matches!(self.parsed, Some(ServerName::IpAddress(_)))
+    }
+
     /// Returns the name to pass to rustls. SNI can hold only a DNS name (RFC 6066 section 3). A
     /// string that is neither a DNS name nor an IP address is replaced by the IP address 0.0.0.0,
     /// because rustls sends no SNI for IP addresses.

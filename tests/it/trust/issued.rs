@@ -151,6 +151,8 @@ fn explains_names_that_do_not_identify_a_server() {
     let absolute = with_san(SanType::DnsName(text("license.internal.")));
     let absolute_wildcard = with_san(SanType::DnsName(text("*.internal.test.")));
     let address = files.issued_by(&ca, &with_san(SanType::DnsName(text("127.0.0.1"))));
+    let absolute_address = with_san(SanType::DnsName(text("127.0.0.1.")));
+    let absolute_address = files.issued_by(&ca, &absolute_address);
     let uri = files.issued_by(&ca, &with_san(SanType::URI(text("spiffe://test/server"))));
     let pinned_uri = files.self_signed(&with_san(SanType::URI(text("spiffe://test/server"))));
     let pinned_absolute = files.self_signed(&as_ca(absolute.clone()));
@@ -221,6 +223,14 @@ fn explains_names_that_do_not_identify_a_server() {
             trusted,
             NAMED,
             other,
+        ),
+        refuse(
+            "address in a DNS name that ends with a dot",
+            Serve,
+            &absolute_address,
+            trusted,
+            &[],
+            &["not valid for \"127.0.0.1\" (valid for \"127.0.0.1.\")"],
         ),
         refuse("URI only", Serve, &uri, trusted, NAMED, only_uri),
         refuse(
