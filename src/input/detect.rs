@@ -8,7 +8,7 @@ use std::{
 use super::{
     excerpt::Excerpt,
     options::{InputFormat, JsonPointer, format_pointer},
-    problem_kind::UnsupportedFormat,
+    problem::UnsupportedFormat,
 };
 
 const HEAD_BYTES: usize = 4096;

@@ -4,12 +4,11 @@ use super::{
     bytes::{Content, InputSource, LineBuffer, ReadLimits},
     detect::{DetectedFormat, Head, format_from_name},
     excerpt::Excerpt,
-    field_names::FieldNames,
+    fields::FieldNames,
     json::{self, Outline},
     options::{InputFormat, InputOptions},
     position::InputLabel,
-    problem::ReadError,
-    problem_kind::{Field, ProblemKind},
+    problem::{Field, ProblemKind, ReadError},
     reader::RecordReader,
 };
 

@@ -10,15 +10,12 @@ mod bytes;
 mod csv;
 mod detect;
 mod excerpt;
-mod field_names;
-mod field_parser;
+mod fields;
 mod file;
 mod json;
-mod limits;
 mod options;
 mod position;
 mod problem;
-mod problem_kind;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -28,8 +25,7 @@ pub(crate) use bytes::{InputSource, ReadLimits, StreamError};
 pub use options::InputFormat;
 pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};
 pub(crate) use position::FilePosition;
-pub(crate) use problem::Problem;
-pub(crate) use problem_kind::{Field, JsonKind, ProblemKind, UnsupportedFormat};
+pub(crate) use problem::{Field, JsonKind, Problem, ProblemKind, UnsupportedFormat};
 pub(crate) use validation::{
     ContractCheck, DuplicatePolicy, ExpirationCounts, Records, ValidatedInput, ValidationCounts,
     ValidationRules, validate,

@@ -1,15 +1,23 @@
-//! Problems in the input, with their positions.
+//! Problems in the input, with their positions, in words.
 //!
 //! A fatal error is a problem that ends the pass over the input. After any other problem, the pass
 //! continues with the next record.
 
-use std::{fmt, io};
+use std::{
+    fmt::{self, Display},
+    io,
+};
 
 use super::{
-    position::{InputLabel, Position},
-    problem_kind::ProblemKind,
+    bytes::StreamError,
+    excerpt::Excerpt,
+    options::MAX_RECORD_BYTES,
+    position::{FilePosition, InputLabel, Position},
 };
-use crate::user_path::reason_of;
+use crate::{
+    record::{ContractViolation, ExpireTime, TimeError, TokenError},
+    user_path::reason_of,
+};
 
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -67,7 +75,7 @@ impl From<io::Error> for ReadError {
     }
 }
 
-impl fmt::Display for Problem {
+impl Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, kind) = (&self.input.name, &self.kind);
         match (kind, self.position) {
@@ -81,4 +89,279 @@ impl fmt::Display for Problem {
             (_, None) => write!(f, "{file}: {kind}"),
         }
     }
+}
+
+/// The kinds above the blank line can make a whole input unreadable, the others usually concern one
+/// record. `name` is the name of the column or key.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProblemKind {
+    #[error("cannot open: {}", reason_of(.0))]
+    CannotOpen(io::Error),
+    #[error("cannot read: {}", reason_of(.0))]
+    CannotRead(io::Error),
+    #[error(transparent)]
+    Stream(StreamError),
+    #[error("input is {0}")]
+    UnsupportedFormat(UnsupportedFormat),
+    /// The message comes from the parser and does not quote the input.
+    #[error("malformed JSON: {0}")]
+    JsonSyntax(String),
+    #[error("--records needs a single JSON document")]
+    NotJsonDocument,
+    #[error("truncated JSON")]
+    TruncatedJson,
+    #[error("unterminated quote")]
+    UnterminatedQuote,
+    #[error("record is longer than {} MiB", MAX_RECORD_BYTES >> 20)]
+    RecordTooLong,
+    /// `place` is the JSON Pointer of `--records`, or empty for the root of the document.
+    #[error("expected an array of records{}, found {found}", at(.place))]
+    NotArray { place: String, found: JsonKind },
+    #[error("expected an array of records, found only the keys {}", list(.0))]
+    NoArray(Vec<Excerpt>),
+    #[error("expected one array of records, found {}", list(.0))]
+    SeveralArrays(Vec<Excerpt>),
+    #[error("no value at --records \"{pointer}\"{}", keys_at(.parent, .keys))]
+    PointerNotFound {
+        pointer: String,
+        /// The longest part of `pointer` that leads to a value, and the keys of this value.
+        parent: String,
+        keys: Vec<Excerpt>,
+    },
+    #[error("no array \"sensorExpire\"")]
+    MissingRequestArray,
+    #[error("{0} is selected as both device token and expiration time")]
+    SameNameForBothFields(Excerpt),
+    #[error("unexpected text after the JSON document")]
+    MultipleDocuments,
+    #[error("no {field}: expected {}, found {}", alternatives(.wanted), list(.found))]
+    MissingField {
+        field: Field,
+        wanted: Vec<String>,
+        found: Vec<Excerpt>,
+        /// The name in `found` that is probably a misspelled name of the field.
+        nearest: Option<String>,
+    },
+    #[error("first row looks like a record, not like a header row")]
+    MissingHeader,
+    #[error("no column {number} for the {field}, found {}", columns(*.width))]
+    ColumnOutOfRange {
+        field: Field,
+        number: usize,
+        width: usize,
+    },
+    #[error("\"{first}\" and \"{second}\" both name the {field}")]
+    AmbiguousField {
+        field: Field,
+        first: String,
+        second: String,
+    },
+
+    #[error("expected {}, found {found}", columns(*.expected))]
+    WrongColumnCount { expected: usize, found: usize },
+    #[error("carriage return without line feed")]
+    LoneCarriageReturn,
+    #[error("quote inside an unquoted field, or text after a closing quote")]
+    BareQuote,
+    #[error("NUL byte")]
+    NulByte,
+    #[error("expected an object, found {found}")]
+    NotObject { found: JsonKind },
+    #[error("{name}: expected {}, found {found}", .field.json_kinds())]
+    WrongType {
+        field: Field,
+        name: String,
+        found: JsonKind,
+    },
+    #[error("{0} occurs more than once")]
+    DuplicateName(Excerpt),
+    #[error("{name} {value} {error}")]
+    InvalidToken {
+        name: String,
+        error: TokenError,
+        value: Excerpt,
+    },
+    #[error("{name} {value} {error}")]
+    InvalidTime {
+        name: String,
+        error: TimeError,
+        value: Excerpt,
+    },
+    #[error("token {token} has a different expiration time at {first}")]
+    ConflictingDuplicate { token: String, first: FilePosition },
+    #[error("expiration time {0} is in the past")]
+    ExpireTimePassed(ExpireTime),
+    #[error(transparent)]
+    ContractViolation(ContractViolation),
+}
+
+/// A class of invalid records. Messages list the classes in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ProblemClass {
+    Malformed,
+    InvalidToken,
+    InvalidTime,
+    ConflictingDuplicate,
+    TooLarge,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Token,
+    Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonKind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnsupportedFormat {
+    #[error("UTF-16 text")]
+    Utf16,
+    #[error("a zip archive, such as an XLSX or ODS spreadsheet")]
+    Zip,
+    #[error("an XLS spreadsheet")]
+    Xls,
+    #[error("a PDF document")]
+    Pdf,
+    #[error("an archive other than gzip and zstd")]
+    OtherArchive,
+    #[error("a binary file")]
+    Binary,
+}
+
+impl ProblemKind {
+    pub(super) fn cannot_open(error: io::Error) -> Self {
+        match Self::from(error) {
+            Self::CannotRead(error) => Self::CannotOpen(error),
+            kind => kind,
+        }
+    }
+
+    pub(super) fn class(&self) -> ProblemClass {
+        match self {
+            Self::WrongType {
+                field: Field::Token,
+                ..
+            }
+            | Self::InvalidToken { .. }
+            | Self::ContractViolation(ContractViolation::TokenNotUtf8) => {
+                ProblemClass::InvalidToken
+            }
+            Self::WrongType {
+                field: Field::Time, ..
+            }
+            | Self::InvalidTime { .. }
+            | Self::ExpireTimePassed(_)
+            | Self::ContractViolation(ContractViolation::ExpireTimeTooLate(_)) => {
+                ProblemClass::InvalidTime
+            }
+            Self::ConflictingDuplicate { .. } => ProblemClass::ConflictingDuplicate,
+            Self::RecordTooLong
+            | Self::ContractViolation(ContractViolation::RecordTooLarge { .. }) => {
+                ProblemClass::TooLarge
+            }
+            _ => ProblemClass::Malformed,
+        }
+    }
+}
+
+impl From<io::Error> for ProblemKind {
+    fn from(error: io::Error) -> Self {
+        match error.downcast() {
+            Ok(error) => Self::Stream(error),
+            Err(error) => Self::CannotRead(error),
+        }
+    }
+}
+
+impl Display for ProblemClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "malformed",
+            Self::InvalidToken => "invalid token",
+            Self::InvalidTime => "invalid time",
+            Self::ConflictingDuplicate => "conflicting duplicate",
+            Self::TooLarge => "too large",
+        })
+    }
+}
+
+impl Field {
+    /// Returns the kinds of JSON value that the field accepts.
+    fn json_kinds(self) -> &'static str {
+        match self {
+            Self::Token => "a string",
+            Self::Time => "a number or a string",
+        }
+    }
+}
+
+impl Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "device token",
+            Self::Time => "expiration time",
+        })
+    }
+}
+
+impl Display for JsonKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Bool => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
+fn at(place: &str) -> String {
+    match place {
+        "" => String::new(),
+        place => format!(" at \"{place}\""),
+    }
+}
+
+fn keys_at(parent: &str, keys: &[Excerpt]) -> String {
+    match keys {
+        [] => String::new(),
+        keys => format!("; keys{}: {}", at(parent), list(keys)),
+    }
+}
+
+fn columns(count: usize) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} column{plural}")
+}
+
+fn alternatives(names: &[String]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    quoted.join(" or ")
+}
+
+/// Lists names. A message stays readable with at most 20 of them.
+fn list(names: &[Excerpt]) -> String {
+    const MAX_NAMES: usize = 20;
+    let mut shown: Vec<_> = names
+        .iter()
+        .take(MAX_NAMES)
+        .map(ToString::to_string)
+        .collect();
+    match names.len() {
+        0 => return "none".to_owned(),
+        all if all > MAX_NAMES => shown.push(format!("and {} more", all - MAX_NAMES)),
+        _ => {}
+    }
+    shown.join(", ")
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::{
     super::{
         excerpt::Excerpt,
-        field_names::{FieldNames, find_duplicate},
+        fields::{FieldNames, find_duplicate},
         options::{FieldSelector, InputOptions},
-        problem_kind::{Field, ProblemKind},
+        problem::{Field, ProblemKind},
     },
     rows::RowReader,
 };

@@ -3,11 +3,10 @@
 use super::{
     super::{
         bytes::LineBuffer,
-        field_parser::FieldParser,
+        fields::FieldParser,
         options::InputOptions,
         position::{Located, Position},
-        problem::ReadError,
-        problem_kind::ProblemKind,
+        problem::{ProblemKind, ReadError},
     },
     columns::Columns,
     rows::RowReader,

@@ -8,8 +8,8 @@ use csv_core::{ReadRecordResult, Terminator};
 
 use super::super::{
     bytes::LineBuffer,
-    limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
-    problem_kind::ProblemKind,
+    options::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
+    problem::ProblemKind,
 };
 
 /// A reader of rows, with access to the cells of the current row.

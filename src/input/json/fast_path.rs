@@ -7,7 +7,7 @@
 //! is most of the work of a push. Records that are not plain go through `serde_json`, which also
 //! decides whether a record is malformed.
 
-use super::super::{field_parser::FieldParser, problem_kind::Field};
+use super::super::{fields::FieldParser, problem::Field};
 use crate::record::{ExpireTime, Record};
 
 const MAX_OTHER_MEMBERS: usize = 8;
@@ -31,15 +31,11 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Reco
         cursor.take(b':')?;
         let value = cursor.value()?;
         match (fields.names.find(key), value) {
-            (Some(known), Value::String(text))
-                if known.field == Field::Token && token.is_none() =>
-            {
-                token = Some(fields.token(text.into(), known.name).ok()?);
+            (Some(Field::Token), Value::String(text)) if token.is_none() => {
+                token = Some(fields.token(text.into(), "").ok()?);
             }
-            (Some(known), Value::String(text) | Value::Integer(text))
-                if known.field == Field::Time && time.is_none() =>
-            {
-                time = Some(fields.time(text, known.name).ok()?);
+            (Some(Field::Time), Value::String(text) | Value::Integer(text)) if time.is_none() => {
+                time = Some(fields.time(text, "").ok()?);
             }
             (None, _)
                 if other_count < MAX_OTHER_MEMBERS && !others[..other_count].contains(&key) =>

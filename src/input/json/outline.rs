@@ -8,8 +8,11 @@ use serde_json::error::Category;
 
 use super::{
     super::{
-        bytes::LineBuffer, excerpt::Excerpt, field_names::find_duplicate, position::Position,
-        problem::ReadError, problem_kind::ProblemKind,
+        bytes::LineBuffer,
+        excerpt::Excerpt,
+        fields::find_duplicate,
+        position::Position,
+        problem::{ProblemKind, ReadError},
     },
     record,
     scanner::{read_key, skip_member, skip_space},

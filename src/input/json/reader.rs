@@ -4,12 +4,12 @@ use super::{
     super::{
         bytes::LineBuffer,
         detect::DetectedFormat,
-        field_parser::FieldParser,
-        limits::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
-        options::{InputOptions, format_pointer},
+        fields::FieldParser,
+        options::{
+            InputOptions, MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES, format_pointer,
+        },
         position::Located,
-        problem::ReadError,
-        problem_kind::ProblemKind,
+        problem::{ProblemKind, ReadError},
     },
     record,
     scanner::{enter_path, is_space, measure_value, skip_space, syntax},

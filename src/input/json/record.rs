@@ -11,9 +11,8 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         excerpt::Excerpt,
-        field_names::{NameError, find_duplicate},
-        field_parser::FieldParser,
-        problem_kind::{Field, JsonKind, ProblemKind},
+        fields::{FieldParser, NameError, find_duplicate},
+        problem::{Field, JsonKind, ProblemKind},
     },
     fast_path,
 };

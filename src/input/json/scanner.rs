@@ -5,8 +5,10 @@ use std::io;
 
 use super::{
     super::{
-        bytes::LineBuffer, excerpt::Excerpt, limits::MAX_RECORD_BYTES, options::format_pointer,
-        problem_kind::ProblemKind,
+        bytes::LineBuffer,
+        excerpt::Excerpt,
+        options::{MAX_RECORD_BYTES, format_pointer},
+        problem::ProblemKind,
     },
     record,
 };

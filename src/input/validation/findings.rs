@@ -6,8 +6,7 @@ use super::{
     super::{
         bytes::StreamError,
         position::InputLabel,
-        problem::{Problem, ReadError},
-        problem_kind::{ProblemClass, ProblemKind},
+        problem::{Problem, ProblemClass, ProblemKind, ReadError},
     },
     expirations::ExpirationCounts,
 };

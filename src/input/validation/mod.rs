@@ -11,18 +11,15 @@ mod duplicates;
 mod expirations;
 mod findings;
 mod first_pass;
-mod record_set;
 mod records;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod validate;
-mod validated_input;
 
 pub(crate) use duplicates::DuplicatePolicy;
 pub(crate) use expirations::ExpirationCounts;
 pub(crate) use findings::ValidationCounts;
 pub(crate) use records::Records;
 pub(crate) use rules::{ContractCheck, ValidationRules};
-pub(crate) use validate::validate;
-pub(crate) use validated_input::ValidatedInput;
+pub(crate) use validate::{ValidatedInput, validate};

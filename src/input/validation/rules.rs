@@ -1,7 +1,7 @@
 //! The rules that a well-formed record must meet to be sent.
 
 use super::{
-    super::{bytes::ReadLimits, problem_kind::ProblemKind},
+    super::{bytes::ReadLimits, problem::ProblemKind},
     duplicates::DuplicatePolicy,
 };
 use crate::record::{ContractViolation, Record};

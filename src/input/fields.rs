@@ -1,10 +1,14 @@
-//! The names of the columns or keys that hold the fields of a record.
+//! The two fields of a record (token and expiration time): the names of their columns or keys, and
+//! their parser, which all formats share.
+
+use std::borrow::Cow;
 
 use super::{
     excerpt::Excerpt,
     options::{FieldSelector, InputOptions},
-    problem_kind::{Field, ProblemKind},
+    problem::{Field, ProblemKind},
 };
+use crate::record::{ExpireTime, TimeRules, Token, TokenEncoding};
 
 const DEFAULT_TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
 const DEFAULT_TIME_NAMES: [&str; 3] = ["expire_time", "expireTime", "ExpireTime"];
@@ -16,12 +20,6 @@ const MIN_SIMILARITY: f64 = 0.8;
 pub(super) struct FieldNames {
     token: Vec<String>,
     time: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FieldName<'n> {
-    pub(super) field: Field,
-    pub(super) name: &'n str,
 }
 
 pub(super) struct NameError {
@@ -54,15 +52,13 @@ impl FieldNames {
         }
     }
 
-    pub(super) fn find(&self, name: &[u8]) -> Option<FieldName<'_>> {
-        [Field::Token, Field::Time].into_iter().find_map(|field| {
-            let mut names = self.names_of(field).iter();
-            let known = names.find(|known| known.as_bytes() == name)?;
-            Some(FieldName {
-                field,
-                name: known.as_str(),
-            })
-        })
+    /// Returns the field with this name.
+    pub(super) fn find(&self, name: &[u8]) -> Option<Field> {
+        let has_name = |field: &Field| {
+            let mut names = self.names_of(*field).iter();
+            names.any(|known| known.as_bytes() == name)
+        };
+        [Field::Token, Field::Time].into_iter().find(has_name)
     }
 
     /// Returns the index of the only name in `found` that is a name of the field.
@@ -126,4 +122,49 @@ pub(super) fn find_duplicate<'n>(names: impl Iterator<Item = &'n str>) -> Option
     sorted.sort_unstable();
     let pair = sorted.windows(2).find(|pair| pair[0] == pair[1])?;
     Some(pair[0])
+}
+
+/// A parser of tokens and expiration times. `name` is the name of the column or key in messages.
+#[derive(Clone)]
+pub(super) struct FieldParser<'o> {
+    pub(super) names: FieldNames,
+    token_encoding: TokenEncoding,
+    time_rules: &'o TimeRules,
+}
+
+impl<'o> FieldParser<'o> {
+    /// Returns a parser of the fields in the JSON mapping of protobuf, which encodes `bytes` in
+    /// Base64, or of the fields in any other format.
+    pub(super) fn new(options: &'o InputOptions, is_protobuf: bool) -> Self {
+        Self {
+            names: FieldNames::new(options),
+            token_encoding: if is_protobuf {
+                TokenEncoding::Base64
+            } else {
+                options.token_encoding
+            },
+            time_rules: &options.time_rules,
+        }
+    }
+
+    pub(super) fn token<'t>(
+        &self,
+        text: Cow<'t, [u8]>,
+        name: &str,
+    ) -> Result<Token<'t>, ProblemKind> {
+        let value = text.clone();
+        Token::parse(text, self.token_encoding).map_err(|error| ProblemKind::InvalidToken {
+            name: name.to_owned(),
+            error,
+            value: Excerpt::from_token(&String::from_utf8_lossy(&value)),
+        })
+    }
+
+    pub(super) fn time(&self, text: &[u8], name: &str) -> Result<ExpireTime, ProblemKind> {
+        ExpireTime::parse(text, self.time_rules).map_err(|error| ProblemKind::InvalidTime {
+            name: name.to_owned(),
+            error,
+            value: Excerpt::from_text(&String::from_utf8_lossy(text)),
+        })
+    }
 }
