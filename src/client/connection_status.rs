@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     error::CallError,
-    error_chain::{find_source, is_protocol_error, messages},
+    error_chain::{find_source, is_protocol_error, root_cause},
 };
 
 /// The maximum time that a failed call waits for the reason why its connection ended.
@@ -32,8 +32,7 @@ pub(super) struct ConnectionStatus {
 /// an error.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CloseReason {
-    /// The message of the connection's error, followed by the messages of the error's sources.
-    causes: Vec<String>,
+    cause: String,
     /// Whether the server sent bytes that are not valid TLS or HTTP/2.
     is_protocol_error: bool,
     /// The error code of the server's GOAWAY frame, or `None` if GOAWAY did not end the connection.
@@ -44,7 +43,7 @@ impl CloseReason {
     pub(super) fn from_error(error: &hyper::Error) -> Self {
         let h2 = find_source::<h2::Error>(Some(error));
         Self {
-            causes: messages(error),
+            cause: root_cause(error),
             is_protocol_error: is_protocol_error(error),
             goaway: h2.filter(|h2| h2.is_remote()).and_then(h2::Error::reason),
         }
@@ -69,21 +68,15 @@ impl ConnectionStatus {
             CallError::NotSent { .. } => self.close_reason.borrow().clone(),
             _ => None,
         };
-        match (error, close_reason) {
-            (_, Some(reason)) if reason.is_protocol_error => {
-                CallError::ProtocolError(reason.causes)
+        let reason = close_reason.unwrap_or_default();
+        match (error, reason.goaway) {
+            _ if reason.is_protocol_error => CallError::ProtocolError(reason.cause),
+            (_, Some(code)) if code != h2::Reason::NO_ERROR => CallError::GoAway(code),
+            (CallError::ConnectionLost(_), _) if !reason.cause.is_empty() => {
+                CallError::ConnectionLost(reason.cause)
             }
-            (
-                _,
-                Some(CloseReason {
-                    goaway: Some(code), ..
-                }),
-            ) if code != h2::Reason::NO_ERROR => CallError::GoAway(code),
-            (CallError::ConnectionLost(_), Some(reason)) if !reason.causes.is_empty() => {
-                CallError::ConnectionLost(reason.causes)
-            }
-            (CallError::NotSent { causes, .. }, _) => CallError::NotSent {
-                causes,
+            (CallError::NotSent { cause, .. }, _) => CallError::NotSent {
+                cause,
                 has_goaway: self.has_goaway.load(Ordering::Relaxed),
             },
             (error, _) => error,

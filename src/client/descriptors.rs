@@ -5,22 +5,24 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use prost_types::FileDescriptorProto;
+use tonic::Code;
 
 use super::{
-    error::CallError,
+    error::{CallError, status_name},
     grpc_client::Client,
     reflection::{Query, ReflectionClient, ReflectionResponse},
 };
 use crate::contract;
 
 /// The reason why a server's descriptors could not be collected.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ReflectionError {
-    /// A call failed.
+    #[error(transparent)]
     Call(CallError),
-    /// The reflection service answered with an error, whose `code` is a gRPC status.
-    Refused { code: i32, message: String },
-    /// The answer of the reflection service cannot be used, for this reason.
+    /// The reflection service answered with an error.
+    #[error("{}: {message}", status_name(*code))]
+    Refused { code: Code, message: String },
+    #[error("unusable response: {0}")]
     InvalidResponse(String),
 }
 
@@ -110,7 +112,7 @@ impl DescriptorCollector<'_> {
             self.add_files(Query::FileByName(name.clone())).await?;
             if !self.files.contains_key(&name) {
                 return Err(invalid_answer(format!(
-                    "another file in the place of {}",
+                    "not the file \"{}\"",
                     self.client.safe_text(&name)
                 )));
             }
@@ -136,6 +138,10 @@ impl DescriptorCollector<'_> {
     async fn query(&mut self, query: Query) -> Result<ReflectionResponse, ReflectionError> {
         match self.reflection.query(query).await {
             Ok(ReflectionResponse::Error { code, message }) => {
+                let code = match Code::from_i32(code) {
+                    Code::Ok => Code::Unknown,
+                    code => code,
+                };
                 let message = self.client.safe_text(&message);
                 Err(ReflectionError::Refused { code, message })
             }

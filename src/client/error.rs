@@ -1,74 +1,117 @@
 //! [`CallError`]: the reason why a gRPC call returned no response message.
-//!
-//! `delivery/retry_decision.rs` decides which of these errors are retried. `diagnostics/call.rs`
-//! contains their user-visible text.
 
 use std::time::Duration;
 
 use tonic::Code;
 
 /// The reason why a gRPC call returned no response message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
     /// The timeout of the call passed.
+    #[error("timed out after {0:?}")]
     TimedOut(Duration),
     /// The server ended the call with a gRPC status other than OK.
+    #[error("{}{}", status_name(*code), after_colon(message))]
     Status {
         code: Code,
         message: String,
         advice: RetryAdvice,
     },
-    /// The response has an HTTP status other than 200 and no gRPC status.
+    /// The server refused the request because of its size.
+    #[error("request too large for the server ({}{})", status_name(*code), after_colon(message))]
+    TooLarge { code: Code, message: String },
+    #[error("HTTP status {0} instead of a gRPC response")]
     HttpStatus(u16),
     /// The response has HTTP status 200 and a content type other than `application/grpc`.
+    #[error("content type \"{content_type}\" instead of a gRPC response")]
     NotGrpc { content_type: String },
     /// The response message is truncated or cannot be decoded, or the response has more than one
     /// message.
+    #[error("malformed response: {0}")]
     MalformedResponse(String),
-    /// The server sent gRPC status OK and no message.
+    #[error("status OK without a response message")]
     MissingMessage,
-    /// The server ended the response without a `grpc-status`.
+    #[error("response without grpc-status")]
     MissingStatus,
-    /// The response has a `grpc-status` that is not a number from 0 to 16, or several `grpc-status`
-    /// fields with different values.
+    #[error("invalid grpc-status \"{0}\"")]
     InvalidStatus(String),
-    /// The server reset the HTTP/2 stream (`RST_STREAM`).
+    #[error("server reset the stream ({})", .0.description())]
     StreamReset(h2::Reason),
     /// The server sent GOAWAY with this error code. With `NO_ERROR`, the server did not process the
     /// request.
+    #[error("{}", describe_goaway(*.0))]
     GoAway(h2::Reason),
     /// The connection had ended before the request was sent.
+    #[error("connection lost before the request was sent{}", after_colon(cause))]
     NotSent {
-        causes: Vec<String>,
+        cause: String,
         /// Whether the server had sent GOAWAY on the connection.
         has_goaway: bool,
     },
     /// The server or the network ended the connection during the call.
-    ConnectionLost(Vec<String>),
-    /// The server sent bytes that are not valid TLS or HTTP/2.
-    ProtocolError(Vec<String>),
-    /// The code that made the call panicked because of a bug in this program or in a library.
+    #[error("connection lost{}", after_colon(.0))]
+    ConnectionLost(String),
+    #[error("server sent invalid TLS or HTTP/2: {0}")]
+    ProtocolError(String),
+    /// The code that made the call panicked.
+    #[error("internal error (bug); please report it")]
     Panicked,
 }
 
+/// The server's advice on retrying a failed call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RetryAdvice {
+    #[default]
+    Unspecified,
+    /// The server asks for a retry after exactly this delay (`grpc-retry-pushback-ms` of gRFC A6,
+    /// or `google.rpc.RetryInfo`).
+    After(Duration),
+    Never,
+}
+
 impl CallError {
-    /// Returns the texts in which the error may quote the server.
-    pub(super) fn server_texts(&mut self) -> &mut [String] {
+    /// Returns the error for a gRPC status other than OK.
+    ///
+    /// gRPC has no status for a request that is too large, so the message is searched for the words
+    /// of common gRPC implementations.
+    pub(super) fn from_status(code: Code, message: String, advice: RetryAdvice) -> Self {
+        const TOO_LARGE: [&str; 4] = [
+            "larger than max",
+            "too large",
+            "maximum size",
+            "message size",
+        ];
+        let lowercase = message.to_ascii_lowercase();
+        let is_too_large = matches!(code, Code::ResourceExhausted | Code::OutOfRange)
+            && TOO_LARGE.iter().any(|words| lowercase.contains(words));
+        if is_too_large {
+            return Self::TooLarge { code, message };
+        }
+        Self::Status {
+            code,
+            message,
+            advice,
+        }
+    }
+
+    /// Returns the text in which the error may quote the server.
+    pub(super) fn server_text_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Status { message: text, .. }
+            | Self::TooLarge { message: text, .. }
             | Self::NotGrpc { content_type: text }
             | Self::MalformedResponse(text)
-            | Self::InvalidStatus(text) => std::slice::from_mut(text),
-            Self::NotSent { causes: texts, .. }
-            | Self::ConnectionLost(texts)
-            | Self::ProtocolError(texts) => texts,
+            | Self::InvalidStatus(text)
+            | Self::NotSent { cause: text, .. }
+            | Self::ConnectionLost(text)
+            | Self::ProtocolError(text) => Some(text),
             Self::TimedOut(_)
             | Self::HttpStatus(_)
             | Self::MissingMessage
             | Self::MissingStatus
             | Self::StreamReset(_)
             | Self::GoAway(_)
-            | Self::Panicked => &mut [],
+            | Self::Panicked => None,
         }
     }
 
@@ -85,74 +128,47 @@ impl CallError {
             error => error,
         }
     }
+}
 
-    /// Returns whether the error concerns only this request, so other requests to the same server
-    /// may succeed.
-    pub(crate) fn is_request_specific(&self) -> bool {
-        self.is_invalid_argument() || self.is_message_too_large() || matches!(self, Self::Panicked)
-    }
-
-    /// Returns whether the server ended the call with `INVALID_ARGUMENT`.
-    pub(crate) fn is_invalid_argument(&self) -> bool {
-        matches!(
-            self,
-            Self::Status {
-                code: Code::InvalidArgument,
-                ..
-            }
-        )
-    }
-
-    /// Returns whether the server did not accept the request because it is too large.
-    ///
-    /// gRPC has no separate status for this error, so the message is searched for the words of
-    /// common gRPC implementations.
-    pub(crate) fn is_message_too_large(&self) -> bool {
-        let Self::Status {
-            code: Code::ResourceExhausted | Code::OutOfRange,
-            message,
-            ..
-        } = self
-        else {
-            return false;
-        };
-        let message = message.to_ascii_lowercase();
-        [
-            "larger than max",
-            "too large",
-            "maximum size",
-            "message size",
-        ]
-        .iter()
-        .any(|words| message.contains(words))
-    }
-
-    /// Returns whether the error ends the use of the connection, so the next call needs a new
-    /// connection.
-    ///
-    /// A timeout counts as the end of the connection, because the network does not always report a
-    /// dead connection.
-    pub(crate) fn is_end_of_connection(&self) -> bool {
-        matches!(
-            self,
-            Self::GoAway(_)
-                | Self::NotSent { .. }
-                | Self::ConnectionLost(_)
-                | Self::ProtocolError(_)
-                | Self::TimedOut(_)
-        )
+/// Describes the GOAWAY frame with which the server closed a connection.
+pub(super) fn describe_goaway(reason: h2::Reason) -> String {
+    match reason {
+        h2::Reason::NO_ERROR => "server closed the connection (GOAWAY)".to_owned(),
+        reason => format!(
+            "server closed the connection (GOAWAY: {})",
+            reason.description()
+        ),
     }
 }
 
-/// The server's advice on retrying a failed call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum RetryAdvice {
-    #[default]
-    Unspecified,
-    /// The server asks for a retry after exactly this delay (`grpc-retry-pushback-ms` of gRFC A6,
-    /// or `google.rpc.RetryInfo`).
-    After(Duration),
-    Never,
+fn after_colon(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!(": {text}"),
+    }
+}
+
+/// Returns the name that the gRPC specification has for a status (doc/statuscodes.md).
+pub(super) fn status_name(status: Code) -> &'static str {
+    match status {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 #[cfg(test)]
@@ -160,11 +176,7 @@ mod tests {
     use super::*;
 
     fn status(code: Code, message: &str) -> CallError {
-        CallError::Status {
-            code,
-            message: message.to_owned(),
-            advice: RetryAdvice::default(),
-        }
+        CallError::from_status(code, message.to_owned(), RetryAdvice::default())
     }
 
     #[test]
@@ -184,30 +196,18 @@ mod tests {
     }
 
     #[test]
-    fn only_invalid_argument_and_size_errors_are_request_specific() {
-        for (error, expected) in [
-            (status(Code::InvalidArgument, ""), true),
-            (
-                status(
-                    Code::ResourceExhausted,
-                    "grpc: received message larger than max (5 vs. 4)",
-                ),
-                true,
-            ),
-            (
-                status(
-                    Code::OutOfRange,
-                    "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
-                ),
-                true,
-            ),
-            (status(Code::ResourceExhausted, "quota exceeded"), false),
-            (status(Code::Unavailable, ""), false),
-            (status(Code::Unauthenticated, ""), false),
-            (CallError::MissingStatus, false),
-            (CallError::TimedOut(Duration::from_secs(1)), false),
+    fn recognizes_requests_that_are_too_large() {
+        const TONIC: &str =
+            "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes";
+        const GO: &str = "grpc: received message larger than max (5 vs. 4)";
+        for (code, message, expected) in [
+            (Code::ResourceExhausted, GO, true),
+            (Code::OutOfRange, TONIC, true),
+            (Code::ResourceExhausted, "quota exceeded", false),
+            (Code::InvalidArgument, GO, false),
         ] {
-            assert_eq!(error.is_request_specific(), expected, "{error:?}");
+            let is_too_large = matches!(status(code, message), CallError::TooLarge { .. });
+            assert_eq!(is_too_large, expected, "{message}");
         }
     }
 }

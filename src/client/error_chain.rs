@@ -1,30 +1,26 @@
 //! Searches an error from the HTTP/2, TLS or I/O libraries, and the sources of the error.
 
-use std::{error::Error, io};
+use std::{error::Error, io, iter};
+
+/// Returns an error and its sources.
+pub(super) fn chain<'e>(
+    error: Option<&'e (dyn Error + 'static)>,
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    iter::successors(error, |&error| error.source())
+}
 
 /// Returns the first error of type `E` among `error` and its sources, or `None` if no error has
 /// that type.
 pub(super) fn find_source<'e, E: Error + 'static>(
-    mut error: Option<&'e (dyn Error + 'static)>,
+    error: Option<&'e (dyn Error + 'static)>,
 ) -> Option<&'e E> {
-    while let Some(current) = error {
-        if let Some(found) = current.downcast_ref() {
-            return Some(found);
-        }
-        error = current.source();
-    }
-    None
+    chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// Returns the message of an error, followed by the messages of its sources.
-pub(super) fn messages(error: &(dyn Error + 'static)) -> Vec<String> {
-    let mut messages = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(error) = source {
-        messages.push(error.to_string());
-        source = error.source();
-    }
-    messages
+/// Returns the message of the last source of an error, which is the most specific one.
+pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let last = chain(Some(error)).last();
+    last.map(ToString::to_string).unwrap_or_default()
 }
 
 /// Returns whether this program ended the connection because the received bytes are not valid TLS

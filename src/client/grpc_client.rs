@@ -150,7 +150,7 @@ impl Client {
             match tokio::time::timeout(timeout, call).await {
                 Ok(Err(error)) => {
                     let mut error = status.refine_error(error).await;
-                    for text in error.server_texts() {
+                    if let Some(text) = error.server_text_mut() {
                         let records = settings.contract.decode_records(&sent);
                         let tokens = records.map(|record| record.token);
                         *text = safe_text(text, &settings.metadata, tokens);
@@ -187,7 +187,7 @@ impl Client {
     /// connection has ended.
     pub(super) async fn refine_error(&self, error: CallError) -> CallError {
         let mut error = self.connection.status.clone().refine_error(error).await;
-        for text in error.server_texts() {
+        if let Some(text) = error.server_text_mut() {
             *text = self.safe_text(text);
         }
         error

@@ -1,7 +1,6 @@
 //! The gRPC client: one connection to one server, and single gRPC calls on that connection.
 //!
-//! Retries, reconnecting and rate limits are in `delivery/`. The messages about errors are in
-//! `diagnostics/`.
+//! Retries, reconnecting and rate limits are in `delivery/`.
 
 mod connect;
 mod connection_status;

@@ -19,7 +19,7 @@ use tonic_types::StatusExt;
 
 use super::{
     error::{CallError, RetryAdvice},
-    error_chain::{find_source, is_protocol_error, messages},
+    error_chain::{find_source, is_protocol_error, root_cause},
 };
 use crate::contract::MalformedResponse;
 
@@ -141,11 +141,7 @@ impl ResponseObserver {
         match observed.grpc_code()? {
             Some(Code::Ok) => {}
             Some(code) => {
-                return Err(CallError::Status {
-                    code,
-                    message: observed.message(),
-                    advice: observed.retry_advice(None),
-                });
+                return Err(observed.status_error(code, None));
             }
             None => return Err(CallError::MissingStatus),
         }
@@ -166,11 +162,7 @@ impl ResponseObserver {
         match observed.grpc_code() {
             Ok(Some(Code::Ok) | None) => {}
             Ok(Some(code)) => {
-                return CallError::Status {
-                    code,
-                    message: observed.message(),
-                    advice: observed.retry_advice(Some(status)),
-                };
+                return observed.status_error(code, Some(status));
             }
             Err(error) => return error,
         }
@@ -178,7 +170,7 @@ impl ResponseObserver {
             return error;
         }
         if observed.http_status.is_none() {
-            return CallError::ConnectionLost(messages(status));
+            return CallError::ConnectionLost(root_cause(status));
         }
         if let Some(error) = observed.http_error() {
             return error;
@@ -229,13 +221,15 @@ impl ObservedResponse {
         }
     }
 
-    /// Returns the `grpc-message`, which is percent-encoded UTF-8.
-    fn message(&self) -> String {
-        let encoded = self
+    /// Returns the error for a gRPC status other than OK. `status` is the same status as parsed by
+    /// tonic.
+    fn status_error(&self, code: Code, status: Option<&Status>) -> CallError {
+        let message = self
             .grpc_message
             .as_ref()
             .map_or(&b""[..], HeaderValue::as_bytes);
-        percent_decode(encoded).decode_utf8_lossy().into_owned()
+        let message = percent_decode(message).decode_utf8_lossy().into_owned();
+        CallError::from_status(code, message, self.retry_advice(status))
     }
 
     /// Returns the server's retry advice. `grpc-retry-pushback-ms` overrides the `RetryInfo` in the
@@ -273,30 +267,30 @@ impl ObservedResponse {
 
 /// Classifies the error of a connection that ended before a call began on that connection.
 pub(super) fn classify_connection_error(error: &(dyn Error + 'static)) -> CallError {
-    transport_error(Some(error)).unwrap_or_else(|| CallError::ConnectionLost(messages(error)))
+    transport_error(Some(error)).unwrap_or_else(|| CallError::ConnectionLost(root_cause(error)))
 }
 
 /// Classifies the error of a stream or a connection that ended early. Returns `None` if neither the
 /// error nor its sources come from the HTTP/2 or TLS connection.
 fn transport_error(error: Option<&(dyn Error + 'static)>) -> Option<CallError> {
     if let Some(error) = error.filter(|error| is_protocol_error(*error)) {
-        return Some(CallError::ProtocolError(messages(error)));
+        return Some(CallError::ProtocolError(root_cause(error)));
     }
     if let Some(h2) = find_source::<h2::Error>(error) {
         return Some(match h2.reason() {
             Some(reason) if h2.is_reset() && h2.is_remote() => CallError::StreamReset(reason),
             Some(reason) if h2.is_go_away() && h2.is_remote() => CallError::GoAway(reason),
-            _ => CallError::ConnectionLost(messages(h2)),
+            _ => CallError::ConnectionLost(h2.to_string()),
         });
     }
     find_source::<hyper::Error>(error).map(|error| {
         if error.is_canceled() || error.is_closed() {
             CallError::NotSent {
-                causes: messages(error),
+                cause: root_cause(error),
                 has_goaway: false,
             }
         } else {
-            CallError::ConnectionLost(messages(error))
+            CallError::ConnectionLost(root_cause(error))
         }
     })
 }

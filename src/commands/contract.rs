@@ -127,7 +127,7 @@ fn fetch_files(
                     diagnostics::max_time_passed(&server, limit.max_time, is_connected, None)
                 })?,
         };
-        fetched.map_err(|error| diagnostics::reflection_failed(&server, &error))
+        fetched.map_err(|failure| diagnostics::attempt_failed(&server, &failure))
     })?
 }
 

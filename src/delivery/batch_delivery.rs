@@ -9,11 +9,11 @@ use super::{
     attempt_counter::AttemptCounter,
     connection_slot::ConnectionSlot,
     delivery_state::{DeliveryPhase, DeliveryState, DeliveryStopped},
-    outcome::AttemptFailure,
+    outcome::{AttemptError, AttemptFailure},
     outcome_sink::UnacknowledgedReason,
     policy::DeliveryPolicy,
     rate_limiter::{RateLimiter, RatePermit},
-    retry_decision::{RetryDecision, decide_call_retry},
+    retry_decision::{RetryDecision, decide_call_retry, is_end_of_connection, is_invalid_argument},
     retry_throttle::RetryThrottle,
     server::{Server, ServerConnection},
 };
@@ -34,29 +34,13 @@ pub(super) struct BatchDelivery<'d, 's, S: Server> {
     state: &'d DeliveryState<'s>,
 }
 
-/// The reason why a request got no response code.
+/// The reason why a request, or one attempt to send it, got no response code.
 enum RequestError {
-    Stopped,
-    /// The last attempt failed, and there is no further retry.
-    Failed {
-        error: CallError,
-        attempts: u32,
-    },
-}
-
-/// The reason why an attempt got no response code.
-enum AttemptError {
     Stopped,
     Failed(CallError),
 }
 
 impl From<DeliveryStopped> for RequestError {
-    fn from(_: DeliveryStopped) -> Self {
-        Self::Stopped
-    }
-}
-
-impl From<DeliveryStopped> for AttemptError {
     fn from(_: DeliveryStopped) -> Self {
         Self::Stopped
     }
@@ -97,23 +81,26 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 parts.extend([second, first]);
                 continue;
             }
-            match self.send_with_retries(&part).await {
+            let mut attempts = AttemptCounter::default();
+            match self.send_with_retries(&part, &mut attempts).await {
                 Ok(code) => self.record_response(&part, code),
                 Err(RequestError::Stopped) => self.record_stopped(&part),
-                Err(RequestError::Failed { error, attempts }) => {
-                    if error.is_message_too_large() {
-                        let smallest = self.min_rejected_bytes.get().min(part.message.len());
-                        self.min_rejected_bytes.set(smallest);
-                    }
-                    let splits = error.is_message_too_large()
-                        || (self.policy.isolates_invalid_records && error.is_invalid_argument());
+                Err(RequestError::Failed(error)) => {
+                    let splits = match error {
+                        CallError::TooLarge { .. } => {
+                            let smallest = self.min_rejected_bytes.get().min(part.message.len());
+                            self.min_rejected_bytes.set(smallest);
+                            true
+                        }
+                        _ => self.policy.isolates_invalid_records && is_invalid_argument(&error),
+                    };
                     match part.halves(self.contract).filter(|_| splits) {
                         Some([first, second]) => parts.extend([second, first]),
                         None if splits => {
                             self.state
                                 .record_rejected_by_status(&part, self.contract, error);
                         }
-                        None => self.state.record_failed(&part, error, attempts),
+                        None => self.state.record_failed(&part, error, attempts.total()),
                     }
                 }
             }
@@ -121,15 +108,17 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
     }
 
     /// Sends one request message until the server answers with a response code, or until no retry
-    /// is left. Returns the response code.
-    async fn send_with_retries(&self, part: &Batch) -> Result<i32, RequestError> {
-        let mut attempts = AttemptCounter::default();
+    /// is left. Returns the response code, and counts the failed attempts.
+    async fn send_with_retries(
+        &self,
+        part: &Batch,
+        attempts: &mut AttemptCounter,
+    ) -> Result<i32, RequestError> {
         let mut is_retry = false;
         loop {
             let error = match self.attempt(part, is_retry).await {
-                Ok(code) => return Ok(code),
-                Err(AttemptError::Stopped) => return Err(RequestError::Stopped),
-                Err(AttemptError::Failed(error)) => error,
+                Err(RequestError::Failed(error)) => error,
+                result => return result,
             };
             is_retry |= !matches!(error, CallError::NotSent { .. });
             let decision = attempts.count_failure(decide_call_retry(&error));
@@ -139,29 +128,23 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             if decision != RetryDecision::Never {
                 self.throttle.count_failure();
             }
-            let attempts_so_far = attempts.total();
-            let delay = match self.policy.retry_delay(decision, attempts) {
-                None => {
-                    return Err(RequestError::Failed {
-                        error,
-                        attempts: attempts_so_far,
-                    });
-                }
+            let delay = match self.policy.retry_delay(decision, *attempts) {
+                None => return Err(RequestError::Failed(error)),
                 Some(_) if decision == RetryDecision::Backoff && self.throttle.is_throttled() => {
                     self.policy.max_backoff()
                 }
                 Some(delay) => delay,
             };
-            let failure = AttemptFailure::Call {
-                error,
-                attempts: attempts_so_far,
+            let failure = AttemptFailure {
+                error: AttemptError::Call(error),
+                attempts: attempts.total(),
             };
             self.state.pause_before_retry(failure, delay).await?;
         }
     }
 
     /// Makes one attempt to send a request message and returns the response code.
-    async fn attempt(&self, part: &Batch, is_retry: bool) -> Result<i32, AttemptError> {
+    async fn attempt(&self, part: &Batch, is_retry: bool) -> Result<i32, RequestError> {
         let state = self.state;
         let draining = DeliveryPhase::Draining;
         let connection = self.connection.connection(self.policy, state);
@@ -176,7 +159,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             None => None,
         };
         if state.is_stopping() {
-            return Err(AttemptError::Stopped);
+            return Err(RequestError::Stopped);
         }
         // The call runs in a separate task, so a panic fails only this request. Dropping the
         // `JoinSet` cancels the task.
@@ -190,17 +173,17 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         drop(stream);
         let result = match joined {
             Ok(Some(Ok(Ok(code)))) => Ok(code),
-            Ok(Some(Ok(Err(error)))) => Err(AttemptError::Failed(error)),
-            Ok(Some(Err(_)) | None) => Err(AttemptError::Failed(CallError::Panicked)),
-            Err(DeliveryStopped) => Err(AttemptError::Stopped),
+            Ok(Some(Ok(Err(error)))) => Err(RequestError::Failed(error)),
+            Ok(Some(Err(_)) | None) => Err(RequestError::Failed(CallError::Panicked)),
+            Err(DeliveryStopped) => Err(RequestError::Stopped),
         };
-        if let Err(AttemptError::Failed(CallError::NotSent { .. })) = result {
+        if let Err(RequestError::Failed(CallError::NotSent { .. })) = result {
             rate_permit.into_iter().for_each(RatePermit::cancel);
         } else {
             state.count_attempt(is_retry);
         }
-        if let Err(AttemptError::Failed(error)) = &result
-            && error.is_end_of_connection()
+        if let Err(RequestError::Failed(error)) = &result
+            && is_end_of_connection(error)
         {
             self.connection.discard(&connection).await;
         }

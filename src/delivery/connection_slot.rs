@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 use super::{
     attempt_counter::AttemptCounter,
     delivery_state::{DeliveryState, DeliveryStopped},
-    outcome::{AttemptFailure, StopReason},
+    outcome::{AttemptError, AttemptFailure, StopReason},
     policy::DeliveryPolicy,
-    retry_decision::{RetryDecision, decide_connect_retry},
+    retry_decision::{RetryDecision, decide_retry},
     server::Server,
 };
 
@@ -61,13 +61,13 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
             // Boxing the future of `connect` keeps the futures of the requests small.
             let error = match Box::pin(self.server.connect()).await {
                 Ok(connection) => return Ok(connection),
-                Err(error) => error,
+                Err(error) => AttemptError::Connect(error),
             };
-            let decision = attempts.count_failure(decide_connect_retry(&error));
+            let decision = attempts.count_failure(decide_retry(&error));
             if decision == RetryDecision::Transparent {
                 continue;
             }
-            let failure = AttemptFailure::Connect {
+            let failure = AttemptFailure {
                 error,
                 attempts: attempts.total(),
             };

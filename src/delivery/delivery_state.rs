@@ -9,8 +9,9 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    outcome::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
+    outcome::{AttemptError, AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     outcome_sink::{OutcomeSink, UnacknowledgedReason},
+    retry_decision::is_request_specific,
 };
 use crate::{batch::Batch, client::CallError, contract::Contract, signals::Signal};
 
@@ -21,8 +22,9 @@ const MAX_NAMED_RECORDS: usize = 20;
 pub(super) struct DeliveryState<'s> {
     phase: watch::Sender<DeliveryPhase>,
     attempts_in_flight: Cell<usize>,
-    /// The last failed attempt for which a retry was scheduled. The failure stays here even if the
-    /// retry succeeds.
+    /// The number of failed attempts that wait for their retry.
+    waiting_retries: Cell<usize>,
+    /// The last failed attempt for which a retry was scheduled, while any retry is waited for.
     last_failure: RefCell<Option<AttemptFailure>>,
     outcome: RefCell<DeliveryOutcome>,
     sink: RefCell<&'s mut dyn OutcomeSink>,
@@ -46,6 +48,7 @@ impl<'s> DeliveryState<'s> {
         Self {
             phase: watch::channel(DeliveryPhase::Running).0,
             attempts_in_flight: Cell::new(0),
+            waiting_retries: Cell::new(0),
             last_failure: RefCell::new(None),
             outcome: RefCell::default(),
             sink: RefCell::new(sink),
@@ -127,12 +130,16 @@ impl<'s> DeliveryState<'s> {
     ) -> Result<(), DeliveryStopped> {
         self.sink.borrow_mut().retrying(&failure, delay);
         *self.last_failure.borrow_mut() = Some(failure);
+        self.waiting_retries.update(|waiting| waiting + 1);
         let pause = tokio::time::sleep(delay);
         let paused = self.complete_before(DeliveryPhase::Draining, pause).await;
+        self.waiting_retries.update(|waiting| waiting - 1);
         if paused.is_err()
             && let Some(failure) = self.last_failure.take()
         {
             self.stop(StopReason::Attempt(failure));
+        } else if self.waiting_retries.get() == 0 {
+            self.last_failure.take();
         }
         paused
     }
@@ -204,14 +211,12 @@ impl<'s> DeliveryState<'s> {
     pub(super) fn record_failed(&self, batch: &Batch, error: CallError, attempts: u32) {
         self.outcome.borrow_mut().failed_requests += 1;
         self.count_unacknowledged(batch, &UnacknowledgedReason::RequestFailed(error.clone()));
-        if error.is_request_specific() {
+        if is_request_specific(&error) {
             let mut outcome = self.outcome.borrow_mut();
             outcome.request_error.get_or_insert(error);
         } else {
-            self.stop(StopReason::Attempt(AttemptFailure::Call {
-                error,
-                attempts,
-            }));
+            let error = AttemptError::Call(error);
+            self.stop(StopReason::Attempt(AttemptFailure { error, attempts }));
         }
     }
 

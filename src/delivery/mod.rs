@@ -25,8 +25,7 @@
 //! - `server` is the interface to the server, which the tests implement with a script.
 //! - `reflection` fetches a server's descriptors with the same retries.
 //!
-//! `client` makes the gRPC calls and defines their errors. `diagnostics` turns the errors into
-//! messages.
+//! `client` makes the gRPC calls and defines their errors.
 
 mod attempt_counter;
 mod batch_channel;
@@ -48,9 +47,9 @@ mod tests;
 pub(crate) use self::{
     batch_channel::{batch_channel, send_next_batch},
     deliver::deliver,
-    outcome::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
+    outcome::{AttemptError, AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     outcome_sink::{OutcomeSink, SinkError, UnacknowledgedReason},
     policy::DeliveryPolicy,
-    reflection::{FetchDescriptorsError, fetch_descriptors},
+    reflection::fetch_descriptors,
     server::RemoteServer,
 };

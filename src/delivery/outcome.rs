@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    client::{CallError, ConnectError},
+    client::{CallError, ConnectError, ReflectionError},
     input::Problem,
     signals::Signal,
 };
@@ -46,12 +46,22 @@ pub(crate) struct RejectedRecord {
     pub(crate) error: CallError,
 }
 
-/// A failed attempt to send a request or to connect. `attempts` is the number of attempts so far,
-/// including the failed attempt.
+/// A failed attempt to connect, to send a request or to fetch descriptors.
 #[derive(Debug)]
-pub(crate) enum AttemptFailure {
-    Call { error: CallError, attempts: u32 },
-    Connect { error: ConnectError, attempts: u32 },
+pub(crate) struct AttemptFailure {
+    pub(crate) error: AttemptError,
+    /// The number of attempts so far, including the failed attempt.
+    pub(crate) attempts: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttemptError {
+    #[error("gRPC call failed: {0}")]
+    Call(CallError),
+    #[error("{0}")]
+    Connect(ConnectError),
+    #[error("server reflection failed: {0}")]
+    Reflection(ReflectionError),
 }
 
 /// The reason why a push stopped before its last record.
@@ -72,8 +82,8 @@ pub(crate) enum StopReason {
         /// been attempts and no retry had been scheduled. If `false`, the push was probably
         /// connecting or waiting for a retry.
         in_request: bool,
-        /// The last failed attempt for which a retry was scheduled, or `None` if no retry was
-        /// scheduled.
+        /// The last failed attempt for which a retry was scheduled, or `None` if no retry was waited
+        /// for.
         last_failure: Option<AttemptFailure>,
     },
 }

@@ -38,16 +38,16 @@ pub(crate) trait OutcomeSink {
 pub(crate) struct SinkError;
 
 /// The reason why records were not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnacknowledgedReason {
-    /// The server answered with this response code, which does not mean success. The records are
-    /// rejected.
+    /// The server answered with this response code, which does not mean success.
+    #[error("rejected: code {0}")]
     ResponseCode(i32),
     /// The request had a single record, and the server rejected the request with this gRPC status.
+    #[error("rejected: {0}")]
     Rejected(CallError),
-    /// The request failed with this error. The records count as unsent, and a later push may
-    /// succeed.
+    #[error("unsent: {0}")]
     RequestFailed(CallError),
-    /// The push stopped before the server acknowledged the records. The records count as unsent.
+    #[error("unsent: the push stopped")]
     PushStopped,
 }

@@ -4,27 +4,14 @@ use prost_types::FileDescriptorProto;
 
 use super::{
     attempt_counter::AttemptCounter,
+    outcome::{AttemptError, AttemptFailure},
     policy::DeliveryPolicy,
-    retry_decision::{RetryDecision, decide_call_retry, decide_connect_retry},
+    retry_decision::decide_retry,
 };
 use crate::{
-    client::{Client, ConnectError, ReflectionError, StageSuccess, Target, fetch_service_files},
+    client::{Client, StageSuccess, Target, fetch_service_files},
     contract::Contract,
 };
-
-/// The error of the last attempt to connect and to fetch descriptors. `attempts` is the number of
-/// all attempts.
-#[derive(Debug)]
-pub(crate) enum FetchDescriptorsError {
-    Connect {
-        error: ConnectError,
-        attempts: u32,
-    },
-    Call {
-        error: ReflectionError,
-        attempts: u32,
-    },
-}
 
 /// Fetches the descriptors of the `.proto` files that declare a service, and of all files that
 /// these files import. If `service` is `None`, fetches the descriptors for all services of the
@@ -39,35 +26,36 @@ pub(crate) async fn fetch_descriptors(
     service: Option<&str>,
     policy: &DeliveryPolicy,
     on_stage: &dyn Fn(StageSuccess),
-) -> Result<Vec<FileDescriptorProto>, FetchDescriptorsError> {
-    // `Client` uses the contract only for the requests of a push, which reflection does not send.
-    // Any contract is therefore suitable.
-    let contract = Contract::built_in();
+) -> Result<Vec<FileDescriptorProto>, AttemptFailure> {
     let mut attempts = AttemptCounter::default();
     loop {
-        let (decision, failure) = match Client::connect(target, &contract, on_stage).await {
-            Ok(client) => match fetch_service_files(&client, service).await {
-                Ok(files) => return Ok(files),
-                Err(error) => {
-                    let decision = attempts.count_failure(match &error {
-                        ReflectionError::Call(error) => decide_call_retry(error),
-                        ReflectionError::Refused { .. } | ReflectionError::InvalidResponse(_) => {
-                            RetryDecision::Never
-                        }
-                    });
-                    let attempts = attempts.total();
-                    (decision, FetchDescriptorsError::Call { error, attempts })
-                }
-            },
-            Err(error) => {
-                let decision = attempts.count_failure(decide_connect_retry(&error));
-                let attempts = attempts.total();
-                (decision, FetchDescriptorsError::Connect { error, attempts })
-            }
+        let error = match fetch_once(target, service, on_stage).await {
+            Ok(files) => return Ok(files),
+            Err(error) => error,
         };
+        let decision = attempts.count_failure(decide_retry(&error));
         match policy.retry_delay(decision, attempts) {
             Some(delay) => tokio::time::sleep(delay).await,
-            None => return Err(failure),
+            None => {
+                return Err(AttemptFailure {
+                    error,
+                    attempts: attempts.total(),
+                });
+            }
         }
     }
+}
+
+async fn fetch_once(
+    target: &Target,
+    service: Option<&str>,
+    on_stage: &dyn Fn(StageSuccess),
+) -> Result<Vec<FileDescriptorProto>, AttemptError> {
+    // `Client` uses the contract only for the requests of a push, which reflection does not send.
+    let client = Client::connect(target, &Contract::built_in(), on_stage)
+        .await
+        .map_err(AttemptError::Connect)?;
+    fetch_service_files(&client, service)
+        .await
+        .map_err(AttemptError::Reflection)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use tonic::Code;
 
-use crate::client::{CallError, ConnectError, ConnectErrorKind, RetryAdvice};
+use super::outcome::AttemptError;
+use crate::client::{CallError, ConnectError, ConnectErrorKind, ReflectionError, RetryAdvice};
 
 /// The decision whether a failed attempt is retried, and after which kind of delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +24,24 @@ pub(super) enum RetryDecision {
     After(Duration),
 }
 
+/// Decides whether to make another attempt.
+pub(super) fn decide_retry(error: &AttemptError) -> RetryDecision {
+    match error {
+        AttemptError::Call(error) | AttemptError::Reflection(ReflectionError::Call(error)) => {
+            decide_call_retry(error)
+        }
+        AttemptError::Reflection(_) => RetryDecision::Never,
+        AttemptError::Connect(error) => decide_connect_retry(error),
+    }
+}
+
 /// Decides whether to retry a request after a call error.
 ///
 /// A request that may have reached the server can be retried, because updates are idempotent.
 pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
     match error {
         CallError::Status { code, advice, .. } => match advice {
-            _ if !is_transient(*code) || error.is_message_too_large() => RetryDecision::Never,
+            _ if !is_transient(*code) => RetryDecision::Never,
             RetryAdvice::Never => RetryDecision::Never,
             RetryAdvice::After(delay) => RetryDecision::After(*delay),
             RetryAdvice::Unspecified => RetryDecision::Backoff,
@@ -47,7 +59,8 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
         CallError::StreamReset(_) | CallError::GoAway(_) | CallError::NotSent { .. } => {
             RetryDecision::Backoff
         }
-        CallError::HttpStatus(_)
+        CallError::TooLarge { .. }
+        | CallError::HttpStatus(_)
         | CallError::NotGrpc { .. }
         | CallError::MalformedResponse(_)
         | CallError::MissingMessage
@@ -67,7 +80,7 @@ fn is_transient(code: Code) -> bool {
 }
 
 /// Decides whether to connect again after a connect error.
-pub(super) fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
+fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
     match &error.kind {
         ConnectErrorKind::GoAway(h2::Reason::NO_ERROR) => RetryDecision::Transparent,
         ConnectErrorKind::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => RetryDecision::LongBackoff,
@@ -85,32 +98,63 @@ pub(super) fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
         }
         ConnectErrorKind::ProxyRefused(_)
         | ConnectErrorKind::Tls(_)
-        | ConnectErrorKind::NotHttp2(_)
+        | ConnectErrorKind::Http1 { .. }
+        | ConnectErrorKind::NotHttp2
         | ConnectErrorKind::ProtocolError(_)
         | ConnectErrorKind::ProxyNotHttp
         | ConnectErrorKind::ServerExpectsTls => RetryDecision::Never,
     }
 }
 
+/// Returns whether a call error concerns only its request, so other requests to the same server may
+/// succeed.
+pub(super) fn is_request_specific(error: &CallError) -> bool {
+    is_invalid_argument(error) || matches!(error, CallError::TooLarge { .. } | CallError::Panicked)
+}
+
+pub(super) fn is_invalid_argument(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Status {
+            code: Code::InvalidArgument,
+            ..
+        }
+    )
+}
+
+/// Returns whether the next call after a call error needs a new connection.
+///
+/// A timeout counts as the end of the connection, because the network does not always report a dead
+/// connection.
+pub(super) fn is_end_of_connection(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::GoAway(_)
+            | CallError::NotSent { .. }
+            | CallError::ConnectionLost(_)
+            | CallError::ProtocolError(_)
+            | CallError::TimedOut(_)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn status(code: Code, message: &str, advice: RetryAdvice) -> CallError {
+    fn status(code: Code, advice: RetryAdvice) -> CallError {
         CallError::Status {
             code,
-            message: message.to_owned(),
+            message: String::new(),
             advice,
         }
     }
 
     #[test]
     fn retries_transient_failures_only() {
-        const TOO_LARGE: &str = "grpc: received message larger than max (5 vs. 4)";
         let second = Duration::from_secs(1);
-        let plain = |code| status(code, "", RetryAdvice::Unspecified);
+        let plain = |code| status(code, RetryAdvice::Unspecified);
         let not_sent = |has_goaway| CallError::NotSent {
-            causes: Vec::new(),
+            cause: String::new(),
             has_goaway,
         };
         for (error, expected) in [
@@ -119,20 +163,23 @@ mod tests {
             (plain(Code::Aborted), RetryDecision::Backoff),
             (plain(Code::ResourceExhausted), RetryDecision::Backoff),
             (
-                status(Code::ResourceExhausted, TOO_LARGE, RetryAdvice::Unspecified),
+                CallError::TooLarge {
+                    code: Code::ResourceExhausted,
+                    message: String::new(),
+                },
                 RetryDecision::Never,
             ),
             (
-                status(Code::Unavailable, "", RetryAdvice::After(second)),
+                status(Code::Unavailable, RetryAdvice::After(second)),
                 RetryDecision::After(second),
             ),
             (
-                status(Code::Unavailable, "", RetryAdvice::Never),
+                status(Code::Unavailable, RetryAdvice::Never),
                 RetryDecision::Never,
             ),
             // A delay that the server asks for does not make a permanent failure transient.
             (
-                status(Code::InvalidArgument, "", RetryAdvice::After(second)),
+                status(Code::InvalidArgument, RetryAdvice::After(second)),
                 RetryDecision::Never,
             ),
             (plain(Code::Unknown), RetryDecision::Never),
@@ -146,7 +193,7 @@ mod tests {
             (CallError::HttpStatus(401), RetryDecision::Never),
             (CallError::TimedOut(second), RetryDecision::Backoff),
             (
-                CallError::ConnectionLost(Vec::new()),
+                CallError::ConnectionLost(String::new()),
                 RetryDecision::Backoff,
             ),
             (not_sent(true), RetryDecision::Transparent),

@@ -145,10 +145,6 @@ impl Failure {
         self
     }
 
-    pub(super) fn with_causes(self, causes: &[String]) -> Self {
-        causes.iter().fold(self, Self::with_cause)
-    }
-
     /// Adds the message and the causes of a second failure, if there is one, to the causes of this
     /// failure. The hint of the second failure is dropped.
     pub(crate) fn and(mut self, other: impl Into<Option<Self>>) -> Self {
@@ -166,11 +162,12 @@ impl Failure {
         Self::new(self.kind, self.exit_code, message).and(self)
     }
 
-    /// Adds the number of attempts as a cause, if there was more than one attempt.
+    /// Adds the number of retries as a cause, if there was more than one attempt.
     pub(crate) fn after_attempts(self, attempts: u32) -> Self {
         match attempts {
             0 | 1 => self,
-            attempts => self.with_cause(format!("tried {attempts} times")),
+            2 => self.with_cause("retried once"),
+            attempts => self.with_cause(format!("retried {} times", attempts - 1)),
         }
     }
 }

@@ -1,22 +1,11 @@
 //! Formatting of numbers and times in messages.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 /// Formats Unix seconds as RFC 3339 in UTC.
 pub(crate) fn format_timestamp(unix_seconds: i64) -> String {
     Timestamp::from_second(unix_seconds)
         .map_or_else(|_| unix_seconds.to_string(), |time| time.to_string())
-}
-
-/// Formats a duration in seconds, or in milliseconds if it is not a whole number of seconds.
-pub(super) fn format_duration(duration: Duration) -> String {
-    if duration.subsec_millis() == 0 {
-        format!("{}s", duration.as_secs())
-    } else {
-        format!("{}ms", duration.as_millis())
-    }
 }
 
 /// Formats a count with its noun, whose plural ends in `s`.

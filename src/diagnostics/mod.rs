@@ -19,9 +19,9 @@ mod text;
 mod tls;
 
 pub(crate) use self::{
-    call::{call_failed, describe_unacknowledged, summarize_call_error},
+    call::{attempt_failed, call_failed},
     connection::connection_failed,
-    contract::{contract_unusable, reflection_failed},
+    contract::contract_unusable,
     failure::{EXIT_INTERNAL, EXIT_WOULD_SEND, Failure, FailureKind},
     format::{count_noun, format_timestamp},
     input::{

@@ -13,11 +13,7 @@ use tokio::{
 };
 use tonic::body::Body;
 
-use super::{
-    byte_stream::ByteStream,
-    error::ConnectErrorKind,
-    server_preface::{PrefaceObserver, ServerPreface},
-};
+use super::{byte_stream::ByteStream, error::ConnectErrorKind, server_preface::PrefaceObserver};
 use crate::client::connection_status::{CloseReason, ConnectionStatus};
 
 /// The receive window in bytes, which limits the memory for unread response data. A small window
@@ -49,7 +45,9 @@ pub(super) async fn handshake(
     keepalive_interval: Option<Duration>,
 ) -> Result<Http2Connection, ConnectErrorKind> {
     let has_goaway = Arc::<AtomicBool>::default();
-    let (stream, preface) = PrefaceObserver::new(stream, Arc::clone(&has_goaway));
+    let (reader, writer) = tokio::io::split(stream);
+    let (reader, preface) = PrefaceObserver::new(reader, Arc::clone(&has_goaway));
+    let stream = tokio::io::join(reader, writer);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(RECEIVE_WINDOW_BYTES)
@@ -59,7 +57,7 @@ pub(super) async fn handshake(
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(ConnectErrorKind::from_hyper)?;
+        .map_err(|error| ConnectErrorKind::from_hyper(&error))?;
     let (result_sender, result_receiver) = oneshot::channel();
     let (close_sender, close_reason) = watch::channel(None);
     let driver = tokio::spawn(async move {
@@ -71,19 +69,18 @@ pub(super) async fn handshake(
         let _ = result_sender.send(result);
     });
     match preface.await {
-        Ok(ServerPreface::Settings { max_streams }) => Ok(Http2Connection {
+        Ok(Ok(settings)) => Ok(Http2Connection {
             sender,
             driver,
-            max_streams,
+            max_streams: settings.max_streams,
             status: ConnectionStatus {
                 close_reason,
                 has_goaway,
             },
         }),
-        Ok(ServerPreface::GoAway(code)) => Err(ConnectErrorKind::GoAway(code)),
-        Ok(ServerPreface::NotHttp2(first_bytes)) => Err(ConnectErrorKind::NotHttp2(first_bytes)),
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(match result_receiver.await {
-            Ok(Err(error)) => ConnectErrorKind::from_hyper(error),
+            Ok(Err(error)) => ConnectErrorKind::from_hyper(&error),
             Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
         }),
     }

@@ -18,7 +18,7 @@ pub(super) async fn open_tunnel(
 ) -> Result<TokioIo<Upgraded>, ConnectErrorKind> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(proxy_error)?;
+        .map_err(|error| proxy_error(&error))?;
     let (result_sender, result_receiver) = oneshot::channel();
     tokio::spawn(async move {
         // `open_tunnel` needs the result only while it waits for the proxy's response. Afterwards,
@@ -37,18 +37,18 @@ pub(super) async fn open_tunnel(
     }
     let request = request
         .body(Body::empty())
-        .map_err(|error| ConnectErrorKind::Http2(error.into()))?;
+        .map_err(|error| ConnectErrorKind::Http2(error.to_string()))?;
     let response = match sender.send_request(request).await {
         Ok(response) => response,
         // If the proxy sends bytes before it receives CONNECT, hyper ends the connection and
         // cancels the CONNECT request. The error of the connection contains the reason.
         Err(error) if error.is_canceled() => {
             return Err(match result_receiver.await {
-                Ok(Err(error)) => proxy_error(error),
+                Ok(Err(error)) => proxy_error(&error),
                 Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
             });
         }
-        Err(error) => return Err(proxy_error(error)),
+        Err(error) => return Err(proxy_error(&error)),
     };
     if !response.status().is_success() {
         return Err(ConnectErrorKind::ProxyRefused(response.status()));
@@ -56,10 +56,10 @@ pub(super) async fn open_tunnel(
     hyper::upgrade::on(response)
         .await
         .map(TokioIo::new)
-        .map_err(proxy_error)
+        .map_err(|error| proxy_error(&error))
 }
 
-fn proxy_error(error: hyper::Error) -> ConnectErrorKind {
+fn proxy_error(error: &hyper::Error) -> ConnectErrorKind {
     if error.is_incomplete_message() {
         return ConnectErrorKind::Closed;
     }

@@ -5,7 +5,6 @@
 
 use std::{
     io,
-    ops::Range,
     pin::Pin,
     sync::{
         Arc,
@@ -15,21 +14,17 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, ReadBuf},
     sync::oneshot,
 };
 
-/// The kind of the first bytes that a server sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ServerPreface {
-    Settings {
-        /// The value of `SETTINGS_MAX_CONCURRENT_STREAMS`, or `None` for no limit.
-        max_streams: Option<u32>,
-    },
-    /// A GOAWAY frame with this error code.
-    GoAway(h2::Reason),
-    /// The first bytes, at most [`MAX_EXCERPT_BYTES`], which are neither SETTINGS nor GOAWAY.
-    NotHttp2(Vec<u8>),
+use super::error::ConnectErrorKind;
+
+/// The first SETTINGS frame of a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServerSettings {
+    /// The value of `SETTINGS_MAX_CONCURRENT_STREAMS`, or `None` for no limit.
+    pub(super) max_streams: Option<u32>,
 }
 
 /// The length of a frame header in bytes. The header consists of the payload length (24 bits), the
@@ -38,23 +33,20 @@ const FRAME_HEADER_BYTES: usize = 9;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 
-/// The byte range of the error code in a GOAWAY frame. The code follows a 4-byte stream identifier
-/// (RFC 9113 section 6.8).
-const GOAWAY_ERROR_CODE: Range<usize> = FRAME_HEADER_BYTES + 4..FRAME_HEADER_BYTES + 8;
+/// The length of a GOAWAY frame up to its error code, which follows a stream identifier (RFC 9113
+/// section 6.8).
+const GOAWAY_BYTES: usize = FRAME_HEADER_BYTES + 8;
 
 /// The maximum payload of the first SETTINGS frame, in bytes. A setting has 6 bytes, and no server
 /// sends enough settings to exceed this limit, so a larger length is a sign of a different
 /// protocol.
 const MAX_SETTINGS_BYTES: usize = 1024;
 
-/// The maximum number of bytes to keep for identifying a protocol other than HTTP/2.
-const MAX_EXCERPT_BYTES: usize = 64;
-
-/// A stream that passes all bytes through, and reports the [`ServerPreface`] once.
+/// A reader that passes all bytes through, and reports once what the server sent first.
 pub(super) struct PrefaceObserver<S> {
     stream: S,
-    /// The channel that the preface is reported to, or `None` after the report.
-    preface_sender: Option<oneshot::Sender<ServerPreface>>,
+    /// The channel for the report, or `None` after the report.
+    preface_sender: Option<oneshot::Sender<Result<ServerSettings, ConnectErrorKind>>>,
     first_bytes: Vec<u8>,
     frames: FrameTracker,
     has_goaway: Arc<AtomicBool>,
@@ -65,7 +57,10 @@ impl<S> PrefaceObserver<S> {
     pub(super) fn new(
         stream: S,
         has_goaway: Arc<AtomicBool>,
-    ) -> (Self, oneshot::Receiver<ServerPreface>) {
+    ) -> (
+        Self,
+        oneshot::Receiver<Result<ServerSettings, ConnectErrorKind>>,
+    ) {
         let (preface_sender, preface) = oneshot::channel();
         let observer = Self {
             stream,
@@ -82,42 +77,49 @@ impl<S> PrefaceObserver<S> {
     fn observe(&mut self, bytes: &[u8], is_end: bool) {
         let missing = FRAME_HEADER_BYTES + MAX_SETTINGS_BYTES - self.first_bytes.len();
         self.first_bytes.extend(bytes.iter().take(missing));
-        let preface = match *self.first_bytes.as_slice() {
+        let first_bytes = self.first_bytes.as_slice();
+        let preface = match *first_bytes {
             [0, high, low, SETTINGS, ..] if payload_bytes(high, low) <= MAX_SETTINGS_BYTES => {
                 let frame_bytes = FRAME_HEADER_BYTES + payload_bytes(high, low);
-                let payload = self.first_bytes.get(FRAME_HEADER_BYTES..frame_bytes);
-                payload.map(|settings| ServerPreface::Settings {
+                let Some(settings) = first_bytes.get(FRAME_HEADER_BYTES..frame_bytes) else {
+                    return;
+                };
+                Ok(ServerSettings {
                     max_streams: max_streams(settings),
                 })
             }
-            [0, 0..=64, _, GOAWAY, ..]
-                if !is_end && self.first_bytes.len() < GOAWAY_ERROR_CODE.end =>
-            {
-                None
+            [0, 0..=64, _, GOAWAY, ..] if !is_end && first_bytes.len() < GOAWAY_BYTES => return,
+            [
+                0,
+                0..=64,
+                _,
+                GOAWAY,
+                _,
+                0,
+                0,
+                0,
+                0,
+                _,
+                _,
+                _,
+                _,
+                a,
+                b,
+                c,
+                d,
+                ..,
+            ] => {
+                let code = u32::from_be_bytes([a, b, c, d]);
+                Err(ConnectErrorKind::GoAway(code.into()))
             }
-            [0, 0..=64, _, GOAWAY, _, 0, 0, 0, 0, ..] => Some(self.goaway()),
-            [_, _, _, _, ..] => Some(self.not_http2()),
-            [_, ..] if is_end => Some(self.not_http2()),
-            _ => None,
+            [_, _, _, _, ..] => Err(ConnectErrorKind::from_first_bytes(first_bytes)),
+            [_, ..] if is_end => Err(ConnectErrorKind::from_first_bytes(first_bytes)),
+            _ => return,
         };
-        let Some(preface) = preface else { return };
         if let Some(sender) = self.preface_sender.take() {
             // The receiver is gone if the connect timeout has passed.
             let _ = sender.send(preface);
         }
-    }
-
-    fn goaway(&self) -> ServerPreface {
-        let code = self.first_bytes.get(GOAWAY_ERROR_CODE);
-        match code.and_then(|code| code.try_into().ok()) {
-            Some(code) => ServerPreface::GoAway(u32::from_be_bytes(code).into()),
-            None => self.not_http2(),
-        }
-    }
-
-    fn not_http2(&self) -> ServerPreface {
-        let excerpt = self.first_bytes.iter().take(MAX_EXCERPT_BYTES);
-        ServerPreface::NotHttp2(excerpt.copied().collect())
     }
 }
 
@@ -182,11 +184,11 @@ fn translate_tls_error(error: io::Error) -> io::Error {
             io::Error::new(io::ErrorKind::ConnectionAborted, error)
         }
         Some(_) => io::Error::new(io::ErrorKind::InvalidData, error),
-        // This message replaces the message of rustls, which refers to the rustls manual and does
-        // not help an operator.
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            io::Error::new(error.kind(), "it was cut off without a farewell in TLS")
-        }
+        // The message of rustls refers to the rustls manual.
+        None if error.kind() == io::ErrorKind::UnexpectedEof => io::Error::new(
+            error.kind(),
+            "server closed the connection without TLS close_notify",
+        ),
         None => error,
     }
 }
@@ -209,36 +211,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for PrefaceObserver<S> {
             }
         }
         poll.map_err(translate_tls_error)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for PrefaceObserver<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 

@@ -32,7 +32,8 @@ pub(crate) enum StageSuccess {
 }
 
 /// An address that did not accept a TCP connection, and the reason.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{address}: {error}")]
 pub(crate) struct AddressFailure {
     pub(crate) address: SocketAddr,
     pub(crate) error: io::Error,

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{byte_stream::ByteStream, corked_stream::CorkedStream, error::ConnectErrorKind};
+use super::{
+    byte_stream::ByteStream,
+    corked_stream::CorkedStream,
+    error::{ConnectErrorKind, peer_text},
+};
 use crate::tls::{self, ClientTls, HandshakeError};
 
 pub(super) async fn handshake(
@@ -31,6 +35,6 @@ pub(super) async fn handshake(
     if alpn == Some(tls::HTTP2_PROTOCOL) {
         return Ok(stream);
     }
-    let selected = String::from_utf8_lossy(alpn.unwrap_or(b"none")).into_owned();
+    let selected = peer_text(alpn.unwrap_or(b"none"));
     Err(ConnectErrorKind::Tls(HandshakeError::NoHttp2(selected)))
 }

@@ -12,7 +12,7 @@ use crate::{
         self, AttemptFailure, DeliveryOutcome, OutcomeSink, RemoteServer, SinkError,
         UnacknowledgedReason,
     },
-    diagnostics::{self, Failure, count_noun},
+    diagnostics::{Failure, count_noun},
     input::{ReadLimits, ValidatedInput},
     report,
     terminal::{ProgressBar, Terminal},
@@ -141,17 +141,8 @@ impl OutcomeSink for Sink<'_, '_> {
 
     fn retrying(&mut self, failure: &AttemptFailure, delay: Duration) {
         self.terminal.detail(1, || {
-            let (failure, attempts) = match failure {
-                AttemptFailure::Call { error, attempts } => {
-                    let summary = diagnostics::summarize_call_error(error);
-                    (format!("a request: {summary}"), attempts)
-                }
-                AttemptFailure::Connect { error, attempts } => {
-                    (diagnostics::connection_failed(error).message, attempts)
-                }
-            };
-            let (next_attempt, seconds) = (attempts + 1, delay.as_secs_f64());
-            format!("{failure}; try {next_attempt} in {seconds:.3} s")
+            let AttemptFailure { error, attempts } = failure;
+            format!("{error}; retry {attempts} in {:.3}s", delay.as_secs_f64())
         });
     }
 
@@ -160,7 +151,7 @@ impl OutcomeSink for Sink<'_, '_> {
         batch: &Batch,
         why: &UnacknowledgedReason,
     ) -> Result<(), SinkError> {
-        let reason = diagnostics::describe_unacknowledged(why);
+        let reason = why.to_string();
         self.show_outcome(batch, &reason);
         if let Some(rejects) = self.rejects
             && let Err(failure) = rejects.add(batch, self.contract, &reason)

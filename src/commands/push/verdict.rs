@@ -2,7 +2,7 @@
 
 use super::{context::Run, plan::Plan};
 use crate::{
-    delivery::{AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
+    delivery::{DeliveryOutcome, RejectedRecord, StopReason},
     diagnostics::{self, Failure},
     input::ValidatedInput,
 };
@@ -77,29 +77,18 @@ fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failu
 /// stopped the push, because the caller reports these two reasons itself.
 fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
     match reason {
-        StopReason::Attempt(failure) => Some(attempt_failure(&failure, server)),
+        StopReason::Attempt(failure) => Some(diagnostics::attempt_failed(server, &failure)),
         StopReason::Input(problem) => Some(diagnostics::input_changed(&problem)),
         StopReason::DeadlinePassed {
             in_request,
             last_failure,
         } => {
-            let last = last_failure.map(|failure| attempt_failure(&failure, server));
+            let last = last_failure.map(|failure| diagnostics::attempt_failed(server, &failure));
             let max_time = plan.max_time.unwrap_or_default();
             Some(diagnostics::max_time_passed(
                 server, max_time, in_request, last,
             ))
         }
         StopReason::Output | StopReason::Signal => None,
-    }
-}
-
-fn attempt_failure(failure: &AttemptFailure, server: &str) -> Failure {
-    match failure {
-        AttemptFailure::Call { error, attempts } => {
-            diagnostics::call_failed(server, error).after_attempts(*attempts)
-        }
-        AttemptFailure::Connect { error, attempts } => {
-            diagnostics::connection_failed(error).after_attempts(*attempts)
-        }
     }
 }

@@ -5,7 +5,7 @@ use super::scripted_server::{
 };
 use crate::{
     client::{CallError, ConnectErrorKind},
-    delivery::{AttemptFailure, DeliveryPolicy, StopReason},
+    delivery::{AttemptError, AttemptFailure, DeliveryPolicy, StopReason},
 };
 
 const ONE_RECORD: TestRecords = TestRecords {
@@ -17,14 +17,17 @@ const ONE_RECORD: TestRecords = TestRecords {
 /// push did not stop because of a failed connection attempt.
 fn failed_connect_attempts(reason: Option<&StopReason>) -> Option<u32> {
     match reason {
-        Some(StopReason::Attempt(AttemptFailure::Connect { attempts, .. })) => Some(*attempts),
+        Some(StopReason::Attempt(AttemptFailure {
+            error: AttemptError::Connect(_),
+            attempts,
+        })) => Some(*attempts),
         _ => None,
     }
 }
 
 fn not_sent(has_goaway: bool) -> Reply {
     Reply::Error(CallError::NotSent {
-        causes: Vec::new(),
+        cause: String::new(),
         has_goaway,
     })
 }
@@ -78,7 +81,7 @@ async fn permanent_connect_error_is_not_retried() {
 #[tokio::test(start_paused = true)]
 async fn reconnects_only_after_the_connection_is_lost() {
     let server = ScriptedServer::new([
-        Reply::Error(CallError::ConnectionLost(Vec::new())),
+        Reply::Error(CallError::ConnectionLost(String::new())),
         Reply::status(Code::Unavailable),
         not_sent(true),
         Reply::Code(0),

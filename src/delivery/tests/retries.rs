@@ -28,7 +28,7 @@ fn stream_reset(reason: h2::Reason) -> Reply {
 
 fn retry_cases() -> Vec<RetryCase> {
     let ok = || Reply::Code(0);
-    let connection_lost = Reply::Error(CallError::ConnectionLost(Vec::new()));
+    let connection_lost = Reply::Error(CallError::ConnectionLost(String::new()));
     let refused_stream = || stream_reset(h2::Reason::REFUSED_STREAM);
     vec![
         RetryCase {

@@ -212,10 +212,9 @@ pub(super) fn connection_refused() -> ConnectErrorKind {
 }
 
 fn too_large() -> CallError {
-    CallError::Status {
+    CallError::TooLarge {
         code: Code::ResourceExhausted,
         message: "received message larger than max".to_owned(),
-        advice: RetryAdvice::Unspecified,
     }
 }
 

@@ -8,7 +8,7 @@ use super::scripted_server::{
 };
 use crate::{
     client::{CallError, ConnectErrorKind},
-    delivery::{AttemptFailure, DeliveryPolicy, StopReason},
+    delivery::{AttemptError, AttemptFailure, DeliveryPolicy, StopReason},
     signals::{Signal, Signals},
 };
 
@@ -38,11 +38,11 @@ async fn permanent_failure_lets_requests_in_flight_finish_and_starts_none() {
     assert_eq!(server.attempt_millis(), [0, 0, 0]);
     assert!(matches!(
         outcome.stop_reason,
-        Some(StopReason::Attempt(AttemptFailure::Call {
-            error: CallError::Status {
+        Some(StopReason::Attempt(AttemptFailure {
+            error: AttemptError::Call(CallError::Status {
                 code: Code::PermissionDenied,
                 ..
-            },
+            }),
             ..
         }))
     ));
@@ -107,6 +107,16 @@ async fn deadline_ends_attempts_retries_and_connecting() {
             attempt_millis: vec![0, 100],
             in_request: false,
             has_last_failure: true,
+        },
+        DeadlineCase {
+            name: "retry in flight",
+            replies: vec![Reply::status(Code::Unavailable), Reply::ok_after(hour)],
+            connect_errors: Vec::new(),
+            deadline_millis: 250,
+            acknowledged: 0,
+            attempt_millis: vec![0, 100],
+            in_request: true,
+            has_last_failure: false,
         },
         DeadlineCase {
             name: "waiting to connect again",
