@@ -75,7 +75,7 @@ fn signal_ends_the_wait_for_input() {
             input.write_all(rows.as_bytes()).expect("written");
             let run = interrupt(child, signal)
                 .exits(exit)
-                .stderr_contains("came before the end")
+                .stderr_contains("interrupted by")
                 .counts_add_up();
             assert_eq!(run.json()["status"], "interrupted", "{run:?}");
         }
@@ -91,7 +91,7 @@ fn signal_ends_the_wait_for_a_writer_of_a_fifo() {
         wait_until_handled(&child, signal);
         interrupt(child, signal)
             .exits(exit)
-            .stderr_contains("came before the end");
+            .stderr_contains("interrupted by");
     }
 }
 
@@ -112,7 +112,7 @@ fn signal_ends_the_reading_of_files() {
             wait_until_handled(&child, signal);
             let run = interrupt(child, signal)
                 .exits(exit)
-                .stderr_contains("came before the end")
+                .stderr_contains("interrupted by")
                 .counts_add_up();
             assert_eq!(run.json()["status"], "interrupted", "{run:?}");
         }
@@ -158,7 +158,7 @@ fn signal_lets_open_requests_finish() {
         let server = FaultServer::serving([ok_after(Duration::from_secs(1))]);
         push_interrupted_when(&server, &[], ONE_RECORD, has_attempt, signal)
             .exits(exit)
-            .stderr_contains("all that was still open was answered")
+            .stderr_contains("; 0 records unsent")
             .counts("acknowledged", 1);
     }
     // A failure of the open request is also reported.
@@ -166,7 +166,7 @@ fn signal_lets_open_requests_finish() {
     let server = FaultServer::serving([Action::Delay(Duration::from_secs(1), denied.into())]);
     push_interrupted_when(&server, &[], ONE_RECORD, has_attempt, Signal::INT)
         .exits(130)
-        .stderr_contains("SIGINT ended the push, 1 record unsent")
+        .stderr_contains("interrupted by SIGINT; 1 record unsent")
         .stderr_contains("UNAUTHENTICATED")
         .counts("unsent", 1);
 }
@@ -203,7 +203,7 @@ fn signal_is_reported_if_the_open_request_fails() {
     receiver.wait_for_connection();
     let run = interrupt(child, Signal::INT)
         .exits(130)
-        .stderr_contains("SIGINT ended the push, 1 record unsent");
+        .stderr_contains("interrupted by SIGINT; 1 record unsent");
     assert_eq!(run.json()["status"], "interrupted");
 }
 

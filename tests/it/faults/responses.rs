@@ -144,14 +144,14 @@ fn fails_on_invalid_messages() {
             Response::body(&framed(b"\xff")),
             Fail,
             77,
-            &["can't be decoded"],
+            &["malformed response"],
         ),
         response(
             "truncated length",
             Response::body(&code_5[..3]),
             Fail,
             77,
-            &["can't be decoded"],
+            &["malformed response"],
         ),
         response(
             "truncated message",
@@ -179,21 +179,21 @@ fn fails_on_invalid_messages() {
             Response::body(b"\x01\0\0\0\0"),
             Fail,
             77,
-            &["can't be decoded"],
+            &["malformed response"],
         ),
         response(
             "unknown compression flag",
             Response::body(b"\x07\0\0\0\0"),
             Fail,
             77,
-            &["can't be decoded"],
+            &["malformed response"],
         ),
         response(
             "length of 2 GiB",
             Response::body(b"\x00\x7f\xff\xff\xffab"),
             Fail,
             77,
-            &["can't be decoded"],
+            &["malformed response"],
         ),
     ]);
 }
@@ -207,7 +207,7 @@ fn fails_without_exactly_one_grpc_status() {
             Response::code(0).without_trailers(),
             Fail,
             66,
-            &["no grpc-status"],
+            &["response without grpc-status"],
         ),
         response(
             "grpc-status 99",
@@ -221,7 +221,7 @@ fn fails_without_exactly_one_grpc_status() {
             trailers(&[("grpc-status", b"abc")]),
             Fail,
             66,
-            &["grpc-status is none"],
+            &["invalid grpc-status \"abc\""],
         ),
         response(
             "two grpc-status trailers",
@@ -248,14 +248,14 @@ fn fails_without_grpc_headers() {
             Response::body(b"<html>").with_content_type("text/html"),
             Fail,
             66,
-            &["type text/html"],
+            &["content type \"text/html\""],
         ),
         response(
             "no content-type",
             Response::body(&framed(b"")).without_content_type(),
             Fail,
             66,
-            &["type unknown"],
+            &["content type \"unknown\""],
         ),
         response(
             "headers with grpc-status 0",
@@ -269,7 +269,7 @@ fn fails_without_grpc_headers() {
             Response::headers_only(),
             Fail,
             66,
-            &["no grpc-status"],
+            &["response without grpc-status"],
         ),
         response(
             "code 0 with HTTP status 503",
@@ -377,7 +377,7 @@ fn does_not_retry_invalid_http2() {
     };
     push_one_record(&FaultServer::serving([garbage.clone()]), &[])
         .exits(5)
-        .stderr_contains("what the server sent is not HTTP/2")
+        .stderr_contains("server sent invalid TLS or HTTP/2")
         .attempts(1)
         .connections(1)
         .counts("unsent", 1);

@@ -35,7 +35,8 @@ type FailureCase = (
     &'static [(usize, &'static str)],
 );
 
-const PUSH_ENDED: &str = "unsent: the push ended before";
+const REFUSED: &str = "unsent: INVALID_ARGUMENT: sens… (12 bytes) is unknown";
+const PUSH_ENDED: &str = "unsent: the push stopped";
 
 /// Returns the action that gives `answer` to a request with record 1, and code 0 to all other
 /// requests.
@@ -72,24 +73,21 @@ fn request_failures() -> Vec<FailureCase> {
             vec![for_record_1(&refusal)],
             ONE_BY_ONE,
             3,
-            &[(1, "unsent: INVALID_ARGUMENT")],
+            &[(1, REFUSED)],
         ),
         (
             "two records in a rejected request",
             vec![for_record_1(&refusal)],
             &["--batch-records=2"],
             3,
-            &[
-                (0, "unsent: INVALID_ARGUMENT"),
-                (1, "unsent: INVALID_ARGUMENT"),
-            ],
+            &[(0, REFUSED), (1, REFUSED)],
         ),
         (
             "isolated record",
             vec![for_record_1(&refusal)],
             &["--isolate"],
             3,
-            &[(1, "rejected: INVALID_ARGUMENT")],
+            &[(1, "rejected: INVALID_ARGUMENT: sens… (12 bytes) is unknown")],
         ),
         (
             "too large record",
@@ -99,7 +97,10 @@ fn request_failures() -> Vec<FailureCase> {
             ))],
             ONE_BY_ONE,
             3,
-            &[(1, "rejected: too large for the server")],
+            &[(
+                1,
+                "rejected: request too large for the server (RESOURCE_EXHAUSTED: grpc: received message larger than max (5 vs. 4))",
+            )],
         ),
     ]
 }
@@ -113,7 +114,7 @@ fn push_failures() -> Vec<FailureCase> {
             ONE_BY_ONE,
             3,
             &[
-                (1, "unsent: PERMISSION_DENIED"),
+                (1, "unsent: PERMISSION_DENIED: no"),
                 (2, PUSH_ENDED),
                 (3, PUSH_ENDED),
             ],
@@ -124,7 +125,7 @@ fn push_failures() -> Vec<FailureCase> {
             ONE_BY_ONE,
             80,
             &[
-                (0, "unsent: UNAUTHENTICATED"),
+                (0, "unsent: UNAUTHENTICATED: no"),
                 (1, PUSH_ENDED),
                 (2, PUSH_ENDED),
                 (3, PUSH_ENDED),
@@ -135,7 +136,7 @@ fn push_failures() -> Vec<FailureCase> {
             vec![ok(), ok(), ok(), http(503)],
             ONE_BY_ONE,
             3,
-            &[(3, "unsent: HTTP status 503")],
+            &[(3, "unsent: HTTP status 503 instead of a gRPC response")],
         ),
         (
             "no response",
@@ -147,7 +148,7 @@ fn push_failures() -> Vec<FailureCase> {
                 "--timeout=200ms",
             ],
             3,
-            &[(3, "unsent: no answer in time")],
+            &[(3, "unsent: timed out after 200ms")],
         ),
         (
             "RST_STREAM",
@@ -159,14 +160,20 @@ fn push_failures() -> Vec<FailureCase> {
             ],
             ONE_BY_ONE,
             3,
-            &[(3, "unsent: the server reset the request")],
+            &[(
+                3,
+                "unsent: server reset the stream (unexpected internal error encountered)",
+            )],
         ),
         (
             "disconnected after applying",
             vec![ok(), ok(), ok(), apply_and_disconnect()],
             ONE_BY_ONE,
             3,
-            &[(3, "unsent: the connection was lost")],
+            &[(
+                3,
+                "unsent: connection lost: server closed the connection without TLS close_notify",
+            )],
         ),
         (
             "HTML response",
@@ -174,7 +181,10 @@ fn push_failures() -> Vec<FailureCase> {
             ONE_BY_ONE,
             66,
             &[
-                (0, "unsent: no answer that can be understood"),
+                (
+                    0,
+                    "unsent: content type \"text/html\" instead of a gRPC response",
+                ),
                 (1, PUSH_ENDED),
                 (2, PUSH_ENDED),
                 (3, PUSH_ENDED),

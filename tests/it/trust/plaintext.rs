@@ -24,6 +24,6 @@ fn hints_at_plaintext_or_tls() {
         .stderr_contains("hint: pass --plaintext");
     push(&Receiver::start(), &["--plaintext"])
         .exits(6)
-        .stderr_contains("speaks TLS")
-        .stderr_contains("hint: leave --plaintext out");
+        .stderr_contains("server expects TLS")
+        .stderr_contains("hint: remove --plaintext");
 }
