@@ -101,10 +101,10 @@ fn no_output_shows_a_whole_token() {
     for (flag, input) in [
         ("-", ONE_RECORD),
         ("-", ONE_RECORD),
-        ("-", b"token,expire_time\nx,abcdefghijkl\n"),
+        ("-", b"token,expire_time\nx,abcdefghijklmnop\n"),
         ("-", b"token,expire_time\nabcdefghijkl,1\nabcdefghijkl,2\n"),
         ("-", b"abcdefghijkl,1\n"),
-        ("-", b"{\"abcdefghijkl\":1580962440}"),
+        ("-", b"{\"abcdefghijklmnop\":1580962440}"),
         ("--token-encoding=hex", ONE_RECORD),
         (
             "-",
