@@ -44,16 +44,15 @@ pub(crate) struct ProxySettingError {
 pub(crate) struct ProxySettings {
     /// The URL in `--proxy`, which overrides the environment.
     pub(crate) flag: Option<String>,
-    pub(crate) environment: Option<EnvironmentProxy>,
+    pub(crate) environment: Option<EnvironmentVariable>,
     /// The value of `NO_PROXY`: the hosts, domains and networks to connect to without a proxy.
     pub(crate) exceptions: String,
 }
 
-/// An environment variable that names a proxy, and its value.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct EnvironmentProxy {
-    pub(crate) variable: &'static str,
-    pub(crate) url: String,
+pub(crate) struct EnvironmentVariable {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
 }
 
 /// The port of a URL `http://HOST` that names no port.
@@ -133,7 +132,7 @@ impl ProxySettings {
         };
         let (origin, url) = match (&self.flag, &self.environment) {
             (Some(url), _) => ("--proxy", url),
-            (None, Some(proxy)) if !is_loopback(host) => (proxy.variable, &proxy.url),
+            (None, Some(proxy)) if !is_loopback(host) => (proxy.name, &proxy.value),
             (None, _) => return Ok(None),
         };
         if self.has_exception_for(server) {
@@ -210,9 +209,9 @@ mod tests {
         let proxy_host_for = |flag: bool, exceptions: &str, server: &str| {
             let settings = ProxySettings {
                 flag: flag.then(|| "http://flag.test:1".to_owned()),
-                environment: Some(EnvironmentProxy {
-                    variable: "HTTPS_PROXY",
-                    url: "environment.test:1".to_owned(),
+                environment: Some(EnvironmentVariable {
+                    name: "HTTPS_PROXY",
+                    value: "environment.test:1".to_owned(),
                 }),
                 exceptions: exceptions.to_owned(),
             };

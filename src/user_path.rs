@@ -88,7 +88,7 @@ impl UserPath {
     }
 
     /// Returns whether messages may quote the path.
-    fn is_shown(&self) -> bool {
+    pub(crate) fn is_shown(&self) -> bool {
         let text = self.path.to_string_lossy();
         if holds_secret(&text) {
             return false;

@@ -1,13 +1,44 @@
 //! The clap command with all options.
 
-use clap::CommandFactory;
+use std::path::PathBuf;
 
-use super::{color, layers, options::Cli};
+use clap::{Arg, Command, CommandFactory};
 
-pub(super) fn clap_command() -> clap::Command {
-    Cli::command()
-        .args(layers::config_args())
-        .arg(color::color_arg())
+use super::options::Cli;
+
+/// The ids and names of the options of the whole program.
+pub(super) const COLOR: &str = "color";
+pub(super) const CONFIG: &str = "config";
+pub(super) const PROFILE: &str = "profile";
+
+pub(super) fn clap_command() -> Command {
+    let global = |name: &'static str, value, heading, help| {
+        let arg = Arg::new(name).long(name).value_name(value).help(help);
+        arg.global(true).help_heading(heading)
+    };
+    let config_help = "Take flags from this TOML file; those of the environment count for more, \
+        where SENSOR_LICENSE_TIMEOUT is --timeout [default: sensor-license/config.toml in \
+        $XDG_CONFIG_HOME or ~/.config, where it is there]";
+    let profile_help = "Take those of the file's table [profile.NAME] first";
+    Cli::command().args([
+        global(CONFIG, "FILE", "Configuration", config_help)
+            .value_parser(clap::value_parser!(PathBuf)),
+        global(PROFILE, "NAME", "Configuration", profile_help),
+        global(
+            COLOR,
+            "WHEN",
+            "Output",
+            "Colours in what is said on standard error",
+        )
+        .value_parser(["auto", "always", "never"])
+        .default_value("auto"),
+    ])
+}
+
+/// Returns the name of an option and its aliases, without the dashes.
+pub(super) fn names_of(arg: &Arg) -> Vec<&str> {
+    let aliases = arg.get_all_aliases().unwrap_or_default();
+    arg.get_long().into_iter().chain(aliases).collect()
 }
 
 #[cfg(test)]

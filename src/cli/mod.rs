@@ -2,13 +2,15 @@
 //!
 //! [`crate::commands`] runs the plan.
 
-mod color;
 mod command_line;
+mod config_file;
 mod generate;
+mod layer;
 mod layers;
 mod options;
 mod parse;
 mod plan;
+mod typed;
 mod values;
 
 pub(crate) use self::{parse::parse_command_line, plan::Plan};

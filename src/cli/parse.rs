@@ -1,6 +1,6 @@
 //! Parses the arguments of this process.
 
-use std::io;
+use std::{env, io};
 
 use clap::{
     FromArgMatches,
@@ -8,11 +8,8 @@ use clap::{
 };
 
 use super::{
-    color,
-    command_line::clap_command,
-    layers::{self, MergedArguments},
-    options::Cli,
-    plan::Plan,
+    command_line::clap_command, layers::MergedArguments, options::Cli, plan::Plan,
+    typed::TypedArguments,
 };
 use crate::{
     diagnostics::{self, Failure},
@@ -27,24 +24,22 @@ use crate::{
 /// Returns the exit code if there is no command to run. The help text, the version or an error has
 /// already been printed.
 pub(crate) fn parse_command_line() -> Result<Plan, u8> {
-    // The command is leaked, because dropping it would take 2 % of the time of a one-record push.
-    let command = Box::leak(Box::new(clap_command()));
-    let typed: Vec<_> = std::env::args_os().collect();
-    color::choose_color(&typed);
-    let merged = layers::merge_layers(command, typed).map_err(|failure| print_failure(&failure))?;
-    color::choose_color(&merged.arguments);
+    let mut command = clap_command();
+    let typed = TypedArguments::read(&command, env::args_os());
+    let merged = MergedArguments::new(typed).map_err(|failure| print_failure(&failure))?;
+    merged.relax(&mut command);
     let parsed = command
-        .try_get_matches_from_mut(&merged.arguments)
+        .try_get_matches_from(&merged.arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     let cli = parsed.map_err(|mut error| {
         hide_secrets(&mut error);
         let exit_code = print_clap_error(&error);
-        print_layers(&merged, &error.to_string());
+        print_origins(&merged, &error.to_string());
         exit_code
     })?;
     Plan::from_options(cli).map_err(|failure| {
         let exit_code = print_failure(&failure);
-        print_layers(&merged, &failure.to_string());
+        print_origins(&merged, &failure.to_string());
         exit_code
     })
 }
@@ -54,14 +49,12 @@ fn print_failure(failure: &Failure) -> u8 {
     failure.exit_code
 }
 
-/// Prints where each option in the message was set. Does not print this for options on the command
-/// line.
-fn print_layers(merged: &MergedArguments, message: &str) {
-    for origin in merged.describe_layers(message) {
+/// Prints where each option in the message was set, unless it was set on the command line.
+fn print_origins(merged: &MergedArguments, message: &str) {
+    for origin in merged.describe_origins(message) {
         Terminal::option_origin(&origin);
     }
 }
-
 /// Replaces each value that the error quotes, unless messages may show it.
 fn hide_secrets(error: &mut clap::Error) {
     let quoted = match error.kind() {

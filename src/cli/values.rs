@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use http::uri::{Authority, PathAndQuery};
 use jiff::tz::TimeZone;
 
@@ -21,6 +21,17 @@ const MAX_DURATION_MILLIS: u64 = 100 * 366 * 24 * 3_600_000;
 /// The minimum time between keepalive pings. Servers treat more frequent pings as an attack and
 /// close the connection (gRFC A8).
 const MIN_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Parses one of these names.
+pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
+    values: &'static [(&str, T)],
+) -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(values.iter().map(|(name, _)| *name));
+    names.try_map(|name| {
+        let value = values.iter().find(|(other, _)| *other == name);
+        value.map(|(_, value)| value.clone()).ok_or("unknown value")
+    })
+}
 
 /// Parses the path of a file that may hold a secret.
 pub(super) fn secret_path() -> impl TypedValueParser<Value = UserPath> {

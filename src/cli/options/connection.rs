@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::super::values;
 use crate::{endpoint::Endpoint, metadata::HeaderSource, user_path::UserPath};
@@ -67,8 +67,8 @@ pub(in crate::cli) struct ConnectionArgs {
     pub(in crate::cli) user_agent: Option<String>,
 
     /// Compress request messages
-    #[arg(long, value_name = "ENCODING")]
-    pub(in crate::cli) compress: Option<Compression>,
+    #[arg(long, value_name = "ENCODING", value_parser = ["gzip"])]
+    pub(in crate::cli) compress: Option<String>,
 
     /// The path of the call [default: /Internal/UpdateSensorExpireTime, or the contract's]
     #[arg(long, value_name = "/PKG.SERVICE/METHOD", value_parser = values::parse_method)]
@@ -108,9 +108,4 @@ pub(in crate::cli) struct ConnectionArgs {
     /// One request's deadline, sent to the server too
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::parse_timeout)]
     pub(in crate::cli) timeout: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Compression {
-    Gzip,
 }

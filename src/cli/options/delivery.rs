@@ -87,7 +87,7 @@ pub(in crate::cli) struct DeliveryArgs {
     pub(in crate::cli) shard: Shard,
 
     /// All but contacting the server
-    #[arg(short = 'n', long, conflicts_with = "rehearse")]
+    #[arg(short = 'n', long, conflicts_with_all = ["rehearse", "reflection"])]
     pub(in crate::cli) dry_run: bool,
 
     /// Exit with 20 when something would be sent

@@ -2,17 +2,48 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::super::values;
-use crate::input;
+use crate::{
+    input::{self, DuplicatePolicy, InputFormat},
+    record::{TimeUnit, TokenEncoding},
+};
+
+/// `None` stands for `auto`.
+type FormatChoice = Option<InputFormat>;
+
+const FORMATS: [(&str, FormatChoice); 6] = [
+    ("auto", None),
+    ("csv", Some(InputFormat::Csv)),
+    ("tsv", Some(InputFormat::Tsv)),
+    ("json", Some(InputFormat::Json)),
+    ("ndjson", Some(InputFormat::Ndjson)),
+    ("protojson", Some(InputFormat::ProtoJson)),
+];
+
+pub(super) const TOKEN_ENCODINGS: [(&str, TokenEncoding); 3] = [
+    ("utf8", TokenEncoding::Utf8),
+    ("hex", TokenEncoding::Hex),
+    ("base64", TokenEncoding::Base64),
+];
+
+const TIME_UNITS: [(&str, TimeUnit); 2] =
+    [("s", TimeUnit::Seconds), ("ms", TimeUnit::Milliseconds)];
+
+const DUPLICATE_POLICIES: [(&str, DuplicatePolicy); 4] = [
+    ("error", DuplicatePolicy::Error),
+    ("first", DuplicatePolicy::First),
+    ("last", DuplicatePolicy::Last),
+    ("latest", DuplicatePolicy::Latest),
+];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(in crate::cli) struct FormatArgs {
     /// The format; auto looks at the name, then at the first bytes
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub(in crate::cli) input_format: InputFormat,
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = values::one_of(&FORMATS))]
+    pub(in crate::cli) input_format: FormatChoice,
 
     /// The token's header or key, or its CSV column counted from 1 [default: device_token,
     /// deviceToken, DeviceToken or token]
@@ -33,7 +64,7 @@ pub(in crate::cli) struct FormatArgs {
     pub(in crate::cli) records: Option<input::JsonPointer>,
 
     /// How text becomes a token's bytes (protobuf JSON is base64 always)
-    #[arg(long, value_name = "ENCODING", default_value = "utf8")]
+    #[arg(long, value_name = "ENCODING", default_value = "utf8", value_parser = values::one_of(&TOKEN_ENCODINGS))]
     pub(in crate::cli) token_encoding: TokenEncoding,
 }
 
@@ -53,7 +84,7 @@ pub(in crate::cli) struct InputArgs {
     pub(in crate::cli) time_field: Option<input::FieldSelector>,
 
     /// What numbers count
-    #[arg(long, value_name = "UNIT", default_value = "s")]
+    #[arg(long, value_name = "UNIT", default_value = "s", value_parser = values::one_of(&TIME_UNITS))]
     pub(in crate::cli) time_unit: TimeUnit,
 
     /// For dates and times that carry no offset
@@ -61,8 +92,8 @@ pub(in crate::cli) struct InputArgs {
     pub(in crate::cli) timezone: jiff::tz::TimeZone,
 
     /// What one token with different times means: an error, or which record counts
-    #[arg(long, value_name = "RULE", default_value = "error")]
-    pub(in crate::cli) on_duplicate: OnDuplicate,
+    #[arg(long, value_name = "RULE", default_value = "error", value_parser = values::one_of(&DUPLICATE_POLICIES))]
+    pub(in crate::cli) on_duplicate: DuplicatePolicy,
 
     /// A time before now is an error instead of a warning
     #[arg(long)]
@@ -83,35 +114,4 @@ pub(in crate::cli) struct InputArgs {
     /// How many bad records are shown; all are counted
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(in crate::cli) max_errors: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum InputFormat {
-    Auto,
-    Csv,
-    Tsv,
-    Json,
-    Ndjson,
-    Protojson,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum TokenEncoding {
-    Utf8,
-    Hex,
-    Base64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum OnDuplicate {
-    Error,
-    First,
-    Last,
-    Latest,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum TimeUnit {
-    S,
-    Ms,
 }

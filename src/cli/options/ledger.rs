@@ -11,7 +11,7 @@ pub(in crate::cli) enum LedgerCommand {
     /// What each server has acknowledged, and the last pushes
     Show(LedgerShowArgs),
     /// Forget what was acknowledged, so that the next push sends it again
-    #[command(group(clap::ArgGroup::new("what").required(true)))]
+    #[command(group(clap::ArgGroup::new("what").required(true).multiple(true)))]
     Forget(Box<LedgerForgetArgs>),
 }
 
@@ -32,11 +32,11 @@ pub(in crate::cli) struct LedgerForgetArgs {
     pub(in crate::cli) ledger: PathBuf,
 
     /// All tokens of this server, by the :authority that ledger show names
-    #[arg(long, value_name = "NAME", group = "what")]
+    #[arg(long, value_name = "NAME", group = "what", conflicts_with_all = ["tokens", "all"])]
     pub(in crate::cli) target: Option<String>,
 
     /// These tokens, at every server: a file as push reads it, expire times aside
-    #[arg(long, value_name = "FILE", group = "what")]
+    #[arg(long, value_name = "FILE", group = "what", conflicts_with = "all")]
     pub(in crate::cli) tokens: Option<PathBuf>,
 
     /// Everything

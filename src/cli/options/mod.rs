@@ -19,7 +19,7 @@ pub(in crate::cli) use self::{
     command::{Cli, Command, PushArgs},
     connection::ConnectionArgs,
     delivery::DeliveryArgs,
-    input::{FormatArgs, InputArgs, InputFormat, OnDuplicate, TimeUnit, TokenEncoding},
+    input::{FormatArgs, InputArgs},
     ledger::{LedgerCommand, LedgerForgetArgs},
     output::{OutputArgs, OutputFormat, ShowProgress},
     receiver::ServeArgs,

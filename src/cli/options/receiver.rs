@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{super::values, input::TokenEncoding, output::OutputArgs};
-use crate::user_path::UserPath;
+use super::{super::values, input::TOKEN_ENCODINGS, output::OutputArgs};
+use crate::{record::TokenEncoding, user_path::UserPath};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Receiver")]
@@ -44,7 +44,7 @@ pub(in crate::cli) struct ServeArgs {
     pub(in crate::cli) dump: Option<PathBuf>,
 
     /// How the dump writes tokens
-    #[arg(long, value_name = "ENCODING", default_value = "utf8")]
+    #[arg(long, value_name = "ENCODING", default_value = "utf8", value_parser = values::one_of(&TOKEN_ENCODINGS))]
     pub(in crate::cli) token_encoding: TokenEncoding,
 
     /// Answer with this code; records are kept all the same

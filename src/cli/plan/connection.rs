@@ -8,15 +8,15 @@ use crate::{
         TransportSecurity,
     },
     diagnostics::Failure,
-    proxy::{EnvironmentProxy, ProxySettings},
+    proxy::{EnvironmentVariable, ProxySettings},
     user_path::UserPath,
 };
 
 pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
     let contract = contract_plan(&args);
     let endpoint = args.server.ok_or_else(|| {
-        // This error does not occur, because clap already requires `--server`.
-        Failure::usage_with_hint("no server", "--server HOST:PORT")
+        // Clap has already refused a command line without a server.
+        Failure::usage_with_hint("no server", "pass --server HOST:PORT")
     })?;
     Ok(ConnectionPlan {
         endpoint,
@@ -40,11 +40,7 @@ pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Fa
         sends_gzip: args.compress.is_some(),
         proxy_settings: ProxySettings {
             flag: args.proxy,
-            environment: first_variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-                .map(|variable| EnvironmentProxy {
-                    variable: variable.name,
-                    url: variable.value,
-                }),
+            environment: first_variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
             exceptions: first_variable(&["NO_PROXY", "no_proxy"])
                 .map(|variable| variable.value)
                 .unwrap_or_default(),
@@ -67,17 +63,11 @@ pub(super) fn identity_files(
 }
 
 /// Returns the first of these environment variables that is set to a value that is not empty.
-/// Returns `None` if there is no such variable.
 fn first_variable(names: &[&'static str]) -> Option<EnvironmentVariable> {
     names.iter().find_map(|name| {
         let value = std::env::var(name).ok()?;
         (!value.is_empty()).then_some(EnvironmentVariable { name, value })
     })
-}
-
-struct EnvironmentVariable {
-    name: &'static str,
-    value: String,
 }
 
 pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {
@@ -101,25 +91,4 @@ pub(super) fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
             (None, None, false) => ContractSource::BuiltIn,
         },
     }
-}
-
-/// Returns whether an option was given that concerns only the real server. A rehearsal ignores such
-/// options.
-pub(super) fn has_server_options(args: &ConnectionArgs) -> bool {
-    args.server.is_some()
-        || !args.cacert.is_empty()
-        || args.cert.is_some()
-        || args.servername.is_some()
-        || args.authority.is_some()
-        || args.insecure
-        || args.allow_common_name
-        || args.plaintext
-        || !args.header.is_empty()
-        || args.bearer_token_file.is_some()
-        || args.user_agent.is_some()
-        || args.compress.is_some()
-        || args.proxy.is_some()
-        || args.keepalive_time.is_some()
-        || args.method.is_some()
-        || args.reflection
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::{
-    cli::options::{self, FormatArgs, InputArgs},
+    cli::options::{FormatArgs, InputArgs},
     commands::{InputGuards, InputPlan},
     diagnostics::Failure,
-    input::{DuplicatePolicy, FieldSelector, InputFormat, InputOptions, InputSource},
-    record::{TimeRules, TimeUnit, TokenEncoding},
+    input::{FieldSelector, InputOptions, InputSource},
+    record::TimeRules,
 };
 
 pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
@@ -20,10 +20,7 @@ pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
         ));
     }
     let time_rules = TimeRules {
-        unit: match args.time_unit {
-            options::TimeUnit::S => TimeUnit::Seconds,
-            options::TimeUnit::Ms => TimeUnit::Milliseconds,
-        },
+        unit: args.time_unit,
         zone: args.timezone,
     };
     let time_field = args.time_field.unwrap_or(FieldSelector::DefaultNames);
@@ -32,12 +29,7 @@ pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
         options: input_options(args.format, time_field, time_rules)?,
         max_errors: args.max_errors,
         guards: InputGuards {
-            on_duplicate: match args.on_duplicate {
-                options::OnDuplicate::Error => DuplicatePolicy::Error,
-                options::OnDuplicate::First => DuplicatePolicy::First,
-                options::OnDuplicate::Last => DuplicatePolicy::Last,
-                options::OnDuplicate::Latest => DuplicatePolicy::Latest,
-            },
+            on_duplicate: args.on_duplicate,
             refuses_past: args.refuse_past,
             min_records: args.min_records,
             max_records: args.max_records,
@@ -55,12 +47,12 @@ pub(super) fn input_options(
         return Err(name_without_header());
     }
     Ok(InputOptions {
-        format: input_format(args.input_format),
+        format: args.input_format,
         token_field: args.token_field.unwrap_or(FieldSelector::DefaultNames),
         time_field,
         has_header: !args.no_header,
         delimiter: args.delimiter,
-        token_encoding: token_encoding(args.token_encoding),
+        token_encoding: args.token_encoding,
         time_rules,
         records_pointer: args.records,
     })
@@ -72,8 +64,8 @@ fn is_name(field: Option<&FieldSelector>) -> bool {
 
 fn name_without_header() -> Failure {
     Failure::usage_with_hint(
-        "--no-header leaves no names to find a column by",
-        "give the column's number, counted from 1",
+        "a field name cannot be found in a file with --no-header",
+        "pass the number of the column, counted from 1, to --token-field and --time-field",
     )
 }
 
@@ -95,24 +87,4 @@ pub(super) fn input_sources(files: Vec<PathBuf>) -> Result<Vec<InputSource>, Fai
         return Err(Failure::usage("standard input can be read only once"));
     }
     Ok(sources)
-}
-
-/// Returns the input format, or `None` if the format is to be detected.
-fn input_format(format: options::InputFormat) -> Option<InputFormat> {
-    match format {
-        options::InputFormat::Auto => None,
-        options::InputFormat::Csv => Some(InputFormat::Csv),
-        options::InputFormat::Tsv => Some(InputFormat::Tsv),
-        options::InputFormat::Json => Some(InputFormat::Json),
-        options::InputFormat::Ndjson => Some(InputFormat::Ndjson),
-        options::InputFormat::Protojson => Some(InputFormat::ProtoJson),
-    }
-}
-
-pub(super) fn token_encoding(encoding: options::TokenEncoding) -> TokenEncoding {
-    match encoding {
-        options::TokenEncoding::Utf8 => TokenEncoding::Utf8,
-        options::TokenEncoding::Hex => TokenEncoding::Hex,
-        options::TokenEncoding::Base64 => TokenEncoding::Base64,
-    }
 }

@@ -1,7 +1,7 @@
 //! Turns options into the plan of `push`.
 
 use super::{
-    connection::{connection_plan, contract_plan, has_server_options, timeouts},
+    connection::{connection_plan, contract_plan, timeouts},
     input::input_plan,
     terminal::terminal_with_verbosity,
 };
@@ -76,22 +76,14 @@ fn destination(
     terminal: Terminal,
 ) -> Result<Destination, Failure> {
     if delivery.rehearse {
-        if has_server_options(&connection) {
-            terminal.note(
-                "a rehearsal goes to its own receiver: --server and its TLS flags wait for the real push",
-            );
+        if connection.server.is_some() {
+            terminal.note("--rehearse ignores --server and the other options of the connection");
         }
         let mut contract = contract_plan(&connection);
         if contract.source == ContractSource::Reflection {
             contract.source = ContractSource::BuiltIn;
         }
         return Ok(Destination::Rehearsal(contract));
-    }
-    if connection.reflection && delivery.dry_run {
-        return Err(Failure::usage_with_hint(
-            "--dry-run contacts no server, and --reflection asks it for its contract",
-            "--proto FILE or --protoset FILE tells the contract without the server",
-        ));
     }
     let plan = connection_plan(connection)?;
     Ok(Destination::Server(Box::new(plan)))

@@ -1,6 +1,6 @@
 //! Turns options into the plan of `serve`.
 
-use super::{connection::identity_files, input::token_encoding, terminal::terminal};
+use super::{connection::identity_files, terminal::terminal};
 use crate::{
     cli::options::ServeArgs,
     commands::serve::{DumpDestination, Plan, ReceiverSecurity},
@@ -28,7 +28,7 @@ pub(super) fn serve_plan(args: ServeArgs) -> Result<Plan, Failure> {
             Some("-") => DumpDestination::Stdout,
             _ => DumpDestination::File(file),
         }),
-        token_encoding: token_encoding(args.token_encoding),
+        token_encoding: args.token_encoding,
         behavior: Behavior {
             code: args.code,
             fail_first: args.fail_first,

@@ -64,7 +64,7 @@ fn rehearsal_contacts_no_server() {
     receiver
         .push_input(["--rehearse"], input.as_bytes())
         .exits(0)
-        .stderr_contains("rehearsal");
+        .stderr_contains("--rehearse ignores --server");
     assert_eq!(receiver.stop().requests, 0);
     run_with_input(["push", "--rehearse"], b"token,expire_time\na,b\n").exits(4);
 }

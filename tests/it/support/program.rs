@@ -190,6 +190,13 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(
     finish(start(args, input))
 }
 
+/// Runs the program with environment variables and standard input.
+pub(crate) fn run_with(args: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Run {
+    let mut command = command(args);
+    command.envs(variables.iter().copied());
+    finish(start_command(&mut command, input))
+}
+
 /// Runs `push` to the server at this address, with these options.
 pub(crate) fn push_to(address: &str, flags: &[&str], input: &[u8]) -> Run {
     run_with_input([&["push", "--server", address], flags].concat(), input)

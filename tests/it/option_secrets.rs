@@ -1,0 +1,184 @@
+//! Secrets that are given by mistake where a path, a URL or a number belongs.
+
+use crate::support::{
+    files::TempFile,
+    program::{Run, run_with},
+    records::ONE_RECORD,
+};
+
+const PUSH: [&str; 4] = ["push", "-s127.0.0.1:1", "--retry=0", "--max-time=1s"];
+
+/// Runs `push` with an option on the command line, in the environment and in the config file, in
+/// text and in JSON.
+fn runs_with_option(option: &str, value: &str, base: &[&str]) -> Vec<Run> {
+    let typed = format!("--{option}={value}");
+    let variable = format!("SENSOR_LICENSE_{}", option.replace('-', "_").to_uppercase());
+    // A JSON string is a TOML string as well.
+    let quoted = serde_json::Value::from(value).to_string();
+    let config = TempFile::new("config.toml", format!("{option} = {quoted}\n"));
+    let mut runs = Vec::new();
+    for output in ["--output=text", "--output=json"] {
+        let base = [base, &[output]].concat();
+        let with = |flags: &[&str], variables: &[(&str, &str)]| {
+            run_with(&[&base, flags].concat(), variables, ONE_RECORD)
+        };
+        runs.push(with(&[&typed], &[]));
+        runs.push(with(&[], &[(&variable, value)]));
+        runs.push(with(&["--config", config.str()], &[]));
+    }
+    runs
+}
+
+struct Key {
+    /// The forms in which a shell script may pass the key.
+    forms: [String; 3],
+    /// A part of the key, which no output may contain.
+    secret: String,
+}
+
+fn key() -> Key {
+    let pem = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    Key {
+        secret: base64[60..90].to_owned(),
+        forms: [pem.clone(), base64, pem.replace('\n', "\\n")],
+    }
+}
+
+#[test]
+fn key_in_place_of_a_secret_file_is_hidden() {
+    let key = key();
+    for form in &key.forms {
+        for option in ["key", "cert", "cacert", "bearer-token-file"] {
+            let base = match option {
+                "key" => [&PUSH[..], &["--cert=/no/cert.pem"]].concat(),
+                "cert" => [&PUSH[..], &["--key=/no/key.pem"]].concat(),
+                _ => PUSH.to_vec(),
+            };
+            for run in runs_with_option(option, form, &base) {
+                let run = run.exits(2).hides(&key.secret).hides("BEGIN");
+                // With `--key`, the missing certificate may be reported first.
+                assert!(
+                    option == "key" || run.stderr.contains("bytes, not shown)"),
+                    "{run:?}"
+                );
+            }
+        }
+        let header = format!("@{form}");
+        for run in runs_with_option("header", &header, &PUSH) {
+            run.exits(2).hides(&key.secret).hides("BEGIN");
+        }
+    }
+}
+
+#[test]
+fn key_in_place_of_any_value_is_hidden() {
+    let Key { forms, secret } = key();
+    let [pem, _, escaped] = &forms;
+    for value in [pem, escaped] {
+        for option in [
+            "server",
+            "authority",
+            "proxy",
+            "proto",
+            "protoset",
+            "import-path",
+            "ledger",
+            "rejects",
+            "metrics-file",
+            "profile",
+            "retry",
+            "timeout",
+            "batch-bytes",
+            "max-changes",
+            "method",
+            "records",
+            "timezone",
+            "input-format",
+            "plaintext",
+            "nonsense",
+        ] {
+            for run in runs_with_option(option, value, &["push", "--retry=0"]) {
+                run.hides(&secret).hides("BEGIN");
+            }
+        }
+        let listen = format!("unix:/no/{value}");
+        for args in [
+            &["push", "--rehearse", value][..],
+            &["push", "--rehearse", "--", value],
+            &["check", "--", value],
+            &["check", "--config", value],
+            &["check", &format!("--config={value}")],
+            &["check", "--retry", value],
+            &["probe", "-s127.0.0.1:1", "--", value],
+            &["probe", &format!("-sunix:{value}")],
+            &["ledger", "show", &format!("--ledger={value}")],
+            &["ledger", "forget", "--all", &format!("--ledger={value}")],
+            &[
+                "ledger",
+                "forget",
+                "--ledger=x",
+                &format!("--tokens={value}"),
+            ],
+            &["serve", "--listen", &listen],
+            &["serve", "--listen=127.0.0.1:0", &format!("--store={value}")],
+            &["--", value],
+            &[value],
+            &[&format!("-{value}")],
+        ] {
+            let run = run_with(args, &[], b"").hides(&secret).hides("BEGIN");
+            assert_ne!(run.code, 0, "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn bearer_token_in_place_of_its_file_is_hidden() {
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzZW5zb3IifQ.c2VjcmV0LXNpZ25hdHVyZQ";
+    for run in runs_with_option("bearer-token-file", token, &PUSH) {
+        run.exits(2)
+            .hides("c2VjcmV0")
+            .stderr_contains("cannot open (66 bytes, not shown)")
+            .stderr_contains("hint: pass the path of a file, not its content\n");
+    }
+    for run in runs_with_option("header", &format!("@{token}"), &PUSH) {
+        run.exits(2).hides("c2VjcmV0");
+    }
+    // Base64 may look like a path, but its first part is no directory.
+    let token = format!("c2VjcmV0/{}", "x".repeat(40));
+    for run in runs_with_option("bearer-token-file", &token, &PUSH) {
+        run.exits(2).hides("c2VjcmV0");
+    }
+    let file = TempFile::absent("a-file-name-of-more-than-32-characters.pem");
+    for run in runs_with_option("cacert", file.str(), &PUSH) {
+        run.exits(2).stderr_contains(file.str());
+    }
+    for run in runs_with_option("cacert", "short.pem", &PUSH) {
+        run.exits(2).stderr_contains("short.pem");
+    }
+}
+
+#[test]
+fn password_in_a_url_is_hidden() {
+    for url in [
+        "https://user:hunter2@host:1",
+        "https://user:hunt/hunter2@host:1",
+        "user:hunter2@host:1",
+        "http://user:hunter2@host",
+    ] {
+        for option in ["server", "authority", "retry", "ledger", "proto"] {
+            for run in runs_with_option(option, url, &["push", "--retry=0"]) {
+                let is_path = ["ledger", "proto"].contains(&option) && !url.contains("://");
+                assert!(is_path || !run.output().contains("hunter2"), "{run:?}");
+            }
+        }
+        let shown = url.contains("://");
+        let run = run_with(&["check", url], &[], b"").exits(4);
+        assert!(!shown || !run.output().contains("hunter2"), "{run:?}");
+    }
+    for run in runs_with_option("server", "https://user:hunter2@host:1", &["push"]) {
+        run.exits(2)
+            .stderr_contains("credentials in the server URL are not supported")
+            .stderr_contains("'https://host:1'");
+    }
+}
