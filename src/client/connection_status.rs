@@ -11,10 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{
-    error::CallError,
-    error_chain::{find_source, is_protocol_error, root_cause},
-};
+use super::error::CallError;
 
 /// The maximum time that a failed call waits for the reason why its connection ended.
 const CLOSE_REASON_WAIT: Duration = Duration::from_millis(100);
@@ -22,32 +19,11 @@ const CLOSE_REASON_WAIT: Duration = Duration::from_millis(100);
 /// The state of a connection, shared by all calls on that connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionStatus {
-    /// The reason why the connection ended, or `None` while the connection is open.
-    pub(super) close_reason: watch::Receiver<Option<CloseReason>>,
+    /// The error that ended the connection, or `None` while the connection is open or if it ended
+    /// without an error.
+    pub(super) close_reason: watch::Receiver<Option<CallError>>,
     /// Whether the server sent GOAWAY.
     pub(super) has_goaway: Arc<AtomicBool>,
-}
-
-/// The reason why a connection ended. The default value stands for a connection that ended without
-/// an error.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CloseReason {
-    cause: String,
-    /// Whether the server sent bytes that are not valid TLS or HTTP/2.
-    is_protocol_error: bool,
-    /// The error code of the server's GOAWAY frame, or `None` if GOAWAY did not end the connection.
-    goaway: Option<h2::Reason>,
-}
-
-impl CloseReason {
-    pub(super) fn from_error(error: &hyper::Error) -> Self {
-        let h2 = find_source::<h2::Error>(Some(error));
-        Self {
-            cause: root_cause(error),
-            is_protocol_error: is_protocol_error(error),
-            goaway: h2.filter(|h2| h2.is_remote()).and_then(h2::Error::reason),
-        }
-    }
 }
 
 impl ConnectionStatus {
@@ -57,24 +33,20 @@ impl ConnectionStatus {
         let close_reason = match &error {
             CallError::ConnectionLost(_) => {
                 let closed = self.close_reason.wait_for(Option::is_some);
-                let closed = tokio::time::timeout(CLOSE_REASON_WAIT, closed).await;
-                closed
-                    .ok()
-                    .and_then(Result::ok)
-                    .and_then(|reason| reason.clone())
+                match tokio::time::timeout(CLOSE_REASON_WAIT, closed).await {
+                    Ok(Ok(reason)) => reason.clone(),
+                    Ok(Err(_)) | Err(_) => None,
+                }
             }
             // Other calls may keep the connection open for a long time, so this call does not wait
             // for the close reason.
             CallError::NotSent { .. } => self.close_reason.borrow().clone(),
             _ => None,
         };
-        let reason = close_reason.unwrap_or_default();
-        match (error, reason.goaway) {
-            _ if reason.is_protocol_error => CallError::ProtocolError(reason.cause),
-            (_, Some(code)) if code != h2::Reason::NO_ERROR => CallError::GoAway(code),
-            (CallError::ConnectionLost(_), _) if !reason.cause.is_empty() => {
-                CallError::ConnectionLost(reason.cause)
-            }
+        match (error, close_reason) {
+            (_, Some(reason @ CallError::ProtocolError(_))) => reason,
+            (_, Some(reason @ CallError::GoAway(code))) if code != h2::Reason::NO_ERROR => reason,
+            (CallError::ConnectionLost(_), Some(reason @ CallError::ConnectionLost(_))) => reason,
             (CallError::NotSent { cause, .. }, _) => CallError::NotSent {
                 cause,
                 has_goaway: self.has_goaway.load(Ordering::Relaxed),

@@ -5,62 +5,44 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use prost_types::FileDescriptorProto;
-use tonic::Code;
+use tonic_reflection::pb::v1::{
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
 
 use super::{
-    error::{CallError, status_name},
+    error::CallError,
     grpc_client::Client,
-    reflection::{Query, ReflectionClient, ReflectionResponse},
+    reflection::{ReflectionClient, ReflectionError},
 };
 use crate::contract;
-
-/// The reason why a server's descriptors could not be collected.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum ReflectionError {
-    #[error(transparent)]
-    Call(CallError),
-    /// The reflection service answered with an error.
-    #[error("{}: {message}", status_name(*code))]
-    Refused { code: Code, message: String },
-    #[error("unusable response: {0}")]
-    InvalidResponse(String),
-}
 
 /// The maximum number of services to accept from a server, and also the maximum number of
 /// descriptor files.
 const MAX_FILES: usize = 1000;
 
-/// The name prefix of gRPC's own services, such as reflection and health checking. The descriptors
-/// of these services are not queried.
+/// The name prefix of gRPC's own services, whose descriptors are not queried.
 const GRPC_PACKAGE: &str = "grpc.";
 
 /// Returns the descriptor files that declare `service`, and all files that these files import,
 /// directly or indirectly. If `service` is `None`, returns the files for all services. All queries
 /// together must finish within the timeout of one call.
-///
-/// # Errors
-///
-/// A call failed, an answer of the server cannot be used, or the timeout passed.
 pub(crate) async fn fetch_service_files(
     client: &Client,
     service: Option<&str>,
 ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
     let timeout = client.timeout();
     let mut collector = DescriptorCollector {
-        client,
         reflection: ReflectionClient::new(client),
         files: BTreeMap::new(),
     };
     match tokio::time::timeout(timeout, collector.collect(service)).await {
-        Ok(Ok(())) => Ok(collector.files.into_values().collect()),
-        Ok(Err(error)) => Err(error),
+        Ok(collected) => collected.map(|()| collector.files.into_values().collect()),
         Err(_) => Err(ReflectionError::Call(CallError::TimedOut(timeout))),
     }
 }
 
 /// The descriptors that a server has sent so far.
 struct DescriptorCollector<'c> {
-    client: &'c Client,
     reflection: ReflectionClient<'c>,
     /// The files by name.
     files: BTreeMap<String, FileDescriptorProto>,
@@ -70,13 +52,10 @@ impl DescriptorCollector<'_> {
     async fn collect(&mut self, service: Option<&str>) -> Result<(), ReflectionError> {
         let services = match service {
             Some(service) => vec![service.to_owned()],
-            None => match self.query(Query::ListServices).await? {
-                ReflectionResponse::Services(services) => services,
-                _ => return Err(invalid_answer("no list of services")),
-            },
+            None => self.reflection.list_services().await?,
         };
         if services.len() > MAX_FILES {
-            return Err(invalid_answer(format!("more than {MAX_FILES} services")));
+            return Err(invalid(format!("more than {MAX_FILES} services")));
         }
         let mut refusal = None;
         for service in services
@@ -85,14 +64,13 @@ impl DescriptorCollector<'_> {
         {
             // A server may list a service without having the descriptors of the service. The error
             // for such a service is returned only if no service has descriptors.
-            match self.add_files(Query::FileContainingSymbol(service)).await {
+            let query = MessageRequest::FileContainingSymbol(service);
+            match self.add_files(query).await {
                 Err(error @ ReflectionError::Refused { .. }) => refusal = Some(error),
                 result => result?,
             }
         }
-        if self.files.is_empty()
-            && let Some(refusal) = refusal
-        {
+        if let Some(refusal) = refusal.filter(|_| self.files.is_empty()) {
             return Err(refusal);
         }
         self.add_imports().await
@@ -109,48 +87,34 @@ impl DescriptorCollector<'_> {
             let Some(name) = missing.cloned() else {
                 return Ok(());
             };
-            self.add_files(Query::FileByName(name.clone())).await?;
+            let query = MessageRequest::FileByFilename(name.clone());
+            self.add_files(query).await?;
             if !self.files.contains_key(&name) {
-                return Err(invalid_answer(format!(
-                    "not the file \"{}\"",
-                    self.client.safe_text(&name)
-                )));
+                let name = self.reflection.client.safe_text(&name);
+                return Err(invalid(format!("not the file \"{name}\"")));
             }
         }
     }
 
     /// Sends a query, and adds the files from the answer.
-    async fn add_files(&mut self, query: Query) -> Result<(), ReflectionError> {
-        let ReflectionResponse::Files(encoded_files) = self.query(query).await? else {
-            return Err(invalid_answer("no descriptors"));
+    async fn add_files(&mut self, query: MessageRequest) -> Result<(), ReflectionError> {
+        let MessageResponse::FileDescriptorResponse(response) =
+            self.reflection.query(query).await?
+        else {
+            return Err(invalid("no descriptors"));
         };
-        for encoded in encoded_files {
+        for encoded in response.file_descriptor_proto {
             let file = FileDescriptorProto::decode(encoded.as_slice())
-                .map_err(|error| invalid_answer(error.to_string()))?;
+                .map_err(|error| invalid(error.to_string()))?;
             self.files.insert(file.name().to_owned(), file);
             if self.files.len() > MAX_FILES {
-                return Err(invalid_answer(format!("more than {MAX_FILES} files")));
+                return Err(invalid(format!("more than {MAX_FILES} files")));
             }
         }
         Ok(())
     }
-
-    async fn query(&mut self, query: Query) -> Result<ReflectionResponse, ReflectionError> {
-        match self.reflection.query(query).await {
-            Ok(ReflectionResponse::Error { code, message }) => {
-                let code = match Code::from_i32(code) {
-                    Code::Ok => Code::Unknown,
-                    code => code,
-                };
-                let message = self.client.safe_text(&message);
-                Err(ReflectionError::Refused { code, message })
-            }
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(ReflectionError::Call(error)),
-        }
-    }
 }
 
-fn invalid_answer(reason: impl Into<String>) -> ReflectionError {
+fn invalid(reason: impl Into<String>) -> ReflectionError {
     ReflectionError::InvalidResponse(reason.into())
 }

@@ -14,10 +14,10 @@ use tonic::{client::Grpc, codec::CompressionEncoding};
 use super::{
     connect::{ConnectError, Http2Connection, StageSuccess, connect},
     error::CallError,
-    response::classify_connection_error,
     server_text::safe_text,
     target::Target,
     transport::Transport,
+    transport_error::classify_unready,
 };
 use crate::{contract::Contract, metadata::Metadata};
 
@@ -224,7 +224,7 @@ where
     }
     grpc.ready()
         .await
-        .map_err(|error| classify_connection_error(&*error))?;
+        .map_err(|error| classify_unready(&*error))?;
     let contract = &settings.contract;
     let response = grpc
         .client_streaming(request, contract.path.clone(), contract.codec())

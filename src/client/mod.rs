@@ -6,7 +6,6 @@ mod connect;
 mod connection_status;
 mod descriptors;
 mod error;
-mod error_chain;
 mod grpc_client;
 mod health;
 mod reflection;
@@ -14,14 +13,15 @@ mod response;
 mod server_text;
 mod target;
 mod transport;
+mod transport_error;
 
 pub(crate) use self::{
     connect::{ConnectError, ConnectErrorKind, Stage, StageSuccess, TlsSession},
-    descriptors::{ReflectionError, fetch_service_files},
+    descriptors::fetch_service_files,
     error::{CallError, RetryAdvice},
     grpc_client::{Client, OpenCallResult},
     health::check_health,
-    reflection::list_services,
+    reflection::{ReflectionError, list_services},
     server_text::mask_secrets,
     target::Target,
 };

@@ -3,139 +3,117 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tonic::Code;
-use tonic_reflection::pb::{v1, v1alpha};
+use http::uri::PathAndQuery;
+use tonic::{Code, client::Grpc};
+use tonic_prost::ProstCodec;
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, ServerReflectionResponse, server_reflection_request::MessageRequest,
+    server_reflection_response::MessageResponse,
+};
 
-use super::{error::CallError, grpc_client::Client};
+use super::{
+    error::{CallError, status_name},
+    grpc_client::Client,
+    transport_error::classify_unready,
+};
+
+/// The reason why a query to the reflection service failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum ReflectionError {
+    #[error(transparent)]
+    Call(CallError),
+    /// The reflection service answered with an error.
+    #[error("{}: {message}", status_name(*code))]
+    Refused { code: Code, message: String },
+    #[error("unusable response: {0}")]
+    InvalidResponse(String),
+}
 
 /// The reflection service of a server, in the version that the server implements.
 pub(super) struct ReflectionClient<'c> {
-    client: &'c Client,
-    version: Version,
+    pub(super) client: &'c Client,
+    path: &'static str,
 }
 
-/// A version of the reflection service. Many servers implement only `v1alpha`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    V1,
-    V1Alpha,
-}
+const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
-/// A query to the reflection service.
-#[derive(Clone, Debug)]
-pub(super) enum Query {
-    ListServices,
-    /// Asks for the file that declares this service.
-    FileContainingSymbol(String),
-    /// Asks for the file with this name.
-    FileByName(String),
-}
+/// The only version that many servers implement. Its messages are the same as those of v1.
+const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
-/// An answer of the reflection service to a [`Query`].
-#[derive(Debug)]
-pub(super) enum ReflectionResponse {
-    Services(Vec<String>),
-    /// Encoded messages of type `google.protobuf.FileDescriptorProto`.
-    Files(Vec<Vec<u8>>),
-    /// An `ErrorResponse`, whose `code` is a gRPC status.
-    Error {
-        code: i32,
-        message: String,
-    },
-    /// The server sent no answer, or an answer to a kind of query that [`Query`] does not have.
-    Unexpected,
-}
-
-/// The maximum length of an answer in bytes.
 const MAX_RESPONSE_BYTES: usize = 16 << 20;
-
-/// Queries one version of the reflection service. This is a macro because the messages of both
-/// versions have the same fields but different types.
-macro_rules! query_version {
-    ($client:expr, $version:ident, $query:expr) => {{
-        use $version::{
-            ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-            server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
-        };
-        let client: &Client = $client;
-        let message_request = Some(match $query {
-            Query::ListServices => MessageRequest::ListServices(String::new()),
-            Query::FileContainingSymbol(name) => MessageRequest::FileContainingSymbol(name),
-            Query::FileByName(name) => MessageRequest::FileByFilename(name),
-        });
-        let messages = tokio_stream::once(ServerReflectionRequest {
-            message_request,
-            ..ServerReflectionRequest::default()
-        });
-        let mut request = tonic::Request::new(messages);
-        request.set_timeout(client.timeout());
-        let transport = client.transport();
-        let observer = Arc::clone(&transport.observer);
-        let mut reflection = ServerReflectionClient::with_origin(transport, client.origin())
-            .max_decoding_message_size(MAX_RESPONSE_BYTES);
-        let response = match reflection.server_reflection_info(request).await {
-            Ok(responses) => responses.into_inner().message().await,
-            Err(status) => Err(status),
-        };
-        match response.map(|response| response.and_then(|response| response.message_response)) {
-            Ok(Some(MessageResponse::ListServicesResponse(list))) => {
-                Ok(ReflectionResponse::Services(
-                    list.service
-                        .into_iter()
-                        .map(|service| service.name)
-                        .collect(),
-                ))
-            }
-            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
-                Ok(ReflectionResponse::Files(files.file_descriptor_proto))
-            }
-            Ok(Some(MessageResponse::ErrorResponse(error))) => Ok(ReflectionResponse::Error {
-                code: error.error_code,
-                message: error.error_message,
-            }),
-            Ok(_) => Ok(ReflectionResponse::Unexpected),
-            Err(status) => Err(observer.classify_failure(&status)),
-        }
-    }};
-}
 
 impl<'c> ReflectionClient<'c> {
     pub(super) fn new(client: &'c Client) -> Self {
-        Self {
-            client,
-            version: Version::V1,
-        }
+        Self { client, path: V1 }
     }
 
-    /// Sends one query and waits for the answer. If the server does not implement v1, this query
-    /// and all later queries use v1alpha. The caller must limit the time to wait, because this
-    /// function only sends the timeout to the server.
-    pub(super) async fn query(&mut self, query: Query) -> Result<ReflectionResponse, CallError> {
-        if self.version == Version::V1 {
-            match self.query_in(Version::V1, query.clone()).await {
-                Err(CallError::Status {
-                    code: Code::Unimplemented,
-                    ..
-                }) => self.version = Version::V1Alpha,
-                answer => return answer,
+    /// Sends one query and waits for the answer. The caller must limit the time to wait, because
+    /// this function only sends the timeout to the server.
+    pub(super) async fn query(
+        &mut self,
+        query: MessageRequest,
+    ) -> Result<MessageResponse, ReflectionError> {
+        let response = match self.call(query.clone()).await {
+            Err(CallError::Status {
+                code: Code::Unimplemented,
+                ..
+            }) if self.path == V1 => {
+                self.path = V1_ALPHA;
+                self.call(query).await
             }
+            response => response,
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => return Err(ReflectionError::Call(self.client.refine_error(error).await)),
+        };
+        match response.message_response {
+            Some(MessageResponse::ErrorResponse(error)) => Err(ReflectionError::Refused {
+                code: match Code::from_i32(error.error_code) {
+                    Code::Ok => Code::Unknown,
+                    code => code,
+                },
+                message: self.client.safe_text(&error.error_message),
+            }),
+            Some(response) => Ok(response),
+            None => Err(ReflectionError::InvalidResponse("no message".to_owned())),
         }
-        self.query_in(Version::V1Alpha, query).await
     }
 
-    async fn query_in(
-        &self,
-        version: Version,
-        query: Query,
-    ) -> Result<ReflectionResponse, CallError> {
-        let answer = match version {
-            Version::V1 => query_version!(self.client, v1, query),
-            Version::V1Alpha => query_version!(self.client, v1alpha, query),
-        };
-        match answer {
-            Err(error) => Err(self.client.refine_error(error).await),
-            answer => answer,
+    pub(super) async fn list_services(&mut self) -> Result<Vec<String>, ReflectionError> {
+        let query = MessageRequest::ListServices(String::new());
+        match self.query(query).await? {
+            MessageResponse::ListServicesResponse(list) => {
+                Ok(list.service.into_iter().map(|one| one.name).collect())
+            }
+            _ => Err(ReflectionError::InvalidResponse(
+                "no list of services".to_owned(),
+            )),
         }
+    }
+
+    async fn call(&self, query: MessageRequest) -> Result<ServerReflectionResponse, CallError> {
+        let mut request = tonic::Request::new(tokio_stream::once(ServerReflectionRequest {
+            message_request: Some(query),
+            ..ServerReflectionRequest::default()
+        }));
+        request.set_timeout(self.client.timeout());
+        let transport = self.client.transport();
+        let observer = Arc::clone(&transport.observer);
+        let mut grpc = Grpc::with_origin(transport, self.client.origin())
+            .max_decoding_message_size(MAX_RESPONSE_BYTES);
+        grpc.ready()
+            .await
+            .map_err(|error| classify_unready(&*error))?;
+        let codec = ProstCodec::default();
+        let path = PathAndQuery::from_static(self.path);
+        let response = match grpc.streaming(request, path, codec).await {
+            Ok(responses) => responses.into_inner().message().await,
+            Err(status) => Err(status),
+        };
+        response
+            .map(Option::unwrap_or_default)
+            .map_err(|status| observer.classify_failure(&status))
     }
 }
 
@@ -143,9 +121,6 @@ impl<'c> ReflectionClient<'c> {
 /// server does not list them before `timeout` passes.
 pub(crate) async fn list_services(client: &Client, timeout: Duration) -> Option<Vec<String>> {
     let mut reflection = ReflectionClient::new(client);
-    let answer = reflection.query(Query::ListServices);
-    match tokio::time::timeout(timeout, answer).await.ok()?.ok()? {
-        ReflectionResponse::Services(services) => Some(services),
-        _ => None,
-    }
+    let services = tokio::time::timeout(timeout, reflection.list_services());
+    services.await.ok()?.ok()
 }

@@ -14,7 +14,6 @@ use super::{
     policy::DeliveryPolicy,
     rate_limiter::{RateLimiter, RatePermit},
     retry_decision::{RetryDecision, decide_call_retry, is_end_of_connection, is_invalid_argument},
-    retry_throttle::RetryThrottle,
     server::{Server, ServerConnection},
 };
 use crate::{batch::Batch, client::CallError, contract::Contract};
@@ -26,7 +25,6 @@ pub(super) struct BatchDelivery<'d, 's, S: Server> {
     connection: ConnectionSlot<'d, S>,
     policy: &'d DeliveryPolicy,
     contract: &'d Contract,
-    throttle: RetryThrottle,
     rate_limiter: Option<RateLimiter>,
     /// The size in bytes of the smallest message that the server rejected as too large, or
     /// `usize::MAX` if there is no such message.
@@ -57,7 +55,6 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             connection: ConnectionSlot::new(server),
             policy,
             contract,
-            throttle: RetryThrottle::new(policy),
             rate_limiter: policy.max_records_per_second.map(RateLimiter::new),
             min_rejected_bytes: Cell::new(usize::MAX),
             state,
@@ -69,10 +66,6 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
     pub(super) async fn deliver_batch(&self, batch: Batch) {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
-            if self.state.is_stopping() {
-                self.record_stopped(&part);
-                continue;
-            }
             // The server has rejected a message of the same or a smaller size as too large, so this
             // part is split without an attempt.
             if part.message.len() >= self.min_rejected_bytes.get()
@@ -82,29 +75,44 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 continue;
             }
             let mut attempts = AttemptCounter::default();
-            match self.send_with_retries(&part, &mut attempts).await {
-                Ok(code) => self.record_response(&part, code),
-                Err(RequestError::Stopped) => self.record_stopped(&part),
-                Err(RequestError::Failed(error)) => {
-                    let splits = match error {
-                        CallError::TooLarge { .. } => {
-                            let smallest = self.min_rejected_bytes.get().min(part.message.len());
-                            self.min_rejected_bytes.set(smallest);
-                            true
-                        }
-                        _ => self.policy.isolates_invalid_records && is_invalid_argument(&error),
-                    };
-                    match part.halves(self.contract).filter(|_| splits) {
-                        Some([first, second]) => parts.extend([second, first]),
-                        None if splits => {
-                            self.state
-                                .record_rejected_by_status(&part, self.contract, error);
-                        }
-                        None => self.state.record_failed(&part, error, attempts.total()),
-                    }
+            let error = match self.send_with_retries(&part, &mut attempts).await {
+                Ok(code) if self.policy.ok_codes.contains(&code) => {
+                    self.state.count_acknowledged(&part, code);
+                    continue;
                 }
+                Ok(code) => {
+                    let reason = UnacknowledgedReason::ResponseCode(code);
+                    self.state.count_unacknowledged(&part, &reason);
+                    continue;
+                }
+                Err(RequestError::Stopped) => {
+                    let reason = UnacknowledgedReason::PushStopped;
+                    self.state.count_unacknowledged(&part, &reason);
+                    continue;
+                }
+                Err(RequestError::Failed(error)) => error,
+            };
+            if !self.is_splitting(&part, &error) {
+                self.state.stop_unless_request_specific(&error, attempts);
+                let reason = UnacknowledgedReason::RequestFailed(error);
+                self.state.count_unacknowledged(&part, &reason);
+            } else if let Some([first, second]) = part.halves(self.contract) {
+                parts.extend([second, first]);
+            } else {
+                let reason = UnacknowledgedReason::Rejected(error);
+                self.state.count_unacknowledged(&part, &reason);
             }
         }
+    }
+
+    /// Returns whether an error concerns single records of a part, which is therefore split.
+    fn is_splitting(&self, part: &Batch, error: &CallError) -> bool {
+        if let CallError::TooLarge { .. } = error {
+            let smallest = self.min_rejected_bytes.get().min(part.message.len());
+            self.min_rejected_bytes.set(smallest);
+            return true;
+        }
+        self.policy.isolates_invalid_records && is_invalid_argument(error)
     }
 
     /// Sends one request message until the server answers with a response code, or until no retry
@@ -125,15 +133,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             if decision == RetryDecision::Transparent {
                 continue;
             }
-            if decision != RetryDecision::Never {
-                self.throttle.count_failure();
-            }
-            let delay = match self.policy.retry_delay(decision, *attempts) {
-                None => return Err(RequestError::Failed(error)),
-                Some(_) if decision == RetryDecision::Backoff && self.throttle.is_throttled() => {
-                    self.policy.max_backoff()
-                }
-                Some(delay) => delay,
+            let Some(delay) = self.policy.retry_delay(decision, *attempts) else {
+                return Err(RequestError::Failed(error));
             };
             let failure = AttemptFailure {
                 error: AttemptError::Call(error),
@@ -146,37 +147,28 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
     /// Makes one attempt to send a request message and returns the response code.
     async fn attempt(&self, part: &Batch, is_retry: bool) -> Result<i32, RequestError> {
         let state = self.state;
-        let draining = DeliveryPhase::Draining;
-        let connection = self.connection.connection(self.policy, state);
-        let connection = state.complete_before(draining, connection).await??;
-        let stream = connection.reserve_stream();
-        let stream = state.complete_before(draining, stream).await?;
-        let rate_permit = match &self.rate_limiter {
-            Some(limiter) => {
-                let permit = limiter.acquire(part.record_count);
-                Some(state.complete_before(draining, permit).await?)
-            }
-            None => None,
+        let prepare = async {
+            let connection = self.connection.connection(self.policy, state).await?;
+            let stream = connection.reserve_stream().await;
+            let rate_permit = match &self.rate_limiter {
+                Some(limiter) => Some(limiter.acquire(part.record_count).await),
+                None => None,
+            };
+            Ok::<_, DeliveryStopped>((connection, stream, rate_permit))
         };
-        if state.is_stopping() {
-            return Err(RequestError::Stopped);
-        }
+        let prepared = state.complete_before(DeliveryPhase::Draining, prepare);
+        let (connection, stream, rate_permit) = prepared.await??;
         // The call runs in a separate task, so a panic fails only this request. Dropping the
         // `JoinSet` cancels the task.
         let mut task = JoinSet::new();
         task.spawn(connection.send(part.message.clone()));
-        state.attempt_started();
-        let joined = state
-            .complete_before(DeliveryPhase::Aborted, task.join_next())
-            .await;
-        state.attempt_ended();
-        drop(stream);
-        let result = match joined {
+        let result = match state.finish_attempt(task.join_next()).await {
             Ok(Some(Ok(Ok(code)))) => Ok(code),
             Ok(Some(Ok(Err(error)))) => Err(RequestError::Failed(error)),
             Ok(Some(Err(_)) | None) => Err(RequestError::Failed(CallError::Panicked)),
             Err(DeliveryStopped) => Err(RequestError::Stopped),
         };
+        drop(stream);
         if let Err(RequestError::Failed(CallError::NotSent { .. })) = result {
             rate_permit.into_iter().for_each(RatePermit::cancel);
         } else {
@@ -188,19 +180,5 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             self.connection.discard(&connection).await;
         }
         result
-    }
-
-    fn record_response(&self, part: &Batch, code: i32) {
-        self.throttle.count_success();
-        if self.policy.ok_codes.contains(&code) {
-            self.state.count_acknowledged(part, code);
-        } else {
-            self.state.record_rejected_by_code(part, code);
-        }
-    }
-
-    fn record_stopped(&self, part: &Batch) {
-        let reason = UnacknowledgedReason::PushStopped;
-        self.state.count_unacknowledged(part, &reason);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn deliver(
     signals: &Signals,
     sink: &mut dyn OutcomeSink,
 ) -> DeliveryOutcome {
-    let state = DeliveryState::new(sink);
+    let state = DeliveryState::new(contract, sink);
     let delivery = BatchDelivery::new(server, policy, contract, &state);
     run(&delivery, &state, policy, batches, signals).await;
     report_unattempted(&state, batches).await;

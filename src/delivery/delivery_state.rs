@@ -9,6 +9,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    attempt_counter::AttemptCounter,
     outcome::{AttemptError, AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     outcome_sink::{OutcomeSink, UnacknowledgedReason},
     retry_decision::is_request_specific,
@@ -27,6 +28,7 @@ pub(super) struct DeliveryState<'s> {
     /// The last failed attempt for which a retry was scheduled, while any retry is waited for.
     last_failure: RefCell<Option<AttemptFailure>>,
     outcome: RefCell<DeliveryOutcome>,
+    contract: &'s Contract,
     sink: RefCell<&'s mut dyn OutcomeSink>,
 }
 
@@ -44,13 +46,14 @@ pub(super) enum DeliveryPhase {
 pub(super) struct DeliveryStopped;
 
 impl<'s> DeliveryState<'s> {
-    pub(super) fn new(sink: &'s mut dyn OutcomeSink) -> Self {
+    pub(super) fn new(contract: &'s Contract, sink: &'s mut dyn OutcomeSink) -> Self {
         Self {
             phase: watch::channel(DeliveryPhase::Running).0,
             attempts_in_flight: Cell::new(0),
             waiting_retries: Cell::new(0),
             last_failure: RefCell::new(None),
             outcome: RefCell::default(),
+            contract,
             sink: RefCell::new(sink),
         }
     }
@@ -144,12 +147,28 @@ impl<'s> DeliveryState<'s> {
         paused
     }
 
-    pub(super) fn attempt_started(&self) {
+    /// Waits for the response to a request, unless the push is aborted first.
+    pub(super) async fn finish_attempt<T>(
+        &self,
+        call: impl Future<Output = T>,
+    ) -> Result<T, DeliveryStopped> {
         self.attempts_in_flight.update(|attempts| attempts + 1);
+        let response = self.complete_before(DeliveryPhase::Aborted, call).await;
+        self.attempts_in_flight.update(|attempts| attempts - 1);
+        response
     }
 
-    pub(super) fn attempt_ended(&self) {
-        self.attempts_in_flight.update(|attempts| attempts - 1);
+    /// Stops the push if a request failed for a reason that concerns other requests as well.
+    pub(super) fn stop_unless_request_specific(&self, error: &CallError, attempts: AttemptCounter) {
+        if is_request_specific(error) {
+            let mut outcome = self.outcome.borrow_mut();
+            outcome.request_error.get_or_insert(error.clone());
+        } else {
+            self.stop(StopReason::Attempt(AttemptFailure {
+                error: AttemptError::Call(error.clone()),
+                attempts: attempts.total(),
+            }));
+        }
     }
 
     /// Counts an attempt whose request was sent to the server.
@@ -170,61 +189,34 @@ impl<'s> DeliveryState<'s> {
         }
     }
 
-    /// Counts a request whose response code does not mean success, and passes its batch to the
-    /// sink.
-    pub(super) fn record_rejected_by_code(&self, batch: &Batch, code: i32) {
-        let mut outcome = self.outcome.borrow_mut();
-        *outcome.response_codes.entry(code).or_default() += 1;
-        outcome.rejected += batch.record_count;
-        outcome.failed_requests += 1;
-        drop(outcome);
-        self.count_unacknowledged(batch, &UnacknowledgedReason::ResponseCode(code));
-    }
-
-    /// Counts a request whose single record the server rejected with a gRPC status, and passes its
-    /// batch to the sink.
-    pub(super) fn record_rejected_by_status(
-        &self,
-        batch: &Batch,
-        contract: &Contract,
-        error: CallError,
-    ) {
-        let mut outcome = self.outcome.borrow_mut();
-        outcome.rejected += batch.record_count;
-        outcome.failed_requests += 1;
-        if outcome.rejected_records.len() < MAX_NAMED_RECORDS {
-            let records = contract.decode_records(&batch.message);
-            outcome
-                .rejected_records
-                .extend(records.map(|record| RejectedRecord {
-                    token: record.token.to_vec(),
-                    error: error.clone(),
-                }));
-        }
-        outcome.request_error.get_or_insert_with(|| error.clone());
-        drop(outcome);
-        self.count_unacknowledged(batch, &UnacknowledgedReason::Rejected(error));
-    }
-
-    /// Counts a request that failed and is not retried, and passes its batch to the sink. The push
-    /// stops unless the failure concerns only this request.
-    pub(super) fn record_failed(&self, batch: &Batch, error: CallError, attempts: u32) {
-        self.outcome.borrow_mut().failed_requests += 1;
-        self.count_unacknowledged(batch, &UnacknowledgedReason::RequestFailed(error.clone()));
-        if is_request_specific(&error) {
-            let mut outcome = self.outcome.borrow_mut();
-            outcome.request_error.get_or_insert(error);
-        } else {
-            let error = AttemptError::Call(error);
-            self.stop(StopReason::Attempt(AttemptFailure { error, attempts }));
-        }
-    }
-
-    /// Tells the sink that the records of a batch were not acknowledged. The push stops if the sink
-    /// fails.
+    /// Counts a request whose records were not acknowledged, and passes its batch to the sink.
     pub(super) fn count_unacknowledged(&self, batch: &Batch, reason: &UnacknowledgedReason) {
-        let result = self.sink.borrow_mut().unacknowledged(batch, reason);
-        if result.is_err() {
+        let mut outcome = self.outcome.borrow_mut();
+        match reason {
+            UnacknowledgedReason::ResponseCode(code) => {
+                *outcome.response_codes.entry(*code).or_default() += 1;
+                outcome.rejected += batch.record_count;
+                outcome.failed_requests += 1;
+            }
+            UnacknowledgedReason::Rejected(error) => {
+                outcome.rejected += batch.record_count;
+                outcome.failed_requests += 1;
+                outcome.request_error.get_or_insert(error.clone());
+                if outcome.rejected_records.len() < MAX_NAMED_RECORDS {
+                    let records = self.contract.decode_records(&batch.message);
+                    let records = records.map(|record| RejectedRecord {
+                        token: record.token.to_vec(),
+                        error: error.clone(),
+                    });
+                    outcome.rejected_records.extend(records);
+                }
+            }
+            UnacknowledgedReason::RequestFailed(_) => outcome.failed_requests += 1,
+            UnacknowledgedReason::PushStopped => {}
+        }
+        drop(outcome);
+        let passed = self.sink.borrow_mut().unacknowledged(batch, reason);
+        if passed.is_err() {
             self.stop(StopReason::Output);
         }
     }

@@ -15,7 +15,7 @@
 //! - [`mod@deliver`] takes batches from a channel (`batch_channel`) and keeps their requests in
 //!   flight.
 //! - `batch_delivery` delivers one batch: attempts, retries, splitting.
-//! - `retry_decision`, `attempt_counter`, `retry_throttle` and `policy` decide whether and when a
+//! - `retry_decision`, `attempt_counter` and `policy` decide whether and when a
 //!   failed attempt is retried. No other module makes this decision.
 //! - `connection_slot` holds the connection that all requests share. `rate_limiter` limits the
 //!   records per second.
@@ -39,7 +39,6 @@ mod policy;
 mod rate_limiter;
 mod reflection;
 mod retry_decision;
-mod retry_throttle;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -76,11 +76,6 @@ impl DeliveryPolicy {
         (self.jitter)(longest)
     }
 
-    /// Returns the backoff after many retries: a random duration up to `max_delay`.
-    pub(super) fn max_backoff(&self) -> Duration {
-        self.backoff(u32::MAX)
-    }
-
     fn long_backoff(&self, retry: u32) -> Duration {
         self.base_delay.saturating_mul(LONG_BACKOFF_FACTOR) + self.backoff(retry)
     }
@@ -104,6 +99,5 @@ mod tests {
             [200, 400, 800, 1000, 1000].map(Duration::from_millis)
         );
         assert_eq!(policy.long_backoff(1), Duration::from_secs(1));
-        assert_eq!(policy.max_backoff(), Duration::from_secs(1));
     }
 }

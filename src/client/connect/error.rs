@@ -8,8 +8,8 @@ use super::stage_outcome::{AddressFailure, Stage};
 use crate::{
     client::{
         error::describe_goaway,
-        error_chain::{chain, is_protocol_error},
         server_text::safe_text,
+        transport_error::{chain, is_protocol_error},
     },
     endpoint::Endpoint,
     metadata::Metadata,

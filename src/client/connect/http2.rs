@@ -14,7 +14,7 @@ use tokio::{
 use tonic::body::Body;
 
 use super::{byte_stream::ByteStream, error::ConnectErrorKind, server_preface::PrefaceObserver};
-use crate::client::connection_status::{CloseReason, ConnectionStatus};
+use crate::client::{connection_status::ConnectionStatus, transport_error};
 
 /// The receive window in bytes, which limits the memory for unread response data. A small window
 /// suffices, because the responses of a license server are only a few bytes long.
@@ -62,8 +62,10 @@ pub(super) async fn handshake(
     let (close_sender, close_reason) = watch::channel(None);
     let driver = tokio::spawn(async move {
         let result = connection.await;
-        let reason = result.as_ref().err().map(CloseReason::from_error);
-        close_sender.send_replace(Some(reason.unwrap_or_default()));
+        close_sender.send_replace(match &result {
+            Ok(()) => None,
+            Err(error) => transport_error::classify(error),
+        });
         // `handshake` needs the result only while it waits for the preface. Afterwards, the
         // receiver is gone and sending the result fails, but calls can read the close reason.
         let _ = result_sender.send(result);

@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use tonic::Code;
 
@@ -136,24 +136,4 @@ async fn retries_a_request_when_the_failure_is_transient() {
         );
         assert_eq!(outcome.stop_reason.is_some(), !is_acknowledged, "{name}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn throttled_requests_keep_their_retries_with_the_longest_delay() {
-    let replies_of_request = [unavailable(), unavailable(), Reply::Code(0)];
-    let mut replies: VecDeque<_> = std::iter::repeat_n(replies_of_request, 99)
-        .flatten()
-        .collect();
-    replies.push_back(Reply::Code(0));
-    let server = ScriptedServer::new(replies);
-    let records = TestRecords {
-        count: 99,
-        per_request: 1,
-    };
-    let outcome = push_without_signals(&server, &policy(), records).await;
-    assert_eq!(outcome.acknowledged, 99);
-    assert_eq!(outcome.attempts, 3 * 99);
-    let times = server.attempt_millis();
-    assert_eq!(times[2] - times[1], 200);
-    assert_eq!(times[times.len() - 1] - times[times.len() - 2], 10_000);
 }

@@ -255,7 +255,7 @@ fn fails_without_grpc_headers() {
             Response::body(&framed(b"")).without_content_type(),
             Fail,
             66,
-            &["content type \"unknown\""],
+            &["content type \"none\""],
         ),
         response(
             "headers with grpc-status 0",
