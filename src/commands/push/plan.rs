@@ -17,25 +17,22 @@ pub(crate) struct Plan {
     /// The time limit of the whole run, from the start of the command to the last response.
     pub(crate) max_time: Option<Duration>,
     pub(crate) batch_limits: BatchLimits,
-    /// The delivery policy, still without a deadline. The deadline follows from
-    /// [`Plan::max_time`] when the run starts.
+    /// Still without a deadline, which follows from `max_time` when the run starts.
     pub(crate) policy: DeliveryPolicy,
     pub(crate) shard: Shard,
     pub(crate) ledger: Option<LedgerPlan>,
     pub(crate) rejects_file: Option<PathBuf>,
     pub(crate) metrics_file: Option<PathBuf>,
-    /// `None` unless `--dry-run` was given.
     pub(crate) dry_run: Option<DryRun>,
     /// Whether a progress bar is shown if standard error is a terminal.
     pub(crate) shows_progress: bool,
     pub(crate) terminal: Terminal,
 }
 
-/// The server that a push sends to.
 pub(crate) enum Destination {
     Server(Box<ConnectionPlan>),
-    /// A receiver inside this process. The value describes the contract of the real server. The
-    /// records must fit into this contract as well.
+    /// A receiver inside this process, with the contract of the real server, which the records must
+    /// fit into as well.
     Rehearsal(ContractPlan),
 }
 
@@ -55,15 +52,12 @@ pub(crate) struct DryRun {
     pub(crate) has_detailed_exit_code: bool,
 }
 
-/// The options of `push` that concern the ledger.
 #[derive(Clone, Debug)]
 pub(crate) struct LedgerPlan {
     pub(crate) path: PathBuf,
-    /// Whether records that the server already acknowledged are sent again.
     pub(crate) sends_unchanged: bool,
     pub(crate) max_changes: Option<MaxChanges>,
-    /// Whether the push is refused if it would replace an expiration time in the ledger by an
-    /// earlier expiration time.
+    /// Whether a time earlier than the one in the ledger is refused.
     pub(crate) refuses_shortened: bool,
     pub(crate) lock_timeout: Duration,
 }
@@ -77,8 +71,7 @@ pub(crate) enum MaxChanges {
 }
 
 impl MaxChanges {
-    /// Returns the maximum number of changes for an input with this number of records. A
-    /// percentage is rounded down to a whole number.
+    /// Returns the maximum number of changes for an input with this number of records.
     pub(super) fn for_records(self, records: u64) -> u64 {
         match self {
             Self::Number(number) => number,

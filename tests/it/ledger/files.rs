@@ -287,6 +287,17 @@ fn removed_folder_does_not_stop_open_requests() {
 }
 
 #[test]
+fn push_without_usable_rejects_file_begins_no_run() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::absent();
+    let rejects = ledger.folder.path().join("missing/rejects.csv");
+    let flags = ["--rejects", utf8(&rejects)];
+    ledger.push(&server, &flags, &records(1)).exits(1);
+    assert!(!ledger.path.exists());
+    assert_eq!(server.connection_count(), 0);
+}
+
+#[test]
 fn unusual_names_are_files() {
     let receiver = Receiver::start();
     let folder = tempfile::tempdir().expect("a folder");
