@@ -1,6 +1,4 @@
 //! The `serve` command: runs the reference receiver until a signal arrives.
-//!
-//! [`crate::receiver`] implements the receiver.
 
 use std::{
     fmt, fs, io,
@@ -33,10 +31,9 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) listen_address: ListenAddress,
     pub(crate) security: ReceiverSecurity,
-    /// The SQLite file that stores the records. If `None`, the records are stored in memory.
+    /// If `None`, the records are stored in memory.
     pub(crate) store_file: Option<PathBuf>,
     pub(crate) dump: Option<DumpDestination>,
-    /// The encoding of tokens in the dump.
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) behavior: Behavior,
     pub(crate) terminal: Terminal,
@@ -60,19 +57,15 @@ impl fmt::Display for ListenAddress {
 pub(crate) enum ReceiverSecurity {
     Plaintext,
     Tls {
-        /// The files of the server certificate and its private key. If `None`, the receiver creates
-        /// a self-signed certificate when it starts.
+        /// If `None`, the receiver creates a self-signed certificate when it starts.
         identity: Option<IdentityFiles>,
-        /// The PEM file with the trusted CAs or client certificates for mTLS. If `None`, clients
-        /// need no certificate.
+        /// If `None`, clients need no certificate.
         client_ca_file: Option<UserPath>,
-        /// The output file for the certificate that clients should trust.
         cacert_output: Option<PathBuf>,
     },
 }
 
-/// The destination of the dump. The dump lists all stored records as CSV, and the receiver writes
-/// the dump on exit.
+/// The destination of the CSV of all stored records, which the receiver writes on exit.
 pub(crate) enum DumpDestination {
     Stdout,
     File(PathBuf),
@@ -81,7 +74,12 @@ pub(crate) enum DumpDestination {
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     match serve(plan) {
-        Ok(()) => 0,
+        Ok(totals) => plan.terminal.print_report(&totals, 0, || {
+            format!(
+                "requests: {}, records: {}, tokens: {}",
+                totals.requests, totals.records, totals.tokens
+            )
+        }),
         Err(failure) => {
             Terminal::error(&failure);
             failure.exit_code
@@ -89,7 +87,7 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     }
 }
 
-fn serve(plan: &Plan) -> Result<(), Failure> {
+fn serve(plan: &Plan) -> Result<Totals, Failure> {
     let store = Arc::new(match &plan.store_file {
         None => Store::in_memory(),
         Some(path) => {
@@ -103,19 +101,7 @@ fn serve(plan: &Plan) -> Result<(), Failure> {
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }
-    let Totals {
-        requests,
-        records,
-        tokens,
-    } = totals;
-    if plan.terminal.json {
-        let text = serde_json::to_string(&totals)
-            .map_err(|error| Failure::internal("the totals can't be written", &error))?;
-        return Terminal::print_data(&text);
-    }
-    Terminal::print_data(&format!(
-        "requests: {requests}, records: {records}, tokens: {tokens}"
-    ))
+    Ok(totals)
 }
 
 /// Receives requests until a signal arrives.
@@ -163,8 +149,8 @@ async fn remove_stale_socket(path: &Path) {
     }
 }
 
-/// Returns the TLS configuration of the receiver, or `None` for plaintext. If the options name a
-/// file for the certificate that clients should trust, writes this file.
+/// Returns the TLS configuration of the receiver, and writes the certificate that clients should
+/// trust. Returns `None` for plaintext.
 fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, Failure> {
     let ReceiverSecurity::Tls {
         identity,
