@@ -93,8 +93,7 @@ impl ContractPlan {
                 failure
             })?;
         if !contract.has_code() {
-            terminal
-                .note("responses have no code: a request is acknowledged by its gRPC status alone");
+            terminal.note("responses have no code; a request is acknowledged by gRPC status OK");
         }
         Ok(contract)
     }

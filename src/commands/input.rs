@@ -1,7 +1,4 @@
 //! Reading and validating an input, which is the same for `push` and `check`.
-//!
-//! A *guard* is a condition that refuses an input even if all its records are valid, such as
-//! `--max-records`.
 
 use jiff::Timestamp;
 
@@ -25,20 +22,29 @@ pub(crate) struct InputPlan {
     pub(crate) options: InputOptions,
     /// The maximum number of problems that the error message shows.
     pub(crate) max_errors: usize,
-    pub(crate) guards: InputGuards,
-}
-
-/// The guards, which refuse an input even if its records are well-formed.
-#[derive(Clone, Debug)]
-pub(crate) struct InputGuards {
     pub(crate) on_duplicate: DuplicatePolicy,
-    /// Whether an expiration time in the past is an error.
     pub(crate) refuses_past: bool,
     /// The minimum number of records after duplicates are removed.
     pub(crate) min_records: Option<u64>,
     /// The maximum number of records after duplicates are removed.
     pub(crate) max_records: Option<u64>,
     pub(crate) refuses_empty: bool,
+}
+
+impl InputPlan {
+    /// Refuses an input whose number of records is wrong, even if all its records are valid.
+    fn check_counts(&self, counts: &ValidationCounts) -> Result<(), Failure> {
+        if self.refuses_empty && counts.read == 0 {
+            return Err(diagnostics::input_empty());
+        }
+        let valid = counts.valid();
+        let refused = |option, limit| diagnostics::record_count_refused(valid, option, limit);
+        match (self.min_records, self.max_records) {
+            (Some(limit), _) if valid < limit => Err(refused("--min-records", limit)),
+            (_, Some(limit)) if valid > limit => Err(refused("--max-records", limit)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Returns the check that a request of at most `max_bytes` bytes can hold a record.
@@ -70,8 +76,8 @@ pub(super) fn contract_check(contract: &Contract, max_bytes: usize) -> ContractC
 ///
 /// # Errors
 ///
-/// A record is invalid, an input cannot be read, a guard refuses the input, or a signal or the time
-/// limit ends the reading.
+/// A record is invalid, an input cannot be read, the number of records is refused, or a signal or
+/// the time limit ends the reading.
 pub(super) fn read_input(
     plan: &InputPlan,
     contract_check: Option<ContractCheck<'_>>,
@@ -81,8 +87,8 @@ pub(super) fn read_input(
 ) -> Result<ValidatedInput, Failure> {
     let rules = ValidationRules {
         now: Timestamp::now().as_second().try_into().unwrap_or(0),
-        refuses_past: plan.guards.refuses_past,
-        on_duplicate: plan.guards.on_duplicate,
+        refuses_past: plan.refuses_past,
+        on_duplicate: plan.on_duplicate,
         max_problems: plan.max_errors,
         contract_check,
         read_limits: interrupts.read_limits(),
@@ -105,24 +111,9 @@ pub(super) fn read_input(
             "sent",
         ));
     }
-    plan.guards.check(&validated.counts)?;
+    plan.check_counts(&validated.counts)?;
     if validated.counts.read == 0 {
-        terminal.note("the input holds no record: nothing to do");
+        terminal.note("the input has no records; nothing to do");
     }
     Ok(validated)
-}
-
-impl InputGuards {
-    fn check(&self, counts: &ValidationCounts) -> Result<(), Failure> {
-        if self.refuses_empty && counts.read == 0 {
-            return Err(diagnostics::input_empty());
-        }
-        let valid = counts.valid();
-        let refused = |option, limit| diagnostics::record_count_refused(valid, option, limit);
-        match (self.min_records, self.max_records) {
-            (Some(limit), _) if valid < limit => Err(refused("--min-records", limit)),
-            (_, Some(limit)) if valid > limit => Err(refused("--max-records", limit)),
-            _ => Ok(()),
-        }
-    }
 }

@@ -32,8 +32,8 @@ impl Interrupts {
     /// The caller must have read the certificate, key and header files before. Such a file may be
     /// a FIFO without a writer, and a signal ends the wait for the writer only without a handler.
     pub(super) fn listen(time_limit: Option<TimeLimit>) -> Result<Self, Failure> {
-        let signals =
-            Signals::install().map_err(|error| Failure::internal("no signals", &error))?;
+        let signals = Signals::install()
+            .map_err(|error| Failure::internal("cannot handle signals", &error))?;
         Ok(Self {
             signals,
             time_limit,
@@ -84,7 +84,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure>
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::internal("no runtime", &error))?;
+        .map_err(|error| Failure::internal("cannot start the Tokio runtime", &error))?;
     let output = runtime.block_on(future);
     // A DNS lookup without an answer blocks a thread of the runtime, and dropping the runtime would
     // wait for this thread.

@@ -19,5 +19,5 @@ pub(crate) use self::{
     connection::{ConnectionPlan, MetadataPlan, Timeouts, TransportSecurity, parse_authority},
     contract::{ContractPlan, ContractSource},
     identity_files::IdentityFiles,
-    input::{InputGuards, InputPlan},
+    input::InputPlan,
 };

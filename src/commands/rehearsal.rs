@@ -72,7 +72,7 @@ impl Rehearsal {
             Ok(address)
         };
         let address = start().map_err(|error: io::Error| {
-            Failure::internal("the rehearsal's receiver can't start", &error)
+            Failure::internal("cannot start the receiver of the rehearsal", &error)
         })?;
         let target = Target {
             endpoint: Endpoint::Tcp {
@@ -95,7 +95,7 @@ impl Rehearsal {
     /// Compares the records that the receiver stored with the selected records of the input.
     pub(super) fn verify(&self, input: &mut ValidatedInput) -> Result<(), Failure> {
         let store_failure =
-            |error| Failure::internal("the rehearsal's receiver can't be read", &error);
+            |error| Failure::internal("cannot read the receiver of the rehearsal", &error);
         let stored = self.store.token_count().map_err(store_failure)?;
         let mut records = input.records();
         let (mut expected, mut differing) = (0, 0);

@@ -127,7 +127,7 @@ async fn receive(
         // An error is ignored, because another process may already have removed the socket.
         let _ = fs::remove_file(path);
     }
-    totals.map_err(|error| Failure::internal("the receiver failed", &error))
+    totals.map_err(|error| Failure::internal("cannot run the receiver", &error))
 }
 
 async fn bind(address: &ListenAddress) -> io::Result<Listener> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     cli::options::{FormatArgs, InputArgs},
-    commands::{InputGuards, InputPlan},
+    commands::InputPlan,
     diagnostics::Failure,
     input::{FieldSelector, InputOptions, InputSource},
     record::TimeRules,
@@ -28,13 +28,11 @@ pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
         sources: input_sources(args.files)?,
         options: input_options(args.format, time_field, time_rules)?,
         max_errors: args.max_errors,
-        guards: InputGuards {
-            on_duplicate: args.on_duplicate,
-            refuses_past: args.refuse_past,
-            min_records: args.min_records,
-            max_records: args.max_records,
-            refuses_empty: args.fail_on_empty,
-        },
+        on_duplicate: args.on_duplicate,
+        refuses_past: args.refuse_past,
+        min_records: args.min_records,
+        max_records: args.max_records,
+        refuses_empty: args.fail_on_empty,
     })
 }
 

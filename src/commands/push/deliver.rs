@@ -83,7 +83,7 @@ fn send(
                 .spawn_scoped(threads, move || {
                     while delivery::send_next_batch(&mut batches, &sender) {}
                 })
-                .map_err(|error| Failure::internal("no thread can be started", &error))?;
+                .map_err(|error| Failure::internal("cannot start a thread", &error))?;
         } else {
             // The delivery waits for more batches as long as a sender exists.
             drop(sender);

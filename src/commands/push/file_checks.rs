@@ -29,7 +29,7 @@ pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
             && is_same_file(metrics, Some(input))
         {
             return Err(Failure::usage(format!(
-                "--metrics-file names the input {}",
+                "--metrics-file and the input name the same file: {}",
                 UserPath::from(input.as_path())
             )));
         }

@@ -65,19 +65,21 @@ impl<'p> Ledger<'p> {
         })
     }
 
+    fn unusable(&self) -> impl Fn(LedgerError) -> Failure + use<'p> {
+        let path = self.path;
+        move |error| diagnostics::ledger_unusable(path, &error)
+    }
+
     /// Returns the expiration times that the server acknowledged in earlier runs.
     pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {
-        self.writer
-            .known_times()
-            .map_err(|error| diagnostics::ledger_unusable(self.path, &error))
+        self.writer.known_times().map_err(self.unusable())
     }
 
     /// Marks each entry that this run will change as unconfirmed. This must happen before the first
     /// request, because if a response is lost, it is unknown which time the server has.
     pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
-        self.writer
-            .mark_unconfirmed(known)
-            .map_err(|error| diagnostics::ledger_unusable(self.path, &error))
+        let marked = self.writer.mark_unconfirmed(known);
+        marked.map_err(self.unusable())
     }
 
     /// Starts a thread that writes acknowledged requests to the ledger, so that the delivery does

@@ -119,7 +119,7 @@ fn wait_for_fifo_reader(path: &Path, interrupts: &Interrupts) -> Result<Option<F
         }
         if !interrupts.pause(FIFO_POLL_INTERVAL) {
             return Err(interrupts.failure().unwrap_or_else(|| {
-                let text = "nobody had opened it to read when --max-time had passed";
+                let text = "no process opened it for reading before --max-time passed";
                 output_failure(io::Error::other(text))
             }));
         }

@@ -59,12 +59,7 @@ fn select_with(
         .as_ref()
         .is_some_and(|ledger| ledger.sends_unchanged);
     let mut known = known.filter(|known| !known.is_empty());
-    let mut changes = Changes {
-        changed: 0,
-        shortened: 0,
-        examples: Vec::new(),
-        max_examples: plan.input.max_errors,
-    };
+    let mut changes = Changes::default();
     let (mut unchanged, mut other_shard) = (0, 0);
     if known.is_some() || !plan.shard.is_whole() {
         let retained = input.retain(|record| {
@@ -74,7 +69,7 @@ fn select_with(
             }
             let is_unchanged = known
                 .as_deref_mut()
-                .is_some_and(|known| changes.is_unchanged(known, record));
+                .is_some_and(|known| changes.is_unchanged(record, known, plan.input.max_errors));
             if is_unchanged && !sends_unchanged {
                 unchanged += 1;
                 return false;
@@ -94,63 +89,61 @@ fn select_with(
     Ok(run.summary.records.unsent)
 }
 
-/// The number of tokens whose expiration time in the input differs from their expiration time in
-/// the ledger.
+/// The tokens whose expiration time in the input differs from the one in the ledger.
+#[derive(Default)]
 struct Changes {
     changed: u64,
     /// The number of changed tokens that expire earlier than in the ledger.
     shortened: u64,
-    /// Descriptions of the first `max_examples` tokens that expire earlier than in the ledger.
+    /// Descriptions of the first tokens that expire earlier than in the ledger.
     examples: Vec<String>,
-    max_examples: usize,
 }
 
 impl Changes {
-    /// Returns whether the ledger shows that the server has this expiration time for the token of
-    /// the record. An unconfirmed entry does not show this. If the server has acknowledged a
-    /// different expiration time, counts the record as changed.
-    fn is_unchanged(&mut self, known: &mut KnownTimes, record: &Record<'_>) -> bool {
-        let expire_time = record.expire_time.as_unix();
-        match known.compare(record.token.as_bytes(), expire_time) {
+    /// Returns whether the server has this expiration time for the token, which an unconfirmed
+    /// entry does not show. Counts the record if the server has acknowledged a different time.
+    fn is_unchanged(
+        &mut self,
+        record: &Record<'_>,
+        known: &mut KnownTimes,
+        max_examples: usize,
+    ) -> bool {
+        let time = record.expire_time.as_unix();
+        let previous = match known.compare(record.token.as_bytes(), time) {
             EntryStatus::Unchanged => return true,
-            EntryStatus::New | EntryStatus::Unconfirmed => {}
-            EntryStatus::Changed { previous } => {
-                self.changed += 1;
-                if expire_time < previous {
-                    self.shortened += 1;
-                    self.add_example(record, previous);
-                }
+            EntryStatus::New | EntryStatus::Unconfirmed => return false,
+            EntryStatus::Changed { previous } => previous,
+        };
+        self.changed += 1;
+        if time < previous {
+            self.shortened += 1;
+            if self.examples.len() < max_examples {
+                let [before, now] =
+                    [previous, time].map(|time| diagnostics::format_timestamp(time.into()));
+                self.examples
+                    .push(format!("{}: {before} becomes {now}", record.token));
             }
         }
         false
     }
 
-    fn add_example(&mut self, record: &Record<'_>, previous: u32) {
-        if self.examples.len() < self.max_examples {
-            let (before, now) = (
-                diagnostics::format_timestamp(previous.into()),
-                diagnostics::format_timestamp(record.expire_time.as_unix().into()),
-            );
-            self.examples
-                .push(format!("{}: {before} becomes {now}", record.token));
-        }
-    }
-
     /// Returns a failure if the options do not allow the counted changes.
     fn check(self, ledger: &LedgerPlan, records_read: u64) -> Result<(), Failure> {
-        if ledger.refuses_shortened && self.shortened > 0 {
-            return Err(diagnostics::expirations_shortened(
-                self.shortened,
-                self.examples,
-            ));
+        let Self {
+            changed,
+            shortened,
+            examples,
+        } = self;
+        if ledger.refuses_shortened && shortened > 0 {
+            return Err(diagnostics::expirations_shortened(shortened, examples));
         }
         let Some(max_changes) = ledger.max_changes else {
             return Ok(());
         };
         let limit = max_changes.for_records(records_read);
-        if self.changed > limit {
+        if changed > limit {
             let option = max_changes.to_string();
-            return Err(diagnostics::too_many_changes(self.changed, limit, &option));
+            return Err(diagnostics::too_many_changes(changed, limit, &option));
         }
         Ok(())
     }

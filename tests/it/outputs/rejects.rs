@@ -417,7 +417,7 @@ fn rejects_fifo_waits_for_a_reader() {
     };
     finish(start(&["--max-time=300ms"]))
         .exits(1)
-        .stderr_contains("nobody had opened it to read when --max-time had passed")
+        .stderr_contains("no process opened it for reading before --max-time passed")
         .counts_add_up();
     let child = start(&[]);
     wait_until_handled(&child, Signal::TERM);
