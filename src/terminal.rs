@@ -50,7 +50,7 @@ impl Terminal {
 
     /// Prints text that is the whole output of a command. Returns the exit code.
     pub(crate) fn print_text(text: &str) -> u8 {
-        Self::exit_code(Self::print_data(text), 0)
+        Self::exit_code(Self::print_data(text).map(|()| 0))
     }
 
     /// Prints the failure of a run, if the run failed, and then the summary of the run. Returns the
@@ -91,19 +91,15 @@ impl Terminal {
         } else {
             Self::print_data(&text())
         };
-        Self::exit_code(written, exit_code)
+        Self::exit_code(written.map(|()| exit_code))
     }
 
-    /// Returns `exit_code` if `written` is `Ok`. Otherwise prints the write failure and returns its
-    /// exit code.
-    fn exit_code(written: Result<(), Failure>, exit_code: u8) -> u8 {
-        match written {
-            Ok(()) => exit_code,
-            Err(failure) => {
-                Self::error(&failure);
-                failure.exit_code
-            }
-        }
+    /// Returns the exit code of a command, and prints its failure.
+    pub(crate) fn exit_code(result: Result<u8, Failure>) -> u8 {
+        result.unwrap_or_else(|failure| {
+            Self::error(&failure);
+            failure.exit_code
+        })
     }
 
     /// Prints the failure of a command, with its causes and its hint.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use http::{HeaderValue, uri::Authority};
 
-use super::{contract::ContractPlan, identity_files::IdentityFiles};
+use super::contract::ContractPlan;
 use crate::{
     client::Target,
     diagnostics::{self, Failure},
     endpoint::Endpoint,
     metadata::{HeaderSource, Metadata},
-    proxy::{Proxy, ProxySettings},
+    proxy::ProxySettings,
     terminal::Terminal,
-    tls::{self, ClientTls, PeerName, TrustPolicy},
+    tls::{self, ClientTls, Identity, PeerName, TlsError, TrustPolicy},
     user_path::UserPath,
 };
 
@@ -91,15 +91,6 @@ pub(crate) struct Timeouts {
     pub(crate) request: Duration,
 }
 
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            request: Duration::from_secs(10),
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TransportSecurity {
     Plaintext,
@@ -113,6 +104,20 @@ pub(crate) enum TransportSecurity {
         /// Whether the common name of a certificate without a SAN may identify the server.
         allows_common_name: bool,
     },
+}
+
+/// The PEM files of a TLS identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IdentityFiles {
+    /// The file of the certificate, followed by the CA certificates of its chain.
+    pub(crate) certificate: UserPath,
+    pub(crate) key: UserPath,
+}
+
+impl IdentityFiles {
+    pub(super) fn read(&self) -> Result<Identity, TlsError> {
+        Identity::read(&self.certificate, &self.key)
+    }
 }
 
 /// The user agent of this program.
@@ -135,13 +140,9 @@ impl ConnectionPlan {
             user_agent: self.user_agent()?,
             metadata: self.metadata.read()?,
             sends_gzip: self.sends_gzip,
-            proxy: self.proxy()?,
+            proxy: self.proxy_settings.proxy_for(&self.endpoint)?,
             keepalive_interval: self.keepalive_interval,
         })
-    }
-
-    fn proxy(&self) -> Result<Option<Proxy>, Failure> {
-        Ok(self.proxy_settings.proxy_for(&self.endpoint)?)
     }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {
@@ -184,15 +185,14 @@ impl ConnectionPlan {
         };
         // The files of `--cacert` are read even if `--insecure` makes them unnecessary. Otherwise
         // an invalid file would be reported only after the user removes `--insecure`.
-        let certificates = tls::read_trusted_certificates(trusted_certificates)
-            .map_err(diagnostics::tls_setup_failed)?;
+        let certificates = tls::read_trusted_certificates(trusted_certificates)?;
         let trust = if *skips_verification {
             Terminal::security_warning(
                 "--insecure: the server is not verified, anyone can pose as it",
             );
             TrustPolicy::Unverified
         } else if certificates.is_empty() {
-            TrustPolicy::system().map_err(diagnostics::tls_setup_failed)?
+            TrustPolicy::system()?
         } else {
             TrustPolicy::Certificates(certificates)
         };
@@ -200,9 +200,7 @@ impl ConnectionPlan {
         let name = self.server_name.as_deref();
         let mut name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()));
         name.allows_common_name = *allows_common_name;
-        ClientTls::new(trust, identity, name)
-            .map(Some)
-            .map_err(diagnostics::tls_setup_failed)
+        Ok(Some(ClientTls::new(trust, identity, name)?))
     }
 }
 

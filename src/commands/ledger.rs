@@ -50,16 +50,12 @@ struct ForgetReport {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    let result = match &plan.action {
+    Terminal::exit_code(match &plan.action {
         Action::Show => show(&plan.path, plan.terminal),
         Action::Forget {
             scope,
             lock_timeout,
         } => forget(&plan.path, scope, *lock_timeout, plan.terminal),
-    };
-    result.unwrap_or_else(|failure| {
-        Terminal::error(&failure);
-        failure.exit_code
     })
 }
 

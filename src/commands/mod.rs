@@ -6,7 +6,6 @@
 pub(crate) mod check;
 mod connection;
 mod contract;
-mod identity_files;
 mod input;
 mod interrupts;
 pub(crate) mod ledger;
@@ -16,8 +15,9 @@ mod rehearsal;
 pub(crate) mod serve;
 
 pub(crate) use self::{
-    connection::{ConnectionPlan, MetadataPlan, Timeouts, TransportSecurity, parse_authority},
+    connection::{
+        ConnectionPlan, IdentityFiles, MetadataPlan, Timeouts, TransportSecurity, parse_authority,
+    },
     contract::{ContractPlan, ContractSource},
-    identity_files::IdentityFiles,
     input::InputPlan,
 };

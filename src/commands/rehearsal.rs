@@ -48,12 +48,10 @@ impl Rehearsal {
     /// Starts the receiver in a separate thread, on a free port and with a new self-signed
     /// certificate.
     pub(super) fn start(timeouts: Timeouts) -> Result<Self, Failure> {
-        let identity = Identity::self_signed().map_err(diagnostics::tls_setup_failed)?;
+        let identity = Identity::self_signed()?;
         let trust = TrustPolicy::Certificates(identity.certificates());
-        let client_tls = ClientTls::new(trust, None, PeerName::new(SERVER_NAME))
-            .map_err(diagnostics::tls_setup_failed)?;
-        let server_tls =
-            tls::server_config(identity, None).map_err(diagnostics::tls_setup_failed)?;
+        let client_tls = ClientTls::new(trust, None, PeerName::new(SERVER_NAME))?;
+        let server_tls = tls::server_config(identity, None)?;
         let store = Arc::new(Store::in_memory());
         let received = Arc::clone(&store);
         let start = || {

@@ -14,7 +14,7 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use super::{
-    identity_files::IdentityFiles,
+    connection::IdentityFiles,
     interrupts::{Interrupts, block_on},
 };
 use crate::{
@@ -73,18 +73,15 @@ pub(crate) enum DumpDestination {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    match serve(plan) {
-        Ok(totals) => plan.terminal.print_report(&totals, 0, || {
-            format!(
-                "requests: {}, records: {}, tokens: {}",
-                totals.requests, totals.records, totals.tokens
-            )
-        }),
-        Err(failure) => {
-            Terminal::error(&failure);
-            failure.exit_code
-        }
-    }
+    Terminal::exit_code(serve(plan).map(|totals| {
+        let Totals {
+            requests,
+            records,
+            tokens,
+        } = totals;
+        let text = || format!("requests: {requests}, records: {records}, tokens: {tokens}");
+        plan.terminal.print_report(&totals, 0, text)
+    }))
 }
 
 fn serve(plan: &Plan) -> Result<Totals, Failure> {
@@ -162,15 +159,14 @@ fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, 
     };
     let identity = match identity {
         Some(files) => files.read()?,
-        None => Identity::self_signed().map_err(diagnostics::tls_setup_failed)?,
+        None => Identity::self_signed()?,
     };
     let pem = identity.chain_pem();
     let client_cas = client_ca_file
         .as_ref()
         .map(|file| tls::read_trusted_certificates(slice::from_ref(file)))
-        .transpose()
-        .map_err(diagnostics::tls_setup_failed)?;
-    let config = tls::server_config(identity, client_cas).map_err(diagnostics::tls_setup_failed)?;
+        .transpose()?;
+    let config = tls::server_config(identity, client_cas)?;
     if let Some(path) = cacert_output {
         fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;
     }

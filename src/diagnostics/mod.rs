@@ -39,5 +39,4 @@ pub(crate) use self::{
         push_interrupted, rehearsal_differs, unexpected_response_codes, with_rejected_record,
     },
     text::escape,
-    tls::tls_setup_failed,
 };

@@ -9,36 +9,36 @@ use crate::tls::{
 /// Stands for a file that only the user knows.
 const PEM: &str = "PEM";
 
-/// Returns the failure for a TLS configuration that could not be made from the options and the
-/// operating system's trust store.
-pub(crate) fn tls_setup_failed(error: TlsError) -> Failure {
-    let failure = match error {
-        TlsError::Pem(PemError::File(error)) => return error.into(),
-        TlsError::CertificateGeneration(_) | TlsError::Unsupported(_) => {
-            Failure::internal_without_cause(error.to_string())
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
+        let failure = match error {
+            TlsError::Pem(PemError::File(error)) => return error.into(),
+            TlsError::CertificateGeneration(_) | TlsError::Unsupported(_) => {
+                Self::internal_without_cause(error.to_string())
+            }
+            _ => Self::usage(error.to_string()),
+        };
+        match error {
+            TlsError::Pem(PemError::Content { problem, .. }) => match pem_hint(&problem) {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            },
+            TlsError::NoSystemTrustStore(errors) => errors
+                .iter()
+                .map(ToString::to_string)
+                .fold(failure, Self::with_cause)
+                .with_option_hint(
+                    &["--cacert", PEM],
+                    ", or install the CA certificates of the system",
+                ),
+            TlsError::InvalidIdentity(_) => {
+                failure.with_hint("pass --cert and --key that belong to each other")
+            }
+            TlsError::Pem(PemError::File(_))
+            | TlsError::InvalidTrustRoot(_)
+            | TlsError::CertificateGeneration(_)
+            | TlsError::Unsupported(_) => failure,
         }
-        _ => Failure::usage(error.to_string()),
-    };
-    match error {
-        TlsError::Pem(PemError::Content { problem, .. }) => match pem_hint(&problem) {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        },
-        TlsError::NoSystemTrustStore(errors) => errors
-            .iter()
-            .map(ToString::to_string)
-            .fold(failure, Failure::with_cause)
-            .with_option_hint(
-                &["--cacert", PEM],
-                ", or install the CA certificates of the system",
-            ),
-        TlsError::InvalidIdentity(_) => {
-            failure.with_hint("pass --cert and --key that belong to each other")
-        }
-        TlsError::Pem(PemError::File(_))
-        | TlsError::InvalidTrustRoot(_)
-        | TlsError::CertificateGeneration(_)
-        | TlsError::Unsupported(_) => failure,
     }
 }
 
