@@ -20,7 +20,9 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
             return handshake_failed(&server, kind, error.has_client_certificate);
         }
         ConnectErrorKind::ServerExpectsTls => {
-            return Failure::tls(error.to_string()).with_hint("remove --plaintext");
+            return Failure::tls(error.to_string())
+                .with_hint("remove --plaintext")
+                .with_options(&["--plaintext=false"]);
         }
         ConnectErrorKind::TimedOut(_) => match error.stage {
             Stage::Dns => CHECK_NAME,

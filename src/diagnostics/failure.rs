@@ -134,10 +134,14 @@ impl Failure {
     pub(crate) fn with_option_hint(self, options: &[&str], remark: &str) -> Self {
         // Only an option with a NUL character cannot be quoted, and no argument can hold one.
         let words = shlex::try_join(options.iter().copied()).unwrap_or_default();
-        Self {
-            options: options.iter().map(|&option| option.to_owned()).collect(),
-            ..self.with_hint(format!("pass {words}{remark}"))
-        }
+        self.with_hint(format!("pass {words}{remark}"))
+            .with_options(options)
+    }
+
+    /// Sets the options of a hint that is worded in another way.
+    pub(super) fn with_options(mut self, options: &[&str]) -> Self {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
+        self
     }
 
     pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Self {

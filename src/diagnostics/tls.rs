@@ -77,7 +77,7 @@ pub(super) fn handshake_failed(
         }
         HandshakeError::NotTls(_) => failure.with_option_hint(
             &["--plaintext"],
-            " if the server does not use TLS; otherwise check the port",
+            " without TLS options if the server does not use TLS; otherwise check the port",
         ),
         HandshakeError::ClientCertificateRequested
         | HandshakeError::ClientCertificateRequired

@@ -201,7 +201,10 @@ fn plaintext_and_tls_are_distinguished() {
     assert_eq!(report["certificate"], Value::Null);
     let tls = Receiver::start();
     let report = probe(&tls.address, &["--plaintext"]).exits(6).json();
-    assert!(!suggested_flags(&report).contains(&"--plaintext"));
+    assert_eq!(suggested_flags(&report), ["--plaintext=false"]);
+    let cacert = tls.cacert();
+    let given = ["--plaintext", "--cacert", &cacert];
+    push_as_suggested(&tls.address, &given, &report).exits(0);
 }
 
 #[test]
