@@ -88,7 +88,7 @@ impl fmt::Display for ChainMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server => f.write_str("certificate"),
-            Self::Issuer(subject) => write!(f, "CA certificate {:?}", subject),
+            Self::Issuer(subject) => write!(f, "CA certificate {subject:?}"),
         }
     }
 }
