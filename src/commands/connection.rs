@@ -23,18 +23,15 @@ use crate::{
 pub(crate) struct ConnectionPlan {
     pub(crate) endpoint: Endpoint,
     pub(crate) security: TransportSecurity,
-    /// The name that the server certificate must have and that is sent as SNI. If `None`, the host
-    /// of the endpoint is the name.
+    /// The name in the server certificate and in SNI. If `None`, the host of the endpoint.
     pub(crate) server_name: Option<String>,
-    /// The `:authority` of requests. If `None`, `:authority` is the server name, or the host and
-    /// port of the endpoint if no usable server name is given.
+    /// If `None`, the server name, or the host and port of the endpoint.
     pub(crate) authority: Option<Authority>,
     pub(crate) metadata: MetadataPlan,
     /// Text that precedes the program's own user agent.
     pub(crate) user_agent_prefix: Option<String>,
     pub(crate) sends_gzip: bool,
     pub(crate) proxy_settings: ProxySettings,
-    /// The time between HTTP/2 keepalive pings; `None` for no pings.
     pub(crate) keepalive_interval: Option<Duration>,
     pub(crate) contract: ContractPlan,
 }
@@ -84,10 +81,8 @@ impl MetadataPlan {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// The timeout of connecting, from the start of the DNS lookup to the server's HTTP/2
-    /// SETTINGS.
+    /// From the start of the DNS lookup to the server's HTTP/2 SETTINGS.
     pub(crate) connect: Duration,
-    /// The timeout of one attempt of a request.
     pub(crate) request: Duration,
 }
 
@@ -95,13 +90,10 @@ pub(crate) struct Timeouts {
 pub(crate) enum TransportSecurity {
     Plaintext,
     Tls {
-        /// The PEM files of trusted certificates. Without such files, the operating system's trust
-        /// store is used.
+        /// If empty, the trust store of the operating system is used.
         trusted_certificates: Vec<UserPath>,
-        /// The files of the client certificate and its private key (mTLS).
         identity: Option<IdentityFiles>,
         skips_verification: bool,
-        /// Whether the common name of a certificate without a SAN may identify the server.
         allows_common_name: bool,
     },
 }
@@ -120,16 +112,10 @@ impl IdentityFiles {
     }
 }
 
-/// The user agent of this program.
 pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_VERSION"));
 
 impl ConnectionPlan {
-    /// Returns the target of the client, after reading the files that the options name. Each option
-    /// that was not given has its default.
-    ///
-    /// # Errors
-    ///
-    /// A file cannot be read or parsed, or options contradict each other.
+    /// Reads the files that the options name.
     pub(super) fn target(&self, timeouts: Timeouts) -> Result<Target, Failure> {
         Ok(Target {
             endpoint: self.endpoint.clone(),
@@ -159,9 +145,8 @@ impl ConnectionPlan {
         if let Some(authority) = &self.authority {
             return Ok(authority.clone());
         }
-        // `--servername` may be the common name of an old certificate. Such a name may contain
-        // spaces, which HTTP does not allow in `:authority`. In this case, `:authority` is the host
-        // and port of the endpoint.
+        // `--servername` may be the common name of an old certificate, with spaces, which HTTP does
+        // not allow in `:authority`.
         let server_name = self.server_name.as_deref().and_then(parse_authority);
         let endpoint = || parse_authority(&self.endpoint.authority());
         server_name.or_else(endpoint).ok_or_else(|| {
@@ -172,7 +157,6 @@ impl ConnectionPlan {
         })
     }
 
-    /// Returns the TLS configuration, or `None` for plaintext.
     pub(super) fn tls(&self) -> Result<Option<ClientTls>, Failure> {
         let TransportSecurity::Tls {
             trusted_certificates,

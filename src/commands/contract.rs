@@ -1,5 +1,4 @@
-//! The contract options after parsing, and the loading of the contract that the options name. A
-//! contract is the gRPC method of a server together with its message types.
+//! [`ContractPlan`]: the contract options after parsing, and the loading of the contract.
 
 use std::{
     cell::Cell,
@@ -30,19 +29,15 @@ pub(crate) struct ContractPlan {
     pub(crate) source: ContractSource,
 }
 
-/// The source of the message types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ContractSource {
-    /// `proto/sensor.proto` of this program.
     BuiltIn,
-    /// A `.proto` file, and the folders that contain its imports.
     Proto {
         file: PathBuf,
         import_paths: Vec<PathBuf>,
     },
     /// A file that holds a `google.protobuf.FileDescriptorSet`.
     DescriptorSet(PathBuf),
-    /// gRPC server reflection.
     Reflection,
 }
 
@@ -50,7 +45,6 @@ pub(crate) enum ContractSource {
 const MAX_DESCRIPTOR_BYTES: u64 = 64 << 20;
 
 impl ContractPlan {
-    /// Reads or compiles the contract, or fetches it from the server by reflection.
     pub(super) fn load(
         &self,
         target: &Target,
@@ -138,8 +132,7 @@ fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failur
             .map_err(|error| UserPath::from(path.as_path()).error("open", &error))?;
     }
     let checked = match fs::metadata(file) {
-        // The file may be in one of the import paths. The compiler searches the import paths, and
-        // reports a missing file.
+        // The file may be in one of the import paths, which the compiler searches.
         Err(_) if !import_paths.is_empty() => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if metadata.file_type().is_char_device() => {

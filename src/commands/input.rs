@@ -20,13 +20,11 @@ use crate::{
 pub(crate) struct InputPlan {
     pub(crate) sources: Vec<InputSource>,
     pub(crate) options: InputOptions,
-    /// The maximum number of problems that the error message shows.
     pub(crate) max_errors: usize,
     pub(crate) on_duplicate: DuplicatePolicy,
     pub(crate) refuses_past: bool,
-    /// The minimum number of records after duplicates are removed.
+    /// Counted after duplicates are removed, as `max_records` is.
     pub(crate) min_records: Option<u64>,
-    /// The maximum number of records after duplicates are removed.
     pub(crate) max_records: Option<u64>,
     pub(crate) refuses_empty: bool,
 }
@@ -73,11 +71,6 @@ pub(super) fn contract_check(contract: &Contract, max_bytes: usize) -> ContractC
 }
 
 /// Reads and validates the whole input, and adds its record counts to the summary.
-///
-/// # Errors
-///
-/// A record is invalid, an input cannot be read, the number of records is refused, or a signal or
-/// the time limit ends the reading.
 pub(super) fn read_input(
     plan: &InputPlan,
     contract_check: Option<ContractCheck<'_>>,

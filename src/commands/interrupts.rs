@@ -19,9 +19,7 @@ pub(super) struct Interrupts {
     pub(super) time_limit: Option<TimeLimit>,
 }
 
-/// The time limit of a whole run.
 pub(super) struct TimeLimit {
-    /// The value of `--max-time`.
     pub(super) max_time: Duration,
     pub(super) deadline: Instant,
 }
@@ -51,8 +49,7 @@ impl Interrupts {
         }
     }
 
-    /// Returns the failure of a command that a signal has interrupted, or `None` if no signal has
-    /// arrived.
+    /// Returns `None` if no signal has arrived.
     pub(super) fn failure(&self) -> Option<Failure> {
         self.signals
             .received()

@@ -25,12 +25,10 @@ pub(crate) enum Action {
     Show,
     Forget {
         scope: ForgetScope,
-        /// The maximum time to wait while a push holds the lock of the ledger.
         lock_timeout: Duration,
     },
 }
 
-/// The tokens that are removed from the ledger.
 pub(crate) enum ForgetScope {
     All,
     /// The tokens of all records that the server with this `:authority` acknowledged.
@@ -42,7 +40,6 @@ pub(crate) enum ForgetScope {
     },
 }
 
-/// The number of tokens that were forgotten.
 #[derive(Serialize)]
 struct ForgetReport {
     forgotten: u64,
@@ -90,8 +87,7 @@ fn forget(
 /// ledger stays unchanged.
 fn read_tokens(sources: &[InputSource], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
     let rules = ValidationRules {
-        // Expiration times are not read, so duplicates of a token cannot conflict. The first record
-        // of each token is enough.
+        // Expiration times are not read, so duplicates of a token cannot conflict.
         on_duplicate: DuplicatePolicy::First,
         ..ValidationRules::default()
     };

@@ -1,7 +1,5 @@
-//! The commands of the program. Each command has a plan, which holds its options after parsing, and
-//! a function that runs the plan and returns the exit code.
-//!
-//! [`crate::cli`] parses the command line into a plan.
+//! The commands of the program. Each has a plan, which [`crate::cli`] makes from the options, and a
+//! function that runs the plan and returns the exit code.
 
 pub(crate) mod check;
 mod connection;

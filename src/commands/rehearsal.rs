@@ -27,16 +27,13 @@ use crate::{
 
 /// A receiver, which runs until the process ends.
 pub(super) struct Rehearsal {
-    /// The receiver as the target of a client.
     pub(super) target: Target,
     store: Arc<Store>,
 }
 
-/// The name in the certificate of the receiver.
 const SERVER_NAME: &str = "localhost";
 
-/// The behavior of the receiver, which accepts every request. The receiver does not limit the size
-/// of requests, because the limit of the real server is unknown here.
+/// Accepts requests of any size, because the limit of the real server is unknown here.
 const BEHAVIOR: Behavior = Behavior {
     code: 0,
     fail_first: 0,
@@ -59,8 +56,7 @@ impl Rehearsal {
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
             thread::Builder::new().spawn(move || {
-                // An error is ignored, because it makes the push fail, and the push reports its own
-                // failure.
+                // An error makes the push fail, and the push reports its own failure.
                 let _ = block_on(async {
                     let listener = Listener::Tcp(tokio::net::TcpListener::from_std(listener)?);
                     let tls = Some(server_tls);

@@ -101,7 +101,6 @@ fn serve(plan: &Plan) -> Result<Totals, Failure> {
     Ok(totals)
 }
 
-/// Receives requests until a signal arrives.
 async fn receive(
     plan: &Plan,
     tls: Option<Arc<ServerConfig>>,
@@ -121,7 +120,7 @@ async fn receive(
     let shutdown = signals.wait().map(drop);
     let totals = receiver::run(listener, tls, store, plan.behavior, shutdown).await;
     if let ListenAddress::Unix(path) = address {
-        // An error is ignored, because another process may already have removed the socket.
+        // Another process may already have removed the socket.
         let _ = fs::remove_file(path);
     }
     totals.map_err(|error| Failure::internal("cannot run the receiver", &error))
@@ -137,8 +136,7 @@ async fn bind(address: &ListenAddress) -> io::Result<Listener> {
     }
 }
 
-/// Removes the socket file if no process listens on it. A receiver that was killed leaves its
-/// socket file behind, and no other receiver can listen at the path of an existing file.
+/// Removes the socket file that a killed receiver left behind, so that this one can listen there.
 async fn remove_stale_socket(path: &Path) {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if is_socket && UnixStream::connect(path).await.is_err() {
@@ -146,8 +144,7 @@ async fn remove_stale_socket(path: &Path) {
     }
 }
 
-/// Returns the TLS configuration of the receiver, and writes the certificate that clients should
-/// trust. Returns `None` for plaintext.
+/// Returns `None` for plaintext. Writes the certificate that clients should trust.
 fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, Failure> {
     let ReceiverSecurity::Tls {
         identity,

@@ -83,7 +83,6 @@ impl<'p> Run<'p> {
         Ok(contract)
     }
 
-    /// Reads the whole input, and refuses it if a record is invalid.
     pub(super) fn validate(&mut self, contract: &Contract) -> Result<ValidatedInput, Failure> {
         let plan = self.plan;
         let check = contract_check(contract, plan.batch_limits.max_bytes);
@@ -101,7 +100,6 @@ impl<'p> Run<'p> {
         })
     }
 
-    /// Checks that the receiver of a rehearsal has stored exactly the selected records.
     pub(super) fn verify_rehearsal(&self, input: &mut ValidatedInput) -> Result<(), Failure> {
         match &self.server.rehearsal {
             Some(rehearsal) => rehearsal.verify(input),

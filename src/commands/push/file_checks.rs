@@ -8,8 +8,7 @@ use crate::{diagnostics::Failure, input::InputSource, user_path::UserPath};
 
 /// Refuses a file that is named for two outputs, and a metrics file that is also an input.
 ///
-/// The rejects file may also be an input. The push replaces the input with the rejects file only at
-/// its end, after it has accounted for every record.
+/// The rejects file may also be an input, because it is replaced only at the end of the push.
 pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     let (rejects, metrics) = (plan.rejects_file.as_deref(), plan.metrics_file.as_deref());
     let ledger = plan.ledger.as_ref().map(|ledger| &*ledger.path);
@@ -37,8 +36,6 @@ pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns whether both paths lead to the same file, even if the file does not exist yet.
-///
 /// Returns `false` for a pipe or a device, because two outputs may write to the same pipe without
 /// replacing each other.
 fn is_same_file(path: Option<&Path>, other: Option<&Path>) -> bool {
@@ -49,8 +46,7 @@ fn is_same_file(path: Option<&Path>, other: Option<&Path>) -> bool {
     !is_special && resolve(path).is_some_and(|resolved| resolve(other) == Some(resolved))
 }
 
-/// Returns the absolute path with all symbolic links followed. The file need not exist, even if the
-/// path is a link to the file. Returns `None` if the directory of the file does not exist.
+/// Follows all symbolic links. The file need not exist, even if the path is a link to the file.
 fn resolve(path: &Path) -> Option<PathBuf> {
     if let Ok(resolved) = path.canonicalize() {
         return Some(resolved);

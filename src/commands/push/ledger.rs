@@ -13,9 +13,8 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::plan::{LedgerPlan, Plan};
+use super::{context::Run, plan::LedgerPlan};
 use crate::{
-    commands::interrupts::Interrupts,
     contract::Contract,
     delivery::SinkError,
     diagnostics::{self, Failure},
@@ -35,34 +34,25 @@ pub(super) struct Ledger<'p> {
 
 impl<'p> Ledger<'p> {
     /// Opens the ledger and writes the start of this run.
-    ///
-    /// # Errors
-    ///
-    /// The ledger cannot be used, another process holds its lock for too long, or a signal ends the
-    /// wait for the lock.
     pub(super) fn open(
-        plan: &'p Plan,
-        LedgerPlan {
-            path, lock_timeout, ..
-        }: &'p LedgerPlan,
+        run: &Run<'p>,
+        plan: &'p LedgerPlan,
         key: &TargetKey,
-        interrupts: &Interrupts,
     ) -> Result<Self, Failure> {
-        let names = plan.input.sources.iter().map(|source| source.name());
+        let path = &*plan.path;
+        let names = run.plan.input.sources.iter().map(|source| source.name());
         let start = RunStart {
             started: Timestamp::now().as_second(),
             input: names.collect::<Vec<_>>().join(", "),
         };
-        let pause = |time| interrupts.pause(time);
-        let open = || {
-            let mut writer = LedgerWriter::open(path, key, *lock_timeout, &pause)?;
-            writer.begin_run(&start)?;
-            Ok(Self { path, writer })
-        };
-        open().map_err(|error| {
-            let unusable = || diagnostics::ledger_unusable(path, &error);
-            interrupts.failure().unwrap_or_else(unusable)
-        })
+        let pause = |time| run.interrupts.pause(time);
+        let writer = LedgerWriter::open(path, key, plan.lock_timeout, &pause)
+            .and_then(|mut writer| writer.begin_run(&start).map(|()| writer))
+            .map_err(|error| {
+                let unusable = || diagnostics::ledger_unusable(path, &error);
+                run.interrupts.failure().unwrap_or_else(unusable)
+            })?;
+        Ok(Self { path, writer })
     }
 
     fn unusable(&self) -> impl Fn(LedgerError) -> Failure + use<'p> {
@@ -70,7 +60,6 @@ impl<'p> Ledger<'p> {
         move |error| diagnostics::ledger_unusable(path, &error)
     }
 
-    /// Returns the expiration times that the server acknowledged in earlier runs.
     pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {
         self.writer.known_times().map_err(self.unusable())
     }
@@ -132,7 +121,6 @@ impl<'p> Ledger<'p> {
 /// The thread that writes to the ledger while requests are sent.
 pub(super) struct LedgerThread<'scope> {
     path: &'scope Path,
-    /// The messages of acknowledged requests that the thread has to write.
     requests: SyncSender<Bytes>,
     thread: ScopedJoinHandle<'scope, Result<(), LedgerError>>,
 }

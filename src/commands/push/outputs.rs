@@ -13,21 +13,14 @@ pub(super) struct Outputs<'p> {
 impl<'p> Outputs<'p> {
     /// Opens all outputs before the first request, so that nothing is sent if one cannot be opened.
     pub(super) fn open(run: &Run<'p>) -> Result<Self, Failure> {
-        let Run {
-            plan, interrupts, ..
-        } = run;
-        let rejects = plan
-            .rejects_file
-            .as_deref()
-            .map(|path| Rejects::open(path, &plan.input.options, interrupts))
-            .transpose()?;
+        let plan = run.plan;
+        let rejects = plan.rejects_file.as_deref();
+        let rejects = rejects.map(|path| Rejects::open(path, run)).transpose()?;
         // The ledger is opened last. It then contains the start of this run, and only `close`
         // writes the end.
-        let ledger = plan
-            .ledger
-            .as_ref()
-            .zip(run.ledger_key())
-            .map(|(ledger, key)| Ledger::open(plan, ledger, &key, interrupts))
+        let ledger = plan.ledger.as_ref().zip(run.ledger_key());
+        let ledger = ledger
+            .map(|(ledger, key)| Ledger::open(run, ledger, &key))
             .transpose()?;
         Ok(Self {
             rejects,

@@ -14,7 +14,6 @@ pub(crate) struct Plan {
     pub(crate) input: InputPlan,
     pub(crate) destination: Destination,
     pub(crate) timeouts: Timeouts,
-    /// The time limit of the whole run, from the start of the command to the last response.
     pub(crate) max_time: Option<Duration>,
     pub(crate) batch_limits: BatchLimits,
     /// Still without a deadline, which follows from `max_time` when the run starts.
@@ -24,7 +23,6 @@ pub(crate) struct Plan {
     pub(crate) rejects_file: Option<PathBuf>,
     pub(crate) metrics_file: Option<PathBuf>,
     pub(crate) dry_run: Option<DryRun>,
-    /// Whether a progress bar is shown if standard error is a terminal.
     pub(crate) shows_progress: bool,
     pub(crate) terminal: Terminal,
 }
@@ -45,10 +43,8 @@ impl fmt::Display for Destination {
     }
 }
 
-/// The options of a dry run, which validates and selects records but does not contact the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DryRun {
-    /// Whether the exit code is 20 if a push without `--dry-run` would send records.
     pub(crate) has_detailed_exit_code: bool,
 }
 
@@ -57,7 +53,6 @@ pub(crate) struct LedgerPlan {
     pub(crate) path: PathBuf,
     pub(crate) sends_unchanged: bool,
     pub(crate) max_changes: Option<MaxChanges>,
-    /// Whether a time earlier than the one in the ledger is refused.
     pub(crate) refuses_shortened: bool,
     pub(crate) lock_timeout: Duration,
 }
@@ -71,7 +66,6 @@ pub(crate) enum MaxChanges {
 }
 
 impl MaxChanges {
-    /// Returns the maximum number of changes for an input with this number of records.
     pub(super) fn for_records(self, records: u64) -> u64 {
         match self {
             Self::Number(number) => number,

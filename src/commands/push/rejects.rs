@@ -10,16 +10,15 @@ use std::{
 
 use rustix::{fs::OFlags, io::Errno};
 
+use super::context::Run;
 use crate::{
     batch::Batch,
     commands::interrupts::Interrupts,
     contract::{Contract, DecodedRecord},
     diagnostics::{self, Failure},
-    input::InputOptions,
     rejects::RejectsFile,
 };
 
-/// The time between two attempts to open a FIFO that has no reader yet.
 const FIFO_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub(super) struct Rejects<'p> {
@@ -33,14 +32,11 @@ pub(super) struct Rejects<'p> {
 impl<'p> Rejects<'p> {
     /// Opens the rejects file. Tokens and expiration times are written in the encoding and the unit
     /// of the input, so that a push with the same options can read the file.
-    pub(super) fn open(
-        path: &'p Path,
-        options: &InputOptions,
-        interrupts: &Interrupts,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open(path: &'p Path, run: &Run<'_>) -> Result<Self, Failure> {
         // The rejects file may be a FIFO. This write end stays open until `RejectsFile` has opened
         // a second one. Without a writer in between, the reader would find the end of the file.
-        let _fifo = wait_for_fifo_reader(path, interrupts)?;
+        let _fifo = wait_for_fifo_reader(path, &run.interrupts)?;
+        let options = &run.plan.input.options;
         let unit = options.time_rules.unit;
         let file = RejectsFile::open(path, options.token_encoding, unit)
             .map_err(|error| diagnostics::file_write_failed(path, &error))?;
@@ -51,7 +47,6 @@ impl<'p> Rejects<'p> {
         })
     }
 
-    /// Adds the records of a batch, with the reason why they were not acknowledged.
     pub(super) fn add(
         &mut self,
         batch: &Batch,
@@ -95,12 +90,8 @@ impl<'p> Rejects<'p> {
     }
 }
 
-/// Waits until a process has opened the FIFO for reading, and returns the open write end of the
-/// FIFO. Returns `None` at once if the path is not a FIFO.
-///
-/// # Errors
-///
-/// The FIFO cannot be opened, or the time limit or a signal ends the wait.
+/// Waits until a process has opened the FIFO for reading, and returns its open write end. Returns
+/// `None` at once if the path is not a FIFO.
 fn wait_for_fifo_reader(path: &Path, interrupts: &Interrupts) -> Result<Option<File>, Failure> {
     let is_fifo = |metadata: fs::Metadata| metadata.file_type().is_fifo();
     if !path.metadata().is_ok_and(is_fifo) {

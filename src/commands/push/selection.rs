@@ -15,11 +15,6 @@ use crate::{
 
 /// Restricts the input to the records of the selection, and marks the ledger entries that this push
 /// will change as unconfirmed. Returns the number of selected records.
-///
-/// # Errors
-///
-/// The ledger cannot be used, the input changed since its validation, `--max-changes` or
-/// `--refuse-shortened` does not allow the changes, or a signal has arrived.
 pub(super) fn select(
     run: &mut Run<'_>,
     outputs: &mut Outputs<'_>,
@@ -93,7 +88,7 @@ fn select_with(
 #[derive(Default)]
 struct Changes {
     changed: u64,
-    /// The number of changed tokens that expire earlier than in the ledger.
+    /// How many of the changed tokens expire earlier than in the ledger.
     shortened: u64,
     /// Descriptions of the first tokens that expire earlier than in the ledger.
     examples: Vec<String>,
@@ -127,7 +122,6 @@ impl Changes {
         false
     }
 
-    /// Returns a failure if the options do not allow the counted changes.
     fn check(self, ledger: &LedgerPlan, records_read: u64) -> Result<(), Failure> {
         let Self {
             changed,

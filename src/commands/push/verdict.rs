@@ -18,7 +18,6 @@ pub(super) fn judge(
         .map_err(|failure| with_rejected_records(failure, &rejected, input))
 }
 
-/// Adds each rejected record, with its position in the input, to the failure.
 fn with_rejected_records(
     failure: Failure,
     rejected: &[RejectedRecord],
@@ -32,9 +31,8 @@ fn with_rejected_records(
     })
 }
 
-/// Combines the failures of a push. A push has up to three failures: the failure that stopped the
-/// push, the response codes that do not mean success, and the first failed request. The first
-/// failure in this order becomes the result, and the later failures become its causes.
+/// Combines up to three failures: the failure that stopped the push, the response codes that do not
+/// mean success, and the first failed request. The later failures become causes of the first one.
 fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failure> {
     let server = &run.server.target.endpoint.to_string();
     let acknowledged = outcome.acknowledged;
@@ -73,8 +71,7 @@ fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failu
     }
 }
 
-/// Returns the failure for the reason why the push stopped. Returns `None` if a signal or an output
-/// stopped the push, because the caller reports these two reasons itself.
+/// Returns `None` for a signal and for an output, which the caller reports itself.
 fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
     match reason {
         StopReason::Attempt(failure) => Some(diagnostics::attempt_failed(server, &failure)),
