@@ -18,6 +18,7 @@ use crate::{
     contract::Contract,
     delivery::SinkError,
     diagnostics::{self, Failure},
+    input::InputSource,
     ledger::{KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
     report::{Status, Summary},
 };
@@ -40,7 +41,7 @@ impl<'p> Ledger<'p> {
         key: &TargetKey,
     ) -> Result<Self, Failure> {
         let path = &*plan.path;
-        let names = run.plan.input.sources.iter().map(|source| source.name());
+        let names = run.plan.input.sources.iter().map(InputSource::name);
         let start = RunStart {
             started: Timestamp::now().as_second(),
             input: names.collect::<Vec<_>>().join(", "),
