@@ -238,6 +238,16 @@ fn dump_is_written_to_a_file_or_standard_output() {
     assert!(child.0.wait().expect("it ends").success());
 }
 
+#[test]
+fn quiet_receiver_prints_only_its_address() {
+    let (mut child, _) = serve(&["--plaintext", "--quiet"]);
+    send_signal(&child.0, Signal::INT);
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut child.1, &mut rest).expect("read");
+    assert_eq!(rest, "");
+    assert!(child.0.wait().expect("it ends").success());
+}
+
 type Serving = (Child, std::io::BufReader<std::process::ChildStdout>);
 
 /// Starts a receiver with text output. Returns the process, and the address that the receiver
