@@ -30,7 +30,7 @@ pub(crate) async fn fetch_service_files(
     client: &Client,
     service: Option<&str>,
 ) -> Result<Vec<FileDescriptorProto>, ReflectionError> {
-    let timeout = client.timeout();
+    let timeout = client.target.timeout;
     let mut collector = DescriptorCollector {
         reflection: ReflectionClient::new(client),
         files: BTreeMap::new(),

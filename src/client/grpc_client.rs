@@ -6,7 +6,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Uri};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::{client::Grpc, codec::CompressionEncoding};
@@ -19,7 +18,7 @@ use super::{
     transport::Transport,
     transport_error::classify_unready,
 };
-use crate::{contract::Contract, metadata::Metadata};
+use crate::contract::Contract;
 
 /// A connection on which calls can be made. Dropping the client closes the connection.
 #[derive(Debug)]
@@ -29,17 +28,7 @@ pub(crate) struct Client {
     /// permit before its timeout starts. Without a permit, a call would wait for a stream inside
     /// the HTTP/2 library, and the wait would use up the timeout.
     free_streams: Arc<Semaphore>,
-    settings: Arc<CallSettings>,
-}
-
-/// The settings that all calls on a connection share.
-#[derive(Debug)]
-struct CallSettings {
-    origin: Uri,
-    timeout: Duration,
-    user_agent: HeaderValue,
-    metadata: Arc<Metadata>,
-    sends_gzip: bool,
+    pub(super) target: Arc<Target>,
     contract: Contract,
 }
 
@@ -54,10 +43,6 @@ pub(crate) enum OpenCallResult {
 
 impl Client {
     /// Connects to a server, and reports the outcome of each completed stage to `on_stage`.
-    ///
-    /// # Errors
-    ///
-    /// A stage failed, or `connect_timeout` passed.
     pub(crate) async fn connect(
         target: &Target,
         contract: &Contract,
@@ -67,64 +52,42 @@ impl Client {
         // If the server allows no stream, a semaphore without permits would block every call
         // forever. With one permit, a call waits inside the HTTP/2 library instead, and the timeout
         // of the call ends the wait.
-        let max_streams = connection
-            .max_streams
-            .map_or(u32::MAX, |limit| limit.max(1));
+        let max_streams = connection.max_streams.unwrap_or(u32::MAX).max(1);
         let max_streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
         Ok(Self {
             connection,
             free_streams: Arc::new(Semaphore::new(max_streams.min(Semaphore::MAX_PERMITS))),
-            settings: Arc::new(CallSettings {
-                origin: target.origin(),
-                timeout: target.timeout,
-                user_agent: target.user_agent.clone(),
-                metadata: Arc::new(target.metadata.clone()),
-                sends_gzip: target.sends_gzip,
-                contract: contract.clone(),
-            }),
+            target: Arc::new(target.clone()),
+            contract: contract.clone(),
         })
     }
 
     /// Waits until the server allows one more stream. The stream stays reserved until the permit is
     /// dropped.
-    pub(crate) fn reserve_stream(
-        &self,
-    ) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
-        let free_streams = Arc::clone(&self.free_streams);
+    pub(crate) async fn reserve_stream(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed, so the result is never `None`.
-        async { free_streams.acquire_owned().await.ok() }
+        Arc::clone(&self.free_streams).acquire_owned().await.ok()
     }
 
     /// Sends one request message and returns the code in the response. The server receives the
     /// timeout of the call as `grpc-timeout`.
-    ///
-    /// # Errors
-    ///
-    /// The call failed, or the timeout of the call passed.
     pub(crate) fn send(
         &self,
         message: Bytes,
     ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
         let sent = message.clone();
-        self.call_with_timeout(tokio_stream::once(message), sent, self.settings.timeout)
+        self.call_with_timeout(tokio_stream::once(message), sent, self.target.timeout)
     }
 
     /// Opens the call and sends no message, so the server cannot apply anything. A server that does
     /// not implement the method, or does not allow this client to call it, ends the call with an
     /// error. Any other server waits for the message.
-    ///
-    /// # Errors
-    ///
-    /// The call failed before `timeout` passed.
     pub(crate) async fn open_without_message(
         &self,
         timeout: Duration,
     ) -> Result<OpenCallResult, CallError> {
-        let messages = tokio_stream::pending();
-        match self
-            .call_with_timeout(messages, Bytes::new(), timeout)
-            .await
-        {
+        let call = self.call_with_timeout(tokio_stream::pending(), Bytes::new(), timeout);
+        match call.await {
             Ok(code) => Ok(OpenCallResult::Answered { code }),
             Err(CallError::TimedOut(_)) => Ok(OpenCallResult::AwaitsMessage),
             Err(error) => Err(error),
@@ -142,24 +105,23 @@ impl Client {
         S: Stream<Item = Bytes> + Send + 'static,
     {
         let transport = self.transport();
-        let settings = Arc::clone(&self.settings);
+        let contract = self.contract.clone();
+        let target = Arc::clone(&self.target);
         let status = self.connection.status.clone();
         async move {
             let started = Instant::now();
-            let call = call(&settings, transport, messages);
-            match tokio::time::timeout(timeout, call).await {
-                Ok(Err(error)) => {
-                    let mut error = status.refine_error(error).await;
-                    if let Some(text) = error.server_text_mut() {
-                        let records = settings.contract.decode_records(&sent);
-                        let tokens = records.map(|record| record.token);
-                        *text = safe_text(text, &settings.metadata, tokens);
-                    }
-                    Err(error.into_timeout_if_late(started.elapsed(), timeout))
-                }
-                Ok(result) => result,
-                Err(_) => Err(CallError::TimedOut(timeout)),
+            let call = call(&contract, transport, messages);
+            let error = match tokio::time::timeout(timeout, call).await {
+                Ok(Ok(code)) => return Ok(code),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(CallError::TimedOut(timeout)),
+            };
+            let mut error = status.refine_error(error).await;
+            if let Some(text) = error.server_text_mut() {
+                let tokens = contract.decode_records(&sent).map(|record| record.token);
+                *text = safe_text(text, &target.metadata, tokens);
             }
+            Err(error.into_timeout_if_late(started.elapsed(), timeout))
         }
     }
 
@@ -168,19 +130,8 @@ impl Client {
         Transport {
             sender: self.connection.sender.clone(),
             observer: Arc::default(),
-            user_agent: self.settings.user_agent.clone(),
-            metadata: Arc::clone(&self.settings.metadata),
+            target: Arc::clone(&self.target),
         }
-    }
-
-    /// Returns the URI that holds the scheme and the `:authority` of all calls.
-    pub(super) fn origin(&self) -> Uri {
-        self.settings.origin.clone()
-    }
-
-    /// Returns the timeout of one call.
-    pub(super) fn timeout(&self) -> Duration {
-        self.settings.timeout
     }
 
     /// Replaces the error of a call without tokens by the reason why the connection ended, if the
@@ -195,7 +146,7 @@ impl Client {
 
     /// Returns text of the server, which has seen no token, as it may be shown.
     pub(super) fn safe_text(&self, text: &str) -> String {
-        safe_text(text, &self.settings.metadata, std::iter::empty())
+        safe_text(text, &self.target.metadata, std::iter::empty())
     }
 }
 
@@ -207,25 +158,21 @@ impl Drop for Client {
 
 /// Calls the method of the contract. The caller must end the call when the timeout passes, because
 /// this function only sends the timeout to the server.
-async fn call<S>(
-    settings: &CallSettings,
-    transport: Transport,
-    messages: S,
-) -> Result<i32, CallError>
+async fn call<S>(contract: &Contract, transport: Transport, messages: S) -> Result<i32, CallError>
 where
     S: Stream<Item = Bytes> + Send + 'static,
 {
+    let target = Arc::clone(&transport.target);
     let mut request = tonic::Request::new(messages);
-    request.set_timeout(settings.timeout);
+    request.set_timeout(target.timeout);
     let observer = Arc::clone(&transport.observer);
-    let mut grpc = Grpc::with_origin(transport, settings.origin.clone());
-    if settings.sends_gzip {
+    let mut grpc = Grpc::with_origin(transport, target.origin());
+    if target.sends_gzip {
         grpc = grpc.send_compressed(CompressionEncoding::Gzip);
     }
     grpc.ready()
         .await
         .map_err(|error| classify_unready(&*error))?;
-    let contract = &settings.contract;
     let response = grpc
         .client_streaming(request, contract.path.clone(), contract.codec())
         .await;

@@ -97,10 +97,10 @@ impl<'c> ReflectionClient<'c> {
             message_request: Some(query),
             ..ServerReflectionRequest::default()
         }));
-        request.set_timeout(self.client.timeout());
+        request.set_timeout(self.client.target.timeout);
         let transport = self.client.transport();
         let observer = Arc::clone(&transport.observer);
-        let mut grpc = Grpc::with_origin(transport, self.client.origin())
+        let mut grpc = Grpc::with_origin(transport, self.client.target.origin())
             .max_decoding_message_size(MAX_RESPONSE_BYTES);
         grpc.ready()
             .await

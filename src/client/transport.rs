@@ -9,15 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response, header};
 use hyper::{
     body::{Body as HttpBody, Frame, Incoming, SizeHint},
     client::conn::http2,
 };
 use tonic::{body::Body, codegen::Service};
 
-use super::response::ResponseObserver;
-use crate::metadata::Metadata;
+use super::{response::ResponseObserver, target::Target};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -27,8 +26,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 pub(super) struct Transport {
     pub(super) sender: http2::SendRequest<Body>,
     pub(super) observer: Arc<ResponseObserver>,
-    pub(super) user_agent: HeaderValue,
-    pub(super) metadata: Arc<Metadata>,
+    pub(super) target: Arc<Target>,
 }
 
 impl Service<Request<Body>> for Transport {
@@ -42,8 +40,8 @@ impl Service<Request<Body>> for Transport {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, self.user_agent.clone());
-        for (name, value) in self.metadata.headers() {
+        headers.insert(header::USER_AGENT, self.target.user_agent.clone());
+        for (name, value) in self.target.metadata.headers() {
             headers.append(name, value.clone());
         }
         let response = self.sender.send_request(request);

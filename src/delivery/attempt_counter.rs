@@ -8,7 +8,6 @@ use super::retry_decision::RetryDecision;
 /// towards `DeliveryPolicy::max_retries`.
 const MAX_TRANSPARENT_RETRIES: u32 = 10;
 
-/// The number of failed attempts to send one request or to establish one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AttemptCounter {
     counted: u32,
@@ -35,7 +34,6 @@ impl AttemptCounter {
         self.counted
     }
 
-    /// Returns the number of all failed attempts, including attempts with a transparent retry.
     pub(super) fn total(self) -> u32 {
         self.counted + self.transparent
     }

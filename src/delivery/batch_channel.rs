@@ -15,7 +15,6 @@ pub(crate) type BatchReceiver = mpsc::Receiver<Result<Batch, Problem>>;
 /// channel is full.
 const CHANNEL_CAPACITY: usize = 4;
 
-/// Creates the channel that carries the batches of one push.
 pub(crate) fn batch_channel() -> (BatchSender, BatchReceiver) {
     mpsc::channel(CHANNEL_CAPACITY)
 }

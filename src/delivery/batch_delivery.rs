@@ -61,8 +61,6 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         }
     }
 
-    /// Delivers a batch, in parts if necessary, and adds the outcome of each record to the state of
-    /// the push.
     pub(super) async fn deliver_batch(&self, batch: Batch) {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
@@ -144,7 +142,6 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         }
     }
 
-    /// Makes one attempt to send a request message and returns the response code.
     async fn attempt(&self, part: &Batch, is_retry: bool) -> Result<i32, RequestError> {
         let state = self.state;
         let prepare = async {

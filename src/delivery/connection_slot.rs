@@ -14,7 +14,6 @@ use super::{
     server::Server,
 };
 
-/// Holds the current connection, if there is one.
 pub(super) struct ConnectionSlot<'s, S: Server> {
     server: &'s S,
     current: Mutex<Option<Rc<S::Connection>>>,
@@ -32,10 +31,6 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
     ///
     /// While one request connects, all other requests wait for the same connection. A server that
     /// is down therefore gets one connection attempt at a time, not one per request.
-    ///
-    /// # Errors
-    ///
-    /// The push is stopping, possibly because connecting failed.
     pub(super) async fn connection(
         &self,
         policy: &DeliveryPolicy,

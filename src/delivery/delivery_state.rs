@@ -32,7 +32,6 @@ pub(super) struct DeliveryState<'s> {
     sink: RefCell<&'s mut dyn OutcomeSink>,
 }
 
-/// The phase of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum DeliveryPhase {
     Running,
@@ -65,7 +64,6 @@ impl<'s> DeliveryState<'s> {
         }
     }
 
-    /// Returns whether no new attempt may start.
     pub(super) fn is_stopping(&self) -> bool {
         *self.phase.borrow() >= DeliveryPhase::Draining
     }
@@ -103,10 +101,6 @@ impl<'s> DeliveryState<'s> {
     }
 
     /// Runs `future` to its end, unless the push reaches `phase` first.
-    ///
-    /// # Errors
-    ///
-    /// The push reached `phase` before `future` completed.
     pub(super) async fn complete_before<T>(
         &self,
         phase: DeliveryPhase,
@@ -121,11 +115,8 @@ impl<'s> DeliveryState<'s> {
     }
 
     /// Tells the sink about a failed attempt and waits until its retry may start.
-    ///
-    /// # Errors
-    ///
-    /// The push stops before the delay is over. The last failure then becomes the stop reason if
-    /// there is no reason yet, or if the reason is a signal. Any other reason is kept.
+    /// If the push stops before, the failure becomes the stop reason, unless there is a reason other
+    /// than a signal.
     pub(super) async fn pause_before_retry(
         &self,
         failure: AttemptFailure,
@@ -171,7 +162,6 @@ impl<'s> DeliveryState<'s> {
         }
     }
 
-    /// Counts an attempt whose request was sent to the server.
     pub(super) fn count_attempt(&self, is_retry: bool) {
         let mut outcome = self.outcome.borrow_mut();
         outcome.attempts += 1;
@@ -221,7 +211,6 @@ impl<'s> DeliveryState<'s> {
         }
     }
 
-    /// Returns whether the sink still takes batches that were never attempted.
     pub(super) fn wants_unattempted(&self) -> bool {
         self.sink.borrow().wants_unattempted()
     }

@@ -8,10 +8,8 @@ use crate::{
     signals::Signal,
 };
 
-/// The counts of a push, and the reason why the push stopped early.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryOutcome {
-    /// Number of acknowledged records.
     pub(crate) acknowledged: u64,
     /// Number of records that the server rejected, either by a response code that does not mean
     /// success or by a gRPC status for a single record.
@@ -19,12 +17,10 @@ pub(crate) struct DeliveryOutcome {
     /// Number of attempts of all requests. An attempt is not counted if the connection ended before
     /// the request was sent.
     pub(crate) attempts: u64,
-    /// Number of attempts that were not the first attempt of their request.
     pub(crate) retries: u64,
     /// Number of requests that failed for good or got a response code that does not mean success. A
     /// request that is split is not counted.
     pub(crate) failed_requests: u64,
-    /// Number of answered requests, by response code.
     pub(crate) response_codes: BTreeMap<i32, u64>,
     /// The first call error that concerned only one request and therefore did not stop the push.
     /// `None` if there was no such error.
@@ -32,14 +28,10 @@ pub(crate) struct DeliveryOutcome {
     /// The first records that were rejected with a gRPC status while each was the only record of
     /// its request. Error messages name these records.
     pub(crate) rejected_records: Vec<RejectedRecord>,
-    /// The reason why the push stopped before its last record, or `None` if the push did not stop
-    /// early.
     pub(crate) stop_reason: Option<StopReason>,
-    /// The signal that arrived during the push, or `None` if no signal arrived.
     pub(crate) signal: Option<Signal>,
 }
 
-/// A record that the server rejected with a gRPC status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RejectedRecord {
     pub(crate) token: Vec<u8>,
@@ -64,7 +56,6 @@ pub(crate) enum AttemptError {
     Reflection(ReflectionError),
 }
 
-/// The reason why a push stopped before its last record.
 #[derive(Debug)]
 pub(crate) enum StopReason {
     /// An attempt failed for a reason that concerns other requests as well, and is not retried. Or
@@ -74,9 +65,7 @@ pub(crate) enum StopReason {
     /// can no longer be read.
     Input(Problem),
     Signal,
-    /// An output could not be written.
     Output,
-    /// The deadline of the whole run passed.
     DeadlinePassed {
         /// Whether the push was probably sending requests: an attempt was in flight, or there had
         /// been attempts and no retry had been scheduled. If `false`, the push was probably

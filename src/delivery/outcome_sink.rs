@@ -7,18 +7,8 @@ use crate::{batch::Batch, client::CallError};
 
 /// The outputs of a push that depend on the outcome of each record: ledger, rejects file, progress.
 pub(crate) trait OutcomeSink {
-    /// Takes a batch whose records the server acknowledged.
-    ///
-    /// # Errors
-    ///
-    /// An output cannot be written. The caller must then stop the push.
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError>;
 
-    /// Takes a batch whose records were not acknowledged.
-    ///
-    /// # Errors
-    ///
-    /// An output cannot be written. The caller must then stop the push.
     fn unacknowledged(
         &mut self,
         batch: &Batch,
@@ -33,7 +23,7 @@ pub(crate) trait OutcomeSink {
     fn wants_unattempted(&self) -> bool;
 }
 
-/// The error that an output could not be written. The sink stores the cause.
+/// The error that an output could not be written, which stops the push. The sink stores the cause.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SinkError;
 

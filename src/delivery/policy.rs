@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use super::{attempt_counter::AttemptCounter, retry_decision::RetryDecision};
 
-/// The limits and delays of a push.
 #[derive(Clone)]
 pub(crate) struct DeliveryPolicy {
-    /// The maximum number of requests in flight.
     pub(crate) concurrency: usize,
     /// The maximum number of retries of one request. The same maximum applies to the retries to
     /// establish one connection.
@@ -15,9 +13,7 @@ pub(crate) struct DeliveryPolicy {
     /// The upper limit of the backoff before the first retry. The limit doubles with each further
     /// retry of the same request or connection.
     pub(crate) base_delay: Duration,
-    /// The upper limit of the backoff before any retry.
     pub(crate) max_delay: Duration,
-    /// Response codes that mean success.
     pub(crate) ok_codes: Vec<i32>,
     /// Whether a request that the server rejected with `INVALID_ARGUMENT` is split until each
     /// invalid record is alone in its request.

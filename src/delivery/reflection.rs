@@ -16,11 +16,6 @@ use crate::{
 /// Fetches the descriptors of the `.proto` files that declare a service, and of all files that
 /// these files import. If `service` is `None`, fetches the descriptors for all services of the
 /// server.
-///
-/// # Errors
-///
-/// The server cannot be reached or does not describe the service, and the error is permanent or
-/// remains after the last retry.
 pub(crate) async fn fetch_descriptors(
     target: &Target,
     service: Option<&str>,

@@ -8,23 +8,19 @@ use tonic::Code;
 use super::outcome::AttemptError;
 use crate::client::{CallError, ConnectError, ConnectErrorKind, ReflectionError, RetryAdvice};
 
-/// The decision whether a failed attempt is retried, and after which kind of delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryDecision {
     Never,
     /// Retry at once and without using up a retry, because the server did not process the request
     /// ("transparent retry" in gRFC A6).
     Transparent,
-    /// Retry after an exponential backoff.
     Backoff,
     /// Retry after a fixed delay plus an exponential backoff, because the server sent
     /// `ENHANCE_YOUR_CALM`.
     LongBackoff,
-    /// Retry after exactly this delay, which the server asked for.
     After(Duration),
 }
 
-/// Decides whether to make another attempt.
 pub(super) fn decide_retry(error: &AttemptError) -> RetryDecision {
     match error {
         AttemptError::Call(error) | AttemptError::Reflection(ReflectionError::Call(error)) => {

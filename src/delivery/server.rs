@@ -19,14 +19,12 @@ pub(crate) trait Server {
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
 }
 
-/// A connection that carries request messages.
 pub(crate) trait ServerConnection {
     /// Waits until the server's limit on concurrent streams allows one more request. The stream
     /// stays reserved until the permit is dropped. `None` means that there is no permit and no
     /// limit, as in the tests.
     fn reserve_stream(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>>;
 
-    /// Sends one request message and returns the response code.
     fn send(&self, message: Bytes)
     -> impl Future<Output = Result<i32, CallError>> + Send + 'static;
 }

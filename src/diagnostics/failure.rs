@@ -27,7 +27,6 @@ const EXIT_RPC_BASE: u8 = 64;
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
     pub(crate) message: String,
-    /// The causes, the most direct one first.
     pub(crate) causes: Vec<String>,
     /// An instruction for the user. Following the instruction may prevent the failure next time.
     pub(crate) hint: Option<String>,
@@ -38,7 +37,6 @@ pub(crate) struct Failure {
     pub(crate) exit_code: u8,
 }
 
-/// The kind of a failure, by its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FailureKind {
@@ -50,9 +48,7 @@ pub(crate) enum FailureKind {
     Partial,
     /// The input is invalid, a guard refused it, or it changed between two passes.
     Input,
-    /// The server could not be reached.
     Unreachable,
-    /// The TLS handshake failed.
     Tls,
     /// A response contained a code that does not mean success.
     Code,
@@ -74,22 +70,18 @@ impl Failure {
         }
     }
 
-    /// Returns a failure for an error of this machine or a bug, with its cause.
     pub(crate) fn internal(message: impl Into<String>, cause: &dyn fmt::Display) -> Self {
         Self::internal_without_cause(message).with_cause(cause.to_string())
     }
 
-    /// Returns a failure for an error of this machine or a bug, without a cause.
     pub(super) fn internal_without_cause(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Internal, EXIT_INTERNAL, message)
     }
 
-    /// Returns a failure for options that contradict each other or have an invalid value.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Usage, EXIT_USAGE, message)
     }
 
-    /// Returns a failure for invalid options, with a hint that corrects the options.
     pub(crate) fn usage_with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::usage(message).with_hint(hint)
     }

@@ -23,7 +23,6 @@ pub(super) struct CorkedStream<S> {
 }
 
 impl<S: AsyncWrite> CorkedStream<S> {
-    /// Creates a stream that is not corked.
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream: BufWriter::with_capacity(BUFFER_BYTES, stream),
@@ -38,8 +37,6 @@ impl<S: AsyncWrite> CorkedStream<S> {
         self.is_corked = true;
     }
 
-    /// Makes the stream obey flushes again. Data that is still in the buffer is sent at the next
-    /// flush.
     pub(super) fn uncork(&mut self) {
         self.is_corked = false;
     }

@@ -13,11 +13,9 @@ use super::{error::ConnectErrorKind, stage_outcome::AddressFailure};
 /// addresses is still in progress (RFC 8305 section 5, "Connection Attempt Delay").
 const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
 
-/// A TCP connection to one of several addresses.
 pub(super) struct TcpConnection {
     pub(super) stream: TcpStream,
     pub(super) address: SocketAddr,
-    /// The addresses at which connecting had failed before `address` accepted the connection.
     pub(super) failures: Vec<AddressFailure>,
 }
 

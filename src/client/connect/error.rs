@@ -17,23 +17,17 @@ use crate::{
     tls::HandshakeError,
 };
 
-/// The error of a connection that could not be established.
 #[derive(Debug)]
 pub(crate) struct ConnectError {
     pub(crate) endpoint: Endpoint,
-    /// The proxy to connect through, or `None` for a direct connection.
     pub(crate) proxy: Option<Proxy>,
-    /// The stage that failed.
     pub(crate) stage: Stage,
     pub(crate) kind: ConnectErrorKind,
-    /// Whether a client certificate is configured.
     pub(crate) has_client_certificate: bool,
 }
 
-/// The reason why a stage failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectErrorKind {
-    /// The connect timeout, which has this length, passed.
     #[error("timed out after {0:?}")]
     TimedOut(Duration),
     /// The DNS lookup failed, or the operating system reported an error of the connection.
@@ -44,7 +38,6 @@ pub(crate) enum ConnectErrorKind {
     /// No address of the server, or of the proxy if a proxy is used, accepted a TCP connection.
     #[error("{}", join(.0))]
     AllAddressesFailed(Vec<AddressFailure>),
-    /// The TLS handshake failed: this program ended the handshake, or the server sent an alert.
     #[error(transparent)]
     Tls(HandshakeError),
     #[error("server speaks HTTP/1.1 and answered \"{status_line}\"")]
@@ -57,7 +50,6 @@ pub(crate) enum ConnectErrorKind {
     /// The server sent GOAWAY instead of SETTINGS.
     #[error("{}", describe_goaway(*.0))]
     GoAway(h2::Reason),
-    /// The proxy answered CONNECT with this HTTP status, which is not 2xx.
     #[error("proxy answered HTTP status {0}")]
     ProxyRefused(StatusCode),
     #[error("proxy does not speak HTTP")]
@@ -69,7 +61,6 @@ pub(crate) enum ConnectErrorKind {
     /// answered a TLS handshake on a second connection.
     #[error("server expects TLS")]
     ServerExpectsTls,
-    /// The HTTP library reported an error of some other kind.
     #[error("{0}")]
     Http2(String),
 }
@@ -125,7 +116,6 @@ impl ConnectErrorKind {
         Self::Http2(peer_text(error.to_string().as_bytes()))
     }
 
-    /// Classifies a TLS handshake error.
     pub(super) fn from_handshake(error: io::Error) -> Self {
         match tls_error(&error) {
             Some(error) => Self::Tls(error.clone().into()),

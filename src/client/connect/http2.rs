@@ -28,18 +28,15 @@ const MAX_HEADER_LIST_BYTES: u32 = 2 << 20;
 /// (doc/keepalive.md, `GRPC_ARG_KEEPALIVE_TIMEOUT_MS`).
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An HTTP/2 connection whose server has sent its SETTINGS.
 #[derive(Debug)]
 pub(in crate::client) struct Http2Connection {
     pub(in crate::client) sender: http2::SendRequest<Body>,
-    /// The task that reads and writes the frames of the connection.
     pub(in crate::client) driver: JoinHandle<()>,
     /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`, or `None` for no limit.
     pub(in crate::client) max_streams: Option<u32>,
     pub(in crate::client) status: ConnectionStatus,
 }
 
-/// Sends the client preface and waits for the server's SETTINGS.
 pub(super) async fn handshake(
     stream: ByteStream,
     keepalive_interval: Option<Duration>,

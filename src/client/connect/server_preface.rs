@@ -45,7 +45,6 @@ const MAX_SETTINGS_BYTES: usize = 1024;
 /// A reader that passes all bytes through, and reports once what the server sent first.
 pub(super) struct PrefaceObserver<S> {
     stream: S,
-    /// The channel for the report, or `None` after the report.
     preface_sender: Option<oneshot::Sender<Result<ServerSettings, ConnectErrorKind>>>,
     first_bytes: Vec<u8>,
     frames: FrameTracker,
@@ -139,8 +138,6 @@ fn max_streams(settings: &[u8]) -> Option<u32> {
     found[2..].try_into().ok().map(u32::from_be_bytes)
 }
 
-/// The position in a sequence of HTTP/2 frames. The tracker parses the frame headers and skips the
-/// payloads.
 #[derive(Default)]
 struct FrameTracker {
     /// The first bytes of a frame header that has not arrived completely.

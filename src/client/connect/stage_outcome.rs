@@ -13,25 +13,20 @@ pub(crate) enum Stage {
     Http2,
 }
 
-/// The result of a stage that succeeded.
 #[derive(Debug)]
 pub(crate) enum StageSuccess {
     /// The DNS lookup found these addresses of the proxy, or of the server if no proxy is used.
     Resolved(Vec<SocketAddr>),
     TcpConnected {
         address: SocketAddr,
-        /// The addresses at which connecting had failed before `address` accepted the connection.
         failures: Vec<AddressFailure>,
     },
     UnixConnected,
-    /// The proxy opened a tunnel to the server.
     ProxyConnected,
     TlsEstablished(TlsSession),
-    /// The server sent its HTTP/2 SETTINGS.
     SettingsReceived,
 }
 
-/// An address that did not accept a TCP connection, and the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{address}: {error}")]
 pub(crate) struct AddressFailure {

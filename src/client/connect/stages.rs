@@ -20,14 +20,12 @@ use crate::{
     tls::{self, ClientTls, HandshakeError},
 };
 
-/// The current stage, and the callback for completed stages.
 struct Progress<'p> {
     stage: Cell<Stage>,
     on_stage: &'p dyn Fn(StageSuccess),
 }
 
 impl Progress<'_> {
-    /// Reports the outcome of the current stage.
     fn report(&self, outcome: StageSuccess) {
         (self.on_stage)(outcome);
     }
@@ -35,10 +33,6 @@ impl Progress<'_> {
 
 /// Connects to a server, waits for the server's HTTP/2 SETTINGS, and reports the outcome of each
 /// completed stage to `on_stage`.
-///
-/// # Errors
-///
-/// A stage failed, or `connect_timeout` passed.
 pub(in crate::client) async fn connect(
     target: &Target,
     on_stage: &dyn Fn(StageSuccess),
@@ -139,8 +133,6 @@ async fn run_stages(
     Ok(connection)
 }
 
-/// Opens a stream to the server: a Unix domain socket, a TCP connection, or a tunnel through the
-/// proxy.
 async fn open_stream(
     target: &Target,
     progress: &Progress<'_>,
