@@ -84,7 +84,7 @@ impl Terminal {
         let written = if self.json {
             match serde_json::to_string(report) {
                 Ok(json) => Self::print_data(&escape_json(&json)),
-                Err(error) => Err(Failure::internal("the report can't be written", &error)),
+                Err(error) => Err(Failure::internal("cannot write the report", &error)),
             }
         } else if self.quiet {
             Ok(())
@@ -145,7 +145,7 @@ impl Terminal {
     pub(crate) fn internal_error(location: Option<&Location<'_>>) {
         let location = location.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         Self::write_stderr(&format!(
-            "error: a defect of this program at {}; please report it\n",
+            "error: internal error (bug) at {}; please report it\n",
             escape(&location)
         ));
     }

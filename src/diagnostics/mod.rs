@@ -1,8 +1,8 @@
-//! The failures of commands: the kind, exit code, message, causes and hint of each failure.
+//! The failures of commands: the kind, the exit code and the hint for each error. Errors word
+//! themselves.
 //!
 //! [`failure`] defines [`Failure`], and [`text`] formats it as text. Each other file belongs to one
-//! area, such as TLS handshakes or the ledger. It turns the errors of this area into failures, or
-//! describes the errors.
+//! area, such as TLS or the ledger.
 
 mod call;
 mod connection;

@@ -25,12 +25,6 @@ struct Progress<'p> {
     on_stage: &'p dyn Fn(StageSuccess),
 }
 
-impl Progress<'_> {
-    fn report(&self, outcome: StageSuccess) {
-        (self.on_stage)(outcome);
-    }
-}
-
 /// Connects to a server, waits for the server's HTTP/2 SETTINGS, and reports the outcome of each
 /// completed stage to `on_stage`.
 pub(in crate::client) async fn connect(
@@ -101,13 +95,13 @@ async fn is_tls_server(target: &Target) -> bool {
         stage: Cell::new(Stage::Dns),
         on_stage: &|_| {},
     };
-    match open_stream(target, &progress).await {
-        Ok(stream) => match tls_handshake::handshake(&tls, stream).await {
-            Err(ConnectErrorKind::Tls(HandshakeError::NotTls(_))) => false,
-            // Any other TLS error, such as an alert, proves that the server speaks TLS.
-            Ok(_) | Err(ConnectErrorKind::Tls(_)) => true,
-            Err(_) => false,
-        },
+    let Ok(stream) = open_stream(target, &progress).await else {
+        return false;
+    };
+    match tls_handshake::handshake(&tls, stream).await {
+        Err(ConnectErrorKind::Tls(HandshakeError::NotTls(_))) => false,
+        // Any other TLS error, such as an alert, proves that the server speaks TLS.
+        Ok(_) | Err(ConnectErrorKind::Tls(_)) => true,
         Err(_) => false,
     }
 }
@@ -123,13 +117,13 @@ async fn run_stages(
             progress.stage.set(Stage::Tls);
             let stream = tls_handshake::handshake(tls, stream).await?;
             let session = TlsSession::from_connection(stream.get_ref().1);
-            progress.report(StageSuccess::TlsEstablished(session));
+            (progress.on_stage)(StageSuccess::TlsEstablished(session));
             Box::new(stream)
         }
     };
     progress.stage.set(Stage::Http2);
     let connection = http2::handshake(stream, target.keepalive_interval).await?;
-    progress.report(StageSuccess::SettingsReceived);
+    (progress.on_stage)(StageSuccess::SettingsReceived);
     Ok(connection)
 }
 
@@ -143,17 +137,17 @@ async fn open_stream(
             let stream = UnixStream::connect(path)
                 .await
                 .map_err(ConnectErrorKind::Io)?;
-            progress.report(StageSuccess::UnixConnected);
+            (progress.on_stage)(StageSuccess::UnixConnected);
             return Ok(Box::new(stream));
         }
         (_, Some(proxy)) => (&proxy.host, proxy.port),
         (Endpoint::Tcp { host, port }, None) => (host, *port),
     };
     let addresses = resolve(host, port).await?;
-    progress.report(StageSuccess::Resolved(addresses.clone()));
+    (progress.on_stage)(StageSuccess::Resolved(addresses.clone()));
     progress.stage.set(Stage::Tcp);
     let connection = connect_any(addresses).await?;
-    progress.report(StageSuccess::TcpConnected {
+    (progress.on_stage)(StageSuccess::TcpConnected {
         address: connection.address,
         failures: connection.failures,
     });
@@ -168,6 +162,6 @@ async fn open_stream(
         &target.user_agent,
     )
     .await?;
-    progress.report(StageSuccess::ProxyConnected);
+    (progress.on_stage)(StageSuccess::ProxyConnected);
     Ok(Box::new(stream))
 }
