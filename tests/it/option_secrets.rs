@@ -121,7 +121,11 @@ fn key_in_place_of_any_value_is_hidden() {
                 &format!("--tokens={value}"),
             ],
             &["serve", "--listen", &listen],
-            &["serve", "--listen=127.0.0.1:0", &format!("--store={value}")],
+            &[
+                "serve",
+                "--listen=127.0.0.1:0",
+                &format!("--store=/no/{value}"),
+            ],
             &["--", value],
             &[value],
             &[&format!("-{value}")],
