@@ -3,12 +3,13 @@
 
 use bytes::{BufMut, BytesMut};
 use http::uri::PathAndQuery;
-use prost::encoding::{WireType, decode_varint, key_len};
+use prost::encoding::{
+    WireType, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len,
+};
 use prost_reflect::Kind;
 
 use super::{
     codec::{CodeField, PushCodec},
-    short_bytes::ShortBytes,
     time_field::{TimeEncoding, TimeField, TimeType},
 };
 use crate::record::{ContractViolation, ExpireTime, Record};
@@ -35,19 +36,10 @@ pub(crate) struct DecodedRecord<'r> {
     pub(crate) expire_time: u32,
 }
 
-/// The framing of a record: the encoded record without the bytes of the token.
-struct RecordFraming {
-    /// The key and the length that precede the record.
-    record_header: ShortBytes,
-    /// The key and the length that precede the token.
-    token_header: ShortBytes,
-    /// The key and the value of the expiration time.
-    time: ShortBytes,
-}
-
 impl Contract {
-    /// The maximum length of the framing: three `ShortBytes` of up to 16 bytes.
-    pub(crate) const MAX_FRAMING_BYTES: usize = 3 * size_of::<u128>();
+    /// The maximum number of bytes that a record adds to a request besides its token: three keys of
+    /// up to 5 bytes, two lengths of up to 5 bytes, and an encoded time of up to 10 bytes.
+    pub(crate) const MAX_FRAMING_BYTES: usize = 3 * 5 + 2 * 5 + 10;
 
     pub(crate) fn built_in() -> Self {
         Self {
@@ -96,20 +88,29 @@ impl Contract {
 
     /// Returns the number of bytes that a record adds to a request.
     pub(crate) fn encoded_len(&self, record: &Record<'_>) -> usize {
-        let framing = self.framing(record);
-        framing.record_header.len()
-            + framing.token_header.len()
-            + framing.time.len()
-            + record.token.as_bytes().len()
+        let length = self.encoded_fields_len(record);
+        key_len(self.records_field) + encoded_len_varint(length as u64) + length
+    }
+
+    /// Returns the length of an encoded record without the key and the length that precede it.
+    fn encoded_fields_len(&self, record: &Record<'_>) -> usize {
+        let token_length = record.token.as_bytes().len();
+        key_len(self.token_field)
+            + encoded_len_varint(token_length as u64)
+            + token_length
+            + self.time_field.encoded_len(record.expire_time.as_unix())
     }
 
     /// Appends a record to a request, which is complete after each record.
     pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
-        let framing = self.framing(record);
-        framing.record_header.append_to(request);
-        framing.token_header.append_to(request);
-        request.put_slice(record.token.as_bytes());
-        framing.time.append_to(request);
+        let token = record.token.as_bytes();
+        encode_key(self.records_field, WireType::LengthDelimited, request);
+        encode_varint(self.encoded_fields_len(record) as u64, request);
+        encode_key(self.token_field, WireType::LengthDelimited, request);
+        encode_varint(token.len() as u64, request);
+        request.put_slice(token);
+        self.time_field
+            .encode(record.expire_time.as_unix(), request);
     }
 
     /// Splits a request into its encoded records, each with its key and length.
@@ -156,21 +157,6 @@ impl Contract {
             token,
             expire_time: self.time_field.decode(time)?,
         })
-    }
-
-    #[inline]
-    fn framing(&self, record: &Record<'_>) -> RecordFraming {
-        let header =
-            |number, length| ShortBytes::key(number, WireType::LengthDelimited).varint(length);
-        let token_length = record.token.as_bytes().len();
-        let token_header = header(self.token_field, token_length as u64);
-        let time = self.time_field.encode(record.expire_time.as_unix());
-        let length = token_header.len() + token_length + time.len();
-        RecordFraming {
-            record_header: header(self.records_field, length as u64),
-            token_header,
-            time,
-        }
     }
 }
 

@@ -10,7 +10,6 @@ mod discovery;
 mod error;
 mod messages;
 pub(crate) mod proto;
-mod short_bytes;
 mod time_field;
 
 pub(crate) use codec::MalformedResponse;

@@ -1,9 +1,8 @@
 //! [`TimeField`]: the record field that holds the expiration time.
 
-use bytes::Buf;
-use prost::encoding::{WireType, decode_varint, encoded_len_varint};
-
-use super::short_bytes::ShortBytes;
+use bytes::{Buf, BytesMut};
+use prost::encoding::{decode_varint, fixed32, fixed64, message, sint64, uint32};
+use prost_types::Timestamp;
 
 /// The record field that holds the expiration time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,34 +31,44 @@ pub(super) enum TimeEncoding {
     Timestamp,
 }
 
-/// Field 1, wire type 0 (varint).
-const SECONDS_KEY: u64 = 1 << 3;
+fn timestamp(time: u32) -> Timestamp {
+    Timestamp {
+        seconds: time.into(),
+        nanos: 0,
+    }
+}
 
 impl TimeField {
-    /// Encodes this field: its key, then `time` in Unix seconds. Returns no bytes for a 0 without presence.
-    #[inline]
-    pub(super) fn encode(&self, time: u32) -> ShortBytes {
-        if time == 0 && !self.has_presence {
-            return ShortBytes::default();
+    /// Returns the length of the encoded field, in bytes.
+    pub(super) fn encoded_len(&self, time: u32) -> usize {
+        if self.is_absent(time) {
+            return 0;
         }
-        let key = |wire_type| ShortBytes::key(self.number, wire_type);
-        let value = u64::from(time);
         match self.value_type.encoding {
-            TimeEncoding::Varint => key(WireType::Varint).varint(value),
-            // The ZigZag encoding of a number that is not negative is twice the number.
-            TimeEncoding::ZigZag => key(WireType::Varint).varint(value << 1),
-            TimeEncoding::Fixed32 => {
-                key(WireType::ThirtyTwoBit).little_endian(value, size_of::<u32>())
-            }
-            TimeEncoding::Fixed64 => {
-                key(WireType::SixtyFourBit).little_endian(value, size_of::<u64>())
-            }
-            TimeEncoding::Timestamp if time == 0 => key(WireType::LengthDelimited).varint(0),
-            TimeEncoding::Timestamp => key(WireType::LengthDelimited)
-                .varint(1 + encoded_len_varint(value) as u64)
-                .little_endian(SECONDS_KEY, 1)
-                .varint(value),
+            TimeEncoding::Varint => uint32::encoded_len(self.number, &time),
+            TimeEncoding::ZigZag => sint64::encoded_len(self.number, &time.into()),
+            TimeEncoding::Fixed32 => fixed32::encoded_len(self.number, &time),
+            TimeEncoding::Fixed64 => fixed64::encoded_len(self.number, &time.into()),
+            TimeEncoding::Timestamp => message::encoded_len(self.number, &timestamp(time)),
         }
+    }
+
+    /// Encodes this field: its key, then `time` in Unix seconds.
+    pub(super) fn encode(&self, time: u32, request: &mut BytesMut) {
+        if self.is_absent(time) {
+            return;
+        }
+        match self.value_type.encoding {
+            TimeEncoding::Varint => uint32::encode(self.number, &time, request),
+            TimeEncoding::ZigZag => sint64::encode(self.number, &time.into(), request),
+            TimeEncoding::Fixed32 => fixed32::encode(self.number, &time, request),
+            TimeEncoding::Fixed64 => fixed64::encode(self.number, &time.into(), request),
+            TimeEncoding::Timestamp => message::encode(self.number, &timestamp(time), request),
+        }
+    }
+
+    fn is_absent(&self, time: u32) -> bool {
+        time == 0 && !self.has_presence
     }
 
     /// Decodes the output of [`TimeField::encode`] without its key.

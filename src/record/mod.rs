@@ -4,7 +4,6 @@
 
 mod contract_violation;
 mod date_time_text;
-mod digits;
 mod time;
 mod token;
 

@@ -8,7 +8,7 @@ use jiff::{
     tz::{AmbiguousOffset, Offset, TimeZone},
 };
 
-use super::{date_time_text::DateTimeText, digits::parse_digits};
+use super::date_time_text::DateTimeText;
 
 /// An expiration time in Unix seconds, from 0 (1970-01-01T00:00:00Z) to 4294967295
 /// (2106-02-07T06:28:15Z).
@@ -84,14 +84,16 @@ impl ExpireTime {
     /// offset, the seconds and the whole time of day are optional. An integer is not converted to
     /// floating point, which would round it.
     pub(crate) fn parse(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        if let Some(value) = parse_digits(text) {
-            return Self::from_integer(value, rules);
-        }
         if text.is_empty() {
             return Err(TimeError::Empty);
         }
         if text.iter().all(u8::is_ascii_digit) {
-            return Self::from_digits(text, rules);
+            let value = text.iter().fold(0_u64, |value, digit| {
+                value
+                    .saturating_mul(10)
+                    .saturating_add(u64::from(digit - b'0'))
+            });
+            return Self::from_integer(value.min(TOO_LARGE), rules);
         }
         match DateTimeText::split(text) {
             Some(date_time) => resolve(&date_time, &rules.zone),
@@ -99,13 +101,6 @@ impl ExpireTime {
             None if str::from_utf8(text).is_err() => Err(TimeError::NotUtf8),
             None => Err(TimeError::UnknownFormat),
         }
-    }
-
-    /// Parses a number of digits that may be too long for a `u64`.
-    fn from_digits(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        let start = text.iter().position(|digit| *digit != b'0');
-        let value = start.map_or(Some(0), |start| parse_digits(&text[start..]));
-        Self::from_integer(value.unwrap_or(TOO_LARGE), rules)
     }
 
     fn from_integer(value: u64, rules: &TimeRules) -> Result<Self, TimeError> {

@@ -4,7 +4,6 @@
 //! `tls/`.
 
 mod byte_stream;
-mod corked_stream;
 mod dns_and_tcp;
 mod error;
 mod http2;

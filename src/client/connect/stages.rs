@@ -2,11 +2,10 @@
 
 use std::{cell::Cell, time::Instant};
 
-use tokio::net::UnixStream;
+use tokio::{io::BufWriter, net::UnixStream};
 
 use super::{
     byte_stream::ByteStream,
-    corked_stream::CorkedStream,
     dns_and_tcp::{connect_any, resolve},
     error::{ConnectError, ConnectErrorKind},
     http2::{self, Http2Connection},
@@ -112,7 +111,7 @@ async fn run_stages(
 ) -> Result<Http2Connection, ConnectErrorKind> {
     let stream = open_stream(target, progress).await?;
     let stream: ByteStream = match &target.tls {
-        None => Box::new(CorkedStream::new(stream)),
+        None => Box::new(BufWriter::new(stream)),
         Some(tls) => {
             progress.stage.set(Stage::Tls);
             let stream = tls_handshake::handshake(tls, stream).await?;
