@@ -33,7 +33,7 @@ impl Batch {
         }
         let count = usize::try_from(first_records).ok()?;
         let records = contract.split_records(&self.message);
-        let first_bytes: usize = records.take(count).map(|record| record.len()).sum();
+        let first_bytes: usize = records.take(count).map(<[u8]>::len).sum();
         let first = Self {
             message: self.message.slice(..first_bytes),
             record_count: first_records,

@@ -134,9 +134,12 @@ impl MergedArguments {
     /// Lets clap accept each added option without the option that it refines. The plan of the
     /// command ignores such an option.
     pub(super) fn relax(&self, command: &mut Command) {
-        *command = mem::take(command).mut_args(|arg| match self.has(arg.get_id().as_str()) {
-            true => arg.requires(Resettable::Reset),
-            false => arg,
+        *command = mem::take(command).mut_args(|arg| {
+            if self.has(arg.get_id().as_str()) {
+                arg.requires(Resettable::Reset)
+            } else {
+                arg
+            }
         });
         for subcommand in command.get_subcommands_mut() {
             self.relax(subcommand);

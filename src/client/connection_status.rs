@@ -44,9 +44,9 @@ impl ConnectionStatus {
             _ => None,
         };
         match (error, close_reason) {
-            (_, Some(reason @ CallError::ProtocolError(_))) => reason,
             (_, Some(reason @ CallError::GoAway(code))) if code != h2::Reason::NO_ERROR => reason,
-            (CallError::ConnectionLost(_), Some(reason @ CallError::ConnectionLost(_))) => reason,
+            (_, Some(reason @ CallError::ProtocolError(_)))
+            | (CallError::ConnectionLost(_), Some(reason @ CallError::ConnectionLost(_))) => reason,
             (CallError::NotSent { cause, .. }, _) => CallError::NotSent {
                 cause,
                 has_goaway: self.has_goaway.load(Ordering::Relaxed),

@@ -1,6 +1,6 @@
 //! Makes text of a server or a proxy safe to show.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, fmt::Write};
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 
@@ -108,7 +108,7 @@ fn cut_long_runs(text: &str) -> String {
         rest = &rest[start..];
         let length = rest.find(|c| !is_token_char(c)).unwrap_or(rest.len());
         if length >= MIN_CUT_RUN_CHARS {
-            cut += &format!("{}… ({length} characters)", &rest[..4]);
+            let _ = write!(cut, "{}… ({length} characters)", &rest[..4]);
         } else {
             cut += &rest[..length];
         }
