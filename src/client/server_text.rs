@@ -49,7 +49,7 @@ pub(super) fn safe_text<'t>(
     }
 }
 
-/// Masks header values, and tokens as text, in hexadecimal and in Base64. Upper and lower case are
+/// Masks header values and tokens, as text, in hexadecimal and in Base64. Upper and lower case are
 /// not distinguished.
 pub(crate) fn mask_secrets<'t>(
     text: &str,
@@ -58,23 +58,28 @@ pub(crate) fn mask_secrets<'t>(
 ) -> String {
     let lowercase = text.to_ascii_lowercase();
     let mut found = Vec::new();
-    let mut find = |secret: &str, mask: &dyn ToString| {
-        let text = secret.to_ascii_lowercase();
-        if memchr::memmem::find(lowercase.as_bytes(), text.as_bytes()).is_some() {
-            let mask = mask.to_string();
-            found.push(Secret { text, mask });
+    let mut search = |secret: &[u8], mask: &dyn ToString| {
+        if secret.len() > text.len() {
+            return;
+        }
+        let encodings = [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD];
+        let mut forms = vec![String::from_utf8_lossy(secret).into_owned()];
+        forms.extend(encodings.map(|encoding| encoding.encode(secret)));
+        for form in forms {
+            let text = form.to_ascii_lowercase();
+            if memchr::memmem::find(lowercase.as_bytes(), text.as_bytes()).is_some() {
+                let mask = mask.to_string();
+                found.push(Secret { text, mask });
+            }
         }
     };
     for secret in metadata.secrets() {
-        find(&secret, &"(hidden)");
+        search(secret.as_bytes(), &"(hidden)");
     }
-    for token in tokens.filter(|token| token.len() <= text.len()) {
-        find(&String::from_utf8_lossy(token), &MaskedToken(token));
-        for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
-            find(&encoding.encode(token), &MaskedToken(token));
-        }
+    for token in tokens {
+        search(token, &MaskedToken(token));
     }
-    // A token may be a part of a longer token, so longer tokens are masked first.
+    // A secret may be a part of a longer one, so longer ones are masked first.
     found.sort_by_key(|secret| Reverse(secret.text.len()));
     found
         .iter()
@@ -162,6 +167,7 @@ mod tests {
                 "a… (4 bytes) is not ab123 or cab12",
             ),
             ("key Open-Sesame is unknown", "key (hidden) is unknown"),
+            ("b3Blbi1zZXNhbWU=", "(hidden)="),
             (
                 "dXNlcjpwYXNzd29yZA, user:password, password",
                 "(hidden), (hidden), (hidden)",
