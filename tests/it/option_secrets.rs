@@ -2,11 +2,20 @@
 
 use crate::support::{
     files::TempFile,
-    program::{Run, run_with},
+    program::{Run, command, finish, start_command},
     records::ONE_RECORD,
 };
 
 const PUSH: [&str; 4] = ["push", "-s127.0.0.1:1", "--retry=0", "--max-time=1s"];
+
+/// Runs the program in an empty folder, because a secret may be the name of an output.
+fn run_with(args: &[&str], variables: &[(&str, &str)]) -> Run {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = command(args);
+    command.envs(variables.iter().copied());
+    command.current_dir(folder.path());
+    finish(start_command(&mut command, ONE_RECORD))
+}
 
 /// Runs `push` with an option on the command line, in the environment and in the config file, in
 /// text and in JSON.
@@ -20,7 +29,7 @@ fn runs_with_option(option: &str, value: &str, base: &[&str]) -> Vec<Run> {
     for output in ["--output=text", "--output=json"] {
         let base = [base, &[output]].concat();
         let with = |flags: &[&str], variables: &[(&str, &str)]| {
-            run_with(&[&base, flags].concat(), variables, ONE_RECORD)
+            run_with(&[&base, flags].concat(), variables)
         };
         runs.push(with(&[&typed], &[]));
         runs.push(with(&[], &[(&variable, value)]));
@@ -98,11 +107,17 @@ fn key_in_place_of_any_value_is_hidden() {
             "plaintext",
             "nonsense",
         ] {
-            for run in runs_with_option(option, value, &["push", "--retry=0"]) {
+            let base = if option == "server" {
+                &PUSH[..1]
+            } else {
+                &PUSH
+            };
+            for run in runs_with_option(option, value, base) {
                 run.hides(&secret).hides("BEGIN");
             }
         }
         let listen = format!("unix:/no/{value}");
+        let store = format!("--store=/no/{value}");
         for args in [
             &["push", "--rehearse", value][..],
             &["push", "--rehearse", "--", value],
@@ -121,16 +136,12 @@ fn key_in_place_of_any_value_is_hidden() {
                 &format!("--tokens={value}"),
             ],
             &["serve", "--listen", &listen],
-            &[
-                "serve",
-                "--listen=127.0.0.1:0",
-                &format!("--store=/no/{value}"),
-            ],
+            &["serve", "--listen=127.0.0.1:0", &store],
             &["--", value],
             &[value],
             &[&format!("-{value}")],
         ] {
-            let run = run_with(args, &[], b"").hides(&secret).hides("BEGIN");
+            let run = run_with(args, &[]).hides(&secret).hides("BEGIN");
             assert_ne!(run.code, 0, "{args:?}");
         }
     }
@@ -171,13 +182,18 @@ fn password_in_a_url_is_hidden() {
         "http://user:hunter2@host",
     ] {
         for option in ["server", "authority", "retry", "ledger", "proto"] {
-            for run in runs_with_option(option, url, &["push", "--retry=0"]) {
+            let base = if option == "server" {
+                &PUSH[..1]
+            } else {
+                &PUSH
+            };
+            for run in runs_with_option(option, url, base) {
                 let is_path = ["ledger", "proto"].contains(&option) && !url.contains("://");
                 assert!(is_path || !run.output().contains("hunter2"), "{run:?}");
             }
         }
         let shown = url.contains("://");
-        let run = run_with(&["check", url], &[], b"").exits(4);
+        let run = run_with(&["check", url], &[]).exits(4);
         assert!(!shown || !run.output().contains("hunter2"), "{run:?}");
     }
     for run in runs_with_option("server", "https://user:hunter2@host:1", &["push"]) {
