@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::user_path::UserPath;
+use crate::user_path::{UserPath, describe_value};
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +30,8 @@ pub(crate) enum EndpointError {
         "unsupported URL scheme (examples: https://localhost:9102, localhost:9102 with --plaintext)"
     )]
     UnsupportedScheme,
-    /// The path may be a query or a fragment.
-    #[error("expected HOST:PORT, found a path (example: https://localhost:9102)")]
-    UnexpectedPath,
+    #[error("expected HOST:PORT, found a path (\"{}\")", describe_value(.0))]
+    UnexpectedPath(String),
     #[error(
         "credentials in the server URL are not supported; pass --header or --bearer-token-file"
     )]
@@ -68,8 +67,8 @@ impl Endpoint {
         if address.contains('@') {
             return Err(EndpointError::Credentials);
         }
-        if address.contains(['/', '?', '#']) {
-            return Err(EndpointError::UnexpectedPath);
+        if let Some(path) = address.find(['/', '?', '#']) {
+            return Err(EndpointError::UnexpectedPath(address[path..].to_owned()));
         }
         let HostAndPort { host, port } = split_host_and_port(address)?;
         let port = match port {
@@ -204,7 +203,10 @@ mod tests {
             ("a b:1", EndpointError::InvalidHost),
             ("http://localhost:80", EndpointError::UnsupportedScheme),
             ("dns:///localhost:80", EndpointError::UnsupportedScheme),
-            ("https://localhost/path", EndpointError::UnexpectedPath),
+            (
+                "https://localhost/path",
+                EndpointError::UnexpectedPath("/path".into()),
+            ),
             ("https://user:a/b@localhost", EndpointError::Credentials),
         ] {
             assert_eq!(Endpoint::parse(text), Err(error), "{text}");

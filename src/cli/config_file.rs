@@ -15,19 +15,19 @@ use crate::{
     user_path::{UserPath, describe_value},
 };
 
-/// Reads the config file. Returns the options of the selected profile, and then the options outside
-/// profiles.
+/// Reads the config file, unless its path is empty. Returns the options of the selected profile, and
+/// then the options outside profiles.
 ///
 /// # Errors
 ///
 /// The file cannot be read, is not TOML, has a key that is not the name of an option, or does not
 /// contain the profile; or a profile is named without a config file.
 pub(super) fn read_tables(
-    path: Option<&Path>,
+    path: &Path,
     profile: Option<&OsStr>,
     known_options: &[String],
 ) -> Result<Vec<Table>, Failure> {
-    let Some(path) = path else {
+    if path.as_os_str().is_empty() {
         return match profile {
             None => Ok(Vec::new()),
             Some(_) => Err(Failure::usage_with_hint(
@@ -35,7 +35,7 @@ pub(super) fn read_tables(
                 "pass --config FILE",
             )),
         };
-    };
+    }
     let file = UserPath::from(path);
     let mut options = parse(&file)?;
     let not_tables = || {

@@ -20,12 +20,18 @@ use crate::{
     user_path::UserPath,
 };
 
+/// The environment variables whose names begin with [`PREFIX`], and that are not empty.
+#[derive(Default)]
+pub(super) struct Variables(BTreeMap<String, OsString>);
+
 /// A place below the command line where options are set.
-pub(super) enum Layer {
-    /// The variables whose names begin with [`PREFIX`].
-    Environment(BTreeMap<String, OsString>),
+pub(super) enum Layer<'l> {
+    Environment(&'l Variables),
     /// Options in a config file.
-    Table { table: Table, file: PathBuf },
+    Table {
+        table: Table,
+        file: &'l Path,
+    },
 }
 
 /// The value of an option in a layer.
@@ -38,24 +44,47 @@ pub(super) struct LayerValue {
 
 const PREFIX: &str = "SENSOR_LICENSE_";
 
-impl Layer {
-    /// Returns the value of the environment variable that sets an option.
-    pub(super) fn variable(&self, option: &str) -> Option<&OsStr> {
-        match self {
-            Self::Environment(variables) => {
-                let value = variables.get(&variable_name(option));
-                value.map(OsString::as_os_str)
-            }
-            Self::Table { .. } => None,
-        }
+impl Variables {
+    pub(super) fn read() -> Self {
+        let variables = env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            (name.starts_with(PREFIX) && !value.is_empty()).then_some((name, value))
+        });
+        Self(variables.collect())
     }
 
+    /// Returns the value of the variable that sets an option.
+    pub(super) fn value_of(&self, option: &str) -> Option<&OsStr> {
+        self.0.get(&variable_name(option)).map(OsString::as_os_str)
+    }
+
+    /// Prints a warning for each variable whose name matches no option.
+    pub(super) fn warn_of_unknown(&self, known_options: &[String]) {
+        let terminal = Terminal {
+            json: false,
+            quiet: false,
+            verbosity: 0,
+        };
+        let known = known_options.iter().map(String::as_str);
+        let known = known.chain([CONFIG, PROFILE]).map(variable_name);
+        let known: Vec<_> = known.collect();
+        let unknown = self.0.keys().filter(|name| !known.contains(name));
+        for name in unknown.filter(|name| !is_made_by_kubernetes(name)) {
+            let nearest = nearest_name(name, known.iter()).unwrap_or_default();
+            terminal.warning(&format!(
+                "unknown environment variable {name}; the nearest is {nearest}"
+            ));
+        }
+    }
+}
+
+impl Layer<'_> {
     /// Returns the value of an option under its name or an alias.
     pub(super) fn find(&self, arg: &Arg) -> Option<LayerValue> {
         let is_repeatable = matches!(arg.get_action(), ArgAction::Append);
         names_of(arg).into_iter().find_map(|name| match self {
-            Self::Environment(_) => {
-                let value = self.variable(name)?;
+            Self::Environment(variables) => {
+                let value = variables.value_of(name)?;
                 let texts = match value.to_str() {
                     Some(text) if is_repeatable => {
                         let lines = text.lines().filter(|line| !line.is_empty());
@@ -79,42 +108,11 @@ impl Layer {
                 };
                 Some(LayerValue {
                     texts,
-                    origin: format!("in {}", UserPath::from(file.as_path())),
+                    origin: format!("in {}", UserPath::from(*file)),
                 })
             }
         })
     }
-
-    /// Prints a warning for each environment variable whose name matches no option.
-    pub(super) fn warn_of_unknown_variables(&self, known_options: &[String]) {
-        let Self::Environment(variables) = self else {
-            return;
-        };
-        let terminal = Terminal {
-            json: false,
-            quiet: false,
-            verbosity: 0,
-        };
-        let known = known_options.iter().map(String::as_str);
-        let known = known.chain([CONFIG, PROFILE]).map(variable_name);
-        let known: Vec<_> = known.collect();
-        let unknown = variables.keys().filter(|name| !known.contains(name));
-        for name in unknown.filter(|name| !is_made_by_kubernetes(name)) {
-            let nearest = nearest_name(name, known.iter()).unwrap_or_default();
-            terminal.warning(&format!(
-                "unknown environment variable {name}; the nearest is {nearest}"
-            ));
-        }
-    }
-}
-
-/// Returns the environment variables of this program, except those with an empty value.
-pub(super) fn read_variables() -> BTreeMap<String, OsString> {
-    let variables = env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok()?;
-        (name.starts_with(PREFIX) && !value.is_empty()).then_some((name, value))
-    });
-    variables.collect()
 }
 
 impl LayerValue {

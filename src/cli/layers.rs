@@ -5,9 +5,9 @@
 //! of all layers in the same way.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
-    iter, mem,
+    mem,
     path::PathBuf,
 };
 
@@ -17,7 +17,7 @@ use clap::{Arg, Command, Id, builder::Resettable};
 use super::{
     command_line::{COLOR, CONFIG, PROFILE, names_of},
     config_file,
-    layer::{self, Layer},
+    layer::{Layer, Variables},
     typed::TypedArguments,
 };
 use crate::diagnostics::Failure;
@@ -47,15 +47,15 @@ impl MergedArguments {
     ///
     /// The config file cannot be read or contains something other than options, or the type of a
     /// value is wrong.
-    pub(super) fn new(typed: TypedArguments<'_>) -> Result<Self, Failure> {
+    pub(super) fn new(mut typed: TypedArguments<'_>) -> Result<Self, Failure> {
         let name = typed.command.get_name();
         let has_layers = !COMMANDS_WITHOUT_LAYERS.contains(&name);
-        let environment = Layer::Environment(if has_layers {
-            layer::read_variables()
+        let variables = if has_layers {
+            Variables::read()
         } else {
-            BTreeMap::new()
-        });
-        let selected = |id| typed.value_of(id).or_else(|| environment.variable(id));
+            Variables::default()
+        };
+        let selected = |id| typed.value_of(id).or_else(|| variables.value_of(id));
         choose_color(selected(COLOR));
         let (file, profile) = (selected(CONFIG).map(PathBuf::from), selected(PROFILE));
         let mut merged = Self::default();
@@ -67,30 +67,30 @@ impl MergedArguments {
         }
         if has_layers && typed.are_known && !typed.command.has_subcommands() {
             let known = configurable_names(typed.program);
-            let file = file.or_else(config_file::default_path);
-            let tables = config_file::read_tables(file.as_deref(), profile, &known)?;
-            let file = file.unwrap_or_default();
-            let tables = tables.into_iter().map(|table| Layer::Table {
-                table,
-                file: file.clone(),
-            });
-            let layers: Vec<_> = iter::once(environment).chain(tables).collect();
+            let file = file.or_else(config_file::default_path).unwrap_or_default();
+            let tables = config_file::read_tables(&file, profile, &known)?;
+            let mut layers = vec![Layer::Environment(&variables)];
+            let file = file.as_path();
+            layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));
             merged.add_layers(&typed, &layers)?;
             if !typed.has("quiet") && !merged.has("quiet") {
-                layers[0].warn_of_unknown_variables(&known);
+                variables.warn_of_unknown(&known);
             }
         }
         // No option may follow `--`, so the added options precede the typed ones.
-        let start = typed.options_start;
-        let mut arguments = typed.arguments;
-        arguments.splice(start..start, merged.arguments);
-        merged.arguments = arguments;
+        let typed_options = typed.arguments.split_off(typed.options_start);
+        merged.arguments.splice(..0, typed.arguments);
+        merged.arguments.extend(typed_options);
         Ok(merged)
     }
 
     /// Adds each option that no higher layer sets, and that conflicts with no option of a higher
     /// layer.
-    fn add_layers(&mut self, typed: &TypedArguments<'_>, layers: &[Layer]) -> Result<(), Failure> {
+    fn add_layers(
+        &mut self,
+        typed: &TypedArguments<'_>,
+        layers: &[Layer<'_>],
+    ) -> Result<(), Failure> {
         let ids = typed.options.iter().map(|option| option.arg.get_id());
         let mut decided: BTreeSet<_> = ids.collect();
         // A switch that is off conflicts with nothing.
@@ -99,13 +99,16 @@ impl MergedArguments {
         for layer in layers {
             let mut added = Vec::new();
             for arg in typed.known_args().filter(|arg| is_configurable(arg)) {
-                let conflicts = |other: &&Arg| are_in_conflict(typed.command, arg, other);
-                if decided.contains(arg.get_id()) || present.iter().any(conflicts) {
+                if decided.contains(arg.get_id()) {
                     continue;
                 }
                 let Some(value) = layer.find(arg) else {
                     continue;
                 };
+                let conflicts = |other: &&Arg| are_in_conflict(typed.command, arg, other);
+                if present.iter().any(conflicts) {
+                    continue;
+                }
                 decided.insert(arg.get_id());
                 let arguments = value.to_arguments(arg)?;
                 if arguments.is_empty() {

@@ -2,6 +2,11 @@
 //!
 //! `cargo test --test it faults::` runs one topic. The helpers of all topics are in `support`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the paths of tests are no secrets"
+)]
+
 mod configuration;
 mod contract;
 mod crash;

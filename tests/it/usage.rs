@@ -13,7 +13,7 @@ fn invalid_server_addresses_get_a_hint() {
         ("localhost:65536", "localhost:9102"),
         ("::1:9102", "[::1]:9102"),
         ("http://localhost:80", "--plaintext"),
-        ("https://localhost/path", "https://localhost:9102"),
+        ("https://localhost/path", "found a path (\"/path\")"),
         ("", "localhost:9102"),
     ] {
         push_to(server, &["--retry=0"], ONE_RECORD)
