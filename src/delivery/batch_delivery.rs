@@ -6,14 +6,13 @@ use std::cell::Cell;
 use tokio::task::JoinSet;
 
 use super::{
-    attempt_counter::AttemptCounter,
     connection_slot::ConnectionSlot,
     delivery_state::{DeliveryPhase, DeliveryState, DeliveryStopped},
     outcome::{AttemptError, AttemptFailure},
     outcome_sink::UnacknowledgedReason,
-    policy::DeliveryPolicy,
+    policy::{AttemptCounter, DeliveryPolicy},
     rate_limiter::{RateLimiter, RatePermit},
-    retry_decision::{RetryDecision, decide_call_retry, is_end_of_connection, is_invalid_argument},
+    retry_decision::{decide_call_retry, is_end_of_connection, is_invalid_argument},
     server::{Server, ServerConnection},
 };
 use crate::{batch::Batch, client::CallError, contract::Contract};
@@ -127,11 +126,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 result => return result,
             };
             is_retry |= !matches!(error, CallError::NotSent { .. });
-            let decision = attempts.count_failure(decide_call_retry(&error));
-            if decision == RetryDecision::Transparent {
-                continue;
-            }
-            let Some(delay) = self.policy.retry_delay(decision, *attempts) else {
+            let decision = decide_call_retry(&error);
+            let Some(delay) = self.policy.delay_after(decision, attempts) else {
                 return Err(RequestError::Failed(error));
             };
             let failure = AttemptFailure {

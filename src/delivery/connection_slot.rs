@@ -6,11 +6,10 @@ use std::rc::Rc;
 use tokio::sync::Mutex;
 
 use super::{
-    attempt_counter::AttemptCounter,
     delivery_state::{DeliveryState, DeliveryStopped},
     outcome::{AttemptError, AttemptFailure, StopReason},
-    policy::DeliveryPolicy,
-    retry_decision::{RetryDecision, decide_retry},
+    policy::{AttemptCounter, DeliveryPolicy},
+    retry_decision::decide_retry,
     server::Server,
 };
 
@@ -58,15 +57,12 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
                 Ok(connection) => return Ok(connection),
                 Err(error) => AttemptError::Connect(error),
             };
-            let decision = attempts.count_failure(decide_retry(&error));
-            if decision == RetryDecision::Transparent {
-                continue;
-            }
+            let delay = policy.delay_after(decide_retry(&error), &mut attempts);
             let failure = AttemptFailure {
                 error,
                 attempts: attempts.total(),
             };
-            let Some(delay) = policy.retry_delay(decision, attempts) else {
+            let Some(delay) = delay else {
                 state.stop(StopReason::Attempt(failure));
                 return Err(DeliveryStopped);
             };

@@ -9,9 +9,9 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    attempt_counter::AttemptCounter,
     outcome::{AttemptError, AttemptFailure, DeliveryOutcome, RejectedRecord, StopReason},
     outcome_sink::{OutcomeSink, UnacknowledgedReason},
+    policy::AttemptCounter,
     retry_decision::is_request_specific,
 };
 use crate::{batch::Batch, client::CallError, contract::Contract, signals::Signal};

@@ -11,23 +11,7 @@
 //! The order in which requests reach the server may differ from the order of the input, because
 //! several requests are in flight and some are retried. The order does not matter: the tokens of a
 //! push are unique, so no record overrides a different record.
-//!
-//! - [`mod@deliver`] takes batches from a channel (`batch_channel`) and keeps their requests in
-//!   flight.
-//! - `batch_delivery` delivers one batch: attempts, retries, splitting.
-//! - `retry_decision`, `attempt_counter` and `policy` decide whether and when a
-//!   failed attempt is retried. No other module makes this decision.
-//! - `connection_slot` holds the connection that all requests share. `rate_limiter` limits the
-//!   records per second.
-//! - `delivery_state` counts the outcomes and stops the push.
-//! - `outcome` is the result of a push at its end. `outcome_sink` receives the outcome of each
-//!   batch as soon as the outcome is known.
-//! - `server` is the interface to the server, which the tests implement with a script.
-//! - `reflection` fetches a server's descriptors with the same retries.
-//!
-//! `client` makes the gRPC calls and defines their errors.
 
-mod attempt_counter;
 mod batch_channel;
 mod batch_delivery;
 mod connection_slot;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{attempt_counter::AttemptCounter, retry_decision::RetryDecision};
+use super::retry_decision::RetryDecision;
 
 #[derive(Clone)]
 pub(crate) struct DeliveryPolicy {
@@ -26,9 +26,27 @@ pub(crate) struct DeliveryPolicy {
     pub(crate) jitter: fn(Duration) -> Duration,
 }
 
+/// The failed attempts to send one request or to establish one connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AttemptCounter {
+    /// The attempts that count towards [`DeliveryPolicy::max_retries`].
+    counted: u32,
+    transparent: u32,
+}
+
+/// The maximum number of transparent retries of one request or connection. A server that needs more
+/// is not healthy, so each further retry waits for a backoff and counts.
+const MAX_TRANSPARENT_RETRIES: u32 = 10;
+
 /// The fixed part of the retry delay after `ENHANCE_YOUR_CALM`, in multiples of the base delay. The
 /// usual backoff is added to the fixed part.
 const LONG_BACKOFF_FACTOR: u32 = 4;
+
+impl AttemptCounter {
+    pub(super) fn total(self) -> u32 {
+        self.counted + self.transparent
+    }
+}
 
 impl DeliveryPolicy {
     /// A policy without retries, for commands other than `push`.
@@ -44,22 +62,28 @@ impl DeliveryPolicy {
         jitter: |longest| longest,
     };
 
-    /// Returns the delay before the next retry, or `None` if there must be no further retry.
-    /// `decision` is the decision about the last failed attempt, and `attempts` counts all failed
-    /// attempts.
-    pub(super) fn retry_delay(
+    /// Counts a failed attempt, and returns the delay before its retry, or `None` if there must be no
+    /// further retry.
+    pub(super) fn delay_after(
         &self,
         decision: RetryDecision,
-        attempts: AttemptCounter,
+        attempts: &mut AttemptCounter,
     ) -> Option<Duration> {
-        if attempts.counted() > self.max_retries {
+        if decision == RetryDecision::Transparent && attempts.transparent < MAX_TRANSPARENT_RETRIES
+        {
+            attempts.transparent += 1;
+            return Some(Duration::ZERO);
+        }
+        attempts.counted += 1;
+        if attempts.counted > self.max_retries {
             return None;
         }
         match decision {
             RetryDecision::Never => None,
-            RetryDecision::Transparent => Some(Duration::ZERO),
-            RetryDecision::Backoff => Some(self.backoff(attempts.counted())),
-            RetryDecision::LongBackoff => Some(self.long_backoff(attempts.counted())),
+            RetryDecision::Transparent | RetryDecision::Backoff => {
+                Some(self.backoff(attempts.counted))
+            }
+            RetryDecision::LongBackoff => Some(self.long_backoff(attempts.counted)),
             RetryDecision::After(delay) => Some(delay),
         }
     }

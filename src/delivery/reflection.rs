@@ -3,9 +3,8 @@
 use prost_types::FileDescriptorProto;
 
 use super::{
-    attempt_counter::AttemptCounter,
     outcome::{AttemptError, AttemptFailure},
-    policy::DeliveryPolicy,
+    policy::{AttemptCounter, DeliveryPolicy},
     retry_decision::decide_retry,
 };
 use crate::{
@@ -28,8 +27,7 @@ pub(crate) async fn fetch_descriptors(
             Ok(files) => return Ok(files),
             Err(error) => error,
         };
-        let decision = attempts.count_failure(decide_retry(&error));
-        match policy.retry_delay(decision, attempts) {
+        match policy.delay_after(decide_retry(&error), &mut attempts) {
             Some(delay) => tokio::time::sleep(delay).await,
             None => {
                 return Err(AttemptFailure {
