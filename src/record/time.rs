@@ -68,6 +68,21 @@ const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
 /// An integer that is out of range in every unit, and a whole number of seconds in milliseconds.
 const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
 
+/// The number of decimal digits that always fit into a `u64`.
+const MAX_DIGITS: usize = 19;
+
+/// Parses decimal digits, of which any number may be leading zeros.
+fn parse_digits(text: &[u8]) -> u64 {
+    let zeros = text.iter().take_while(|digit| **digit == b'0').count();
+    let digits = &text[zeros..];
+    if digits.len() > MAX_DIGITS {
+        return TOO_LARGE;
+    }
+    digits
+        .iter()
+        .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+}
+
 impl ExpireTime {
     /// The placeholder in a record of which only the token is needed.
     pub(crate) const UNUSED: Self = Self(0);
@@ -88,12 +103,7 @@ impl ExpireTime {
             return Err(TimeError::Empty);
         }
         if text.iter().all(u8::is_ascii_digit) {
-            let value = text.iter().fold(0_u64, |value, digit| {
-                value
-                    .saturating_mul(10)
-                    .saturating_add(u64::from(digit - b'0'))
-            });
-            return Self::from_integer(value.min(TOO_LARGE), rules);
+            return Self::from_integer(parse_digits(text), rules);
         }
         match DateTimeText::split(text) {
             Some(date_time) => resolve(&date_time, &rules.zone),

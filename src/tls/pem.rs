@@ -4,10 +4,8 @@
 //! file of the wrong type. The first error would be an unknown issuer in a later TLS handshake.
 //! This module refuses a file of the wrong type at once, and reports the content of the file.
 
-use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer,
-    pem::{self, PemObject, SectionKind},
-};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pemfile::Item;
 
 use super::certificate::Certificate;
 use crate::user_path::{FileError, MAX_OPTION_FILE_BYTES, UserPath};
@@ -86,9 +84,9 @@ fn read<T>(
 fn parse_certificates(blocks: Vec<Block>) -> Result<Vec<Certificate>, PemProblem> {
     let mut certificates = Vec::new();
     for block in &blocks {
-        match &block.section {
-            Some((SectionKind::Certificate, der)) => {
-                let certificate = Certificate::parse(der.clone().into());
+        match &block.item {
+            Some(Item::X509Certificate(der)) => {
+                let certificate = Certificate::parse(der.clone());
                 certificates.push(certificate.map_err(|reason| block.invalid(reason))?);
             }
             None if block.label.ends_with(" CERTIFICATE") => {
@@ -107,10 +105,14 @@ fn parse_private_key(blocks: Vec<Block>) -> Result<PrivateKeyDer<'static>, PemPr
     if blocks.iter().any(|block| block.is_encrypted) {
         return Err(PemProblem::EncryptedKey);
     }
-    let mut keys = blocks.iter().filter_map(|block| {
-        let (kind, der) = block.section.as_ref()?;
-        PrivateKeyDer::from_pem(*kind, der.clone())
-    });
+    let mut keys = blocks
+        .iter()
+        .filter_map(|block| match block.item.as_ref()? {
+            Item::Pkcs1Key(key) => Some(PrivateKeyDer::Pkcs1(key.clone_key())),
+            Item::Pkcs8Key(key) => Some(PrivateKeyDer::Pkcs8(key.clone_key())),
+            Item::Sec1Key(key) => Some(PrivateKeyDer::Sec1(key.clone_key())),
+            _ => None,
+        });
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
         (Some(_), Some(_)) => Err(PemProblem::MultipleKeys),
@@ -132,7 +134,7 @@ struct Block {
     /// The line number of the `-----BEGIN` line, counted from 1.
     line: usize,
     /// The DER content, or `None` if the block is encrypted or the parser does not know the label.
-    section: Option<(SectionKind, Vec<u8>)>,
+    item: Option<Item>,
     is_encrypted: bool,
 }
 
@@ -146,11 +148,13 @@ impl Block {
                 || lines.any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED")),
             label,
             line,
-            section: None,
+            item: None,
         };
         if !block.is_encrypted {
-            let section = PemObject::pem_slice_iter(text).next().transpose();
-            block.section = section.map_err(|error| block.invalid(describe(&error).to_owned()))?;
+            block.item = match rustls_pemfile::read_one_from_slice(text) {
+                Ok(read) => read.map(|(item, _)| item),
+                Err(error) => return Err(block.invalid(describe(&error).to_owned())),
+            };
         }
         Ok(block)
     }
@@ -165,10 +169,10 @@ impl Block {
 }
 
 /// Describes an error without its own text, which may quote a private key.
-fn describe(error: &pem::Error) -> &'static str {
+fn describe(error: &rustls_pemfile::Error) -> &'static str {
     match error {
-        pem::Error::MissingSectionEnd { .. } => "-----END line is missing",
-        pem::Error::Base64Decode(_) => "base64 cannot be decoded",
+        rustls_pemfile::Error::MissingSectionEnd { .. } => "-----END line is missing",
+        rustls_pemfile::Error::Base64Decode(_) => "base64 cannot be decoded",
         _ => "malformed block",
     }
 }
