@@ -203,8 +203,7 @@ fn report_stages(
     let (name, detail) = match &probe.end {
         ProbeOutcome::ConnectFailed(error) => {
             add_unused_stages(&mut stages, error.stage);
-            let detail = failure.map(|failure| failure.causes.first().unwrap_or(&failure.message));
-            (stage_name(error.stage), detail.cloned().unwrap_or_default())
+            (stage_name(error.stage), error.kind.to_string())
         }
         ProbeOutcome::Called {
             health, services, ..

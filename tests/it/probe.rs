@@ -250,7 +250,13 @@ fn failed_stage_is_named() {
     let refusing = server_answering(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
     let quick = "--connect-timeout=300ms";
     for (server, flags, exit, stage, text) in [
-        ("no-such-host.invalid:1", &[][..], 5, "DNS", "DNS lookup"),
+        (
+            "no-such-host.invalid:1",
+            &[][..],
+            5,
+            "DNS",
+            "failed to lookup",
+        ),
         (&closed.address, &[], 5, "TCP", "Connection refused"),
         (&silent, &["-k", quick], 5, "TLS", "timed out after 300ms"),
         (
