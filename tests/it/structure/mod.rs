@@ -42,7 +42,7 @@ const SEPARATE: &[(&str, &str)] = &[("input", "contract")];
 
 /// Crates and functions, and the only rooms or files that may use them.
 const SINGLE_PLACES: &[(&str, &[&str])] = &[
-    ("rustls::pki_types::pem", &["tls/pem.rs"]),
+    ("rustls_pemfile", &["tls/pem.rs"]),
     ("clap", &["cli/"]),
     ("std::io::stdout", &["terminal.rs"]),
     ("std::io::stderr", &["terminal.rs"]),
