@@ -1,6 +1,6 @@
 //! [`Endpoint`]: the address of a server, parsed from `--server`.
 
-use std::path::PathBuf;
+use std::{net::Ipv6Addr, path::PathBuf};
 
 use crate::user_path::{UserPath, describe_value};
 
@@ -70,21 +70,8 @@ impl Endpoint {
         if let Some(path) = address.find(['/', '?', '#']) {
             return Err(EndpointError::UnexpectedPath(address[path..].to_owned()));
         }
-        let HostAndPort { host, port } = split_host_and_port(address)?;
-        let port = match port {
-            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                port.parse().map_err(|_| EndpointError::InvalidPort)?
-            }
-            Some(_) => return Err(EndpointError::InvalidPort),
-            None => default_port.ok_or(EndpointError::MissingPort)?,
-        };
-        if port == 0 {
-            return Err(EndpointError::InvalidPort);
-        }
-        Ok(Self::Tcp {
-            host: host.to_owned(),
-            port,
-        })
+        let Address { host, port } = Address::parse(address, default_port)?;
+        Ok(Self::Tcp { host, port })
     }
 
     /// Returns the host, which is the default server name for TLS. The host of a Unix domain socket
@@ -116,42 +103,51 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
-/// The two parts of `HOST[:PORT]`.
-struct HostAndPort<'a> {
-    /// The host without the brackets of an IPv6 address.
-    host: &'a str,
-    /// The string after the colon, which may be an invalid port, or `None` if no colon follows the
-    /// host.
-    port: Option<&'a str>,
+/// A host name or an IP address (IPv6 without brackets), and a port.
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
-/// Splits `HOST[:PORT]` and verifies the host, but not the port.
-fn split_host_and_port(address: &str) -> Result<HostAndPort<'_>, EndpointError> {
-    let (host, port) = if let Some(rest) = address.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or(EndpointError::InvalidHost)?;
-        host.parse::<std::net::Ipv6Addr>()
-            .map_err(|_| EndpointError::InvalidHost)?;
-        match rest {
-            "" => (host, None),
-            rest => match rest.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None => return Err(EndpointError::InvalidPort),
-            },
+impl Address {
+    /// Parses `HOST[:PORT]`. The port is required if there is no default.
+    pub(crate) fn parse(address: &str, default_port: Option<u16>) -> Result<Self, EndpointError> {
+        let (host, port) = if let Some(rest) = address.strip_prefix('[') {
+            let (host, rest) = rest.split_once(']').ok_or(EndpointError::InvalidHost)?;
+            host.parse::<Ipv6Addr>()
+                .map_err(|_| EndpointError::InvalidHost)?;
+            let port = rest.strip_prefix(':');
+            if port.is_none() && !rest.is_empty() {
+                return Err(EndpointError::InvalidPort);
+            }
+            (host, port)
+        } else {
+            match address.split_once(':') {
+                None => (address, None),
+                Some((_, port)) if port.contains(':') => {
+                    return Err(EndpointError::UnbracketedIpv6);
+                }
+                Some((host, port)) => (host, Some(port)),
+            }
+        };
+        if host.is_empty() {
+            return Err(EndpointError::MissingHost);
         }
-    } else {
-        match address.split_once(':') {
-            None => (address, None),
-            Some((_, port)) if port.contains(':') => return Err(EndpointError::UnbracketedIpv6),
-            Some((host, port)) => (host, Some(port)),
+        if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]\"\\<>".contains(c)) {
+            return Err(EndpointError::InvalidHost);
         }
-    };
-    if host.is_empty() {
-        return Err(EndpointError::MissingHost);
+        let port = match port {
+            None => default_port.ok_or(EndpointError::MissingPort)?,
+            // The integer parser would also accept a sign.
+            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let port = port.parse().ok().filter(|port| *port != 0);
+                port.ok_or(EndpointError::InvalidPort)?
+            }
+            Some(_) => return Err(EndpointError::InvalidPort),
+        };
+        let host = host.to_owned();
+        Ok(Self { host, port })
     }
-    if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]\"\\<>".contains(c)) {
-        return Err(EndpointError::InvalidHost);
-    }
-    Ok(HostAndPort { host, port })
 }
 
 #[cfg(test)]

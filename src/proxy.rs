@@ -3,10 +3,13 @@
 
 use std::{fmt, net::IpAddr};
 
-use http::{HeaderValue, Uri, uri::Scheme};
+use http::{
+    HeaderValue, Uri,
+    uri::{Authority, Scheme},
+};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address, Endpoint};
 
 /// An HTTP proxy that supports CONNECT (RFC 9110 section 9.3.6).
 ///
@@ -85,24 +88,11 @@ impl Proxy {
         if proxy.uri().scheme() != Some(&Scheme::HTTP) {
             return Err(ProxyError::UnsupportedScheme);
         }
-        let host = proxy.uri().host().filter(|host| !host.is_empty());
-        let host = host.ok_or(ProxyError::InvalidUrl)?;
-        let authority = proxy
-            .uri()
-            .authority()
-            .map_or("", |authority| authority.as_str());
-        let port = match authority.rsplit_once(':') {
-            // In an IPv6 address without a port, the last colon is inside the brackets.
-            Some((_, port)) if !port.contains(']') => {
-                port.parse().map_err(|_| ProxyError::InvalidUrl)?
-            }
-            _ => HTTP_PORT,
-        };
-        let ipv6 = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
+        let address = proxy.uri().authority().map_or("", Authority::as_str);
+        let Address { host, port } =
+            Address::parse(address, Some(HTTP_PORT)).map_err(|_| ProxyError::InvalidUrl)?;
         Ok(Self {
-            host: ipv6.unwrap_or(host).to_owned(),
+            host,
             port,
             authorization: proxy.basic_auth().cloned(),
         })

@@ -55,6 +55,7 @@ fn print_origins(merged: &MergedArguments, message: &str) {
         Terminal::option_origin(&origin);
     }
 }
+
 /// Replaces each value that the error quotes, unless messages may show it.
 fn hide_secrets(error: &mut clap::Error) {
     let quoted = match error.kind() {

@@ -1,8 +1,10 @@
-//! Parsers for option values. Each parser returns its error as a string, which clap prints.
+//! Parsers for option values.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, ops::RangeBounds, time::Duration};
 
-use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{
+    PathBufValueParser, PossibleValuesParser, RangedU64ValueParser, TypedValueParser,
+};
 use http::uri::{Authority, PathAndQuery};
 use jiff::tz::TimeZone;
 
@@ -38,15 +40,14 @@ pub(super) fn secret_path() -> impl TypedValueParser<Value = UserPath> {
     PathBufValueParser::new().map(UserPath::of_secret)
 }
 
-pub(super) fn parse_authority(text: &str) -> Result<Authority, String> {
+pub(super) fn parse_authority(text: &str) -> Result<Authority, &'static str> {
     commands::parse_authority(text)
-        .ok_or_else(|| "no legal :authority; a right one is localhost:9102".into())
+        .ok_or("expected a host, with or without a port (example: localhost:9102)")
 }
 
 /// Parses the path of a gRPC call, `/PKG.SERVICE/METHOD`.
-pub(super) fn parse_method(text: &str) -> Result<PathAndQuery, String> {
-    let invalid =
-        || "no path of a call; a right one is /Internal/UpdateSensorExpireTime".to_owned();
+pub(super) fn parse_method(text: &str) -> Result<PathAndQuery, &'static str> {
+    let invalid = "expected /PACKAGE.SERVICE/METHOD (example: /Internal/UpdateSensorExpireTime)";
     let is_name = |name: &str| {
         let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
         !name.is_empty() && name.chars().all(is_name_char)
@@ -54,19 +55,19 @@ pub(super) fn parse_method(text: &str) -> Result<PathAndQuery, String> {
     let (service, method) = text
         .strip_prefix('/')
         .and_then(|rest| rest.split_once('/'))
-        .ok_or_else(invalid)?;
+        .ok_or(invalid)?;
     if !is_name(service) || !is_name(method) {
-        return Err(invalid());
+        return Err(invalid);
     }
-    text.parse().map_err(|_| invalid())
+    text.parse().map_err(|_| invalid)
 }
 
 /// Parses `ADDRESS:PORT`, `localhost:PORT` or `unix:PATH`.
-pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, String> {
+pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, &'static str> {
     if text.starts_with("unix:") {
         return match Endpoint::parse(text) {
             Ok(Endpoint::Unix(path)) => Ok(ListenAddress::Unix(path)),
-            _ => Err("no path; a right one is unix:/run/receiver.sock".into()),
+            _ => Err("expected unix:PATH (example: unix:/run/receiver.sock)"),
         };
     }
     let text = text
@@ -74,74 +75,59 @@ pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, String> 
         .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse::<SocketAddr>()
         .map(ListenAddress::Tcp)
-        .map_err(|_| {
-            "no IP address and port; a right one is 127.0.0.1:9102, [::1]:0 or unix:PATH".into()
-        })
+        .map_err(|_| "expected an IP address with a port, or unix:PATH (example: 127.0.0.1:9102)")
 }
 
 /// Parses the name of a field, or the number of a CSV column, counted from 1.
-pub(super) fn parse_field_selector(text: &str) -> Result<FieldSelector, String> {
+pub(super) fn parse_field_selector(text: &str) -> Result<FieldSelector, &'static str> {
     match text.parse() {
-        Ok(0) => Err("columns are counted from 1".into()),
+        Ok(0) => Err("columns are counted from 1"),
         Ok(column) => Ok(FieldSelector::Column(column)),
-        Err(_) if text.is_empty() => Err("no name".into()),
+        Err(_) if text.is_empty() => Err("field name is empty"),
         Err(_) => Ok(FieldSelector::Name(text.to_owned())),
     }
 }
 
-pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
+pub(super) fn parse_delimiter(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        [b'"' | b'\r' | b'\n' | 0] => Err("this character has another meaning in CSV".into()),
+        [b'"' | b'\r' | b'\n' | 0] => Err("this character has another meaning in CSV"),
         [byte] => Ok(*byte),
-        _ => Err("one character of ASCII, or tab".into()),
+        _ => Err("expected one ASCII character, or tab"),
     }
 }
 
 /// Parses a JSON Pointer (RFC 6901). An empty pointer selects the whole document. Any other pointer
 /// consists of steps, each of which begins with `/`. Within a step, `~1` stands for `/`, and `~0`
 /// for `~`.
-pub(super) fn parse_json_pointer(text: &str) -> Result<JsonPointer, String> {
-    let invalid = || "no JSON Pointer; a right one is /data/licenses, or empty for the root";
+pub(super) fn parse_json_pointer(text: &str) -> Result<JsonPointer, &'static str> {
+    let invalid = "expected a JSON Pointer (example: /data/licenses; empty for the whole document)";
     let mut steps = text.split('/');
     if steps.next() != Some("") {
-        return Err(invalid().into());
+        return Err(invalid);
     }
     steps
         .map(|step| {
             let mut escapes = step.split('~').skip(1);
             if escapes.any(|rest| !rest.starts_with(['0', '1'])) {
-                return Err(invalid().into());
+                return Err(invalid);
             }
             Ok(step.replace("~1", "/").replace("~0", "~"))
         })
         .collect()
 }
 
-pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
+pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, &'static str> {
     // UTC is the default and must be fast, so UTC is not looked up in the time zone database.
     if name.eq_ignore_ascii_case("UTC") {
         return Ok(TimeZone::UTC);
     }
-    TimeZone::get(name).map_err(|_| "no such time zone; a right one is Europe/Berlin".into())
+    TimeZone::get(name).map_err(|_| "unknown time zone (example: Europe/Berlin)")
 }
 
-/// Parses a whole number of at least 1.
-pub(super) fn parse_positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("at least 1".into()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("a whole number of at least 1".into()),
-    }
-}
-
-/// Parses the maximum number of requests in flight. The limit is 1000, because each request in
-/// flight takes memory, and servers accept at most a few hundred concurrent streams anyway.
-pub(super) fn parse_concurrency(text: &str) -> Result<usize, String> {
-    match parse_positive(text)? {
-        number @ ..=1000 => Ok(number),
-        _ => Err("at most 1000".into()),
-    }
+/// Parses a whole number in a range.
+pub(super) fn number_in(range: impl RangeBounds<u64>) -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::new().range(range)
 }
 
 /// A number followed by a unit, such as `10s`.
@@ -164,7 +150,7 @@ impl<'t> Quantity<'t> {
 }
 
 /// Parses a duration such as `500ms`, `10s`, `2m` or `1h`. A number without a unit is in seconds.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let millis = Quantity::parse(text).and_then(|Quantity { number, unit }| {
         let millis_per_unit = match unit {
             "ms" => 1,
@@ -177,24 +163,24 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     });
     match millis {
         Some(millis) if millis < MAX_DURATION_MILLIS => Ok(Duration::from_millis(millis)),
-        Some(_) => Err("too long".into()),
-        None => Err("no duration; right ones are 500ms, 10s, 2m, 1h or 10".into()),
+        Some(_) => Err("longer than 100 years"),
+        None => Err("expected a duration (examples: 500ms, 10s, 2m, 1h)"),
     }
 }
 
 /// Parses a duration that is not zero.
-pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
     match parse_duration(text)? {
-        Duration::ZERO => Err("at least 1ms".into()),
+        Duration::ZERO => Err("must be at least 1ms"),
         duration => Ok(duration),
     }
 }
 
 /// Parses a number of tokens, or a percentage of the records such as `5%`.
-pub(super) fn parse_max_changes(text: &str) -> Result<MaxChanges, String> {
-    let invalid = || "a number, or a share such as 5%".to_owned();
+pub(super) fn parse_max_changes(text: &str) -> Result<MaxChanges, &'static str> {
+    let invalid = "expected a number, or a percentage such as 5%";
     let Some(percent) = text.strip_suffix('%') else {
-        return text.parse().map(MaxChanges::Number).map_err(|_| invalid());
+        return text.parse().map(MaxChanges::Number).map_err(|_| invalid);
     };
     // The `f64` parser would also accept signs, exponents, `inf` and `nan`.
     let is_plain = percent
@@ -202,12 +188,12 @@ pub(super) fn parse_max_changes(text: &str) -> Result<MaxChanges, String> {
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
     match percent.parse() {
         Ok(percent) if is_plain && percent <= 100.0 => Ok(MaxChanges::Percent(percent)),
-        _ => Err(invalid()),
+        _ => Err(invalid),
     }
 }
 
 /// Parses `I/N`: shard number I, counted from 0, of N shards.
-pub(super) fn parse_shard(text: &str) -> Result<Shard, String> {
+pub(super) fn parse_shard(text: &str) -> Result<Shard, &'static str> {
     let parse_number = |text: &str| {
         // The integer parser would also accept a sign.
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -215,14 +201,14 @@ pub(super) fn parse_shard(text: &str) -> Result<Shard, String> {
     };
     text.split_once('/')
         .and_then(|(index, count)| Shard::new(parse_number(index)?, parse_number(count)?))
-        .ok_or_else(|| "no part I/N with I from 0 to N-1; right ones are 0/3, 1/3 and 2/3".into())
+        .ok_or("expected I/N with I from 0 to N-1 (examples: 0/3, 1/3, 2/3)")
 }
 
 /// Parses an interval of at least [`MIN_KEEPALIVE_INTERVAL`].
-pub(super) fn parse_keepalive_interval(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_keepalive_interval(text: &str) -> Result<Duration, &'static str> {
     match parse_duration(text)? {
         interval if interval < MIN_KEEPALIVE_INTERVAL => {
-            Err("at least 10s: servers hang up on clients that ask more often".into())
+            Err("must be at least 10s, because servers close connections with more frequent PINGs")
         }
         interval => Ok(interval),
     }
@@ -230,7 +216,7 @@ pub(super) fn parse_keepalive_interval(text: &str) -> Result<Duration, String> {
 
 /// Parses a size of at least 1 byte: a number of bytes, or a number with the unit `B`, `KiB` or
 /// `MiB`.
-pub(super) fn parse_size(text: &str) -> Result<usize, String> {
+pub(super) fn parse_size(text: &str) -> Result<usize, &'static str> {
     let bytes = Quantity::parse(text).and_then(|Quantity { number, unit }| {
         let bytes_per_unit = match unit {
             "" | "B" => 1,
@@ -241,13 +227,13 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
         number.checked_mul(bytes_per_unit)
     });
     match bytes {
-        Some(0) => Err("at least 1".into()),
+        Some(0) => Err("must be at least 1"),
         // gRPC encodes the length of a message in 32 bits, so larger sizes are refused.
         Some(bytes) => u32::try_from(bytes)
             .ok()
             .and_then(|bytes| usize::try_from(bytes).ok())
-            .ok_or_else(|| "at most 4294967295".into()),
-        None => Err("no size; right ones are 1048576, 512KiB or 1MiB".into()),
+            .ok_or("must be at most 4294967295"),
+        None => Err("expected a size (examples: 1048576, 512KiB, 1MiB)"),
     }
 }
 

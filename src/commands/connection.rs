@@ -1,7 +1,7 @@
 //! [`ConnectionPlan`] holds the connection options after parsing, and turns them into the
 //! [`Target`] of the client and its TLS configuration.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{HeaderValue, uri::Authority};
 
@@ -47,18 +47,17 @@ pub(crate) struct MetadataPlan {
 impl MetadataPlan {
     fn read(&self) -> Result<Metadata, Failure> {
         let mut metadata = Metadata::default();
+        let mut add_line = |origin: &dyn fmt::Display, line: &str| {
+            let added = metadata.add_line(line);
+            added.map_err(|error| diagnostics::metadata_invalid(origin, &error))
+        };
         for header in &self.headers {
             match header {
-                HeaderSource::Line(line) => metadata
-                    .add_line(line)
-                    .map_err(|error| diagnostics::metadata_invalid(&"--header", &error))?,
+                HeaderSource::Line(line) => add_line(&"--header", line)?,
                 HeaderSource::File(file) => {
                     let text = file.read_text()?;
-                    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                        metadata
-                            .add_line(line)
-                            .map_err(|error| diagnostics::metadata_invalid(file, &error))?;
-                    }
+                    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+                    lines.try_for_each(|line| add_line(file, line))?;
                 }
             }
         }

@@ -14,7 +14,7 @@ pub(in crate::cli) struct DeliveryArgs {
     /// The most records in one request
     #[arg(
         long, value_name = "N", default_value_t = 10_000,
-        value_parser = values::parse_positive
+        value_parser = values::number_in(1..)
     )]
     pub(in crate::cli) batch_records: usize,
 
@@ -23,11 +23,12 @@ pub(in crate::cli) struct DeliveryArgs {
     pub(in crate::cli) batch_bytes: usize,
 
     /// Requests in flight, 1000 at most
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = values::parse_concurrency)]
+    // Each request in flight takes memory, and servers accept a few hundred concurrent streams.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = values::number_in(1..=1000))]
     pub(in crate::cli) concurrency: usize,
 
     /// Records a second, at most [default: no limit]
-    #[arg(long, value_name = "N", value_parser = values::parse_positive)]
+    #[arg(long, value_name = "N", value_parser = values::number_in(1..))]
     pub(in crate::cli) rate: Option<usize>,
 
     /// Further tries of one request after a failure that may pass
