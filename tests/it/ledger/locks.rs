@@ -2,18 +2,19 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     process::Child,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 
-use super::Ledger;
+use super::{Ledger, push_with_ledger};
 
 use crate::support::{
     fault_server::{FaultServer, action::Action},
-    files::utf8,
-    program::{finish, kill, send_signal, start, wait_until_open},
+    files::{mode, utf8},
+    program::{finish, kill, run, send_signal, start, wait_until_open},
     records::{EXPIRE_TIME, csv, records},
 };
 
@@ -45,11 +46,24 @@ fn push_waits_for_the_lock() {
         .push(&good, &["--lock-timeout=0"], &records(2))
         .exits(1)
         .stderr_contains(&format!("process {}", first.id()));
-    // A dry run needs no lock.
+    // A dry run and `ledger show` need no lock.
     ledger
         .push(&good, &["--dry-run", "--lock-timeout=0"], &records(2))
         .exits(0)
         .counts("unsent", 2);
+    let shown = run(["ledger", "show", "--output=json", "--ledger", path]).exits(0);
+    let running = &shown.json()["targets"][0]["runs"][0];
+    assert!(running["started"].is_i64() && running["ended"].is_null());
+    run([
+        "ledger",
+        "forget",
+        "--all",
+        "--lock-timeout=0",
+        "--ledger",
+        path,
+    ])
+    .exits(1)
+    .stderr_contains(&format!("process {}", first.id()));
     assert!(good.traffic().connections.is_empty());
     // A waiting push continues when the first push has ended, even if SIGKILL ended it.
     let flags = [
@@ -68,6 +82,38 @@ fn push_waits_for_the_lock() {
         .push(&good, &[], &records(2))
         .exits(0)
         .counts("unchanged", 2);
+}
+
+/// On NFS and BSD systems, a lock on the ledger itself would exclude SQLite.
+#[test]
+fn ledger_itself_is_not_locked() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(1));
+    let file = fs::File::open(&ledger.path).expect("a ledger");
+    file.lock().expect("locked");
+    ledger
+        .push(&server, &["--lock-timeout=0"], &records(2))
+        .exits(0)
+        .counts("unchanged", 1);
+    assert_eq!(mode(&ledger.lock_path()), 0o600);
+}
+
+#[test]
+fn links_to_a_ledger_have_one_lock() {
+    let server = FaultServer::serving([Action::NeverAnswer]);
+    let ledger = Ledger::absent();
+    let first = start_push_holding(&ledger, &server);
+    let link = ledger.path.with_file_name("link");
+    symlink("ledger", &link).expect("linked");
+    push_with_ledger(
+        &FaultServer::ok(),
+        &link,
+        &["--lock-timeout=0"],
+        &records(1),
+    )
+    .exits(1)
+    .stderr_contains(&format!("process {}", first.id()));
+    kill(first);
 }
 
 #[test]
