@@ -8,8 +8,6 @@ use crate::{
     record::{TimeUnit, TokenEncoding},
 };
 
-/// A CSV file with the columns `device_token`, `expire_time` and `reason`. Only the owner of the
-/// file may read it, because the tokens in it are not masked.
 #[derive(Debug)]
 pub(crate) struct RejectsFile {
     csv: csv::Writer<AtomicFile>,
@@ -18,10 +16,9 @@ pub(crate) struct RejectsFile {
 }
 
 impl RejectsFile {
-    /// Starts the new content of the file. The current content remains until
-    /// [`RejectsFile::finish`], because the file may be the input of the push. Tokens and
-    /// expiration times are written in the encoding and the unit of the input, so the file can be
-    /// pushed with the same command-line options.
+    /// Starts the new content of the file. The old content remains until [`RejectsFile::finish`],
+    /// because the file may be the input of the push. Tokens and expiration times are written as in
+    /// the input, so the file can be pushed with the same options.
     pub(crate) fn open(path: &Path, encoding: TokenEncoding, unit: TimeUnit) -> io::Result<Self> {
         let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY_MODE)?);
         csv.write_record(["device_token", "expire_time", "reason"])?;
@@ -45,7 +42,7 @@ impl RejectsFile {
             .write_record([&*token, time.as_bytes(), reason.as_bytes()])?)
     }
 
-    /// Replaces the old content of the file, even if no record was added.
+    /// Replaces the old content of the file.
     pub(crate) fn finish(self) -> io::Result<()> {
         let file = self
             .csv

@@ -17,18 +17,6 @@
 //!   entry that was written last counts. At the end of a push, many small segments are combined
 //!   into a few large segments.
 //! - A **run** is one push: its start time and end time, its counts and its exit code.
-//!
-//! `schema` defines the tables. `entry` and `digest` define the bytes of a segment.
-//!
-//! # Files
-//!
-//! - `writer` is the open ledger of a push. `runs`, `segments` and `target` read and write one
-//!   table each.
-//! - `known_times` compares records with the known times: the expiration times of a target's
-//!   entries, loaded into memory.
-//! - `summary` and `forget` implement the `ledger` commands.
-//! - `access` opens a ledger file, with a `lock` that allows only one writer at a time. `database`
-//!   opens the SQLite connections.
 
 mod access;
 mod digest;
