@@ -7,13 +7,7 @@ use super::{
 use crate::record::Record;
 
 /// A reader of the records in one input or in a part of one input.
-pub(super) struct RecordReader<'i> {
-    format: FormatReader<'i>,
-    /// Whether the text has ended, or an error has ended the pass.
-    is_finished: bool,
-}
-
-enum FormatReader<'i> {
+pub(super) enum RecordReader<'i> {
     Blank,
     Csv(Box<CsvReader<'i>>),
     Json(Box<JsonReader<'i>>),
@@ -26,49 +20,31 @@ impl<'i> RecordReader<'i> {
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
     ) -> Result<Self, ReadError> {
-        Ok(Self::new(match format {
-            DetectedFormat::Blank => FormatReader::Blank,
+        Ok(match format {
+            DetectedFormat::Blank => Self::Blank,
             DetectedFormat::Csv { delimiter } => CsvReader::open(buffer, options, delimiter)?
-                .map_or(FormatReader::Blank, |reader| {
-                    FormatReader::Csv(Box::new(reader))
-                }),
-            json => FormatReader::Json(Box::new(JsonReader::new(buffer, json, options))),
-        }))
-    }
-
-    fn new(format: FormatReader<'i>) -> Self {
-        Self {
-            format,
-            is_finished: false,
-        }
+                .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
+            json => Self::Json(Box::new(JsonReader::new(buffer, json, options))),
+        })
     }
 
     /// Moves the first records into a reader of their own, so that several threads can read one
     /// input. Must not be called after [`Self::next`].
     pub(super) fn split_off_chunk(&mut self) -> Option<Self> {
-        Some(Self::new(match &mut self.format {
-            FormatReader::Blank => return None,
-            FormatReader::Csv(reader) => FormatReader::Csv(Box::new(reader.split_off_chunk()?)),
-            FormatReader::Json(reader) => FormatReader::Json(Box::new(reader.split_off_chunk()?)),
-        }))
+        Some(match self {
+            Self::Blank => return None,
+            Self::Csv(reader) => Self::Csv(Box::new(reader.split_off_chunk()?)),
+            Self::Json(reader) => Self::Json(Box::new(reader.split_off_chunk()?)),
+        })
     }
 
-    /// Returns the next record or its problem. Returns `None` at the end of the text and after a
-    /// fatal error.
+    /// Returns the next record or its problem, or `None` at the end of the text. Must not be called
+    /// after a fatal error.
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
-        if self.is_finished {
-            return None;
+        match self {
+            Self::Blank => None,
+            Self::Csv(reader) => reader.next(),
+            Self::Json(reader) => reader.next(),
         }
-        let next = match &mut self.format {
-            FormatReader::Blank => None,
-            FormatReader::Csv(reader) => reader.next(),
-            FormatReader::Json(reader) => reader.next(),
-        };
-        self.is_finished = match &next {
-            None => true,
-            Some(Ok(_)) => false,
-            Some(Err(error)) => error.is_fatal,
-        };
-        next
     }
 }

@@ -84,7 +84,12 @@ fn read(
                 token: located.value.token.as_bytes().to_vec(),
                 time: located.value.expire_time.as_unix(),
             }),
-            Err(error) => reading.errors.push(format!("{error:?}")),
+            Err(error) => {
+                reading.errors.push(format!("{error:?}"));
+                if error.is_fatal {
+                    break;
+                }
+            }
         }
     }
     reading

@@ -71,16 +71,21 @@ const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
 /// The number of decimal digits that always fit into a `u64`.
 const MAX_DIGITS: usize = 19;
 
-/// Parses decimal digits, of which any number may be leading zeros.
-fn parse_digits(text: &[u8]) -> u64 {
-    let zeros = text.iter().take_while(|digit| **digit == b'0').count();
-    let digits = &text[zeros..];
-    if digits.len() > MAX_DIGITS {
-        return TOO_LARGE;
+/// Parses decimal digits, of which any number may be leading zeros. Returns `None` for other text.
+fn parse_digits(text: &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
     }
-    digits
-        .iter()
-        .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+    let zeros = || text.iter().take_while(|digit| **digit == b'0').count();
+    if text.len() > MAX_DIGITS && text.len() - zeros() > MAX_DIGITS {
+        value = TOO_LARGE;
+    }
+    Some(value)
 }
 
 impl ExpireTime {
@@ -102,8 +107,8 @@ impl ExpireTime {
         if text.is_empty() {
             return Err(TimeError::Empty);
         }
-        if text.iter().all(u8::is_ascii_digit) {
-            return Self::from_integer(parse_digits(text), rules);
+        if let Some(value) = parse_digits(text) {
+            return Self::from_integer(value, rules);
         }
         match DateTimeText::split(text) {
             Some(date_time) => resolve(&date_time, &rules.zone),

@@ -181,8 +181,12 @@ impl<'r> FirstPass<'r> {
                     self.hashes.add(record);
                 }
                 Err(error) => {
-                    self.findings.counts.read += u64::from(!error.is_fatal);
+                    let is_fatal = error.is_fatal;
+                    self.findings.counts.read += u64::from(!is_fatal);
                     self.findings.add_error(input, error);
+                    if is_fatal {
+                        break;
+                    }
                 }
             }
         }

@@ -90,7 +90,11 @@ impl<'v> Records<'v> {
                 Some(Err(ReadError {
                     is_fatal: false, ..
                 })) if self.rules.is_some() => continue,
-                Some(Err(error)) => return Err(error.into_problem(label)),
+                Some(Err(error)) => {
+                    let problem = error.into_problem(label);
+                    self.current = None;
+                    return Err(problem);
+                }
                 Some(Ok(located)) => located,
             };
             let breaks_rule =
