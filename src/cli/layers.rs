@@ -137,6 +137,9 @@ impl MergedArguments {
     /// Lets clap accept each added option without the option that it refines. The plan of the
     /// command ignores such an option.
     pub(super) fn relax(&self, command: &mut Command) {
+        if self.added.is_empty() {
+            return;
+        }
         *command = mem::take(command).mut_args(|arg| {
             if self.has(arg.get_id().as_str()) {
                 arg.requires(Resettable::Reset)
