@@ -173,7 +173,7 @@ fn describe(error: &rustls_pemfile::Error) -> &'static str {
     match error {
         rustls_pemfile::Error::MissingSectionEnd { .. } => "-----END line is missing",
         rustls_pemfile::Error::Base64Decode(_) => "base64 cannot be decoded",
-        _ => "malformed block",
+        rustls_pemfile::Error::IllegalSectionStart { .. } => "-----BEGIN line is malformed",
     }
 }
 
