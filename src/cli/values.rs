@@ -24,7 +24,6 @@ const MAX_DURATION_MILLIS: u64 = 100 * 366 * 24 * 3_600_000;
 /// close the connection (gRFC A8).
 const MIN_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Parses one of these names.
 pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
     values: &'static [(&str, T)],
 ) -> impl TypedValueParser<Value = T> {
@@ -35,7 +34,6 @@ pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
     })
 }
 
-/// Parses the path of a file that may hold a secret.
 pub(super) fn secret_path() -> impl TypedValueParser<Value = UserPath> {
     PathBufValueParser::new().map(UserPath::of_secret)
 }
@@ -45,7 +43,6 @@ pub(super) fn parse_authority(text: &str) -> Result<Authority, &'static str> {
         .ok_or("expected a host, with or without a port (example: localhost:9102)")
 }
 
-/// Parses the path of a gRPC call, `/PKG.SERVICE/METHOD`.
 pub(super) fn parse_method(text: &str) -> Result<PathAndQuery, &'static str> {
     let invalid = "expected /PACKAGE.SERVICE/METHOD (example: /Internal/UpdateSensorExpireTime)";
     let is_name = |name: &str| {
@@ -62,7 +59,6 @@ pub(super) fn parse_method(text: &str) -> Result<PathAndQuery, &'static str> {
     text.parse().map_err(|_| invalid)
 }
 
-/// Parses `ADDRESS:PORT`, `localhost:PORT` or `unix:PATH`.
 pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, &'static str> {
     if text.starts_with("unix:") {
         return match Endpoint::parse(text) {
@@ -78,7 +74,6 @@ pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, &'static
         .map_err(|_| "expected an IP address with a port, or unix:PATH (example: 127.0.0.1:9102)")
 }
 
-/// Parses the name of a field, or the number of a CSV column, counted from 1.
 pub(super) fn parse_field_selector(text: &str) -> Result<FieldSelector, &'static str> {
     match text.parse() {
         Ok(0) => Err("columns are counted from 1"),
@@ -125,7 +120,6 @@ pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, &'static str> {
     TimeZone::get(name).map_err(|_| "unknown time zone (example: Europe/Berlin)")
 }
 
-/// Parses a whole number in a range.
 pub(super) fn number_in(range: impl RangeBounds<u64>) -> impl TypedValueParser<Value = usize> {
     RangedU64ValueParser::new().range(range)
 }
@@ -133,7 +127,6 @@ pub(super) fn number_in(range: impl RangeBounds<u64>) -> impl TypedValueParser<V
 /// A number followed by a unit, such as `10s`.
 struct Quantity<'t> {
     number: u64,
-    /// The unit, or an empty string for a number without a unit.
     unit: &'t str,
 }
 
@@ -168,7 +161,6 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-/// Parses a duration that is not zero.
 pub(super) fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
     match parse_duration(text)? {
         Duration::ZERO => Err("must be at least 1ms"),
@@ -176,7 +168,6 @@ pub(super) fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-/// Parses a number of tokens, or a percentage of the records such as `5%`.
 pub(super) fn parse_max_changes(text: &str) -> Result<MaxChanges, &'static str> {
     let invalid = "expected a number, or a percentage such as 5%";
     let Some(percent) = text.strip_suffix('%') else {
@@ -204,7 +195,6 @@ pub(super) fn parse_shard(text: &str) -> Result<Shard, &'static str> {
         .ok_or("expected I/N with I from 0 to N-1 (examples: 0/3, 1/3, 2/3)")
 }
 
-/// Parses an interval of at least [`MIN_KEEPALIVE_INTERVAL`].
 pub(super) fn parse_keepalive_interval(text: &str) -> Result<Duration, &'static str> {
     match parse_duration(text)? {
         interval if interval < MIN_KEEPALIVE_INTERVAL => {

@@ -57,6 +57,9 @@ fn invalid_input_options_are_rejected() {
     ] {
         run([&["check"], flags].concat()).exits(2);
     }
+    run(["check", "--no-header", "--time-field=until"])
+        .exits(2)
+        .stderr_contains("--time-field \"until\" is a name, but --no-header files");
 }
 
 #[test]

@@ -50,8 +50,7 @@ pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Fa
     })
 }
 
-/// Returns the files of `--cert` and `--key`, or `None` without these options. Clap has already
-/// refused `--cert` without `--key`, and `--key` without `--cert`.
+/// A certificate or a key alone is from the environment or the config file, and is ignored.
 pub(super) fn identity_files(
     certificate: Option<UserPath>,
     key: Option<UserPath>,

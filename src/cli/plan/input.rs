@@ -8,11 +8,12 @@ use crate::{
     diagnostics::Failure,
     input::{FieldSelector, InputOptions, InputSource},
     record::TimeRules,
+    user_path::describe_value,
 };
 
 pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
-    if args.format.no_header && is_name(args.time_field.as_ref()) {
-        return Err(name_without_header());
+    if args.format.no_header {
+        refuse_name("--time-field", args.time_field.as_ref())?;
     }
     if args.format.token_field.is_some() && args.format.token_field == args.time_field {
         return Err(Failure::usage(
@@ -41,8 +42,8 @@ pub(super) fn input_options(
     time_field: FieldSelector,
     time_rules: TimeRules,
 ) -> Result<InputOptions, Failure> {
-    if args.no_header && is_name(args.token_field.as_ref()) {
-        return Err(name_without_header());
+    if args.no_header {
+        refuse_name("--token-field", args.token_field.as_ref())?;
     }
     Ok(InputOptions {
         format: args.input_format,
@@ -56,15 +57,14 @@ pub(super) fn input_options(
     })
 }
 
-fn is_name(field: Option<&FieldSelector>) -> bool {
-    matches!(field, Some(FieldSelector::Name(_)))
-}
-
-fn name_without_header() -> Failure {
-    Failure::usage_with_hint(
-        "a field name cannot be found in a file with --no-header",
-        "pass the number of the column, counted from 1, to --token-field and --time-field",
-    )
+fn refuse_name(option: &str, field: Option<&FieldSelector>) -> Result<(), Failure> {
+    let Some(FieldSelector::Name(name)) = field else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!(
+        "{option} \"{}\" is a name, but --no-header files have only column numbers",
+        describe_value(name)
+    )))
 }
 
 pub(super) fn input_sources(files: Vec<PathBuf>) -> Result<Vec<InputSource>, Failure> {
