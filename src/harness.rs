@@ -30,13 +30,12 @@ pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> ReadResult 
     summarize(&validate_input(input, format))
 }
 
-/// Validates an input twice and compares the two results. If the input is valid, then reads its
+/// Validates an input twice and compares the results. If the input is valid, then reads its
 /// records, as a push does after the validation.
 ///
 /// # Errors
 ///
-/// Returns the description of a bug: two passes have different results, the counts do not add up,
-/// the problem of a record has no position, or a token is empty.
+/// Returns the description of a bug.
 pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<ReadResult, String> {
     let mut validated = validate_input(input, format);
     let reading = summarize(&validated);
@@ -78,10 +77,6 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Read
 
 /// Encodes a record for each token into one request, and returns the length of the request in
 /// bytes.
-///
-/// # Errors
-///
-/// A string in `tokens` is not a valid token.
 pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
     let contract = Contract::built_in();
     let mut request = BytesMut::new();
@@ -97,10 +92,6 @@ pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
 }
 
 /// Writes an acknowledged record for each token into a ledger. A missing ledger is created.
-///
-/// # Errors
-///
-/// The ledger cannot be opened or written.
 pub fn acknowledge_records(ledger: &Path, tokens: &[String]) -> Result<(), String> {
     let mut ledger = open_ledger(ledger)?;
     let records = tokens.iter().map(|token| DecodedRecord {
@@ -114,10 +105,6 @@ pub fn acknowledge_records(ledger: &Path, tokens: &[String]) -> Result<(), Strin
 
 /// Returns the number of tokens that are in the ledger with the expiration time 0, which is the
 /// expiration time that [`acknowledge_records`] writes.
-///
-/// # Errors
-///
-/// The ledger cannot be opened or read.
 pub fn count_unchanged_records(ledger: &Path, tokens: &[String]) -> Result<usize, String> {
     let known = open_ledger(ledger)?.known_times();
     let mut known = known.map_err(|error| format!("{error:?}"))?;

@@ -91,7 +91,7 @@ impl<'s> DeliveryState<'s> {
     /// Stops the push because its deadline has passed, and abandons attempts in flight.
     pub(super) fn stop_at_deadline(&self) {
         let last_failure = self.last_failure.borrow_mut().take();
-        let is_between_requests = last_failure.is_none() && self.outcome.borrow().attempts > 0;
+        let is_between_requests = last_failure.is_none() && self.outcome.borrow().requests.sent > 0;
         let in_request = self.attempts_in_flight.get() > 0 || is_between_requests;
         self.stop(StopReason::DeadlinePassed {
             in_request,
@@ -164,8 +164,8 @@ impl<'s> DeliveryState<'s> {
 
     pub(super) fn count_attempt(&self, is_retry: bool) {
         let mut outcome = self.outcome.borrow_mut();
-        outcome.attempts += 1;
-        outcome.retries += u64::from(is_retry);
+        outcome.requests.sent += 1;
+        outcome.requests.retried += u64::from(is_retry);
     }
 
     /// Counts a request whose response code means success, and passes its batch to the sink.
@@ -186,11 +186,11 @@ impl<'s> DeliveryState<'s> {
             UnacknowledgedReason::ResponseCode(code) => {
                 *outcome.response_codes.entry(*code).or_default() += 1;
                 outcome.rejected += batch.record_count;
-                outcome.failed_requests += 1;
+                outcome.requests.failed += 1;
             }
             UnacknowledgedReason::Rejected(error) => {
                 outcome.rejected += batch.record_count;
-                outcome.failed_requests += 1;
+                outcome.requests.failed += 1;
                 outcome.request_error.get_or_insert(error.clone());
                 if outcome.rejected_records.len() < MAX_NAMED_RECORDS {
                     let records = self.contract.decode_records(&batch.message);
@@ -201,7 +201,7 @@ impl<'s> DeliveryState<'s> {
                     outcome.rejected_records.extend(records);
                 }
             }
-            UnacknowledgedReason::RequestFailed(_) => outcome.failed_requests += 1,
+            UnacknowledgedReason::RequestFailed(_) => outcome.requests.failed += 1,
             UnacknowledgedReason::PushStopped => {}
         }
         drop(outcome);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::{
     client::{CallError, ConnectError, ReflectionError},
     input::Problem,
@@ -14,13 +16,7 @@ pub(crate) struct DeliveryOutcome {
     /// Number of records that the server rejected, either by a response code that does not mean
     /// success or by a gRPC status for a single record.
     pub(crate) rejected: u64,
-    /// Number of attempts of all requests. An attempt is not counted if the connection ended before
-    /// the request was sent.
-    pub(crate) attempts: u64,
-    pub(crate) retries: u64,
-    /// Number of requests that failed for good or got a response code that does not mean success. A
-    /// request that is split is not counted.
-    pub(crate) failed_requests: u64,
+    pub(crate) requests: RequestCounts,
     pub(crate) response_codes: BTreeMap<i32, u64>,
     /// The first call error that concerned only one request and therefore did not stop the push.
     /// `None` if there was no such error.
@@ -30,6 +26,19 @@ pub(crate) struct DeliveryOutcome {
     pub(crate) rejected_records: Vec<RejectedRecord>,
     pub(crate) stop_reason: Option<StopReason>,
     pub(crate) signal: Option<Signal>,
+}
+
+/// The numbers of attempts and requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RequestCounts {
+    /// All attempts, including retries. An attempt is not counted if the connection ended before
+    /// the request was sent.
+    pub(crate) sent: u64,
+    /// Attempts that were not the first attempt of their request.
+    pub(crate) retried: u64,
+    /// Requests that failed for good, or whose response code does not mean success. A request that
+    /// was split into smaller requests is not counted.
+    pub(crate) failed: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

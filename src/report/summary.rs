@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::expiration::expiration_chart;
 use crate::{
-    delivery::DeliveryOutcome,
+    delivery::{DeliveryOutcome, RequestCounts},
     diagnostics::{self, EXIT_WOULD_SEND, Failure, FailureKind, escape},
     input::{ExpirationCounts, ValidatedInput},
     record::ExpireTime,
@@ -74,18 +74,6 @@ pub(crate) struct RecordCounts {
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
     pub(crate) unsent: u64,
-}
-
-/// The numbers of attempts and requests of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct RequestCounts {
-    /// All attempts, including retries.
-    pub(crate) sent: u64,
-    /// Retries: attempts that were not the first attempt of their request.
-    pub(crate) retried: u64,
-    /// Requests that failed for good, or whose response code does not mean success. A request that
-    /// was split into smaller requests is not counted.
-    pub(crate) failed: u64,
 }
 
 /// The numbers of records that cause warnings.
@@ -178,9 +166,7 @@ impl Summary {
         records.unsent = records
             .unsent
             .saturating_sub(delivery.acknowledged + delivery.rejected);
-        self.requests.sent = delivery.attempts;
-        self.requests.retried = delivery.retries;
-        self.requests.failed = delivery.failed_requests;
+        self.requests = delivery.requests;
         self.codes.clone_from(&delivery.response_codes);
     }
 

@@ -38,7 +38,7 @@ async fn retries_connecting_without_counting_request_attempts() {
         .with_connect_errors([connection_refused(), connection_refused()]);
     let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
     assert_eq!(outcome.acknowledged, 1);
-    assert_eq!(outcome.attempts, 1);
+    assert_eq!(outcome.requests.sent, 1);
     assert_eq!(server.connect_millis(), [0, 100, 300]);
 }
 
@@ -60,7 +60,7 @@ async fn requests_share_the_connection_attempts() {
     let outcome = push_without_signals(&server, &policy, records).await;
     assert_eq!(server.connect_millis(), [0, 100, 300]);
     assert_eq!(outcome.acknowledged, 0);
-    assert_eq!(outcome.attempts, 0);
+    assert_eq!(outcome.requests.sent, 0);
     assert_eq!(
         failed_connect_attempts(outcome.stop_reason.as_ref()),
         Some(3)
@@ -92,7 +92,7 @@ async fn reconnects_only_after_the_connection_is_lost() {
     assert_eq!(connections, [1, 2, 2, 3]);
     assert_eq!(outcome.acknowledged, 1);
     // The attempt with the reply `not_sent` is not counted.
-    assert_eq!(outcome.attempts, 3);
+    assert_eq!(outcome.requests.sent, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,8 +103,8 @@ async fn unsent_request_is_retried_at_once_only_after_goaway() {
         let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
         assert_eq!(server.connect_millis(), connect_millis);
         assert_eq!(outcome.acknowledged, 1);
-        assert_eq!(outcome.attempts, 1);
-        assert_eq!(outcome.retries, 0);
+        assert_eq!(outcome.requests.sent, 1);
+        assert_eq!(outcome.requests.retried, 0);
     }
 }
 

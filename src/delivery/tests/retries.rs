@@ -127,10 +127,10 @@ async fn retries_a_request_when_the_failure_is_transient() {
             u64::from(is_acknowledged) * 3,
             "{name}"
         );
-        assert_eq!(outcome.attempts, attempts, "{name}");
-        assert_eq!(outcome.retries, attempts - 1, "{name}");
+        assert_eq!(outcome.requests.sent, attempts, "{name}");
+        assert_eq!(outcome.requests.retried, attempts - 1, "{name}");
         assert_eq!(
-            outcome.failed_requests,
+            outcome.requests.failed,
             u64::from(!is_acknowledged),
             "{name}"
         );

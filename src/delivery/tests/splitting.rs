@@ -19,7 +19,7 @@ async fn too_large_request_is_halved_until_it_fits() {
     let outcome = push_without_signals(&server, &policy(), ONE_REQUEST).await;
     assert_eq!(outcome.acknowledged, 8);
     assert_eq!(outcome.rejected, 0);
-    assert_eq!(outcome.failed_requests, 0);
+    assert_eq!(outcome.requests.failed, 0);
     // The second half (4 records) is split without an attempt, because the server has rejected the
     // first half, which is not larger.
     let attempts = server.attempts();
@@ -60,7 +60,7 @@ async fn isolation_splits_until_the_invalid_record_stands_alone() {
     let outcome = push_without_signals(&server, &policy, ONE_REQUEST).await;
     assert_eq!(outcome.acknowledged, 7);
     assert_eq!(outcome.rejected, 1);
-    assert_eq!(outcome.attempts, 7);
+    assert_eq!(outcome.requests.sent, 7);
     let rejected = &outcome.rejected_records[0];
     assert_eq!(rejected.token, b"t0005");
 }

@@ -68,8 +68,8 @@ async fn request_specific_failure_lets_the_push_go_on() {
             has_request_error,
             "{reply:?}"
         );
-        assert_eq!(outcome.attempts, 3, "{reply:?}");
-        assert_eq!(outcome.failed_requests, 1, "{reply:?}");
+        assert_eq!(outcome.requests.sent, 3, "{reply:?}");
+        assert_eq!(outcome.requests.failed, 1, "{reply:?}");
         assert!(outcome.stop_reason.is_none(), "{reply:?}");
     }
 }
@@ -172,7 +172,7 @@ async fn signal_ends_retry_delays_and_not_requests_in_flight() {
         assert_eq!(server.started.elapsed().as_millis(), end_millis);
         assert_eq!(outcome.acknowledged, acknowledged);
         assert_eq!(outcome.signal, Some(Signal::Terminate));
-        assert_eq!(outcome.attempts, 1);
+        assert_eq!(outcome.requests.sent, 1);
     }
 }
 
@@ -186,6 +186,6 @@ async fn output_that_cannot_be_written_stops_the_push() {
     };
     let outcome = push(&server, &policy(), THREE_REQUESTS, &signals, &mut sink).await;
     assert_eq!(outcome.acknowledged, 1);
-    assert_eq!(outcome.attempts, 1);
+    assert_eq!(outcome.requests.sent, 1);
     assert!(matches!(outcome.stop_reason, Some(StopReason::Output)));
 }
