@@ -2,9 +2,8 @@
 //! second signal ends the process at once.
 
 use std::{
-    fs::File,
-    future,
-    io::{self, Read, Write},
+    fs, future,
+    io::{self, Write},
     os::unix::net::UnixStream,
     sync::{
         Arc,
@@ -14,14 +13,15 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::{consts, flag, low_level};
+use signal_hook::{flag, low_level};
 
-/// A signal that asks the process to end.
+/// A signal that asks the process to end, with its number, which POSIX fixes for kill(1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Signal {
-    Hangup,
-    Interrupt,
-    Terminate,
+    Hangup = 1,
+    Interrupt = 2,
+    Terminate = 15,
 }
 
 impl Signal {
@@ -29,25 +29,7 @@ impl Signal {
 
     /// Returns the exit code that shells report for a process that this signal ended.
     pub(crate) fn exit_code(self) -> u8 {
-        match self {
-            Self::Hangup => 129,
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-        }
-    }
-
-    fn number(self) -> i32 {
-        match self {
-            Self::Hangup => consts::SIGHUP,
-            Self::Interrupt => consts::SIGINT,
-            Self::Terminate => consts::SIGTERM,
-        }
-    }
-
-    /// Returns the value that [`Signals::last`] stores for this signal. The value is never 0,
-    /// because 0 means that no signal has arrived.
-    fn id(self) -> usize {
-        usize::from(self.exit_code())
+        128 + self as u8
     }
 }
 
@@ -55,7 +37,7 @@ impl Signal {
 /// orderly way. A second signal ends the process at once.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// The [`Signal::id`] of the last signal, or 0 if no signal has arrived.
+    /// The number of the last signal, or 0 if no signal has arrived.
     last: Arc<AtomicUsize>,
     /// A socket that becomes readable when a signal arrives.
     wake: Arc<UnixStream>,
@@ -74,12 +56,11 @@ impl Signals {
             if signal == Signal::Hangup && hangup_is_ignored() {
                 continue;
             }
-            let number = signal.number();
+            let number = i32::from(signal as u8);
             let exit_code = i32::from(signal.exit_code());
-            // The actions run in the order of their registration. The shutdown action comes before
-            // the action that sets `is_second`. Otherwise the first signal would end the process at
-            // once.
-            flag::register_usize(number, Arc::clone(&last), signal.id())?;
+            // The actions run in the order of their registration, so the first signal does not yet
+            // find `is_second` set.
+            flag::register_usize(number, Arc::clone(&last), usize::from(signal as u8))?;
             flag::register_conditional_shutdown(number, exit_code, Arc::clone(&is_second))?;
             flag::register(number, Arc::clone(&is_second))?;
             low_level::pipe::register(number, waker.try_clone()?)?;
@@ -103,8 +84,9 @@ impl Signals {
 
     /// Returns the last signal, or `None` if no signal has arrived.
     pub(crate) fn received(&self) -> Option<Signal> {
-        let id = self.last.load(Ordering::SeqCst);
-        Signal::ALL.into_iter().find(|signal| signal.id() == id)
+        let number = self.last.load(Ordering::SeqCst);
+        let mut signals = Signal::ALL.into_iter();
+        signals.find(|signal| usize::from(*signal as u8) == number)
     }
 
     /// Waits for a signal in a Tokio runtime.
@@ -145,7 +127,7 @@ impl Signals {
             wake: Arc::new(wake),
         };
         let send = move |signal: Signal| {
-            last.store(signal.id(), Ordering::SeqCst);
+            last.store(usize::from(signal as u8), Ordering::SeqCst);
             (&waker).write_all(b"!").expect("sent");
         };
         (signals, send)
@@ -153,19 +135,11 @@ impl Signals {
 }
 
 /// Returns whether the process was started with SIGHUP ignored (proc(5), `SigIgn`). Returns `false`
-/// on systems without `/proc`.
+/// on systems without `/proc`: only unsafe code could ask the kernel there.
 fn hangup_is_ignored() -> bool {
-    // The file is usually shorter than 4096 bytes, so the buffer does not have to grow.
-    let mut status = String::with_capacity(4096);
-    let read =
-        File::open("/proc/self/status").and_then(|mut file| file.read_to_string(&mut status));
-    if read.is_err() {
-        return false;
-    }
-    let ignored = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // SIGHUP is signal 1, the lowest bit.
-    ignored.is_some_and(|mask| mask & 1 != 0)
+    const SIGHUP_BIT: u64 = 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & SIGHUP_BIT != 0)
 }
