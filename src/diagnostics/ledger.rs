@@ -21,7 +21,7 @@ pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
         LedgerError::Database(DatabaseError::NewerVersion { .. }) => {
             failure.with_hint("update sensor-license")
         }
-        LedgerError::Corrupt | LedgerError::Sqlite(_) => {
+        error if error.is_corrupt() => {
             failure.with_hint("move the file away; the next push then sends every record once more")
         }
         LedgerError::Locked { .. } => {

@@ -2,6 +2,8 @@
 
 use std::{io, time::Duration};
 
+use rusqlite::ErrorCode;
+
 use crate::database::DatabaseError;
 
 #[derive(Debug, thiserror::Error)]
@@ -24,4 +26,18 @@ pub(crate) enum LedgerError {
         /// The `:authority` values in the ledger.
         known: Vec<String>,
     },
+}
+
+impl LedgerError {
+    /// Returns whether the content of the file is the cause of the error.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        match self {
+            Self::Corrupt => true,
+            Self::Sqlite(error) | Self::Database(DatabaseError::Sqlite(error)) => matches!(
+                error.sqlite_error_code(),
+                None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            ),
+            _ => false,
+        }
+    }
 }

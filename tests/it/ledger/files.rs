@@ -237,6 +237,7 @@ fn corrupt_ledger_is_an_error() {
             assert_eq!(run.code, 1, "{name} {flags:?}: {run:#?}");
             let run = run
                 .stderr_contains("cannot use ledger ")
+                .stderr_contains("hint: move the file away")
                 .counts("unsent", 2000);
             assert!(!run.stderr.contains("panic"), "{name}: {run:#?}");
         }

@@ -133,6 +133,7 @@ fn full_disk_ends_the_push() {
         .exits(1)
         .counts_add_up()
         .stderr_contains("cannot use ledger ")
+        .hides("move the file away")
         .hides(TOKEN_PREFIX);
     assert_eq!(run.json()["status"], "failed");
     let acknowledged = run.count("acknowledged");
