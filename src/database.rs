@@ -15,6 +15,11 @@ use crate::atomic_file::OWNER_ONLY_MODE;
 /// The maximum time to wait for the locks of SQLite, which other processes hold for a short time.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The journal mode in which the write-ahead log is enabled and disabled. Both change only the file
+/// header, in one write. With a journal file, a process that is killed here would leave a journal
+/// that a reader cannot roll back.
+const SWITCHING_MODE: &str = "MEMORY";
+
 /// One kind of SQLite file.
 pub(crate) struct DatabaseFormat {
     pub(crate) name: &'static str,
@@ -58,7 +63,11 @@ impl DatabaseFormat {
         // The migrations come first, because `check_file` reads only the database itself and not
         // its write-ahead log.
         self.migrate(&mut connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if mode != "wal" {
+            connection.pragma_update(None, "journal_mode", SWITCHING_MODE)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+        }
         Ok(connection)
     }
 
@@ -150,7 +159,7 @@ impl DatabaseFormat {
 pub(crate) fn close(connection: &Connection) {
     // This fails while another process reads the database. The next writer then removes the log.
     let _ = connection.busy_timeout(Duration::ZERO);
-    let _ = connection.pragma_update(None, "journal_mode", "DELETE");
+    let _ = connection.pragma_update(None, "journal_mode", SWITCHING_MODE);
 }
 
 fn open(path: &Path, access: OpenFlags) -> Result<Connection, DatabaseError> {

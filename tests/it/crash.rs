@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     files::utf8,
-    program::{Run, finish, kill, run_with_input, start, wait_until},
+    program::{Run, finish, kill, run, run_with_input, start, wait_until},
     receiver::Receiver,
     records::{EXPIRE_TIME, records, records_at, token},
 };
@@ -203,6 +203,26 @@ fn killed_push_loses_and_invents_nothing() {
             .counts_requests("sent", 0);
     }
     assert!(partial_pushes > 0, "no push was killed between requests");
+}
+
+#[test]
+fn ledger_of_a_killed_push_can_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = StoringReceiver::start(folder.path());
+    let ledger = folder.path().join("ledger");
+    receiver.push(&ledger, &records(1)).exits(0);
+    let journal = folder.path().join("ledger-journal");
+    for time in EXPIRE_TIME + 1..EXPIRE_TIME + 21 {
+        let mut child = start(receiver.push_args(&ledger), &records_at(1, time));
+        // A journal is complete when its first byte is set. `ledger show` could not roll it back.
+        wait_until("the push has a journal, or ends", || {
+            let content = fs::read(&journal).unwrap_or_default();
+            let is_complete = content.first().is_some_and(|byte| *byte != 0);
+            is_complete || child.try_wait().expect("a status").is_some()
+        });
+        kill(child);
+        run(["ledger", "show", "--ledger", utf8(&ledger)]).exits(0);
+    }
 }
 
 #[test]
