@@ -9,7 +9,7 @@ pub use crate::input::InputFormat;
 use crate::{
     contract::{Contract, DecodedRecord},
     input::{InputOptions, InputSource, ValidatedInput, ValidationRules, validate},
-    ledger::{EntryStatus, LedgerWriter, TargetKey},
+    ledger::{EntryStatus, LedgerWriter, RunStart, TargetKey},
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
@@ -118,7 +118,11 @@ fn open_ledger(path: &Path) -> Result<LedgerWriter, String> {
         authority: "localhost".to_owned(),
         method: "/Internal/UpdateSensorExpireTime".to_owned(),
     };
-    LedgerWriter::open(path, &target, Duration::ZERO, &|_| false)
+    let run = RunStart {
+        started: 0,
+        input: String::new(),
+    };
+    LedgerWriter::open(path, &target, &run, Duration::ZERO, &|_| false)
         .map_err(|error| format!("{error:?}"))
 }
 

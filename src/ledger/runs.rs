@@ -42,19 +42,17 @@ pub(crate) struct RunSummary {
 const MAX_KEPT_RUNS: i64 = 100;
 
 /// Inserts a run and returns its id. Deletes the oldest runs beyond [`MAX_KEPT_RUNS`].
-pub(super) fn insert(connection: &mut Connection, target_id: i64, run: &RunStart) -> Result<i64> {
-    let transaction = connection.transaction()?;
-    transaction.execute(
+pub(super) fn insert(connection: &Connection, target_id: i64, run: &RunStart) -> Result<i64> {
+    connection.execute(
         "INSERT INTO run (target, input, started) VALUES (?1, ?2, ?3)",
         params![target_id, run.input, run.started],
     )?;
-    let run_id = transaction.last_insert_rowid();
-    transaction.execute(
+    let run_id = connection.last_insert_rowid();
+    connection.execute(
         "DELETE FROM run WHERE target = ?1 AND id NOT IN
              (SELECT id FROM run WHERE target = ?1 ORDER BY id DESC LIMIT ?2)",
         params![target_id, MAX_KEPT_RUNS],
     )?;
-    transaction.commit()?;
     Ok(run_id)
 }
 

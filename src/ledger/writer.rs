@@ -21,18 +21,19 @@ pub(crate) struct LedgerWriter {
     ledger: WritableLedger,
     digester: TokenDigester,
     target_id: i64,
-    /// The run that has begun and not ended.
-    run_id: Option<i64>,
+    run_id: i64,
 }
 
 impl LedgerWriter {
     /// Opens or creates a ledger, and waits at most `lock_timeout` until no other process writes to
-    /// it. A file that is not a ledger is left unchanged.
+    /// it. A file that is not a ledger is left unchanged. Stores the start of a push as a run
+    /// without an end. If [`Self::end_run`] never follows, the push was killed.
     ///
     /// `wait` sleeps for the given duration and returns whether to continue waiting.
     pub(crate) fn open(
         path: &Path,
         target: &TargetKey,
+        run: &RunStart,
         lock_timeout: Duration,
         wait: &dyn Fn(Duration) -> bool,
     ) -> Result<Self, LedgerError> {
@@ -41,12 +42,13 @@ impl LedgerWriter {
         let transaction = ledger.connection.transaction()?;
         let digester = TokenDigester::new(&salt(&transaction)?);
         let target_id = find_or_insert_target(&transaction, target)?;
+        let run_id = runs::insert(&transaction, target_id, run)?;
         transaction.commit()?;
         Ok(Self {
             ledger,
             digester,
             target_id,
-            run_id: None,
+            run_id,
         })
     }
 
@@ -60,12 +62,7 @@ impl LedgerWriter {
     /// different expiration times. An entry stays unconfirmed until the server acknowledges an
     /// expiration time for its token.
     pub(crate) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), LedgerError> {
-        let entries = known.unconfirmed();
-        Ok(segments::append(
-            &self.ledger.connection,
-            self.target_id,
-            entries,
-        )?)
+        self.append(known.unconfirmed())
     }
 
     /// Adds an entry for each record of an acknowledged request.
@@ -83,27 +80,19 @@ impl LedgerWriter {
         // `deduplicate` also sorts the entries. `segments::load` later sorts the entries of all
         // segments together, which is faster if each segment is already sorted.
         deduplicate(&mut entries);
+        self.append(&entries)
+    }
+
+    fn append(&self, entries: &[LedgerEntry]) -> Result<(), LedgerError> {
         Ok(segments::append(
             &self.ledger.connection,
             self.target_id,
-            &entries,
+            entries,
         )?)
     }
 
-    /// Stores the start of a push as a run without an end. If [`Self::end_run`] never follows, the
-    /// push was killed.
-    pub(crate) fn begin_run(&mut self, run: &RunStart) -> Result<(), LedgerError> {
-        let connection = &mut self.ledger.connection;
-        self.run_id = Some(runs::insert(connection, self.target_id, run)?);
-        Ok(())
-    }
-
-    /// Stores the end of the push whose start [`Self::begin_run`] stored.
     pub(crate) fn end_run(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
-        let Some(run_id) = self.run_id.take() else {
-            return Ok(());
-        };
-        runs::finish(&self.ledger.connection, run_id, end)?;
+        runs::finish(&self.ledger.connection, self.run_id, end)?;
         // Combining many small segments makes the next push load the ledger faster.
         segments::compact(&mut self.ledger.connection, self.target_id)
     }

@@ -47,9 +47,8 @@ impl<'p> Ledger<'p> {
             input: names.collect::<Vec<_>>().join(", "),
         };
         let pause = |time| run.interrupts.pause(time);
-        let writer = LedgerWriter::open(path, key, plan.lock_timeout, &pause)
-            .and_then(|mut writer| writer.begin_run(&start).map(|()| writer))
-            .map_err(|error| {
+        let writer =
+            LedgerWriter::open(path, key, &start, plan.lock_timeout, &pause).map_err(|error| {
                 let unusable = || diagnostics::ledger_unusable(path, &error);
                 run.interrupts.failure().unwrap_or_else(unusable)
             })?;
