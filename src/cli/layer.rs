@@ -53,6 +53,10 @@ impl Variables {
         Self(variables.collect())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the value of the variable that sets an option.
     pub(super) fn value_of(&self, option: &str) -> Option<&OsStr> {
         self.0.get(&variable_name(option)).map(OsString::as_os_str)

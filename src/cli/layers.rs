@@ -65,9 +65,13 @@ impl MergedArguments {
                 "remove --config and --profile",
             ));
         }
-        if has_layers && typed.are_known && !typed.command.has_subcommands() {
+        let default_path = || has_layers.then(config_file::default_path)?;
+        let file = file.or_else(default_path);
+        // Without this check, the names of all options would be compared with an empty environment.
+        let are_empty = variables.is_empty() && file.is_none() && profile.is_none();
+        if has_layers && !are_empty && typed.are_known && !typed.command.has_subcommands() {
             let known = configurable_names(typed.program);
-            let file = file.or_else(config_file::default_path).unwrap_or_default();
+            let file = file.unwrap_or_default();
             let tables = config_file::read_tables(&file, profile, &known)?;
             let mut layers = vec![Layer::Environment(&variables)];
             let file = file.as_path();
