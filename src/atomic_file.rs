@@ -1,5 +1,4 @@
-//! [`AtomicFile`]: a file that is replaced atomically. A reader sees either all of the old content
-//! or all of the new content.
+//! [`AtomicFile`]: a file whose content is replaced atomically.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -13,7 +12,6 @@ use tempfile::TempPath;
 /// The permission bits of a file with tokens or digests of tokens.
 pub(crate) const OWNER_ONLY_MODE: u32 = 0o600;
 
-/// The new content of a file. [`AtomicFile::commit`] replaces the old content with the new content.
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
     file: File,
@@ -21,7 +19,6 @@ pub(crate) struct AtomicFile {
     replacement: Option<Replacement>,
 }
 
-/// A temporary file in the folder of `path`, which it replaces.
 #[derive(Debug)]
 struct Replacement {
     temporary: TempPath,
@@ -29,8 +26,7 @@ struct Replacement {
 }
 
 impl AtomicFile {
-    /// Opens new content for a file with the permission bits `mode`. The file keeps its old content
-    /// until [`AtomicFile::commit`], unless the file cannot be replaced.
+    /// The file keeps its old content until [`AtomicFile::commit`], unless it cannot be replaced.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         // Paths such as /dev/stdout may refer to an open file that other processes also write to.
         if path.starts_with("/dev") || path.starts_with("/proc") {
@@ -69,7 +65,6 @@ impl AtomicFile {
         }
     }
 
-    /// Replaces the old content of the file with the new content.
     pub(crate) fn commit(self) -> io::Result<()> {
         let Some(Replacement { temporary, path }) = self.replacement else {
             return Ok(());

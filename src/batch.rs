@@ -7,7 +7,6 @@ use crate::{
     input::{Problem, Records},
 };
 
-/// The limits on the size of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchLimits {
     pub(crate) max_records: usize,
@@ -15,17 +14,13 @@ pub(crate) struct BatchLimits {
     pub(crate) max_bytes: usize,
 }
 
-/// The records of one request, encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
-    /// The request message.
     pub(crate) message: Bytes,
-    /// The number of records.
     pub(crate) record_count: u64,
 }
 
 impl Batch {
-    /// Splits the batch into two batches. Returns `None` if the batch has only one record.
     pub(crate) fn halves(&self, contract: &Contract) -> Option<[Self; 2]> {
         let first_records = self.record_count / 2;
         if first_records == 0 {
@@ -46,14 +41,11 @@ impl Batch {
     }
 }
 
-/// The batches of a push, in the order of the input.
 pub(crate) struct Batches<'a> {
     records: Records<'a>,
     contract: &'a Contract,
     limits: BatchLimits,
-    /// The encoded records of the next batch.
     encoded: BytesMut,
-    /// The number of records in `encoded`.
     count: usize,
     is_finished: bool,
 }
@@ -70,17 +62,10 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Returns whether [`Batches::next`] has reached the end of the input. If so, there is no
-    /// further batch.
     pub(crate) fn is_finished(&self) -> bool {
         self.is_finished
     }
 
-    /// Returns the next batch, or `None` after the last batch.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Records::next`].
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, Problem> {
         loop {
             let length_before = self.encoded.len();
@@ -104,13 +89,11 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Removes the first `length` bytes of `encoded` and returns them as a batch. The remaining
-    /// bytes must be the encoding of `rest_records` records, which go into the next batch.
+    /// The bytes after the first `length` must be the encoding of `rest_records` records.
     fn take(&mut self, length: usize, rest_records: usize) -> Batch {
         let records = std::mem::replace(&mut self.count, rest_records) as u64;
-        // The next batch probably has about the same size. With an eighth more capacity, the buffer
-        // probably does not have to be moved while it grows. If no record is left, no batch follows
-        // and the buffer needs no capacity.
+        // The next batch probably has about the same size. An eighth more usually spares moving the
+        // buffer.
         let capacity = if rest_records > 0 {
             length + length / 8
         } else {

@@ -15,18 +15,16 @@ use crate::atomic_file::OWNER_ONLY_MODE;
 /// The maximum time to wait for the locks of SQLite, which other processes hold for a short time.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The journal mode in which the write-ahead log is enabled and disabled. Both change only the file
-/// header, in one write. With a journal file, a process that is killed here would leave a journal
-/// that a reader cannot roll back.
+/// Enabling and disabling the write-ahead log changes only the file header, in one write. With a
+/// journal file, a process that is killed here would leave a journal that a reader cannot roll
+/// back.
 const SWITCHING_MODE: &str = "MEMORY";
 
-/// One kind of SQLite file.
 pub(crate) struct DatabaseFormat {
     pub(crate) name: &'static str,
     /// The `PRAGMA application_id`, which tells the file apart from files of other programs.
     pub(crate) application_id: i32,
-    /// The migrations, each from one `PRAGMA user_version` to the next. The first migration creates
-    /// the tables. A released migration must never change.
+    /// Each is from one `PRAGMA user_version` to the next. A released migration must never change.
     pub(crate) migrations: &'static [&'static str],
 }
 
@@ -46,7 +44,6 @@ pub(crate) enum DatabaseError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Creates an empty file if the file does not exist, and checks that the file is writable.
 pub(crate) fn create_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -54,7 +51,7 @@ pub(crate) fn create_file(path: &Path) -> io::Result<()> {
 }
 
 impl DatabaseFormat {
-    /// Opens a file for writing. An empty file becomes a database of this format.
+    /// An empty file becomes a database of this format.
     pub(crate) fn open_to_write(&self, path: &Path) -> Result<Connection, DatabaseError> {
         self.check_file(path)?;
         let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -111,7 +108,6 @@ impl DatabaseFormat {
         }
     }
 
-    /// Returns whether a database has tables, which must be of this format.
     fn has_tables(&self, connection: &Connection) -> Result<bool, DatabaseError> {
         let count = "SELECT count(*) FROM sqlite_schema";
         let tables = connection.query_row(count, [], |row| row.get(0));
@@ -137,7 +133,6 @@ impl DatabaseFormat {
         }
     }
 
-    /// Upgrades the tables to the current version.
     fn migrate(&self, connection: &mut Connection) -> Result<(), DatabaseError> {
         loop {
             let transaction = connection.transaction()?;
@@ -154,8 +149,7 @@ impl DatabaseFormat {
     }
 }
 
-/// Closes a database that was opened for writing. A database at rest has no write-ahead log, so
-/// that it can be read without creating files beside it.
+/// Leaves no write-ahead log, so that the file can be read without creating files beside it.
 pub(crate) fn close(connection: &Connection) {
     // This fails while another process reads the database. The next writer then removes the log.
     let _ = connection.busy_timeout(Duration::ZERO);

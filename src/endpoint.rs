@@ -4,16 +4,16 @@ use std::{net::Ipv6Addr, path::PathBuf};
 
 use crate::user_path::{UserPath, describe_value};
 
-/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// A host name or an IP address (IPv6 without brackets), and a port.
-    Tcp { host: String, port: u16 },
-    /// A Unix domain socket.
+    /// `host` is a name or an IP address (IPv6 without brackets).
+    Tcp {
+        host: String,
+        port: u16,
+    },
     Unix(PathBuf),
 }
 
-/// The reason why a string is not an [`Endpoint`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EndpointError {
     #[error("host is missing (example: localhost:9102)")]
@@ -40,7 +40,6 @@ pub(crate) enum EndpointError {
     UnbracketedIpv6,
 }
 
-/// The port of a URL `https://HOST` that names no port.
 const HTTPS_PORT: u16 = 443;
 
 impl Endpoint {
@@ -74,8 +73,7 @@ impl Endpoint {
         Ok(Self::Tcp { host, port })
     }
 
-    /// Returns the host, which is the default server name for TLS. The host of a Unix domain socket
-    /// is `localhost`.
+    /// Returns the default server name for TLS.
     pub(crate) fn host(&self) -> &str {
         match self {
             Self::Tcp { host, .. } => host,
@@ -83,8 +81,7 @@ impl Endpoint {
         }
     }
 
-    /// Returns the default HTTP/2 `:authority`: `HOST:PORT` with brackets around an IPv6 address,
-    /// or `localhost` for a Unix domain socket.
+    /// Returns the default HTTP/2 `:authority`, with brackets around an IPv6 address.
     pub(crate) fn authority(&self) -> String {
         match self {
             Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
@@ -110,7 +107,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Parses `HOST[:PORT]`. The port is required if there is no default.
+    /// The port is required if there is no default.
     pub(crate) fn parse(address: &str, default_port: Option<u16>) -> Result<Self, EndpointError> {
         let (host, port) = if let Some(rest) = address.strip_prefix('[') {
             let (host, rest) = rest.split_once(']').ok_or(EndpointError::InvalidHost)?;

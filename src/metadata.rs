@@ -10,7 +10,6 @@ use crate::user_path::UserPath;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metadata(HeaderMap);
 
-/// The value of `--header`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderSource {
     /// `NAME: VALUE`
@@ -28,7 +27,7 @@ impl From<String> for HeaderSource {
     }
 }
 
-/// The reason why a header is refused. The strings are header names, never values.
+/// The strings are header names, never values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MetadataError {
     #[error("expected NAME: VALUE, found no colon")]
@@ -59,8 +58,7 @@ const RESERVED_NAMES: [&str; 10] = [
 ];
 
 impl Metadata {
-    /// Adds a header from a line `NAME: VALUE`. If the name ends in `-bin`, the value must be
-    /// Base64, with or without padding.
+    /// If the name ends in `-bin`, the value must be Base64, with or without padding.
     pub(crate) fn add_line(&mut self, line: &str) -> Result<(), MetadataError> {
         if line.starts_with(':') {
             return Err(MetadataError::ReservedName(":".to_owned()));
@@ -82,11 +80,9 @@ impl Metadata {
     }
 
     /// Returns the strings to mask when a message quotes the server: each value, each word of a
-    /// value (such as the token after `Bearer`), the decoded text of each word that is Base64, and
-    /// the password in a decoded `USER:PASSWORD`.
+    /// value, the text of each Base64 word, and the password in a decoded `USER:PASSWORD`.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        /// The minimum length of a masked string in bytes. Shorter strings also occur in ordinary
-        /// text, which must stay readable.
+        /// In bytes. Shorter strings also occur in ordinary text, which must stay readable.
         const MIN_SECRET_BYTES: usize = 4;
         let mut secrets = Vec::new();
         for (name, value) in &self.0 {

@@ -1,8 +1,5 @@
-//! The measurements of the `probe` command: the stages of a connection, then a call without a
-//! message, health checking and server reflection. A probe sends no record.
-//!
-//! A probe connects with the same code as a push, so both get the same errors. `report/probe.rs`
-//! formats the report.
+//! The measurements of `probe`. A probe connects with the same code as a push, so both get the same
+//! errors, but a probe sends no record.
 
 use std::{
     cell::RefCell,
@@ -19,10 +16,8 @@ use crate::{
     contract::Contract,
 };
 
-/// The results of probing one server.
 #[derive(Debug)]
 pub(crate) struct ProbeResult {
-    /// The stages that succeeded, in order.
     pub(crate) stages: Vec<CompletedStage>,
     pub(crate) end: ProbeOutcome,
     /// The duration of the stage that failed. If all stages succeeded, the duration of the call and
@@ -30,34 +25,25 @@ pub(crate) struct ProbeResult {
     pub(crate) last_stage_duration: Duration,
 }
 
-/// A stage of the connection that succeeded.
 #[derive(Debug)]
 pub(crate) struct CompletedStage {
     pub(crate) outcome: StageSuccess,
     pub(crate) duration: Duration,
 }
 
-/// The step at which a probe ended.
 #[derive(Debug)]
 pub(crate) enum ProbeOutcome {
-    /// A stage of the connection failed, so no call was made.
     ConnectFailed(ConnectError),
-    /// The connection was established, and the call was made.
     Called {
         call: Result<OpenCallResult, CallError>,
-        /// The server's status from gRPC health checking, if the server supports it.
         health: Option<ServingStatus>,
-        /// The names of the server's services from server reflection, if the server supports it.
         services: Option<Vec<String>>,
     },
 }
 
-/// The maximum time that a probe waits for a server to end the call. A server that accepts the call
-/// waits for a message, so the call to such a server ends only at this timeout. Health checking and
-/// server reflection have the same timeout.
+/// A server that accepts the call waits for a message, so its call ends only at this timeout.
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connects to a server and opens a call without sending a message.
 pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
     let stage_start = RefCell::new(Instant::now());
     let stages = RefCell::new(Vec::new());

@@ -1,5 +1,4 @@
-//! [`Proxy`] and [`ProxySettings`]: parse the URL of an HTTP proxy, and choose the proxy for a
-//! server from `--proxy` and the environment. The CONNECT request is in `client/connect/`.
+//! Parses the URL of an HTTP proxy, and chooses the proxy for a server.
 
 use std::{fmt, net::IpAddr};
 
@@ -11,19 +10,16 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use crate::endpoint::{Address, Endpoint};
 
-/// An HTTP proxy that supports CONNECT (RFC 9110 section 9.3.6).
-///
-/// `Display` omits the credentials, and `Debug` masks them.
+/// An HTTP proxy that supports CONNECT (RFC 9110 section 9.3.6). `Display` omits the credentials,
+/// and `Debug` masks them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proxy {
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// The value of the `Proxy-Authorization` header, marked as sensitive, or `None` if the URL has
-    /// no credentials.
+    /// The value of the `Proxy-Authorization` header, marked as sensitive.
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-/// The reason why a string is not the URL of a supported proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProxyError {
     #[error("expected http://[USER:PASSWORD@]HOST:PORT")]
@@ -32,8 +28,7 @@ pub(crate) enum ProxyError {
     UnsupportedScheme,
 }
 
-/// The error of an invalid proxy URL. `origin` is the option or the environment variable that holds
-/// the URL.
+/// `origin` is the option or the environment variable that holds the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{origin}: {error}")]
 pub(crate) struct ProxySettingError {
@@ -41,14 +36,12 @@ pub(crate) struct ProxySettingError {
     error: ProxyError,
 }
 
-/// The proxy settings of the command line and the environment. The URLs may contain a password, so
-/// the type does not implement `Debug`.
+/// The URLs may contain a password, so the type does not implement `Debug`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct ProxySettings {
-    /// The URL in `--proxy`, which overrides the environment.
     pub(crate) flag: Option<String>,
     pub(crate) environment: Option<EnvironmentVariable>,
-    /// The value of `NO_PROXY`: the hosts, domains and networks to connect to without a proxy.
+    /// The value of `NO_PROXY`.
     pub(crate) exceptions: String,
 }
 
@@ -58,7 +51,6 @@ pub(crate) struct EnvironmentVariable {
     pub(crate) value: String,
 }
 
-/// The port of a URL `http://HOST` that names no port.
 const HTTP_PORT: u16 = 80;
 
 impl Proxy {
@@ -109,13 +101,7 @@ impl fmt::Display for Proxy {
 }
 
 impl ProxySettings {
-    /// Returns the proxy to use for a server, or `None` for a direct connection.
-    ///
     /// A proxy from the environment is not used for a loopback address or a name under `localhost`.
-    ///
-    /// # Errors
-    ///
-    /// The URL of the chosen proxy is invalid.
     pub(crate) fn proxy_for(&self, server: &Endpoint) -> Result<Option<Proxy>, ProxySettingError> {
         let Endpoint::Tcp { host, .. } = server else {
             return Ok(None);

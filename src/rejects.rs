@@ -1,5 +1,4 @@
-//! [`RejectsFile`]: the CSV file of the records that were not acknowledged. The file can be pushed
-//! again.
+//! [`RejectsFile`]: the CSV file of unacknowledged records, which can be pushed again.
 
 use std::{io, path::Path};
 
@@ -16,9 +15,8 @@ pub(crate) struct RejectsFile {
 }
 
 impl RejectsFile {
-    /// Starts the new content of the file. The old content remains until [`RejectsFile::finish`],
-    /// because the file may be the input of the push. Tokens and expiration times are written as in
-    /// the input, so the file can be pushed with the same options.
+    /// The old content remains until [`RejectsFile::finish`], because the file may be the input of
+    /// the push. Records are written as in the input, so the same options can push the file.
     pub(crate) fn open(path: &Path, encoding: TokenEncoding, unit: TimeUnit) -> io::Result<Self> {
         let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY_MODE)?);
         csv.write_record(["device_token", "expire_time", "reason"])?;
@@ -29,7 +27,7 @@ impl RejectsFile {
         })
     }
 
-    /// Adds a record. `time` is the expiration time in Unix seconds.
+    /// `time` is in Unix seconds.
     pub(crate) fn add(&mut self, token: &[u8], time: u32, reason: &str) -> io::Result<()> {
         let token = self.encoding.encode(token);
         let time = match self.unit {
@@ -42,7 +40,6 @@ impl RejectsFile {
             .write_record([&*token, time.as_bytes(), reason.as_bytes()])?)
     }
 
-    /// Replaces the old content of the file.
     pub(crate) fn finish(self) -> io::Result<()> {
         let file = self
             .csv

@@ -4,7 +4,6 @@ use twox_hash::XxHash3_64;
 
 use crate::record::Token;
 
-/// One of the `count` parts into which all tokens are divided. Each token is in exactly one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shard {
     index: u64,
@@ -12,22 +11,18 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// Returns the part with this index, counted from 0. Returns `None` unless `index` is less than
-    /// `count`.
+    /// Returns `None` unless `index`, counted from 0, is less than `count`.
     pub(crate) fn new(index: u64, count: u64) -> Option<Self> {
         (index < count).then_some(Self { index, count })
     }
 
-    /// Returns whether the part contains all tokens.
     pub(crate) fn is_whole(self) -> bool {
         self.count == 1
     }
 
-    /// Returns whether the part contains a token. The index of the token's part is XXH3-64 (seed 0)
-    /// of the token's bytes, modulo the number of parts.
-    ///
-    /// This formula must never change. Otherwise machines with different versions of the program
-    /// would together send some tokens twice and some other tokens not at all.
+    /// The index of the part is XXH3-64 (seed 0) of the token's bytes, modulo the number of parts.
+    /// This formula must never change: machines with different versions of the program would
+    /// together send some tokens twice and others not at all.
     pub(crate) fn contains(self, token: &Token<'_>) -> bool {
         XxHash3_64::oneshot(token.as_bytes()) % self.count == self.index
     }

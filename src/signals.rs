@@ -33,18 +33,15 @@ impl Signal {
     }
 }
 
-/// The installed signal handlers. The first signal is only stored, so that the run can end in an
-/// orderly way. A second signal ends the process at once.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// The number of the last signal, or 0 if no signal has arrived.
+    /// 0 if no signal has arrived.
     last: Arc<AtomicUsize>,
     /// A socket that becomes readable when a signal arrives.
     wake: Arc<UnixStream>,
 }
 
 impl Signals {
-    /// Installs the handlers for the lifetime of the process.
     pub(crate) fn install() -> io::Result<Self> {
         let last = Arc::new(AtomicUsize::new(0));
         let is_second = Arc::new(AtomicBool::new(false));
@@ -77,19 +74,16 @@ impl Signals {
         })
     }
 
-    /// Returns a non-blocking socket that is readable once a signal has arrived.
     pub(crate) fn wake_stream(&self) -> Arc<UnixStream> {
         Arc::clone(&self.wake)
     }
 
-    /// Returns the last signal, or `None` if no signal has arrived.
     pub(crate) fn received(&self) -> Option<Signal> {
         let number = self.last.load(Ordering::SeqCst);
         let mut signals = Signal::ALL.into_iter();
         signals.find(|signal| usize::from(*signal as u8) == number)
     }
 
-    /// Waits for a signal in a Tokio runtime.
     pub(crate) async fn wait(&self) -> Signal {
         let wake = self.wake.try_clone();
         if let Ok(wake) = wake.and_then(tokio::net::UnixStream::from_std) {
@@ -103,8 +97,6 @@ impl Signals {
         }
     }
 
-    /// Sleeps for the given time, or until a signal arrives. Returns the last signal, or `None` if
-    /// no signal has arrived.
     pub(crate) fn pause(&self, time: Duration) -> Option<Signal> {
         let timeout = Timespec::try_from(time).ok();
         // A failed `poll` shortens the sleep, and a caller that waits for something else as well
@@ -134,8 +126,7 @@ impl Signals {
     }
 }
 
-/// Returns whether the process was started with SIGHUP ignored (proc(5), `SigIgn`). Returns `false`
-/// on systems without `/proc`: only unsafe code could ask the kernel there.
+/// Reads proc(5), `SigIgn`. On systems without `/proc`, only unsafe code could ask the kernel.
 fn hangup_is_ignored() -> bool {
     const SIGHUP_BIT: u64 = 1;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,5 +1,4 @@
-//! [`Terminal`]: the only code that writes to standard output and standard error. It prints
-//! reports, messages and the progress bar.
+//! [`Terminal`]: the only code that writes to standard output and standard error.
 
 use std::{
     borrow::Cow,
@@ -18,10 +17,8 @@ use crate::{
     report::{ProbeReport, Summary},
 };
 
-/// The format and the amount of the printed output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Terminal {
-    /// Whether reports are printed as JSON in place of text.
     pub(crate) json: bool,
     /// Whether only errors, security warnings and requested data are printed.
     pub(crate) quiet: bool,
@@ -31,10 +28,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Writes a line of data to standard output.
-    ///
-    /// A closed pipe is not a failure, because the program that reads the pipe does not need the
-    /// rest of the output.
+    /// A closed pipe is not a failure, because its reader does not need the rest of the output.
     pub(crate) fn print_data(text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -43,18 +37,15 @@ impl Terminal {
         }
     }
 
-    /// Returns a writer to standard output, for data that is too large for one string.
     pub(crate) fn data_writer() -> impl Write {
         io::stdout()
     }
 
-    /// Prints text that is the whole output of a command. Returns the exit code.
+    /// Returns the exit code.
     pub(crate) fn print_text(text: &str) -> u8 {
         Self::exit_code(Self::print_data(text).map(|()| 0))
     }
 
-    /// Prints the failure of a run, if the run failed, and then the summary of the run. Returns the
-    /// exit code.
     pub(crate) fn print_summary(self, summary: &Summary) -> u8 {
         if let Some(failure) = &summary.error {
             Self::error(failure);
@@ -62,7 +53,6 @@ impl Terminal {
         self.print_report(summary, summary.exit_code, || summary.to_text())
     }
 
-    /// Prints the warnings and the failure of a probe, and then its report. Returns the exit code.
     pub(crate) fn print_probe_report(self, report: &ProbeReport) -> u8 {
         for warning in &report.warnings {
             self.warning(warning);
@@ -73,8 +63,7 @@ impl Terminal {
         self.print_report(report, report.exit_code, || report.to_text())
     }
 
-    /// Prints a report as JSON or as text. Returns `exit_code`, or the exit code of a write
-    /// failure.
+    /// Returns `exit_code`, or the exit code of a write failure.
     pub(crate) fn print_report(
         self,
         report: &impl Serialize,
@@ -102,46 +91,39 @@ impl Terminal {
         })
     }
 
-    /// Prints the failure of a command, with its causes and its hint.
     pub(crate) fn error(failure: &Failure) {
         Self::write_stderr(&failure.to_string());
     }
 
-    /// Prints a warning, unless `quiet` is set.
     pub(crate) fn warning(self, text: &str) {
         if !self.quiet {
             Self::write_stderr(&format!("warning: {}\n", escape(text)));
         }
     }
 
-    /// Prints a warning about an option that disables a security check. `quiet` does not suppress
-    /// this warning.
+    /// For an option that disables a security check. `quiet` does not suppress this warning.
     pub(crate) fn security_warning(text: &str) {
         Self::write_stderr(&format!("warning: {}\n", escape(text)));
     }
 
-    /// Prints a note, unless `quiet` is set.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
             Self::write_stderr(&format!("note: {}\n", escape(text)));
         }
     }
 
-    /// Prints a note if `--verbose` was given at least `verbosity` times and `quiet` is not set.
     pub(crate) fn detail(self, verbosity: u8, text: impl FnOnce() -> String) {
         if self.verbosity >= verbosity {
             self.note(&text());
         }
     }
 
-    /// Prints where an option in an error message was set. `quiet` does not suppress this note,
-    /// because the note belongs to the error message.
+    /// `quiet` does not suppress this note, because it belongs to an error message.
     pub(crate) fn option_origin(text: &str) {
         Self::write_stderr(&format!("note: {}\n", escape(text)));
     }
 
-    /// Prints the source location of a panic. The panic message is not printed, because it may
-    /// quote a token.
+    /// The panic message is not printed, because it may quote a token.
     pub(crate) fn internal_error(location: Option<&Location<'_>>) {
         let location = location.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         Self::write_stderr(&format!(
@@ -150,8 +132,6 @@ impl Terminal {
         ));
     }
 
-    /// Returns a progress bar for `total_records` records. The bar is hidden if standard error is
-    /// not a terminal or `quiet` is set.
     pub(crate) fn progress_bar(self, total_records: u64) -> ProgressBar {
         if self.quiet || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
@@ -162,8 +142,7 @@ impl Terminal {
         ProgressBar(Some(bar))
     }
 
-    /// Writes to standard error. A write failure is ignored, because it could be reported only on
-    /// standard error.
+    /// A write failure is ignored, because it could be reported only on standard error.
     fn write_stderr(text: &str) {
         let mut standard_error = io::stderr().lock();
         let text = match AutoStream::choice(&standard_error) {
@@ -174,8 +153,7 @@ impl Terminal {
     }
 }
 
-/// Escapes the control characters that JSON allows in a string: DEL and C1, which a terminal may
-/// obey.
+/// Escapes DEL and C1, which JSON allows in a string, but a terminal may obey.
 fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
@@ -188,7 +166,6 @@ fn escape_json(json: &str) -> String {
     escaped
 }
 
-/// Colors the label, such as `error:`, at the start of each line.
 fn color_labels(text: &str) -> String {
     const LABELS: [(&str, Style); 5] = [
         ("error:", AnsiColor::Red.on_default().bold()),
@@ -210,16 +187,13 @@ fn color_labels(text: &str) -> String {
 /// The escape sequence that erases the line from the cursor to its end (ECMA-48, EL).
 const ERASE_TO_END_OF_LINE: &str = "\x1b[K";
 
-/// The progress bar of a push on standard error.
 pub(crate) struct ProgressBar(Option<Bar>);
 
 impl ProgressBar {
-    /// Returns a progress bar that prints nothing.
     pub(crate) fn hidden() -> Self {
         Self(None)
     }
 
-    /// Adds processed records to the bar, and redraws the bar if a redraw is due.
     pub(crate) fn advance(&mut self, records: u64) {
         if let Some(bar) = &mut self.0 {
             bar.counter += usize::try_from(records).unwrap_or(usize::MAX);
@@ -238,7 +212,6 @@ impl ProgressBar {
 }
 
 impl Drop for ProgressBar {
-    /// Erases the bar from the terminal.
     fn drop(&mut self) {
         if self.0.is_some() {
             Terminal::write_stderr(&format!("\r{ERASE_TO_END_OF_LINE}"));

@@ -1,5 +1,4 @@
-//! [`UserPath`]: a path that the user gave, how messages show it, and the only reader of the files
-//! that options name.
+//! [`UserPath`]: a path that the user gave, and how messages show it.
 
 use std::{
     borrow::Cow,
@@ -9,9 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A path from the command line, the environment or the config file.
-///
-/// A user may give the content of a file in place of its path. So `Display` and `Debug` describe a
+/// A user may give the content of a file in place of its path, so `Display` and `Debug` describe a
 /// path that looks like a secret, and do not quote it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct UserPath {
@@ -19,7 +16,6 @@ pub(crate) struct UserPath {
     names_secret: bool,
 }
 
-/// A file that cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {file}: {reason}")]
 pub(crate) struct FileError {
@@ -29,7 +25,6 @@ pub(crate) struct FileError {
 }
 
 impl FileError {
-    /// Returns whether the message describes the path in place of quoting it.
     pub(crate) fn hides_path(&self) -> bool {
         !self.file.is_shown()
     }
@@ -38,13 +33,11 @@ impl FileError {
 /// The maximum length of a value that may be a secret and is shown all the same.
 const MAX_SHOWN_CHARS: usize = 32;
 
-/// The maximum size of a file of headers, a bearer token, certificates or options, in bytes. The
-/// limit is for a device such as `/dev/zero`, whose content has no end.
+/// The limit is for a device such as `/dev/zero`, whose content has no end.
 pub(crate) const MAX_OPTION_FILE_BYTES: u64 = 1 << 20;
 
 impl UserPath {
-    /// Returns the path of a file that may hold a secret. A long value is shown only if its
-    /// directory exists, because it may be the secret itself.
+    /// A long value is shown only if its directory exists, because it may be the secret itself.
     pub(crate) fn of_secret(path: PathBuf) -> Self {
         Self {
             path,
@@ -52,11 +45,7 @@ impl UserPath {
         }
     }
 
-    /// Reads the whole file.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be opened or read, or is larger than `max_bytes`.
+    /// Fails if the file is larger than `max_bytes`.
     pub(crate) fn read(&self, max_bytes: u64) -> Result<Vec<u8>, FileError> {
         let file = File::open(&self.path).map_err(|error| self.error("open", &error))?;
         // A file with one certificate fits into this capacity, so one system call reads its whole
@@ -72,13 +61,11 @@ impl UserPath {
         Ok(bytes)
     }
 
-    /// Reads a file of at most [`MAX_OPTION_FILE_BYTES`] as text.
     pub(crate) fn read_text(&self) -> Result<String, FileError> {
         String::from_utf8(self.read(MAX_OPTION_FILE_BYTES)?)
             .map_err(|_| self.error("read", &io::Error::other("not UTF-8 text")))
     }
 
-    /// Returns the error of an action, such as "open", that failed for this file.
     pub(crate) fn error(&self, action: &'static str, error: &io::Error) -> FileError {
         FileError {
             action,
@@ -87,7 +74,6 @@ impl UserPath {
         }
     }
 
-    /// Returns whether messages may quote the path.
     pub(crate) fn is_shown(&self) -> bool {
         let text = self.path.to_string_lossy();
         if holds_secret(&text) {
@@ -141,8 +127,7 @@ impl fmt::Debug for UserPath {
     }
 }
 
-/// Returns how messages show the value of an option, which may be a secret that belongs to another
-/// option.
+/// The value may be a secret that belongs to another option.
 pub(crate) fn describe_value(value: &str) -> String {
     let shown = without_user_info(value);
     if holds_secret(value) || shown.chars().count() > MAX_SHOWN_CHARS {
@@ -152,7 +137,6 @@ pub(crate) fn describe_value(value: &str) -> String {
     }
 }
 
-/// Returns the reason of an error without the error number.
 pub(crate) fn reason_of(error: &io::Error) -> String {
     let reason = error.to_string();
     match reason.split_once(" (os error ") {
@@ -171,8 +155,7 @@ fn describe_hidden(text: &str) -> String {
     format!("({} bytes, not shown)", text.len())
 }
 
-/// Returns a URL without user name and password. A password may contain any character, so the last
-/// `@` ends it.
+/// A password may contain any character, so the last `@` ends it.
 fn without_user_info(url: &str) -> Cow<'_, str> {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (_, None) => url.into(),

@@ -17,18 +17,15 @@ use tonic::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CodeField {
     pub(super) number: u32,
-    /// An integer type or an enum.
     pub(super) kind: Kind,
     /// The code of a response without this field, or `None` if the field is required.
     pub(super) default: Option<i32>,
 }
 
-/// The error of decoding a response, with the decoder's message.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct MalformedResponse(pub(crate) String);
 
-/// A codec that sends already encoded requests, and decodes each response to its code.
 #[derive(Clone, Debug)]
 pub(crate) struct PushCodec {
     pub(super) code_field: Option<CodeField>,
@@ -74,8 +71,7 @@ impl Decoder for PushCodec {
     }
 }
 
-/// Decodes the code of a response. If it occurs more than once, the last value counts, as protobuf
-/// requires.
+/// If the field occurs more than once, the last value counts, as protobuf requires.
 fn decode_code(
     field: Option<&CodeField>,
     response: &mut impl Buf,

@@ -1,5 +1,4 @@
-//! Builds descriptor pools from `.proto` files, from descriptor sets and from the files of server
-//! reflection. A descriptor pool holds linked protobuf files, with all type names resolved.
+//! Builds descriptor pools, which hold linked protobuf files with all type names resolved.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,7 @@ use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use super::error::ContractError;
 
-/// Compiles a `.proto` file. Imported files are searched in `import_paths`, then in the folder of
-/// `file`.
+/// Imported files are searched in `import_paths`, then in the folder of `file`.
 pub(crate) fn compile_proto(
     file: &Path,
     import_paths: &[PathBuf],
@@ -36,7 +34,6 @@ pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, Contra
     link_files(set.file)
 }
 
-/// Builds a descriptor pool from files: resolves their imports and their type names.
 pub(crate) fn link_files(
     mut files: Vec<FileDescriptorProto>,
 ) -> Result<DescriptorPool, ContractError> {
@@ -57,7 +54,6 @@ pub(crate) fn link_files(
     Ok(pool)
 }
 
-/// Returns whether a file belongs to protobuf itself, such as `google/protobuf/timestamp.proto`.
 pub(crate) fn is_well_known(file: &str) -> bool {
     DescriptorPool::global().get_file_by_name(file).is_some()
 }

@@ -1,9 +1,6 @@
-//! [`find_contract`]: finds the contract in the descriptors of a server.
-//!
-//! The user may name the method. Otherwise, the method must have the same name as the method in
-//! `proto/sensor.proto`. A field is chosen if it has the same name as in `proto/sensor.proto`,
-//! except for case and underscores. If no field has that name, but exactly one field has a suitable
-//! type, that field is chosen.
+//! [`find_contract`]: finds the contract in the descriptors of a server. Without a method from the
+//! user, the method must have the name in `proto/sensor.proto`. A field is chosen by its name
+//! there, except for case and underscores, or else because no other field has a suitable type.
 
 use http::uri::PathAndQuery;
 use prost_reflect::{
@@ -17,7 +14,6 @@ use super::{
     time_field::{TimeEncoding, TimeField, TimeType},
 };
 
-/// The name and the path of the method that `proto/sensor.proto` declares.
 const METHOD_NAME: &str = "UpdateSensorExpireTime";
 const METHOD_PATH: &str = "/Internal/UpdateSensorExpireTime";
 
@@ -27,14 +23,12 @@ const TOKEN_FIELD_NAMES: &[&str] = &["devicetoken", "token"];
 const TIME_FIELD_NAMES: &[&str] = &["expiretime"];
 const CODE_FIELD_NAMES: &[&str] = &["code"];
 
-/// A field with its role in the contract, such as the encoding of an expiration time.
 struct ChosenField<T> {
     field: FieldDescriptor,
     role: T,
 }
 
-/// Finds the contract of the method at `path`, or of the method with the built-in name. No other
-/// method is guessed, because the wrong method would receive tokens, which are credentials.
+/// No other method is guessed, because the wrong one would receive tokens, which are credentials.
 pub(crate) fn find_contract(
     pool: &DescriptorPool,
     path: Option<&PathAndQuery>,
@@ -120,8 +114,6 @@ fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> 
     })
 }
 
-/// Chooses the field with the first of `names` that the message has, or the only field for which
-/// `role` returns `Some`.
 fn choose_field<T>(
     message: &MessageDescriptor,
     wanted: &'static str,
@@ -148,7 +140,7 @@ fn choose_field<T>(
     })
 }
 
-/// Checks that all required fields are `known`: this program has no values for other fields.
+/// This program has no values for required fields that are not `known`.
 fn check_required(
     message: &MessageDescriptor,
     known: &[&FieldDescriptor],
@@ -213,7 +205,6 @@ fn is_timestamp(message: &MessageDescriptor) -> bool {
         && seconds.is_some_and(|field| is_seconds(&field))
 }
 
-/// Returns whether a name ends in another unit than seconds, as `expire_time_ms` and `untilMillis` do.
 fn has_other_unit(name: &str) -> bool {
     const UNITS: &str = "ms msec millis milliseconds us usec micros microseconds ns nsec nanos \
         nanoseconds minutes hours days";
@@ -224,9 +215,8 @@ fn has_other_unit(name: &str) -> bool {
         .any(|unit| unit.eq_ignore_ascii_case(last_word))
 }
 
-/// Returns `Some` if a field can hold the code. Its name must end in "code", because 0 in any other
-/// field, such as a count, does not mean success. In a oneof, the code would be 0 whenever another
-/// member is set.
+/// The name must end in "code", because 0 in any other field, such as a count, does not mean
+/// success. In a oneof, the code would be 0 whenever another member is set.
 fn code_field(field: &FieldDescriptor) -> Option<CodeField> {
     let is_named_code = normalized_name(field).ends_with("code");
     let is_in_oneof = field

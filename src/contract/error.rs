@@ -1,12 +1,9 @@
 //! The errors of finding a contract.
 
-/// An error that prevents a contract from being found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ContractError {
-    /// The `.proto` file cannot be compiled. The string is the compiler's message.
     #[error("{0}")]
     InvalidProto(String),
-    /// The descriptors cannot be decoded, are incomplete or contradict each other.
     #[error("not a complete descriptor set: {0}")]
     InvalidDescriptors(String),
     #[error("{file} has the syntax \"{syntax}\", expected proto2 or proto3")]
@@ -22,7 +19,7 @@ pub(crate) enum ContractError {
     },
 }
 
-/// The reason why records cannot be sent with a method. `message` is the name of a message type.
+/// `message` is the name of a message type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MethodProblem {
     #[error("it is streaming, expected one request and one response")]
@@ -39,7 +36,7 @@ pub(crate) enum MethodProblem {
     UnknownRequiredField { message: String, field: String },
 }
 
-/// Lists names. More than 12 of them would not fit on a line.
+/// More than 12 names would not fit on a line.
 fn list(names: &[String]) -> String {
     const MAX_NAMES: usize = 12;
     match names.len() {

@@ -1,5 +1,4 @@
-//! [`Contract`]: the contract of a server, and the encoding and decoding of records under that
-//! contract.
+//! [`Contract`]: the contract of a server, and the encoding of records under it.
 
 use bytes::{BufMut, BytesMut};
 use http::uri::PathAndQuery;
@@ -14,18 +13,15 @@ use super::{
 };
 use crate::record::{ContractViolation, ExpireTime, Record};
 
-/// The contract of a server: the path of the gRPC method, and the numbers and types of its message
-/// fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contract {
     pub(crate) path: PathAndQuery,
     pub(super) records_field: u32,
     /// The field type is `bytes` or `string`, which have the same encoding.
     pub(super) token_field: u32,
-    /// Whether the field can hold only UTF-8.
     pub(super) is_token_string: bool,
     pub(super) time_field: TimeField,
-    /// The field that holds the code of a response, or `None` if responses are empty.
+    /// `None` if responses are empty.
     pub(super) code_field: Option<CodeField>,
 }
 
@@ -69,7 +65,7 @@ impl Contract {
         }
     }
 
-    /// Returns whether responses have a code. Without a code, only the gRPC status tells success.
+    /// Without a code, only the gRPC status tells success.
     pub(crate) fn has_code(&self) -> bool {
         self.code_field.is_some()
     }
@@ -86,7 +82,6 @@ impl Contract {
         (record.expire_time > latest).then_some(ContractViolation::ExpireTimeTooLate(latest))
     }
 
-    /// Returns the number of bytes that a record adds to a request.
     pub(crate) fn encoded_len(&self, record: &Record<'_>) -> usize {
         let length = self.encoded_fields_len(record);
         key_len(self.records_field) + encoded_len_varint(length as u64) + length
@@ -101,7 +96,7 @@ impl Contract {
             + self.time_field.encoded_len(record.expire_time.as_unix())
     }
 
-    /// Appends a record to a request, which is complete after each record.
+    /// The request is complete after each record.
     pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
         let token = record.token.as_bytes();
         encode_key(self.records_field, WireType::LengthDelimited, request);
@@ -113,7 +108,6 @@ impl Contract {
             .encode(record.expire_time.as_unix(), request);
     }
 
-    /// Splits a request into its encoded records, each with its key and length.
     pub(crate) fn split_records<'m>(
         &self,
         message: &'m [u8],
@@ -131,7 +125,6 @@ impl Contract {
         })
     }
 
-    /// Decodes the records of a request that [`Contract::append_record`] encoded.
     pub(crate) fn decode_records<'m>(
         &self,
         message: &'m [u8],

@@ -1,8 +1,5 @@
 //! The contract between client and server: the gRPC method that receives records, and the fields of
-//! its messages. The contract of `proto/sensor.proto` is built in. Any other contract is found in
-//! descriptors. This module also encodes requests and decodes responses.
-//!
-//! Querying a server for its descriptors belongs to `client`.
+//! its messages. Querying a server for its descriptors belongs to `client`.
 
 mod codec;
 mod descriptors;

@@ -8,7 +8,5 @@
 
 tonic::include_proto!("_");
 
-/// The encoded descriptor set of `proto/sensor.proto`, which the receiver offers through server
-/// reflection.
 pub(crate) const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/sensor.fds"));

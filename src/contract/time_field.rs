@@ -4,7 +4,6 @@ use bytes::{Buf, BytesMut};
 use prost::encoding::{decode_varint, fixed32, fixed64, message, sint64, uint32};
 use prost_types::Timestamp;
 
-/// The record field that holds the expiration time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeField {
     pub(super) number: u32,
@@ -39,7 +38,6 @@ fn timestamp(time: u32) -> Timestamp {
 }
 
 impl TimeField {
-    /// Returns the length of the encoded field, in bytes.
     pub(super) fn encoded_len(&self, time: u32) -> usize {
         if self.is_absent(time) {
             return 0;
@@ -53,7 +51,6 @@ impl TimeField {
         }
     }
 
-    /// Encodes this field: its key, then `time` in Unix seconds.
     pub(super) fn encode(&self, time: u32, request: &mut BytesMut) {
         if self.is_absent(time) {
             return;

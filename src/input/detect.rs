@@ -13,10 +13,8 @@ use super::{
 
 const HEAD_BYTES: usize = 4096;
 
-/// The format of an input, with the place of the records in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DetectedFormat {
-    /// No bytes, or only whitespace.
     Blank,
     Csv {
         delimiter: u8,
@@ -27,7 +25,6 @@ pub(crate) enum DetectedFormat {
         /// Whether the document is the request message in the JSON mapping of protobuf.
         is_protobuf: bool,
     },
-    /// A JSON document whose root is the only record.
     JsonRecord,
 }
 
@@ -80,7 +77,6 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads the first block that is not only white space, or nothing if there is none.
     pub(super) fn read(input: &mut dyn Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         loop {
@@ -96,7 +92,6 @@ impl Head {
         self.bytes.iter().all(u8::is_ascii_whitespace)
     }
 
-    /// Returns the unsupported format of the bytes, or `None` if the bytes may be UTF-8 text.
     pub(super) fn unsupported_format(&self) -> Option<UnsupportedFormat> {
         Some(match self.bytes.as_slice() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => UnsupportedFormat::Utf16,

@@ -21,7 +21,6 @@ impl Excerpt {
         Self::shortened(text, length, SHOWN_CHARS.min(length / 3))
     }
 
-    /// Shows the name of a column or key, or an expiration time.
     pub(super) fn from_text(text: &str) -> Self {
         if Self::shows_whole(text) {
             return Self(text.to_owned());

@@ -1,5 +1,4 @@
-//! The two fields of a record (token and expiration time): the names of their columns or keys, and
-//! their parser, which all formats share.
+//! The two fields of a record: the names of their columns or keys, and their parser.
 
 use std::borrow::Cow;
 
@@ -52,7 +51,6 @@ impl FieldNames {
         }
     }
 
-    /// Returns the field with this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<Field> {
         let has_name = |field: &Field| {
             let mut names = self.names_of(*field).iter();
@@ -61,7 +59,6 @@ impl FieldNames {
         [Field::Token, Field::Time].into_iter().find(has_name)
     }
 
-    /// Returns the index of the only name in `found` that is a name of the field.
     pub(super) fn locate<'f>(
         &self,
         field: Field,
@@ -98,7 +95,6 @@ impl FieldNames {
         Err(NameError { index: None, kind })
     }
 
-    /// Returns the name in `found` that is probably a misspelled name of the field and can be shown.
     fn nearest<'f>(&self, field: Field, found: impl Iterator<Item = &'f str>) -> Option<&'f str> {
         let similarity = |name: &str| {
             let name = name.trim().to_lowercase();
@@ -116,7 +112,6 @@ impl FieldNames {
     }
 }
 
-/// Returns a name that occurs more than once.
 pub(super) fn find_duplicate<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let mut sorted: Vec<_> = names.collect();
     sorted.sort_unstable();
@@ -124,7 +119,7 @@ pub(super) fn find_duplicate<'n>(names: impl Iterator<Item = &'n str>) -> Option
     Some(pair[0])
 }
 
-/// A parser of tokens and expiration times. `name` is the name of the column or key in messages.
+/// `name` is the name of the column or key in messages.
 #[derive(Clone)]
 pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,
@@ -133,8 +128,7 @@ pub(super) struct FieldParser<'o> {
 }
 
 impl<'o> FieldParser<'o> {
-    /// Returns a parser of the fields in the JSON mapping of protobuf, which encodes `bytes` in
-    /// Base64, or of the fields in any other format.
+    /// The JSON mapping of protobuf encodes `bytes` in Base64.
     pub(super) fn new(options: &'o InputOptions, is_protobuf: bool) -> Self {
         Self {
             names: FieldNames::new(options),

@@ -15,7 +15,6 @@ use super::{
 /// The key of the array of records in the request message (protobuf JSON mapping).
 const PROTOBUF_ARRAY_KEY: &str = "sensorExpire";
 
-/// An opened input. The first pass over the input detects the format.
 #[derive(Debug)]
 pub(super) struct InputFile {
     pub(super) label: InputLabel,
@@ -55,7 +54,6 @@ impl InputFile {
         self.detected_format.as_ref()
     }
 
-    /// Starts a pass over the records.
     pub(super) fn records<'i>(
         &'i mut self,
         options: &'i InputOptions,
@@ -123,7 +121,6 @@ impl InputFile {
         }
     }
 
-    /// Chooses the place of the records by the keys of the root.
     fn locate_records(&mut self, options: &InputOptions) -> Result<DetectedFormat, ReadError> {
         let outline = Outline::read(self.line_buffer()?)?;
         let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);

@@ -1,10 +1,6 @@
-//! The parser that turns the bytes of the inputs into records and reports the problems.
-//!
-//! An input is a file, standard input or bytes in memory. A pass reads an input from its start.
-//! [`validate`] makes one pass over every input to find the problems, and further passes only if a
-//! token seems to occur more than once. The result, a [`ValidatedInput`], reads the inputs again
-//! and returns the records. This module does not know the server's contract: a [`ContractCheck`]
-//! from the caller decides which records the contract can represent.
+//! Turns the bytes of the inputs into records. [`validate`] makes passes over all inputs to find
+//! the problems, and its [`ValidatedInput`] reads the inputs again and returns the records. A
+//! [`ContractCheck`] from the caller decides which records the server's contract can represent.
 
 mod bytes;
 mod csv;

@@ -1,10 +1,9 @@
-//! What is configured and what is fixed: input options, and limits on the lengths of records.
+//! Input options, and limits on the lengths of records.
 
 use jiff::tz::TimeZone;
 
 use crate::record::{TimeRules, TimeUnit, TokenEncoding};
 
-/// The maximum length of the text of a record, in bytes.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
 
 /// The maximum length of a line without its line feed: the longest record and a carriage return.
@@ -72,7 +71,6 @@ impl Default for InputOptions {
     }
 }
 
-/// The keys and indices from the root of a document to a value.
 pub(crate) type JsonPointer = Vec<String>;
 
 /// Formats a JSON Pointer (RFC 6901 section 3).

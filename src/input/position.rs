@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-/// The position of a record, or of a problem, in one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     /// Counted from 1 without the header row. 0 is outside of all records.
@@ -22,21 +21,18 @@ pub(crate) struct Located<T> {
     pub(crate) value: T,
 }
 
-/// The input that a position belongs to. Inputs are ordered by `index`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InputLabel {
     pub(super) index: usize,
     pub(crate) name: Arc<str>,
 }
 
-/// The position of a record, with the input that contains the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FilePosition {
     pub(super) input: InputLabel,
     pub(super) position: Position,
 }
 
-/// The place of a valid record in the inputs.
 pub(super) struct RecordLocation<'a> {
     pub(super) input: &'a InputLabel,
     pub(super) position: Position,

@@ -1,7 +1,5 @@
-//! Problems in the input, with their positions, in words.
-//!
-//! A fatal error is a problem that ends the pass over the input. After any other problem, the pass
-//! continues with the next record.
+//! Problems in the input, with their positions, in words. A fatal error ends the pass over the
+//! input. After any other problem, the pass continues with the next record.
 
 use std::{
     fmt::{self, Display},
@@ -27,13 +25,11 @@ pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
 }
 
-/// A problem in an input whose name the reader does not know.
 #[derive(Debug)]
 pub(super) struct ReadError {
     pub(super) position: Option<Position>,
     /// Boxed to keep a `Result` with a record small, because problems are rare.
     pub(super) kind: Box<ProblemKind>,
-    /// A fatal error makes the input unreadable; any other error makes one record invalid.
     pub(super) is_fatal: bool,
 }
 
@@ -139,7 +135,6 @@ pub(crate) enum ProblemKind {
         field: Field,
         wanted: Vec<String>,
         found: Vec<Excerpt>,
-        /// The name in `found` that is probably a misspelled name of the field.
         nearest: Option<String>,
     },
     #[error("first row looks like a record, not like a header row")]
@@ -195,7 +190,7 @@ pub(crate) enum ProblemKind {
     ContractViolation(ContractViolation),
 }
 
-/// A class of invalid records. Messages list the classes in this order.
+/// Messages list the classes in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ProblemClass {
     Malformed,
@@ -295,7 +290,6 @@ impl Display for ProblemClass {
 }
 
 impl Field {
-    /// Returns the kinds of JSON value that the field accepts.
     fn json_kinds(self) -> &'static str {
         match self {
             Self::Token => "a string",
@@ -350,7 +344,7 @@ fn alternatives(names: &[String]) -> String {
     quoted.join(" or ")
 }
 
-/// Lists names. A message stays readable with at most 20 of them.
+/// A message stays readable with at most 20 names.
 fn list(names: &[Excerpt]) -> String {
     const MAX_NAMES: usize = 20;
     let mut shown: Vec<_> = names

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::record::Record;
 
-/// A reader of the records in one input or in a part of one input.
 pub(super) enum RecordReader<'i> {
     Blank,
     Csv(Box<CsvReader<'i>>),
@@ -14,7 +13,7 @@ pub(super) enum RecordReader<'i> {
 }
 
 impl<'i> RecordReader<'i> {
-    /// Opens text that has no byte order mark, and reads the header row of CSV.
+    /// The text must have no byte order mark.
     pub(super) fn open(
         format: DetectedFormat,
         buffer: LineBuffer<'i>,
@@ -28,8 +27,7 @@ impl<'i> RecordReader<'i> {
         })
     }
 
-    /// Moves the first records into a reader of their own, so that several threads can read one
-    /// input. Must not be called after [`Self::next`].
+    /// Must not be called after [`Self::next`].
     pub(super) fn split_off_chunk(&mut self) -> Option<Self> {
         Some(match self {
             Self::Blank => return None,
@@ -38,8 +36,7 @@ impl<'i> RecordReader<'i> {
         })
     }
 
-    /// Returns the next record or its problem, or `None` at the end of the text. Must not be called
-    /// after a fatal error.
+    /// Must not be called after a fatal error.
     pub(super) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         match self {
             Self::Blank => None,

@@ -15,7 +15,6 @@ pub(super) struct DateTimeText {
 }
 
 impl DateTimeText {
-    /// Splits a string into its parts. Returns `None` if the string has a different syntax.
     pub(super) fn split(mut text: &[u8]) -> Option<Self> {
         let text = &mut text;
         let [century, year, month, day] = take_pairs(text, b"00-0-0")?;
@@ -76,7 +75,6 @@ fn take_pairs<const N: usize>(text: &mut &[u8], pattern: &[u8]) -> Option<[i8; N
     Some(numbers)
 }
 
-/// Removes the first byte of `text` if it is one of `expected`.
 fn take_one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
     let (first, rest) = text.split_first()?;
     expected.contains(first).then(|| {

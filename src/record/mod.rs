@@ -1,6 +1,5 @@
-//! Records: each record is a device token and the expiration time of the sensor's license.
-//!
-//! Values of these types are always valid, because parsing refuses invalid text.
+//! Records: device tokens with the expiration time of the sensor's license. Values of these types
+//! are always valid, because parsing refuses invalid text.
 
 mod contract_violation;
 mod date_time_text;
@@ -11,7 +10,6 @@ pub(crate) use contract_violation::ContractViolation;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
 
-/// The license expiration of one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) token: Token<'a>,

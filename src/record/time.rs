@@ -29,8 +29,7 @@ pub(crate) struct TimeRules {
     pub(crate) zone: TimeZone,
 }
 
-/// The reason why a string or number is not an expiration time. The message continues a sentence
-/// that starts with the string or number.
+/// The message continues a sentence that starts with the string or number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimeError {
     #[error("is empty")]
@@ -40,10 +39,7 @@ pub(crate) enum TimeError {
     #[error("is not an integer without sign, decimal point and exponent")]
     NotInteger,
     #[error("is not in the range of Unix seconds from 0 to 4294967295")]
-    IntegerOutOfRange {
-        /// Whether seconds are so many that they are probably milliseconds.
-        looks_like_milliseconds: bool,
-    },
+    IntegerOutOfRange { looks_like_milliseconds: bool },
     #[error("is in milliseconds, but not a whole number of seconds")]
     NotWholeSecond,
     #[error("is not Unix seconds or an RFC 3339 date (example: 2099-12-31)")]
@@ -68,10 +64,8 @@ const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
 /// An integer that is out of range in every unit, and a whole number of seconds in milliseconds.
 const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
 
-/// The number of decimal digits that always fit into a `u64`.
 const MAX_DIGITS: usize = 19;
 
-/// Parses decimal digits, of which any number may be leading zeros. Returns `None` for other text.
 fn parse_digits(text: &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for byte in text {
@@ -100,9 +94,9 @@ impl ExpireTime {
         self.0
     }
 
-    /// Parses an integer, or a date and time as in RFC 3339 section 5.6. Unlike in RFC 3339, the
-    /// offset, the seconds and the whole time of day are optional. An integer is not converted to
-    /// floating point, which would round it.
+    /// Accepts dates and times as in RFC 3339 section 5.6, but the offset, the seconds and the
+    /// whole time of day are optional. An integer is not converted to floating point, which would
+    /// round it.
     pub(crate) fn parse(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
         if text.is_empty() {
             return Err(TimeError::Empty);
@@ -147,7 +141,6 @@ fn is_number(text: &[u8]) -> bool {
         && str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok())
 }
 
-/// `zone` is the time zone of a date and time without an offset.
 fn resolve(text: &DateTimeText, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
     let is_leap_second = text.second == 60;
     let second = if is_leap_second { 59 } else { text.second };

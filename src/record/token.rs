@@ -20,8 +20,7 @@ pub(crate) enum TokenEncoding {
     Base64,
 }
 
-/// The reason why a string is not a device token. The message continues a sentence that starts with
-/// the string.
+/// The message continues a sentence that starts with the string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("is empty")]
@@ -38,7 +37,6 @@ pub(crate) enum TokenError {
     InvalidBase64 { offset: usize },
 }
 
-/// Unpadded Base64 that accepts the standard and the URL-safe alphabet.
 static BASE64_BOTH_ALPHABETS: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = BASE64_NOPAD.specification();
     specification.translate.from.push_str("-_");
@@ -83,7 +81,6 @@ impl<'a> Token<'a> {
 }
 
 impl TokenEncoding {
-    /// Encodes a token as text, which [`Token::parse`] parses into the same token.
     pub(crate) fn encode(self, token: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Self::Utf8 => Cow::Borrowed(token),

@@ -4,11 +4,9 @@ use std::fmt::Write as _;
 
 use crate::{diagnostics::format_timestamp, input::ExpirationCounts};
 
-/// The width of the longest bar, in characters.
 const MAX_BAR_CHARS: u64 = 40;
 
-/// Returns a row with a bar for each count, and a last row with the earliest and the latest
-/// expiration time in UTC. Returns an empty string if there are no records.
+/// Returns an empty string if there are no records.
 pub(super) fn expiration_chart(counts: &ExpirationCounts) -> String {
     let (Some(earliest), Some(latest)) = (counts.earliest, counts.latest) else {
         return String::new();

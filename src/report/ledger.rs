@@ -7,7 +7,6 @@ use crate::{
     ledger::{LedgerSummary, RunSummary, TargetSummary},
 };
 
-/// Formats the content of a ledger.
 pub(crate) fn format_ledger(ledger: &LedgerSummary) -> String {
     if ledger.targets.is_empty() {
         return "the ledger is empty".to_owned();

@@ -1,5 +1,4 @@
-//! [`MetricsFile`]: the metrics of the last push, in a file for Prometheus. The textfile collector
-//! of the node exporter reads the file
+//! [`MetricsFile`]: the metrics of the last push, for Prometheus
 //! (<https://github.com/prometheus/node_exporter#textfile-collector>).
 
 use std::{
@@ -22,18 +21,15 @@ const WORLD_READABLE_MODE: u32 = 0o644;
 
 const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 
-/// The metrics file of this push, which replaces the metrics file of the previous push.
 #[derive(Debug)]
 pub(crate) struct MetricsFile {
     path: PathBuf,
     file: AtomicFile,
-    /// The time of the last successful push, in Unix seconds, from the previous metrics file.
+    /// In Unix seconds, from the previous metrics file.
     last_success: Option<String>,
 }
 
 impl MetricsFile {
-    /// Opens a new metrics file, and reads the time of the last successful push from the previous
-    /// file.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let file = AtomicFile::open(path, WORLD_READABLE_MODE)
             .map_err(|error| diagnostics::file_write_failed(path, &error))?;
@@ -54,7 +50,6 @@ impl MetricsFile {
         })
     }
 
-    /// Writes the metrics of a push that has just ended, and replaces the previous metrics file.
     pub(crate) fn write(mut self, summary: &Summary) -> Result<(), Failure> {
         let now = Timestamp::now().as_second();
         let last_success = match summary.exit_code {
@@ -69,7 +64,7 @@ impl MetricsFile {
     }
 }
 
-/// Formats the metrics of a push. `now` is the end of the push, in Unix seconds.
+/// `now` is the end of the push, in Unix seconds.
 fn format_metrics(summary: &Summary, now: i64, last_success: Option<&str>) -> String {
     let mut text = String::new();
     let mut add = |name: &str, help: &str, samples: &[(&str, &dyn fmt::Display)]| {

@@ -1,5 +1,4 @@
-//! The reports of commands, as text or as JSON: summaries, expiration charts, metrics, probes and
-//! ledgers. Failures are in `diagnostics/`.
+//! The reports of commands, as text or as JSON. Failures are in `diagnostics/`.
 
 mod expiration;
 mod ledger;

@@ -1,5 +1,4 @@
-//! [`ProbeReport`]: the report of `probe`, with the stages of the connection, the certificates of
-//! the server, warnings, a verdict, and options that may let `push` work.
+//! [`ProbeReport`]: the report of `probe`.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -17,27 +16,21 @@ use crate::{
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
-/// The name that the report gives to the gRPC call, which follows the stages of the connection.
 const CALL_STAGE: &str = "RPC";
 
-/// The report of one probe.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProbeReport {
     stages: Vec<StageReport>,
-    /// The server's own certificate, without its chain.
     certificate: Option<CertificateReport>,
     pub(crate) warnings: Vec<String>,
     verdict: String,
-    /// The options to add to the command line, or to replace, so that `push` may work.
     flags: Vec<String>,
     pub(crate) exit_code: u8,
     pub(crate) error: Option<Failure>,
-    /// The CA certificates that the server presented.
     #[serde(skip)]
     issuers: Vec<CertificateReport>,
 }
 
-/// A stage of the connection, or the call that follows the last stage.
 #[derive(Clone, Debug, Serialize)]
 struct StageReport {
     name: &'static str,
@@ -54,17 +47,17 @@ struct CertificateReport {
     issuer: String,
     not_before: String,
     not_after: String,
-    /// The SHA-256 of the DER encoding, in lower-case hexadecimal.
+    /// Of the DER encoding, in lower-case hexadecimal.
     sha256: String,
-    /// The number of whole days until the certificate expires, negative after that.
+    /// Negative after the expiration.
     #[serde(skip)]
     days_left: i64,
 }
 
 impl ProbeReport {
-    /// Returns the report of a probe. `failure` is the failure with which a push would end. A
-    /// server certificate that was accepted, but that expires less than `warn_days` days after
-    /// `now`, causes a warning. `now` is in Unix seconds.
+    /// `failure` is the failure with which a push would end, and `now` is in Unix seconds. An
+    /// accepted server certificate that expires less than `warn_days` days after `now` causes a
+    /// warning.
     pub(crate) fn new(
         probe: &ProbeResult,
         target: &Target,
@@ -89,7 +82,6 @@ impl ProbeReport {
         }
     }
 
-    /// Returns the report of a probe that failed before its first stage.
     pub(crate) fn from_failure(failure: Failure) -> Self {
         Self::from_outcome(Some(failure))
     }
@@ -140,7 +132,6 @@ impl ProbeReport {
 }
 
 impl CertificateReport {
-    /// Returns `None` if the certificate cannot be parsed.
     fn new(der: &CertificateDer<'_>, now: i64) -> Option<Self> {
         let info = CertificateInfo::from_der(der).ok()?;
         let not_after = info.validity.not_after;
@@ -221,8 +212,7 @@ fn report_stages(
     stages
 }
 
-/// Adds a row for each stage before `next` that this connection has skipped, so that the reports of
-/// all connections list the same stages.
+/// The reports of all connections list the same stages.
 fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
     let reasons = [
         (Stage::Dns, "none (Unix domain socket)"),

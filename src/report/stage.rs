@@ -1,11 +1,9 @@
-//! The names of connection stages and the descriptions of their outcomes, for `probe` and for
-//! `--verbose`.
+//! The names of connection stages and the descriptions of their outcomes.
 
 use std::{fmt::Write as _, net::IpAddr};
 
 use crate::client::{Stage, StageSuccess, Target, TlsSession};
 
-/// Returns the name that a stage has in reports.
 pub(super) fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Dns => "DNS",
@@ -16,7 +14,6 @@ pub(super) fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
-/// Returns the stage to which an outcome belongs.
 pub(super) fn stage_of(outcome: &StageSuccess) -> Stage {
     match outcome {
         StageSuccess::Resolved(_) => Stage::Dns,
@@ -27,7 +24,6 @@ pub(super) fn stage_of(outcome: &StageSuccess) -> Stage {
     }
 }
 
-/// Describes the outcome of a stage that succeeded.
 pub(crate) fn describe_stage(outcome: &StageSuccess, target: &Target) -> String {
     let host = match &target.proxy {
         Some(proxy) => &proxy.host,

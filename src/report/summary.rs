@@ -1,5 +1,5 @@
-//! [`Summary`]: the status of a run, with the numbers of its records and requests. Each record that
-//! was read is also counted in exactly one category, such as acknowledged, invalid or unsent.
+//! [`Summary`]: the status and the counts of a run. Each record that was read is counted in exactly
+//! one other category, such as acknowledged, invalid or unsent.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Instant};
 
@@ -13,12 +13,10 @@ use crate::{
     record::ExpireTime,
 };
 
-/// The way in which a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Ok,
-    /// Some records were acknowledged, some were not.
     Partial,
     Failed,
     /// The input was refused, or it changed during the run.
@@ -27,7 +25,6 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    /// Returns the status of a run with this result.
     pub(crate) fn from_result(result: &Result<(), Failure>) -> Self {
         match result {
             Ok(()) => Self::Ok,
@@ -49,7 +46,6 @@ impl Status {
         }
     }
 
-    /// Returns the name of the status, which is the same in text and in JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -61,7 +57,7 @@ impl Status {
     }
 }
 
-/// The numbers of records of a run. `read` is the sum of all other counts.
+/// `read` is the sum of all other counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct RecordCounts {
     pub(crate) read: u64,
@@ -76,32 +72,28 @@ pub(crate) struct RecordCounts {
     pub(crate) unsent: u64,
 }
 
-/// The numbers of records that cause warnings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct WarningCounts {
-    /// Records whose expiration time has passed.
     pub(crate) past: u64,
     pub(crate) duplicate: u64,
 }
 
-/// The summary of one run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
     pub(crate) status: Status,
     pub(crate) exit_code: u8,
     pub(crate) records: RecordCounts,
     pub(crate) requests: RequestCounts,
-    /// The number of responses for each response code.
     pub(crate) codes: BTreeMap<i32, u64>,
     pub(crate) warnings: WarningCounts,
-    /// The address of the server. `None` for a command that contacts no server, such as `check`.
+    /// `None` for a command that contacts no server, such as `check`.
     pub(crate) server: Option<String>,
     pub(crate) elapsed_seconds: f64,
     pub(crate) error: Option<Failure>,
-    /// The expiration times of the input. `None` for a command that contacts a server.
+    /// `None` for a command that contacts a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry: Option<ExpirationCounts>,
-    /// The earliest expiration time of the valid records, in Unix seconds.
+    /// In Unix seconds.
     #[serde(skip)]
     pub(crate) earliest_expire_time: Option<u32>,
     #[serde(skip)]
@@ -111,7 +103,6 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Returns the summary of a run that begins now.
     pub(crate) fn new(server: Option<String>) -> Self {
         Self {
             status: Status::Ok,
@@ -130,8 +121,7 @@ impl Summary {
         }
     }
 
-    /// Adds the record counts of the input. Every valid record is counted as unsent until its
-    /// outcome is known.
+    /// Every valid record is counted as unsent until its outcome is known.
     pub(crate) fn add_input(&mut self, input: &ValidatedInput) {
         let counts = &input.counts;
         self.records = RecordCounts {
@@ -150,15 +140,13 @@ impl Summary {
         self.expiry = self.server.is_none().then(|| input.expirations.clone());
     }
 
-    /// Adds the numbers of valid records that this push leaves out. These records are no longer
-    /// counted as unsent.
+    /// These records are no longer counted as unsent.
     pub(crate) fn add_selection(&mut self, unchanged: u64, other_shard: u64) {
         self.records.unchanged = unchanged;
         self.records.other_shard = other_shard;
         self.records.unsent = self.records.unsent.saturating_sub(unchanged + other_shard);
     }
 
-    /// Adds the outcomes of the selected records, and the request counts.
     pub(crate) fn add_delivery(&mut self, delivery: &DeliveryOutcome) {
         let records = &mut self.records;
         records.acknowledged = delivery.acknowledged;
@@ -170,8 +158,7 @@ impl Summary {
         self.codes.clone_from(&delivery.response_codes);
     }
 
-    /// Marks the run as a dry run. With `detailed_exit_code`, the exit code is
-    /// [`EXIT_WOULD_SEND`] if a push would send records.
+    /// With `detailed_exit_code`, the exit code tells whether a push would send records.
     pub(crate) fn mark_dry_run(&mut self, detailed_exit_code: bool) {
         self.is_dry_run = true;
         if detailed_exit_code && self.records.unsent > 0 {
@@ -179,8 +166,7 @@ impl Summary {
         }
     }
 
-    /// Completes the summary with the failure of the run. If the record counts do not add up, the
-    /// failure is an internal error instead.
+    /// If the record counts do not add up, the failure is an internal error instead.
     pub(crate) fn finish(&mut self, failure: Option<Failure>) {
         self.elapsed_seconds = self.started.elapsed().as_secs_f64();
         let failure = if self.is_consistent() {
@@ -208,8 +194,6 @@ impl Summary {
                 + records.unsent
     }
 
-    /// Returns the summary as text: a line with the counts. For a successful run of a command that
-    /// contacts no server, the chart of expiration times follows.
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!("{}: {} read", self.status.as_str(), self.records.read);
         let contacts_server = self.server.is_some();

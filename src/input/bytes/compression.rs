@@ -11,7 +11,6 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 /// The magic bytes of Zstandard (RFC 8878 section 3.1.1).
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Returns a reader of the decompressed bytes, or of the same bytes if they are not compressed.
 pub(super) fn decompress<'r>(
     mut raw: Box<dyn Read + Send + 'r>,
 ) -> io::Result<Box<dyn Read + Send + 'r>> {
@@ -33,8 +32,7 @@ pub(super) fn decompress<'r>(
     })
 }
 
-/// A wrapper that converts decoder errors to [`StreamError::CorruptArchive`]. Errors of the
-/// compressed stream stay unchanged.
+/// Converts decoder errors to [`StreamError::CorruptArchive`], and keeps errors of the stream.
 struct ArchiveReader<R>(R);
 
 impl<R: Read> Read for ArchiveReader<R> {

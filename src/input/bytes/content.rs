@@ -43,25 +43,18 @@ impl InputSource {
     }
 }
 
-/// The content of an input, which can be read from its start any number of times.
 #[derive(Debug)]
 pub(in crate::input) struct Content {
     storage: Storage,
     pub(in crate::input) read_limits: ReadLimits,
-    /// The hashes of a file that each pass reads from disk.
     hashes: BlockHashes,
 }
 
 #[derive(Debug)]
 enum Storage {
     Memory(Arc<[u8]>),
-    /// A regular file, which is opened again for each pass.
     File(PathBuf),
-    /// A regular file, which is read from the offset `start`.
-    Stdin {
-        file: File,
-        start: u64,
-    },
+    Stdin { file: File, start: u64 },
     Stream(RecordedStream),
 }
 

@@ -1,6 +1,4 @@
-//! A stream buffer that counts lines and columns.
-//!
-//! Unread bytes are the bytes in the buffer that the parser has not consumed yet.
+//! A stream buffer that counts lines and columns. The parser has not consumed unread bytes yet.
 
 use std::io::{self, Read};
 
@@ -10,11 +8,9 @@ use super::{super::position::Position, verified_file::BLOCK_BYTES};
 /// The number doubles up to a whole block, which `VerifiedFile` reads without a copy.
 const FIRST_READ_BYTES: usize = 8 << 10;
 
-/// The minimum size, in bytes, of a chunk, which is a part of an input for one of several threads.
-/// One thread reads a smaller input faster.
+/// One thread reads an input with fewer bytes faster than several threads.
 const MIN_CHUNK_BYTES: usize = BLOCK_BYTES;
 
-/// A stream, with a buffer for the unread bytes.
 pub(in crate::input) struct LineBuffer<'i> {
     input: Box<dyn Read + Send + 'i>,
     buffer: Vec<u8>,
@@ -46,8 +42,7 @@ impl<'i> LineBuffer<'i> {
         &self.buffer[self.start..self.end]
     }
 
-    /// Reads bytes from the stream and appends them to [`Self::unread`]. Returns `false` at the end
-    /// of the stream.
+    /// Returns `false` at the end of the stream.
     pub(in crate::input) fn read_more(&mut self) -> io::Result<bool> {
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -111,7 +106,6 @@ impl<'i> LineBuffer<'i> {
         self.line
     }
 
-    /// Returns the position of the unread byte at `index`, which belongs to the given record.
     pub(in crate::input) fn position(&self, record: u64, index: usize) -> Position {
         let place = self.place_after(index);
         Position {
@@ -121,7 +115,6 @@ impl<'i> LineBuffer<'i> {
         }
     }
 
-    /// Consumes the first `length` bytes of [`Self::unread`].
     pub(in crate::input) fn consume(&mut self, length: usize) {
         let place = self.place_after(length);
         self.line = place.line;
@@ -129,8 +122,7 @@ impl<'i> LineBuffer<'i> {
         self.start += length;
     }
 
-    /// Consumes `length` bytes that contain `lines` line feeds. The last of these bytes must be a
-    /// line feed, unless the caller uses no columns of later positions.
+    /// The last byte must be a line feed, unless the caller uses no columns of later positions.
     pub(in crate::input) fn consume_lines(&mut self, length: usize, lines: u64) {
         self.start += length;
         self.line += lines;

@@ -1,7 +1,4 @@
 //! The bytes of an input: origin, repeated passes, decompression and read limits.
-//!
-//! A pass reads the bytes of an input from the start. This module knows neither formats nor
-//! records.
 
 mod compression;
 mod content;

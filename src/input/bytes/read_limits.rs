@@ -17,7 +17,6 @@ use rustix::{
 
 use super::stream_error::StreamError;
 
-/// The conditions that end a pass before the end of the input.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadLimits {
     pub(crate) deadline: Option<Instant>,
@@ -26,7 +25,6 @@ pub(crate) struct ReadLimits {
 }
 
 impl ReadLimits {
-    /// Blocks until `file` can be read without blocking or one of the limits is reached.
     pub(super) fn wait_until_readable(&self, file: BorrowedFd<'_>) -> io::Result<()> {
         while !self.poll(Some(file), self.remaining_time()?)? {}
         Ok(())
@@ -38,7 +36,6 @@ impl ReadLimits {
         self.poll(None, Some(Timespec::default())).map(drop)
     }
 
-    /// Returns whether `file` has become readable within the timeout.
     fn poll(&self, file: Option<BorrowedFd<'_>>, timeout: Option<Timespec>) -> io::Result<bool> {
         let mut polled: Vec<_> = self
             .stop

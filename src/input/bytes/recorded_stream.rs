@@ -8,7 +8,6 @@ use std::{
 
 use super::read_limits::ReadLimits;
 
-/// A pipe, a terminal or a socket, with a copy of all bytes that were read from it.
 #[derive(Debug)]
 pub(super) struct RecordedStream {
     file: File,
@@ -45,7 +44,6 @@ impl RecordedStream {
     }
 }
 
-/// A reader that returns the stored bytes, then reads and stores the rest of the stream.
 pub(super) struct Replay<'s> {
     stream: &'s mut RecordedStream,
     read_limits: &'s ReadLimits,

@@ -2,7 +2,6 @@
 
 use std::io;
 
-/// The reason why a stream ends early. An [`io::Error`] carries the reason.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StreamError {
     #[error("input changed while it was being read")]

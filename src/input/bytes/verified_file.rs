@@ -10,19 +10,16 @@ use twox_hash::XxHash3_64;
 
 use super::{read_limits::ReadLimits, stream_error::StreamError};
 
-/// The size, in bytes, of a block, which is compared with an earlier pass by its hash.
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
 
-/// The hashes of the blocks of a file. Each hash is from the first pass that read the block.
+/// Each hash is from the first pass that read the block.
 #[derive(Debug, Default)]
 pub(super) struct BlockHashes {
     hashes: Vec<u64>,
-    /// Whether a pass has reached the end of the file.
     is_complete: bool,
 }
 
 impl BlockHashes {
-    /// Stores the hash of the block at `index`, or compares the block with the stored hash.
     fn verify(&mut self, index: usize, block: &[u8], is_last: bool) -> Result<(), StreamError> {
         let hash = XxHash3_64::oneshot(block);
         match self.hashes.get(index) {
@@ -105,7 +102,6 @@ impl Read for VerifiedFile<'_> {
             if self.is_at_end {
                 return Ok(0);
             }
-            // A whole block is read without a copy.
             if let Some(block) = out.get_mut(..BLOCK_BYTES) {
                 return self.read_block(block);
             }

@@ -17,7 +17,6 @@ pub(super) struct Columns {
     pub(super) token: Column,
     /// `None` if the expiration time is not used.
     pub(super) time: Option<Column>,
-    /// The number of columns that each row must have.
     pub(super) width: usize,
 }
 
@@ -28,9 +27,8 @@ pub(super) struct Column {
 }
 
 impl Columns {
-    /// Finds the columns by their names in the header row, or else by their numbers. The current
-    /// row must be the header row, or the first record if there is no header row. Without a header
-    /// row, the default is column 1 for the token and column 2 for the expiration time.
+    /// The current row must be the header row, or else the first record. Without a header row, the
+    /// default is column 1 for the token and column 2 for the expiration time.
     pub(super) fn find(rows: &RowReader<'_>, options: &InputOptions) -> Result<Self, ProblemKind> {
         let width = rows.width();
         let header_width = if options.has_header { width } else { 0 };

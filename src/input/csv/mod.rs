@@ -1,6 +1,4 @@
-//! The CSV and TSV parser (RFC 4180). The parser refuses ambiguous text, where most other parsers
-//! guess.
-//!
+//! The CSV and TSV parser (RFC 4180), which refuses ambiguous text, where most other parsers guess.
 //! A cell is the text in one row and one column.
 
 mod columns;

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::record::{ExpireTime, Record};
 
-/// A reader of the records in CSV text. The reader continues after a malformed row.
 pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
     fields: FieldParser<'i>,
@@ -24,7 +23,6 @@ pub(in crate::input) struct CsvReader<'i> {
 }
 
 impl<'i> CsvReader<'i> {
-    /// Reads the header row, or the first record if the options say that there is no header row.
     /// Returns `None` if the text has no row.
     pub(in crate::input) fn open(
         buffer: LineBuffer<'i>,
@@ -51,7 +49,7 @@ impl<'i> CsvReader<'i> {
         }))
     }
 
-    /// Moves the first records into a reader of their own. Must not be called after [`Self::next`].
+    /// Must not be called after [`Self::next`].
     pub(in crate::input) fn split_off_chunk(&mut self) -> Option<Self> {
         let rows = self.rows.split_off_chunk(self.has_pending_row)?;
         self.has_pending_row = false;
@@ -63,7 +61,7 @@ impl<'i> CsvReader<'i> {
         })
     }
 
-    /// Returns the next record or its problem. Must not be called after a fatal error.
+    /// Must not be called after a fatal error.
     pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         let has_row = if std::mem::take(&mut self.has_pending_row) {
             Ok(true)

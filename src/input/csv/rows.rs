@@ -1,8 +1,5 @@
-//! The reader of CSV rows, which splits rows into cells.
-//!
-//! A row without quotes ends at the next line feed and is split at the delimiters. Only rows with
-//! quotes go through the CSV parser of `csv_core`, which takes seven times as many instructions.
-//! One search for quotes and one for carriage returns and NUL bytes serve many rows at once.
+//! The reader of CSV rows. Only rows with quotes go through the parser of `csv_core`, which takes
+//! seven times as many instructions. One search for quotes and controls serves many rows at once.
 
 use csv_core::{ReadRecordResult, Terminator};
 
@@ -12,7 +9,6 @@ use super::super::{
     problem::ProblemKind,
 };
 
-/// A reader of rows, with access to the cells of the current row.
 pub(super) struct RowReader<'i> {
     buffer: LineBuffer<'i>,
     /// Created for the first row with quotes, because its tables take 250,000 instructions.
@@ -36,10 +32,7 @@ pub(super) struct RowReader<'i> {
 enum RowKind {
     Unquoted,
     Quoted,
-    /// A row that was skipped after its cells were counted.
-    Overlong {
-        width: usize,
-    },
+    Overlong { width: usize },
 }
 
 impl<'i> RowReader<'i> {
@@ -111,7 +104,7 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns a cell of the current row. The row must not be overlong.
+    /// The row must not be overlong.
     pub(super) fn cell(&self, index: usize) -> &[u8] {
         let end = self.cell_ends[index];
         let previous_end = index.checked_sub(1).map(|index| self.cell_ends[index]);
@@ -127,7 +120,6 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Returns the problem in the text of the current row. Most CSV parsers accept such rows.
     pub(super) fn problem(&self) -> Option<ProblemKind> {
         if self.kind == RowKind::Unquoted
             && !self.has_controls
@@ -155,7 +147,6 @@ impl<'i> RowReader<'i> {
             .then_some(ProblemKind::LoneCarriageReturn)
     }
 
-    /// Consumes blank lines. Returns `false` at the end of the text.
     fn skip_blank_lines(&mut self) -> Result<bool, ProblemKind> {
         loop {
             match self.buffer.unread() {
@@ -171,7 +162,6 @@ impl<'i> RowReader<'i> {
         }
     }
 
-    /// Reads the next row if its line feed is among the bytes that are known to have no quote.
     fn read_unquoted_row(&mut self) -> bool {
         let unread = self.buffer.unread();
         if self.unquoted_bytes == 0 {
@@ -192,7 +182,7 @@ impl<'i> RowReader<'i> {
         false
     }
 
-    /// Ends the current row after `length` bytes. `cell_ends` must have the delimiters in the row.
+    /// `cell_ends` must have the delimiters in the row.
     fn end_unquoted_row(&mut self, length: usize) {
         self.kind = RowKind::Unquoted;
         self.row_bytes = length;
@@ -238,7 +228,6 @@ impl<'i> RowReader<'i> {
         Ok(())
     }
 
-    /// Skips a row that is too long to be read, and counts its cells.
     fn skip_overlong_row(&mut self) -> Result<(), ProblemKind> {
         let mut width = 1;
         let mut skipped = 0;
@@ -275,7 +264,6 @@ impl<'i> RowReader<'i> {
         self.unquoted_bytes = self.unquoted_bytes.saturating_sub(length);
     }
 
-    /// Reads more bytes. Returns `false` at the end of the text.
     fn read_more(&mut self) -> Result<bool, ProblemKind> {
         // Without this limit, a missing closing quote would fill the buffer with the rest of the text.
         if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
@@ -293,8 +281,7 @@ fn trim_line_end(row: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the problem of the quotes. RFC 4180 section 2 allows quotes only around a whole cell, and
-/// inside a quoted cell only doubled quotes.
+/// RFC 4180 section 2 allows quotes only around a whole cell, and inside it only doubled quotes.
 fn quoting_problem(row: &[u8], delimiter: u8) -> Option<ProblemKind> {
     let mut rest = row;
     loop {

@@ -1,11 +1,7 @@
-//! A fast parser for plain records.
-//!
-//! A plain record is an object of printable ASCII without escapes. Its values are strings and
-//! non-negative integers, and its keys are all different. Most records are plain.
-//!
-//! `serde_json` takes three times as long as this parser for a plain record, and reading the input
-//! is most of the work of a push. Records that are not plain go through `serde_json`, which also
-//! decides whether a record is malformed.
+//! A fast parser for plain records: objects of printable ASCII without escapes, whose values are
+//! strings and non-negative integers, and whose keys are all different. `serde_json`, which parses
+//! all other records, takes three times as long, and reading the input is most of the work of a
+//! push.
 
 use super::super::{fields::FieldParser, problem::Field};
 use crate::record::{ExpireTime, Record};
@@ -61,15 +57,12 @@ pub(super) fn parse<'t>(text: &'t [u8], fields: &FieldParser<'_>) -> Option<Reco
 
 enum Value<'t> {
     String(&'t [u8]),
-    /// The digits of a non-negative integer.
     Integer(&'t [u8]),
 }
 
 struct Cursor<'t>(&'t [u8]);
 
 impl<'t> Cursor<'t> {
-    /// Consumes any spaces and the byte `wanted` after the spaces. Returns `None` if a different
-    /// byte follows the spaces.
     fn take(&mut self, wanted: u8) -> Option<()> {
         while let [b' ', rest @ ..] = self.0 {
             self.0 = rest;
@@ -91,8 +84,7 @@ impl<'t> Cursor<'t> {
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);
         self.0 = rest;
-        // If a backslash ends the text, `take` returns `None`, because a string with escapes is not
-        // plain.
+        // If a backslash ends the text, the string has escapes, and `take` returns `None`.
         self.take(b'"')?;
         Some(text)
     }

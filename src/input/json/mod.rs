@@ -1,8 +1,6 @@
-//! The parsers of JSON documents (RFC 8259) and NDJSON.
-//!
-//! `serde_json` parses each record. This module itself finds the start and the end of each record,
-//! because a parser of whole documents neither streams the elements of an array nor continues after
-//! an invalid element.
+//! The parsers of JSON documents (RFC 8259) and NDJSON. `serde_json` parses each record, but this
+//! module finds the records, because a parser of whole documents neither streams the elements of an
+//! array nor continues after an invalid element.
 
 mod fast_path;
 mod outline;

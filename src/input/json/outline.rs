@@ -1,5 +1,4 @@
-//! The outline of a JSON document: the keys of the root object, with the kinds of their values. The
-//! format detection reads the outline to choose the array of records.
+//! The keys of the root object of a JSON document, for the format detection.
 
 use std::io::{self, Read};
 
@@ -24,7 +23,6 @@ pub(in crate::input) enum DocumentCount {
     Several,
 }
 
-/// Checks the syntax of the first document in a text, and whether more text follows it.
 pub(in crate::input) fn check_syntax<R: Read>(text: R) -> Result<DocumentCount, ReadError> {
     let text = io::BufReader::with_capacity(64 << 10, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
@@ -51,7 +49,7 @@ fn read_error(error: serde_json::Error) -> ReadError {
     ReadError::fatal(Some(position), kind)
 }
 
-/// The members of the root object of a document. Empty if the root is not an object.
+/// Empty if the root is not an object.
 pub(in crate::input) struct Outline {
     members: Vec<Member>,
 }
@@ -62,7 +60,7 @@ struct Member {
 }
 
 impl Outline {
-    /// Reads the outline of a document that passed [`check_syntax`].
+    /// The document must have passed [`check_syntax`].
     pub(in crate::input) fn read(mut text: LineBuffer<'_>) -> Result<Self, ReadError> {
         read_members(&mut text)
             .map(|members| Self { members })

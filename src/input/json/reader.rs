@@ -16,20 +16,17 @@ use super::{
 };
 use crate::record::Record;
 
-/// A reader of the records in JSON text. The reader continues after a malformed line of NDJSON.
 pub(in crate::input) struct JsonReader<'i> {
     buffer: LineBuffer<'i>,
     fields: FieldParser<'i>,
     format: DetectedFormat,
     record_count: u64,
-    /// The number of bytes to consume before the next record is read. If `returns_line` is true, they
-    /// end in a line feed.
+    /// Consumed before the next record is read. If `returns_line` is true, they end in a line feed.
     returned_bytes: usize,
     returns_line: bool,
 }
 
 impl<'i> JsonReader<'i> {
-    /// Returns a reader of text in one of the JSON formats.
     pub(in crate::input) fn new(
         buffer: LineBuffer<'i>,
         format: DetectedFormat,
@@ -57,7 +54,7 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Moves the first records into a reader of their own. Must not be called after [`Self::next`].
+    /// Must not be called after [`Self::next`].
     pub(in crate::input) fn split_off_chunk(&mut self) -> Option<Self> {
         if self.format != DetectedFormat::Ndjson {
             return None;
@@ -67,8 +64,7 @@ impl<'i> JsonReader<'i> {
         Some(Self::at_start(chunk, DetectedFormat::Ndjson, fields))
     }
 
-    /// Returns the next record or its problem. Malformed JSON ends the pass over a document. Must
-    /// not be called after a fatal error.
+    /// Malformed JSON ends the pass over a document. Must not be called after a fatal error.
     pub(in crate::input) fn next(&mut self) -> Option<Result<Located<Record<'_>>, ReadError>> {
         let returned_bytes = std::mem::take(&mut self.returned_bytes);
         if self.returns_line {
@@ -90,7 +86,6 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Parses the record in the next `length` bytes.
     fn parse(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
         self.record_count += 1;
         let position_at = |index| self.buffer.position(self.record_count, index);
@@ -112,8 +107,7 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Moves to the next line that is not blank, past leading white space, and returns the length of
-    /// the record. Skips a line that is too long.
+    /// Returns the length of the record in the next line that is not blank.
     fn next_line(&mut self) -> Result<Option<usize>, ReadError> {
         let mut searched = 0;
         loop {
@@ -156,7 +150,6 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Consumes the next line, except its line feed, and returns its problem.
     fn skip_overlong_line(&mut self) -> ReadError {
         let position = self.buffer.position(self.record_count + 1, 0);
         let mut skipped = 0;
@@ -185,7 +178,6 @@ impl<'i> JsonReader<'i> {
         self.buffer.read_more().map_err(|error| self.fatal(error))
     }
 
-    /// Returns the length of the next element of the array.
     fn next_element(&mut self) -> Result<Option<usize>, ReadError> {
         if self.record_count == 0 {
             self.enter_array().map_err(|kind| self.fatal(kind))?;
@@ -222,7 +214,6 @@ impl<'i> JsonReader<'i> {
         }
     }
 
-    /// Moves past the closing bracket of the array and to the end of the document.
     fn leave_array(&mut self) -> Result<Option<usize>, ReadError> {
         self.buffer.consume(1);
         if matches!(&self.format, DetectedFormat::JsonArray { path, .. } if path.is_empty()) {
@@ -244,7 +235,6 @@ impl<'i> JsonReader<'i> {
         Ok(Some(length))
     }
 
-    /// Checks that only white space follows up to the end of the text.
     fn end_document(&mut self) -> Result<Option<usize>, ReadError> {
         match self.skip_space()? {
             None => Ok(None),
@@ -260,7 +250,6 @@ impl<'i> JsonReader<'i> {
         skip_space(&mut self.buffer).map_err(|error| self.fatal(error))
     }
 
-    /// Returns a fatal error at the place of the next record.
     fn fatal(&self, kind: impl Into<ProblemKind>) -> ReadError {
         let position = self.buffer.position(self.record_count + 1, 0);
         ReadError::fatal(Some(position), kind.into())

@@ -18,7 +18,6 @@ use super::{
 };
 use crate::record::{ExpireTime, Record, Token};
 
-/// A problem in the text of a record.
 #[derive(Debug)]
 pub(super) struct RecordError {
     /// In bytes from the start of the record.
@@ -26,7 +25,6 @@ pub(super) struct RecordError {
     pub(super) kind: ProblemKind,
 }
 
-/// Parses the text of a record, which is one JSON value.
 pub(super) fn parse<'t>(
     text: &'t [u8],
     fields: &FieldParser<'_>,
@@ -37,7 +35,6 @@ pub(super) fn parse<'t>(
     }
 }
 
-/// Parses the text of a record without the fast path.
 pub(super) fn parse_any<'t>(
     text: &'t [u8],
     fields: &FieldParser<'_>,
@@ -108,7 +105,6 @@ impl<'t> Object<'t> {
             })
     }
 
-    /// Returns an error at the place of the member's value.
     fn error_at(&self, member: &Member<'t>, kind: ProblemKind) -> RecordError {
         let value = member.value.get().as_ptr() as usize;
         let offset = value.saturating_sub(self.text.as_ptr() as usize);
@@ -159,7 +155,6 @@ fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTim
     }
 }
 
-/// Parses a JSON string. Copies the string only if it has escapes.
 pub(super) fn parse_string(text: &[u8]) -> Result<Cow<'_, str>, serde_json::Error> {
     serde_json::from_slice::<Text<'_>>(text).map(|text| text.0)
 }
@@ -205,7 +200,6 @@ pub(super) fn syntax_message(error: &serde_json::Error) -> String {
     }
 }
 
-/// A string that is borrowed from the JSON text unless it has escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Text<'t>(#[serde(borrow)] Cow<'t, str>);

@@ -1,5 +1,4 @@
-//! A scanner that finds the start and the end of JSON values in a stream, without parsing the
-//! values.
+//! Finds the start and the end of JSON values in a stream, without parsing the values.
 
 use std::io;
 
@@ -30,7 +29,6 @@ pub(super) fn skip_space(buffer: &mut LineBuffer<'_>) -> io::Result<Option<u8>> 
     }
 }
 
-/// Moves to the value at a JSON Pointer in the next value.
 pub(super) fn enter_path(buffer: &mut LineBuffer<'_>, path: &[String]) -> Result<(), ProblemKind> {
     for (depth, step) in path.iter().enumerate() {
         let mut keys = Vec::new();
@@ -45,9 +43,7 @@ pub(super) fn enter_path(buffer: &mut LineBuffer<'_>, path: &[String]) -> Result
     Ok(())
 }
 
-/// Moves to the value of the member `step`, which is a key of the next object or an index of the
-/// next array. Returns `false` if there is no such member. Adds the other keys of the object to
-/// `keys`.
+/// Returns `false` if there is no such member. Adds the other keys of the object to `keys`.
 fn enter_member(
     buffer: &mut LineBuffer<'_>,
     step: &str,
@@ -78,7 +74,6 @@ fn enter_member(
     Ok(false)
 }
 
-/// Consumes the next key and its colon.
 pub(super) fn read_key(buffer: &mut LineBuffer<'_>) -> Result<String, ProblemKind> {
     let length = measure_value(buffer)?;
     let key = record::parse_string(&buffer.unread()[..length])
@@ -102,7 +97,6 @@ pub(super) fn skip_member(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind
     Ok(())
 }
 
-/// Reads until the buffer has the whole next value. Returns the length of the value in bytes.
 pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, ProblemKind> {
     let mut scanner = ValueScanner::default();
     let mut scanned = 0;
@@ -129,7 +123,6 @@ pub(super) fn measure_value(buffer: &mut LineBuffer<'_>) -> Result<usize, Proble
     }
 }
 
-/// Consumes the next value, of any length.
 fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
     let mut scanner = ValueScanner::default();
     loop {
@@ -146,8 +139,7 @@ fn skip_value(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
     }
 }
 
-/// A scanner that finds the end of a JSON value by brackets and quotes. The scanner does not check
-/// the rest of the syntax.
+/// Finds the end of a value by brackets and quotes, and does not check the rest of the syntax.
 #[derive(Default)]
 struct ValueScanner {
     depth: u64,

@@ -1,10 +1,6 @@
-//! Exact detection of tokens that occur more than once, with little memory.
-//!
-//! 1. The first pass stores a 64-bit hash of each token: 8 bytes per record.
-//! 2. The hashes are sorted to find the repeated ones. The first bits of a hash choose its bucket,
-//!    so two threads can sort different buckets at the same time.
-//! 3. Further passes compare the tokens that have a repeated hash, because different tokens can
-//!    have equal hashes. Each compares the tokens of a limited number of hashes.
+//! Exact detection of tokens that occur more than once, with 8 bytes of memory per record. The
+//! first pass stores a 64-bit hash of each token, in buckets that two threads can sort. Further
+//! passes compare the tokens with repeated hashes, a limited number of hashes each.
 
 use std::{
     collections::HashMap,
@@ -17,10 +13,8 @@ use twox_hash::XxHash3_64;
 use super::super::position::{FilePosition, RecordLocation};
 use crate::record::{ExpireTime, Record};
 
-/// The record to send if a token occurs with different expiration times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DuplicatePolicy {
-    /// Refuses the input if one token has different expiration times.
     #[default]
     Error,
     First,
@@ -48,8 +42,7 @@ pub(in crate::input) struct TokenHashes {
     other_buckets: Vec<Buckets>,
 }
 
-/// Returns the hash of a token. Each process uses a random seed, so that nobody can construct many
-/// tokens with equal hashes.
+/// The seed is random, so that nobody can construct many tokens with equal hashes.
 fn hash_of(token: &[u8], seed: u64) -> u64 {
     XxHash3_64::oneshot_with_seed(seed, token)
 }
@@ -116,8 +109,8 @@ impl TokenHashes {
     }
 }
 
-/// Returns the repeated hashes of `buckets` in ascending order. `first_bucket` is the index of the
-/// first of them in the buckets of the other threads. Only one bucket is in memory twice at a time.
+/// `first_bucket` is the index of the first of `buckets` in the buckets of the other threads. Only
+/// one bucket is in memory twice at a time.
 fn take_repeated(buckets: &mut [Vec<u64>], others: &[Buckets], first_bucket: usize) -> Vec<u64> {
     let mut repeated = Vec::new();
     for (index, bucket) in buckets.iter_mut().enumerate() {
@@ -141,7 +134,6 @@ pub(in crate::input) struct RepeatedHashes {
 }
 
 impl RepeatedHashes {
-    /// Returns the comparisons, one for each further pass.
     pub(in crate::input) fn comparisons(
         &self,
         policy: DuplicatePolicy,
@@ -156,7 +148,6 @@ impl RepeatedHashes {
     }
 }
 
-/// The comparison of the tokens with a range of the repeated hashes during one further pass.
 pub(in crate::input) struct TokenComparer<'h> {
     seed: u64,
     hashes: &'h [u64],
@@ -164,7 +155,6 @@ pub(in crate::input) struct TokenComparer<'h> {
     kept: HashMap<Box<[u8]>, KeptRecord>,
 }
 
-/// A record that is sent unless a later record replaces it.
 struct KeptRecord {
     position: FilePosition,
     expire_time: ExpireTime,

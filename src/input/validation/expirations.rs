@@ -2,8 +2,7 @@
 
 use crate::record::ExpireTime;
 
-/// The numbers of valid records by the time until their expiration. Each record is counted in
-/// exactly one period: `within_30_days` does not include the records of `within_7_days`.
+/// Each record is counted in one period: `within_30_days` excludes those of `within_7_days`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct ExpirationCounts {
     /// The current time in Unix seconds.

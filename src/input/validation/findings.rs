@@ -11,7 +11,6 @@ use super::{
     expirations::ExpirationCounts,
 };
 
-/// Counts of the records of all inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ValidationCounts {
     pub(crate) read: u64,
@@ -34,7 +33,7 @@ pub(in crate::input) struct Findings {
     pub(in crate::input) expirations: ExpirationCounts,
     /// The number of records before the part of the input that is being read.
     pub(in crate::input) records_before: u64,
-    /// Whether the deadline passed or a signal arrived. No more input is read afterwards.
+    /// No more input is read after the deadline or a signal.
     pub(in crate::input) is_stopped: bool,
 }
 
@@ -54,7 +53,6 @@ impl Findings {
         }
     }
 
-    /// Counts an invalid record, or an unreadable input if the error is fatal.
     pub(in crate::input) fn add_error(&mut self, input: &InputLabel, error: ReadError) {
         if error.is_fatal {
             return self.add_unreadable_input(error.into_problem(input));
@@ -84,7 +82,6 @@ impl Findings {
         self.problems.add(problem);
     }
 
-    /// Appends the findings in the next part of the input.
     pub(in crate::input) fn append(&mut self, other: Self) {
         for problem in other.problems.problems.into_values() {
             self.add_problem(problem);
@@ -107,8 +104,7 @@ impl Findings {
     }
 }
 
-/// A log that keeps the first problems in the order of the inputs. Conflicting duplicates are found
-/// after all other problems.
+/// Conflicting duplicates are found after all other problems.
 struct ProblemLog {
     max_problems: usize,
     added: usize,

@@ -22,7 +22,6 @@ use super::{
 
 const WAITING_CHUNKS: usize = 2;
 
-/// The first pass over the inputs, or over the chunks that one thread reads.
 pub(in crate::input) struct FirstPass<'r> {
     rules: &'r ValidationRules<'r>,
     pub(in crate::input) findings: Findings,
@@ -53,7 +52,6 @@ impl<'r> FirstPass<'r> {
         }
     }
 
-    /// Opens an input and reads it to its end. Returns `None` if the input cannot be opened.
     pub(in crate::input) fn read_input(
         &mut self,
         index: usize,
@@ -86,8 +84,7 @@ impl<'r> FirstPass<'r> {
         Some(input)
     }
 
-    /// Reads the chunks of an input in as many threads as there are processors. Starts no thread if
-    /// there is no chunk.
+    /// Starts no thread if there is no chunk.
     fn read_chunks<'i>(&mut self, label: &InputLabel, rest: &mut RecordReader<'i>) {
         let mut next = rest.split_off_chunk();
         if next.is_none() {
@@ -163,7 +160,6 @@ impl<'r> FirstPass<'r> {
         }
     }
 
-    /// Reads all records to the end of the input or to a fatal error.
     fn read_records(&mut self, input: &InputLabel, reader: &mut RecordReader<'_>) {
         while let Some(result) = reader.next() {
             match result {

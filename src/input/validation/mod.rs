@@ -1,11 +1,6 @@
-//! The validation of all inputs before anything is sent. The validation finds every problem and
-//! every duplicate, and determines the records to send.
-//!
-//! The first pass finds all problems of single records. Further passes run only if a token seems to
-//! occur more than once.
-//!
-//! A skipped record is a valid record that is not sent, for example a duplicate. The index of a
-//! valid record is its number among the valid records of all inputs, counted from 0.
+//! Validates all inputs before anything is sent. A skipped record is a valid record that is not
+//! sent, for example a duplicate. The index of a valid record is its number among the valid records
+//! of all inputs, counted from 0.
 
 mod duplicates;
 mod expirations;

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::record::Record;
 
-/// The valid records of all inputs in the order of the inputs, without skipped records.
 pub(crate) struct Records<'v> {
     inputs: slice::IterMut<'v, InputFile>,
     options: &'v InputOptions,
@@ -22,11 +21,9 @@ pub(crate) struct Records<'v> {
     /// The rules that tell which records are valid. `None` if the first pass found no problem.
     rules: Option<&'v ValidationRules<'v>>,
     current: Option<OpenInput<'v>>,
-    /// The index of the next record among the valid records of all inputs.
     next_index: usize,
 }
 
-/// The input that is being read.
 struct OpenInput<'v> {
     label: InputLabel,
     reader: RecordReader<'v>,
@@ -49,13 +46,7 @@ impl<'v> Records<'v> {
         }
     }
 
-    /// Passes the next record to `use_record`, and returns the value that `use_record` returns.
-    /// Returns `None` after the last record.
-    ///
-    /// # Errors
-    ///
-    /// A problem that the validation did not find, because the input changed or can no longer be
-    /// read.
+    /// Fails with a problem that the validation did not find, because the input has changed.
     pub(crate) fn next<T>(
         &mut self,
         use_record: impl FnOnce(&Record<'_>) -> T,
@@ -63,8 +54,7 @@ impl<'v> Records<'v> {
         self.next_with_location(|_, record| use_record(record))
     }
 
-    /// Passes the next record and its location to `use_record`, and otherwise works like
-    /// [`Records::next`]. After an error, continues with the next input.
+    /// After an error, continues with the next input.
     pub(in crate::input) fn next_with_location<T>(
         &mut self,
         use_record: impl FnOnce(RecordLocation<'_>, &Record<'_>) -> T,

@@ -6,20 +6,16 @@ use super::{
 };
 use crate::record::{ContractViolation, Record};
 
-/// The rules and limits of one validation. A well-formed record that breaks a rule is invalid.
 pub(crate) struct ValidationRules<'r> {
     /// The current time in Unix seconds.
     pub(crate) now: u64,
-    /// Whether an expiration time before `now` is an error.
     pub(crate) refuses_past: bool,
     pub(crate) on_duplicate: DuplicatePolicy,
-    /// The maximum number of problems to keep for messages.
     pub(crate) max_problems: usize,
     pub(crate) contract_check: Option<ContractCheck<'r>>,
     pub(crate) read_limits: ReadLimits,
 }
 
-/// A check of each record against the server's contract, which this module does not know.
 pub(crate) struct ContractCheck<'r> {
     /// The length, in bytes, up to which every token is accepted without a call.
     pub(crate) unchecked_token_bytes: usize,
@@ -42,7 +38,6 @@ impl Default for ValidationRules<'_> {
 }
 
 impl ValidationRules<'_> {
-    /// Returns the problem of a well-formed record that breaks a rule, or `None`.
     pub(in crate::input) fn find_problem(&self, record: &Record<'_>) -> Option<ProblemKind> {
         if self.refuses_past && u64::from(record.expire_time.as_unix()) < self.now {
             return Some(ProblemKind::ExpireTimePassed(record.expire_time));

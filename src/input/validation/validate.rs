@@ -1,5 +1,4 @@
-//! The validation of all inputs: one first pass, and further passes if a token seems to occur more
-//! than once. The result can read the records again.
+//! One first pass over all inputs, and further passes if a token seems to occur more than once.
 
 use super::{
     super::{
@@ -19,7 +18,6 @@ use super::{
 };
 use crate::record::Record;
 
-/// Reads all inputs to the end and finds every problem.
 pub(crate) fn validate(
     sources: &[InputSource],
     options: InputOptions,
@@ -45,7 +43,6 @@ pub(crate) fn validate(
     ValidatedInput::new(findings, inputs, options, skipped)
 }
 
-/// The passes after the first pass, which run only if token hashes are repeated.
 struct FurtherPasses<'r> {
     rules: &'r ValidationRules<'r>,
     options: &'r InputOptions,
@@ -54,8 +51,6 @@ struct FurtherPasses<'r> {
 }
 
 impl FurtherPasses<'_> {
-    /// Compares the tokens that have a repeated hash. Reports conflicting duplicates, and adds all
-    /// duplicates to `skipped`.
     fn find_duplicates(&mut self, repeated: &RepeatedHashes, skipped: &mut RecordSet) {
         for mut comparison in repeated.comparisons(self.rules.on_duplicate) {
             self.for_each_record(&RecordSet::default(), |findings, location, record| {
@@ -79,7 +74,6 @@ impl FurtherPasses<'_> {
         }
     }
 
-    /// Counts the expiration times again without the skipped records.
     fn recount_expirations(&mut self, skipped: &RecordSet) {
         self.findings.expirations = ExpirationCounts::at(self.rules.now);
         self.for_each_record(skipped, |findings, _, record| {
@@ -87,7 +81,6 @@ impl FurtherPasses<'_> {
         });
     }
 
-    /// Passes each valid record that is not in `skipped` to `use_record`.
     fn for_each_record(
         &mut self,
         skipped: &RecordSet,
@@ -113,14 +106,11 @@ impl FurtherPasses<'_> {
     }
 }
 
-/// Inputs that have been validated. The caller may use the records only if
-/// [`ValidatedInput::has_problems`] returns `false`.
+/// The records may be used only if [`ValidatedInput::has_problems`] returns `false`.
 #[derive(Debug)]
 pub(crate) struct ValidatedInput {
     pub(crate) counts: ValidationCounts,
-    /// The first problems, in the order of the inputs.
     pub(crate) problems: Vec<Problem>,
-    /// The expiration times of the valid records that are not duplicates.
     pub(crate) expirations: ExpirationCounts,
     inputs: Vec<InputFile>,
     options: InputOptions,
@@ -144,7 +134,6 @@ impl ValidatedInput {
         }
     }
 
-    /// Returns whether a record is invalid or an input is unreadable.
     pub(crate) fn has_problems(&self) -> bool {
         self.counts.invalid > 0 || self.counts.unreadable_inputs > 0
     }
@@ -160,7 +149,6 @@ impl ValidatedInput {
         }
     }
 
-    /// Reads all inputs again, and skips the records for which `is_kept` returns `false`.
     pub(crate) fn retain(
         &mut self,
         mut is_kept: impl FnMut(&Record<'_>) -> bool,
@@ -178,8 +166,7 @@ impl ValidatedInput {
         Ok(())
     }
 
-    /// Returns the position of the record with each token, in the order of `tokens`. A position is
-    /// `None` if the token is no longer found, because the input has changed or cannot be read.
+    /// A position is `None` if the token is no longer found, because the input has changed.
     pub(crate) fn find_positions(&mut self, tokens: &[&[u8]]) -> Vec<Option<FilePosition>> {
         let mut positions = vec![None; tokens.len()];
         let mut records = self.records();
@@ -200,7 +187,6 @@ impl ValidatedInput {
         positions
     }
 
-    /// Starts a pass that returns the records of all inputs.
     pub(crate) fn records(&mut self) -> Records<'_> {
         Records::new(&mut self.inputs, &self.options, &self.skipped, None)
     }
