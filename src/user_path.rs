@@ -30,7 +30,7 @@ impl FileError {
     }
 }
 
-/// The maximum length of a value that may be a secret and is shown all the same.
+/// The maximum number of characters of a value that is always shown. Real secrets are longer.
 const MAX_SHOWN_CHARS: usize = 32;
 
 /// The limit is for a device such as `/dev/zero`, whose content has no end.

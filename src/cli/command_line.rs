@@ -16,10 +16,10 @@ pub(super) fn clap_command() -> Command {
         let arg = Arg::new(name).long(name).value_name(value).help(help);
         arg.global(true).help_heading(heading)
     };
-    let config_help = "Take flags from this TOML file; those of the environment count for more, \
-        where SENSOR_LICENSE_TIMEOUT is --timeout [default: sensor-license/config.toml in \
-        $XDG_CONFIG_HOME or ~/.config, where it is there]";
-    let profile_help = "Take those of the file's table [profile.NAME] first";
+    let config_help = "Read default options from this TOML file; environment variables such as \
+        SENSOR_LICENSE_TIMEOUT override it [default: sensor-license/config.toml in \
+        $XDG_CONFIG_HOME or ~/.config, if it exists]";
+    let profile_help = "Prefer the options in the table [profile.NAME] of the config file";
     Cli::command().args([
         global(CONFIG, "FILE", "Configuration", config_help)
             .value_parser(clap::value_parser!(PathBuf)),
@@ -28,7 +28,7 @@ pub(super) fn clap_command() -> Command {
             COLOR,
             "WHEN",
             "Output",
-            "Colours in what is said on standard error",
+            "Color the messages on standard error",
         )
         .value_parser(["auto", "always", "never"])
         .default_value("auto"),

@@ -35,7 +35,7 @@ pub(super) struct AttemptCounter {
 }
 
 /// The maximum number of transparent retries of one request or connection. A server that needs more
-/// is not healthy, so each further retry waits for a backoff and counts.
+/// is not healthy, so each further retry waits for a backoff and counts toward `max_retries`.
 const MAX_TRANSPARENT_RETRIES: u32 = 10;
 
 /// The fixed part of the retry delay after `ENHANCE_YOUR_CALM`, in multiples of the base delay. The

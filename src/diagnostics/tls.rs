@@ -6,7 +6,7 @@ use crate::tls::{
     ValidityError, Weakness,
 };
 
-/// Stands for a file that only the user knows.
+/// The placeholder in a hint for the path of a PEM file.
 const PEM: &str = "PEM";
 
 impl From<TlsError> for Failure {

@@ -37,7 +37,7 @@ pub(crate) struct Totals {
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The time after the last open request in which its response must reach the client.
+/// The maximum time to wait until the last response has reached the client.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves until `shutdown` completes, then finishes the open requests.

@@ -82,7 +82,7 @@ pub(in crate::cli) struct ProbeArgs {
     #[command(flatten)]
     pub(in crate::cli) connection: ConnectionArgs,
 
-    /// Warn of a server certificate that ends within so many days
+    /// Warn of a server certificate that expires within N days
     #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Probe")]
     pub(in crate::cli) warn_days: u32,
 

@@ -50,7 +50,8 @@ pub(super) fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Fa
     })
 }
 
-/// A certificate or a key alone is from the environment or the config file, and is ignored.
+/// On the command line, clap requires both files. If only one file is set, it comes from the
+/// environment or the config file and is ignored.
 pub(super) fn identity_files(
     certificate: Option<UserPath>,
     key: Option<UserPath>,

@@ -181,7 +181,7 @@ fn translate_tls_error(error: io::Error) -> io::Error {
             io::Error::new(io::ErrorKind::ConnectionAborted, error)
         }
         Some(_) => io::Error::new(io::ErrorKind::InvalidData, error),
-        // The message of rustls refers to the rustls manual.
+        // The message of rustls is replaced, because it refers to the rustls manual.
         None if error.kind() == io::ErrorKind::UnexpectedEof => io::Error::new(
             error.kind(),
             "server closed the connection without TLS close_notify",

@@ -35,8 +35,8 @@ pub(super) struct Server {
 }
 
 impl<'p> Run<'p> {
-    /// Reads the certificate, key and header files, or starts the receiver of a rehearsal. From
-    /// here on, a signal ends the run in an orderly way.
+    /// Reads the certificate, key and header files, or starts the receiver of a rehearsal. Then
+    /// installs the signal handlers. The steps up to the end of the delivery react to a signal.
     pub(super) fn prepare(plan: &'p Plan, summary: &'p mut Summary) -> Result<Self, Failure> {
         let (target, rehearsal) = match &plan.destination {
             Destination::Server(connection) => (connection.target(plan.timeouts)?, None),

@@ -46,7 +46,8 @@ fn is_same_file(path: Option<&Path>, other: Option<&Path>) -> bool {
     !is_special && resolve(path).is_some_and(|resolved| resolve(other) == Some(resolved))
 }
 
-/// Follows all symbolic links. The file need not exist, even if the path is a link to the file.
+/// Returns the path with all symbolic links resolved. The file at the end of the links need not
+/// exist.
 fn resolve(path: &Path) -> Option<PathBuf> {
     if let Ok(resolved) = path.canonicalize() {
         return Some(resolved);

@@ -23,7 +23,7 @@ use crate::{
     report::{Status, Summary},
 };
 
-/// The maximum number of acknowledged requests that wait to be written. If so many are waiting, the
+/// The maximum number of acknowledged requests that wait to be written. If this many are waiting, the
 /// delivery pauses.
 const MAX_WAITING_REQUESTS: usize = 16;
 

@@ -6,7 +6,7 @@ use crate::{diagnostics::Failure, report::Summary};
 pub(super) struct Outputs<'p> {
     pub(super) rejects: Option<Rejects<'p>>,
     pub(super) ledger: Option<Ledger<'p>>,
-    /// The failure of an output that could no longer be written, and is no longer open.
+    /// The failure of an output that was closed because it could not be written.
     pub(super) failure: Option<Failure>,
 }
 
@@ -16,8 +16,8 @@ impl<'p> Outputs<'p> {
         let plan = run.plan;
         let rejects = plan.rejects_file.as_deref();
         let rejects = rejects.map(|path| Rejects::open(path, run)).transpose()?;
-        // The ledger is opened last. It then contains the start of this run, and only `close`
-        // writes the end.
+        // The ledger is opened last, because it then lists this run as started, and only `close`
+        // writes the end of the run.
         let ledger = plan.ledger.as_ref().zip(run.ledger_key());
         let ledger = ledger
             .map(|(ledger, key)| Ledger::open(run, ledger, &key))

@@ -72,8 +72,8 @@ impl<'p> Rejects<'p> {
     /// Replaces the old rejects file with the new one, and returns the result of the push.
     ///
     /// The old file is kept if the new one lacks records, because the old file may be the input of
-    /// this push. It is also kept if no records were selected, because the whole input must then be
-    /// pushed again anyway.
+    /// this push. It is also kept if the push ended before the selection was complete: nothing was
+    /// sent then, so the whole input must be pushed again.
     pub(super) fn finish(self, result: Result<(), Failure>) -> Result<(), Failure> {
         match self.missing_records {
             None => result,

@@ -40,7 +40,8 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 
 /// Reads the files of the connection, loads the contract, validates the whole input, and opens the
 /// rejects file and the ledger. Then leaves out the records of other shards and those that the
-/// ledger lists as acknowledged, sends all others, and decides whether the push succeeded.
+/// ledger lists as acknowledged, sends all others, and decides whether the push succeeded. After a
+/// successful rehearsal, compares the records of the receiver with the selected records.
 fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
     let mut run = Run::prepare(plan, summary)?;
     let contract = run.load_contract()?;
@@ -54,7 +55,7 @@ fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
 }
 
 /// Validates the input and selects records as a push does, but contacts no server and writes no
-/// file.
+/// file. The command line refuses `--dry-run` with `--rehearse` or `--reflection`.
 fn dry_run(plan: &Plan, options: DryRun, summary: &mut Summary) -> Result<(), Failure> {
     let mut run = Run::prepare(plan, summary)?;
     let contract = run.load_contract()?;

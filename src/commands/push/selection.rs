@@ -71,7 +71,7 @@ fn select_with(
             }
             true
         });
-        // A signal has probably stopped the reading.
+        // If a signal stopped the reading, the signal is reported, not the incomplete reading.
         if let Some(failure) = run.interrupts.failure() {
             return Err(failure);
         }
@@ -81,6 +81,7 @@ fn select_with(
         changes.check(ledger, input.counts.read)?;
     }
     run.summary.add_selection(unchanged, other_shard);
+    // All selected records are still unsent.
     Ok(run.summary.records.unsent)
 }
 
@@ -95,8 +96,9 @@ struct Changes {
 }
 
 impl Changes {
-    /// Returns whether the server has this expiration time for the token, which an unconfirmed
-    /// entry does not show. Counts the record if the server has acknowledged a different time.
+    /// Returns whether the server has this expiration time for the token: `false` for an unconfirmed
+    /// entry, because the time of the server is unknown. Counts the record if the server has
+    /// acknowledged a different time.
     fn is_unchanged(
         &mut self,
         record: &Record<'_>,

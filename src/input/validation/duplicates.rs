@@ -31,8 +31,9 @@ type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
 /// memory, plus the length of its token.
 const MIN_HASHES_PER_PASS: usize = 1 << 17;
 
-/// The number of records for which one further pass compares one hash, if there are very many
-/// records. About five further passes are then enough.
+/// If there are very many records, each further pass compares only one repeated hash for every
+/// `RECORDS_PER_HASH` records, which limits the memory. At most half as many hashes as records can
+/// be repeated, so about five further passes are enough.
 const RECORDS_PER_HASH: usize = 10;
 
 #[derive(Debug)]

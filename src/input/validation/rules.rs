@@ -17,7 +17,7 @@ pub(crate) struct ValidationRules<'r> {
 }
 
 pub(crate) struct ContractCheck<'r> {
-    /// The length, in bytes, up to which every token is accepted without a call.
+    /// The length, in bytes, up to which every token is accepted without calling `find_violation`.
     pub(crate) unchecked_token_bytes: usize,
     pub(crate) find_violation: Box<FindViolation<'r>>,
 }
