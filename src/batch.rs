@@ -92,8 +92,8 @@ impl<'a> Batches<'a> {
     /// The bytes after the first `length` must be the encoding of `rest_records` records.
     fn take(&mut self, length: usize, rest_records: usize) -> Batch {
         let records = std::mem::replace(&mut self.count, rest_records) as u64;
-        // The next batch probably has about the same size. An eighth more usually spares moving the
-        // buffer.
+        // The next batch probably has about the same size. With an extra eighth of capacity, the
+        // buffer usually does not have to grow.
         let capacity = if rest_records > 0 {
             length + length / 8
         } else {

@@ -12,8 +12,8 @@ use clap_lex::{RawArgs, ShortFlags};
 use super::command_line::names_of;
 
 pub(super) struct TypedArguments<'c> {
-    /// The arguments for clap, to which a switch has no value: `--insecure=true` is `--insecure`
-    /// here, and `--insecure=false` is left out.
+    /// The arguments for clap, which accepts no value for a switch. `--insecure=true` is therefore
+    /// stored as `--insecure`, and `--insecure=false` is left out.
     pub(super) arguments: Vec<OsString>,
     /// The position in `arguments` after the name of the command.
     pub(super) options_start: usize,
@@ -109,7 +109,7 @@ impl<'c> TypedArguments<'c> {
         let value = value.map(OsStr::to_owned);
         let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
         let is = |text: &str| is_switch && value.as_ref().is_some_and(|value| value == text);
-        // Clap refuses `--insecure --insecure=false`, which contradict each other.
+        // `--insecure=false` after `--insecure` is kept, so that clap refuses the contradiction.
         let is_off = is("false") && !self.has(arg.get_id().as_str());
         if is_off || is("true") {
             self.arguments.pop();

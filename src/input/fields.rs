@@ -119,7 +119,7 @@ pub(super) fn find_duplicate<'n>(names: impl Iterator<Item = &'n str>) -> Option
     Some(pair[0])
 }
 
-/// `name` is the name of the column or key in messages.
+/// The parameter `name` of the methods is the name of the column or key for error messages.
 #[derive(Clone)]
 pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,

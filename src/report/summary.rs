@@ -140,7 +140,7 @@ impl Summary {
         self.expiry = self.server.is_none().then(|| input.expirations.clone());
     }
 
-    /// These records are no longer counted as unsent.
+    /// Adds the numbers of records that are not selected, which then no longer count as unsent.
     pub(crate) fn add_selection(&mut self, unchanged: u64, other_shard: u64) {
         self.records.unchanged = unchanged;
         self.records.other_shard = other_shard;

@@ -33,8 +33,8 @@ const FRAME_HEADER_BYTES: usize = 9;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 
-/// The length of a GOAWAY frame up to its error code, which follows a stream identifier (RFC 9113
-/// section 6.8).
+/// The length of a GOAWAY frame through the end of its error code: the frame header, a stream
+/// identifier and the error code (RFC 9113 section 6.8).
 const GOAWAY_BYTES: usize = FRAME_HEADER_BYTES + 8;
 
 /// The maximum payload of the first SETTINGS frame, in bytes. A setting has 6 bytes, and no server

@@ -27,8 +27,8 @@ const BUCKET_COUNT: usize = 32;
 
 type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
 
-/// The number of repeated hashes that one further pass can compare. Each takes about 140 bytes of
-/// memory, plus the length of its token.
+/// The number of repeated hashes that a further pass compares even if there are few records. Each
+/// hash takes about 140 bytes of memory, plus the length of its token.
 const MIN_HASHES_PER_PASS: usize = 1 << 17;
 
 /// If there are very many records, each further pass compares only one repeated hash for every
