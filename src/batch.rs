@@ -1,6 +1,6 @@
 //! [`Batches`]: groups encoded records into requests of bounded size.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::{
     contract::Contract,
@@ -45,7 +45,7 @@ pub(crate) struct Batches<'a> {
     records: Records<'a>,
     contract: &'a Contract,
     limits: BatchLimits,
-    encoded: BytesMut,
+    encoded: Vec<u8>,
     count: usize,
     is_finished: bool,
 }
@@ -56,7 +56,7 @@ impl<'a> Batches<'a> {
             records,
             contract,
             limits,
-            encoded: BytesMut::new(),
+            encoded: Vec::new(),
             count: 0,
             is_finished: false,
         }
@@ -99,11 +99,11 @@ impl<'a> Batches<'a> {
         } else {
             0
         };
-        let mut message = std::mem::replace(&mut self.encoded, BytesMut::with_capacity(capacity));
+        let mut message = std::mem::replace(&mut self.encoded, Vec::with_capacity(capacity));
         self.encoded.extend_from_slice(&message[length..]);
         message.truncate(length);
         Batch {
-            message: message.freeze(),
+            message: message.into(),
             record_count: records,
         }
     }

@@ -3,8 +3,6 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
-
 pub use crate::input::InputFormat;
 use crate::{
     contract::{Contract, DecodedRecord},
@@ -79,7 +77,7 @@ pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<Read
 /// bytes.
 pub fn encode_records(tokens: &[String]) -> Result<usize, String> {
     let contract = Contract::built_in();
-    let mut request = BytesMut::new();
+    let mut request = Vec::new();
     for token in tokens {
         let token = Token::parse(token.as_bytes().into(), TokenEncoding::Utf8);
         let record = Record {

@@ -1,6 +1,5 @@
 //! [`Contract`]: the contract of a server, and the encoding of records under it.
 
-use bytes::{BufMut, BytesMut};
 use http::uri::PathAndQuery;
 use prost::encoding::{
     WireType, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len,
@@ -97,13 +96,13 @@ impl Contract {
     }
 
     /// The request is complete after each record.
-    pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut BytesMut) {
+    pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut Vec<u8>) {
         let token = record.token.as_bytes();
         encode_key(self.records_field, WireType::LengthDelimited, request);
         encode_varint(self.encoded_fields_len(record) as u64, request);
         encode_key(self.token_field, WireType::LengthDelimited, request);
         encode_varint(token.len() as u64, request);
-        request.put_slice(token);
+        request.extend_from_slice(token);
         self.time_field
             .encode(record.expire_time.as_unix(), request);
     }
@@ -176,7 +175,7 @@ mod tests {
     fn encodes_requests_like_generated_types() {
         let contract = Contract::built_in();
         let long = "x".repeat(300);
-        let mut request = BytesMut::new();
+        let mut request = Vec::new();
         let mut expected = proto::SensorExpireTimeRequest::default();
         for (text, time) in [
             ("fadfadftetwtwtwt", 1_232_312_313),
@@ -218,7 +217,7 @@ mod tests {
                     },
                     ..built_in.clone()
                 };
-                let mut request = BytesMut::new();
+                let mut request = Vec::new();
                 let long = "x".repeat(300);
                 let written = [("a", 0), ("b", 1), ("c", u32::MAX), (&*long, 1_700_000_000)];
                 for (token, time) in written {
@@ -231,7 +230,6 @@ mod tests {
                         assert!(request.ends_with(one), "{contract:?}");
                     }
                 }
-                let request = request.freeze();
                 let records: Vec<_> = contract.split_records(&request).collect();
                 assert_eq!(records.concat(), request);
                 let read: Vec<_> = contract.decode_records(&request).collect();

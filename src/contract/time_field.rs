@@ -1,6 +1,6 @@
 //! [`TimeField`]: the record field that holds the expiration time.
 
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use prost::encoding::{decode_varint, fixed32, fixed64, message, sint64, uint32};
 use prost_types::Timestamp;
 
@@ -51,7 +51,7 @@ impl TimeField {
         }
     }
 
-    pub(super) fn encode(&self, time: u32, request: &mut BytesMut) {
+    pub(super) fn encode(&self, time: u32, request: &mut Vec<u8>) {
         if self.is_absent(time) {
             return;
         }
