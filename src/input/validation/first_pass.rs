@@ -1,10 +1,6 @@
 //! The first pass over each input, which finds all problems except conflicting duplicates.
 
-use std::{
-    panic,
-    sync::{Arc, Mutex, mpsc},
-    thread,
-};
+use std::{iter, panic, sync::Mutex, thread};
 
 use super::{
     super::{
@@ -20,17 +16,10 @@ use super::{
     rules::ValidationRules,
 };
 
-const WAITING_CHUNKS: usize = 2;
-
 pub(in crate::input) struct FirstPass<'r> {
     rules: &'r ValidationRules<'r>,
     pub(in crate::input) findings: Findings,
     pub(in crate::input) hashes: TokenHashes,
-}
-
-struct Chunk<'i> {
-    number: usize,
-    reader: RecordReader<'i>,
 }
 
 struct ChunkFindings {
@@ -85,41 +74,24 @@ impl<'r> FirstPass<'r> {
     }
 
     /// Starts no thread if there is no chunk.
-    fn read_chunks<'i>(&mut self, label: &InputLabel, rest: &mut RecordReader<'i>) {
-        let mut next = rest.split_off_chunk();
-        if next.is_none() {
+    fn read_chunks(&mut self, label: &InputLabel, rest: &mut RecordReader<'_>) {
+        let Some(first) = rest.split_off_chunk() else {
             return;
-        }
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let (sender, receiver) = mpsc::sync_channel::<Chunk<'i>>(processors * WAITING_CHUNKS);
-        let receiver = Arc::new(Mutex::new(receiver));
+        };
+        let others = iter::from_fn(|| rest.split_off_chunk()).fuse();
+        let chunks = Mutex::new(iter::once(first).chain(others).enumerate());
         let this = &*self;
-        let found: Vec<ThreadFindings> = thread::scope(|scope| {
-            let start = |_| {
-                let receiver = Arc::clone(&receiver);
-                let read = move || this.read_thread(label, &receiver);
-                thread::Builder::new().spawn_scoped(scope, read).ok()
-            };
-            let threads: Vec<_> = (0..processors).map_while(start).collect();
-            // If no thread can be started, this thread reads the first chunk.
-            let receiver = threads.is_empty().then_some(receiver);
-            for number in 0.. {
-                let Some(reader) = next.take() else { break };
-                // A send fails if all threads have panicked, which joining them reports.
-                let is_sent = sender.send(Chunk { number, reader }).is_ok();
-                if !is_sent || receiver.is_some() {
-                    break;
-                }
-                next = rest.split_off_chunk();
-            }
-            drop(sender);
-            if let Some(receiver) = receiver {
-                return vec![this.read_thread(label, &receiver)];
-            }
+        let read = || this.read_thread(label, &chunks);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let found: Vec<_> = thread::scope(|scope| {
+            let start = |_| thread::Builder::new().spawn_scoped(scope, read).ok();
+            let threads: Vec<_> = (1..processors).map_while(start).collect();
+            let mut found = vec![read()];
             let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
-            joined
-                .map(|joined| joined.unwrap_or_else(|panic| panic::resume_unwind(panic)))
-                .collect()
+            found.extend(
+                joined.map(|joined| joined.unwrap_or_else(|panic| panic::resume_unwind(panic))),
+            );
+            found
         });
         let mut chunks = Vec::new();
         for thread in found {
@@ -132,10 +104,10 @@ impl<'r> FirstPass<'r> {
         }
     }
 
-    fn read_thread(
+    fn read_thread<'i>(
         &self,
         label: &InputLabel,
-        receiver: &Mutex<mpsc::Receiver<Chunk<'_>>>,
+        chunks: &Mutex<impl Iterator<Item = (usize, RecordReader<'i>)>>,
     ) -> ThreadFindings {
         let mut max_problems = self.rules.max_problems;
         let mut pass = FirstPass {
@@ -143,20 +115,20 @@ impl<'r> FirstPass<'r> {
             findings: Findings::new(self.rules.now, max_problems),
             hashes: self.hashes.empty_with_same_seed(),
         };
-        let mut chunks = Vec::new();
-        loop {
-            let received = receiver.lock().map(|receiver| receiver.recv());
-            let Ok(Ok(Chunk { number, mut reader })) = received else {
-                let hashes = pass.hashes;
-                return ThreadFindings { chunks, hashes };
-            };
+        let mut found = Vec::new();
+        // The lock is poisoned if another thread has panicked, which joining that thread reports.
+        while let Ok(Some((number, mut reader))) = chunks.lock().map(|mut chunks| chunks.next()) {
             pass.read_records(label, &mut reader);
-            // A thread receives its chunks in the order of the input, so a later chunk can add only
-            // as many problems as the earlier ones have left.
+            // A thread takes its chunks in the order of the input, so a later chunk can add only as
+            // many problems as the earlier ones have left.
             max_problems -= pass.findings.problem_count();
             let next = Findings::new(self.rules.now, max_problems);
             let findings = std::mem::replace(&mut pass.findings, next);
-            chunks.push(ChunkFindings { number, findings });
+            found.push(ChunkFindings { number, findings });
+        }
+        ThreadFindings {
+            chunks: found,
+            hashes: pass.hashes,
         }
     }
 
