@@ -168,7 +168,10 @@ impl ConnectionPlan {
         };
         // The files of `--cacert` are read even if `--insecure` makes them unnecessary. Otherwise
         // an invalid file would be reported only after the user removes `--insecure`.
-        let certificates = tls::read_trusted_certificates(trusted_certificates)?;
+        let mut certificates = Vec::new();
+        for file in trusted_certificates {
+            certificates.extend(tls::read_certificates(file)?);
+        }
         let trust = if *skips_verification {
             Terminal::security_warning(
                 "--insecure: the server is not verified, anyone can pose as it",

@@ -46,7 +46,7 @@ impl Rehearsal {
     /// certificate.
     pub(super) fn start(timeouts: Timeouts) -> Result<Self, Failure> {
         let identity = Identity::self_signed()?;
-        let trust = TrustPolicy::Certificates(identity.certificates());
+        let trust = TrustPolicy::Certificates(identity.chain.clone());
         let client_tls = ClientTls::new(trust, None, PeerName::new(SERVER_NAME))?;
         let server_tls = tls::server_config(identity, None)?;
         let store = Arc::new(Store::in_memory());

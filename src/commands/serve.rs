@@ -5,7 +5,6 @@ use std::{
     net::SocketAddr,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
-    slice,
     sync::Arc,
 };
 
@@ -161,7 +160,7 @@ fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, 
     let pem = identity.chain_pem();
     let client_cas = client_ca_file
         .as_ref()
-        .map(|file| tls::read_trusted_certificates(slice::from_ref(file)))
+        .map(tls::read_certificates)
         .transpose()?;
     let config = tls::server_config(identity, client_cas)?;
     if let Some(path) = cacert_output {

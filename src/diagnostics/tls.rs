@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use crate::tls::{
-    AcceptedName, ChainMember, HandshakeError, PemError, PemProblem, RefusalReason, TlsError,
-    ValidityError, Weakness,
+    AcceptedName, ChainMember, HandshakeError, PemProblem, RefusalReason, TlsError, ValidityError,
+    Weakness,
 };
 
 /// The placeholder in a hint for the path of a PEM file.
@@ -11,15 +11,10 @@ const PEM: &str = "PEM";
 
 impl From<TlsError> for Failure {
     fn from(error: TlsError) -> Self {
-        let failure = match error {
-            TlsError::Pem(PemError::File(error)) => return error.into(),
-            TlsError::CertificateGeneration(_) | TlsError::Unsupported(_) => {
-                Self::internal_without_cause(error.to_string())
-            }
-            _ => Self::usage(error.to_string()),
-        };
+        let failure = Self::usage(error.to_string());
         match error {
-            TlsError::Pem(PemError::Content { problem, .. }) => match pem_hint(&problem) {
+            TlsError::File(error) => error.into(),
+            TlsError::Pem { problem, .. } => match pem_hint(&problem) {
                 Some(hint) => failure.with_hint(hint),
                 None => failure,
             },
@@ -34,10 +29,8 @@ impl From<TlsError> for Failure {
             TlsError::InvalidIdentity(_) => {
                 failure.with_hint("pass --cert and --key that belong to each other")
             }
-            TlsError::Pem(PemError::File(_))
-            | TlsError::InvalidTrustRoot(_)
-            | TlsError::CertificateGeneration(_)
-            | TlsError::Unsupported(_) => failure,
+            TlsError::InvalidTrustRoot(_) => failure,
+            TlsError::CertificateGeneration(_) => Self::internal_without_cause(failure.message),
         }
     }
 }
@@ -47,8 +40,9 @@ fn pem_hint(problem: &PemProblem) -> Option<&'static str> {
         PemProblem::Utf16 => "save the file as UTF-8",
         PemProblem::ByteOrderMark => "save the file without a byte order mark",
         PemProblem::Der => "convert a certificate with: openssl x509 -inform der -in FILE -out PEM",
-        PemProblem::Indented { .. } => "remove the white space",
-        PemProblem::MalformedBegin { .. } => "write the file with its original line breaks",
+        PemProblem::MalformedBegin { .. } => {
+            "write the file with its original line breaks, and without indentation"
+        }
         PemProblem::UnsupportedLabel(_) => "convert the file with: openssl x509 -in FILE -out PEM",
         PemProblem::EncryptedKey => "decrypt the key with: openssl pkey -in FILE -out PEM",
         _ => return None,

@@ -2,7 +2,6 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -11,7 +10,7 @@ use crate::{
     client::{Stage, StageSuccess, Target},
     diagnostics::{Failure, escape, format_timestamp},
     probe::{ProbeOutcome, ProbeResult},
-    tls::{self, CertificateInfo, ClientTls, TrustBasis},
+    tls::{Certificate, ClientTls, TrustBasis},
 };
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
@@ -68,16 +67,16 @@ impl ProbeReport {
     ) -> Self {
         let presented = target.tls.as_ref().map(ClientTls::presented_chain);
         let presented = presented.unwrap_or_default();
-        let mut chain = presented.certificates.iter();
-        let mut report = || CertificateReport::new(chain.next()?, now);
-        let certificate = report();
+        let certificates = presented.certificates.into_iter();
+        let mut certificates = certificates.map(|presented| CertificateReport::new(presented, now));
+        let certificate = certificates.next();
         // A certificate without a trust basis was refused, so the verdict is enough.
         let accepted = certificate.as_ref().filter(|_| presented.trust.is_some());
         Self {
             stages: report_stages(probe, target, path, failure.as_ref()),
             warnings: warnings(probe, accepted, warn_days),
             certificate,
-            issuers: std::iter::from_fn(report).collect(),
+            issuers: certificates.collect(),
             ..Self::from_outcome(failure)
         }
     }
@@ -132,18 +131,17 @@ impl ProbeReport {
 }
 
 impl CertificateReport {
-    fn new(der: &CertificateDer<'_>, now: i64) -> Option<Self> {
-        let info = CertificateInfo::from_der(der).ok()?;
-        let not_after = info.validity.not_after;
-        Some(Self {
-            subject: info.subject,
-            san: info.alternative_names.unwrap_or_default(),
-            issuer: info.issuer,
-            not_before: format_timestamp(info.validity.not_before.timestamp()),
+    fn new(certificate: Certificate, now: i64) -> Self {
+        let not_after = certificate.validity.not_after;
+        Self {
+            sha256: certificate.fingerprint(),
+            subject: certificate.subject,
+            san: certificate.alternative_names.unwrap_or_default(),
+            issuer: certificate.issuer,
+            not_before: format_timestamp(certificate.validity.not_before.timestamp()),
             not_after: format_timestamp(not_after.timestamp()),
-            sha256: tls::fingerprint(der),
             days_left: (not_after.timestamp() - now).div_euclid(SECONDS_PER_DAY),
-        })
+        }
     }
 
     fn write_to(&self, text: &mut String) {

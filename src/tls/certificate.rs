@@ -1,5 +1,4 @@
-//! [`CertificateInfo`]: the fields of an X.509 certificate (RFC 5280) that verification and reports
-//! need.
+//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280) that verification and reports need.
 
 use std::{fmt, net::IpAddr};
 
@@ -15,18 +14,11 @@ use x509_parser::{
     x509::X509Version,
 };
 
-/// A certificate whose DER can be parsed.
+/// A parsed certificate. All strings come from the peer and must be escaped before a terminal shows
+/// them.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificate {
     pub(super) der: CertificateDer<'static>,
-    pub(super) info: CertificateInfo,
-}
-
-/// The fields of a certificate that decide whether the certificate is trusted, and the fields by
-/// which a person recognizes it. All strings come from the peer and must be escaped before a
-/// terminal shows them.
-#[derive(Clone, Debug)]
-pub(crate) struct CertificateInfo {
     /// The distinguished name as text, because an issuer and a subject may encode the same text with
     /// different string types.
     pub(crate) subject: String,
@@ -70,16 +62,8 @@ pub(super) const MAX_SHOWN_CHARS: usize = 500;
 const MIN_RSA_KEY_BITS: usize = 2048;
 
 impl Certificate {
-    /// Parses a certificate. The error is the parser's message.
-    pub(super) fn parse(der: CertificateDer<'static>) -> Result<Self, String> {
-        let info = CertificateInfo::from_der(&der)?;
-        Ok(Self { der, info })
-    }
-}
-
-impl CertificateInfo {
-    /// Parses a certificate. The error is the parser's message.
-    pub(crate) fn from_der(der: &CertificateDer<'_>) -> Result<Self, String> {
+    /// The error is the parser's message.
+    pub(super) fn parse(der: &CertificateDer<'_>) -> Result<Self, String> {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|error| error.to_string())?;
         if !rest.is_empty() {
@@ -87,6 +71,7 @@ impl CertificateInfo {
         }
         let subject = certificate.subject();
         Ok(Self {
+            der: der.clone().into_owned(),
             subject: subject.to_string(),
             issuer: certificate.issuer().to_string(),
             common_names: subject
@@ -117,17 +102,20 @@ impl CertificateInfo {
         format!("{text:.MAX_SHOWN_CHARS$}")
     }
 
-    /// Returns whether the subject and the issuer are equal, as in a self-signed certificate.
     pub(super) fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 
-    /// Returns the names that the certificate is valid for: the subject alternative names, or the
-    /// common names if the certificate has no subject alternative name extension.
     pub(super) fn names(&self) -> &[String] {
         self.alternative_names
             .as_deref()
             .unwrap_or(&self.common_names)
+    }
+
+    /// Returns the SHA-256 digest of the DER, in lower-case hexadecimal.
+    pub(crate) fn fingerprint(&self) -> String {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.der);
+        data_encoding::HEXLOWER.encode(digest.as_ref())
     }
 
     pub(super) fn check_validity(&self, now: UnixTime) -> Result<(), ValidityError> {
@@ -144,12 +132,6 @@ impl CertificateInfo {
 
 fn date(time: ASN1Time) -> impl fmt::Display {
     time.to_datetime().date()
-}
-
-/// Returns the SHA-256 digest of the certificate's DER, in lower-case hexadecimal.
-pub(crate) fn fingerprint(der: &CertificateDer<'_>) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-    data_encoding::HEXLOWER.encode(digest.as_ref())
 }
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Option<Vec<String>>, String> {

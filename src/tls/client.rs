@@ -2,7 +2,7 @@
 //! handshake.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -15,41 +15,38 @@ use rustls::{
 
 use super::{
     error::TlsError,
-    evaluator::TrustEvaluator,
     identity::Identity,
     peer_name::PeerName,
-    provider::{HTTP2_PROTOCOL, crypto_provider},
     trust::TrustPolicy,
     verifier::{PresentedChain, ServerVerifier},
 };
 
-/// The TLS configuration for connections to one server.
+/// The ALPN identifier of HTTP/2 over TLS (RFC 9113 section 3.2). gRPC uses no other protocol.
+pub(crate) const HTTP2_PROTOCOL: &[u8] = b"h2";
+
 #[derive(Clone, Debug)]
 pub(crate) struct ClientTls {
     pub(crate) config: Arc<ClientConfig>,
-    /// The server name that is passed to the TLS library.
     pub(crate) handshake_name: ServerName<'static>,
-    is_client_certificate_requested: Arc<AtomicBool>,
+    certificate_request: Arc<CertificateRequestObserver>,
     verifier: Arc<ServerVerifier>,
 }
 
 impl ClientTls {
-    /// Builds a configuration that offers only HTTP/2 and does not resume TLS sessions.
     pub(crate) fn new(
         policy: TrustPolicy,
         identity: Option<Identity>,
         server_name: PeerName,
     ) -> Result<Self, TlsError> {
-        let provider = crypto_provider();
+        let builder = ClientConfig::builder();
         let handshake_name = server_name.for_handshake();
-        let verifier = Arc::new(ServerVerifier::new(TrustEvaluator {
+        let verifier = Arc::new(ServerVerifier {
             server_name,
             policy,
-            algorithms: provider.signature_verification_algorithms,
-        }));
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Unsupported)?
+            algorithms: builder.crypto_provider().signature_verification_algorithms,
+            presented: Mutex::default(),
+        });
+        let builder = builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier));
         let mut config = match identity {
@@ -59,54 +56,51 @@ impl ClientTls {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
-        // Sessions are not resumed, because a resumed session skips the verification of the server
-        // certificate. A push usually needs only one connection, so resumption would save little
-        // time.
+        // A resumed session would skip the verification of the server certificate.
         config.resumption = Resumption::disabled();
-        let is_client_certificate_requested = Arc::<AtomicBool>::default();
-        config.client_auth_cert_resolver = Arc::new(CertificateRequestObserver {
+        let certificate_request = Arc::new(CertificateRequestObserver {
             resolver: config.client_auth_cert_resolver,
-            is_requested: Arc::clone(&is_client_certificate_requested),
+            is_requested: AtomicBool::new(false),
         });
+        config.client_auth_cert_resolver =
+            Arc::<CertificateRequestObserver>::clone(&certificate_request);
         Ok(Self {
             config: Arc::new(config),
             handshake_name,
-            is_client_certificate_requested,
+            certificate_request,
             verifier,
         })
     }
 
-    /// Makes [`ClientTls::is_client_certificate_requested()`] return false until the server
-    /// requests a client certificate. This function must be called before each handshake.
+    /// Must be called before each handshake.
     pub(crate) fn clear_certificate_request(&self) {
-        self.is_client_certificate_requested
-            .store(false, Ordering::Relaxed);
+        let is_requested = &self.certificate_request.is_requested;
+        is_requested.store(false, Ordering::Relaxed);
     }
 
-    /// Returns whether the server requested a client certificate in the current handshake.
-    ///
     /// Some servers only close the connection if the client has no certificate, or a certificate
-    /// that the server does not accept. The certificate request is then the only sign of the
-    /// reason.
+    /// that the server does not accept. The certificate request in the current handshake is then
+    /// the only sign of the reason.
     pub(crate) fn is_client_certificate_requested(&self) -> bool {
-        self.is_client_certificate_requested.load(Ordering::Relaxed)
+        let is_requested = &self.certificate_request.is_requested;
+        is_requested.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_client_certificate(&self) -> bool {
-        self.config.client_auth_cert_resolver.has_certs()
+        self.certificate_request.has_certs()
     }
 
     /// Returns the certificates that the server presented in the last handshake.
     pub(crate) fn presented_chain(&self) -> PresentedChain {
-        self.verifier.presented_chain()
+        let presented = self.verifier.presented.lock();
+        presented.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// A client certificate resolver that notes whether the server requested a client certificate.
 #[derive(Debug)]
 struct CertificateRequestObserver {
     resolver: Arc<dyn ResolvesClientCert>,
-    is_requested: Arc<AtomicBool>,
+    is_requested: AtomicBool,
 }
 
 impl ResolvesClientCert for CertificateRequestObserver {

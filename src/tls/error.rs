@@ -1,14 +1,19 @@
-//! [`TlsError`]: an error of the TLS options, found before any connection.
+//! The errors of the TLS options, found before any connection.
 
 use std::error::Error;
 
-use super::pem::PemError;
+use crate::user_path::{FileError, UserPath};
 
-/// An error that prevents a TLS configuration from being built.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error(transparent)]
-    Pem(#[from] PemError),
+    File(#[from] FileError),
+    #[error("no {expected} in {file}: {problem}")]
+    Pem {
+        file: UserPath,
+        expected: &'static str,
+        problem: PemProblem,
+    },
     #[error("no readable CA certificate in the system trust store")]
     NoSystemTrustStore(Vec<rustls_native_certs::Error>),
     #[error("certificate and private key cannot be used together: {0}")]
@@ -17,7 +22,36 @@ pub(crate) enum TlsError {
     InvalidTrustRoot(String),
     #[error("cannot generate a self-signed certificate: {0}")]
     CertificateGeneration(Box<dyn Error>),
-    /// The cryptography provider does not support the default TLS versions.
-    #[error("cannot set up TLS: {0}")]
-    Unsupported(rustls::Error),
+}
+
+/// The reason why a PEM file is refused. Line numbers count from 1.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PemProblem {
+    #[error("file is empty")]
+    Empty,
+    #[error("file is UTF-16 text")]
+    Utf16,
+    #[error("file starts with a byte order mark")]
+    ByteOrderMark,
+    #[error("file is binary DER")]
+    Der,
+    #[error("-----BEGIN in line {line} does not stand alone in its line")]
+    MalformedBegin { line: usize },
+    /// A block has a certificate label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
+    #[error("expected CERTIFICATE, found {0}")]
+    UnsupportedLabel(String),
+    #[error("found no PEM block")]
+    NoBlock,
+    #[error("found only {}", .0.join(", "))]
+    OtherBlocks(Vec<String>),
+    #[error("{label} in line {line} is invalid: {reason}")]
+    InvalidBlock {
+        line: usize,
+        label: String,
+        reason: String,
+    },
+    #[error("private key is encrypted")]
+    EncryptedKey,
+    #[error("found more than one private key")]
+    MultipleKeys,
 }

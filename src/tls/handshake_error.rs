@@ -4,7 +4,6 @@ use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 use super::refusal::Refusal;
 
-/// The reason why a TLS handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
     #[error(transparent)]

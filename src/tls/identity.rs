@@ -1,6 +1,9 @@
 //! [`Identity`]: the certificate that this program presents to its peer, with the private key.
 
-use std::error::Error;
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -8,22 +11,20 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::{certificate::Certificate, error::TlsError, pem};
 use crate::user_path::UserPath;
 
-/// A certificate with its chain and its private key.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    chain: Vec<Certificate>,
+    pub(crate) chain: Vec<Certificate>,
     pub(super) key: PrivateKeyDer<'static>,
 }
 
-/// The subject alternative names of a generated certificate.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// The validity period of a generated certificate in days, the maximum that strict clients accept.
-const VALIDITY_DAYS: i64 = 397;
+const DAY: Duration = Duration::from_hours(24);
+
+/// Together with the day before the generation, the maximum of 397 days that strict clients accept.
+const VALIDITY: Duration = Duration::from_hours(24 * 396 - 1);
 
 impl Identity {
-    /// Reads a certificate chain and the private key from PEM files. The chain and the key may be
-    /// in the same file.
     pub(crate) fn read(certificate: &UserPath, key: &UserPath) -> Result<Self, TlsError> {
         Ok(Self {
             chain: pem::read_certificates(certificate)?,
@@ -37,22 +38,13 @@ impl Identity {
         generate_self_signed().map_err(TlsError::CertificateGeneration)
     }
 
-    /// Returns the certificate and its chain, for a client to trust.
-    pub(crate) fn certificates(&self) -> Vec<Certificate> {
-        self.chain.clone()
-    }
-
     pub(super) fn chain_der(&self) -> Vec<CertificateDer<'static>> {
         let chain = self.chain.iter();
         chain.map(|certificate| certificate.der.clone()).collect()
     }
 
-    /// Returns the certificate and its chain in PEM.
     pub(crate) fn chain_pem(&self) -> String {
-        let chain = self.chain.iter();
-        chain
-            .map(|certificate| pem::encode_certificate(&certificate.der))
-            .collect()
+        self.chain.iter().map(pem::encode).collect()
     }
 }
 
@@ -64,21 +56,11 @@ fn generate_self_signed() -> Result<Identity, Box<dyn Error>> {
         .push(DnType::CommonName, "localhost");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let today = jiff::Timestamp::now()
-        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
-        .date();
-    let midnight = |date: jiff::civil::Date| {
-        rcgen::date_time_ymd(
-            i32::from(date.year()),
-            date.month().unsigned_abs(),
-            date.day().unsigned_abs(),
-        )
-    };
-    params.not_before = midnight(today.saturating_sub(jiff::Span::new().days(1)));
-    params.not_after = midnight(today.saturating_add(jiff::Span::new().days(VALIDITY_DAYS - 1)));
+    params.not_before = (SystemTime::now() - DAY).into();
+    params.not_after = (SystemTime::now() + VALIDITY).into();
     let certificate = params.self_signed(&key)?;
     Ok(Identity {
-        chain: vec![Certificate::parse(certificate.der().clone())?],
+        chain: vec![Certificate::parse(certificate.der())?],
         key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
     })
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use rustls::{CertificateError, OtherError};
 
-use super::certificate::{CertificateInfo, MAX_SHOWN_CHARS, ValidityError, Weakness};
+use super::certificate::{Certificate, MAX_SHOWN_CHARS, ValidityError, Weakness};
 
 /// The refusal of a server certificate.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ use super::certificate::{CertificateInfo, MAX_SHOWN_CHARS, ValidityError, Weakne
 pub(crate) struct Refusal {
     pub(crate) reason: RefusalReason,
     /// The parsed certificate, or `None` if the certificate cannot be parsed.
-    pub(crate) certificate: Option<Box<CertificateInfo>>,
+    pub(crate) certificate: Option<Box<Certificate>>,
 }
 
 /// The reason why a certificate was refused.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use rustls::{
     DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
-    crypto::CryptoProvider,
     pki_types::{CertificateDer, UnixTime},
     server::{
         WebPkiClientVerifier,
@@ -14,26 +13,19 @@ use rustls::{
 };
 
 use super::{
-    certificate::Certificate,
-    error::TlsError,
-    identity::Identity,
-    provider::{HTTP2_PROTOCOL, crypto_provider},
+    certificate::Certificate, client::HTTP2_PROTOCOL, error::TlsError, identity::Identity,
 };
 
-/// Builds the configuration of a server that offers only HTTP/2. If `trusted_clients` is set, each
-/// client must present a certificate from that list, or a certificate that was issued by a
-/// certificate from that list.
+/// If `trusted_clients` is set, each client must present a certificate from that list, or a
+/// certificate that was issued by a certificate from that list.
 pub(crate) fn server_config(
     identity: Identity,
     trusted_clients: Option<Vec<Certificate>>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let provider = crypto_provider();
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Unsupported)?;
+    let builder = ServerConfig::builder();
     let builder = match trusted_clients {
         None => builder.with_no_client_auth(),
-        Some(trusted) => builder.with_client_cert_verifier(client_verifier(trusted, provider)?),
+        Some(trusted) => builder.with_client_cert_verifier(client_verifier(trusted)?),
     };
     let mut config = builder
         .with_single_cert(identity.chain_der(), identity.key)
@@ -42,23 +34,17 @@ pub(crate) fn server_config(
     Ok(Arc::new(config))
 }
 
-fn client_verifier(
-    trusted: Vec<Certificate>,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+fn client_verifier(pinned: Vec<Certificate>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in &trusted {
+    for certificate in &pinned {
         roots
             .add(certificate.der.clone())
             .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
     }
-    let issued = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+    let issued = WebPkiClientVerifier::builder(Arc::new(roots))
         .build()
         .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
-    Ok(Arc::new(ClientVerifier {
-        pinned: trusted,
-        issued,
-    }))
+    Ok(Arc::new(ClientVerifier { pinned, issued }))
 }
 
 /// Accepts a client certificate that is itself configured as trusted (*pinned*), or that a pinned
@@ -82,7 +68,7 @@ impl ClientCertVerifier for ClientVerifier {
     ) -> Result<ClientCertVerified, rustls::Error> {
         let pinned = self.pinned.iter().find(|pinned| pinned.der == *end_entity);
         match pinned {
-            Some(pinned) if pinned.info.check_validity(now).is_ok() => {
+            Some(pinned) if pinned.check_validity(now).is_ok() => {
                 Ok(ClientCertVerified::assertion())
             }
             _ => self

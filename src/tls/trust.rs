@@ -2,8 +2,7 @@
 
 use rustls::RootCertStore;
 
-use super::{certificate::Certificate, error::TlsError, pem};
-use crate::user_path::UserPath;
+use super::{certificate::Certificate, error::TlsError};
 
 /// The servers that a client trusts.
 #[derive(Debug)]
@@ -41,20 +40,10 @@ impl TrustPolicy {
         Ok(Self::System(roots))
     }
 
-    /// Returns the certificates that the user configured as trusted.
     pub(super) fn certificates(&self) -> &[Certificate] {
         match self {
             Self::Certificates(certificates) => certificates,
             Self::System(_) | Self::Unverified => &[],
         }
     }
-}
-
-/// Reads the certificates to trust from PEM files.
-pub(crate) fn read_trusted_certificates(files: &[UserPath]) -> Result<Vec<Certificate>, TlsError> {
-    let mut certificates = Vec::new();
-    for file in files {
-        certificates.extend(pem::read_certificates(file)?);
-    }
-    Ok(certificates)
 }

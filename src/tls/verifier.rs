@@ -1,73 +1,196 @@
-//! [`ServerVerifier`]: the server certificate verifier that rustls uses during a handshake.
+//! [`ServerVerifier`]: decides during a handshake whether a server certificate is trusted.
 //!
-//! The verifier stores the certificates that the server presented. It verifies the handshake
-//! signature under every trust policy, even if certificates are not verified.
+//! A certificate that is itself configured as trusted is *pinned*. A pinned certificate needs no
+//! chain, so only its key length, validity period, key usage and names are checked. Any other
+//! certificate must have a chain to a *trust root*, which is a certificate that is trusted as an
+//! issuer (RFC 5280). The certificate must also contain the server's name (RFC 9525). The handshake
+//! signature is verified even if certificates are not.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rustls::{
-    DigitallySignedStruct, Error, SignatureScheme,
+    DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key},
+    crypto::{
+        WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+        verify_tls13_signature_with_raw_key,
+    },
     pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
 };
+use webpki::{EndEntityCert, KeyUsage};
 
 use super::{
-    certificate::CertificateInfo,
-    evaluator::TrustEvaluator,
-    refusal::{ChainMember, Refusal, RefusalReason},
-    trust::TrustBasis,
+    certificate::Certificate,
+    chain::UnverifiedChain,
+    peer_name::PeerName,
+    refusal::{AcceptedName, ChainMember, Refusal, RefusalReason},
+    trust::{TrustBasis, TrustPolicy},
 };
 
 /// The certificates that a server presented, whether or not they are trusted: the certificate of
 /// the server, then the intermediates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PresentedChain {
-    pub(crate) certificates: Vec<CertificateDer<'static>>,
-    /// The reason why the server certificate is trusted, or `None` if the certificate was refused.
+    pub(crate) certificates: Vec<Certificate>,
+    /// `None` if the server certificate was refused.
     pub(crate) trust: Option<TrustBasis>,
 }
 
-/// Verifies server certificates, and stores the chain that a server presented last.
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
-    evaluator: TrustEvaluator,
-    presented: Mutex<PresentedChain>,
+    pub(super) server_name: PeerName,
+    pub(super) policy: TrustPolicy,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+    pub(super) presented: Mutex<PresentedChain>,
 }
 
 impl ServerVerifier {
-    pub(super) fn new(evaluator: TrustEvaluator) -> Self {
-        Self {
-            evaluator,
-            presented: Mutex::default(),
+    fn check_chain(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
+        let server = chain.server;
+        if let Some(weakness) = server.weak_key {
+            return Err(RefusalReason::Weak(ChainMember::Server, weakness));
         }
+        let mut trusted = self.policy.certificates().iter();
+        let basis = if trusted.any(|certificate| certificate.der == server.der) {
+            check_pinned(chain)?;
+            TrustBasis::Pinned
+        } else {
+            self.check_issuers(chain)?
+        };
+        self.check_name(server, basis)?;
+        Ok(basis)
     }
 
-    /// Returns the chain that was verified last.
-    pub(super) fn presented_chain(&self) -> PresentedChain {
-        self.lock_presented().clone()
+    fn check_issuers(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
+        if let Some(weakness) = chain.server.weak_signature {
+            return Err(RefusalReason::Weak(ChainMember::Server, weakness));
+        }
+        let trusted = self.policy.certificates();
+        let explain = |error| chain.explain(error, trusted);
+        let parsed = EndEntityCert::try_from(&chain.server.der).map_err(explain)?;
+        let verify = |roots: &RootCertStore| {
+            parsed
+                .verify_for_usage(
+                    self.algorithms.all,
+                    &roots.roots,
+                    chain.intermediates,
+                    chain.now,
+                    KeyUsage::server_auth(),
+                    None,
+                    None,
+                )
+                .map(|_| ())
+        };
+        if let TrustPolicy::System(roots) = &self.policy {
+            return verify(roots).map(|()| TrustBasis::System).map_err(explain);
+        }
+        // webpki ignores the validity period of a trust root, so the chain is verified with only
+        // the roots that are valid at the present time.
+        let (valid, invalid): (Vec<_>, Vec<_>) = trusted
+            .iter()
+            .partition(|root| root.check_validity(chain.now).is_ok());
+        let Err(error) = verify(&root_store(&valid)) else {
+            return Ok(TrustBasis::Issued);
+        };
+        for root in invalid {
+            if let Err(validity) = root.check_validity(chain.now)
+                && verify(&root_store(&[root])).is_ok()
+            {
+                let root = ChainMember::Issuer(root.subject.clone());
+                return Err(RefusalReason::OutsideValidity(root, validity));
+            }
+        }
+        Err(explain(error))
     }
 
-    fn lock_presented(&self) -> MutexGuard<'_, PresentedChain> {
-        let presented = self.presented.lock();
-        presented.unwrap_or_else(PoisonError::into_inner)
+    /// If the certificate has a SAN, its common name does not matter.
+    fn check_name(&self, server: &Certificate, basis: TrustBasis) -> Result<(), RefusalReason> {
+        let names = server.names();
+        let has_san = server.alternative_names.is_some();
+        match names {
+            [] if has_san => return Err(RefusalReason::NoNameInSan),
+            [] | [_, _, ..] if !has_san => return Err(RefusalReason::NoCommonName),
+            _ => {}
+        }
+        let is_accepted = |name: &PeerName| {
+            if has_san {
+                is_in_san(name, server)
+            } else {
+                name.matches_common_name(&names[0])
+            }
+        };
+        let needs_common_name =
+            !has_san && basis != TrustBasis::Pinned && !self.server_name.allows_common_name;
+        if is_accepted(&self.server_name) {
+            return if needs_common_name {
+                Err(RefusalReason::CommonNameOnly(names[0].clone()))
+            } else {
+                Ok(())
+            };
+        }
+        let server_name = self.server_name.text.clone();
+        if self.server_name.is_address() && names.contains(&server_name) {
+            return Err(RefusalReason::AddressInDnsName(server_name));
+        }
+        let accepted_name = names
+            .iter()
+            .find(|name| !name.contains('*') && is_accepted(&PeerName::new(name)))
+            .map(|name| AcceptedName {
+                server_name: name.clone(),
+                needs_common_name,
+            });
+        Err(RefusalReason::NameMismatch {
+            server_name,
+            names: names.to_vec(),
+            accepted_name,
+        })
     }
 }
 
-/// Replaces a handshake signature error by a refusal with the reason, if the certificate has a
-/// short RSA key or is an X.509 v1 certificate.
+fn check_pinned(chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
+    chain
+        .server
+        .check_validity(chain.now)
+        .map_err(|error| RefusalReason::OutsideValidity(ChainMember::Server, error))?;
+    match &chain.server.forbidden_usage {
+        Some(usage) => Err(RefusalReason::InvalidPurpose(usage.clone())),
+        None => Ok(()),
+    }
+}
+
+fn is_in_san(name: &PeerName, server: &Certificate) -> bool {
+    let Some(parsed) = &name.parsed else {
+        return false;
+    };
+    // webpki ignores names in the SAN that end with a dot.
+    let mut absolute = server
+        .names()
+        .iter()
+        .filter_map(|san| san.strip_suffix('.'));
+    EndEntityCert::try_from(&server.der)
+        .is_ok_and(|certificate| certificate.verify_is_valid_for_subject_name(parsed).is_ok())
+        || !name.is_address() && absolute.any(|presented| name.matches_common_name(presented))
+}
+
+/// A certificate that webpki cannot use as a trust root is left out, but it can still be pinned.
+fn root_store(trusted: &[&Certificate]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.iter().map(|root| root.der.clone()));
+    roots
+}
+
 fn explain_signature_error(certificate: &CertificateDer<'_>, error: Error) -> Error {
-    let Ok(info) = CertificateInfo::from_der(certificate) else {
+    let Ok(certificate) = Certificate::parse(certificate) else {
         return error;
     };
-    let reason = match info.weak_key {
+    let reason = match certificate.weak_key {
         Some(weakness) => RefusalReason::Weak(ChainMember::Server, weakness),
-        None if info.is_x509_v1 => RefusalReason::X509V1OnTls12,
+        None if certificate.is_x509_v1 => RefusalReason::X509V1OnTls12,
         None => return error,
     };
     Refusal {
         reason,
-        certificate: Some(Box::new(info)),
+        certificate: Some(Box::new(certificate)),
     }
     .into()
 }
@@ -81,14 +204,31 @@ impl ServerCertVerifier for ServerVerifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let evaluation = self.evaluator.evaluate(end_entity, intermediates, now);
-        let chain = std::iter::once(end_entity).chain(intermediates);
-        let presented = PresentedChain {
-            certificates: chain.map(|der| der.clone().into_owned()).collect(),
-            trust: evaluation.as_ref().ok().copied(),
+        let server = Certificate::parse(end_entity);
+        let parsed = intermediates.iter().map(Certificate::parse);
+        let issuers: Vec<_> = parsed.filter_map(Result::ok).collect();
+        let trust = match (&self.policy, &server) {
+            (TrustPolicy::Unverified, _) => Ok(TrustBasis::Unverified),
+            (_, Err(reason)) => Err(RefusalReason::Unparsable(reason.clone())),
+            (_, Ok(server)) => self.check_chain(&UnverifiedChain {
+                server,
+                issuers: &issuers,
+                intermediates,
+                now,
+            }),
         };
-        *self.lock_presented() = presented;
-        evaluation?;
+        let server = server.ok();
+        *self
+            .presented
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = PresentedChain {
+            certificates: server.iter().cloned().chain(issuers).collect(),
+            trust: trust.as_ref().ok().copied(),
+        };
+        trust.map_err(|reason| Refusal {
+            reason,
+            certificate: server.map(Box::new),
+        })?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -98,7 +238,7 @@ impl ServerCertVerifier for ServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.evaluator.algorithms)
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
             .map_err(|error| explain_signature_error(cert, error))
     }
 
@@ -108,26 +248,21 @@ impl ServerCertVerifier for ServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.evaluator.algorithms;
-        let verified = verify_tls13_signature(message, cert, dss, algorithms);
-        verified.or_else(|error| match CertificateInfo::from_der(cert) {
+        let verified = verify_tls13_signature(message, cert, dss, &self.algorithms);
+        verified.or_else(|error| match Certificate::parse(cert) {
             // rustls cannot parse an X.509 v1 certificate, but it can verify the signature with the
             // public key alone.
-            Ok(CertificateInfo {
-                is_x509_v1: true,
-                public_key_info,
-                ..
-            }) => verify_tls13_signature_with_raw_key(
+            Ok(certificate) if certificate.is_x509_v1 => verify_tls13_signature_with_raw_key(
                 message,
-                &SubjectPublicKeyInfoDer::from(public_key_info),
+                &SubjectPublicKeyInfoDer::from(certificate.public_key_info),
                 dss,
-                algorithms,
+                &self.algorithms,
             ),
             _ => Err(explain_signature_error(cert, error)),
         })
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.evaluator.algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }

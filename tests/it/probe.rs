@@ -93,7 +93,7 @@ fn successful_probe_reports_all_stages() {
     assert_eq!(certificate["sha256"], HEXLOWER.encode(hash.as_ref()));
     for date in ["not_before", "not_after"] {
         let date = certificate[date].as_str().expect("a date");
-        assert!(date.ends_with("T00:00:00Z"), "{date}");
+        assert!(date.parse::<jiff::Timestamp>().is_ok(), "{date}");
     }
     assert_eq!(suggested_flags(&report), [""; 0]);
 }
