@@ -28,25 +28,21 @@ struct Replacement {
 impl AtomicFile {
     /// The file keeps its old content until [`AtomicFile::commit`], unless it cannot be replaced.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
+        let is_device = path.starts_with("/dev") && !path.starts_with("/dev/shm");
+        let is_other = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
         // Paths such as /dev/stdout may refer to an open file that other processes also write to.
-        if path.starts_with("/dev") || path.starts_with("/proc") {
+        if is_device || is_other || path.starts_with("/proc") {
             let file = OpenOptions::new().append(true).open(path)?;
-            return Ok(Self::direct(file));
+            return Ok(Self {
+                file,
+                replacement: None,
+            });
         }
         // A symbolic link is kept, and the file that it points to is replaced.
         let path = match fs::canonicalize(path) {
-            Ok(path) => path,
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(error),
+            canonical => canonical?,
         };
-        match fs::metadata(&path) {
-            Ok(file) if file.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(file) if !file.is_file() => {
-                let file = OpenOptions::new().write(true).open(&path)?;
-                return Ok(Self::direct(file));
-            }
-            _ => {}
-        }
         let mut builder = tempfile::Builder::new();
         // The name identifies a file that a killed process has left behind.
         builder.prefix(".sensor-license-").suffix(".tmp");
@@ -56,13 +52,6 @@ impl AtomicFile {
             file,
             replacement: Some(Replacement { temporary, path }),
         })
-    }
-
-    fn direct(file: File) -> Self {
-        Self {
-            file,
-            replacement: None,
-        }
     }
 
     pub(crate) fn commit(self) -> io::Result<()> {
@@ -121,5 +110,18 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 2);
         assert!(AtomicFile::open(folder.path(), 0o600).is_err());
         assert!(AtomicFile::open(&folder.path().join("no/file"), 0o600).is_err());
+    }
+    #[test]
+    fn replaces_files_in_shared_memory() {
+        let Ok(folder) = tempfile::tempdir_in("/dev/shm") else {
+            return;
+        };
+        let path = folder.path().join("file");
+        for content in ["first", "second"] {
+            let mut file = AtomicFile::open(&path, 0o600).expect("opened");
+            file.write_all(content.as_bytes()).expect("written");
+            file.commit().expect("in place");
+            assert_eq!(fs::read_to_string(&path).expect("read"), content);
+        }
     }
 }

@@ -1,28 +1,22 @@
 //! [`Endpoint`]: the address of a server, parsed from `--server`.
 
-use std::{net::Ipv6Addr, path::PathBuf};
+use std::{fmt, net::Ipv6Addr, path::PathBuf};
 
 use crate::user_path::{UserPath, describe_value};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// `host` is a name or an IP address (IPv6 without brackets).
-    Tcp {
-        host: String,
-        port: u16,
-    },
+    Tcp(Address),
     Unix(PathBuf),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EndpointError {
-    #[error("host is missing (example: localhost:9102)")]
-    MissingHost,
     #[error("path of the socket is missing (example: unix:/run/license.sock)")]
     MissingSocket,
     #[error("port is missing (example: localhost:9102)")]
     MissingPort,
-    #[error("port is not a number from 1 to 65535 (example: localhost:9102)")]
+    #[error("port is not a number from 1 to 65535 (examples: localhost:9102, [::1]:9102)")]
     InvalidPort,
     #[error("invalid host (examples: localhost:9102, [::1]:9102)")]
     InvalidHost,
@@ -36,8 +30,6 @@ pub(crate) enum EndpointError {
         "credentials in the server URL are not supported; pass --header or --bearer-token-file"
     )]
     Credentials,
-    #[error("IPv6 address without brackets (example: [::1]:9102)")]
-    UnbracketedIpv6,
 }
 
 const HTTPS_PORT: u16 = 443;
@@ -46,11 +38,6 @@ impl Endpoint {
     /// Parses `HOST:PORT`, `[IPV6]:PORT`, `https://HOST[:PORT]` or `unix:PATH`.
     pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
         if let Some(path) = text.strip_prefix("unix:") {
-            // gRPC's doc/naming.md also allows `unix:///absolute/path`.
-            let path = path
-                .strip_prefix("//")
-                .filter(|path| path.starts_with('/'))
-                .unwrap_or(path);
             return match path {
                 "" => Err(EndpointError::MissingSocket),
                 path => Ok(Self::Unix(path.into())),
@@ -69,14 +56,13 @@ impl Endpoint {
         if let Some(path) = address.find(['/', '?', '#']) {
             return Err(EndpointError::UnexpectedPath(address[path..].to_owned()));
         }
-        let Address { host, port } = Address::parse(address, default_port)?;
-        Ok(Self::Tcp { host, port })
+        Address::parse(address, default_port).map(Self::Tcp)
     }
 
     /// Returns the default server name for TLS.
     pub(crate) fn host(&self) -> &str {
         match self {
-            Self::Tcp { host, .. } => host,
+            Self::Tcp(address) => &address.host,
             Self::Unix(_) => "localhost",
         }
     }
@@ -84,24 +70,24 @@ impl Endpoint {
     /// Returns the default HTTP/2 `:authority`, with brackets around an IPv6 address.
     pub(crate) fn authority(&self) -> String {
         match self {
-            Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            Self::Tcp { host, port } => format!("{host}:{port}"),
+            Self::Tcp(address) => address.to_string(),
             Self::Unix(_) => self.host().to_owned(),
         }
     }
 }
 
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { .. } => f.write_str(&self.authority()),
+            Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", UserPath::from(path.as_path())),
         }
     }
 }
 
-/// A host name or an IP address (IPv6 without brackets), and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
+    /// A name or an IP address (IPv6 without brackets).
     pub(crate) host: String,
     pub(crate) port: u16,
 }
@@ -109,41 +95,37 @@ pub(crate) struct Address {
 impl Address {
     /// The port is required if there is no default.
     pub(crate) fn parse(address: &str, default_port: Option<u16>) -> Result<Self, EndpointError> {
-        let (host, port) = if let Some(rest) = address.strip_prefix('[') {
-            let (host, rest) = rest.split_once(']').ok_or(EndpointError::InvalidHost)?;
-            host.parse::<Ipv6Addr>()
-                .map_err(|_| EndpointError::InvalidHost)?;
-            let port = rest.strip_prefix(':');
-            if port.is_none() && !rest.is_empty() {
-                return Err(EndpointError::InvalidPort);
-            }
-            (host, port)
-        } else {
-            match address.split_once(':') {
-                None => (address, None),
-                Some((_, port)) if port.contains(':') => {
-                    return Err(EndpointError::UnbracketedIpv6);
-                }
-                Some((host, port)) => (host, Some(port)),
-            }
+        let bracketed = address
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'));
+        let (host, port) = match bracketed {
+            Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
+            _ => address.split_at(address.find(':').unwrap_or(address.len())),
         };
-        if host.is_empty() {
-            return Err(EndpointError::MissingHost);
-        }
-        if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]\"\\<>".contains(c)) {
+        let is_invalid = |c: char| c.is_whitespace() || c.is_control() || "[]\"\\<>".contains(c);
+        if host.is_empty() || host.contains(is_invalid) {
             return Err(EndpointError::InvalidHost);
         }
-        let port = match port {
-            None => default_port.ok_or(EndpointError::MissingPort)?,
+        let port = match port.strip_prefix(':') {
+            None if port.is_empty() => default_port.ok_or(EndpointError::MissingPort)?,
             // The integer parser would also accept a sign.
             Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let port = port.parse().ok().filter(|port| *port != 0);
                 port.ok_or(EndpointError::InvalidPort)?
             }
-            Some(_) => return Err(EndpointError::InvalidPort),
+            _ => return Err(EndpointError::InvalidPort),
         };
         let host = host.to_owned();
         Ok(Self { host, port })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            host if host.contains(':') => write!(f, "[{host}]:{}", self.port),
+            host => write!(f, "{host}:{}", self.port),
+        }
     }
 }
 
@@ -168,7 +150,7 @@ mod tests {
         }
         assert_eq!(
             Endpoint::parse("unix:///run/s.sock"),
-            Ok(Endpoint::Unix("/run/s.sock".into()))
+            Ok(Endpoint::Unix("///run/s.sock".into()))
         );
         assert_eq!(
             Endpoint::parse("unix:s.sock"),
@@ -179,16 +161,17 @@ mod tests {
     #[test]
     fn rejects_invalid_addresses() {
         for (text, error) in [
-            ("", EndpointError::MissingHost),
+            ("", EndpointError::InvalidHost),
             ("localhost", EndpointError::MissingPort),
             ("localhost:", EndpointError::InvalidPort),
             ("localhost:0", EndpointError::InvalidPort),
             ("localhost:65536", EndpointError::InvalidPort),
             ("localhost:+1", EndpointError::InvalidPort),
             ("localhost:http", EndpointError::InvalidPort),
-            (":9102", EndpointError::MissingHost),
+            (":9102", EndpointError::InvalidHost),
             ("unix:", EndpointError::MissingSocket),
-            ("::1:9102", EndpointError::UnbracketedIpv6),
+            ("::1:9102", EndpointError::InvalidHost),
+            ("fe80::1:9102", EndpointError::InvalidPort),
             ("[::1]", EndpointError::MissingPort),
             ("[::1", EndpointError::InvalidHost),
             ("[::1]9102", EndpointError::InvalidPort),

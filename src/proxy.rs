@@ -1,39 +1,25 @@
 //! Parses the URL of an HTTP proxy, and chooses the proxy for a server.
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
-use http::{
-    HeaderValue, Uri,
-    uri::{Authority, Scheme},
-};
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use http::{HeaderValue, Uri, uri::Scheme};
+use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::endpoint::{Address, Endpoint};
 
-/// An HTTP proxy that supports CONNECT (RFC 9110 section 9.3.6). `Display` omits the credentials,
-/// and `Debug` masks them.
+/// An HTTP proxy that supports CONNECT (RFC 9110 section 9.3.6). `Debug` masks the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proxy {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) address: Address,
     /// The value of the `Proxy-Authorization` header, marked as sensitive.
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ProxyError {
-    #[error("expected http://[USER:PASSWORD@]HOST:PORT")]
-    InvalidUrl,
-    #[error("only http:// proxies, which are asked to CONNECT, are supported")]
-    UnsupportedScheme,
-}
-
 /// `origin` is the option or the environment variable that holds the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{origin}: {error}")]
-pub(crate) struct ProxySettingError {
+#[error("{origin}: expected http://[USER:PASSWORD@]HOST:PORT of an HTTP proxy")]
+pub(crate) struct ProxyError {
     origin: &'static str,
-    error: ProxyError,
 }
 
 /// The URLs may contain a password, so the type does not implement `Debug`.
@@ -55,68 +41,44 @@ const HTTP_PORT: u16 = 80;
 
 impl Proxy {
     /// Parses `[http://][user:password@]HOST[:PORT]`.
-    pub(crate) fn parse(url: &str) -> Result<Self, ProxyError> {
+    fn parse(url: &str) -> Option<Self> {
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let suffix = authority.find(['/', '?', '#']).map(|at| &authority[at..]);
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
         // An unescaped `/`, `?` or `#` in a password ends the authority of the URL. The parser
         // would then take a part of the credentials for the host, so the URL is refused here.
-        if !matches!(suffix, None | Some("/")) {
-            return Err(ProxyError::InvalidUrl);
+        if authority.contains(['/', '?', '#']) {
+            return None;
         }
         let proxy = Matcher::builder()
             .all(url)
             .build()
-            .intercept(&Uri::from_static("https://any.invalid"));
-        match proxy {
-            Some(proxy) => Self::from_intercept(&proxy),
-            None if url.contains("://") && !url.starts_with("http://") => {
-                Err(ProxyError::UnsupportedScheme)
-            }
-            None => Err(ProxyError::InvalidUrl),
-        }
-    }
-
-    fn from_intercept(proxy: &Intercept) -> Result<Self, ProxyError> {
+            .intercept(&Uri::from_static("https://any.invalid"))?;
         if proxy.uri().scheme() != Some(&Scheme::HTTP) {
-            return Err(ProxyError::UnsupportedScheme);
+            return None;
         }
-        let address = proxy.uri().authority().map_or("", Authority::as_str);
-        let Address { host, port } =
-            Address::parse(address, Some(HTTP_PORT)).map_err(|_| ProxyError::InvalidUrl)?;
-        Ok(Self {
-            host,
-            port,
+        let address = proxy.uri().authority()?.as_str();
+        Some(Self {
+            address: Address::parse(address, Some(HTTP_PORT)).ok()?,
             authorization: proxy.basic_auth().cloned(),
         })
     }
 }
 
-impl fmt::Display for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            host if host.contains(':') => write!(f, "[{host}]:{}", self.port),
-            host => write!(f, "{host}:{}", self.port),
-        }
-    }
-}
-
 impl ProxySettings {
     /// A proxy from the environment is not used for a loopback address or a name under `localhost`.
-    pub(crate) fn proxy_for(&self, server: &Endpoint) -> Result<Option<Proxy>, ProxySettingError> {
-        let Endpoint::Tcp { host, .. } = server else {
+    pub(crate) fn proxy_for(&self, server: &Endpoint) -> Result<Option<Proxy>, ProxyError> {
+        let Endpoint::Tcp(address) = server else {
             return Ok(None);
         };
         let (origin, url) = match (&self.flag, &self.environment) {
             (Some(url), _) => ("--proxy", url),
-            (None, Some(proxy)) if !is_loopback(host) => (proxy.name, &proxy.value),
+            (None, Some(proxy)) if !is_loopback(&address.host) => (proxy.name, &proxy.value),
             (None, _) => return Ok(None),
         };
         if self.has_exception_for(server) {
             return Ok(None);
         }
-        Proxy::parse(url)
-            .map(Some)
-            .map_err(|error| ProxySettingError { origin, error })
+        Proxy::parse(url).map(Some).ok_or(ProxyError { origin })
     }
 
     fn has_exception_for(&self, server: &Endpoint) -> bool {
@@ -157,7 +119,7 @@ mod tests {
             ("http://[::1]:3128", "[::1]:3128", false),
         ] {
             let proxy = Proxy::parse(url).expect(url);
-            assert_eq!(proxy.to_string(), shown);
+            assert_eq!(proxy.address.to_string(), shown);
             assert_eq!(proxy.authorization.is_some(), has_credentials, "{url}");
             assert!(!format!("{proxy:?}").contains("s3cret"));
         }
@@ -165,18 +127,19 @@ mod tests {
 
     #[test]
     fn rejects_urls_of_unsupported_proxies() {
-        for (url, error) in [
-            ("", ProxyError::InvalidUrl),
-            ("http://", ProxyError::InvalidUrl),
-            ("http://a b", ProxyError::InvalidUrl),
-            ("http://proxy.test:abc", ProxyError::InvalidUrl),
-            ("http://proxy.test:99999", ProxyError::InvalidUrl),
-            ("http://proxy.test:", ProxyError::InvalidUrl),
-            ("https://proxy.test", ProxyError::UnsupportedScheme),
-            ("socks5://proxy.test:1", ProxyError::UnsupportedScheme),
-            ("ftp://proxy.test", ProxyError::UnsupportedScheme),
+        for url in [
+            "",
+            "http://",
+            "http://a b",
+            "http://proxy.test:abc",
+            "http://proxy.test:99999",
+            "http://proxy.test:",
+            "http://user:a/b@proxy.test:1",
+            "https://proxy.test",
+            "socks5://proxy.test:1",
+            "ftp://proxy.test",
         ] {
-            assert_eq!(Proxy::parse(url), Err(error), "{url}");
+            assert_eq!(Proxy::parse(url), None, "{url}");
         }
     }
 
@@ -193,7 +156,7 @@ mod tests {
             };
             let server = Endpoint::parse(server).expect(server);
             let proxy = settings.proxy_for(&server).expect("valid settings");
-            proxy.map(|proxy| proxy.host)
+            proxy.map(|proxy| proxy.address.host)
         };
         for (flag, exceptions, server, proxy) in [
             (false, "", "license.test:1", Some("environment.test")),

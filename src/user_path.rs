@@ -26,7 +26,7 @@ pub(crate) struct FileError {
 
 impl FileError {
     pub(crate) fn hides_path(&self) -> bool {
-        !self.file.is_shown()
+        self.file.is_hidden()
     }
 }
 
@@ -74,16 +74,14 @@ impl UserPath {
         }
     }
 
-    pub(crate) fn is_shown(&self) -> bool {
+    pub(crate) fn is_hidden(&self) -> bool {
         let text = self.path.to_string_lossy();
-        if holds_secret(&text) {
-            return false;
-        }
         let has_folder = || {
             let folder = self.path.parent();
             folder.is_some_and(|folder| folder != Path::new("/") && folder.is_dir())
         };
-        !self.names_secret || text.chars().count() <= MAX_SHOWN_CHARS || has_folder()
+        holds_secret(&text)
+            || self.names_secret && text.chars().count() > MAX_SHOWN_CHARS && !has_folder()
     }
 }
 
@@ -105,19 +103,14 @@ impl AsRef<Path> for UserPath {
 impl fmt::Display for UserPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.path.to_string_lossy();
-        if self.is_shown() {
-            let is_url = text.contains("://");
-            f.write_str(
-                if is_url {
-                    without_user_info(&text)
-                } else {
-                    text
-                }
-                .as_ref(),
-            )
+        let shown = if self.is_hidden() {
+            describe_hidden(&text).into()
+        } else if text.contains("://") {
+            without_user_info(&text)
         } else {
-            f.write_str(&describe_hidden(&text))
-        }
+            text
+        };
+        f.write_str(&shown)
     }
 }
 

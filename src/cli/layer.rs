@@ -198,7 +198,7 @@ fn resolve_path(arg: &Arg, text: String, folder: &Path) -> OsString {
     let resolved = folder.join(path);
     // A secret in place of a path must not get a folder, because messages would then quote it.
     let is_secret =
-        names_secret && !UserPath::of_secret(path.into()).is_shown() && !resolved.exists();
+        names_secret && UserPath::of_secret(path.into()).is_hidden() && !resolved.exists();
     // As a file, `-` is standard input.
     if path == "-" || is_secret {
         return text.into();

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     client::Target,
     diagnostics::{self, Failure},
-    endpoint::Endpoint,
+    endpoint::{Address, Endpoint},
     input::ValidatedInput,
     metadata::Metadata,
     receiver::{self, Behavior, Listener, Store},
@@ -69,10 +69,10 @@ impl Rehearsal {
             Failure::internal("cannot start the receiver of the rehearsal", &error)
         })?;
         let target = Target {
-            endpoint: Endpoint::Tcp {
+            endpoint: Endpoint::Tcp(Address {
                 host: address.ip().to_string(),
                 port: address.port(),
-            },
+            }),
             authority: Authority::from_static(SERVER_NAME),
             tls: Some(client_tls),
             connect_timeout: timeouts.connect,

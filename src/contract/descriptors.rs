@@ -39,14 +39,12 @@ pub(crate) fn link_files(
 ) -> Result<DescriptorPool, ContractError> {
     // The global pool already has the well-known files, and ignores other versions of them.
     files.retain(|file| !is_well_known(file.name()));
-    // Protobuf editions change the encoding. A file without a `syntax` is proto2.
+    // prost-reflect panics on protobuf editions. A file without a `syntax` is proto2.
     let is_unsupported =
         |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
     if let Some(file) = files.iter().find(is_unsupported) {
-        return Err(ContractError::UnsupportedSyntax {
-            file: file.name().to_owned(),
-            syntax: file.syntax().to_owned(),
-        });
+        let message = format!("{} has the syntax \"{}\"", file.name(), file.syntax());
+        return Err(ContractError::InvalidDescriptors(message));
     }
     let mut pool = DescriptorPool::global();
     pool.add_file_descriptor_protos(files)

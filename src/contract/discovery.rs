@@ -63,45 +63,41 @@ fn paths<'m>(methods: impl IntoIterator<Item = &'m MethodDescriptor>) -> Vec<Str
 
 fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> {
     let path = method_path(method);
-    let unsuitable = |problem| ContractError::UnsuitableMethod {
-        method: path.clone(),
+    describe_messages(method, &path).map_err(|problem| ContractError::UnsuitableMethod {
+        method: path,
         problem,
-    };
+    })
+}
+
+fn describe_messages(method: &MethodDescriptor, path: &str) -> Result<Contract, MethodProblem> {
     if method.is_client_streaming() || method.is_server_streaming() {
-        return Err(unsuitable(MethodProblem::Streaming));
+        return Err(MethodProblem::Streaming);
     }
     let (request, response) = (method.input(), method.output());
     let wanted = "field for the records (one repeated message)";
-    let records =
-        choose_field(&request, wanted, RECORDS_FIELD_NAMES, record_type).map_err(unsuitable)?;
+    let records = choose_field(&request, wanted, RECORDS_FIELD_NAMES, record_type)?;
     let record = &records.role;
     let wanted = "field for the device token (one bytes or string)";
-    let token = choose_field(record, wanted, TOKEN_FIELD_NAMES, token_type).map_err(unsuitable)?;
+    let token = choose_field(record, wanted, TOKEN_FIELD_NAMES, token_type)?;
     let wanted =
         "field for the expiration time (one integer in seconds or google.protobuf.Timestamp)";
-    let time = choose_field(record, wanted, TIME_FIELD_NAMES, time_type).map_err(unsuitable)?;
-    check_required(&request, &[&records.field]).map_err(unsuitable)?;
-    check_required(record, &[&token.field, &time.field]).map_err(unsuitable)?;
-    // Two members of a oneof exclude each other.
-    if let Some(oneof) = token.field.containing_oneof()
-        && time.field.containing_oneof().as_ref() == Some(&oneof)
-    {
-        return Err(unsuitable(MethodProblem::SharedOneof {
-            message: record.full_name().to_owned(),
-            oneof: oneof.name().to_owned(),
-        }));
-    }
+    let time = choose_field(record, wanted, TIME_FIELD_NAMES, |field| {
+        // Two members of a oneof exclude each other.
+        let oneof = field.containing_oneof();
+        let is_excluded = oneof.is_some() && oneof == token.field.containing_oneof();
+        time_type(field).filter(|_| !is_excluded)
+    })?;
+    check_required(&request, &[&records.field])?;
+    check_required(record, &[&token.field, &time.field])?;
     let is_empty = response.fields().len() + response.extension_ranges().len() == 0;
     let wanted = "code (one integer or enum outside of a oneof, with a name that ends in \"code\")";
     let code_field = match choose_field(&response, wanted, CODE_FIELD_NAMES, code_field) {
         Ok(code) => Some(code.role),
         Err(_) if is_empty => None,
-        Err(problem) => return Err(unsuitable(problem)),
+        Err(problem) => return Err(problem),
     };
     Ok(Contract {
-        path: path.parse().map_err(|_| {
-            ContractError::InvalidDescriptors(format!("{path} is no path of a call"))
-        })?,
+        path: path.parse().map_err(|_| MethodProblem::InvalidPath)?,
         records_field: records.field.number(),
         token_field: token.field.number(),
         is_token_string: token.field.kind() == Kind::String,
@@ -125,9 +121,8 @@ fn choose_field<T>(
         Some(ChosenField { field, role })
     };
     let named = names.iter().find_map(|name| {
-        message
-            .fields()
-            .find(|field| normalized_name(field) == *name)
+        let mut fields = message.fields();
+        fields.find(|field| normalized_name(field) == *name)
     });
     let chosen = match named {
         Some(field) => choose(field),
@@ -192,17 +187,12 @@ fn time_type(field: &FieldDescriptor) -> Option<TimeType> {
         Kind::Fixed32 => (TimeEncoding::Fixed32, u32::MAX),
         Kind::Sfixed32 => (TimeEncoding::Fixed32, LATEST_SIGNED),
         Kind::Fixed64 | Kind::Sfixed64 => (TimeEncoding::Fixed64, u32::MAX),
-        Kind::Message(message) if is_timestamp(&message) => (TimeEncoding::Timestamp, u32::MAX),
+        Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => {
+            (TimeEncoding::Timestamp, u32::MAX)
+        }
         _ => return None,
     };
     Some(TimeType { encoding, latest })
-}
-
-fn is_timestamp(message: &MessageDescriptor) -> bool {
-    let is_seconds = |field: &FieldDescriptor| field.number() == 1 && field.kind() == Kind::Int64;
-    let seconds = message.get_field_by_name("seconds");
-    message.full_name() == "google.protobuf.Timestamp"
-        && seconds.is_some_and(|field| is_seconds(&field))
 }
 
 fn has_other_unit(name: &str) -> bool {

@@ -4,10 +4,8 @@
 pub(crate) enum ContractError {
     #[error("{0}")]
     InvalidProto(String),
-    #[error("not a complete descriptor set: {0}")]
+    #[error("invalid or incomplete descriptors: {0}")]
     InvalidDescriptors(String),
-    #[error("{file} has the syntax \"{syntax}\", expected proto2 or proto3")]
-    UnsupportedSyntax { file: String, syntax: String },
     #[error("no method {wanted}, found {}", list(.found))]
     MethodNotFound { wanted: String, found: Vec<String> },
     #[error("expected one method, found {}", list(.0))]
@@ -24,14 +22,14 @@ pub(crate) enum ContractError {
 pub(crate) enum MethodProblem {
     #[error("it is streaming, expected one request and one response")]
     Streaming,
+    #[error("its name is not a valid HTTP/2 path")]
+    InvalidPath,
     #[error("{message} has no {wanted}, found {}", list(.fields))]
     NoField {
         message: String,
         wanted: &'static str,
         fields: Vec<String>,
     },
-    #[error("{message} holds either a token or an expiration time (oneof {oneof})")]
-    SharedOneof { message: String, oneof: String },
     #[error("{message} requires the field {field}, which records do not have")]
     UnknownRequiredField { message: String, field: String },
 }
@@ -39,13 +37,9 @@ pub(crate) enum MethodProblem {
 /// More than 12 names would not fit on a line.
 fn list(names: &[String]) -> String {
     const MAX_NAMES: usize = 12;
-    match names.len() {
-        0 => "none".to_owned(),
-        all if all > MAX_NAMES => format!(
-            "{} and {} more",
-            names[..MAX_NAMES].join(", "),
-            all - MAX_NAMES
-        ),
+    match names.split_at_checked(MAX_NAMES) {
+        _ if names.is_empty() => "none".to_owned(),
+        Some((shown, rest @ [_, ..])) => format!("{} and {} more", shown.join(", "), rest.len()),
         _ => names.join(", "),
     }
 }

@@ -11,10 +11,7 @@ pub(crate) fn contract_unusable(source_name: &str, error: &ContractError) -> Fai
             "name the folder of its imports with --import-path, or pass a descriptor set with --protoset"
         }
         ContractError::InvalidDescriptors(_) => {
-            "write one with protoc --include_imports --descriptor_set_out=FILE"
-        }
-        ContractError::UnsupportedSyntax { .. } => {
-            "describe the method in proto3 and pass --proto FILE"
+            "write them from proto2 or proto3: protoc --include_imports --descriptor_set_out=FILE"
         }
         ContractError::MethodNotFound { .. }
         | ContractError::AmbiguousMethod(_)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::failure::Failure;
-use crate::{metadata::MetadataError, proxy::ProxySettingError, user_path::FileError};
+use crate::{metadata::MetadataError, proxy::ProxyError, user_path::FileError};
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
@@ -15,8 +15,8 @@ impl From<FileError> for Failure {
     }
 }
 
-impl From<ProxySettingError> for Failure {
-    fn from(error: ProxySettingError) -> Self {
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
         Self::usage_with_hint(
             error.to_string(),
             "an example is http://proxy.example.com:3128; NO_PROXY lists servers without a proxy",

@@ -90,30 +90,34 @@ impl TokenEncoding {
     }
 }
 
+// The decoders report a wrong length first, but a wrong character tells the user more.
 fn decode_hex(text: &str) -> Result<Vec<u8>, TokenError> {
-    HEXLOWER_PERMISSIVE
-        .decode(text.as_bytes())
-        .map_err(|error| match error.kind {
-            data_encoding::DecodeKind::Length => TokenError::OddHexLength,
-            _ => TokenError::InvalidHex {
-                offset: error.position,
-            },
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| {
+        let wrong = text.bytes().position(|byte| !byte.is_ascii_hexdigit());
+        wrong.map_or(TokenError::OddHexLength, |offset| TokenError::InvalidHex {
+            offset,
         })
+    })
 }
 
 fn decode_base64(text: &str) -> Result<Vec<u8>, TokenError> {
     let unpadded = text.trim_end_matches('=');
+    let decoded = BASE64_BOTH_ALPHABETS
+        .decode(unpadded.as_bytes())
+        .map_err(|error| {
+            let is_symbol = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
+            let wrong = unpadded.bytes().position(|byte| !is_symbol(byte));
+            TokenError::InvalidBase64 {
+                offset: wrong.unwrap_or(error.position),
+            }
+        })?;
     let padding = text.len() - unpadded.len();
     if padding > 0 && (padding > 2 || !text.len().is_multiple_of(4)) {
         return Err(TokenError::InvalidBase64 {
             offset: unpadded.len(),
         });
     }
-    BASE64_BOTH_ALPHABETS
-        .decode(unpadded.as_bytes())
-        .map_err(|error| TokenError::InvalidBase64 {
-            offset: error.position,
-        })
+    Ok(decoded)
 }
 
 impl fmt::Debug for Token<'_> {
@@ -182,10 +186,13 @@ mod tests {
             ("abc", Hex, TokenError::OddHexLength),
             ("0g", Hex, TokenError::InvalidHex { offset: 1 }),
             ("0x00", Hex, TokenError::InvalidHex { offset: 1 }),
+            ("0x0", Hex, TokenError::InvalidHex { offset: 1 }),
             ("A", Base64, TokenError::InvalidBase64 { offset: 0 }),
             ("AAAA=", Base64, TokenError::InvalidBase64 { offset: 4 }),
             ("AA=", Base64, TokenError::InvalidBase64 { offset: 2 }),
-            ("A===", Base64, TokenError::InvalidBase64 { offset: 1 }),
+            ("A===", Base64, TokenError::InvalidBase64 { offset: 0 }),
+            ("A!AA=", Base64, TokenError::InvalidBase64 { offset: 1 }),
+            ("A!AAA", Base64, TokenError::InvalidBase64 { offset: 1 }),
             ("====", Base64, TokenError::InvalidBase64 { offset: 0 }),
             ("A A=", Base64, TokenError::InvalidBase64 { offset: 1 }),
             // The unused bits of the last symbol, `9`, are not zero.

@@ -26,7 +26,7 @@ pub(super) fn stage_of(outcome: &StageSuccess) -> Stage {
 
 pub(crate) fn describe_stage(outcome: &StageSuccess, target: &Target) -> String {
     let host = match &target.proxy {
-        Some(proxy) => &proxy.host,
+        Some(proxy) => &proxy.address.host,
         None => target.endpoint.host(),
     };
     match outcome {
@@ -49,7 +49,7 @@ pub(crate) fn describe_stage(outcome: &StageSuccess, target: &Target) -> String 
         }
         StageSuccess::UnixConnected => format!("connected to {}", target.endpoint),
         StageSuccess::ProxyConnected => match &target.proxy {
-            Some(proxy) => format!("tunnel to {} through {proxy}", target.endpoint),
+            Some(proxy) => format!("tunnel to {} through {}", target.endpoint, proxy.address),
             None => String::new(),
         },
         StageSuccess::TlsEstablished(TlsSession {

@@ -19,10 +19,10 @@ pub(crate) struct Identity {
 
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Together with the day before the generation, the maximum of 397 days that strict clients accept.
-const VALIDITY: Duration = Duration::from_hours(24 * 396 - 1);
+/// Strict clients accept at most 397 days, and the validity period begins a day in the past.
+const VALIDITY_DAYS: u32 = 395;
 
 impl Identity {
     pub(crate) fn read(certificate: &UserPath, key: &UserPath) -> Result<Self, TlsError> {
@@ -57,7 +57,7 @@ fn generate_self_signed() -> Result<Identity, Box<dyn Error>> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.not_before = (SystemTime::now() - DAY).into();
-    params.not_after = (SystemTime::now() + VALIDITY).into();
+    params.not_after = (SystemTime::now() + VALIDITY_DAYS * DAY).into();
     let certificate = params.self_signed(&key)?;
     Ok(Identity {
         chain: vec![Certificate::parse(certificate.der())?],

@@ -76,15 +76,17 @@ impl fmt::Display for ConnectError {
         } = self;
         write!(f, "cannot connect to \"{endpoint}\"")?;
         if let Some(proxy) = proxy {
-            write!(f, " through proxy \"{proxy}\"")?;
+            write!(f, " through proxy \"{}\"", proxy.address)?;
         }
         match (stage, endpoint) {
             (Stage::Dns, _) => {
-                let host = proxy.as_ref().map_or(endpoint.host(), |proxy| &proxy.host);
+                let host = proxy
+                    .as_ref()
+                    .map_or(endpoint.host(), |proxy| &proxy.address.host);
                 write!(f, ": DNS lookup of \"{host}\"")?;
             }
             (Stage::Tcp, Endpoint::Unix(_)) => f.write_str(": connection to the socket")?,
-            (Stage::Tcp, Endpoint::Tcp { .. }) => f.write_str(": TCP connection")?,
+            (Stage::Tcp, Endpoint::Tcp(_)) => f.write_str(": TCP connection")?,
             (Stage::Proxy, _) => f.write_str(": CONNECT request to the proxy")?,
             (Stage::Tls, _) => f.write_str(": TLS handshake")?,
             (Stage::Http2, _) => f.write_str(": waiting for HTTP/2 SETTINGS")?,

@@ -130,7 +130,7 @@ async fn open_stream(
     target: &Target,
     progress: &Progress<'_>,
 ) -> Result<ByteStream, ConnectErrorKind> {
-    let (host, port) = match (&target.endpoint, &target.proxy) {
+    let address = match (&target.endpoint, &target.proxy) {
         (Endpoint::Unix(path), _) => {
             progress.stage.set(Stage::Tcp);
             let stream = UnixStream::connect(path)
@@ -139,10 +139,10 @@ async fn open_stream(
             (progress.on_stage)(StageSuccess::UnixConnected);
             return Ok(Box::new(stream));
         }
-        (_, Some(proxy)) => (&proxy.host, proxy.port),
-        (Endpoint::Tcp { host, port }, None) => (host, *port),
+        (_, Some(proxy)) => &proxy.address,
+        (Endpoint::Tcp(address), None) => address,
     };
-    let addresses = resolve(host, port).await?;
+    let addresses = resolve(&address.host, address.port).await?;
     (progress.on_stage)(StageSuccess::Resolved(addresses.clone()));
     progress.stage.set(Stage::Tcp);
     let connection = connect_any(addresses).await?;
