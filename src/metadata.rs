@@ -75,10 +75,6 @@ impl Metadata {
         self.add("authorization", &format!("Bearer {token}"))
     }
 
-    pub(crate) fn has_header(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
     /// Returns the strings to mask when a message quotes the server: each value, each word of a
     /// value, the text of each Base64 word, and the password in a decoded `USER:PASSWORD`.
     pub(crate) fn secrets(&self) -> Vec<String> {

@@ -3,7 +3,7 @@
 
 use std::{fmt, time::Duration};
 
-use http::{HeaderValue, uri::Authority};
+use http::{HeaderValue, header::AUTHORIZATION, uri::Authority};
 
 use super::contract::ContractPlan;
 use crate::{
@@ -62,7 +62,7 @@ impl MetadataPlan {
             }
         }
         if let Some(file) = &self.bearer_token_file {
-            if metadata.has_header("authorization") {
+            if metadata.headers().contains_key(AUTHORIZATION) {
                 return Err(Failure::usage(
                     "--bearer-token-file cannot be used with an \"authorization\" header",
                 ));

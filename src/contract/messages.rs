@@ -1,5 +1,7 @@
 //! [`Contract`]: the contract of a server, and the encoding of records under it.
 
+use std::iter;
+
 use http::uri::PathAndQuery;
 use prost::encoding::{
     WireType, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len,
@@ -111,16 +113,12 @@ impl Contract {
         &self,
         message: &'m [u8],
     ) -> impl Iterator<Item = &'m [u8]> + use<'m> {
-        let key_length = key_len(self.records_field);
-        let mut start = 0;
-        std::iter::from_fn(move || {
-            let mut rest = message.get(start + key_length..)?;
-            let before = rest.len();
-            let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
-            let end = start + key_length + (before - rest.len()) + length;
-            let record = message.get(start..end);
-            start = end;
-            record
+        let number = self.records_field;
+        let mut rest = message;
+        iter::from_fn(move || {
+            let start = rest;
+            take_field(&mut rest, number)?;
+            start.get(..start.len() - rest.len())
         })
     }
 
@@ -128,33 +126,28 @@ impl Contract {
         &self,
         message: &'m [u8],
     ) -> impl Iterator<Item = DecodedRecord<'m>> {
-        self.split_records(message)
-            .filter_map(|record| self.decode_record(record))
-    }
-
-    fn decode_record<'r>(&self, record: &'r [u8]) -> Option<DecodedRecord<'r>> {
-        let mut rest = record.get(key_len(self.records_field)..)?;
-        decode_varint(&mut rest).ok()?;
-        rest = rest.get(key_len(self.token_field)..)?;
-        let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
-        let (token, rest) = rest.split_at_checked(length)?;
-        if rest.is_empty() {
-            return Some(DecodedRecord {
-                token,
-                expire_time: 0,
-            });
-        }
-        let time = rest.get(key_len(self.time_field.number)..)?;
-        Some(DecodedRecord {
-            token,
-            expire_time: self.time_field.decode(time)?,
+        let mut rest = message;
+        iter::from_fn(move || {
+            let mut record = take_field(&mut rest, self.records_field)?;
+            Some(DecodedRecord {
+                token: take_field(&mut record, self.token_field)?,
+                expire_time: self.time_field.decode(record)?,
+            })
         })
     }
 }
 
+/// Removes a length-delimited field from the start of a message, and returns its content.
+fn take_field<'m>(message: &mut &'m [u8], number: u32) -> Option<&'m [u8]> {
+    let mut rest = message.get(key_len(number)..)?;
+    let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
+    let (content, rest) = rest.split_at_checked(length)?;
+    *message = rest;
+    Some(content)
+}
+
 #[cfg(test)]
 mod tests {
-
     use bytes::Bytes;
     use prost::Message;
 

@@ -1,7 +1,7 @@
 //! [`TimeField`]: the record field that holds the expiration time.
 
 use bytes::Buf;
-use prost::encoding::{decode_varint, fixed32, fixed64, message, sint64, uint32};
+use prost::encoding::{decode_varint, fixed32, fixed64, key_len, message, sint64, uint32};
 use prost_types::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +68,12 @@ impl TimeField {
         time == 0 && !self.has_presence
     }
 
-    /// Decodes the output of [`TimeField::encode`] without its key.
-    pub(super) fn decode(&self, mut value: &[u8]) -> Option<u32> {
+    /// Decodes the output of [`TimeField::encode`].
+    pub(super) fn decode(&self, field: &[u8]) -> Option<u32> {
+        if field.is_empty() {
+            return Some(0);
+        }
+        let mut value = field.get(key_len(self.number)..)?;
         let time = match self.value_type.encoding {
             TimeEncoding::Varint => decode_varint(&mut value).ok()?,
             TimeEncoding::ZigZag => decode_varint(&mut value).ok()? >> 1,

@@ -7,11 +7,10 @@ use super::{certificate::Certificate, error::TlsError};
 /// The servers that a client trusts.
 #[derive(Debug)]
 pub(crate) enum TrustPolicy {
-    /// Servers whose certificate chain ends in the operating system's trust store.
+    /// Servers whose certificate chain ends in this trust store of the operating system.
     System(RootCertStore),
     /// Servers whose certificate is in this list, or was issued by a certificate in this list.
     Certificates(Vec<Certificate>),
-    /// Every server.
     Unverified,
 }
 
@@ -20,10 +19,8 @@ pub(crate) enum TrustPolicy {
 pub(crate) enum TrustBasis {
     /// The certificate itself is configured as trusted.
     Pinned,
-    /// A certificate that is configured as trusted issued the server certificate, directly or
-    /// through intermediates.
+    /// A configured certificate issued the server certificate, directly or through intermediates.
     Issued,
-    /// The certificate chain ends in the operating system's trust store.
     System,
     /// Verification is turned off.
     Unverified,
