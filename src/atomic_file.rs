@@ -28,10 +28,10 @@ struct Replacement {
 impl AtomicFile {
     /// The file keeps its old content until [`AtomicFile::commit`], unless it cannot be replaced.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
-        let is_device = path.starts_with("/dev") && !path.starts_with("/dev/shm");
-        let is_other = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
         // Paths such as /dev/stdout may refer to an open file that other processes also write to.
-        if is_device || is_other || path.starts_with("/proc") {
+        let may_be_open =
+            path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm");
+        if may_be_open || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let file = OpenOptions::new().append(true).open(path)?;
             return Ok(Self {
                 file,
