@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::atomic_file::OWNER_ONLY_MODE;
 
@@ -55,7 +55,6 @@ impl DatabaseFormat {
     pub(crate) fn open_to_write(&self, path: &Path) -> Result<Connection, DatabaseError> {
         self.check_file(path)?;
         let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        self.has_tables(&connection)?;
         fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY_MODE))?;
         // The migrations come first, because `check_file` reads only the database itself and not
         // its write-ahead log.
@@ -72,7 +71,7 @@ impl DatabaseFormat {
     pub(crate) fn open_to_read(&self, path: &Path) -> Result<Option<Connection>, DatabaseError> {
         self.check_file(path)?;
         let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        Ok(self.has_tables(&connection)?.then_some(connection))
+        Ok((self.version(&connection)? > 0).then_some(connection))
     }
 
     /// Checks that a file is empty or of this format, without SQLite, which would change the files
@@ -108,18 +107,14 @@ impl DatabaseFormat {
         }
     }
 
-    fn has_tables(&self, connection: &Connection) -> Result<bool, DatabaseError> {
-        let count = "SELECT count(*) FROM sqlite_schema";
-        let tables = connection.query_row(count, [], |row| row.get(0));
-        let tables: u64 = tables.map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => DatabaseError::OtherFormat { name: self.name },
-            _ => error.into(),
-        })?;
-        if tables > 0 {
-            let application_id = pragma(connection, "application_id")?;
-            self.check(application_id, pragma(connection, "user_version")?)?;
+    /// Returns the number of migrations that were applied, which is 0 for an empty database. Unlike
+    /// [`Self::check_file`], this also reads the write-ahead log.
+    fn version(&self, connection: &Connection) -> Result<i32, DatabaseError> {
+        let version = pragma(connection, "user_version")?;
+        if version > 0 {
+            self.check(pragma(connection, "application_id")?, version)?;
         }
-        Ok(tables > 0)
+        Ok(version)
     }
 
     fn check(&self, application_id: i32, version: i32) -> Result<(), DatabaseError> {
@@ -136,7 +131,7 @@ impl DatabaseFormat {
     fn migrate(&self, connection: &mut Connection) -> Result<(), DatabaseError> {
         loop {
             let transaction = connection.transaction()?;
-            let version = pragma(&transaction, "user_version")?;
+            let version = self.version(&transaction)?;
             let index = usize::try_from(version).unwrap_or_default();
             let Some(migration) = self.migrations.get(index) else {
                 return Ok(());
@@ -209,9 +204,9 @@ mod tests {
             .query_row(select, [], |row| row.get(0))
             .expect("the row");
         assert_eq!(note, None);
-        assert!(NEW.has_tables(&connection).expect("the format"));
+        assert_eq!(NEW.version(&connection).expect("the format"), 2);
         assert!(matches!(
-            OLD.has_tables(&connection),
+            OLD.version(&connection),
             Err(DatabaseError::NewerVersion { version: 2, .. })
         ));
     }

@@ -7,7 +7,7 @@ pub use crate::input::InputFormat;
 use crate::{
     contract::{Contract, DecodedRecord},
     input::{InputOptions, InputSource, ValidatedInput, ValidationRules, validate},
-    ledger::{EntryStatus, LedgerWriter, RunStart, TargetKey},
+    ledger::{EntryStatus, LedgerWriter, Run, TargetKey},
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
@@ -116,11 +116,7 @@ fn open_ledger(path: &Path) -> Result<LedgerWriter, String> {
         authority: "localhost".to_owned(),
         method: "/Internal/UpdateSensorExpireTime".to_owned(),
     };
-    let run = RunStart {
-        started: 0,
-        input: String::new(),
-    };
-    LedgerWriter::open(path, &target, &run, Duration::ZERO, &|_| false)
+    LedgerWriter::open(path, &target, &Run::default(), Duration::ZERO, &|_| false)
         .map_err(|error| format!("{error:?}"))
 }
 

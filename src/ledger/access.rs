@@ -1,17 +1,26 @@
 //! Opens a ledger for one writer. [`FORMAT`] opens it for any number of readers.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
 
-use super::{error::LedgerError, lock::LedgerLock, schema::FORMAT};
-use crate::database;
+use super::{error::LedgerError, schema::FORMAT};
+use crate::{atomic_file::OWNER_ONLY_MODE, database};
+
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// An open ledger that only this process may write to.
 #[derive(Debug)]
 pub(super) struct WritableLedger {
     pub(super) connection: Connection,
-    _lock: LedgerLock,
+    _lock: File,
 }
 
 impl WritableLedger {
@@ -26,7 +35,7 @@ impl WritableLedger {
     ) -> Result<Self, LedgerError> {
         // No lock file is created beside a file of another format.
         FORMAT.check_file(path)?;
-        let lock = LedgerLock::acquire(path, lock_timeout, wait)?;
+        let lock = acquire_lock(path, lock_timeout, wait)?;
         let connection = FORMAT.open_to_write(path)?;
         // With `NORMAL`, a killed push loses no committed entry. A crash of the machine may lose
         // the last commits. The next push then sends the records of these commits again.
@@ -42,4 +51,40 @@ impl Drop for WritableLedger {
     fn drop(&mut self) {
         database::close(&self.connection);
     }
+}
+
+/// Locks a file beside the ledger, which contains the process ID of its holder. The operating
+/// system releases the lock when the process ends, even if it is killed.
+///
+/// The ledger itself is not locked, because on NFS and BSD systems such a lock would exclude
+/// SQLite's own locks on the file.
+fn acquire_lock(
+    ledger: &Path,
+    timeout: Duration,
+    wait: &dyn Fn(Duration) -> bool,
+) -> Result<File, LedgerError> {
+    // All paths of the ledger, such as symbolic links, must lead to the same lock.
+    let mut path = ledger.canonicalize()?.into_os_string();
+    path.push("-lock");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.mode(OWNER_ONLY_MODE).open(path)?;
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let waited = started.elapsed();
+        if waited >= timeout || !wait(POLL_INTERVAL) {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            let holder = holder.trim_end().to_owned();
+            return Err(LedgerError::Locked { holder, waited });
+        }
+    }
+    // The width is fixed, so that one write replaces the process ID of the last holder.
+    file.write_all(format!("process {:<10}\n", process::id()).as_bytes())?;
+    Ok(file)
 }

@@ -1,7 +1,39 @@
-//! [`LedgerEntry`]: the acknowledged expiration time of one token, which takes 20 bytes in a
-//! segment.
+//! [`LedgerEntry`]: the acknowledged expiration time of one token, which a segment stores in 20 bytes.
+//! Tokens are credentials, so an entry contains the digest of the token.
 
-use super::digest::{DIGEST_BYTES, Digest};
+use aws_lc_rs::digest::{SHA256, digest};
+
+pub(super) const DIGEST_BYTES: usize = 16;
+
+/// The first 16 bytes of SHA-256 over the salt of the ledger and the token.
+///
+/// The probability that any two of 2³² tokens have the same digest is 2⁻⁶⁵. An attacker would gain
+/// nothing from two tokens with the same digest.
+pub(super) type Digest = [u8; DIGEST_BYTES];
+
+#[derive(Clone, Debug)]
+pub(super) struct TokenDigester {
+    /// The salt, followed by the token that was digested last.
+    buffer: Vec<u8>,
+    salt_bytes: usize,
+}
+
+impl TokenDigester {
+    pub(super) fn new(salt: &[u8]) -> Self {
+        Self {
+            buffer: salt.to_vec(),
+            salt_bytes: salt.len(),
+        }
+    }
+
+    pub(super) fn digest(&mut self, token: &[u8]) -> Digest {
+        self.buffer.truncate(self.salt_bytes);
+        self.buffer.extend_from_slice(token);
+        let mut first_bytes = [0; DIGEST_BYTES];
+        first_bytes.copy_from_slice(&digest(&SHA256, &self.buffer).as_ref()[..DIGEST_BYTES]);
+        first_bytes
+    }
+}
 
 /// The expiration time that a target acknowledged for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +91,15 @@ pub(super) fn deduplicate(entries: &mut Vec<LedgerEntry>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digest_is_the_start_of_sha256_over_salt_and_token() {
+        // The expected digest was computed with a different implementation of SHA-256.
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&TokenDigester::new(b"salt").digest(b"token")),
+            "6c71317dc482e04bde8aac8d2120657e"
+        );
+    }
 
     fn entry(first_byte: u8, expire_time: u32) -> LedgerEntry {
         let mut digest = [0; DIGEST_BYTES];

@@ -4,7 +4,7 @@
 use std::{collections::HashSet, path::Path, thread, time::Duration};
 
 use super::{
-    access::WritableLedger, digest::TokenDigester, error::LedgerError, schema::salt, segments,
+    access::WritableLedger, entry::TokenDigester, error::LedgerError, schema::salt, segments,
     target::load_targets,
 };
 

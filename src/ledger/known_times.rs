@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use super::{
-    digest::{Digest, TokenDigester},
-    entry::LedgerEntry,
+    entry::{Digest, LedgerEntry, TokenDigester},
     error::LedgerError,
     schema::{FORMAT, salt},
     segments,
@@ -150,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::{digest::DIGEST_BYTES, entry::deduplicate};
+    use crate::ledger::entry::{DIGEST_BYTES, deduplicate};
 
     proptest! {
         #[test]

@@ -19,12 +19,10 @@
 //! - A **run** is one push: its start time and end time, its counts and its exit code.
 
 mod access;
-mod digest;
 mod entry;
 mod error;
 mod forget;
 mod known_times;
-mod lock;
 mod runs;
 mod schema;
 mod segments;
@@ -36,7 +34,7 @@ pub(crate) use self::{
     error::LedgerError,
     forget::{ForgetSelection, forget},
     known_times::{EntryStatus, KnownTimes, read_known_times},
-    runs::{RunEnd, RunStart, RunSummary},
+    runs::Run,
     summary::{LedgerSummary, TargetSummary, summarize},
     target::TargetKey,
     writer::LedgerWriter,

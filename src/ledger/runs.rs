@@ -1,33 +1,15 @@
-//! The table `run`: the history of pushes. All times are Unix seconds.
+//! The table `run`: the history of pushes.
 
 use rusqlite::{Connection, Result, params};
 use serde::Serialize;
 
-#[derive(Clone, Debug)]
-pub(crate) struct RunStart {
-    pub(crate) started: i64,
-    /// The names of the inputs.
-    pub(crate) input: String,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct RunEnd {
-    pub(crate) ended: i64,
-    pub(crate) status: &'static str,
-    pub(crate) exit_code: u8,
-    pub(crate) read: u64,
-    pub(crate) unchanged: u64,
-    pub(crate) acknowledged: u64,
-    pub(crate) rejected: u64,
-    pub(crate) unsent: u64,
-}
-
-/// A push in the history. The fields that [`RunEnd`] sets are `None` if the push was killed or is
-/// in progress.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct RunSummary {
+/// A push in the history. All times are Unix seconds. `ended` and the fields after `input` are
+/// `None` if the push was killed or is in progress.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Run {
     pub(crate) started: i64,
     pub(crate) ended: Option<i64>,
+    /// The names of the inputs.
     pub(crate) input: String,
     pub(crate) status: Option<String>,
     pub(crate) exit_code: Option<u8>,
@@ -41,11 +23,32 @@ pub(crate) struct RunSummary {
 /// The maximum number of runs per target in the history.
 const MAX_KEPT_RUNS: i64 = 100;
 
-/// Inserts a run and returns its id. Deletes the oldest runs beyond [`MAX_KEPT_RUNS`].
-pub(super) fn insert(connection: &Connection, target_id: i64, run: &RunStart) -> Result<i64> {
+/// Replaces the run with the id `run_id`, or inserts a run and deletes the oldest runs beyond
+/// [`MAX_KEPT_RUNS`]. Returns the id.
+pub(super) fn save(
+    connection: &Connection,
+    target_id: i64,
+    run_id: Option<i64>,
+    run: &Run,
+) -> Result<i64> {
     connection.execute(
-        "INSERT INTO run (target, input, started) VALUES (?1, ?2, ?3)",
-        params![target_id, run.input, run.started],
+        "INSERT OR REPLACE INTO run (id, target, started, ended, input, status, exit_code, read,
+             unchanged, acknowledged, rejected, unsent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            run_id,
+            target_id,
+            run.started,
+            run.ended,
+            run.input,
+            run.status,
+            run.exit_code,
+            run.read,
+            run.unchanged,
+            run.acknowledged,
+            run.rejected,
+            run.unsent,
+        ],
     )?;
     let run_id = connection.last_insert_rowid();
     connection.execute(
@@ -56,39 +59,19 @@ pub(super) fn insert(connection: &Connection, target_id: i64, run: &RunStart) ->
     Ok(run_id)
 }
 
-pub(super) fn finish(connection: &Connection, run_id: i64, end: &RunEnd) -> Result<()> {
-    connection.execute(
-        "UPDATE run SET ended = ?2, status = ?3, exit_code = ?4, read = ?5, unchanged = ?6,
-             acknowledged = ?7, rejected = ?8, unsent = ?9
-         WHERE id = ?1",
-        params![
-            run_id,
-            end.ended,
-            end.status,
-            end.exit_code,
-            end.read,
-            end.unchanged,
-            end.acknowledged,
-            end.rejected,
-            end.unsent,
-        ],
-    )?;
-    Ok(())
-}
-
 /// Returns the last runs of a target, the latest first.
 pub(super) fn load_last(
     connection: &Connection,
     target_id: i64,
     max_runs: u32,
-) -> Result<Vec<RunSummary>> {
+) -> Result<Vec<Run>> {
     let mut select = connection.prepare(
         "SELECT started, ended, input, status, exit_code, read, unchanged, acknowledged, rejected,
              unsent
          FROM run WHERE target = ?1 ORDER BY id DESC LIMIT ?2",
     )?;
     let rows = select.query_map(params![target_id, max_runs], |row| {
-        Ok(RunSummary {
+        Ok(Run {
             started: row.get(0)?,
             ended: row.get(1)?,
             input: row.get(2)?,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     entry::LedgerEntry,
     error::LedgerError,
-    runs::{self, RunSummary},
+    runs::{self, Run},
     schema::FORMAT,
     segments,
     target::load_targets,
@@ -31,7 +31,7 @@ pub(crate) struct TargetSummary {
     #[serde(rename = "soonest")]
     pub(crate) next_expirations: Vec<ExpirationCount>,
     /// The last pushes, the latest first.
-    pub(crate) runs: Vec<RunSummary>,
+    pub(crate) runs: Vec<Run>,
 }
 
 /// An expiration time, and the number of tokens that have this expiration time.

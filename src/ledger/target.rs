@@ -24,14 +24,12 @@ pub(super) fn find_target(connection: &Connection, key: &TargetKey) -> Result<Op
 }
 
 pub(super) fn find_or_insert_target(connection: &Connection, key: &TargetKey) -> Result<i64> {
-    if let Some(id) = find_target(connection, key)? {
-        return Ok(id);
-    }
-    connection.execute(
-        "INSERT INTO target (authority, method) VALUES (?1, ?2)",
+    connection.query_row(
+        "INSERT INTO target (authority, method) VALUES (?1, ?2)
+         ON CONFLICT DO UPDATE SET method = excluded.method RETURNING id",
         params![key.authority, key.method],
-    )?;
-    Ok(connection.last_insert_rowid())
+        |row| row.get(0),
+    )
 }
 
 /// Returns all targets, sorted by authority and method.

@@ -4,11 +4,10 @@ use std::{path::Path, time::Duration};
 
 use super::{
     access::WritableLedger,
-    digest::TokenDigester,
-    entry::{LedgerEntry, deduplicate},
+    entry::{LedgerEntry, TokenDigester, deduplicate},
     error::LedgerError,
     known_times::KnownTimes,
-    runs::{self, RunEnd, RunStart},
+    runs::{self, Run},
     schema::salt,
     segments,
     target::{TargetKey, find_or_insert_target},
@@ -33,7 +32,7 @@ impl LedgerWriter {
     pub(crate) fn open(
         path: &Path,
         target: &TargetKey,
-        run: &RunStart,
+        run: &Run,
         lock_timeout: Duration,
         wait: &dyn Fn(Duration) -> bool,
     ) -> Result<Self, LedgerError> {
@@ -42,7 +41,7 @@ impl LedgerWriter {
         let transaction = ledger.connection.transaction()?;
         let digester = TokenDigester::new(&salt(&transaction)?);
         let target_id = find_or_insert_target(&transaction, target)?;
-        let run_id = runs::insert(&transaction, target_id, run)?;
+        let run_id = runs::save(&transaction, target_id, None, run)?;
         transaction.commit()?;
         Ok(Self {
             ledger,
@@ -91,9 +90,10 @@ impl LedgerWriter {
         )?)
     }
 
-    pub(crate) fn end_run(&mut self, end: &RunEnd) -> Result<(), LedgerError> {
-        runs::finish(&self.ledger.connection, self.run_id, end)?;
+    pub(crate) fn end_run(&mut self, run: &Run) -> Result<(), LedgerError> {
+        let connection = &mut self.ledger.connection;
+        runs::save(connection, self.target_id, Some(self.run_id), run)?;
         // Combining many small segments makes the next push load the ledger faster.
-        segments::compact(&mut self.ledger.connection, self.target_id)
+        segments::compact(connection, self.target_id)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     diagnostics::{count_noun, escape, format_timestamp},
-    ledger::{LedgerSummary, RunSummary, TargetSummary},
+    ledger::{LedgerSummary, Run, TargetSummary},
 };
 
 pub(crate) fn format_ledger(ledger: &LedgerSummary) -> String {
@@ -36,7 +36,7 @@ fn format_target(target: &TargetSummary) -> String {
     text
 }
 
-fn format_run(run: &RunSummary) -> String {
+fn format_run(run: &Run) -> String {
     let input = escape(&run.input);
     let mut text = format!("push of {input} at {}", format_timestamp(run.started));
     let (Some(status), Some(code)) = (&run.status, run.exit_code) else {

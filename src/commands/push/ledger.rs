@@ -19,7 +19,7 @@ use crate::{
     delivery::SinkError,
     diagnostics::{self, Failure},
     input::InputSource,
-    ledger::{KnownTimes, LedgerError, LedgerWriter, RunEnd, RunStart, TargetKey},
+    ledger::{self, KnownTimes, LedgerError, LedgerWriter, TargetKey},
     report::{Status, Summary},
 };
 
@@ -31,6 +31,7 @@ const MAX_WAITING_REQUESTS: usize = 16;
 pub(super) struct Ledger<'p> {
     path: &'p Path,
     writer: LedgerWriter,
+    run: ledger::Run,
 }
 
 impl<'p> Ledger<'p> {
@@ -42,17 +43,22 @@ impl<'p> Ledger<'p> {
     ) -> Result<Self, Failure> {
         let path = &*plan.path;
         let names = run.plan.input.sources.iter().map(InputSource::name);
-        let start = RunStart {
+        let begun = ledger::Run {
             started: Timestamp::now().as_second(),
             input: names.collect::<Vec<_>>().join(", "),
+            ..ledger::Run::default()
         };
         let pause = |time| run.interrupts.pause(time);
         let writer =
-            LedgerWriter::open(path, key, &start, plan.lock_timeout, &pause).map_err(|error| {
+            LedgerWriter::open(path, key, &begun, plan.lock_timeout, &pause).map_err(|error| {
                 let unusable = || diagnostics::ledger_unusable(path, &error);
                 run.interrupts.failure().unwrap_or_else(unusable)
             })?;
-        Ok(Self { path, writer })
+        Ok(Self {
+            path,
+            writer,
+            run: begun,
+        })
     }
 
     fn unusable(&self) -> impl Fn(LedgerError) -> Failure + use<'p> {
@@ -101,17 +107,19 @@ impl<'p> Ledger<'p> {
         summary: &Summary,
     ) -> Result<(), Failure> {
         let records = &summary.records;
-        let end = RunEnd {
-            ended: Timestamp::now().as_second(),
-            read: records.read,
-            unchanged: records.unchanged,
-            acknowledged: records.acknowledged,
-            rejected: records.rejected,
-            unsent: records.unsent,
-            status: Status::from_result(&result).as_str(),
-            exit_code: result.as_ref().err().map_or(0, |failure| failure.exit_code),
+        let exit_code = result.as_ref().err().map_or(0, |failure| failure.exit_code);
+        let ended = ledger::Run {
+            ended: Some(Timestamp::now().as_second()),
+            read: Some(records.read),
+            unchanged: Some(records.unchanged),
+            acknowledged: Some(records.acknowledged),
+            rejected: Some(records.rejected),
+            unsent: Some(records.unsent),
+            status: Some(Status::from_result(&result).as_str().to_owned()),
+            exit_code: Some(exit_code),
+            ..self.run
         };
-        match self.writer.end_run(&end) {
+        match self.writer.end_run(&ended) {
             Ok(()) => result,
             Err(error) => Err(diagnostics::ledger_unusable(self.path, &error).and(result.err())),
         }
