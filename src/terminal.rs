@@ -3,13 +3,13 @@
 use std::{
     borrow::Cow,
     fmt::Write as _,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     panic::Location,
 };
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use kdam::{Bar, BarExt};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
@@ -39,11 +39,6 @@ impl Terminal {
 
     pub(crate) fn data_writer() -> impl Write {
         io::stdout()
-    }
-
-    /// Returns the exit code.
-    pub(crate) fn print_text(text: &str) -> u8 {
-        Self::exit_code(Self::print_data(text).map(|()| 0))
     }
 
     pub(crate) fn print_summary(self, summary: &Summary) -> u8 {
@@ -132,14 +127,16 @@ impl Terminal {
         ));
     }
 
+    /// The bar appears only on a terminal, and disappears when it is dropped.
     pub(crate) fn progress_bar(self, total_records: u64) -> ProgressBar {
-        if self.quiet || !io::stderr().is_terminal() {
+        if self.quiet {
             return ProgressBar::hidden();
         }
-        let mut bar = Bar::new(usize::try_from(total_records).unwrap_or(usize::MAX));
-        bar.dynamic_ncols = true;
-        " records".clone_into(&mut bar.unit);
-        ProgressBar(Some(bar))
+        let template = "{percent:>3}% [{bar:30}] {human_pos}/{human_len} records, {eta} left";
+        let style = ProgressStyle::with_template(template);
+        ProgressBar::new(total_records)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            .with_finish(ProgressFinish::AndClear)
     }
 
     /// A write failure is ignored, because it could be reported only on standard error.
@@ -182,39 +179,4 @@ fn color_labels(text: &str) -> String {
         colored.unwrap_or_else(|| line.to_owned())
     });
     lines.collect()
-}
-
-/// The escape sequence that erases the line from the cursor to its end (ECMA-48, EL).
-const ERASE_TO_END_OF_LINE: &str = "\x1b[K";
-
-pub(crate) struct ProgressBar(Option<Bar>);
-
-impl ProgressBar {
-    pub(crate) fn hidden() -> Self {
-        Self(None)
-    }
-
-    pub(crate) fn advance(&mut self, records: u64) {
-        if let Some(bar) = &mut self.0 {
-            bar.counter += usize::try_from(records).unwrap_or(usize::MAX);
-            if bar.should_refresh() {
-                bar.elapsed_time();
-                let text = bar.render();
-                // The bar is cut at the width of the terminal. A bar that wraps into a second line
-                // could not be erased.
-                let width = kdam::term::width().filter(|width| *width > 0);
-                let width = width.map_or(usize::MAX, usize::from);
-                let shown: String = text.chars().take(width).collect();
-                Terminal::write_stderr(&format!("\r{shown}{ERASE_TO_END_OF_LINE}"));
-            }
-        }
-    }
-}
-
-impl Drop for ProgressBar {
-    fn drop(&mut self) {
-        if self.0.is_some() {
-            Terminal::write_stderr(&format!("\r{ERASE_TO_END_OF_LINE}"));
-        }
-    }
 }

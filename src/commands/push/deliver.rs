@@ -3,6 +3,8 @@
 
 use std::{thread, time::Duration};
 
+use indicatif::ProgressBar;
+
 use super::{context::Run, ledger::LedgerThread, outputs::Outputs, rejects::Rejects};
 use crate::{
     batch::{Batch, Batches},
@@ -15,7 +17,7 @@ use crate::{
     diagnostics::{Failure, count_noun},
     input::{ReadLimits, ValidatedInput},
     report,
-    terminal::{ProgressBar, Terminal},
+    terminal::Terminal,
 };
 
 /// Sends every selected record, and adds the outcome to the summary. `selected` is the number of
@@ -123,7 +125,7 @@ impl Sink<'_, '_> {
         self.terminal.detail(2, || {
             format!("{} {outcome}", count_noun(batch.record_count, "record"))
         });
-        self.progress.advance(batch.record_count);
+        self.progress.inc(batch.record_count);
     }
 }
 
