@@ -11,21 +11,11 @@ use crate::{
     record::{ExpireTime, Record, Token, TokenEncoding},
 };
 
-/// The result of one pass over an input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadResult {
-    /// The number of valid records, without duplicates.
-    pub valid_records: u64,
-    /// The number of records that were read.
-    pub read_records: u64,
-    /// The `Debug` string of each problem, which contains the position of the problem.
-    pub problems: Vec<String>,
-}
-
-/// Reads and validates a whole input. If `format` is `None`, the format is detected.
+/// Validates an input and returns the number of valid records, without duplicates. If `format` is
+/// `None`, the format is detected.
 #[must_use]
-pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> ReadResult {
-    summarize(&validate_input(input, format))
+pub fn count_valid_records(input: &Arc<[u8]>, format: Option<InputFormat>) -> u64 {
+    validate_input(input, format).counts.valid()
 }
 
 /// Validates an input twice and compares the results. If the input is valid, then reads its
@@ -34,42 +24,35 @@ pub fn read_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> ReadResult 
 /// # Errors
 ///
 /// Returns the description of a bug.
-pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<ReadResult, String> {
+pub fn read_twice(input: &Arc<[u8]>, format: Option<InputFormat>) -> Result<(), String> {
     let mut validated = validate_input(input, format);
-    let reading = summarize(&validated);
-    let repeated = read_input(input, format);
-    if reading != repeated {
-        return Err(format!("{reading:?} and then {repeated:?}"));
+    let result = describe(&validated);
+    let repeated = describe(&validate_input(input, format));
+    if result != repeated {
+        return Err(format!("{result} and then {repeated}"));
     }
-    let counts = &validated.counts;
-    if counts.read != counts.valid() + counts.invalid + counts.duplicate {
-        return Err(format!("{counts:?} do not add up"));
-    }
-    for problem in &validated.problems {
-        let is_in_record = counts.unreadable_inputs == 0;
-        let has_position = problem
-            .position
-            .is_some_and(|position| position.record > 0 && position.line > 0);
-        if is_in_record && !has_position {
-            return Err(format!("{problem:?} has no position"));
-        }
+    let mut positions = validated.problems.iter().map(|problem| problem.position);
+    let has_positions = positions.all(|position| position.is_some_and(|place| place.record > 0));
+    if validated.counts.unreadable_inputs == 0 && !has_positions {
+        return Err(format!("a problem of a record has no position: {result}"));
     }
     if validated.has_problems() {
-        return Ok(reading);
+        return Ok(());
     }
+    let valid_records = validated.counts.valid();
     let mut used_records = 0;
     let mut records = validated.records();
-    loop {
-        match records.next(|record| !record.token.as_bytes().is_empty()) {
-            Ok(Some(true)) => used_records += 1,
-            Ok(Some(false)) => return Err("an empty token".to_owned()),
-            Ok(None) if used_records == reading.valid_records => return Ok(reading),
-            Ok(None) => {
-                let valid_records = reading.valid_records;
-                return Err(format!("{used_records} records used of {valid_records}"));
-            }
-            Err(problem) => return Err(format!("{problem:?} only in the second reading")),
+    let mut has_token = || records.next(|record| !record.token.as_bytes().is_empty());
+    while let Some(has_token) = has_token().map_err(|problem| format!("only later: {problem:?}"))? {
+        if !has_token {
+            return Err("an empty token".to_owned());
         }
+        used_records += 1;
+    }
+    if used_records == valid_records {
+        Ok(())
+    } else {
+        Err(format!("{used_records} records used of {valid_records}"))
     }
 }
 
@@ -132,14 +115,6 @@ fn validate_input(input: &Arc<[u8]>, format: Option<InputFormat>) -> ValidatedIn
     )
 }
 
-fn summarize(validated: &ValidatedInput) -> ReadResult {
-    ReadResult {
-        valid_records: validated.counts.valid(),
-        read_records: validated.counts.read,
-        problems: validated
-            .problems
-            .iter()
-            .map(|problem| format!("{problem:?}"))
-            .collect(),
-    }
+fn describe(validated: &ValidatedInput) -> String {
+    format!("{:?} {:?}", validated.counts, validated.problems)
 }

@@ -23,8 +23,7 @@ pub(super) fn expiration_chart(counts: &ExpirationCounts) -> String {
     let mut chart = String::new();
     for (name, count) in rows {
         // The length is rounded up, so that even a single record has a visible bar.
-        let length =
-            (u128::from(count) * u128::from(MAX_BAR_CHARS)).div_ceil(u128::from(largest.max(1)));
+        let length = (count * MAX_BAR_CHARS).div_ceil(largest.max(1));
         let bar: String = (0..length).map(|_| '█').collect();
         let row = format!("{name:<14} {count:>10} {bar}");
         let _ = writeln!(chart, "{}", row.trim_end());

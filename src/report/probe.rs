@@ -5,17 +5,27 @@ use std::{fmt::Write as _, time::Duration};
 use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use super::stage::{describe_stage, stage_name, stage_of};
+use super::stage::{describe_stage, stage_of};
 use crate::{
     client::{Stage, StageSuccess, Target},
     diagnostics::{Failure, escape, format_timestamp},
-    probe::{ProbeOutcome, ProbeResult},
+    probe::{CompletedStage, ProbeOutcome, ProbeResult},
     tls::{Certificate, ClientTls, TrustBasis},
 };
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
-const CALL_STAGE: &str = "RPC";
+const TLS_STAGE: &str = "TLS";
+
+/// The stages in order, with their names. Every report lists all of them, and the last text stands
+/// for a stage that the connection does not use.
+const CONNECTION_STAGES: [(Stage, &str, &str); 5] = [
+    (Stage::Dns, "DNS", "none (Unix domain socket)"),
+    (Stage::Tcp, "TCP", ""),
+    (Stage::Proxy, "proxy", "none"),
+    (Stage::Tls, TLS_STAGE, "none (--plaintext)"),
+    (Stage::Http2, "HTTP/2", ""),
+];
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProbeReport {
@@ -77,15 +87,11 @@ impl ProbeReport {
             warnings: warnings(probe, accepted, warn_days),
             certificate,
             issuers: certificates.collect(),
-            ..Self::from_outcome(failure)
+            ..Self::without_stages(failure)
         }
     }
 
-    pub(crate) fn from_failure(failure: Failure) -> Self {
-        Self::from_outcome(Some(failure))
-    }
-
-    fn from_outcome(failure: Option<Failure>) -> Self {
+    pub(crate) fn without_stages(failure: Option<Failure>) -> Self {
         Self {
             stages: Vec::new(),
             certificate: None,
@@ -114,7 +120,7 @@ impl ProbeReport {
                 stage.seconds * 1000.0,
                 escape(&stage.detail)
             );
-            if stage.name == stage_name(Stage::Tls) {
+            if stage.name == TLS_STAGE {
                 for certificate in self.certificate.iter().chain(&self.issuers) {
                     certificate.write_to(&mut text);
                 }
@@ -162,17 +168,6 @@ impl CertificateReport {
     }
 }
 
-impl StageReport {
-    fn completed(stage: Stage, duration: Duration, detail: String) -> Self {
-        Self {
-            name: stage_name(stage),
-            ok: true,
-            seconds: duration.as_secs_f64(),
-            detail,
-        }
-    }
-}
-
 fn report_stages(
     probe: &ProbeResult,
     target: &Target,
@@ -180,51 +175,41 @@ fn report_stages(
     failure: Option<&Failure>,
 ) -> Vec<StageReport> {
     let mut stages = Vec::new();
-    for completed in &probe.stages {
-        let stage = stage_of(&completed.outcome);
-        add_unused_stages(&mut stages, stage);
-        stages.push(StageReport::completed(
-            stage,
-            completed.duration,
-            describe_completed(&completed.outcome, target),
-        ));
+    let mut completed = probe.stages.iter().peekable();
+    for (stage, name, detail_if_unused) in CONNECTION_STAGES {
+        let (ok, duration, detail) = match &probe.end {
+            ProbeOutcome::ConnectFailed(error) if error.stage == stage => {
+                (false, probe.last_stage_duration, error.kind.to_string())
+            }
+            _ => match completed.next_if(|completed| stage_of(&completed.outcome) == stage) {
+                Some(CompletedStage { outcome, duration }) => {
+                    (true, *duration, describe_completed(outcome, target))
+                }
+                None => (true, Duration::ZERO, detail_if_unused.to_owned()),
+            },
+        };
+        stages.push(StageReport {
+            name,
+            ok,
+            seconds: duration.as_secs_f64(),
+            detail,
+        });
+        if !ok {
+            break;
+        }
     }
-    let (name, detail) = match &probe.end {
-        ProbeOutcome::ConnectFailed(error) => {
-            add_unused_stages(&mut stages, error.stage);
-            (stage_name(error.stage), error.kind.to_string())
-        }
-        ProbeOutcome::Called {
-            health, services, ..
-        } => {
-            let services = services.as_deref();
-            (CALL_STAGE, describe_call(path, failure, *health, services))
-        }
-    };
-    stages.push(StageReport {
-        name,
-        ok: failure.is_none(),
-        seconds: probe.last_stage_duration.as_secs_f64(),
-        detail,
-    });
+    if let ProbeOutcome::Called {
+        health, services, ..
+    } = &probe.end
+    {
+        stages.push(StageReport {
+            name: "RPC",
+            ok: failure.is_none(),
+            seconds: probe.last_stage_duration.as_secs_f64(),
+            detail: describe_call(path, failure, *health, services.as_deref()),
+        });
+    }
     stages
-}
-
-/// The reports of all connections list the same stages.
-fn add_unused_stages(stages: &mut Vec<StageReport>, next: Stage) {
-    let reasons = [
-        (Stage::Dns, "none (Unix domain socket)"),
-        (Stage::Tcp, ""),
-        (Stage::Proxy, "none"),
-        (Stage::Tls, "none (--plaintext)"),
-    ];
-    let first = stages.len();
-    let unused = reasons
-        .into_iter()
-        .skip(first)
-        .take_while(|(stage, _)| *stage != next)
-        .map(|(stage, reason)| StageReport::completed(stage, Duration::ZERO, reason.to_owned()));
-    stages.extend(unused);
 }
 
 fn describe_completed(outcome: &StageSuccess, target: &Target) -> String {

@@ -1,18 +1,8 @@
-//! The names of connection stages and the descriptions of their outcomes.
+//! The descriptions of the outcomes of connection stages.
 
 use std::{fmt::Write as _, net::IpAddr};
 
 use crate::client::{Stage, StageSuccess, Target, TlsSession};
-
-pub(super) fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Dns => "DNS",
-        Stage::Tcp => "TCP",
-        Stage::Proxy => "proxy",
-        Stage::Tls => "TLS",
-        Stage::Http2 => "HTTP/2",
-    }
-}
 
 pub(super) fn stage_of(outcome: &StageSuccess) -> Stage {
     match outcome {

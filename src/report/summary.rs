@@ -37,12 +37,7 @@ impl Status {
             FailureKind::Partial => Self::Partial,
             FailureKind::Input => Self::Refused,
             FailureKind::Interrupted => Self::Interrupted,
-            FailureKind::Internal
-            | FailureKind::Usage
-            | FailureKind::Unreachable
-            | FailureKind::Tls
-            | FailureKind::Code
-            | FailureKind::Rpc => Self::Failed,
+            _ => Self::Failed,
         }
     }
 

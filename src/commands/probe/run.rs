@@ -28,7 +28,7 @@ pub(crate) struct Plan {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    let report = probe(plan).unwrap_or_else(ProbeReport::from_failure);
+    let report = probe(plan).unwrap_or_else(|failure| ProbeReport::without_stages(Some(failure)));
     plan.terminal.print_probe_report(&report)
 }
 
