@@ -102,7 +102,9 @@ fn read_tokens(sources: &[InputSource], options: &InputOptions) -> Result<Vec<Bo
     let mut tokens = Vec::new();
     let mut records = input.records();
     let mut next_token = || records.next(|record| record.token.as_bytes().into());
-    while let Some(token) = next_token().map_err(|problem| diagnostics::input_changed(&problem))? {
+    while let Some(token) =
+        next_token().map_err(|problem| diagnostics::input_not_read_again(&problem))?
+    {
         tokens.push(token);
     }
     Ok(tokens)

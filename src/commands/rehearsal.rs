@@ -100,7 +100,7 @@ impl Rehearsal {
             })
         };
         while let Some(is_stored) =
-            is_stored().map_err(|problem| diagnostics::input_changed(&problem))?
+            is_stored().map_err(|problem| diagnostics::input_not_read_again(&problem))?
         {
             expected += 1;
             differing += u64::from(!is_stored.map_err(store_failure)?);

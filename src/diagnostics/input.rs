@@ -96,10 +96,12 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
 
 /// Returns the failure for a validated input that could not be read again: the input changed or
 /// became unreadable, or the deadline passed.
-pub(crate) fn input_changed(problem: &Problem) -> Failure {
+pub(crate) fn input_not_read_again(problem: &Problem) -> Failure {
     let failure = Failure::input(format!("{problem}; nothing more was sent"));
     match problem.kind {
-        ProblemKind::Stream(StreamError::DeadlinePassed) => failure.with_hint("raise --max-time"),
+        ProblemKind::Stream(StreamError::DeadlinePassed) => {
+            failure.with_hint("increase --max-time")
+        }
         ProblemKind::Stream(StreamError::FileChanged) => {
             failure.with_hint("run the command again when the file is complete")
         }

@@ -25,7 +25,7 @@ pub(crate) use self::{
     failure::{EXIT_INTERNAL, EXIT_WOULD_SEND, Failure, FailureKind},
     format::{count_noun, format_timestamp},
     input::{
-        expirations_shortened, input_changed, input_empty, input_refused, input_warnings,
+        expirations_shortened, input_empty, input_not_read_again, input_refused, input_warnings,
         record_count_refused, too_many_changes,
     },
     ledger::ledger_unusable,

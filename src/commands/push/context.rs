@@ -68,8 +68,9 @@ impl<'p> Run<'p> {
         })
     }
 
-    /// Returns the contract that the records must fit into: the contract of the real server, also
-    /// in a rehearsal.
+    /// Returns the contract that the records must fit into. A rehearsal also checks the records
+    /// against a contract from `--proto` or `--protoset`, although its receiver implements only the
+    /// built-in one. With `--reflection` it has no server to ask, so it checks the built-in one.
     pub(super) fn load_contract(&mut self) -> Result<Contract, Failure> {
         let contract = match &self.plan.destination {
             Destination::Server(connection) => &connection.contract,

@@ -103,9 +103,9 @@ fn send(
         let ledger_result = sink.ledger_thread.map_or(Ok(()), LedgerThread::finish);
         Ok::<_, Failure>((outcome, ledger_result.err()))
     })?;
-    if ledger_failure.is_some() {
-        *ledger = None;
-        *failure = ledger_failure;
+    if let (Some(ledger), Some(ledger_failure)) = (ledger, ledger_failure) {
+        ledger.has_failed = true;
+        *failure = Some(ledger_failure.and(failure.take()));
     }
     Ok(outcome)
 }

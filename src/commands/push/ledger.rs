@@ -32,6 +32,8 @@ pub(super) struct Ledger<'p> {
     path: &'p Path,
     writer: LedgerWriter,
     run: ledger::Run,
+    /// Whether an acknowledged record could not be written.
+    pub(super) has_failed: bool,
 }
 
 impl<'p> Ledger<'p> {
@@ -58,6 +60,7 @@ impl<'p> Ledger<'p> {
             path,
             writer,
             run: begun,
+            has_failed: false,
         })
     }
 
@@ -121,6 +124,8 @@ impl<'p> Ledger<'p> {
         };
         match self.writer.end_run(&ended) {
             Ok(()) => result,
+            // `result` already reports that the ledger cannot be written.
+            Err(_) if self.has_failed => result,
             Err(error) => Err(diagnostics::ledger_unusable(self.path, &error).and(result.err())),
         }
     }

@@ -6,7 +6,7 @@ use crate::{diagnostics::Failure, report::Summary};
 pub(super) struct Outputs<'p> {
     pub(super) rejects: Option<Rejects<'p>>,
     pub(super) ledger: Option<Ledger<'p>>,
-    /// The failure of an output that was closed because it could not be written.
+    /// The failure of an output that could not be written.
     pub(super) failure: Option<Failure>,
 }
 

@@ -75,7 +75,7 @@ fn select_with(
         if let Some(failure) = run.interrupts.failure() {
             return Err(failure);
         }
-        retained.map_err(|problem| diagnostics::input_changed(&problem))?;
+        retained.map_err(|problem| diagnostics::input_not_read_again(&problem))?;
     }
     if let Some(ledger) = &plan.ledger {
         changes.check(ledger, input.counts.read)?;

@@ -75,7 +75,7 @@ fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failu
 fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
     match reason {
         StopReason::Attempt(failure) => Some(diagnostics::attempt_failed(server, &failure)),
-        StopReason::Input(problem) => Some(diagnostics::input_changed(&problem)),
+        StopReason::Input(problem) => Some(diagnostics::input_not_read_again(&problem)),
         StopReason::DeadlinePassed {
             in_request,
             last_failure,

@@ -16,10 +16,10 @@ use super::{Ledger, ONE_BY_ONE, THREE_RECORDS, push_with_ledger};
 use crate::support::{
     fault_server::{
         FaultServer,
-        action::{Action, ok},
+        action::{Action, code, ok},
     },
     files::{FolderState, TempFile, folder_state, make_fifo, mode, set_mode, utf8},
-    program::{Run, command, finish, kill, start},
+    program::{Run, command, finish, kill, run as run_program, start},
     receiver::Receiver,
     records::records,
 };
@@ -47,6 +47,30 @@ fn ledger_is_private() {
         assert_eq!(mode(path), 0o600, "{}", path.display());
     }
     kill(child);
+}
+
+#[test]
+fn push_that_cannot_write_its_outputs_reports_each_of_them_and_ends_its_run() {
+    let server = FaultServer::serving([ok(), code(5)]);
+    let ledger = Ledger::after_push(&FaultServer::ok(), &records(1));
+    ledger
+        .database()
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON segment
+             BEGIN SELECT RAISE(ABORT, 'segment is full'); END",
+        )
+        .expect("a trigger");
+    let flags = ["--batch-records=100", "--full", "--rejects=/dev/full"];
+    let run = ledger.push(&server, &flags, &records(10_000));
+    run.exits(1)
+        .stderr_contains("segment is full")
+        .stderr_contains("/dev/full")
+        .counts_add_up();
+    let shown = run_program(["ledger", "show", "--ledger", ledger.str(), "--output=json"]);
+    let shown = shown.exits(0).json();
+    let last = &shown["targets"][0]["runs"][0];
+    assert_eq!(last["exit_code"], 1, "{shown}");
+    assert!(!last["ended"].is_null(), "{shown}");
 }
 
 #[test]
