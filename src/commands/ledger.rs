@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     diagnostics::{self, Failure},
     input::{DuplicatePolicy, InputOptions, InputSource, ValidationRules, validate},
-    ledger::{self, ForgetSelection},
+    ledger,
     report::format_ledger,
     terminal::Terminal,
 };
@@ -68,17 +68,15 @@ fn forget(
     lock_timeout: Duration,
     terminal: Terminal,
 ) -> Result<u8, Failure> {
-    let tokens;
-    let selection = match scope {
-        ForgetScope::All => ForgetSelection::All,
-        ForgetScope::Authority(name) => ForgetSelection::Authority(name),
+    let forgotten = match scope {
+        ForgetScope::All => ledger::forget(path, None, None, lock_timeout),
+        ForgetScope::Authority(name) => ledger::forget(path, Some(name), None, lock_timeout),
         ForgetScope::Tokens { sources, options } => {
-            tokens = read_tokens(sources, options)?;
-            ForgetSelection::Tokens(&tokens)
+            let tokens = read_tokens(sources, options)?;
+            ledger::forget(path, None, Some(&tokens), lock_timeout)
         }
     };
-    let forgotten = ledger::forget(path, selection, lock_timeout)
-        .map_err(|error| diagnostics::ledger_unusable(path, &error))?;
+    let forgotten = forgotten.map_err(|error| diagnostics::ledger_unusable(path, &error))?;
     let text = || format!("{} forgotten", diagnostics::count_noun(forgotten, "token"));
     Ok(terminal.print_report(&ForgetReport { forgotten }, 0, text))
 }

@@ -1,7 +1,7 @@
 //! The hints for problems in the input.
 
 use crate::{
-    input::{Field, JsonKind, ProblemKind, UnsupportedFormat},
+    input::{A_NUMBER, Field, ProblemKind, UnsupportedFormat},
     record::{TimeError, TokenError},
 };
 
@@ -38,7 +38,7 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         } => "save the file as UTF-8, or write the tokens in hex or base64",
         ProblemKind::WrongType {
             field: Field::Token,
-            found: JsonKind::Number,
+            found: A_NUMBER,
             ..
         } => "put the token in quotes",
         ProblemKind::ConflictingDuplicate { .. } => {

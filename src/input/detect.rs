@@ -54,18 +54,12 @@ impl fmt::Display for DetectedFormat {
             Self::Ndjson => f.write_str("NDJSON"),
             Self::JsonRecord => f.write_str("JSON, one record"),
             Self::JsonArray { path, is_protobuf } => {
-                let json = if *is_protobuf {
-                    "protobuf JSON"
-                } else {
-                    "JSON"
-                };
-                match path.as_slice() {
-                    [] => write!(f, "{json} array"),
-                    path => {
-                        let pointer = Excerpt::from_text(&format_pointer(path));
-                        write!(f, "{json} array at {pointer}")
-                    }
+                let protobuf = if *is_protobuf { "protobuf " } else { "" };
+                write!(f, "{protobuf}JSON array")?;
+                if path.is_empty() {
+                    return Ok(());
                 }
+                write!(f, " at {}", Excerpt::from_text(&format_pointer(path)))
             }
         }
     }
@@ -118,10 +112,7 @@ impl Head {
     }
 
     pub(super) fn first_byte(&self) -> Option<u8> {
-        self.bytes
-            .iter()
-            .copied()
-            .find(|byte| !byte.is_ascii_whitespace())
+        self.bytes.trim_ascii_start().first().copied()
     }
 
     /// Returns TSV if the first line has more tabs than commas outside of quotes.

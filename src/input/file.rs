@@ -4,8 +4,8 @@ use super::{
     bytes::{Content, InputSource, LineBuffer, ReadLimits},
     detect::{DetectedFormat, Head, format_from_name},
     excerpt::Excerpt,
-    fields::FieldNames,
-    json::{self, Outline},
+    fields::{FieldNames, find_duplicate},
+    json,
     options::{InputFormat, InputOptions},
     position::InputLabel,
     problem::{Field, ProblemKind, ReadError},
@@ -107,29 +107,32 @@ impl InputFile {
         head: &Head,
         options: &InputOptions,
     ) -> Result<DetectedFormat, ReadError> {
-        let syntax = json::check_syntax(self.content.text_reader()?);
-        match syntax {
-            Ok(json::DocumentCount::One) => self.locate_records(options),
-            Ok(json::DocumentCount::Several) => match self.known_format {
-                None if options.records_pointer.is_none() => Ok(DetectedFormat::Ndjson),
-                None => Err(ProblemKind::NotJsonDocument.into()),
-                Some(_) => Err(ProblemKind::MultipleDocuments.into()),
-            },
+        let Err(error) = json::check_syntax(self.content.text_reader()?) else {
+            return self.locate_records(options);
+        };
+        let has_documents = matches!(*error.kind, ProblemKind::MultipleDocuments);
+        match (self.known_format, &options.records_pointer) {
+            (None, Some(_)) if has_documents => Err(ProblemKind::NotJsonDocument.into()),
             // The NDJSON reader reports a malformed first line and continues.
-            Err(_) if self.known_format.is_none() && head.is_ndjson() => Ok(DetectedFormat::Ndjson),
-            Err(error) => Err(error),
+            (None, None) if has_documents || head.is_ndjson() => Ok(DetectedFormat::Ndjson),
+            _ => Err(error),
         }
     }
 
     fn locate_records(&mut self, options: &InputOptions) -> Result<DetectedFormat, ReadError> {
-        let outline = Outline::read(self.line_buffer()?)?;
-        let has_request_array = outline.has_any(&[PROTOBUF_ARRAY_KEY]);
+        let members = json::read_root_members(self.line_buffer()?)?;
+        let keys: Vec<_> = members.iter().map(|member| &*member.key).collect();
+        let arrays = members.iter().filter(|member| member.is_array);
+        let arrays: Vec<_> = arrays.map(|member| &*member.key).collect();
+        let has_request_array = keys.contains(&PROTOBUF_ARRAY_KEY);
         let is_protobuf = has_request_array || self.known_format == Some(InputFormat::ProtoJson);
         let array = |path| Ok(DetectedFormat::JsonArray { path, is_protobuf });
-        if !is_protobuf && options.records_pointer.is_none() && is_record(&outline, options) {
+        let excerpts = |keys: &[&str]| keys.iter().map(|key| Excerpt::from_text(key)).collect();
+        let is_record = is_record(&keys, !arrays.is_empty(), &FieldNames::new(options));
+        if is_record && !is_protobuf && options.records_pointer.is_none() {
             return Ok(DetectedFormat::JsonRecord);
         }
-        if let Some(key) = outline.duplicate_key() {
+        if let Some(key) = find_duplicate(keys.iter().copied()) {
             return Err(ProblemKind::DuplicateName(Excerpt::from_text(key)).into());
         }
         if let Some(path) = &options.records_pointer {
@@ -141,24 +144,20 @@ impl InputFile {
         if is_protobuf {
             return Err(ProblemKind::MissingRequestArray.into());
         }
-        let keys = outline.array_keys();
-        match keys.as_slice() {
-            [only] => array(vec![(*only).to_owned()]),
-            [] => Err(ProblemKind::NoArray(outline.keys()).into()),
-            _ => {
-                let keys = keys.into_iter().map(Excerpt::from_text).collect();
-                Err(ProblemKind::SeveralArrays(keys).into())
-            }
+        match *arrays {
+            [only] => array(vec![only.to_owned()]),
+            [] => Err(ProblemKind::NoArray(excerpts(&keys)).into()),
+            _ => Err(ProblemKind::SeveralArrays(excerpts(&arrays)).into()),
         }
     }
 }
 
 /// Returns whether the root of a document is a record: it has every field that the options use, or
 /// at least one field but no array that could contain records.
-fn is_record(root: &Outline, options: &InputOptions) -> bool {
-    let names = FieldNames::new(options);
-    let has = |field| root.has_any(names.names_of(field));
+fn is_record(keys: &[&str], has_array: bool, names: &FieldNames) -> bool {
+    let is_key = |name: &String| keys.contains(&name.as_str());
+    let has = |field| names.names_of(field).iter().any(is_key);
     let has_if_used = |field| !names.is_used(field) || has(field);
     (has_if_used(Field::Token) && has_if_used(Field::Time))
-        || (root.array_keys().is_empty() && (has(Field::Token) || has(Field::Time)))
+        || (!has_array && (has(Field::Token) || has(Field::Time)))
 }

@@ -21,7 +21,7 @@ pub(crate) use bytes::{InputSource, ReadLimits, StreamError};
 pub use options::InputFormat;
 pub(crate) use options::{FieldSelector, InputOptions, JsonPointer};
 pub(crate) use position::FilePosition;
-pub(crate) use problem::{Field, JsonKind, Problem, ProblemKind, UnsupportedFormat};
+pub(crate) use problem::{A_NUMBER, Field, Problem, ProblemKind, UnsupportedFormat};
 pub(crate) use validation::{
     ContractCheck, DuplicatePolicy, ExpirationCounts, Records, ValidatedInput, ValidationCounts,
     ValidationRules, validate,

@@ -17,6 +17,9 @@ use crate::{
     user_path::reason_of,
 };
 
+/// The kind of a JSON value that has a hint of its own.
+pub(crate) const A_NUMBER: &str = "a number";
+
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) input: InputLabel,
@@ -112,7 +115,7 @@ pub(crate) enum ProblemKind {
     RecordTooLong,
     /// `place` is the JSON Pointer of `--records`, or empty for the root of the document.
     #[error("expected an array of records{}, found {found}", at(.place))]
-    NotArray { place: String, found: JsonKind },
+    NotArray { place: String, found: &'static str },
     #[error("expected an array of records, found only the keys {}", list(.0))]
     NoArray(Vec<Excerpt>),
     #[error("expected one array of records, found {}", list(.0))]
@@ -161,12 +164,12 @@ pub(crate) enum ProblemKind {
     #[error("NUL byte")]
     NulByte,
     #[error("expected an object, found {found}")]
-    NotObject { found: JsonKind },
+    NotObject { found: &'static str },
     #[error("{name}: expected {}, found {found}", .field.json_kinds())]
     WrongType {
         field: Field,
         name: String,
-        found: JsonKind,
+        found: &'static str,
     },
     #[error("{0} occurs more than once")]
     DuplicateName(Excerpt),
@@ -191,12 +194,17 @@ pub(crate) enum ProblemKind {
 }
 
 /// Messages list the classes in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub(crate) enum ProblemClass {
+    #[error("malformed")]
     Malformed,
+    #[error("invalid token")]
     InvalidToken,
+    #[error("invalid time")]
     InvalidTime,
+    #[error("conflicting duplicate")]
     ConflictingDuplicate,
+    #[error("too large")]
     TooLarge,
 }
 
@@ -204,16 +212,6 @@ pub(crate) enum ProblemClass {
 pub(crate) enum Field {
     Token,
     Time,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JsonKind {
-    Null,
-    Bool,
-    Number,
-    String,
-    Array,
-    Object,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -277,18 +275,6 @@ impl From<io::Error> for ProblemKind {
     }
 }
 
-impl Display for ProblemClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "malformed",
-            Self::InvalidToken => "invalid token",
-            Self::InvalidTime => "invalid time",
-            Self::ConflictingDuplicate => "conflicting duplicate",
-            Self::TooLarge => "too large",
-        })
-    }
-}
-
 impl Field {
     fn json_kinds(self) -> &'static str {
         match self {
@@ -303,19 +289,6 @@ impl Display for Field {
         f.write_str(match self {
             Self::Token => "device token",
             Self::Time => "expiration time",
-        })
-    }
-}
-
-impl Display for JsonKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Null => "null",
-            Self::Bool => "a boolean",
-            Self::Number => "a number",
-            Self::String => "a string",
-            Self::Array => "an array",
-            Self::Object => "an object",
         })
     }
 }

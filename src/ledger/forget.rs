@@ -4,26 +4,21 @@
 use std::{collections::HashSet, path::Path, thread, time::Duration};
 
 use super::{
-    access::WritableLedger, entry::TokenDigester, error::LedgerError, schema::salt, segments,
+    access::WritableLedger,
+    entry::{Digest, TokenDigester},
+    error::LedgerError,
+    schema::salt,
+    segments,
     target::load_targets,
 };
 
-/// The entries to remove.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ForgetSelection<'f> {
-    /// All entries, all targets and the history of pushes.
-    All,
-    /// The entries of all methods of the server with this `:authority`.
-    Authority(&'f str),
-    /// The entries of these tokens in all targets.
-    Tokens(&'f [Box<[u8]>]),
-}
-
-/// Removes entries from a ledger and returns their number: a token counts once for each target.
-/// Waits up to `lock_timeout` until no other process locks the ledger.
+/// Removes the entries of a server (`None` means all servers) and of some tokens (`None` means all
+/// tokens) and returns their number: a token counts once for each target. Also removes the history
+/// of pushes if nothing remains. Waits up to `lock_timeout` until no other process locks the ledger.
 pub(crate) fn forget(
     path: &Path,
-    selection: ForgetSelection<'_>,
+    authority: Option<&str>,
+    tokens: Option<&[Box<[u8]>]>,
     lock_timeout: Duration,
 ) -> Result<u64, LedgerError> {
     let wait = |time| {
@@ -33,41 +28,29 @@ pub(crate) fn forget(
     let mut ledger = WritableLedger::open(path, lock_timeout, &wait)?;
     let transaction = ledger.connection.transaction()?;
     let mut targets = load_targets(&transaction)?;
-    let mut forgotten_digests = None;
-    match selection {
-        ForgetSelection::All => {}
-        ForgetSelection::Authority(authority) => {
-            let mut known: Vec<_> = targets
-                .iter()
-                .map(|row| row.key.authority.clone())
-                .collect();
-            known.dedup();
-            targets.retain(|target| target.key.authority == authority);
-            if targets.is_empty() {
-                return Err(LedgerError::UnknownTarget {
-                    authority: authority.to_owned(),
-                    known,
-                });
-            }
-        }
-        ForgetSelection::Tokens(tokens) => {
-            let mut digester = TokenDigester::new(&salt(&transaction)?);
-            let digests = tokens.iter().map(|token| digester.digest(token));
-            forgotten_digests = Some(digests.collect::<HashSet<_>>());
+    if let Some(authority) = authority {
+        let names = targets.iter().map(|target| target.authority.clone());
+        let mut known: Vec<_> = names.collect();
+        known.dedup();
+        targets.retain(|target| target.authority == authority);
+        if targets.is_empty() {
+            let authority = authority.to_owned();
+            return Err(LedgerError::UnknownTarget { authority, known });
         }
     }
+    let mut digester = TokenDigester::new(&salt(&transaction)?);
+    let mut digest = |token: &Box<[u8]>| digester.digest(token);
+    let digests = tokens.map(|tokens| tokens.iter().map(&mut digest).collect::<HashSet<_>>());
+    let is_forgotten = |digest: &Digest| digests.as_ref().is_none_or(|set| set.contains(digest));
     let mut forgotten = 0;
     for target in targets {
         let mut entries = segments::load(&transaction, target.id)?;
         let entries_before = entries.len();
-        entries.retain(|entry| match &forgotten_digests {
-            Some(digests) => !digests.contains(&entry.digest),
-            None => false,
-        });
+        entries.retain(|entry| !is_forgotten(&entry.digest));
         forgotten += entries_before - entries.len();
         segments::replace(&transaction, target.id, &entries)?;
     }
-    if matches!(selection, ForgetSelection::All) {
+    if authority.is_none() && tokens.is_none() {
         transaction.execute_batch("DELETE FROM run; DELETE FROM target")?;
     }
     transaction.commit()?;

@@ -32,7 +32,7 @@ mod writer;
 
 pub(crate) use self::{
     error::LedgerError,
-    forget::{ForgetSelection, forget},
+    forget::forget,
     known_times::{EntryStatus, KnownTimes, read_known_times},
     runs::Run,
     summary::{LedgerSummary, TargetSummary, summarize},

@@ -53,8 +53,8 @@ pub(crate) fn summarize(path: &Path) -> Result<LedgerSummary, LedgerError> {
     for target in load_targets(&connection)? {
         let entries = segments::load(&connection, target.id)?;
         summary.targets.push(TargetSummary {
-            authority: target.key.authority,
-            method: target.key.method,
+            authority: target.authority,
+            method: target.method,
             tokens: entries.len() as u64,
             last_success: runs::last_success(&connection, target.id)?,
             next_expirations: next_expirations(&entries),

@@ -12,7 +12,8 @@ pub(crate) struct TargetKey {
 /// A row of the table `target`.
 pub(super) struct TargetRow {
     pub(super) id: i64,
-    pub(super) key: TargetKey,
+    pub(super) authority: String,
+    pub(super) method: String,
 }
 
 /// Returns the id of a target, or `None` if the ledger does not contain the target.
@@ -39,10 +40,8 @@ pub(super) fn load_targets(connection: &Connection) -> Result<Vec<TargetRow>> {
     let rows = select.query_map([], |row| {
         Ok(TargetRow {
             id: row.get(0)?,
-            key: TargetKey {
-                authority: row.get(1)?,
-                method: row.get(2)?,
-            },
+            authority: row.get(1)?,
+            method: row.get(2)?,
         })
     })?;
     rows.collect()

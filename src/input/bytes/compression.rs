@@ -37,18 +37,13 @@ struct ArchiveReader<R>(R);
 
 impl<R: Read> Read for ArchiveReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out).map_err(|error| {
-            let is_stream_error =
-                matches!(error.get_ref(), Some(inner) if inner.is::<StreamError>());
-            let is_from_below = is_stream_error
-                || error.raw_os_error().is_some()
-                || error.kind() == io::ErrorKind::Interrupted;
-            if is_from_below {
-                error
-            } else {
-                StreamError::CorruptArchive(error.to_string()).into()
-            }
-        })
+        self.0
+            .read(out)
+            .map_err(|error| match error.downcast::<StreamError>() {
+                Ok(error) => error.into(),
+                Err(error) if error.raw_os_error().is_some() => error,
+                Err(error) => StreamError::CorruptArchive(error.to_string()).into(),
+            })
     }
 }
 

@@ -8,8 +8,6 @@ use serde_json::error::Category;
 use super::{
     super::{
         bytes::LineBuffer,
-        excerpt::Excerpt,
-        fields::find_duplicate,
         position::Position,
         problem::{ProblemKind, ReadError},
     },
@@ -17,18 +15,13 @@ use super::{
     scanner::{read_key, skip_member, skip_space},
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::input) enum DocumentCount {
-    One,
-    Several,
-}
-
-pub(in crate::input) fn check_syntax<R: Read>(text: R) -> Result<DocumentCount, ReadError> {
+/// Checks that a text is one JSON document. A second document is [`ProblemKind::MultipleDocuments`].
+pub(in crate::input) fn check_syntax(text: impl Read) -> Result<(), ReadError> {
     let text = io::BufReader::with_capacity(64 << 10, text);
     let mut documents = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     match documents.next() {
-        Some(Ok(_)) if documents.next().is_some() => Ok(DocumentCount::Several),
-        Some(Ok(_)) | None => Ok(DocumentCount::One),
+        Some(Ok(_)) if documents.next().is_some() => Err(ProblemKind::MultipleDocuments.into()),
+        Some(Ok(_)) | None => Ok(()),
         Some(Err(error)) => Err(read_error(error)),
     }
 }
@@ -49,47 +42,19 @@ fn read_error(error: serde_json::Error) -> ReadError {
     ReadError::fatal(Some(position), kind)
 }
 
-/// Empty if the root is not an object.
-pub(in crate::input) struct Outline {
-    members: Vec<Member>,
+pub(in crate::input) struct RootMember {
+    pub(in crate::input) key: String,
+    pub(in crate::input) is_array: bool,
 }
 
-struct Member {
-    key: String,
-    is_array: bool,
+/// Returns no members if the root is not an object. The document must have passed [`check_syntax`].
+pub(in crate::input) fn read_root_members(
+    mut text: LineBuffer<'_>,
+) -> Result<Vec<RootMember>, ReadError> {
+    read_members(&mut text).map_err(|kind| ReadError::fatal(Some(text.position(0, 0)), kind))
 }
 
-impl Outline {
-    /// The document must have passed [`check_syntax`].
-    pub(in crate::input) fn read(mut text: LineBuffer<'_>) -> Result<Self, ReadError> {
-        read_members(&mut text)
-            .map(|members| Self { members })
-            .map_err(|kind| ReadError::fatal(Some(text.position(0, 0)), kind))
-    }
-
-    pub(in crate::input) fn duplicate_key(&self) -> Option<&str> {
-        find_duplicate(self.members.iter().map(|member| &*member.key))
-    }
-
-    pub(in crate::input) fn has_any<S: AsRef<str>>(&self, keys: &[S]) -> bool {
-        let mut members = self.members.iter();
-        members.any(|member| keys.iter().any(|key| *key.as_ref() == member.key))
-    }
-
-    pub(in crate::input) fn array_keys(&self) -> Vec<&str> {
-        let arrays = self.members.iter().filter(|member| member.is_array);
-        arrays.map(|member| &*member.key).collect()
-    }
-
-    pub(in crate::input) fn keys(&self) -> Vec<Excerpt> {
-        let members = self.members.iter();
-        members
-            .map(|member| Excerpt::from_text(&member.key))
-            .collect()
-    }
-}
-
-fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
+fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<RootMember>, ProblemKind> {
     let mut members = Vec::new();
     if skip_space(text)? != Some(b'{') {
         return Ok(members);
@@ -98,7 +63,7 @@ fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
     while skip_space(text)? == Some(b'"') {
         let key = read_key(text)?;
         let is_array = skip_space(text)? == Some(b'[');
-        members.push(Member { key, is_array });
+        members.push(RootMember { key, is_array });
         skip_member(text)?;
     }
     Ok(members)

@@ -32,21 +32,11 @@ impl<'i> JsonReader<'i> {
         format: DetectedFormat,
         options: &'i InputOptions,
     ) -> Self {
-        let is_protobuf = matches!(
-            format,
-            DetectedFormat::JsonArray {
-                is_protobuf: true,
-                ..
-            }
-        );
-        let fields = FieldParser::new(options, is_protobuf);
-        Self::at_start(buffer, format, fields)
-    }
-
-    fn at_start(buffer: LineBuffer<'i>, format: DetectedFormat, fields: FieldParser<'i>) -> Self {
+        let is_protobuf =
+            matches!(&format, DetectedFormat::JsonArray { is_protobuf, .. } if *is_protobuf);
         Self {
             buffer,
-            fields,
+            fields: FieldParser::new(options, is_protobuf),
             format,
             record_count: 0,
             returned_bytes: 0,
@@ -59,9 +49,12 @@ impl<'i> JsonReader<'i> {
         if self.format != DetectedFormat::Ndjson {
             return None;
         }
-        let chunk = self.buffer.split_off_chunk(|_| true)?;
-        let fields = self.fields.clone();
-        Some(Self::at_start(chunk, DetectedFormat::Ndjson, fields))
+        Some(Self {
+            buffer: self.buffer.split_off_chunk(|_| true)?,
+            fields: self.fields.clone(),
+            format: DetectedFormat::Ndjson,
+            ..*self
+        })
     }
 
     /// Malformed JSON ends the pass over a document. Must not be called after a fatal error.
@@ -79,11 +72,7 @@ impl<'i> JsonReader<'i> {
             DetectedFormat::JsonRecord => self.end_document(),
             _ => self.next_element(),
         };
-        match length {
-            Ok(None) => None,
-            Ok(Some(length)) => Some(self.parse(length)),
-            Err(error) => Some(Err(error)),
-        }
+        Some(length.transpose()?.and_then(|length| self.parse(length)))
     }
 
     fn parse(&mut self, length: usize) -> Result<Located<Record<'_>>, ReadError> {
@@ -160,15 +149,16 @@ impl<'i> JsonReader<'i> {
             self.buffer.consume(length);
             skipped += length;
             let has_more = match end {
-                Some(_) => false,
-                None => match self.read_more() {
-                    Ok(has_more) => has_more,
-                    Err(error) => return error,
-                },
+                Some(_) => Ok(false),
+                None => self.read_more(),
             };
-            if !has_more {
-                self.record_count += 1;
-                return ReadError::in_record(position, ProblemKind::RecordTooLong);
+            match has_more {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.record_count += 1;
+                    return ReadError::in_record(position, ProblemKind::RecordTooLong);
+                }
+                Err(error) => return error,
             }
         }
         self.fatal(ProblemKind::RecordTooLong)

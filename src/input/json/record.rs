@@ -12,7 +12,7 @@ use super::{
     super::{
         excerpt::Excerpt,
         fields::{FieldParser, NameError, find_duplicate},
-        problem::{Field, JsonKind, ProblemKind},
+        problem::{A_NUMBER, Field, ProblemKind},
     },
     fast_path,
 };
@@ -113,10 +113,6 @@ impl<'t> Object<'t> {
 }
 
 impl<'t> Member<'t> {
-    fn json_kind(&self) -> JsonKind {
-        json_kind(self.value.get().bytes().next().unwrap_or(b'n'))
-    }
-
     fn string(&self) -> Result<Cow<'t, str>, ProblemKind> {
         parse_string(self.value.get().as_bytes())
             .map_err(|error| ProblemKind::JsonSyntax(syntax_message(&error)))
@@ -126,7 +122,7 @@ impl<'t> Member<'t> {
         ProblemKind::WrongType {
             field,
             name: self.key.to_string(),
-            found: self.json_kind(),
+            found: json_kind(self.value.get().bytes().next().unwrap_or_default()),
         }
     }
 }
@@ -135,22 +131,20 @@ fn parse_token<'t>(
     member: &Member<'t>,
     fields: &FieldParser<'_>,
 ) -> Result<Token<'t>, ProblemKind> {
-    match member.json_kind() {
-        JsonKind::String => {
-            let text = match member.string()? {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            };
-            fields.token(text, &member.key)
-        }
-        _ => Err(member.wrong_type(Field::Token)),
+    if !member.value.get().starts_with('"') {
+        return Err(member.wrong_type(Field::Token));
     }
+    let text = match member.string()? {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
+    fields.token(text, &member.key)
 }
 
 fn parse_time(member: &Member<'_>, fields: &FieldParser<'_>) -> Result<ExpireTime, ProblemKind> {
-    match member.json_kind() {
-        JsonKind::Number => fields.time(member.value.get().as_bytes(), &member.key),
-        JsonKind::String => fields.time(member.string()?.as_bytes(), &member.key),
+    match member.value.get().as_bytes() {
+        [b'"', ..] => fields.time(member.string()?.as_bytes(), &member.key),
+        number @ [b'-' | b'0'..=b'9', ..] => fields.time(number, &member.key),
         _ => Err(member.wrong_type(Field::Time)),
     }
 }
@@ -166,14 +160,14 @@ pub(super) fn starts_value(first: u8) -> bool {
     )
 }
 
-pub(super) fn json_kind(first: u8) -> JsonKind {
+pub(super) fn json_kind(first: u8) -> &'static str {
     match first {
-        b'{' => JsonKind::Object,
-        b'[' => JsonKind::Array,
-        b'"' => JsonKind::String,
-        b't' | b'f' => JsonKind::Bool,
-        b'n' => JsonKind::Null,
-        _ => JsonKind::Number,
+        b'{' => "an object",
+        b'[' => "an array",
+        b'"' => "a string",
+        b't' | b'f' => "a boolean",
+        b'n' => "null",
+        _ => A_NUMBER,
     }
 }
 

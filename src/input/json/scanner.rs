@@ -155,43 +155,25 @@ impl ValueScanner {
     /// Returns the index after the last byte of the value, or `None` if it is not in `bytes`.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut index = 0;
-        while index < bytes.len() {
-            if self.is_escaped {
-                self.is_escaped = false;
-                index += 1;
-                continue;
-            }
-            if self.is_in_string {
-                index += memchr::memchr2(b'"', b'\\', &bytes[index..])?;
-                if bytes[index] == b'\\' {
-                    self.is_escaped = true;
-                } else {
-                    self.is_in_string = false;
-                    if self.depth == 0 {
-                        return Some(index + 1);
-                    }
+        while let Some(byte) = bytes.get(index) {
+            index += 1;
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' if self.is_in_string => self.is_escaped = true,
+                b'"' => self.is_in_string = !self.is_in_string,
+                _ if self.is_in_string => {
+                    index += memchr::memchr2(b'"', b'\\', &bytes[index..])?;
                 }
-                index += 1;
-                continue;
-            }
-            match bytes[index] {
-                b'"' => self.is_in_string = true,
                 b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => {
-                    if self.depth == 0 {
-                        return Some(index);
-                    }
-                    self.depth -= 1;
-                    if self.depth == 0 {
-                        return Some(index + 1);
-                    }
+                b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
+                    return Some(index - 1);
                 }
-                b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
-                    return Some(index);
-                }
+                b'}' | b']' => self.depth -= 1,
                 _ => {}
             }
-            index += 1;
+            if matches!(byte, b'"' | b'}' | b']') && !self.is_open() {
+                return Some(index);
+            }
         }
         None
     }
