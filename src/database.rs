@@ -15,9 +15,9 @@ use crate::atomic_file::OWNER_ONLY_MODE;
 /// The maximum time to wait for the locks of SQLite, which other processes hold for a short time.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Enabling and disabling the write-ahead log changes only the file header, in one write. With a
-/// journal file, a process that is killed here would leave a journal that a reader cannot roll
-/// back.
+/// Enabling and disabling the write-ahead log, and setting the application ID, change only the file
+/// header, in one write. With a journal file, a process that is killed here would leave a journal
+/// that a reader cannot roll back.
 const SWITCHING_MODE: &str = "MEMORY";
 
 pub(crate) struct DatabaseFormat {
@@ -56,14 +56,16 @@ impl DatabaseFormat {
         self.check_file(path)?;
         let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY_MODE))?;
-        // The migrations come first, because `check_file` reads only the database itself and not
-        // its write-ahead log.
-        self.migrate(&mut connection)?;
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         if mode != "wal" {
             connection.pragma_update(None, "journal_mode", SWITCHING_MODE)?;
+            // `check_file` reads only the database itself and not its write-ahead log.
+            if pragma(&connection, "application_id")? == 0 {
+                connection.pragma_update(None, "application_id", self.application_id)?;
+            }
             connection.pragma_update(None, "journal_mode", "WAL")?;
         }
+        self.migrate(&mut connection)?;
         Ok(connection)
     }
 
@@ -137,7 +139,6 @@ impl DatabaseFormat {
                 return Ok(());
             };
             transaction.execute_batch(migration)?;
-            transaction.pragma_update(None, "application_id", self.application_id)?;
             transaction.pragma_update(None, "user_version", version + 1)?;
             transaction.commit()?;
         }
@@ -182,6 +183,13 @@ mod tests {
         }
     }
 
+    fn empty_database() -> Connection {
+        let connection = Connection::open_in_memory().expect("a database");
+        let set = connection.pragma_update(None, "application_id", format(&[]).application_id);
+        set.expect("an application ID");
+        connection
+    }
+
     fn user_version(connection: &Connection) -> i32 {
         pragma(connection, "user_version").expect("a number")
     }
@@ -190,7 +198,7 @@ mod tests {
     fn migrations_keep_rows_and_run_once() {
         const OLD: DatabaseFormat = format(&[CREATE]);
         const NEW: DatabaseFormat = format(&[CREATE, ADD_COLUMN]);
-        let mut connection = Connection::open_in_memory().expect("a database");
+        let mut connection = empty_database();
         OLD.migrate(&mut connection).expect("created");
         assert_eq!(user_version(&connection), 1);
         connection
@@ -218,7 +226,7 @@ mod tests {
             ADD_COLUMN,
             "CREATE TABLE more (x); CREATE TABLE target (x)",
         ]);
-        let mut connection = Connection::open_in_memory().expect("a database");
+        let mut connection = empty_database();
         FAILING
             .migrate(&mut connection)
             .expect_err("a table that exists");

@@ -209,19 +209,25 @@ fn killed_push_loses_and_invents_nothing() {
 fn ledger_of_a_killed_push_can_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let receiver = StoringReceiver::start(folder.path());
-    let ledger = folder.path().join("ledger");
-    receiver.push(&ledger, &records(1)).exits(0);
-    let journal = folder.path().join("ledger-journal");
+    let known = folder.path().join("known");
+    receiver.push(&known, &records(1)).exits(0);
     for time in EXPIRE_TIME + 1..EXPIRE_TIME + 21 {
-        let mut child = start(receiver.push_args(&ledger), &records_at(1, time));
-        // A journal is complete when its first byte is set. `ledger show` could not roll it back.
-        wait_until("the push has a journal, or ends", || {
-            let content = fs::read(&journal).unwrap_or_default();
-            let is_complete = content.first().is_some_and(|byte| *byte != 0);
-            is_complete || child.try_wait().expect("a status").is_some()
-        });
-        kill(child);
-        run(["ledger", "show", "--ledger", utf8(&ledger)]).exits(0);
+        let new = folder.path().join(format!("new-{time}"));
+        for ledger in [&known, &new] {
+            let mut journal = ledger.clone().into_os_string();
+            journal.push("-journal");
+            let mut child = start(receiver.push_args(ledger), &records_at(1, time));
+            // A journal is complete when its first byte is set. `ledger show` could not roll back
+            // the ledger with it.
+            wait_until("the push has written with a journal, or ends", || {
+                let content = fs::read(&journal).unwrap_or_default();
+                let is_complete = content.first().is_some_and(|byte| *byte != 0);
+                let has_content = || fs::metadata(ledger).is_ok_and(|file| file.len() > 0);
+                is_complete && has_content() || child.try_wait().expect("a status").is_some()
+            });
+            kill(child);
+            run(["ledger", "show", "--ledger", utf8(ledger)]).exits(0);
+        }
     }
 }
 
