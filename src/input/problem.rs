@@ -208,9 +208,11 @@ pub(crate) enum ProblemClass {
     TooLarge,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Field {
+    #[error("device token")]
     Token,
+    #[error("expiration time")]
     Time,
 }
 
@@ -281,15 +283,6 @@ impl Field {
             Self::Token => "a string",
             Self::Time => "a number or a string",
         }
-    }
-}
-
-impl Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Token => "device token",
-            Self::Time => "expiration time",
-        })
     }
 }
 

@@ -35,7 +35,6 @@ impl TokenDigester {
     }
 }
 
-/// The expiration time that a target acknowledged for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LedgerEntry {
     pub(super) digest: Digest,
@@ -50,7 +49,6 @@ pub(super) struct LedgerEntry {
 /// big-endian integer.
 pub(super) const ENTRY_BYTES: usize = DIGEST_BYTES + size_of::<u32>();
 
-/// Encodes entries as the bytes of a segment.
 pub(super) fn encode_entries<'e>(entries: impl Iterator<Item = &'e LedgerEntry>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in entries {

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::database::DatabaseError;
 
-/// The expiration times that a target has acknowledged, by token.
 #[derive(Debug)]
 pub(crate) struct KnownTimes {
     digester: TokenDigester,
@@ -22,11 +21,11 @@ pub(crate) struct KnownTimes {
     /// with this prefix begin. The last element is the number of entries. Digests are evenly
     /// distributed, so few entries have the same prefix.
     prefix_starts: Vec<usize>,
-    /// The entries of the tokens that [`Self::compare`] found changed or unconfirmed.
-    unconfirmed: Vec<LedgerEntry>,
+    /// The entries that [`Self::compare`] found changed or unconfirmed, marked as unconfirmed. The
+    /// ledger must contain them before the push sends new expiration times for their tokens.
+    pub(super) unconfirmed: Vec<LedgerEntry>,
 }
 
-/// The result of comparing a record with the entry of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryStatus {
     New,
@@ -42,7 +41,6 @@ pub(crate) enum EntryStatus {
     },
 }
 
-/// The number of possible prefixes. A prefix is the first two bytes of a digest.
 const PREFIXES: usize = 1 << 16;
 
 fn prefix(digest: &Digest) -> usize {
@@ -54,8 +52,7 @@ impl KnownTimes {
         Self::new(TokenDigester::new(&[]), Vec::new())
     }
 
-    /// Creates the known times from `entries`, which must be sorted by digest, with one entry per
-    /// digest.
+    /// `entries` must be sorted by digest, with one entry per digest.
     pub(super) fn new(digester: TokenDigester, entries: Vec<LedgerEntry>) -> Self {
         let mut prefix_starts = vec![0; PREFIXES + 1];
         for entry in &entries {
@@ -100,9 +97,7 @@ impl KnownTimes {
         }
     }
 
-    /// Returns the entry of a digest.
-    ///
-    /// This is an interpolation search: the third and the fourth byte of the digest give the likely
+    /// An interpolation search: the third and the fourth byte of the digest give the likely
     /// position of the entry among the entries with the same prefix. A binary search would read
     /// three memory locations that are in no CPU cache, and each of these reads takes longer than
     /// the computation of the digest.
@@ -119,13 +114,6 @@ impl KnownTimes {
             .iter()
             .find(|entry| entry.digest >= *digest)?;
         (entry.digest == *digest).then_some(*entry)
-    }
-
-    /// Returns the entries of the tokens that [`Self::compare`] found changed or unconfirmed. The
-    /// returned entries are marked as unconfirmed, and the ledger must contain them before the push
-    /// sends new expiration times for their tokens.
-    pub(super) fn unconfirmed(&self) -> &[LedgerEntry] {
-        &self.unconfirmed
     }
 }
 
@@ -197,7 +185,7 @@ mod tests {
             assert_eq!(known.compare(token, time + 1), changed);
         }
         assert_eq!(known.compare(b"unknown token", 1), EntryStatus::New);
-        assert_eq!(known.unconfirmed().len(), 1001);
+        assert_eq!(known.unconfirmed.len(), 1001);
         assert_eq!(KnownTimes::empty().compare(b"any", 1), EntryStatus::New);
     }
 }

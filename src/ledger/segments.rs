@@ -92,7 +92,6 @@ pub(super) fn compact(connection: &mut Connection, target_id: i64) -> Result<(),
     Ok(())
 }
 
-/// Replaces all entries of a target.
 pub(super) fn replace(
     transaction: &Transaction<'_>,
     target_id: i64,

@@ -34,7 +34,6 @@ pub(crate) struct TargetSummary {
     pub(crate) runs: Vec<Run>,
 }
 
-/// An expiration time, and the number of tokens that have this expiration time.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct ExpirationCount {
     pub(crate) expire_time: u32,
@@ -44,7 +43,6 @@ pub(crate) struct ExpirationCount {
 const MAX_EXPIRATIONS: usize = 5;
 const MAX_SHOWN_RUNS: u32 = 10;
 
-/// Reads and summarizes a ledger.
 pub(crate) fn summarize(path: &Path) -> Result<LedgerSummary, LedgerError> {
     let mut summary = LedgerSummary::default();
     let Some(connection) = FORMAT.open_to_read(path)? else {

@@ -9,14 +9,12 @@ pub(crate) struct TargetKey {
     pub(crate) method: String,
 }
 
-/// A row of the table `target`.
 pub(super) struct TargetRow {
     pub(super) id: i64,
     pub(super) authority: String,
     pub(super) method: String,
 }
 
-/// Returns the id of a target, or `None` if the ledger does not contain the target.
 pub(super) fn find_target(connection: &Connection, key: &TargetKey) -> Result<Option<i64>> {
     let select = "SELECT id FROM target WHERE authority = ?1 AND method = ?2";
     connection

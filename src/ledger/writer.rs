@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{contract::DecodedRecord, database};
 
-/// An open ledger that only this process may write to, for one target.
 #[derive(Debug)]
 pub(crate) struct LedgerWriter {
     ledger: WritableLedger,
@@ -51,7 +50,6 @@ impl LedgerWriter {
         })
     }
 
-    /// Returns the expiration times that the target has acknowledged so far.
     pub(crate) fn known_times(&self) -> Result<KnownTimes, LedgerError> {
         let entries = segments::load(&self.ledger.connection, self.target_id)?;
         Ok(KnownTimes::new(self.digester.clone(), entries))
@@ -61,7 +59,7 @@ impl LedgerWriter {
     /// different expiration times. An entry stays unconfirmed until the server acknowledges an
     /// expiration time for its token.
     pub(crate) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), LedgerError> {
-        self.append(known.unconfirmed())
+        self.append(&known.unconfirmed)
     }
 
     /// Adds an entry for each record of an acknowledged request.

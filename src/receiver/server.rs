@@ -21,7 +21,6 @@ use super::{
 };
 use crate::contract::proto::{FILE_DESCRIPTOR_SET, internal_server::InternalServer};
 
-/// The numbers of requests, records and tokens that the receiver has received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Totals {
     /// Requests that were decoded, whatever the response.

@@ -16,7 +16,6 @@ use crate::contract::proto::{
     SensorExpireTimeRequest, SensorExpireTimeResponse, internal_server::Internal,
 };
 
-/// The simulated delays and failures of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Behavior {
     /// The code of each response. The receiver stores the records whatever the code is, because the
@@ -24,7 +23,6 @@ pub(crate) struct Behavior {
     pub(crate) code: i32,
     /// The number of requests, from the first request on, that are answered with `UNAVAILABLE`.
     pub(crate) fail_first: u64,
-    /// The time to wait before each response.
     pub(crate) delay: Duration,
     /// The maximum size of a request message, in bytes.
     pub(crate) max_message_size: usize,
@@ -39,9 +37,7 @@ pub(super) struct ReceiverService {
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    /// Requests that were decoded, whatever the response.
     pub(super) requests: AtomicU64,
-    /// Records that were stored.
     pub(super) records: AtomicU64,
 }
 

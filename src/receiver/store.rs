@@ -41,7 +41,6 @@ impl Store {
         Self::Memory(Mutex::default())
     }
 
-    /// Opens the store in a file, and creates the file if it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
         database::create_file(path)?;
         let connection = FORMAT.open_to_write(path)?;
@@ -79,7 +78,6 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the number of distinct tokens.
     pub(crate) fn token_count(&self) -> rusqlite::Result<u64> {
         match self {
             Self::Memory(map) => Ok(lock(map).len() as u64),
@@ -90,7 +88,6 @@ impl Store {
         }
     }
 
-    /// Returns the expiration time of a token in Unix seconds, or `None` if the token is unknown.
     pub(crate) fn expire_time_of(&self, token: &[u8]) -> rusqlite::Result<Option<u32>> {
         match self {
             Self::Memory(map) => Ok(lock(map).get(token).copied()),
