@@ -1,7 +1,5 @@
 //! The clap command with all options.
 
-use std::path::PathBuf;
-
 use clap::{Arg, Command, CommandFactory};
 
 use super::options::Cli;
@@ -11,34 +9,30 @@ pub(super) const COLOR: &str = "color";
 pub(super) const CONFIG: &str = "config";
 pub(super) const PROFILE: &str = "profile";
 
+/// The commands whose options are only on the command line. A shell may run `completions` whenever
+/// it starts, so an invalid config file must not break it.
+pub(super) const COMMANDS_WITHOUT_LAYERS: [&str; 3] = ["serve", "completions", "man"];
+
 pub(super) fn clap_command() -> Command {
-    let global = |name: &'static str, value, heading, help| {
-        let arg = Arg::new(name).long(name).value_name(value).help(help);
-        arg.global(true).help_heading(heading)
-    };
-    let config_help = "Read default options from this TOML file; environment variables such as \
-        SENSOR_LICENSE_TIMEOUT override it [default: sensor-license/config.toml in \
-        $XDG_CONFIG_HOME or ~/.config, if it exists]";
-    let profile_help = "Prefer the options in the table [profile.NAME] of the config file";
-    Cli::command().args([
-        global(CONFIG, "FILE", "Configuration", config_help)
-            .value_parser(clap::value_parser!(PathBuf)),
-        global(PROFILE, "NAME", "Configuration", profile_help),
-        global(
-            COLOR,
-            "WHEN",
-            "Output",
-            "Color the messages on standard error",
-        )
-        .value_parser(["auto", "always", "never"])
-        .default_value("auto"),
-    ])
+    let hidden = [CONFIG, PROFILE].map(|id| Arg::new(id).long(id).hide(true));
+    let add_hidden = |command: Command, name| command.mut_subcommand(name, |it| it.args(&hidden));
+    COMMANDS_WITHOUT_LAYERS
+        .into_iter()
+        .fold(Cli::command(), add_hidden)
 }
 
 /// Returns the name of an option and its aliases, without the dashes.
 pub(super) fn names_of(arg: &Arg) -> Vec<&str> {
     let aliases = arg.get_all_aliases().unwrap_or_default();
     arg.get_long().into_iter().chain(aliases).collect()
+}
+
+pub(super) fn option_name(arg: &Arg) -> String {
+    format!("--{}", arg.get_long().unwrap_or_default())
+}
+
+pub(super) fn takes_value(arg: &Arg) -> bool {
+    arg.get_action().takes_values()
 }
 
 #[cfg(test)]

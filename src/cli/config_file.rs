@@ -2,12 +2,13 @@
 //! profile. A *profile* is a named set of options, which `--profile` selects.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     env,
     ffi::OsStr,
     path::{Path, PathBuf},
 };
 
-use toml::{Table, Value};
+use toml::Table;
 
 use super::command_line::PROFILE;
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 pub(super) fn read_tables(
     path: &Path,
     profile: Option<&OsStr>,
-    known_options: &[String],
+    known_options: &BTreeSet<String>,
 ) -> Result<Vec<Table>, Failure> {
     if path.as_os_str().is_empty() {
         return match profile {
@@ -38,27 +39,18 @@ pub(super) fn read_tables(
     }
     let file = UserPath::from(path);
     let mut options = parse(&file)?;
-    let not_tables = || {
+    let profiles = options.remove(PROFILE).unwrap_or(Table::new().into());
+    let mut profiles: BTreeMap<String, Table> = profiles.try_into().map_err(|_| {
         let message = format!("{file}: expected a table for each profile");
         Failure::usage_with_hint(message, "write [profile.NAME]")
-    };
-    let mut profiles = match options.remove(PROFILE) {
-        None => Table::new(),
-        Some(Value::Table(profiles)) => profiles,
-        Some(_) => return Err(not_tables()),
-    };
-    check_keys(&file, &options, known_options)?;
-    for table in profiles.values() {
-        check_keys(
-            &file,
-            table.as_table().ok_or_else(not_tables)?,
-            known_options,
-        )?;
+    })?;
+    for table in profiles.values().chain([&options]) {
+        check_keys(&file, table, known_options)?;
     }
     let mut tables = vec![options];
     if let Some(name) = profile {
         let name = name.to_string_lossy();
-        let Some(Value::Table(table)) = profiles.remove(&*name) else {
+        let Some(table) = profiles.remove(&*name) else {
             let hint = match nearest_name(&name, profiles.keys()) {
                 Some(nearest) => format!("pass --profile {nearest}"),
                 None => format!("add a table [profile.NAME] to {file}"),
@@ -86,16 +78,18 @@ fn parse(file: &UserPath) -> Result<Table, Failure> {
     })
 }
 
-fn check_keys(file: &UserPath, table: &Table, known_options: &[String]) -> Result<(), Failure> {
-    let Some(key) = table.keys().find(|key| !known_options.contains(key)) else {
+fn check_keys(
+    file: &UserPath,
+    table: &Table,
+    known_options: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    let Some(key) = table.keys().find(|key| !known_options.contains(*key)) else {
         return Ok(());
     };
     let message = format!("{file}: unknown key \"{}\"", describe_value(key));
     let nearest = nearest_name(key, known_options.iter()).unwrap_or_default();
-    Err(Failure::usage_with_hint(
-        message,
-        format!("the nearest key is \"{nearest}\""),
-    ))
+    let hint = format!("the nearest key is \"{nearest}\"");
+    Err(Failure::usage_with_hint(message, hint))
 }
 
 /// Returns the candidate that is most similar to a misspelled name.

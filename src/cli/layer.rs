@@ -2,17 +2,18 @@
 
 use std::{
     any::TypeId,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
+    slice,
 };
 
 use clap::{Arg, ArgAction};
 use toml::{Table, Value};
 
 use super::{
-    command_line::{CONFIG, PROFILE, names_of},
+    command_line::{CONFIG, PROFILE, names_of, option_name, takes_value},
     config_file::nearest_name,
 };
 use crate::{
@@ -34,11 +35,11 @@ pub(super) enum Layer<'l> {
     },
 }
 
-/// The value of an option in a layer.
-pub(super) struct LayerValue {
-    /// One text, or any number for a repeatable option. `None` if a TOML value has the wrong type.
-    texts: Option<Vec<OsString>>,
-    /// The origin of the option, as in "is set in FILE".
+/// An option that a layer sets.
+pub(super) struct LayerOption {
+    /// For clap: none for a switch that is `false`, and two for `verbose = 2`.
+    pub(super) arguments: Vec<OsString>,
+    /// As in "is set in FILE".
     pub(super) origin: String,
 }
 
@@ -63,7 +64,7 @@ impl Variables {
     }
 
     /// Prints a warning for each variable whose name matches no option.
-    pub(super) fn warn_of_unknown(&self, known_options: &[String]) {
+    pub(super) fn warn_of_unknown(&self, known_options: &BTreeSet<String>) {
         let terminal = Terminal {
             json: false,
             quiet: false,
@@ -83,99 +84,83 @@ impl Variables {
 }
 
 impl Layer<'_> {
-    /// Returns the value of an option under its name or an alias.
-    pub(super) fn find(&self, arg: &Arg) -> Option<LayerValue> {
-        let is_repeatable = matches!(arg.get_action(), ArgAction::Append);
-        names_of(arg).into_iter().find_map(|name| match self {
+    /// Returns the option that the layer sets under the name or an alias of `arg`.
+    pub(super) fn find(&self, arg: &Arg) -> Result<Option<LayerOption>, Failure> {
+        let mut names = names_of(arg).into_iter();
+        let found = names.find_map(|name| match self {
             Self::Environment(variables) => {
-                let value = variables.value_of(name)?;
-                let texts = match value.to_str() {
-                    Some(text) if is_repeatable => {
-                        let lines = text.lines().filter(|line| !line.is_empty());
-                        lines.map(Into::into).collect()
-                    }
-                    _ => vec![value.to_owned()],
-                };
-                Some(LayerValue {
-                    texts: Some(texts),
-                    origin: format!("by the environment variable {}", variable_name(name)),
-                })
+                let origin = format!("by the environment variable {}", variable_name(name));
+                Some((Some(split_lines(arg, variables.value_of(name)?)), origin))
             }
             Self::Table { table, file } => {
-                let folder = file.parent()?;
-                let value_text = |value| Some(resolve_path(arg, scalar_text(arg, value)?, folder));
-                let texts = match table.get(name)? {
-                    Value::Array(values) if is_repeatable => {
-                        values.iter().map(value_text).collect()
-                    }
-                    value => value_text(value).map(|text| vec![text]),
-                };
-                Some(LayerValue {
-                    texts,
-                    origin: format!("in {}", UserPath::from(*file)),
-                })
+                let values = toml_texts(arg, table.get(name)?, file.parent()?);
+                Some((values, format!("in {}", UserPath::from(*file))))
             }
-        })
+        });
+        let Some((values, origin)) = found else {
+            return Ok(None);
+        };
+        let option = option_name(arg);
+        let to_arguments = |values: Vec<OsString>| {
+            if takes_value(arg) {
+                let with_value = |value: &OsString| join(&format!("{option}="), value);
+                return Some(values.iter().map(with_value).collect());
+            }
+            Some(vec![option.clone().into(); repetitions(values.first()?)?])
+        };
+        if let Some(arguments) = values.and_then(to_arguments) {
+            return Ok(Some(LayerOption { arguments, origin }));
+        }
+        let expected = match arg.get_action() {
+            ArgAction::Append => "strings or numbers",
+            _ if takes_value(arg) => "a string or a number",
+            _ => "true or false",
+        };
+        let message = format!("{option} is set {origin}: expected {expected}");
+        Err(Failure::usage(message))
     }
 }
 
-impl LayerValue {
-    /// Returns the only text of an option that is not repeatable.
-    pub(super) fn text(&self) -> Option<&OsStr> {
-        self.texts.as_ref()?.first().map(OsString::as_os_str)
-    }
+fn is_repeatable(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
 
-    /// Returns the command-line arguments that set the option: none for a switch that is `false`,
-    /// and two for `verbose = 2`.
-    pub(super) fn to_arguments(&self, arg: &Arg) -> Result<Vec<OsString>, Failure> {
-        let option = format!("--{}", arg.get_long().unwrap_or_default());
-        let takes_value = arg.get_action().takes_values();
-        let arguments = match &self.texts {
-            Some(texts) if takes_value => {
-                let with_value = |text: &OsString| join(&format!("{option}="), text);
-                Some(texts.iter().map(with_value).collect())
-            }
-            _ => {
-                let repetitions = self
-                    .text()
-                    .and_then(|text| repetitions(arg, text.to_str()?));
-                repetitions.map(|repetitions| vec![option.clone().into(); repetitions])
-            }
-        };
-        arguments.ok_or_else(|| {
-            let expected = match arg.get_action() {
-                ArgAction::Append => "strings or numbers",
-                _ if takes_value => "a string or a number",
-                _ => "true or false",
-            };
-            Failure::usage(format!(
-                "{option} is set {}: expected {expected}",
-                self.origin
-            ))
-        })
+/// Returns the value of a variable, or each line of the value of a repeatable option.
+fn split_lines(arg: &Arg, value: &OsStr) -> Vec<OsString> {
+    match value.to_str() {
+        Some(text) if is_repeatable(arg) => {
+            let lines = text.lines().filter(|line| !line.is_empty());
+            lines.map(Into::into).collect()
+        }
+        _ => vec![value.to_owned()],
     }
+}
+
+/// Returns `None` if the type of the value is wrong.
+fn toml_texts(arg: &Arg, value: &Value, folder: &Path) -> Option<Vec<OsString>> {
+    let values = match value {
+        Value::Array(values) if is_repeatable(arg) => values.as_slice(),
+        value => slice::from_ref(value),
+    };
+    let texts = values.iter().map(|value| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Boolean(is_on) if !takes_value(arg) => is_on.to_string(),
+            _ => return None,
+        };
+        Some(resolve_path(arg, text, folder))
+    });
+    texts.collect()
 }
 
 /// Returns how often a switch is given.
-fn repetitions(switch: &Arg, text: &str) -> Option<usize> {
-    let max = match switch.get_action() {
-        ArgAction::Count => 9,
-        _ => 1,
-    };
-    match text {
+fn repetitions(value: &OsStr) -> Option<usize> {
+    match value.to_str()? {
         "true" => Some(1),
         "false" => Some(0),
-        number => number.parse().ok().filter(|number| *number <= max),
-    }
-}
-
-fn scalar_text(arg: &Arg, value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Float(number) => Some(number.to_string()),
-        Value::Boolean(is_on) if !arg.get_action().takes_values() => Some(is_on.to_string()),
-        _ => None,
+        number => number.parse::<u8>().ok().map(Into::into),
     }
 }
 
@@ -183,24 +168,24 @@ fn scalar_text(arg: &Arg, value: &Value) -> Option<String> {
 /// file.
 fn resolve_path(arg: &Arg, text: String, folder: &Path) -> OsString {
     let value_type = arg.get_value_parser().type_id();
+    let names_secret = [TypeId::of::<UserPath>(), TypeId::of::<HeaderSource>()];
     let prefix = if value_type == TypeId::of::<Endpoint>() {
         "unix:"
     } else if value_type == TypeId::of::<HeaderSource>() {
         "@"
-    } else {
+    } else if value_type == TypeId::of::<PathBuf>() || value_type == TypeId::of::<UserPath>() {
         ""
+    } else {
+        return text.into();
     };
-    let names_secret = value_type == TypeId::of::<UserPath>() || prefix == "@";
-    let is_path = names_secret || value_type == TypeId::of::<PathBuf>() || prefix == "unix:";
-    let Some(path) = text.strip_prefix(prefix).filter(|_| is_path) else {
+    // As a file, `-` is standard input.
+    let Some(path) = text.strip_prefix(prefix).filter(|path| *path != "-") else {
         return text.into();
     };
     let resolved = folder.join(path);
     // A secret in place of a path must not get a folder, because messages would then quote it.
-    let is_secret =
-        names_secret && UserPath::of_secret(path.into()).is_hidden() && !resolved.exists();
-    // As a file, `-` is standard input.
-    if path == "-" || is_secret {
+    let may_be_secret = names_secret.iter().any(|id| value_type == *id);
+    if may_be_secret && UserPath::of_secret(path.into()).is_hidden() && !resolved.exists() {
         return text.into();
     }
     join(prefix, resolved.as_os_str())
@@ -219,12 +204,11 @@ fn variable_name(option: &str) -> String {
 /// Returns whether Kubernetes makes a variable of this name for a service named `sensor-license`.
 fn is_made_by_kubernetes(variable: &str) -> bool {
     let name = variable.strip_prefix(PREFIX).unwrap_or_default();
-    let is_port = |rest: &str| {
-        let (number, rest) = rest.split_once('_').unwrap_or_default();
-        let protocol = rest.split('_').next();
-        number.parse::<u16>().is_ok() && matches!(protocol, Some("TCP" | "UDP" | "SCTP"))
+    let is_numbered = |start| {
+        let number = name.strip_prefix(start);
+        number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
     };
     ["SERVICE_HOST", "SERVICE_PORT", "PORT"].contains(&name)
         || name.starts_with("SERVICE_PORT_")
-        || name.strip_prefix("PORT_").is_some_and(is_port)
+        || is_numbered("PORT_")
 }

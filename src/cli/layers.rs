@@ -7,20 +7,19 @@
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
-    mem,
     path::PathBuf,
 };
 
 use anstream::ColorChoice;
-use clap::{Arg, Command, Id, builder::Resettable};
+use clap::{Arg, Command, builder::Resettable};
 
 use super::{
-    command_line::{COLOR, CONFIG, PROFILE, names_of},
+    command_line::{COLOR, COMMANDS_WITHOUT_LAYERS, CONFIG, PROFILE, names_of, option_name},
     config_file,
     layer::{Layer, Variables},
     typed::TypedArguments,
 };
-use crate::diagnostics::Failure;
+use crate::{diagnostics::Failure, terminal::Terminal};
 
 /// The arguments of all layers, for clap.
 #[derive(Default)]
@@ -31,14 +30,9 @@ pub(super) struct MergedArguments {
 
 /// An option that a layer below the command line sets.
 struct AddedOption {
-    id: Id,
     name: String,
     origin: String,
 }
-
-/// The commands whose options are only on the command line. A shell may run `completions` whenever
-/// it starts, so an invalid config file must not break it.
-const COMMANDS_WITHOUT_LAYERS: [&str; 3] = ["serve", "completions", "man"];
 
 impl MergedArguments {
     /// Adds the options of the environment and of the config file to the typed arguments.
@@ -56,20 +50,20 @@ impl MergedArguments {
             Variables::default()
         };
         let selected = |id| typed.value_of(id).or_else(|| variables.value_of(id));
-        choose_color(selected(COLOR));
-        let (file, profile) = (selected(CONFIG).map(PathBuf::from), selected(PROFILE));
-        let mut merged = Self::default();
-        if !has_layers && (file.is_some() || profile.is_some()) {
+        choose_color(selected(COLOR).and_then(OsStr::to_str));
+        let (mut file, profile) = (selected(CONFIG).map(PathBuf::from), selected(PROFILE));
+        if has_layers {
+            file = file.or_else(config_file::default_path);
+        } else if file.is_some() || profile.is_some() {
             return Err(Failure::usage_with_hint(
                 format!("\"{name}\" reads no config file"),
                 "remove --config and --profile",
             ));
         }
-        let default_path = || has_layers.then(config_file::default_path)?;
-        let file = file.or_else(default_path);
+        let mut merged = Self::default();
         // Without this check, the names of all options would be compared with an empty environment.
         let are_empty = variables.is_empty() && file.is_none() && profile.is_none();
-        if has_layers && !are_empty && typed.are_known && !typed.command.has_subcommands() {
+        if !are_empty && typed.are_known && !typed.command.has_subcommands() {
             let known = configurable_names(typed.program);
             let file = file.unwrap_or_default();
             let tables = config_file::read_tables(&file, profile, &known)?;
@@ -77,14 +71,14 @@ impl MergedArguments {
             let file = file.as_path();
             layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));
             merged.add_layers(&typed, &layers)?;
-            if !typed.has("quiet") && !merged.has("quiet") {
+            if !typed.has("quiet") && !merged.has("--quiet") {
                 variables.warn_of_unknown(&known);
             }
         }
         // No option may follow `--`, so the added options precede the typed ones.
-        let typed_options = typed.arguments.split_off(typed.options_start);
-        merged.arguments.splice(..0, typed.arguments);
-        merged.arguments.extend(typed_options);
+        let start = typed.options_start;
+        typed.arguments.splice(start..start, merged.arguments);
+        merged.arguments = typed.arguments;
         Ok(merged)
     }
 
@@ -103,30 +97,26 @@ impl MergedArguments {
         for layer in layers {
             let mut added = Vec::new();
             for arg in typed.known_args().filter(|arg| is_configurable(arg)) {
-                if decided.contains(arg.get_id()) {
+                let conflicts = |other: &&Arg| are_in_conflict(typed.command, arg, other);
+                if decided.contains(arg.get_id()) || present.iter().any(conflicts) {
                     continue;
                 }
-                let Some(value) = layer.find(arg) else {
+                let Some(option) = layer.find(arg)? else {
                     continue;
                 };
-                let conflicts = |other: &&Arg| are_in_conflict(typed.command, arg, other);
-                if present.iter().any(conflicts) {
-                    continue;
-                }
                 decided.insert(arg.get_id());
-                let arguments = value.to_arguments(arg)?;
-                if arguments.is_empty() {
+                if option.arguments.is_empty() {
                     continue;
                 }
                 if arg.get_id() == COLOR {
-                    choose_color(value.text());
+                    let argument = option.arguments[0].to_str();
+                    choose_color(argument.and_then(|it| it.strip_prefix("--color=")));
                 }
                 added.push(arg);
-                self.arguments.extend(arguments);
+                self.arguments.extend(option.arguments);
                 self.added.push(AddedOption {
-                    id: arg.get_id().clone(),
-                    name: format!("--{}", arg.get_long().unwrap_or_default()),
-                    origin: value.origin,
+                    name: option_name(arg),
+                    origin: option.origin,
                 });
             }
             present.extend(added);
@@ -134,38 +124,33 @@ impl MergedArguments {
         Ok(())
     }
 
-    fn has(&self, id: &str) -> bool {
-        self.added.iter().any(|added| added.id == id)
+    fn has(&self, name: &str) -> bool {
+        self.added.iter().any(|added| added.name == name)
     }
 
     /// Lets clap accept each added option without the option that it refines. The plan of the
     /// command ignores such an option.
-    pub(super) fn relax(&self, command: &mut Command) {
+    pub(super) fn relax(&self, command: Command) -> Command {
         if self.added.is_empty() {
-            return;
+            return command;
         }
-        *command = mem::take(command).mut_args(|arg| {
-            if self.has(arg.get_id().as_str()) {
-                arg.requires(Resettable::Reset)
-            } else {
-                arg
-            }
-        });
-        for subcommand in command.get_subcommands_mut() {
-            self.relax(subcommand);
-        }
+        let relax_added = |arg: Arg| match self.has(&option_name(&arg)) {
+            true => arg.requires(Resettable::Reset),
+            false => arg,
+        };
+        let command = command.mut_args(relax_added);
+        command.mut_subcommands(|subcommand| self.relax(subcommand))
     }
 
-    /// Returns a note about the origin of each added option that the message names.
-    pub(super) fn describe_origins(&self, message: &str) -> Vec<String> {
-        let is_named = |added: &&AddedOption| {
-            let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-            words.any(|word| word == added.name)
-        };
-        let named = self.added.iter().filter(is_named);
-        named
-            .map(|added| format!("{} is set {}", added.name, added.origin))
-            .collect()
+    /// Prints where each option in the message was set, unless it was set on the command line.
+    pub(super) fn print_origins(&self, message: &str) {
+        let is_in_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let words: Vec<_> = message.split(|c| !is_in_word(c)).collect();
+        for AddedOption { name, origin } in &self.added {
+            if words.contains(&name.as_str()) {
+                Terminal::option_origin(&format!("{name} is set {origin}"));
+            }
+        }
     }
 }
 
@@ -179,19 +164,16 @@ fn are_in_conflict(command: &Command, arg: &Arg, other: &Arg) -> bool {
     excludes(arg, other) || excludes(other, arg)
 }
 
-/// Returns the sorted names of all options that a variable or a config file may set.
-fn configurable_names(command: &Command) -> Vec<String> {
+/// Returns the names of all options that a variable or a config file may set.
+fn configurable_names(command: &Command) -> BTreeSet<String> {
     let args = command.get_arguments().filter(|arg| is_configurable(arg));
     let names = args.flat_map(names_of).map(ToOwned::to_owned);
     let subcommands = command.get_subcommands();
-    let subcommands =
+    let with_layers =
         subcommands.filter(|command| !COMMANDS_WITHOUT_LAYERS.contains(&command.get_name()));
-    let mut all: Vec<_> = names
-        .chain(subcommands.flat_map(configurable_names))
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+    names
+        .chain(with_layers.flat_map(configurable_names))
+        .collect()
 }
 
 /// Returns whether an argument is an option, and not one that selects the config file.
@@ -201,8 +183,8 @@ fn is_configurable(arg: &Arg) -> bool {
 }
 
 /// Turns colors on or off for the whole process, so that errors in the options have them too.
-fn choose_color(value: Option<&OsStr>) {
-    match value.and_then(OsStr::to_str) {
+fn choose_color(value: Option<&str>) {
+    match value {
         Some("always") => ColorChoice::Always.write_global(),
         Some("never") => ColorChoice::Never.write_global(),
         _ => {}

@@ -24,22 +24,22 @@ use crate::{
 /// Returns the exit code if there is no command to run. The help text, the version or an error has
 /// already been printed.
 pub(crate) fn parse_command_line() -> Result<Plan, u8> {
-    let mut command = clap_command();
+    let command = clap_command();
     let typed = TypedArguments::read(&command, env::args_os());
     let merged = MergedArguments::new(typed).map_err(|failure| print_failure(&failure))?;
-    merged.relax(&mut command);
-    let parsed = command
+    let parsed = merged
+        .relax(command)
         .try_get_matches_from(&merged.arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     let cli = parsed.map_err(|mut error| {
         hide_secrets(&mut error);
         let exit_code = print_clap_error(&error);
-        print_origins(&merged, &error.to_string());
+        merged.print_origins(&error.to_string());
         exit_code
     })?;
     Plan::from_options(cli).map_err(|failure| {
         let exit_code = print_failure(&failure);
-        print_origins(&merged, &failure.to_string());
+        merged.print_origins(&failure.to_string());
         exit_code
     })
 }
@@ -47,13 +47,6 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
 fn print_failure(failure: &Failure) -> u8 {
     Terminal::error(failure);
     failure.exit_code
-}
-
-/// Prints where each option in the message was set, unless it was set on the command line.
-fn print_origins(merged: &MergedArguments, message: &str) {
-    for origin in merged.describe_origins(message) {
-        Terminal::option_origin(&origin);
-    }
 }
 
 /// Replaces each value that the error quotes, unless messages may show it.

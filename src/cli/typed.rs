@@ -6,10 +6,10 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, ArgAction, Command};
-use clap_lex::{RawArgs, ShortFlags};
+use clap::{Arg, Command};
+use clap_lex::RawArgs;
 
-use super::command_line::names_of;
+use super::command_line::{names_of, option_name, takes_value};
 
 pub(super) struct TypedArguments<'c> {
     /// The arguments for clap, which accepts no value for a switch. `--insecure=true` is therefore
@@ -56,9 +56,15 @@ impl<'c> TypedArguments<'c> {
                 typed.arguments.extend(rest.map(OsStr::to_owned));
                 break;
             } else if let Some((name, value)) = argument.to_long() {
-                typed.add_long(name.unwrap_or_default(), value);
-            } else if let Some(flags) = argument.to_short() {
-                typed.add_short(flags);
+                let is_named = |arg: &Arg| name.is_ok_and(|name| names_of(arg).contains(&name));
+                typed.add(is_named, |_| value);
+            } else if let Some(mut flags) = argument.to_short() {
+                while let Some(flag) = flags.next_flag() {
+                    let is_named = |arg: &Arg| arg.get_short().map(Ok) == Some(flag);
+                    typed.add(is_named, |arg| {
+                        takes_value(arg).then(|| flags.next_value_os())?
+                    });
+                }
             } else if let Some(command) = typed.command.find_subcommand(text) {
                 typed.command = command;
                 typed.options_start = typed.arguments.len();
@@ -69,7 +75,7 @@ impl<'c> TypedArguments<'c> {
             }
             if let Some(option) = typed.options.last_mut()
                 && option.value.is_none()
-                && option.arg.get_action().takes_values()
+                && takes_value(option.arg)
                 && let Some(value) = raw.next_os(&mut cursor)
             {
                 option.value = Some(value.to_owned());
@@ -94,50 +100,33 @@ impl<'c> TypedArguments<'c> {
     /// Returns the last value of an option.
     pub(super) fn value_of(&self, id: &str) -> Option<&OsStr> {
         let mut options = self.options.iter().rev();
-        options
-            .find(|option| option.arg.get_id() == id)?
-            .value
-            .as_deref()
+        let option = options.find(|option| option.arg.get_id() == id)?;
+        option.value.as_deref()
     }
 
-    fn add_long(&mut self, name: &str, value: Option<&OsStr>) {
-        let mut args = self.known_args();
-        let Some(arg) = args.find(|arg| names_of(arg).contains(&name)) else {
+    fn add<'v>(
+        &mut self,
+        is_named: impl Fn(&Arg) -> bool,
+        value_of: impl FnOnce(&Arg) -> Option<&'v OsStr>,
+    ) {
+        let Some(arg) = self.known_args().find(|arg| is_named(arg)) else {
             self.are_known = false;
             return;
         };
-        let value = value.map(OsStr::to_owned);
-        let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
-        let is = |text: &str| is_switch && value.as_ref().is_some_and(|value| value == text);
+        let value = value_of(arg);
+        let is = |text| !takes_value(arg) && value == Some(OsStr::new(text));
         // `--insecure=false` after `--insecure` is kept, so that clap refuses the contradiction.
         let is_off = is("false") && !self.has(arg.get_id().as_str());
         if is_off || is("true") {
             self.arguments.pop();
         }
         if is("true") {
-            self.arguments.push(format!("--{name}").into());
+            self.arguments.push(option_name(arg).into());
         }
-        self.options.push(TypedOption { arg, value, is_off });
-    }
-
-    fn add_short(&mut self, mut flags: ShortFlags<'_>) {
-        while let Some(flag) = flags.next_flag() {
-            let mut args = self.known_args();
-            let Some(arg) = args.find(|arg| arg.get_short().map(Ok) == Some(flag)) else {
-                self.are_known = false;
-                return;
-            };
-            let takes_value = arg.get_action().takes_values();
-            let value = if takes_value {
-                flags.next_value_os()
-            } else {
-                None
-            };
-            self.options.push(TypedOption {
-                arg,
-                value: value.map(OsStr::to_owned),
-                is_off: false,
-            });
-        }
+        self.options.push(TypedOption {
+            arg,
+            value: value.map(OsStr::to_owned),
+            is_off,
+        });
     }
 }

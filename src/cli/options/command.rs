@@ -18,9 +18,41 @@ use super::{
 /// Everything is read and validated before anything is sent, and every record is accounted for.
 #[derive(Debug, Parser)]
 #[command(name = "sensor-license", version, max_term_width = 100)]
+#[allow(dead_code, reason = "the options here are read before clap parses")]
 pub(in crate::cli) struct Cli {
     #[command(subcommand)]
     pub(in crate::cli) command: Command,
+
+    /// Read default options from this TOML file; environment variables such as
+    /// SENSOR_LICENSE_TIMEOUT override it [default: sensor-license/config.toml in
+    /// $XDG_CONFIG_HOME or ~/.config, if it exists]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Configuration"
+    )]
+    config: Option<PathBuf>,
+
+    /// Prefer the options in the table [profile.NAME] of the config file
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Configuration"
+    )]
+    profile: Option<String>,
+
+    /// Color the messages on standard error
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        help_heading = "Output",
+        default_value = "auto",
+        value_parser = ["auto", "always", "never"]
+    )]
+    color: String,
 }
 
 #[derive(Debug, Subcommand)]
