@@ -39,8 +39,10 @@ pub(crate) fn forget(
         }
     }
     let mut digester = TokenDigester::new(&salt(&transaction)?);
-    let mut digest = |token: &Box<[u8]>| digester.digest(token);
-    let digests = tokens.map(|tokens| tokens.iter().map(&mut digest).collect::<HashSet<_>>());
+    let digests = tokens.map(|tokens| {
+        let digests = tokens.iter().map(|token| digester.digest(token));
+        digests.collect::<HashSet<_>>()
+    });
     let is_forgotten = |digest: &Digest| digests.as_ref().is_none_or(|set| set.contains(digest));
     let mut forgotten = 0;
     for target in targets {

@@ -156,24 +156,31 @@ impl ValueScanner {
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut index = 0;
         while let Some(byte) = bytes.get(index) {
+            if self.is_escaped {
+                self.is_escaped = false;
+            } else if self.is_in_string {
+                index += memchr::memchr2(b'"', b'\\', &bytes[index..])?;
+                self.is_escaped = bytes[index] == b'\\';
+                self.is_in_string = self.is_escaped;
+                if !self.is_open() {
+                    return Some(index + 1);
+                }
+            } else {
+                match byte {
+                    b'"' => self.is_in_string = true,
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' if self.depth > 1 => self.depth -= 1,
+                    b'}' | b']' if self.depth == 1 => {
+                        self.depth = 0;
+                        return Some(index + 1);
+                    }
+                    b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
+                        return Some(index);
+                    }
+                    _ => {}
+                }
+            }
             index += 1;
-            match byte {
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' if self.is_in_string => self.is_escaped = true,
-                b'"' => self.is_in_string = !self.is_in_string,
-                _ if self.is_in_string => {
-                    index += memchr::memchr2(b'"', b'\\', &bytes[index..])?;
-                }
-                b'{' | b'[' => self.depth += 1,
-                b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
-                    return Some(index - 1);
-                }
-                b'}' | b']' => self.depth -= 1,
-                _ => {}
-            }
-            if matches!(byte, b'"' | b'}' | b']') && !self.is_open() {
-                return Some(index);
-            }
         }
         None
     }
