@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tonic::Code;
 
+use super::server_text::safe_text;
+use crate::metadata::Metadata;
+
 /// The reason why a gRPC call returned no response message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
@@ -94,9 +97,13 @@ impl CallError {
         }
     }
 
-    /// Returns the text in which the error may quote the server.
-    pub(super) fn server_text_mut(&mut self) -> Option<&mut String> {
-        match self {
+    /// Makes the text in which the error may quote the server safe to show.
+    pub(super) fn with_safe_text<'t>(
+        mut self,
+        metadata: &Metadata,
+        tokens: impl Iterator<Item = &'t [u8]>,
+    ) -> Self {
+        match &mut self {
             Self::Status { message: text, .. }
             | Self::TooLarge { message: text, .. }
             | Self::NotGrpc { content_type: text }
@@ -104,15 +111,16 @@ impl CallError {
             | Self::InvalidStatus(text)
             | Self::NotSent { cause: text, .. }
             | Self::ConnectionLost(text)
-            | Self::ProtocolError(text) => Some(text),
+            | Self::ProtocolError(text) => *text = safe_text(text, metadata, tokens),
             Self::TimedOut(_)
             | Self::HttpStatus(_)
             | Self::MissingMessage
             | Self::MissingStatus
             | Self::StreamReset(_)
             | Self::GoAway(_)
-            | Self::Panicked => None,
+            | Self::Panicked => {}
         }
+        self
     }
 
     /// Turns a CANCELLED status into [`CallError::TimedOut`] if `elapsed` is at least `timeout`.

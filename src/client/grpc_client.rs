@@ -1,22 +1,24 @@
 //! [`Client`]: a connection to a license server, and the gRPC calls on that connection.
 
 use std::{
+    iter,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
+use prost::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_stream::Stream;
-use tonic::{client::Grpc, codec::CompressionEncoding};
 
 use super::{
     connect::{ConnectError, Http2Connection, StageSuccess, connect},
     error::CallError,
+    request::{RequestBody, new_request},
+    response::{malformed, read_message},
     server_text::safe_text,
     target::Target,
-    transport::Transport,
-    transport_error::classify_unready,
+    transport_error::classify,
 };
 use crate::contract::Contract;
 
@@ -52,11 +54,10 @@ impl Client {
         // If the server allows no stream, a semaphore without permits would block every call
         // forever. With one permit, a call waits inside the HTTP/2 library instead, and the timeout
         // of the call ends the wait.
-        let max_streams = connection.max_streams.unwrap_or(u32::MAX).max(1);
-        let max_streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
+        let max_streams = connection.max_streams.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             connection,
-            free_streams: Arc::new(Semaphore::new(max_streams.min(Semaphore::MAX_PERMITS))),
+            free_streams: Arc::new(Semaphore::new(max_streams)),
             target: Arc::new(target.clone()),
             contract: contract.clone(),
         })
@@ -75,8 +76,8 @@ impl Client {
         &self,
         message: Bytes,
     ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
-        let sent = message.clone();
-        self.call_with_timeout(tokio_stream::once(message), sent, self.target.timeout)
+        let body = RequestBody::new(message.clone(), self.target.sends_gzip);
+        self.call_with_timeout(body, message, self.target.timeout)
     }
 
     /// Opens the call and sends no message, so the server cannot apply anything. A server that does
@@ -86,7 +87,7 @@ impl Client {
         &self,
         timeout: Duration,
     ) -> Result<OpenCallResult, CallError> {
-        let call = self.call_with_timeout(tokio_stream::pending(), Bytes::new(), timeout);
+        let call = self.call_with_timeout(RequestBody::Pending, Bytes::new(), timeout);
         match call.await {
             Ok(code) => Ok(OpenCallResult::Answered { code }),
             Err(CallError::TimedOut(_)) => Ok(OpenCallResult::AwaitsMessage),
@@ -94,90 +95,75 @@ impl Client {
         }
     }
 
-    /// Makes a call. `sent` is the request message, whose tokens are masked in the error.
-    fn call_with_timeout<S>(
+    /// Calls the method of the contract. `sent` is the request message, whose tokens are masked in
+    /// the error.
+    fn call_with_timeout(
         &self,
-        messages: S,
+        body: RequestBody,
         sent: Bytes,
         timeout: Duration,
-    ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static
-    where
-        S: Stream<Item = Bytes> + Send + 'static,
-    {
-        let transport = self.transport();
+    ) -> impl Future<Output = Result<i32, CallError>> + Send + 'static {
         let contract = self.contract.clone();
         let target = Arc::clone(&self.target);
-        let status = self.connection.status.clone();
+        let call = self.call(contract.path.clone(), body);
         async move {
             let started = Instant::now();
-            let call = call(&contract, transport, messages);
-            let error = match tokio::time::timeout(timeout, call).await {
-                Ok(Ok(code)) => return Ok(code),
-                Ok(Err(error)) => error,
-                Err(_) => return Err(CallError::TimedOut(timeout)),
+            let response = tokio::time::timeout(timeout, call).await;
+            response
+                .unwrap_or(Err(CallError::TimedOut(timeout)))
+                .and_then(|message| contract.decode_code(message).map_err(malformed))
+                .map_err(|error| {
+                    let tokens = contract.decode_records(&sent).map(|record| record.token);
+                    error
+                        .with_safe_text(&target.metadata, tokens)
+                        .into_timeout_if_late(started.elapsed(), timeout)
+                })
+        }
+    }
+
+    /// Makes a call on which no token is sent.
+    pub(super) async fn query<Q, A>(&self, path: &'static str, query: &Q) -> Result<A, CallError>
+    where
+        Q: Message,
+        A: Message + Default,
+    {
+        let body = RequestBody::new(query.encode_to_vec().into(), self.target.sends_gzip);
+        let response = self.call(PathAndQuery::from_static(path), body).await;
+        response
+            .and_then(|message| A::decode(message).map_err(malformed))
+            .map_err(|error| error.with_safe_text(&self.target.metadata, iter::empty()))
+    }
+
+    /// Makes a call and returns the message in the response. The caller must end the call when the
+    /// timeout passes, because this function only sends the timeout to the server.
+    fn call(
+        &self,
+        path: PathAndQuery,
+        body: RequestBody,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + Send + 'static {
+        let mut sender = self.connection.sender.clone();
+        let status = self.connection.status.clone();
+        let request = new_request(&self.target, path, body);
+        async move {
+            let message = match sender.send_request(request).await {
+                Ok(response) => read_message(response).await,
+                Err(error) => Err(classify(&error)),
             };
-            let mut error = status.refine_error(error).await;
-            if let Some(text) = error.server_text_mut() {
-                let tokens = contract.decode_records(&sent).map(|record| record.token);
-                *text = safe_text(text, &target.metadata, tokens);
+            match message {
+                Ok(message) => Ok(message),
+                Err(error) => Err(status.refine_error(error).await),
             }
-            Err(error.into_timeout_if_late(started.elapsed(), timeout))
         }
-    }
-
-    /// Returns the HTTP service that tonic makes one call with.
-    pub(super) fn transport(&self) -> Transport {
-        Transport {
-            sender: self.connection.sender.clone(),
-            observer: Arc::default(),
-            target: Arc::clone(&self.target),
-        }
-    }
-
-    /// Replaces the error of a call without tokens by the reason why the connection ended, if the
-    /// connection has ended.
-    pub(super) async fn refine_error(&self, error: CallError) -> CallError {
-        let mut error = self.connection.status.clone().refine_error(error).await;
-        if let Some(text) = error.server_text_mut() {
-            *text = self.safe_text(text);
-        }
-        error
     }
 
     /// Returns text of the server, which has seen no token, as it may be shown.
     pub(super) fn safe_text(&self, text: &str) -> String {
-        safe_text(text, &self.target.metadata, std::iter::empty())
+        safe_text(text, &self.target.metadata, iter::empty())
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
         self.connection.driver.abort();
-    }
-}
-
-/// Calls the method of the contract. The caller must end the call when the timeout passes, because
-/// this function only sends the timeout to the server.
-async fn call<S>(contract: &Contract, transport: Transport, messages: S) -> Result<i32, CallError>
-where
-    S: Stream<Item = Bytes> + Send + 'static,
-{
-    let target = Arc::clone(&transport.target);
-    let mut request = tonic::Request::new(messages);
-    request.set_timeout(target.timeout);
-    let observer = Arc::clone(&transport.observer);
-    let mut grpc = Grpc::with_origin(transport, target.origin());
-    if target.sends_gzip {
-        grpc = grpc.send_compressed(CompressionEncoding::Gzip);
-    }
-    grpc.ready()
-        .await
-        .map_err(|error| classify_unready(&*error))?;
-    let response = grpc
-        .client_streaming(request, contract.path.clone(), contract.codec())
-        .await;
-    match response {
-        Ok(response) => observer.verify_success(response.into_inner()),
-        Err(status) => Err(observer.classify_failure(&status)),
     }
 }

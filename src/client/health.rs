@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
 };
 
 use super::grpc_client::Client;
@@ -11,8 +11,8 @@ use super::grpc_client::Client;
 /// Returns the health status of the whole server, or `None` if the server does not report a status
 /// before `timeout` passes.
 pub(crate) async fn check_health(client: &Client, timeout: Duration) -> Option<ServingStatus> {
-    let mut health = HealthClient::with_origin(client.transport(), client.target.origin());
-    let check = health.check(HealthCheckRequest::default());
-    let response = tokio::time::timeout(timeout, check).await.ok()?.ok()?;
-    Some(response.into_inner().status())
+    let request = HealthCheckRequest::default();
+    let check = client.query("/grpc.health.v1.Health/Check", &request);
+    let response: HealthCheckResponse = tokio::time::timeout(timeout, check).await.ok()?.ok()?;
+    Some(response.status())
 }

@@ -9,10 +9,10 @@ mod error;
 mod grpc_client;
 mod health;
 mod reflection;
+mod request;
 mod response;
 mod server_text;
 mod target;
-mod transport;
 mod transport_error;
 
 pub(crate) use self::{

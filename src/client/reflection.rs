@@ -1,11 +1,9 @@
 //! [`ReflectionClient`]: single queries to the reflection service of a server (gRPC
 //! doc/server-reflection.md).
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use http::uri::PathAndQuery;
-use tonic::{Code, client::Grpc};
-use tonic_prost::ProstCodec;
+use tonic::Code;
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, ServerReflectionResponse, server_reflection_request::MessageRequest,
     server_reflection_response::MessageResponse,
@@ -14,7 +12,6 @@ use tonic_reflection::pb::v1::{
 use super::{
     error::{CallError, status_name},
     grpc_client::Client,
-    transport_error::classify_unready,
 };
 
 /// The reason why a query to the reflection service failed.
@@ -40,8 +37,6 @@ const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 /// The only version that many servers implement. Its messages are the same as those of v1.
 const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
-const MAX_RESPONSE_BYTES: usize = 16 << 20;
-
 impl<'c> ReflectionClient<'c> {
     pub(super) fn new(client: &'c Client) -> Self {
         Self { client, path: V1 }
@@ -53,20 +48,21 @@ impl<'c> ReflectionClient<'c> {
         &mut self,
         query: MessageRequest,
     ) -> Result<MessageResponse, ReflectionError> {
-        let response = match self.call(query.clone()).await {
+        let request = ServerReflectionRequest {
+            message_request: Some(query),
+            ..ServerReflectionRequest::default()
+        };
+        let response = match self.client.query(self.path, &request).await {
             Err(CallError::Status {
                 code: Code::Unimplemented,
                 ..
             }) if self.path == V1 => {
                 self.path = V1_ALPHA;
-                self.call(query).await
+                self.client.query(self.path, &request).await
             }
             response => response,
         };
-        let response = match response {
-            Ok(response) => response,
-            Err(error) => return Err(ReflectionError::Call(self.client.refine_error(error).await)),
-        };
+        let response: ServerReflectionResponse = response.map_err(ReflectionError::Call)?;
         match response.message_response {
             Some(MessageResponse::ErrorResponse(error)) => Err(ReflectionError::Refused {
                 code: match Code::from_i32(error.error_code) {
@@ -90,30 +86,6 @@ impl<'c> ReflectionClient<'c> {
                 "no list of services".to_owned(),
             )),
         }
-    }
-
-    async fn call(&self, query: MessageRequest) -> Result<ServerReflectionResponse, CallError> {
-        let mut request = tonic::Request::new(tokio_stream::once(ServerReflectionRequest {
-            message_request: Some(query),
-            ..ServerReflectionRequest::default()
-        }));
-        request.set_timeout(self.client.target.timeout);
-        let transport = self.client.transport();
-        let observer = Arc::clone(&transport.observer);
-        let mut grpc = Grpc::with_origin(transport, self.client.target.origin())
-            .max_decoding_message_size(MAX_RESPONSE_BYTES);
-        grpc.ready()
-            .await
-            .map_err(|error| classify_unready(&*error))?;
-        let codec = ProstCodec::default();
-        let path = PathAndQuery::from_static(self.path);
-        let response = match grpc.streaming(request, path, codec).await {
-            Ok(responses) => responses.into_inner().message().await,
-            Err(status) => Err(status),
-        };
-        response
-            .map(Option::unwrap_or_default)
-            .map_err(|status| observer.classify_failure(&status))
     }
 }
 

@@ -27,14 +27,14 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(super) fn origin(&self) -> Uri {
+    pub(super) fn uri(&self, path: PathAndQuery) -> Uri {
         let mut parts = Parts::default();
         parts.scheme = Some(match self.tls {
             Some(_) => Scheme::HTTPS,
             None => Scheme::HTTP,
         });
         parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        parts.path_and_query = Some(path);
         Uri::from_parts(parts).unwrap_or_default()
     }
 }

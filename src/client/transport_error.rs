@@ -4,38 +4,46 @@ use std::{error::Error, io, iter};
 
 use super::error::CallError;
 
-/// Classifies the error of a stream or a connection that ended early. Returns `None` if neither the
-/// error nor its sources come from the HTTP/2 or TLS connection.
-pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<CallError> {
+/// Classifies the error of a stream or a connection that ended early.
+pub(super) fn classify(error: &(dyn Error + 'static)) -> CallError {
     if is_protocol_error(error) {
-        return Some(CallError::ProtocolError(root_cause(error)));
+        return CallError::ProtocolError(root_cause(error));
     }
-    if let Some(h2) = find_source::<h2::Error>(error) {
-        return Some(match h2.reason() {
-            Some(reason) if h2.is_reset() && h2.is_remote() => CallError::StreamReset(reason),
-            Some(reason) if h2.is_go_away() && h2.is_remote() => CallError::GoAway(reason),
-            _ => CallError::ConnectionLost(h2.to_string()),
-        });
-    }
-    find_source::<hyper::Error>(error).map(|hyper| {
-        if hyper.is_canceled() || hyper.is_closed() {
-            CallError::NotSent {
-                cause: root_cause(hyper),
-                has_goaway: false,
-            }
-        } else {
-            CallError::ConnectionLost(root_cause(hyper))
+    if let Some(h2) = find_source::<h2::Error>(error).filter(|h2| h2.is_remote()) {
+        match h2.reason() {
+            Some(reason) if h2.is_reset() => return CallError::StreamReset(reason),
+            Some(reason) if h2.is_go_away() => return CallError::GoAway(reason),
+            _ => {}
         }
+    }
+    let is_unsent = |error: &hyper::Error| error.is_canceled() || error.is_closed();
+    if find_source(error).is_some_and(is_unsent) {
+        return CallError::NotSent {
+            cause: root_cause(error),
+            has_goaway: false,
+        };
+    }
+    CallError::ConnectionLost(match find_io(error) {
+        Some(io) if is_closed(io) => "server closed the connection".to_owned(),
+        _ => root_cause(error),
     })
 }
 
-/// Classifies the error of a connection that ended before a call began on that connection.
-pub(super) fn classify_unready(error: &(dyn Error + 'static)) -> CallError {
-    classify(error).unwrap_or_else(|| CallError::ConnectionLost(root_cause(error)))
+/// Returns whether the peer ended the connection without a reason.
+pub(super) fn is_closed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe
+    )
+}
+
+/// Returns the first I/O error among `error` and its sources.
+pub(super) fn find_io<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
+    find_source(error).or_else(|| find_source::<h2::Error>(error)?.get_io())
 }
 
 /// Returns an error and its sources.
-pub(super) fn chain<'e>(
+fn chain<'e>(
     error: Option<&'e (dyn Error + 'static)>,
 ) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     iter::successors(error, |&error| error.source())
@@ -70,6 +78,5 @@ pub(super) fn is_protocol_error(error: &(dyn Error + 'static)) -> bool {
                 )
             )
     };
-    find_source(error).is_some_and(is_invalid_tls)
-        || find_source(error).is_some_and(is_invalid_http2)
+    find_io(error).is_some_and(is_invalid_tls) || find_source(error).is_some_and(is_invalid_http2)
 }

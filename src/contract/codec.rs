@@ -1,17 +1,11 @@
-//! [`PushCodec`]: the gRPC codec for the method of a contract.
+//! Decodes the code in a response.
 
-use std::sync::Arc;
-
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Buf;
 use prost::{
     DecodeError,
     encoding::{self, DecodeContext, WireType},
 };
 use prost_reflect::Kind;
-use tonic::{
-    Status,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-};
 
 /// The response field that holds the server's code: 0 means success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,53 +20,8 @@ pub(super) struct CodeField {
 #[error("{0}")]
 pub(crate) struct MalformedResponse(pub(crate) String);
 
-#[derive(Clone, Debug)]
-pub(crate) struct PushCodec {
-    pub(super) code_field: Option<CodeField>,
-}
-
-impl Codec for PushCodec {
-    type Encode = Bytes;
-    type Decode = i32;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        self.clone()
-    }
-
-    fn decoder(&mut self) -> Self {
-        self.clone()
-    }
-}
-
-impl Encoder for PushCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, request: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(request);
-        Ok(())
-    }
-}
-
-impl Decoder for PushCodec {
-    type Item = i32;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<i32>, Status> {
-        decode_code(self.code_field.as_ref(), buffer)
-            .map(Some)
-            .map_err(|malformed| {
-                let mut status = Status::internal("malformed response");
-                status.set_source(Arc::new(malformed));
-                status
-            })
-    }
-}
-
 /// If the field occurs more than once, the last value counts, as protobuf requires.
-fn decode_code(
+pub(super) fn decode_code(
     field: Option<&CodeField>,
     response: &mut impl Buf,
 ) -> Result<i32, MalformedResponse> {

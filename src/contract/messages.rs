@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use prost::encoding::{
     WireType, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len,
@@ -9,7 +10,7 @@ use prost::encoding::{
 use prost_reflect::Kind;
 
 use super::{
-    codec::{CodeField, PushCodec},
+    codec::{CodeField, MalformedResponse, decode_code},
     time_field::{TimeEncoding, TimeField, TimeType},
 };
 use crate::record::{ContractViolation, ExpireTime, Record};
@@ -60,10 +61,8 @@ impl Contract {
         }
     }
 
-    pub(crate) fn codec(&self) -> PushCodec {
-        PushCodec {
-            code_field: self.code_field.clone(),
-        }
+    pub(crate) fn decode_code(&self, mut response: Bytes) -> Result<i32, MalformedResponse> {
+        decode_code(self.code_field.as_ref(), &mut response)
     }
 
     /// Without a code, only the gRPC status tells success.

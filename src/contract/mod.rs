@@ -9,7 +9,6 @@ mod messages;
 pub(crate) mod proto;
 mod time_field;
 
-pub(crate) use codec::MalformedResponse;
 pub(crate) use descriptors::{compile_proto, decode_descriptor_set, is_well_known, link_files};
 pub(crate) use discovery::find_contract;
 pub(crate) use error::ContractError;

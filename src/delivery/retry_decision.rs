@@ -78,15 +78,12 @@ fn is_transient(code: Code) -> bool {
 /// Decides whether to connect again after a connect error.
 fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
     match &error.kind {
-        ConnectErrorKind::GoAway(h2::Reason::NO_ERROR) => RetryDecision::Transparent,
-        ConnectErrorKind::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => RetryDecision::LongBackoff,
+        ConnectErrorKind::Http2(error) => decide_call_retry(error),
         ConnectErrorKind::TimedOut(_)
         | ConnectErrorKind::Io(_)
         | ConnectErrorKind::NoAddress
         | ConnectErrorKind::AllAddressesFailed(_)
-        | ConnectErrorKind::Closed
-        | ConnectErrorKind::GoAway(_)
-        | ConnectErrorKind::Http2(_) => RetryDecision::Backoff,
+        | ConnectErrorKind::Closed => RetryDecision::Backoff,
         ConnectErrorKind::ProxyRefused(status)
             if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS =>
         {
@@ -96,7 +93,6 @@ fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
         | ConnectErrorKind::Tls(_)
         | ConnectErrorKind::Http1 { .. }
         | ConnectErrorKind::NotHttp2
-        | ConnectErrorKind::ProtocolError(_)
         | ConnectErrorKind::ProxyNotHttp
         | ConnectErrorKind::ServerExpectsTls => RetryDecision::Never,
     }

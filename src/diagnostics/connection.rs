@@ -4,7 +4,7 @@
 use http::StatusCode;
 
 use super::{failure::Failure, tls::handshake_failed};
-use crate::client::{ConnectError, ConnectErrorKind, Stage};
+use crate::client::{CallError, ConnectError, ConnectErrorKind, Stage};
 
 const CHECK_NAME: &str = "check the name and the DNS resolver";
 const CHECK_SERVER: &str = "check that the server runs, and its address and port";
@@ -43,11 +43,13 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         }
         ConnectErrorKind::ProxyNotHttp => CHECK_PROXY,
         ConnectErrorKind::Closed if error.stage == Stage::Proxy => CHECK_PROXY,
-        ConnectErrorKind::Closed | ConnectErrorKind::Http2(_) => CHECK_LOG_AND_PORT,
         ConnectErrorKind::Http1 { .. }
         | ConnectErrorKind::NotHttp2
-        | ConnectErrorKind::ProtocolError(_) => CHECK_GRPC_PORT,
-        ConnectErrorKind::GoAway(_) => "check the server's log, or run the command again later",
+        | ConnectErrorKind::Http2(CallError::ProtocolError(_)) => CHECK_GRPC_PORT,
+        ConnectErrorKind::Http2(CallError::GoAway(_)) => {
+            "check the server's log, or run the command again later"
+        }
+        ConnectErrorKind::Closed | ConnectErrorKind::Http2(_) => CHECK_LOG_AND_PORT,
     };
     Failure::unreachable(error.to_string()).with_hint(hint)
 }

@@ -1,15 +1,15 @@
 //! [`ConnectError`]: the stage at which connecting failed, and the reason.
 
-use std::{error::Error, fmt, io, iter, time::Duration};
+use std::{fmt, io, iter, time::Duration};
 
 use http::StatusCode;
 
 use super::stage_outcome::{AddressFailure, Stage};
 use crate::{
     client::{
-        error::describe_goaway,
+        error::CallError,
         server_text::safe_text,
-        transport_error::{chain, is_protocol_error},
+        transport_error::{classify, find_io, is_closed, is_protocol_error},
     },
     endpoint::Endpoint,
     metadata::Metadata,
@@ -42,14 +42,8 @@ pub(crate) enum ConnectErrorKind {
     Tls(HandshakeError),
     #[error("server speaks HTTP/1.1 and answered \"{status_line}\"")]
     Http1 { status_line: String },
-    /// The first bytes from the server belong to neither a SETTINGS nor a GOAWAY frame.
     #[error("server does not speak HTTP/2")]
     NotHttp2,
-    #[error("server sent invalid TLS or HTTP/2: {0}")]
-    ProtocolError(String),
-    /// The server sent GOAWAY instead of SETTINGS.
-    #[error("{}", describe_goaway(*.0))]
-    GoAway(h2::Reason),
     #[error("proxy answered HTTP status {0}")]
     ProxyRefused(StatusCode),
     #[error("proxy does not speak HTTP")]
@@ -57,12 +51,11 @@ pub(crate) enum ConnectErrorKind {
     /// The server or the proxy closed the connection.
     #[error("peer closed the connection")]
     Closed,
-    /// The server answered plaintext with a TLS record, or closed a plaintext connection but
-    /// answered a TLS handshake on a second connection.
+    /// The server closed a plaintext connection, but answered a TLS handshake on a second one.
     #[error("server expects TLS")]
     ServerExpectsTls,
-    #[error("{0}")]
-    Http2(String),
+    #[error(transparent)]
+    Http2(CallError),
 }
 
 impl fmt::Display for ConnectError {
@@ -101,43 +94,39 @@ impl fmt::Display for ConnectError {
 impl ConnectErrorKind {
     /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by the sources of the error.
     pub(super) fn from_hyper(error: &hyper::Error) -> Self {
-        for inner in chain(error.source()) {
-            if is_protocol_error(inner) {
-                return Self::ProtocolError(peer_text(inner.to_string().as_bytes()));
+        match find_io(error) {
+            Some(io) if !is_protocol_error(error) => {
+                Self::from_io(io::Error::new(io.kind(), io.to_string()))
             }
-            let h2 = inner.downcast_ref::<h2::Error>();
-            let io = inner.downcast_ref::<io::Error>();
-            if let Some(io) = io.or_else(|| h2?.get_io()) {
-                return match tls_error(io) {
-                    Some(error) => Self::Tls(error.clone().into()),
-                    None if io.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
-                    None => Self::Io(io::Error::new(io.kind(), io.to_string())),
-                };
-            }
+            _ => Self::Http2(classify(error)),
         }
-        Self::Http2(peer_text(error.to_string().as_bytes()))
+    }
+
+    fn from_io(error: io::Error) -> Self {
+        if is_closed(&error) {
+            return Self::Closed;
+        }
+        Self::Io(error)
     }
 
     pub(super) fn from_handshake(error: io::Error) -> Self {
         match tls_error(&error) {
             Some(error) => Self::Tls(error.clone().into()),
-            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
-            None => Self::Io(error),
+            None => Self::from_io(error),
         }
     }
 
-    /// Classifies the first bytes from a server, which are neither SETTINGS nor GOAWAY.
-    pub(super) fn from_first_bytes(bytes: &[u8]) -> Self {
-        match bytes {
-            // A TLS record (RFC 8446 section 5.1): the content type, which is 0x15 for an alert and
-            // 0x16 for a handshake message, and the major version 3.
-            [0x15 | 0x16, 3, ..] => Self::ServerExpectsTls,
-            _ if bytes.starts_with(b"HTTP/1.") => {
-                let line = bytes.split(|byte| *byte == b'\r').next();
-                let status_line = peer_text(line.unwrap_or(bytes));
+    /// Names the protocol of a server whose first bytes are not valid HTTP/2.
+    pub(super) fn refine(self, first_bytes: &[u8]) -> Self {
+        match self {
+            Self::Http2(CallError::ProtocolError(_)) if first_bytes.starts_with(b"HTTP/1.") => {
+                let line = first_bytes.split(|byte| *byte == b'\r').next();
+                let status_line = peer_text(line.unwrap_or(first_bytes));
                 Self::Http1 { status_line }
             }
-            _ => Self::NotHttp2,
+            // The bytes are decrypted, so there are none if the TLS itself is invalid.
+            Self::Http2(CallError::ProtocolError(_)) if !first_bytes.is_empty() => Self::NotHttp2,
+            kind => kind,
         }
     }
 }

@@ -1,20 +1,16 @@
 //! The start of an HTTP/2 connection: the client preface and the server's SETTINGS.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{
-    sync::{oneshot, watch},
-    task::JoinHandle,
-};
-use tonic::body::Body;
+use tokio::{sync::watch, task::JoinHandle};
 
-use super::{byte_stream::ByteStream, error::ConnectErrorKind, server_preface::PrefaceObserver};
-use crate::client::{connection_status::ConnectionStatus, transport_error};
+use super::{byte_stream::ByteStream, error::ConnectErrorKind, server_bytes::ServerBytes};
+use crate::client::{
+    connection_status::ConnectionStatus, error::CallError, request::RequestBody,
+    transport_error::classify,
+};
 
 /// The receive window in bytes, which limits the memory for unread response data. A small window
 /// suffices, because the responses of a license server are only a few bytes long.
@@ -28,12 +24,16 @@ const MAX_HEADER_LIST_BYTES: u32 = 2 << 20;
 /// (doc/keepalive.md, `GRPC_ARG_KEEPALIVE_TIMEOUT_MS`).
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The limit on streams before SETTINGS arrives. The limit that SETTINGS sets is a 32-bit number or
+/// `usize::MAX`, so a different limit shows that SETTINGS has arrived.
+const MAX_STREAMS_BEFORE_SETTINGS: usize = usize::MAX - 1;
+
 #[derive(Debug)]
 pub(in crate::client) struct Http2Connection {
-    pub(in crate::client) sender: http2::SendRequest<Body>,
+    pub(in crate::client) sender: http2::SendRequest<RequestBody>,
     pub(in crate::client) driver: JoinHandle<()>,
-    /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`, or `None` for no limit.
-    pub(in crate::client) max_streams: Option<u32>,
+    /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`, or `usize::MAX` for no limit.
+    pub(in crate::client) max_streams: usize,
     pub(in crate::client) status: ConnectionStatus,
 }
 
@@ -41,46 +41,47 @@ pub(super) async fn handshake(
     stream: ByteStream,
     keepalive_interval: Option<Duration>,
 ) -> Result<Http2Connection, ConnectErrorKind> {
-    let has_goaway = Arc::<AtomicBool>::default();
-    let (reader, writer) = tokio::io::split(stream);
-    let (reader, preface) = PrefaceObserver::new(reader, Arc::clone(&has_goaway));
-    let stream = tokio::io::join(reader, writer);
-    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+    let (first_bytes, mut received) = watch::channel(Vec::new());
+    let (stream, writer) = tokio::io::split(stream);
+    let reader = ServerBytes {
+        stream,
+        first_bytes,
+    };
+    let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(RECEIVE_WINDOW_BYTES)
         .initial_connection_window_size(RECEIVE_WINDOW_BYTES)
+        .initial_max_send_streams(MAX_STREAMS_BEFORE_SETTINGS)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .keep_alive_interval(keepalive_interval)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(tokio::io::join(reader, writer)))
         .await
         .map_err(|error| ConnectErrorKind::from_hyper(&error))?;
-    let (result_sender, result_receiver) = oneshot::channel();
+    while connection.current_max_send_streams() == MAX_STREAMS_BEFORE_SETTINGS {
+        tokio::select! {
+            // SETTINGS counts even if the connection ended right after it.
+            biased;
+            Ok(()) = received.changed() => {}
+            result = &mut connection => return Err(match result {
+                // The server sent GOAWAY without an error. Any other end is an error.
+                Ok(()) => ConnectErrorKind::Http2(CallError::GoAway(h2::Reason::NO_ERROR)),
+                Err(error) => ConnectErrorKind::from_hyper(&error).refine(&received.borrow()),
+            }),
+        }
+    }
+    let max_streams = connection.current_max_send_streams();
     let (close_sender, close_reason) = watch::channel(None);
     let driver = tokio::spawn(async move {
-        let result = connection.await;
-        close_sender.send_replace(match &result {
-            Ok(()) => None,
-            Err(error) => transport_error::classify(error),
-        });
-        // `handshake` needs the result only while it waits for the preface. Afterwards, the
-        // receiver is gone and sending the result fails, but calls can read the close reason.
-        let _ = result_sender.send(result);
+        close_sender.send_replace(Some(match connection.await {
+            Ok(()) => CallError::GoAway(h2::Reason::NO_ERROR),
+            Err(error) => classify(&error),
+        }));
     });
-    match preface.await {
-        Ok(Ok(settings)) => Ok(Http2Connection {
-            sender,
-            driver,
-            max_streams: settings.max_streams,
-            status: ConnectionStatus {
-                close_reason,
-                has_goaway,
-            },
-        }),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(match result_receiver.await {
-            Ok(Err(error)) => ConnectErrorKind::from_hyper(&error),
-            Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
-        }),
-    }
+    Ok(Http2Connection {
+        sender,
+        driver,
+        max_streams,
+        status: ConnectionStatus { close_reason },
+    })
 }

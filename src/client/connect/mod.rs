@@ -8,7 +8,7 @@ mod dns_and_tcp;
 mod error;
 mod http2;
 mod proxy_tunnel;
-mod server_preface;
+mod server_bytes;
 mod stage_outcome;
 mod stages;
 mod tls_handshake;

@@ -1,5 +1,7 @@
 //! The tunnel through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6).
 
+use std::io;
+
 use http::{HeaderValue, Method, Request, header};
 use hyper::{client::conn::http1, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
@@ -37,7 +39,7 @@ pub(super) async fn open_tunnel(
     }
     let request = request
         .body(Body::empty())
-        .map_err(|error| ConnectErrorKind::Http2(error.to_string()))?;
+        .map_err(|error| ConnectErrorKind::Io(io::Error::other(error)))?;
     let response = match sender.send_request(request).await {
         Ok(response) => response,
         // If the proxy sends bytes before it receives CONNECT, hyper ends the connection and

@@ -47,9 +47,10 @@ pub(in crate::client) async fn connect(
         {
             ConnectErrorKind::Tls(HandshakeError::ClientCertificateRequested)
         }
-        Err(kind @ (ConnectErrorKind::Closed | ConnectErrorKind::Io(_)))
-            if target.tls.is_none() && progress.stage.get() == Stage::Http2 =>
-        {
+        Err(
+            kind
+            @ (ConnectErrorKind::Closed | ConnectErrorKind::Io(_) | ConnectErrorKind::NotHttp2),
+        ) if target.tls.is_none() && progress.stage.get() == Stage::Http2 => {
             let remaining = timeout.saturating_sub(started.elapsed());
             match tokio::time::timeout(remaining, is_tls_server(target)).await {
                 Ok(true) => ConnectErrorKind::ServerExpectsTls,

@@ -110,7 +110,7 @@ async fn unsent_request_is_retried_at_once_only_after_goaway() {
 
 #[tokio::test(start_paused = true)]
 async fn reconnects_at_once_after_goaway_without_error() {
-    let goaway = || ConnectErrorKind::GoAway(h2::Reason::NO_ERROR);
+    let goaway = || ConnectErrorKind::Http2(CallError::GoAway(h2::Reason::NO_ERROR));
     let server = ScriptedServer::new([Reply::Code(0)]).with_connect_errors([goaway(), goaway()]);
     let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
     assert_eq!(server.connect_millis(), [0, 0, 0]);

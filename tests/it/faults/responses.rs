@@ -360,6 +360,20 @@ fn retries_after_the_connection_or_the_stream_ended() {
             &[],
         ),
         case(
+            "RST_STREAM NO_ERROR inside a message",
+            Action::ResetInsideMessage(h2::Reason::NO_ERROR),
+            Retry,
+            77,
+            &[],
+        ),
+        case(
+            "RST_STREAM CANCEL inside a message",
+            Action::ResetInsideMessage(h2::Reason::CANCEL),
+            Retry,
+            65,
+            &[],
+        ),
+        case(
             "GOAWAY ENHANCE_YOUR_CALM",
             Action::GoawayBefore(h2::Reason::ENHANCE_YOUR_CALM),
             Retry,

@@ -170,10 +170,7 @@ fn push_failures() -> Vec<FailureCase> {
             vec![ok(), ok(), ok(), apply_and_disconnect()],
             ONE_BY_ONE,
             3,
-            &[(
-                3,
-                "unsent: connection lost: server closed the connection without TLS close_notify",
-            )],
+            &[(3, "unsent: connection lost: server closed the connection")],
         ),
         (
             "HTML response",

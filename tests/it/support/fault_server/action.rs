@@ -28,6 +28,8 @@ pub(crate) enum Action {
     NeverRead,
     /// Sends `RST_STREAM` when the whole request was read.
     ResetStream(h2::Reason),
+    /// Sends headers, the first part of a message, and `RST_STREAM`.
+    ResetInsideMessage(h2::Reason),
     /// Ends the connection when the headers were read.
     EndAtHeaders(Ending),
     /// Ends the connection when the whole request was read.

@@ -12,7 +12,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::{
     Attempt, Request, TrafficLog,
-    action::{Action, Ending, Response, ok},
+    action::{Action, Ending, Response, framed, ok},
     drain,
     frames::{self, Frame},
 };
@@ -248,6 +248,14 @@ impl State<'_> {
             }
             Action::Reject(response) => self.respond(stream, &response),
             Action::ResetStream(reason) => self.out.extend(frames::reset(stream, reason)),
+            Action::ResetInsideMessage(reason) => {
+                let fields = response_fields(&Response::code(0));
+                self.out.extend(frames::headers(stream, &fields, false));
+                let message = framed(&[8, 0]);
+                self.out
+                    .extend(frames::frame(frames::DATA, 0, stream, &message[..6]));
+                self.out.extend(frames::reset(stream, reason));
+            }
             Action::EndInsideFrame => {
                 let response = Response::code(0);
                 self.out
