@@ -99,7 +99,7 @@ fn open_ledger(path: &Path) -> Result<LedgerWriter, String> {
         authority: "localhost".to_owned(),
         method: "/Internal/UpdateSensorExpireTime".to_owned(),
     };
-    LedgerWriter::open(path, &target, &Run::default(), Duration::ZERO, &|_| false)
+    LedgerWriter::open(path, &target, Run::default(), Duration::ZERO, &|_| false)
         .map_err(|error| format!("{error:?}"))
 }
 

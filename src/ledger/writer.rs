@@ -20,6 +20,7 @@ pub(crate) struct LedgerWriter {
     digester: TokenDigester,
     target_id: i64,
     run_id: i64,
+    pub(crate) run: Run,
 }
 
 impl LedgerWriter {
@@ -31,7 +32,7 @@ impl LedgerWriter {
     pub(crate) fn open(
         path: &Path,
         target: &TargetKey,
-        run: &Run,
+        run: Run,
         lock_timeout: Duration,
         wait: &dyn Fn(Duration) -> bool,
     ) -> Result<Self, LedgerError> {
@@ -40,13 +41,14 @@ impl LedgerWriter {
         let transaction = ledger.connection.transaction()?;
         let digester = TokenDigester::new(&salt(&transaction)?);
         let target_id = find_or_insert_target(&transaction, target)?;
-        let run_id = runs::save(&transaction, target_id, None, run)?;
+        let run_id = runs::save(&transaction, target_id, None, &run)?;
         transaction.commit()?;
         Ok(Self {
             ledger,
             digester,
             target_id,
             run_id,
+            run,
         })
     }
 
@@ -88,9 +90,9 @@ impl LedgerWriter {
         )?)
     }
 
-    pub(crate) fn end_run(&mut self, run: &Run) -> Result<(), LedgerError> {
+    pub(crate) fn end_run(&mut self) -> Result<(), LedgerError> {
         let connection = &mut self.ledger.connection;
-        runs::save(connection, self.target_id, Some(self.run_id), run)?;
+        runs::save(connection, self.target_id, Some(self.run_id), &self.run)?;
         // Combining many small segments makes the next push load the ledger faster.
         segments::compact(connection, self.target_id)
     }

@@ -31,7 +31,6 @@ const MAX_WAITING_REQUESTS: usize = 16;
 pub(super) struct Ledger<'p> {
     path: &'p Path,
     writer: LedgerWriter,
-    run: ledger::Run,
     /// Whether an acknowledged record could not be written.
     pub(super) has_failed: bool,
 }
@@ -52,14 +51,13 @@ impl<'p> Ledger<'p> {
         };
         let pause = |time| run.interrupts.pause(time);
         let writer =
-            LedgerWriter::open(path, key, &begun, plan.lock_timeout, &pause).map_err(|error| {
+            LedgerWriter::open(path, key, begun, plan.lock_timeout, &pause).map_err(|error| {
                 let unusable = || diagnostics::ledger_unusable(path, &error);
                 run.interrupts.failure().unwrap_or_else(unusable)
             })?;
         Ok(Self {
             path,
             writer,
-            run: begun,
             has_failed: false,
         })
     }
@@ -111,18 +109,16 @@ impl<'p> Ledger<'p> {
     ) -> Result<(), Failure> {
         let records = &summary.records;
         let exit_code = result.as_ref().err().map_or(0, |failure| failure.exit_code);
-        let ended = ledger::Run {
-            ended: Some(Timestamp::now().as_second()),
-            read: Some(records.read),
-            unchanged: Some(records.unchanged),
-            acknowledged: Some(records.acknowledged),
-            rejected: Some(records.rejected),
-            unsent: Some(records.unsent),
-            status: Some(Status::from_result(&result).as_str().to_owned()),
-            exit_code: Some(exit_code),
-            ..self.run
-        };
-        match self.writer.end_run(&ended) {
+        let run = &mut self.writer.run;
+        run.ended = Some(Timestamp::now().as_second());
+        run.status = Some(Status::from_result(&result).as_str().to_owned());
+        run.exit_code = Some(exit_code);
+        run.read = Some(records.read);
+        run.unchanged = Some(records.unchanged);
+        run.acknowledged = Some(records.acknowledged);
+        run.rejected = Some(records.rejected);
+        run.unsent = Some(records.unsent);
+        match self.writer.end_run() {
             Ok(()) => result,
             // `result` already reports that the ledger cannot be written.
             Err(_) if self.has_failed => result,
