@@ -105,19 +105,24 @@ fn fetch_files(
     let server = target.endpoint.to_string();
     let service = method.and_then(|path| path.as_str().split('/').nth(1));
     let is_connected = Cell::new(false);
+    let last_failure = Cell::new(None);
     let on_stage = |stage| {
         is_connected.set(matches!(stage, StageSuccess::SettingsReceived));
         terminal.detail(1, || report::describe_stage(&stage, target));
     };
+    let on_retry = |failure| {
+        is_connected.set(false);
+        last_failure.set(Some(diagnostics::attempt_failed(&server, &failure)));
+    };
     interrupts.block_on(async {
-        let fetch = fetch_descriptors(target, service, policy, &on_stage);
+        let fetch = fetch_descriptors(target, service, policy, &on_stage, &on_retry);
         let fetched = match &interrupts.time_limit {
             None => fetch.await,
             Some(limit) => timeout_at(limit.deadline.into(), fetch)
                 .await
                 .map_err(|_| {
-                    let is_connected = is_connected.get();
-                    diagnostics::max_time_passed(&server, limit.max_time, is_connected, None)
+                    let (in_request, last) = (is_connected.get(), last_failure.take());
+                    diagnostics::max_time_passed(&server, limit.max_time, in_request, last)
                 })?,
         };
         fetched.map_err(|failure| diagnostics::attempt_failed(&server, &failure))

@@ -56,6 +56,17 @@ impl Interrupts {
             .map(diagnostics::command_interrupted)
     }
 
+    /// Returns the failure of a wait or a reading, which a signal or the deadline may have ended.
+    pub(super) fn explain(&self, failure: Failure) -> Failure {
+        match (self.failure(), &self.time_limit) {
+            (Some(interruption), _) => interruption,
+            (None, Some(limit)) if limit.deadline <= Instant::now() => {
+                diagnostics::max_time_passed_before_requests(limit.max_time, failure)
+            }
+            _ => failure,
+        }
+    }
+
     /// Sleeps for the given time. Returns `false` if a signal has arrived or the deadline has
     /// passed.
     pub(super) fn pause(&self, time: Duration) -> bool {

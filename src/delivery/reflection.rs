@@ -20,6 +20,7 @@ pub(crate) async fn fetch_descriptors(
     service: Option<&str>,
     policy: &DeliveryPolicy,
     on_stage: &dyn Fn(StageSuccess),
+    on_retry: &dyn Fn(AttemptFailure),
 ) -> Result<Vec<FileDescriptorProto>, AttemptFailure> {
     let mut attempts = AttemptCounter::default();
     loop {
@@ -27,15 +28,14 @@ pub(crate) async fn fetch_descriptors(
             Ok(files) => return Ok(files),
             Err(error) => error,
         };
-        match policy.delay_after(decide_retry(&error), &mut attempts) {
-            Some(delay) => tokio::time::sleep(delay).await,
-            None => {
-                return Err(AttemptFailure {
-                    error,
-                    attempts: attempts.total(),
-                });
-            }
-        }
+        let delay = policy.delay_after(decide_retry(&error), &mut attempts);
+        let attempts = attempts.total();
+        let failure = AttemptFailure { error, attempts };
+        let Some(delay) = delay else {
+            return Err(failure);
+        };
+        on_retry(failure);
+        tokio::time::sleep(delay).await;
     }
 }
 

@@ -94,14 +94,10 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
     examples.into_iter().fold(failure, Failure::with_cause)
 }
 
-/// Returns the failure for a validated input that could not be read again: the input changed or
-/// became unreadable, or the deadline passed.
+/// Returns the failure for a validated input that could not be read again.
 pub(crate) fn input_not_read_again(problem: &Problem) -> Failure {
     let failure = Failure::input(format!("{problem}; nothing more was sent"));
     match problem.kind {
-        ProblemKind::Stream(StreamError::DeadlinePassed) => {
-            failure.with_hint("increase --max-time")
-        }
         ProblemKind::Stream(StreamError::FileChanged) => {
             failure.with_hint("run the command again when the file is complete")
         }

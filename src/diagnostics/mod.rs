@@ -35,8 +35,9 @@ pub(crate) use self::{
         stdout_write_failed, store_unusable,
     },
     run::{
-        command_interrupted, counts_inconsistent, max_time_passed, partially_acknowledged,
-        push_interrupted, rehearsal_differs, unexpected_response_codes, with_rejected_record,
+        command_interrupted, counts_inconsistent, max_time_passed, max_time_passed_before_requests,
+        partially_acknowledged, push_interrupted, rehearsal_differs, unexpected_response_codes,
+        with_rejected_record,
     },
     text::escape,
 };

@@ -1,7 +1,7 @@
 //! The hints for problems in the input.
 
 use crate::{
-    input::{A_NUMBER, Field, ProblemKind, UnsupportedFormat},
+    input::{A_NUMBER, Field, ProblemKind, StreamError, UnsupportedFormat},
     record::{TimeError, TokenError},
 };
 
@@ -20,6 +20,7 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
                 "export the records as CSV or JSON"
             }
         },
+        ProblemKind::Stream(StreamError::DeadlinePassed) => "increase --max-time",
         ProblemKind::RecordTooLong => "look for an unterminated quote or bracket",
         ProblemKind::SeveralArrays { .. } => "choose one with --records /KEY",
         ProblemKind::MissingRequestArray => "pass --records /KEY if it has another name",

@@ -7,6 +7,8 @@ use tonic::Code;
 use super::{failure::Failure, format::count_noun};
 use crate::{client::CallError, input::FilePosition, record::MaskedToken, signals::Signal};
 
+const INCREASE_MAX_TIME: &str = "increase --max-time";
+
 /// Returns the failure for a push that a signal ended. `cause` is a failure that occurred in
 /// addition to the signal, if there is one.
 pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failure>) -> Failure {
@@ -48,7 +50,15 @@ pub(crate) fn max_time_passed(
         (false, Some(last)) => last.context(format!("{passed} before a retry")),
         (false, None) => Failure::unreachable(format!("{passed} while connecting to \"{server}\"")),
     };
-    failure.with_hint("increase --max-time")
+    failure.with_hint(INCREASE_MAX_TIME)
+}
+
+/// Returns the failure for a wait or a reading before the first request that `--max-time` ended.
+pub(crate) fn max_time_passed_before_requests(limit: Duration, cause: Failure) -> Failure {
+    let message = format!("--max-time {limit:?} passed before the first request");
+    Failure::internal_without_cause(message)
+        .with_hint(INCREASE_MAX_TIME)
+        .and(cause)
 }
 
 /// Returns the failure for responses with codes other than `ok_codes`. `codes` are these other

@@ -76,11 +76,14 @@ fn destination(
     terminal: Terminal,
 ) -> Result<Destination, Failure> {
     if delivery.rehearse {
-        if connection.server.is_some() {
-            terminal.note("--rehearse ignores --server and the other options of the connection");
-        }
         let mut contract = contract_plan(&connection);
-        if contract.source == ContractSource::Reflection {
+        let has_reflection = contract.source == ContractSource::Reflection;
+        if connection.server.is_some() || has_reflection {
+            terminal.note(
+                "--rehearse ignores --server, --reflection and the other options of the connection",
+            );
+        }
+        if has_reflection {
             contract.source = ContractSource::BuiltIn;
         }
         return Ok(Destination::Rehearsal(contract));

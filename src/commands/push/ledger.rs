@@ -52,8 +52,8 @@ impl<'p> Ledger<'p> {
         let pause = |time| run.interrupts.pause(time);
         let writer =
             LedgerWriter::open(path, key, begun, plan.lock_timeout, &pause).map_err(|error| {
-                let unusable = || diagnostics::ledger_unusable(path, &error);
-                run.interrupts.failure().unwrap_or_else(unusable)
+                let failure = diagnostics::ledger_unusable(path, &error);
+                run.interrupts.explain(failure)
             })?;
         Ok(Self {
             path,

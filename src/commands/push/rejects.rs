@@ -109,10 +109,8 @@ fn wait_for_fifo_reader(path: &Path, interrupts: &Interrupts) -> Result<Option<F
             opened => return opened.map(Some).map_err(output_failure),
         }
         if !interrupts.pause(FIFO_POLL_INTERVAL) {
-            return Err(interrupts.failure().unwrap_or_else(|| {
-                let text = "no process opened it for reading before --max-time passed";
-                output_failure(io::Error::other(text))
-            }));
+            let error = io::Error::other("no process opened it for reading");
+            return Err(interrupts.explain(output_failure(error)));
         }
     }
 }

@@ -71,11 +71,10 @@ fn select_with(
             }
             true
         });
-        // If a signal stopped the reading, the signal is reported, not the incomplete reading.
-        if let Some(failure) = run.interrupts.failure() {
-            return Err(failure);
-        }
-        retained.map_err(|problem| diagnostics::input_not_read_again(&problem))?;
+        retained.map_err(|problem| {
+            let failure = diagnostics::input_not_read_again(&problem);
+            run.interrupts.explain(failure)
+        })?;
     }
     if let Some(ledger) = &plan.ledger {
         changes.check(ledger, input.counts.read)?;

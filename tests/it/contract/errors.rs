@@ -3,6 +3,10 @@
 use super::{INPUT, cases, folder, proto_folder};
 
 use crate::support::{
+    fault_server::{
+        FaultServer,
+        action::{Action, Response},
+    },
     files::utf8,
     program::run,
     reflection_server::{Reflection, ReflectionServer, compile},
@@ -291,6 +295,11 @@ fn endless_reflection_is_limited() {
             .exits(64 + 4)
             .stderr_contains(text);
     }
+    let pushback = Action::Reject(Response::pushback("60000"));
+    let calm = FaultServer::serving([pushback]);
+    calm.push(&["--reflection", "--max-time=500ms"], INPUT)
+        .exits(64 + 14)
+        .stderr_contains("--max-time 500ms passed before a retry");
     let services: String = (0..1001).map(|n| format!("service S{n} {{}}\n")).collect();
     let folder = proto_folder(&format!("syntax = \"proto3\";\n{services}"), "");
     let pool = compile(folder.path(), "main.proto");

@@ -59,6 +59,7 @@ fn max_time_ends_the_wait_for_input() {
         let run = finish(child);
         run.exits(4)
             .stderr_contains("--max-time passed while the input was being read")
+            .stderr_contains("hint: increase --max-time")
             .counts_add_up();
     }
     assert_eq!(receiver.stop().requests, 0);
@@ -74,6 +75,7 @@ fn max_time_ends_the_reading_of_files() {
     run(args)
         .exits(4)
         .stderr_contains("--max-time passed while the input was being read")
+        .stderr_contains("hint: increase --max-time")
         .counts_add_up();
     assert_eq!(receiver.stop().requests, 0);
 }

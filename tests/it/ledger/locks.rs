@@ -14,7 +14,7 @@ use super::{Ledger, push_with_ledger};
 use crate::support::{
     fault_server::{FaultServer, action::Action},
     files::{mode, utf8},
-    program::{finish, kill, run, send_signal, start, wait_until_open},
+    program::{finish, kill, run, send_signal, start, start_with_open_stdin, wait_until_open},
     records::{EXPIRE_TIME, csv, records},
 };
 
@@ -42,6 +42,12 @@ fn push_waits_for_the_lock() {
         .stderr_contains("--lock-timeout")
         .counts("unsent", 2);
     assert!(started.elapsed() >= Duration::from_millis(300));
+    ledger
+        .push(&good, &["--max-time=300ms"], &records(2))
+        .exits(1)
+        .stderr_contains("--max-time 300ms passed before the first request")
+        .stderr_contains(&format!("process {}", first.id()))
+        .stderr_contains("hint: increase --max-time");
     ledger
         .push(&good, &["--lock-timeout=0"], &records(2))
         .exits(1)
@@ -143,6 +149,39 @@ fn signal_ends_the_wait_for_the_lock() {
     }
     assert!(good.traffic().connections.is_empty());
     kill(first);
+}
+
+#[test]
+fn max_time_ends_the_selection() {
+    let server = FaultServer::ok();
+    // A smaller input would be held in memory and not be read again.
+    let input = records(2000);
+    let ledger = Ledger::after_push(&server, &input);
+    let file = ledger.path.with_file_name("input.csv");
+    fs::write(&file, input).expect("written");
+    let database = ledger.database();
+    database.execute_batch("BEGIN EXCLUSIVE").expect("locked");
+    let flags = [
+        "--ledger",
+        ledger.str(),
+        "--servername=localhost",
+        "--max-time=3s",
+        utf8(&file),
+    ];
+    let push = start(server.args(&flags), b"");
+    wait_until_open(&push, &ledger.path);
+    // When the time of this later push has passed, the time of the first push has passed as well.
+    let mut later = start_with_open_stdin(server.args(&["--max-time=3s"]));
+    let _input = later.stdin.take();
+    finish(later).exits(4);
+    database.execute_batch("ROLLBACK").expect("unlocked");
+    let run = finish(push)
+        .exits(1)
+        .stderr_contains("--max-time 3s passed before the first request")
+        .stderr_contains("hint: increase --max-time")
+        .counts("unsent", 2000);
+    assert_eq!(run.json()["status"], "failed", "{run:?}");
+    assert_eq!(server.attempt_count(), 1);
 }
 
 #[test]

@@ -414,7 +414,8 @@ fn rejects_fifo_waits_for_a_reader() {
     };
     finish(start(&["--max-time=300ms"]))
         .exits(1)
-        .stderr_contains("no process opened it for reading before --max-time passed")
+        .stderr_contains("--max-time 300ms passed before the first request")
+        .stderr_contains("no process opened it for reading")
         .counts_add_up();
     let child = start(&[]);
     wait_until_handled(&child, Signal::TERM);

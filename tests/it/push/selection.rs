@@ -66,6 +66,9 @@ fn rehearsal_contacts_no_server() {
         .exits(0)
         .stderr_contains("--rehearse ignores --server");
     assert_eq!(receiver.stop().requests, 0);
+    run_with_input(["push", "--rehearse", "--reflection"], input.as_bytes())
+        .exits(0)
+        .stderr_contains("--rehearse ignores --server, --reflection");
     run_with_input(["push", "--rehearse"], b"token,expire_time\na,b\n").exits(4);
 }
 
