@@ -42,7 +42,7 @@ pub(crate) enum CallError {
     StreamReset(h2::Reason),
     /// The server sent GOAWAY with this error code. With `NO_ERROR`, the server did not process the
     /// request.
-    #[error("{}", describe_goaway(*.0))]
+    #[error("server closed the connection (GOAWAY: {})", .0.description())]
     GoAway(h2::Reason),
     /// The connection had ended before the request was sent.
     #[error("connection lost before the request was sent{}", after_colon(cause))]
@@ -135,17 +135,6 @@ impl CallError {
             } if elapsed >= timeout => Self::TimedOut(timeout),
             error => error,
         }
-    }
-}
-
-/// Describes the GOAWAY frame with which the server closed a connection.
-pub(super) fn describe_goaway(reason: h2::Reason) -> String {
-    match reason {
-        h2::Reason::NO_ERROR => "server closed the connection (GOAWAY)".to_owned(),
-        reason => format!(
-            "server closed the connection (GOAWAY: {})",
-            reason.description()
-        ),
     }
 }
 

@@ -12,6 +12,7 @@ use prost::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
+    close_reason::refine_error,
     connect::{ConnectError, Http2Connection, StageSuccess, connect},
     error::CallError,
     request::{RequestBody, new_request},
@@ -142,7 +143,7 @@ impl Client {
         body: RequestBody,
     ) -> impl Future<Output = Result<Bytes, CallError>> + Send + 'static {
         let mut sender = self.connection.sender.clone();
-        let status = self.connection.status.clone();
+        let close_reason = self.connection.close_reason.clone();
         let request = new_request(&self.target, path, body);
         async move {
             let message = match sender.send_request(request).await {
@@ -151,7 +152,7 @@ impl Client {
             };
             match message {
                 Ok(message) => Ok(message),
-                Err(error) => Err(status.refine_error(error).await),
+                Err(error) => Err(refine_error(error, close_reason).await),
             }
         }
     }

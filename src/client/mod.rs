@@ -2,8 +2,8 @@
 //!
 //! Retries, reconnecting and rate limits are in `delivery/`.
 
+mod close_reason;
 mod connect;
-mod connection_status;
 mod descriptors;
 mod error;
 mod grpc_client;

@@ -11,7 +11,7 @@ use super::{
     outcome::{AttemptError, AttemptFailure},
     outcome_sink::UnacknowledgedReason,
     policy::{AttemptCounter, DeliveryPolicy},
-    rate_limiter::{RateLimiter, RatePermit},
+    rate_limiter::{RateLimiter, release_after_window},
     retry_decision::{decide_call_retry, is_end_of_connection, is_invalid_argument},
     server::{Server, ServerConnection},
 };
@@ -72,33 +72,26 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 continue;
             }
             let mut attempts = AttemptCounter::default();
-            let error = match self.send_with_retries(&part, &mut attempts).await {
+            let reason = match self.send_with_retries(&part, &mut attempts).await {
                 Ok(code) if self.policy.ok_codes.contains(&code) => {
                     self.state.count_acknowledged(&part, code);
                     continue;
                 }
-                Ok(code) => {
-                    let reason = UnacknowledgedReason::ResponseCode(code);
-                    self.state.count_unacknowledged(&part, &reason);
-                    continue;
+                Ok(code) => UnacknowledgedReason::ResponseCode(code),
+                Err(RequestError::Stopped) => UnacknowledgedReason::PushStopped,
+                Err(RequestError::Failed(error)) if self.is_splitting(&part, &error) => {
+                    if let Some([first, second]) = part.halves(self.contract) {
+                        parts.extend([second, first]);
+                        continue;
+                    }
+                    UnacknowledgedReason::Rejected(error)
                 }
-                Err(RequestError::Stopped) => {
-                    let reason = UnacknowledgedReason::PushStopped;
-                    self.state.count_unacknowledged(&part, &reason);
-                    continue;
+                Err(RequestError::Failed(error)) => {
+                    self.state.stop_unless_request_specific(&error, attempts);
+                    UnacknowledgedReason::RequestFailed(error)
                 }
-                Err(RequestError::Failed(error)) => error,
             };
-            if !self.is_splitting(&part, &error) {
-                self.state.stop_unless_request_specific(&error, attempts);
-                let reason = UnacknowledgedReason::RequestFailed(error);
-                self.state.count_unacknowledged(&part, &reason);
-            } else if let Some([first, second]) = part.halves(self.contract) {
-                parts.extend([second, first]);
-            } else {
-                let reason = UnacknowledgedReason::Rejected(error);
-                self.state.count_unacknowledged(&part, &reason);
-            }
+            self.state.count_unacknowledged(&part, &reason);
         }
     }
 
@@ -144,7 +137,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             let connection = self.connection.connection(self.policy, state).await?;
             let stream = connection.reserve_stream().await;
             let rate_permit = match &self.rate_limiter {
-                Some(limiter) => Some(limiter.acquire(part.record_count).await),
+                Some(limiter) => limiter.acquire(part.record_count).await,
                 None => None,
             };
             Ok::<_, DeliveryStopped>((connection, stream, rate_permit))
@@ -162,9 +155,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             Err(DeliveryStopped) => Err(RequestError::Stopped),
         };
         drop(stream);
-        if let Err(RequestError::Failed(CallError::NotSent { .. })) = result {
-            rate_permit.into_iter().for_each(RatePermit::cancel);
-        } else {
+        if !matches!(result, Err(RequestError::Failed(CallError::NotSent { .. }))) {
+            rate_permit.into_iter().for_each(release_after_window);
             state.count_attempt(is_retry);
         }
         if let Err(RequestError::Failed(error)) = &result

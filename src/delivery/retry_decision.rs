@@ -55,15 +55,7 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
         CallError::StreamReset(_) | CallError::GoAway(_) | CallError::NotSent { .. } => {
             RetryDecision::Backoff
         }
-        CallError::TooLarge { .. }
-        | CallError::HttpStatus(_)
-        | CallError::NotGrpc { .. }
-        | CallError::MalformedResponse(_)
-        | CallError::MissingMessage
-        | CallError::MissingStatus
-        | CallError::InvalidStatus(_)
-        | CallError::ProtocolError(_)
-        | CallError::Panicked => RetryDecision::Never,
+        _ => RetryDecision::Never,
     }
 }
 
@@ -89,12 +81,7 @@ fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
         {
             RetryDecision::Backoff
         }
-        ConnectErrorKind::ProxyRefused(_)
-        | ConnectErrorKind::Tls(_)
-        | ConnectErrorKind::Http1 { .. }
-        | ConnectErrorKind::NotHttp2
-        | ConnectErrorKind::ProxyNotHttp
-        | ConnectErrorKind::ServerExpectsTls => RetryDecision::Never,
+        _ => RetryDecision::Never,
     }
 }
 

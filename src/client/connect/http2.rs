@@ -8,8 +8,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::{byte_stream::ByteStream, error::ConnectErrorKind, server_bytes::ServerBytes};
 use crate::client::{
-    connection_status::ConnectionStatus, error::CallError, request::RequestBody,
-    transport_error::classify,
+    close_reason::CloseReason, error::CallError, request::RequestBody, transport_error::classify,
 };
 
 /// The receive window in bytes, which limits the memory for unread response data. A small window
@@ -34,7 +33,7 @@ pub(in crate::client) struct Http2Connection {
     pub(in crate::client) driver: JoinHandle<()>,
     /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`, or `usize::MAX` for no limit.
     pub(in crate::client) max_streams: usize,
-    pub(in crate::client) status: ConnectionStatus,
+    pub(in crate::client) close_reason: CloseReason,
 }
 
 pub(super) async fn handshake(
@@ -60,7 +59,8 @@ pub(super) async fn handshake(
         .map_err(|error| ConnectErrorKind::from_hyper(&error))?;
     while connection.current_max_send_streams() == MAX_STREAMS_BEFORE_SETTINGS {
         tokio::select! {
-            // SETTINGS counts even if the connection ended right after it.
+            // SETTINGS counts even if the connection ended right after it. The runtime has one thread,
+            // so the HTTP/2 library has parsed the bytes when this task wakes.
             biased;
             Ok(()) = received.changed() => {}
             result = &mut connection => return Err(match result {
@@ -82,6 +82,6 @@ pub(super) async fn handshake(
         sender,
         driver,
         max_streams,
-        status: ConnectionStatus { close_reason },
+        close_reason,
     })
 }

@@ -34,7 +34,8 @@ pub(in crate::client) async fn connect(
         stage: Cell::new(Stage::Dns),
         on_stage,
     };
-    if let Some(tls) = &target.tls {
+    let tls = target.tls.as_ref();
+    if let Some(tls) = tls {
         tls.clear_certificate_request();
     }
     let started = Instant::now();
@@ -42,15 +43,17 @@ pub(in crate::client) async fn connect(
     let connected = tokio::time::timeout(timeout, run_stages(target, &progress)).await;
     let kind = match connected.unwrap_or(Err(ConnectErrorKind::TimedOut(timeout))) {
         Ok(connection) => return Ok(connection),
+        // A server that refuses the client certificate sends an alert and closes the connection. The
+        // alert is lost if this program is still writing, so the request is the only sign.
         Err(ConnectErrorKind::Closed | ConnectErrorKind::Io(_))
-            if is_client_certificate_requested(target) =>
+            if tls.is_some_and(ClientTls::is_client_certificate_requested) =>
         {
             ConnectErrorKind::Tls(HandshakeError::ClientCertificateRequested)
         }
         Err(
             kind
             @ (ConnectErrorKind::Closed | ConnectErrorKind::Io(_) | ConnectErrorKind::NotHttp2),
-        ) if target.tls.is_none() && progress.stage.get() == Stage::Http2 => {
+        ) if tls.is_none() && progress.stage.get() == Stage::Http2 => {
             let remaining = timeout.saturating_sub(started.elapsed());
             match tokio::time::timeout(remaining, is_tls_server(target)).await {
                 Ok(true) => ConnectErrorKind::ServerExpectsTls,
@@ -64,23 +67,8 @@ pub(in crate::client) async fn connect(
         proxy: target.proxy.clone(),
         stage: progress.stage.get(),
         kind,
-        has_client_certificate: target
-            .tls
-            .as_ref()
-            .is_some_and(ClientTls::has_client_certificate),
+        has_client_certificate: tls.is_some_and(ClientTls::has_client_certificate),
     })
-}
-
-/// Returns whether the server requested a client certificate in the last TLS handshake.
-///
-/// A server that does not accept the client certificate sends an alert and closes the connection.
-/// The alert is lost if this program is still writing at that time. The certificate request is then
-/// the only sign of the reason.
-fn is_client_certificate_requested(target: &Target) -> bool {
-    target
-        .tls
-        .as_ref()
-        .is_some_and(ClientTls::is_client_certificate_requested)
 }
 
 /// Returns whether the server answers a TLS handshake on a new connection. Many TLS servers close a
