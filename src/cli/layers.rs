@@ -15,8 +15,7 @@ use clap::{Arg, Command, builder::Resettable};
 
 use super::{
     command_line::{COLOR, COMMANDS_WITHOUT_LAYERS, CONFIG, PROFILE, names_of, option_name},
-    config_file,
-    layer::{Layer, Variables},
+    layer::{Layer, Variables, default_config_file, read_config_file},
     typed::TypedArguments,
 };
 use crate::{diagnostics::Failure, terminal::Terminal};
@@ -53,7 +52,7 @@ impl MergedArguments {
         choose_color(selected(COLOR).and_then(OsStr::to_str));
         let (mut file, profile) = (selected(CONFIG).map(PathBuf::from), selected(PROFILE));
         if has_layers {
-            file = file.or_else(config_file::default_path);
+            file = file.or_else(default_config_file);
         } else if file.is_some() || profile.is_some() {
             return Err(Failure::usage_with_hint(
                 format!("\"{name}\" reads no config file"),
@@ -62,11 +61,11 @@ impl MergedArguments {
         }
         let mut merged = Self::default();
         // Without this check, the names of all options would be compared with an empty environment.
-        let are_empty = variables.is_empty() && file.is_none() && profile.is_none();
+        let are_empty = variables.0.is_empty() && file.is_none() && profile.is_none();
         if !are_empty && typed.are_known && !typed.command.has_subcommands() {
             let known = configurable_names(typed.program);
             let file = file.unwrap_or_default();
-            let tables = config_file::read_tables(&file, profile, &known)?;
+            let tables = read_config_file(&file, profile, &known)?;
             let mut layers = vec![Layer::Environment(&variables)];
             let file = file.as_path();
             layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));
@@ -134,12 +133,14 @@ impl MergedArguments {
         if self.added.is_empty() {
             return command;
         }
-        let relax_added = |arg: Arg| match self.has(&option_name(&arg)) {
-            true => arg.requires(Resettable::Reset),
-            false => arg,
-        };
-        let command = command.mut_args(relax_added);
-        command.mut_subcommands(|subcommand| self.relax(subcommand))
+        let relaxed = command.mut_args(|arg| {
+            if self.has(&option_name(&arg)) {
+                arg.requires(Resettable::Reset)
+            } else {
+                arg
+            }
+        });
+        relaxed.mut_subcommands(|subcommand| self.relax(subcommand))
     }
 
     /// Prints where each option in the message was set, unless it was set on the command line.
@@ -155,12 +156,7 @@ impl MergedArguments {
 }
 
 fn are_in_conflict(command: &Command, arg: &Arg, other: &Arg) -> bool {
-    let excludes = |arg: &Arg, other: &Arg| {
-        let conflicts = command.get_arg_conflicts_with(arg);
-        conflicts
-            .iter()
-            .any(|conflict| conflict.get_id() == other.get_id())
-    };
+    let excludes = |arg, other| command.get_arg_conflicts_with(arg).contains(&other);
     excludes(arg, other) || excludes(other, arg)
 }
 

@@ -3,7 +3,6 @@
 //! [`crate::commands`] runs the plan.
 
 mod command_line;
-mod config_file;
 mod generate;
 mod layer;
 mod layers;

@@ -44,27 +44,18 @@ pub(super) fn parse_authority(text: &str) -> Result<Authority, &'static str> {
 }
 
 pub(super) fn parse_method(text: &str) -> Result<PathAndQuery, &'static str> {
-    let invalid = "expected /PACKAGE.SERVICE/METHOD (example: /Internal/UpdateSensorExpireTime)";
-    let is_name = |name: &str| {
-        let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-        !name.is_empty() && name.chars().all(is_name_char)
-    };
-    let (service, method) = text
-        .strip_prefix('/')
-        .and_then(|rest| rest.split_once('/'))
-        .ok_or(invalid)?;
-    if !is_name(service) || !is_name(method) {
-        return Err(invalid);
-    }
-    text.parse().map_err(|_| invalid)
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(is_name_char);
+    let names = text.strip_prefix('/').and_then(|rest| rest.split_once('/'));
+    names
+        .filter(|(service, method)| is_name(service) && is_name(method))
+        .and_then(|_| text.parse().ok())
+        .ok_or("expected /PACKAGE.SERVICE/METHOD (example: /Internal/UpdateSensorExpireTime)")
 }
 
 pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, &'static str> {
-    if text.starts_with("unix:") {
-        return match Endpoint::parse(text) {
-            Ok(Endpoint::Unix(path)) => Ok(ListenAddress::Unix(path)),
-            _ => Err("expected unix:PATH (example: unix:/run/receiver.sock)"),
-        };
+    if let Ok(Endpoint::Unix(path)) = Endpoint::parse(text) {
+        return Ok(ListenAddress::Unix(path));
     }
     let text = text
         .strip_prefix("localhost:")
@@ -124,37 +115,24 @@ pub(super) fn number_in(range: impl RangeBounds<u64>) -> impl TypedValueParser<V
     RangedU64ValueParser::new().range(range)
 }
 
-/// A number followed by a unit, such as `10s`.
-struct Quantity<'t> {
-    number: u64,
-    unit: &'t str,
-}
-
-impl<'t> Quantity<'t> {
-    fn parse(text: &'t str) -> Option<Self> {
-        let end = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
-        Some(Self {
-            number: text[..end].parse().ok()?,
-            unit: &text[end..],
-        })
-    }
+/// Parses a number and its unit, and multiplies the number by the size of the unit.
+fn parse_quantity(text: &str, unit_sizes: &[(&str, u64)]) -> Option<u64> {
+    let is_unit = |c: char| !c.is_ascii_digit();
+    let (number, unit) = text.split_at(text.find(is_unit).unwrap_or(text.len()));
+    let (_, size) = unit_sizes.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*size)
 }
 
 /// Parses a duration such as `500ms`, `10s`, `2m` or `1h`. A number without a unit is in seconds.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
-    let millis = Quantity::parse(text).and_then(|Quantity { number, unit }| {
-        let millis_per_unit = match unit {
-            "ms" => 1,
-            "" | "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return None,
-        };
-        number.checked_mul(millis_per_unit)
-    });
-    match millis {
+    const UNITS: [(&str, u64); 5] = [
+        ("", 1_000),
+        ("ms", 1),
+        ("s", 1_000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+    ];
+    match parse_quantity(text, &UNITS) {
         Some(millis) if millis < MAX_DURATION_MILLIS => Ok(Duration::from_millis(millis)),
         Some(_) => Err("longer than 100 years"),
         None => Err("expected a duration (examples: 500ms, 10s, 2m, 1h)"),
@@ -207,16 +185,8 @@ pub(super) fn parse_keepalive_interval(text: &str) -> Result<Duration, &'static 
 /// Parses a size of at least 1 byte: a number of bytes, or a number with the unit `B`, `KiB` or
 /// `MiB`.
 pub(super) fn parse_size(text: &str) -> Result<usize, &'static str> {
-    let bytes = Quantity::parse(text).and_then(|Quantity { number, unit }| {
-        let bytes_per_unit = match unit {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            _ => return None,
-        };
-        number.checked_mul(bytes_per_unit)
-    });
-    match bytes {
+    const UNITS: [(&str, u64); 4] = [("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)];
+    match parse_quantity(text, &UNITS) {
         Some(0) => Err("must be at least 1"),
         // gRPC encodes the length of a message in 32 bits, so larger sizes are refused.
         Some(bytes) => u32::try_from(bytes)

@@ -13,7 +13,7 @@ use crate::{
     metadata::{HeaderSource, Metadata},
     proxy::ProxySettings,
     terminal::Terminal,
-    tls::{self, ClientTls, Identity, PeerName, TlsError, TrustPolicy},
+    tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
     user_path::UserPath,
 };
 
@@ -22,12 +22,14 @@ use crate::{
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ConnectionPlan {
     pub(crate) endpoint: Endpoint,
-    pub(crate) security: TransportSecurity,
+    /// `None` for plaintext.
+    pub(crate) tls: Option<TlsPlan>,
     /// The name in the server certificate and in SNI. If `None`, the host of the endpoint.
     pub(crate) server_name: Option<String>,
     /// If `None`, the server name, or the host and port of the endpoint.
     pub(crate) authority: Option<Authority>,
-    pub(crate) metadata: MetadataPlan,
+    pub(crate) headers: Vec<HeaderSource>,
+    pub(crate) bearer_token_file: Option<UserPath>,
     /// Text that precedes the program's own user agent.
     pub(crate) user_agent_prefix: Option<String>,
     pub(crate) sends_gzip: bool,
@@ -36,16 +38,50 @@ pub(crate) struct ConnectionPlan {
     pub(crate) contract: ContractPlan,
 }
 
-/// The sources of request metadata. The type has no `Debug`, because the sources may contain
-/// credentials.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct MetadataPlan {
-    pub(crate) headers: Vec<HeaderSource>,
-    pub(crate) bearer_token_file: Option<UserPath>,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// From the start of the DNS lookup to the server's HTTP/2 SETTINGS.
+    pub(crate) connect: Duration,
+    pub(crate) request: Duration,
 }
 
-impl MetadataPlan {
-    fn read(&self) -> Result<Metadata, Failure> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsPlan {
+    /// If empty, the trust store of the operating system is used.
+    pub(crate) trusted_certificates: Vec<UserPath>,
+    pub(crate) identity: Option<IdentityFiles>,
+    pub(crate) skips_verification: bool,
+    pub(crate) allows_common_name: bool,
+}
+
+/// The PEM files of a TLS identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IdentityFiles {
+    /// The file of the certificate, followed by the CA certificates of its chain.
+    pub(crate) certificate: UserPath,
+    pub(crate) key: UserPath,
+}
+
+pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_VERSION"));
+
+impl ConnectionPlan {
+    /// Reads the files that the options name.
+    pub(super) fn target(&self, timeouts: Timeouts) -> Result<Target, Failure> {
+        Ok(Target {
+            endpoint: self.endpoint.clone(),
+            authority: self.authority()?,
+            tls: self.tls()?,
+            connect_timeout: timeouts.connect,
+            timeout: timeouts.request,
+            user_agent: self.user_agent()?,
+            metadata: self.metadata()?,
+            sends_gzip: self.sends_gzip,
+            proxy: self.proxy_settings.proxy_for(&self.endpoint)?,
+            keepalive_interval: self.keepalive_interval,
+        })
+    }
+
+    fn metadata(&self) -> Result<Metadata, Failure> {
         let mut metadata = Metadata::default();
         let mut add_line = |origin: &dyn fmt::Display, line: &str| {
             let added = metadata.add_line(line);
@@ -76,59 +112,6 @@ impl MetadataPlan {
         }
         Ok(metadata)
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    /// From the start of the DNS lookup to the server's HTTP/2 SETTINGS.
-    pub(crate) connect: Duration,
-    pub(crate) request: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TransportSecurity {
-    Plaintext,
-    Tls {
-        /// If empty, the trust store of the operating system is used.
-        trusted_certificates: Vec<UserPath>,
-        identity: Option<IdentityFiles>,
-        skips_verification: bool,
-        allows_common_name: bool,
-    },
-}
-
-/// The PEM files of a TLS identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct IdentityFiles {
-    /// The file of the certificate, followed by the CA certificates of its chain.
-    pub(crate) certificate: UserPath,
-    pub(crate) key: UserPath,
-}
-
-impl IdentityFiles {
-    pub(super) fn read(&self) -> Result<Identity, TlsError> {
-        Identity::read(&self.certificate, &self.key)
-    }
-}
-
-pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_VERSION"));
-
-impl ConnectionPlan {
-    /// Reads the files that the options name.
-    pub(super) fn target(&self, timeouts: Timeouts) -> Result<Target, Failure> {
-        Ok(Target {
-            endpoint: self.endpoint.clone(),
-            authority: self.authority()?,
-            tls: self.tls()?,
-            connect_timeout: timeouts.connect,
-            timeout: timeouts.request,
-            user_agent: self.user_agent()?,
-            metadata: self.metadata.read()?,
-            sends_gzip: self.sends_gzip,
-            proxy: self.proxy_settings.proxy_for(&self.endpoint)?,
-            keepalive_interval: self.keepalive_interval,
-        })
-    }
 
     fn user_agent(&self) -> Result<HeaderValue, Failure> {
         let Some(prefix) = &self.user_agent_prefix else {
@@ -156,23 +139,17 @@ impl ConnectionPlan {
         })
     }
 
-    pub(super) fn tls(&self) -> Result<Option<ClientTls>, Failure> {
-        let TransportSecurity::Tls {
-            trusted_certificates,
-            identity,
-            skips_verification,
-            allows_common_name,
-        } = &self.security
-        else {
+    fn tls(&self) -> Result<Option<ClientTls>, Failure> {
+        let Some(plan) = &self.tls else {
             return Ok(None);
         };
         // The files of `--cacert` are read even if `--insecure` makes them unnecessary. Otherwise
         // an invalid file would be reported only after the user removes `--insecure`.
         let mut certificates = Vec::new();
-        for file in trusted_certificates {
+        for file in &plan.trusted_certificates {
             certificates.extend(tls::read_certificates(file)?);
         }
-        let trust = if *skips_verification {
+        let trust = if plan.skips_verification {
             Terminal::security_warning(
                 "--insecure: the server is not verified, anyone can pose as it",
             );
@@ -182,10 +159,11 @@ impl ConnectionPlan {
         } else {
             TrustPolicy::Certificates(certificates)
         };
-        let identity = identity.as_ref().map(IdentityFiles::read).transpose()?;
+        let read = |files: &IdentityFiles| Identity::read(&files.certificate, &files.key);
+        let identity = plan.identity.as_ref().map(read).transpose()?;
         let name = self.server_name.as_deref();
         let mut name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()));
-        name.allows_common_name = *allows_common_name;
+        name.allows_common_name = plan.allows_common_name;
         Ok(Some(ClientTls::new(trust, identity, name)?))
     }
 }

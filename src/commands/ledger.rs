@@ -1,11 +1,8 @@
 //! The `ledger` command: shows the content of a ledger, or removes tokens from a ledger.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     diagnostics::{self, Failure},
@@ -40,34 +37,25 @@ pub(crate) enum ForgetScope {
     },
 }
 
-#[derive(Serialize)]
-struct ForgetReport {
-    forgotten: u64,
-}
-
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     Terminal::exit_code(match &plan.action {
-        Action::Show => show(&plan.path, plan.terminal),
+        Action::Show => show(plan),
         Action::Forget {
             scope,
             lock_timeout,
-        } => forget(&plan.path, scope, *lock_timeout, plan.terminal),
+        } => forget(plan, scope, *lock_timeout),
     })
 }
 
-fn show(path: &Path, terminal: Terminal) -> Result<u8, Failure> {
+fn show(Plan { path, terminal, .. }: &Plan) -> Result<u8, Failure> {
     let summary =
         ledger::summarize(path).map_err(|error| diagnostics::ledger_unusable(path, &error))?;
     Ok(terminal.print_report(&summary, 0, || format_ledger(&summary)))
 }
 
-fn forget(
-    path: &Path,
-    scope: &ForgetScope,
-    lock_timeout: Duration,
-    terminal: Terminal,
-) -> Result<u8, Failure> {
+fn forget(plan: &Plan, scope: &ForgetScope, lock_timeout: Duration) -> Result<u8, Failure> {
+    let Plan { path, terminal, .. } = plan;
     let forgotten = match scope {
         ForgetScope::All => ledger::forget(path, None, None, lock_timeout),
         ForgetScope::Authority(name) => ledger::forget(path, Some(name), None, lock_timeout),
@@ -78,7 +66,7 @@ fn forget(
     };
     let forgotten = forgotten.map_err(|error| diagnostics::ledger_unusable(path, &error))?;
     let text = || format!("{} forgotten", diagnostics::count_noun(forgotten, "token"));
-    Ok(terminal.print_report(&ForgetReport { forgotten }, 0, text))
+    Ok(terminal.print_report(&json!({ "forgotten": forgotten }), 0, text))
 }
 
 /// Reads the tokens of the whole input before the ledger is changed. If a record is invalid, the

@@ -13,9 +13,7 @@ mod rehearsal;
 pub(crate) mod serve;
 
 pub(crate) use self::{
-    connection::{
-        ConnectionPlan, IdentityFiles, MetadataPlan, Timeouts, TransportSecurity, parse_authority,
-    },
+    connection::{ConnectionPlan, IdentityFiles, Timeouts, TlsPlan, parse_authority},
     contract::{ContractPlan, ContractSource},
     input::InputPlan,
 };

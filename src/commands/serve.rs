@@ -29,7 +29,8 @@ use crate::{
 
 pub(crate) struct Plan {
     pub(crate) listen_address: ListenAddress,
-    pub(crate) security: ReceiverSecurity,
+    /// `None` for plaintext.
+    pub(crate) tls: Option<ReceiverTls>,
     /// If `None`, the records are stored in memory.
     pub(crate) store_file: Option<PathBuf>,
     pub(crate) dump: Option<DumpDestination>,
@@ -53,15 +54,12 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-pub(crate) enum ReceiverSecurity {
-    Plaintext,
-    Tls {
-        /// If `None`, the receiver creates a self-signed certificate when it starts.
-        identity: Option<IdentityFiles>,
-        /// If `None`, clients need no certificate.
-        client_ca_file: Option<UserPath>,
-        cacert_output: Option<PathBuf>,
-    },
+pub(crate) struct ReceiverTls {
+    /// If `None`, the receiver creates a self-signed certificate when it starts.
+    pub(crate) identity: Option<IdentityFiles>,
+    /// If `None`, clients need no certificate.
+    pub(crate) client_ca_file: Option<UserPath>,
+    pub(crate) cacert_output: Option<PathBuf>,
 }
 
 /// The destination of the CSV of all stored records, which the receiver writes on exit.
@@ -91,7 +89,7 @@ fn serve(plan: &Plan) -> Result<Totals, Failure> {
         }
     });
     let dump = plan.dump.as_ref().map(Dump::open).transpose()?;
-    let tls = tls_config(&plan.security)?;
+    let tls = plan.tls.as_ref().map(tls_config).transpose()?;
     let signals = Interrupts::listen(None)?.signals;
     let totals = block_on(receive(plan, tls, Arc::clone(&store), &signals))??;
     if let Some(dump) = dump {
@@ -143,30 +141,19 @@ async fn remove_stale_socket(path: &Path) {
     }
 }
 
-/// Returns `None` for plaintext. Writes the certificate that clients should trust.
-fn tls_config(security: &ReceiverSecurity) -> Result<Option<Arc<ServerConfig>>, Failure> {
-    let ReceiverSecurity::Tls {
-        identity,
-        client_ca_file,
-        cacert_output,
-    } = security
-    else {
-        return Ok(None);
-    };
-    let identity = match identity {
-        Some(files) => files.read()?,
+/// Writes the certificate that clients should trust.
+fn tls_config(plan: &ReceiverTls) -> Result<Arc<ServerConfig>, Failure> {
+    let identity = match &plan.identity {
+        Some(files) => Identity::read(&files.certificate, &files.key)?,
         None => Identity::self_signed()?,
     };
     let pem = identity.chain_pem();
-    let client_cas = client_ca_file
-        .as_ref()
-        .map(tls::read_certificates)
-        .transpose()?;
-    let config = tls::server_config(identity, client_cas)?;
-    if let Some(path) = cacert_output {
+    let client_cas = plan.client_ca_file.as_ref().map(tls::read_certificates);
+    let config = tls::server_config(identity, client_cas.transpose()?)?;
+    if let Some(path) = &plan.cacert_output {
         fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;
     }
-    Ok(Some(config))
+    Ok(config)
 }
 
 /// The opened destination of the dump. The receiver opens the file when it starts, so that the user

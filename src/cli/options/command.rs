@@ -1,15 +1,15 @@
-//! The commands, and the options of `push`, `probe` and `check`.
+//! The commands, and the options that are not in a file of their own.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
 use super::{
+    super::values,
     connection::ConnectionArgs,
     delivery::DeliveryArgs,
-    input::InputArgs,
-    ledger::LedgerCommand,
-    output::{OutputArgs, ShowProgress},
+    input::{FormatArgs, InputArgs},
+    output::OutputArgs,
     receiver::ServeArgs,
 };
 
@@ -18,6 +18,7 @@ use super::{
 /// Everything is read and validated before anything is sent, and every record is accounted for.
 #[derive(Debug, Parser)]
 #[command(name = "sensor-license", version, max_term_width = 100)]
+#[command(next_help_heading = "Configuration")]
 #[allow(dead_code, reason = "the options here are read before clap parses")]
 pub(in crate::cli) struct Cli {
     #[command(subcommand)]
@@ -26,31 +27,17 @@ pub(in crate::cli) struct Cli {
     /// Read default options from this TOML file; environment variables such as
     /// SENSOR_LICENSE_TIMEOUT override it [default: sensor-license/config.toml in
     /// $XDG_CONFIG_HOME or ~/.config, if it exists]
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Configuration"
-    )]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// Prefer the options in the table [profile.NAME] of the config file
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME",
-        help_heading = "Configuration"
-    )]
+    #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
 
     /// Color the messages on standard error
     #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        help_heading = "Output",
-        default_value = "auto",
-        value_parser = ["auto", "always", "never"]
+        long, global = true, value_name = "WHEN", default_value = "auto",
+        value_parser = ["auto", "always", "never"], help_heading = "Output"
     )]
     color: String,
 }
@@ -91,12 +78,10 @@ pub(in crate::cli) struct PushArgs {
 
     /// Show on a terminal how far the push is
     #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
+        long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "never"],
         help_heading = "Output"
     )]
-    pub(in crate::cli) progress: ShowProgress,
+    pub(in crate::cli) progress: String,
 
     /// Say how each input holds its records, what each stage of the way to the server comes to
     /// and what is tried again; twice: each request too
@@ -132,4 +117,48 @@ pub(in crate::cli) struct CheckArgs {
     /// Say how each input holds its records
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
     pub(in crate::cli) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum LedgerCommand {
+    /// What each server has acknowledged, and the last pushes
+    Show(LedgerArgs),
+    /// Forget what was acknowledged, so that the next push sends it again
+    #[command(group(clap::ArgGroup::new("what").required(true).multiple(true)))]
+    Forget(Box<LedgerForgetArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LedgerArgs {
+    /// The ledger of push
+    #[arg(long, value_name = "FILE", help_heading = None, display_order = 0)]
+    pub(in crate::cli) ledger: PathBuf,
+
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LedgerForgetArgs {
+    /// All tokens of this server, by the :authority that ledger show names
+    #[arg(long, value_name = "NAME", group = "what", conflicts_with_all = ["tokens", "all"])]
+    pub(in crate::cli) target: Option<String>,
+
+    /// These tokens, at every server: a file as push reads it, expire times aside
+    #[arg(long, value_name = "FILE", group = "what", conflicts_with = "all")]
+    pub(in crate::cli) tokens: Option<PathBuf>,
+
+    /// Everything
+    #[arg(long, group = "what")]
+    pub(in crate::cli) all: bool,
+
+    /// How long to wait for a push that has the ledger
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::parse_duration)]
+    pub(in crate::cli) lock_timeout: Duration,
+
+    #[command(flatten)]
+    pub(in crate::cli) format: FormatArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) common: LedgerArgs,
 }

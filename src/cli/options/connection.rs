@@ -12,9 +12,7 @@ use crate::{endpoint::Endpoint, metadata::HeaderSource, user_path::UserPath};
 #[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(in crate::cli) struct ConnectionArgs {
     /// The server: HOST:PORT, [IPV6]:PORT, https://HOST[:PORT] or unix:PATH
-    #[arg(
-        short, long, value_name = "HOST:PORT", value_parser = Endpoint::parse
-    )]
+    #[arg(short, long, value_name = "HOST:PORT", value_parser = Endpoint::parse)]
     pub(in crate::cli) server: Option<Endpoint>,
 
     /// Trust these certificates and only these: a CA, or the server's own [repeatable; default:

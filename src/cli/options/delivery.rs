@@ -12,10 +12,7 @@ use crate::{commands::push::MaxChanges, shard::Shard};
 #[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(in crate::cli) struct DeliveryArgs {
     /// The most records in one request
-    #[arg(
-        long, value_name = "N", default_value_t = 10_000,
-        value_parser = values::number_in(1..)
-    )]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = values::number_in(1..))]
     pub(in crate::cli) batch_records: usize,
 
     /// The most encoded bytes in one request

@@ -11,16 +11,13 @@ mod command;
 mod connection;
 mod delivery;
 mod input;
-mod ledger;
 mod output;
 mod receiver;
 
 pub(in crate::cli) use self::{
-    command::{Cli, Command, PushArgs},
+    command::{Cli, Command, LedgerCommand, PushArgs},
     connection::ConnectionArgs,
     delivery::DeliveryArgs,
     input::{FormatArgs, InputArgs},
-    ledger::{LedgerCommand, LedgerForgetArgs},
-    output::{OutputArgs, OutputFormat, ShowProgress},
     receiver::ServeArgs,
 };

@@ -48,12 +48,7 @@ pub(in crate::cli) struct ServeArgs {
     pub(in crate::cli) token_encoding: TokenEncoding,
 
     /// Answer with this code; records are kept all the same
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "N", default_value_t, allow_negative_numbers = true)]
     pub(in crate::cli) code: i32,
 
     /// Answer the first N requests with UNAVAILABLE

@@ -1,15 +1,16 @@
-//! The steps of a probe.
+//! The `probe` command: connects to the server in stages, reports the result of each stage, and lists
+//! options that may let `push` work.
 
 use jiff::Timestamp;
 use tonic::Code;
 
+use super::{
+    connection::{ConnectionPlan, Timeouts},
+    contract::ContractSource,
+    interrupts::Interrupts,
+};
 use crate::{
     client::{CallError, OpenCallResult, Target},
-    commands::{
-        connection::{ConnectionPlan, Timeouts},
-        contract::ContractSource,
-        interrupts::Interrupts,
-    },
     contract::Contract,
     delivery::DeliveryPolicy,
     diagnostics::{self, Failure, FailureKind},

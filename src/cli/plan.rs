@@ -1,0 +1,349 @@
+//! Turns the parsed options of a command into the plan of the command.
+
+use std::{env, path::PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::{
+    generate,
+    options::{
+        Cli, Command, ConnectionArgs, DeliveryArgs, FormatArgs, InputArgs, LedgerCommand, PushArgs,
+        ServeArgs,
+    },
+};
+use crate::{
+    batch::BatchLimits,
+    commands::{
+        ConnectionPlan, ContractPlan, ContractSource, IdentityFiles, InputPlan, Timeouts, TlsPlan,
+        check,
+        ledger::{self, Action, ForgetScope},
+        probe,
+        push::{self, Destination, DryRun, LedgerPlan},
+        serve::{self, DumpDestination, ReceiverTls},
+    },
+    delivery::DeliveryPolicy,
+    diagnostics::Failure,
+    input::{FieldSelector, InputOptions, InputSource},
+    proxy::{EnvironmentVariable, ProxySettings},
+    receiver::Behavior,
+    record::{TimeRules, TimeUnit},
+    terminal::Terminal,
+    user_path::{UserPath, describe_value},
+};
+
+pub(crate) enum Plan {
+    Push(Box<push::Plan>),
+    Check(check::Plan),
+    Probe(Box<probe::Plan>),
+    Serve(serve::Plan),
+    Ledger(ledger::Plan),
+    /// Text to print, such as the manual.
+    Print(String),
+}
+
+impl Plan {
+    /// Turns the parsed options into the plan of the command.
+    ///
+    /// # Errors
+    ///
+    /// Options contradict each other in a way that clap does not check.
+    pub(super) fn from_options(cli: Cli) -> Result<Self, Failure> {
+        match cli.command {
+            Command::Push(args) => push_plan(*args).map(|plan| Self::Push(Box::new(plan))),
+            Command::Check(args) => Ok(Self::Check(check::Plan {
+                input: input_plan(args.input)?,
+                terminal: args.output.terminal(args.verbose),
+            })),
+            Command::Probe(args) => Ok(Self::Probe(Box::new(probe::Plan {
+                timeouts: timeouts(&args.connection),
+                connection: connection_plan(args.connection)?,
+                warn_days: args.warn_days,
+                terminal: args.output.terminal(0),
+            }))),
+            Command::Serve(args) => serve_plan(*args).map(Self::Serve),
+            Command::Ledger(command) => ledger_plan(command).map(Self::Ledger),
+            Command::Completions { shell } => Ok(Self::Print(generate::completions(shell))),
+            Command::Man => Ok(Self::Print(generate::manual())),
+        }
+    }
+}
+
+fn push_plan(args: PushArgs) -> Result<push::Plan, Failure> {
+    let timeouts = timeouts(&args.connection);
+    let terminal = args.output.terminal(args.verbose);
+    let destination = destination(args.connection, &args.delivery, terminal)?;
+    let delivery = args.delivery;
+    let batch_limits = BatchLimits {
+        // A request is sent all at once, so it must not contain more records than `--rate` allows
+        // per second.
+        max_records: delivery
+            .batch_records
+            .min(delivery.rate.unwrap_or(usize::MAX)),
+        max_bytes: delivery.batch_bytes,
+    };
+    Ok(push::Plan {
+        input: input_plan(args.input)?,
+        destination,
+        timeouts,
+        max_time: delivery.max_time,
+        batch_limits,
+        policy: DeliveryPolicy {
+            concurrency: delivery.concurrency,
+            max_retries: delivery.retry,
+            base_delay: delivery.retry_delay,
+            max_delay: delivery.retry_max_delay,
+            ok_codes: match delivery.ok_code {
+                codes if codes.is_empty() => vec![0],
+                codes => codes,
+            },
+            isolates_invalid_records: delivery.isolate,
+            max_records_per_second: delivery.rate.map(|rate| rate as u64),
+            deadline: None,
+            jitter: |max_delay| max_delay.mul_f64(fastrand::f64()),
+        },
+        shard: delivery.shard,
+        ledger: delivery.ledger.map(|path| LedgerPlan {
+            path,
+            sends_unchanged: delivery.full,
+            max_changes: delivery.max_changes,
+            refuses_shortened: delivery.refuse_shortened,
+            lock_timeout: delivery.lock_timeout,
+        }),
+        rejects_file: delivery.rejects,
+        metrics_file: args.metrics_file,
+        dry_run: delivery.dry_run.then_some(DryRun {
+            has_detailed_exit_code: delivery.detailed_exitcode,
+        }),
+        // With `--verbose`, the progress bar is hidden, because the notes would be printed into its
+        // line.
+        shows_progress: args.progress == "auto" && args.verbose == 0,
+        terminal,
+    })
+}
+
+fn destination(
+    connection: ConnectionArgs,
+    delivery: &DeliveryArgs,
+    terminal: Terminal,
+) -> Result<Destination, Failure> {
+    if delivery.rehearse {
+        let mut contract = contract_plan(&connection);
+        let has_reflection = contract.source == ContractSource::Reflection;
+        if connection.server.is_some() || has_reflection {
+            terminal.note(
+                "--rehearse ignores --server, --reflection and the other options of the connection",
+            );
+        }
+        if has_reflection {
+            contract.source = ContractSource::BuiltIn;
+        }
+        return Ok(Destination::Rehearsal(contract));
+    }
+    let plan = connection_plan(connection)?;
+    Ok(Destination::Server(Box::new(plan)))
+}
+
+fn serve_plan(args: ServeArgs) -> Result<serve::Plan, Failure> {
+    if args.store.is_some() && args.store == args.dump {
+        return Err(Failure::usage("--store and --dump name the same file"));
+    }
+    Ok(serve::Plan {
+        listen_address: args.listen,
+        tls: (!args.plaintext).then(|| ReceiverTls {
+            identity: identity_files(args.cert, args.key),
+            client_ca_file: args.client_ca,
+            cacert_output: args.write_cacert,
+        }),
+        store_file: args.store,
+        dump: args.dump.map(|file| match file.to_str() {
+            Some("-") => DumpDestination::Stdout,
+            _ => DumpDestination::File(file),
+        }),
+        token_encoding: args.token_encoding,
+        behavior: Behavior {
+            code: args.code,
+            fail_first: args.fail_first,
+            delay: args.delay,
+            max_message_size: args.max_message_size,
+        },
+        terminal: args.output.terminal(0),
+    })
+}
+
+fn ledger_plan(command: LedgerCommand) -> Result<ledger::Plan, Failure> {
+    let (common, action) = match command {
+        LedgerCommand::Show(common) => (common, Action::Show),
+        LedgerCommand::Forget(args) => {
+            let args = *args;
+            // `ledger forget` reads only tokens, so these rules for times have no effect.
+            let time_rules = TimeRules {
+                unit: TimeUnit::Seconds,
+                zone: TimeZone::UTC,
+            };
+            let options = input_options(args.format, FieldSelector::Unused, time_rules)?;
+            let scope = match (args.target, args.tokens) {
+                (Some(authority), _) => ForgetScope::Authority(authority),
+                (None, Some(file)) => ForgetScope::Tokens {
+                    sources: input_sources(vec![file])?,
+                    options,
+                },
+                (None, None) => ForgetScope::All,
+            };
+            let lock_timeout = args.lock_timeout;
+            (
+                args.common,
+                Action::Forget {
+                    scope,
+                    lock_timeout,
+                },
+            )
+        }
+    };
+    Ok(ledger::Plan {
+        path: common.ledger,
+        action,
+        terminal: common.output.terminal(0),
+    })
+}
+
+fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
+    let contract = contract_plan(&args);
+    let endpoint = args.server.ok_or_else(|| {
+        // Clap has already refused a command line without a server.
+        Failure::usage_with_hint("no server", "pass --server HOST:PORT")
+    })?;
+    Ok(ConnectionPlan {
+        endpoint,
+        tls: (!args.plaintext).then(|| TlsPlan {
+            trusted_certificates: args.cacert,
+            identity: identity_files(args.cert, args.key),
+            skips_verification: args.insecure,
+            allows_common_name: args.allow_common_name,
+        }),
+        server_name: args.servername,
+        authority: args.authority,
+        headers: args.header,
+        bearer_token_file: args.bearer_token_file,
+        user_agent_prefix: args.user_agent,
+        sends_gzip: args.compress.is_some(),
+        proxy_settings: ProxySettings {
+            flag: args.proxy,
+            environment: first_variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            exceptions: first_variable(&["NO_PROXY", "no_proxy"])
+                .map(|variable| variable.value)
+                .unwrap_or_default(),
+        },
+        keepalive_interval: args.keepalive_time,
+        contract,
+    })
+}
+
+/// On the command line, clap requires both files. If only one file is set, it comes from the
+/// environment or the config file and is ignored.
+fn identity_files(certificate: Option<UserPath>, key: Option<UserPath>) -> Option<IdentityFiles> {
+    Some(IdentityFiles {
+        certificate: certificate?,
+        key: key?,
+    })
+}
+
+/// Returns the first of these environment variables that is set to a value that is not empty.
+fn first_variable(names: &[&'static str]) -> Option<EnvironmentVariable> {
+    names.iter().find_map(|name| {
+        let value = env::var(name).ok()?;
+        (!value.is_empty()).then_some(EnvironmentVariable { name, value })
+    })
+}
+
+fn timeouts(args: &ConnectionArgs) -> Timeouts {
+    Timeouts {
+        connect: args.connect_timeout,
+        request: args.timeout,
+    }
+}
+
+fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
+    ContractPlan {
+        method: args.method.clone(),
+        // Clap has already refused more than one of these options.
+        source: match (&args.proto, &args.protoset, args.reflection) {
+            (Some(file), ..) => ContractSource::Proto {
+                file: file.clone(),
+                import_paths: args.import_path.clone(),
+            },
+            (_, Some(file), _) => ContractSource::DescriptorSet(file.clone()),
+            (.., true) => ContractSource::Reflection,
+            (None, None, false) => ContractSource::BuiltIn,
+        },
+    }
+}
+
+fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
+    let time_rules = TimeRules {
+        unit: args.time_unit,
+        zone: args.timezone,
+    };
+    let time_field = args.time_field.unwrap_or(FieldSelector::DefaultNames);
+    Ok(InputPlan {
+        sources: input_sources(args.files)?,
+        options: input_options(args.format, time_field, time_rules)?,
+        max_errors: args.max_errors,
+        on_duplicate: args.on_duplicate,
+        refuses_past: args.refuse_past,
+        min_records: args.min_records,
+        max_records: args.max_records,
+        refuses_empty: args.fail_on_empty,
+    })
+}
+
+fn input_options(
+    args: FormatArgs,
+    time_field: FieldSelector,
+    time_rules: TimeRules,
+) -> Result<InputOptions, Failure> {
+    let token_field = args.token_field.unwrap_or(FieldSelector::DefaultNames);
+    if token_field == time_field && token_field != FieldSelector::DefaultNames {
+        return Err(Failure::usage(
+            "--token-field and --time-field name the same field",
+        ));
+    }
+    for (option, field) in [
+        ("--token-field", &token_field),
+        ("--time-field", &time_field),
+    ] {
+        if args.no_header
+            && let FieldSelector::Name(name) = field
+        {
+            return Err(Failure::usage(format!(
+                "{option} \"{}\" is a name, but --no-header files have only column numbers",
+                describe_value(name)
+            )));
+        }
+    }
+    Ok(InputOptions {
+        format: args.input_format,
+        token_field,
+        time_field,
+        has_header: !args.no_header,
+        delimiter: args.delimiter,
+        token_encoding: args.token_encoding,
+        time_rules,
+        records_pointer: args.records,
+    })
+}
+
+fn input_sources(files: Vec<PathBuf>) -> Result<Vec<InputSource>, Failure> {
+    if files.is_empty() {
+        return Ok(vec![InputSource::Stdin]);
+    }
+    let to_source = |file: PathBuf| match file.to_str() {
+        Some("-") => InputSource::Stdin,
+        _ => InputSource::File(file),
+    };
+    let sources: Vec<_> = files.into_iter().map(to_source).collect();
+    let is_stdin = |source: &&InputSource| **source == InputSource::Stdin;
+    if sources.iter().filter(is_stdin).count() > 1 {
+        return Err(Failure::usage("standard input can be read only once"));
+    }
+    Ok(sources)
+}
