@@ -41,7 +41,6 @@ pub(crate) async fn fetch_service_files(
     }
 }
 
-/// The descriptors that a server has sent so far.
 struct DescriptorCollector<'c> {
     reflection: ReflectionClient<'c>,
     /// The files by name.
@@ -96,7 +95,6 @@ impl DescriptorCollector<'_> {
         }
     }
 
-    /// Sends a query, and adds the files from the answer.
     async fn add_files(&mut self, query: MessageRequest) -> Result<(), ReflectionError> {
         let MessageResponse::FileDescriptorResponse(response) =
             self.reflection.query(query).await?

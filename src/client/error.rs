@@ -7,25 +7,20 @@ use tonic::Code;
 use super::server_text::safe_text;
 use crate::metadata::Metadata;
 
-/// The reason why a gRPC call returned no response message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
-    /// The timeout of the call passed.
     #[error("timed out after {0:?}")]
     TimedOut(Duration),
-    /// The server ended the call with a gRPC status other than OK.
     #[error("{}{}", status_name(*code), after_colon(message))]
     Status {
         code: Code,
         message: String,
         advice: RetryAdvice,
     },
-    /// The server refused the request because of its size.
     #[error("request too large for the server ({}{})", status_name(*code), after_colon(message))]
     TooLarge { code: Code, message: String },
     #[error("HTTP status {0} instead of a gRPC response")]
     HttpStatus(u16),
-    /// The response has HTTP status 200 and a content type other than `application/grpc`.
     #[error("content type \"{content_type}\" instead of a gRPC response")]
     NotGrpc { content_type: String },
     /// The response message is truncated or cannot be decoded, or the response has more than one
@@ -44,7 +39,6 @@ pub(crate) enum CallError {
     /// request.
     #[error("server closed the connection (GOAWAY: {})", .0.description())]
     GoAway(h2::Reason),
-    /// The connection had ended before the request was sent.
     #[error("connection lost before the request was sent{}", after_colon(cause))]
     NotSent {
         cause: String,
@@ -56,7 +50,6 @@ pub(crate) enum CallError {
     ConnectionLost(String),
     #[error("server sent invalid TLS or HTTP/2: {0}")]
     ProtocolError(String),
-    /// The code that made the call panicked.
     #[error("internal error (bug); please report it")]
     Panicked,
 }

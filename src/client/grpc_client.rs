@@ -45,7 +45,6 @@ pub(crate) enum OpenCallResult {
 }
 
 impl Client {
-    /// Connects to a server, and reports the outcome of each completed stage to `on_stage`.
     pub(crate) async fn connect(
         target: &Target,
         contract: &Contract,

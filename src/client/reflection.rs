@@ -14,12 +14,10 @@ use super::{
     grpc_client::Client,
 };
 
-/// The reason why a query to the reflection service failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ReflectionError {
     #[error(transparent)]
     Call(CallError),
-    /// The reflection service answered with an error.
     #[error("{}: {message}", status_name(*code))]
     Refused { code: Code, message: String },
     #[error("unusable response: {0}")]

@@ -19,22 +19,18 @@ pub(crate) struct DeliveryOutcome {
     pub(crate) requests: RequestCounts,
     pub(crate) response_codes: BTreeMap<i32, u64>,
     /// The first call error that concerned only one request and therefore did not stop the push.
-    /// `None` if there was no such error.
     pub(crate) request_error: Option<CallError>,
-    /// The first records that were rejected with a gRPC status while each was the only record of
-    /// its request. Error messages name these records.
+    /// The first records that were rejected with a gRPC status. Error messages name them.
     pub(crate) rejected_records: Vec<RejectedRecord>,
     pub(crate) stop_reason: Option<StopReason>,
     pub(crate) signal: Option<Signal>,
 }
 
-/// The numbers of attempts and requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct RequestCounts {
     /// All attempts, including retries. An attempt is not counted if the connection ended before
     /// the request was sent.
     pub(crate) sent: u64,
-    /// Attempts that were not the first attempt of their request.
     pub(crate) retried: u64,
     /// Requests that failed for good, or whose response code does not mean success. A request that
     /// was split into smaller requests is not counted.
@@ -76,12 +72,9 @@ pub(crate) enum StopReason {
     Signal,
     Output,
     DeadlinePassed {
-        /// Whether the push was probably sending requests: an attempt was in flight, or there had
-        /// been attempts and no retry had been scheduled. If `false`, the push was probably
-        /// connecting or waiting for a retry.
+        /// If `false`, the push was probably connecting or waiting for a retry.
         in_request: bool,
-        /// The last failed attempt for which a retry was scheduled, or `None` if no retry was waited
-        /// for.
+        /// The last failed attempt whose retry was waited for.
         last_failure: Option<AttemptFailure>,
     },
 }

@@ -19,7 +19,6 @@ pub(crate) struct DeliveryPolicy {
     /// invalid record is alone in its request.
     pub(crate) isolates_invalid_records: bool,
     pub(crate) max_records_per_second: Option<u64>,
-    /// The deadline of the whole run, or `None` if the run has no time limit.
     pub(crate) deadline: Option<tokio::time::Instant>,
     /// Returns a random duration between zero and its argument. Tests use a function that returns
     /// its argument, so that the delays are predictable.

@@ -10,10 +10,8 @@ use crate::{
 
 const CHECK_SERVER_LOG: &str = "check the server's log, or run the command again later";
 const CHECK_ADDRESS: &str = "check the address: a proxy or a server without gRPC answered";
-const CHECK_GRPC_PORT: &str = "check the port, and the proxies between here and the server";
 const USE_DESCRIPTORS: &str = "describe the service with --proto FILE or --protoset FILE";
 
-/// Returns the failure for the last attempt to send a request, to connect or to fetch descriptors.
 pub(crate) fn attempt_failed(server: &str, failure: &AttemptFailure) -> Failure {
     let failed = match &failure.error {
         AttemptError::Call(error) => call_failed(server, error),
@@ -23,7 +21,6 @@ pub(crate) fn attempt_failed(server: &str, failure: &AttemptFailure) -> Failure 
     failed.after_attempts(failure.attempts)
 }
 
-/// Returns the failure for a call that ended without a usable response.
 pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
     let message = format!("gRPC call to \"{server}\" failed: {error}");
     let (status, hint) = match error {
@@ -48,7 +45,8 @@ pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
             (Code::Unavailable, Some(CHECK_SERVER_LOG))
         }
         CallError::ProtocolError(_) => {
-            return Failure::unreachable(message).with_hint(CHECK_GRPC_PORT);
+            return Failure::unreachable(message)
+                .with_hint("check the port, and the proxies between here and the server");
         }
         CallError::Panicked => return Failure::internal_without_cause(message),
     };

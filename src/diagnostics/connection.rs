@@ -7,12 +7,8 @@ use super::{failure::Failure, tls::handshake_failed};
 use crate::client::{CallError, ConnectError, ConnectErrorKind, Stage};
 
 const CHECK_NAME: &str = "check the name and the DNS resolver";
-const CHECK_SERVER: &str = "check that the server runs, and its address and port";
 const CHECK_PROXY: &str = "check the proxy's address: it must be an HTTP proxy that allows CONNECT";
-const CHECK_LOG_AND_PORT: &str = "check the server's log, and that the port is the one for gRPC";
-const CHECK_GRPC_PORT: &str = "check the port: gRPC needs HTTP/2";
 
-/// Returns the failure for a connection that could not be established.
 pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
     let hint = match &error.kind {
         ConnectErrorKind::Tls(kind) => {
@@ -34,7 +30,9 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         },
         ConnectErrorKind::NoAddress => CHECK_NAME,
         ConnectErrorKind::Io(_) if error.stage == Stage::Dns => CHECK_NAME,
-        ConnectErrorKind::Io(_) | ConnectErrorKind::AllAddressesFailed(_) => CHECK_SERVER,
+        ConnectErrorKind::Io(_) | ConnectErrorKind::AllAddressesFailed(_) => {
+            "check that the server runs, and its address and port"
+        }
         ConnectErrorKind::ProxyRefused(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
             "pass other credentials with --proxy http://USER:PASSWORD@HOST:PORT"
         }
@@ -45,11 +43,15 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         ConnectErrorKind::Closed if error.stage == Stage::Proxy => CHECK_PROXY,
         ConnectErrorKind::Http1 { .. }
         | ConnectErrorKind::NotHttp2
-        | ConnectErrorKind::Http2(CallError::ProtocolError(_)) => CHECK_GRPC_PORT,
+        | ConnectErrorKind::Http2(CallError::ProtocolError(_)) => {
+            "check the port: gRPC needs HTTP/2"
+        }
         ConnectErrorKind::Http2(CallError::GoAway(_)) => {
             "check the server's log, or run the command again later"
         }
-        ConnectErrorKind::Closed | ConnectErrorKind::Http2(_) => CHECK_LOG_AND_PORT,
+        ConnectErrorKind::Closed | ConnectErrorKind::Http2(_) => {
+            "check the server's log, and that the port is the one for gRPC"
+        }
     };
     Failure::unreachable(error.to_string()).with_hint(hint)
 }

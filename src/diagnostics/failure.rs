@@ -28,7 +28,6 @@ pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
     pub(crate) message: String,
     pub(crate) causes: Vec<String>,
-    /// An instruction for the user. Following the instruction may prevent the failure next time.
     pub(crate) hint: Option<String>,
     /// The command-line options in the hint, for `probe`.
     #[serde(skip)]
@@ -42,9 +41,7 @@ pub(crate) struct Failure {
 pub(crate) enum FailureKind {
     /// An output or a resource of this machine failed, or this program has a bug.
     Internal,
-    /// Options, or files that options name, are invalid.
     Usage,
-    /// Some records were acknowledged and some were not.
     Partial,
     /// The input is invalid, a guard refused it, or it changed between two passes.
     Input,
@@ -52,9 +49,7 @@ pub(crate) enum FailureKind {
     Tls,
     /// A response contained a code that does not mean success.
     Code,
-    /// The gRPC call ended with a status other than OK.
     Rpc,
-    /// A signal ended the command.
     Interrupted,
 }
 
@@ -141,8 +136,7 @@ impl Failure {
         self
     }
 
-    /// Adds the message and the causes of a second failure, if there is one, to the causes of this
-    /// failure. The hint of the second failure is dropped.
+    /// Adds the message and the causes of a second failure to the causes of this failure.
     pub(crate) fn and(mut self, other: impl Into<Option<Self>>) -> Self {
         if let Some(other) = other.into() {
             self.causes.push(other.message);
@@ -151,14 +145,11 @@ impl Failure {
         self
     }
 
-    /// Returns a new failure with the given message, and with the kind and the exit code of `self`.
-    /// The message and the causes of `self` become causes of the new failure. The hint of `self` is
-    /// dropped.
+    /// Puts a message before the message of this failure, whose hint is dropped.
     pub(super) fn context(self, message: impl Into<String>) -> Self {
         Self::new(self.kind, self.exit_code, message).and(self)
     }
 
-    /// Adds the number of retries as a cause, if there was more than one attempt.
     pub(crate) fn after_attempts(self, attempts: u32) -> Self {
         match attempts {
             0 | 1 => self,

@@ -59,7 +59,6 @@ fn summarize_counts(counts: &ValidationCounts) -> String {
     }
 }
 
-/// Returns the failure for an empty input if `--fail-on-empty` was given.
 pub(crate) fn input_empty() -> Failure {
     Failure::input("input has no records (--fail-on-empty)")
 }
@@ -105,7 +104,6 @@ pub(crate) fn input_not_read_again(problem: &Problem) -> Failure {
     }
 }
 
-/// Returns the warnings about a valid input.
 pub(crate) fn input_warnings(validated: &ValidatedInput) -> Vec<String> {
     let mut warnings = Vec::new();
     let past = validated.expirations.past;

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::failure::Failure;
 use crate::{database::DatabaseError, ledger::LedgerError, user_path::UserPath};
 
-/// Returns the failure for a ledger that cannot be opened, read or written.
 pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
     let message = format!("cannot use ledger {}: {error}", UserPath::from(ledger));
     let failure = match error {

@@ -5,7 +5,6 @@ use std::{io, path::Path};
 use super::{failure::Failure, format::count_noun};
 use crate::{database::DatabaseError, user_path::UserPath};
 
-/// Returns the failure for an output file that cannot be opened or written.
 pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
     Failure::internal_without_cause(UserPath::from(file).error("write", error).to_string())
 }
@@ -30,7 +29,6 @@ pub(crate) fn rejects_incomplete(rejects: &Path) -> Failure {
     ))
 }
 
-/// Returns the failure for a file of `serve --store` that cannot be used.
 pub(crate) fn store_unusable(store: &Path, error: &DatabaseError) -> Failure {
     let message = format!("cannot use store {}: {error}", UserPath::from(store));
     let failure = Failure::internal_without_cause(message);
@@ -42,7 +40,6 @@ pub(crate) fn store_unusable(store: &Path, error: &DatabaseError) -> Failure {
     }
 }
 
-/// Returns the failure for an address of `--listen` on which the receiver cannot listen.
 pub(crate) fn listen_failed(address: &str, error: &io::Error) -> Failure {
     Failure::internal_without_cause(format!("cannot listen on {address}: {error}"))
         .with_hint("pass --listen 127.0.0.1:0 to take a free port")

@@ -35,7 +35,6 @@ pub(crate) enum ConnectErrorKind {
     Io(io::Error),
     #[error("the name has no address")]
     NoAddress,
-    /// No address of the server, or of the proxy if a proxy is used, accepted a TCP connection.
     #[error("{}", join(.0))]
     AllAddressesFailed(Vec<AddressFailure>),
     #[error(transparent)]
@@ -48,7 +47,6 @@ pub(crate) enum ConnectErrorKind {
     ProxyRefused(StatusCode),
     #[error("proxy does not speak HTTP")]
     ProxyNotHttp,
-    /// The server or the proxy closed the connection.
     #[error("peer closed the connection")]
     Closed,
     /// The server closed a plaintext connection, but answered a TLS handshake on a second one.
