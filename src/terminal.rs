@@ -128,8 +128,8 @@ impl Terminal {
     }
 
     /// The bar appears only on a terminal, and disappears when it is dropped.
-    pub(crate) fn progress_bar(self, total_records: u64) -> ProgressBar {
-        if self.quiet {
+    pub(crate) fn progress_bar(self, total_records: u64, is_shown: bool) -> ProgressBar {
+        if self.quiet || !is_shown {
             return ProgressBar::hidden();
         }
         let template = "{percent:>3}% [{bar:30}] {human_pos}/{human_len} records, {eta} left";

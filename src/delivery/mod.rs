@@ -30,9 +30,7 @@ mod tests;
 pub(crate) use self::{
     batch_channel::{batch_channel, send_next_batch},
     deliver::deliver,
-    outcome::{
-        AttemptError, AttemptFailure, DeliveryOutcome, RejectedRecord, RequestCounts, StopReason,
-    },
+    outcome::{AttemptError, AttemptFailure, DeliveryOutcome, RequestCounts, StopReason},
     outcome_sink::{OutcomeSink, SinkError, UnacknowledgedReason},
     policy::DeliveryPolicy,
     reflection::fetch_descriptors,

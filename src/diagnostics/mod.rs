@@ -31,8 +31,7 @@ pub(crate) use self::{
     ledger::ledger_unusable,
     options::metadata_invalid,
     outputs::{
-        file_write_failed, listen_failed, push_output_failed, rejects_incomplete,
-        stdout_write_failed, store_unusable,
+        file_write_failed, listen_failed, rejects_incomplete, stdout_write_failed, store_unusable,
     },
     run::{
         command_interrupted, counts_inconsistent, max_time_passed, max_time_passed_before_requests,

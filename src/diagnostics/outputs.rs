@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use super::{failure::Failure, format::count_noun};
+use super::failure::Failure;
 use crate::{database::DatabaseError, user_path::UserPath};
 
 pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
@@ -11,13 +11,6 @@ pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
 
 pub(crate) fn stdout_write_failed(error: &io::Error) -> Failure {
     Failure::internal_without_cause(format!("cannot write standard output: {error}"))
-}
-
-/// Returns the failure for a push that stopped because an output could not be written. The caller
-/// adds this failure, as a cause, to the failure that names the output.
-pub(crate) fn push_output_failed(acknowledged: u64) -> Failure {
-    let records = count_noun(acknowledged, "record");
-    Failure::internal_without_cause(format!("the push stopped after {records} acknowledged"))
 }
 
 /// Returns the failure for a rejects file that was not replaced, because some unacknowledged

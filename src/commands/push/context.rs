@@ -25,12 +25,11 @@ pub(super) struct Run<'p> {
     pub(super) summary: &'p mut Summary,
 }
 
-/// The server of a push, which is real or the receiver of a rehearsal.
+/// A real server, or the receiver of a rehearsal.
 pub(super) struct Server {
     pub(super) target: Target,
     /// The contract of the requests. The receiver of a rehearsal implements only the built-in one.
     pub(super) contract: Contract,
-    /// `None` for a real server.
     rehearsal: Option<Rehearsal>,
 }
 
@@ -68,9 +67,8 @@ impl<'p> Run<'p> {
         })
     }
 
-    /// Returns the contract that the records must fit into. A rehearsal also checks the records
-    /// against a contract from `--proto` or `--protoset`, although its receiver implements only the
-    /// built-in one. With `--reflection` it has no server to ask, so it checks the built-in one.
+    /// Returns the contract that the records must fit into. In a rehearsal this may be a contract
+    /// from `--proto` or `--protoset`, which the receiver does not implement.
     pub(super) fn load_contract(&mut self) -> Result<Contract, Failure> {
         let contract = match &self.plan.destination {
             Destination::Server(connection) => &connection.contract,
@@ -91,8 +89,7 @@ impl<'p> Run<'p> {
         read_input(&plan.input, Some(check), interrupts, summary, plan.terminal)
     }
 
-    /// Returns the key of the server in a ledger. Returns `None` for a rehearsal, whose receiver
-    /// has acknowledged nothing in earlier pushes.
+    /// Returns `None` for a rehearsal, whose receiver has acknowledged nothing in earlier pushes.
     pub(super) fn ledger_key(&self) -> Option<TargetKey> {
         let server = &self.server;
         server.rehearsal.is_none().then(|| TargetKey {

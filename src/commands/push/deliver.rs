@@ -1,5 +1,4 @@
-//! The delivery step: sends the selected records, and hands the outcome of each batch to the
-//! outputs.
+//! Sends the selected records, and hands the outcome of each batch to the outputs.
 
 use std::{thread, time::Duration};
 
@@ -20,8 +19,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// Sends every selected record, and adds the outcome to the summary. `selected` is the number of
-/// selected records.
+/// `selected` is the number of selected records.
 pub(super) fn deliver(
     run: &mut Run<'_>,
     selected: u64,
@@ -42,8 +40,8 @@ pub(super) fn deliver(
     Ok(outcome)
 }
 
-/// Connects to the server and sends the records. The current thread reads and encodes the first
-/// batch. A separate thread reads and encodes all later batches while requests are sent.
+/// The current thread reads and encodes the first batch. A separate thread reads and encodes all
+/// later batches while requests are sent.
 fn send(
     run: &Run<'_>,
     selected: u64,
@@ -58,26 +56,17 @@ fn send(
         on_stage: &|stage| terminal.detail(1, || report::describe_stage(&stage, target)),
     };
     let (sender, mut requests) = delivery::batch_channel();
-    let Outputs {
-        rejects,
-        ledger,
-        failure,
-    } = outputs;
-    let (outcome, ledger_failure) = thread::scope(|threads| {
+    let Outputs { rejects, ledger } = outputs;
+    let (outcome, ledger_result) = thread::scope(|threads| {
         let ledger_thread = ledger
             .as_mut()
             .map(|ledger| ledger.start_thread(contract, threads));
         let mut sink = Sink {
             contract,
             terminal,
-            progress: if run.plan.shows_progress {
-                terminal.progress_bar(selected)
-            } else {
-                ProgressBar::hidden()
-            },
+            progress: terminal.progress_bar(selected, run.plan.shows_progress),
             rejects,
             ledger_thread,
-            failure,
         };
         let mut batches = Batches::new(input.records(), contract, run.plan.batch_limits);
         if delivery::send_next_batch(&mut batches, &sender) {
@@ -90,34 +79,34 @@ fn send(
             // The delivery waits for more batches as long as a sender exists.
             drop(sender);
         }
-        let outcome = block_on(async {
-            let (policy, signals) = (&run.policy, &run.interrupts.signals);
-            let outcome =
-                delivery::deliver(&mut requests, &server, policy, contract, signals, &mut sink);
-            let outcome = outcome.await;
-            // The reading thread may be waiting to send a batch. It ends only when the receiver is
-            // dropped, and the scope waits for the thread.
-            drop(requests);
-            outcome
-        })?;
+        let (policy, signals) = (&run.policy, &run.interrupts.signals);
+        let outcome = block_on(delivery::deliver(
+            &mut requests,
+            &server,
+            policy,
+            contract,
+            signals,
+            &mut sink,
+        ));
+        // The reading thread may be waiting to send a batch. It ends only when the receiver is
+        // dropped, and the scope waits for the thread.
+        drop(requests);
+        let outcome = outcome?;
         let ledger_result = sink.ledger_thread.map_or(Ok(()), LedgerThread::finish);
-        Ok::<_, Failure>((outcome, ledger_result.err()))
+        Ok::<_, Failure>((outcome, ledger_result))
     })?;
-    if let (Some(ledger), Some(ledger_failure)) = (ledger, ledger_failure) {
-        ledger.has_failed = true;
-        *failure = Some(ledger_failure.and(failure.take()));
+    if let (Some(ledger), Err(error)) = (ledger, ledger_result) {
+        ledger.error = Some(error);
     }
     Ok(outcome)
 }
 
-/// Hands the outcome of each batch to the progress bar, the ledger and the rejects file.
 struct Sink<'s, 'p> {
     contract: &'s Contract,
     terminal: Terminal,
     progress: ProgressBar,
     ledger_thread: Option<LedgerThread<'s>>,
     rejects: &'s mut Option<Rejects<'p>>,
-    failure: &'s mut Option<Failure>,
 }
 
 impl Sink<'_, '_> {
@@ -136,15 +125,15 @@ impl OutcomeSink for Sink<'_, '_> {
             rejects.account_for(batch);
         }
         match &self.ledger_thread {
-            Some(ledger) => ledger.acknowledge(batch.message.clone()),
+            Some(thread) => thread.acknowledge(batch.message.clone()),
             None => Ok(()),
         }
     }
 
     fn retrying(&mut self, failure: &AttemptFailure, delay: Duration) {
         self.terminal.detail(1, || {
-            let AttemptFailure { error, attempts } = failure;
-            format!("{error}; retry {attempts} in {:.3}s", delay.as_secs_f64())
+            let (error, number) = (&failure.error, failure.attempts);
+            format!("{error}; retry {number} in {:.3}s", delay.as_secs_f64())
         });
     }
 
@@ -155,17 +144,14 @@ impl OutcomeSink for Sink<'_, '_> {
     ) -> Result<(), SinkError> {
         let reason = why.to_string();
         self.show_outcome(batch, &reason);
-        if let Some(rejects) = self.rejects
-            && let Err(failure) = rejects.add(batch, self.contract, &reason)
-        {
-            *self.rejects = None;
-            *self.failure = Some(failure);
-            return Err(SinkError);
+        match self.rejects {
+            Some(rejects) => rejects.add(batch, self.contract, &reason),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn wants_unattempted(&self) -> bool {
-        self.rejects.is_some()
+        let rejects = self.rejects.as_ref();
+        rejects.is_some_and(|rejects| rejects.error.is_none())
     }
 }

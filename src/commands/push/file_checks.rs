@@ -1,14 +1,11 @@
-//! Refuses file names with which one output of a push would replace a different output, or the
-//! input.
+//! Refuses files with which one output of a push would replace another output, or the input.
 
 use std::path::{self, Path, PathBuf};
 
 use super::plan::Plan;
 use crate::{diagnostics::Failure, input::InputSource, user_path::UserPath};
 
-/// Refuses a file that is named for two outputs, and a metrics file that is also an input.
-///
-/// The rejects file may also be an input, because it is replaced only at the end of the push.
+/// Only the rejects file may also be an input, because it is replaced at the end of the push.
 pub(super) fn refuse_shared_files(plan: &Plan) -> Result<(), Failure> {
     let (rejects, metrics) = (plan.rejects_file.as_deref(), plan.metrics_file.as_deref());
     let ledger = plan.ledger.as_ref().map(|ledger| &*ledger.path);

@@ -1,8 +1,4 @@
-//! The ledger as an output of a push.
-//!
-//! An *entry* of the ledger is the expiration time that the server acknowledged for a token. The
-//! *known times* are all entries of this server. An entry is *unconfirmed* if a different
-//! expiration time was sent later, but no response shows whether the server applied that time.
+//! The ledger as an output of a push. [`crate::ledger`] explains its terms.
 
 use std::{
     path::Path,
@@ -23,16 +19,15 @@ use crate::{
     report::{Status, Summary},
 };
 
-/// The maximum number of acknowledged requests that wait to be written. If this many are waiting, the
-/// delivery pauses.
+/// The delivery pauses if this many acknowledged requests wait to be written.
 const MAX_WAITING_REQUESTS: usize = 16;
 
 /// The open ledger, in which this run has begun.
 pub(super) struct Ledger<'p> {
     path: &'p Path,
     writer: LedgerWriter,
-    /// Whether an acknowledged record could not be written.
-    pub(super) has_failed: bool,
+    /// The error because of which acknowledged records were not written.
+    pub(super) error: Option<LedgerError>,
 }
 
 impl<'p> Ledger<'p> {
@@ -58,24 +53,20 @@ impl<'p> Ledger<'p> {
         Ok(Self {
             path,
             writer,
-            has_failed: false,
+            error: None,
         })
     }
 
-    fn unusable(&self) -> impl Fn(LedgerError) -> Failure + use<'p> {
-        let path = self.path;
-        move |error| diagnostics::ledger_unusable(path, &error)
-    }
-
     pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {
-        self.writer.known_times().map_err(self.unusable())
+        let known = self.writer.known_times();
+        known.map_err(|error| diagnostics::ledger_unusable(self.path, &error))
     }
 
-    /// Marks each entry that this run will change as unconfirmed. This must happen before the first
-    /// request, because if a response is lost, it is unknown which time the server has.
+    /// This must happen before the first request, because if a response is lost, it is unknown which
+    /// time the server has.
     pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
         let marked = self.writer.mark_unconfirmed(known);
-        marked.map_err(self.unusable())
+        marked.map_err(|error| diagnostics::ledger_unusable(self.path, &error))
     }
 
     /// Starts a thread that writes acknowledged requests to the ledger, so that the delivery does
@@ -85,7 +76,7 @@ impl<'p> Ledger<'p> {
         contract: &'env Contract,
         threads: &'scope Scope<'scope, 'env>,
     ) -> LedgerThread<'scope> {
-        let (path, writer) = (self.path, &mut self.writer);
+        let writer = &mut self.writer;
         let (requests, received) = mpsc::sync_channel::<Bytes>(MAX_WAITING_REQUESTS);
         let thread = threads.spawn(move || {
             for message in received {
@@ -93,20 +84,20 @@ impl<'p> Ledger<'p> {
             }
             Ok(())
         });
-        LedgerThread {
-            path,
-            requests,
-            thread,
-        }
+        LedgerThread { requests, thread }
     }
 
-    /// Writes the end of the run (its counts, status and exit code), and returns the result of the
-    /// push.
+    /// Writes the end of the run, and returns the result of the push.
     pub(super) fn end_run(
         mut self,
-        result: Result<(), Failure>,
+        mut result: Result<(), Failure>,
         summary: &Summary,
     ) -> Result<(), Failure> {
+        let unusable = |error| diagnostics::ledger_unusable(self.path, &error);
+        let has_failed = self.error.is_some();
+        if let Some(error) = self.error {
+            result = Err(unusable(error).and(result.err()));
+        }
         let records = &summary.records;
         let exit_code = result.as_ref().err().map_or(0, |failure| failure.exit_code);
         let run = &mut self.writer.run;
@@ -119,37 +110,27 @@ impl<'p> Ledger<'p> {
         run.rejected = Some(records.rejected);
         run.unsent = Some(records.unsent);
         match self.writer.end_run() {
-            Ok(()) => result,
-            // `result` already reports that the ledger cannot be written.
-            Err(_) if self.has_failed => result,
-            Err(error) => Err(diagnostics::ledger_unusable(self.path, &error).and(result.err())),
+            Err(error) if !has_failed => Err(unusable(error).and(result.err())),
+            _ => result,
         }
     }
 }
 
-/// The thread that writes to the ledger while requests are sent.
 pub(super) struct LedgerThread<'scope> {
-    path: &'scope Path,
     requests: SyncSender<Bytes>,
     thread: ScopedJoinHandle<'scope, Result<(), LedgerError>>,
 }
 
 impl LedgerThread<'_> {
-    /// Hands the message of an acknowledged request to the thread.
-    ///
-    /// # Errors
-    ///
-    /// The thread has ended because of an error, which [`Self::finish`] returns.
+    /// Fails if the thread has ended because of an error, which [`Self::finish`] returns.
     pub(super) fn acknowledge(&self, message: Bytes) -> Result<(), SinkError> {
         self.requests.send(message).map_err(|_| SinkError)
     }
 
     /// Waits until all acknowledged requests are written.
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    pub(super) fn finish(self) -> Result<(), LedgerError> {
         drop(self.requests);
-        self.thread
-            .join()
-            .unwrap_or(Err(LedgerError::WriterPanicked))
-            .map_err(|error| diagnostics::ledger_unusable(self.path, &error))
+        let joined = self.thread.join();
+        joined.unwrap_or(Err(LedgerError::WriterPanicked))
     }
 }

@@ -6,8 +6,6 @@ use crate::{diagnostics::Failure, report::Summary};
 pub(super) struct Outputs<'p> {
     pub(super) rejects: Option<Rejects<'p>>,
     pub(super) ledger: Option<Ledger<'p>>,
-    /// The failure of an output that could not be written.
-    pub(super) failure: Option<Failure>,
 }
 
 impl<'p> Outputs<'p> {
@@ -22,23 +20,16 @@ impl<'p> Outputs<'p> {
         let ledger = ledger
             .map(|(ledger, key)| Ledger::open(run, ledger, &key))
             .transpose()?;
-        Ok(Self {
-            rejects,
-            ledger,
-            failure: None,
-        })
+        Ok(Self { rejects, ledger })
     }
 
-    /// Completes all outputs and returns the result of the push. If an output failed, its failure
-    /// comes first, and the failure in `result` becomes a cause.
+    /// Completes all outputs and returns the result of the push. The failure of an output comes
+    /// first, and the failure in `result` becomes a cause.
     pub(super) fn close(
         self,
         mut result: Result<(), Failure>,
         summary: &Summary,
     ) -> Result<(), Failure> {
-        if let Some(failure) = self.failure {
-            result = Err(failure.and(result.err()));
-        }
         if let Some(rejects) = self.rejects {
             result = rejects.finish(result);
         }

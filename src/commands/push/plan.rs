@@ -29,8 +29,7 @@ pub(crate) struct Plan {
 
 pub(crate) enum Destination {
     Server(Box<ConnectionPlan>),
-    /// A receiver inside this process, with the contract of the real server, which the records must
-    /// fit into as well.
+    /// A receiver inside this process, and the contract that the records must fit into.
     Rehearsal(ContractPlan),
 }
 

@@ -15,6 +15,7 @@ use crate::{
     batch::Batch,
     commands::interrupts::Interrupts,
     contract::{Contract, DecodedRecord},
+    delivery::SinkError,
     diagnostics::{self, Failure},
     rejects::RejectsFile,
 };
@@ -27,6 +28,8 @@ pub(super) struct Rejects<'p> {
     /// The number of selected records that were neither acknowledged nor written to the file.
     /// `None` before the records are selected.
     pub(super) missing_records: Option<u64>,
+    /// The error because of which the file cannot replace the old one.
+    pub(super) error: Option<io::Error>,
 }
 
 impl<'p> Rejects<'p> {
@@ -44,6 +47,7 @@ impl<'p> Rejects<'p> {
             path,
             file,
             missing_records: None,
+            error: None,
         })
     }
 
@@ -52,11 +56,12 @@ impl<'p> Rejects<'p> {
         batch: &Batch,
         contract: &Contract,
         reason: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SinkError> {
         for DecodedRecord { token, expire_time } in contract.decode_records(&batch.message) {
-            self.file
-                .add(token, expire_time, reason)
-                .map_err(|error| diagnostics::file_write_failed(self.path, &error))?;
+            if let Err(error) = self.file.add(token, expire_time, reason) {
+                self.error = Some(error);
+                return Err(SinkError);
+            }
         }
         self.account_for(batch);
         Ok(())
@@ -75,33 +80,34 @@ impl<'p> Rejects<'p> {
     /// this push. It is also kept if the push ended before the selection was complete: nothing was
     /// sent then, so the whole input must be pushed again.
     pub(super) fn finish(self, result: Result<(), Failure>) -> Result<(), Failure> {
-        match self.missing_records {
-            None => result,
-            Some(0) => match self.file.finish() {
-                Ok(()) => result,
-                Err(error) => {
-                    Err(diagnostics::file_write_failed(self.path, &error).and(result.err()))
-                }
-            },
-            Some(_) => {
-                result.map_err(|failure| failure.and(diagnostics::rejects_incomplete(self.path)))
+        let written = match (self.error, self.missing_records) {
+            (Some(error), _) => Err(error),
+            (None, None) => return result,
+            (None, Some(0)) => self.file.finish(),
+            (None, Some(_)) => {
+                let incomplete = diagnostics::rejects_incomplete(self.path);
+                return Err(match result {
+                    Ok(()) => incomplete,
+                    Err(failure) => failure.and(incomplete),
+                });
             }
+        };
+        match written {
+            Ok(()) => result,
+            Err(error) => Err(diagnostics::file_write_failed(self.path, &error).and(result.err())),
         }
     }
 }
 
-/// Waits until a process has opened the FIFO for reading, and returns its open write end. Returns
-/// `None` at once if the path is not a FIFO.
+/// Returns the open write end of the FIFO, or `None` if the path is not a FIFO.
 fn wait_for_fifo_reader(path: &Path, interrupts: &Interrupts) -> Result<Option<File>, Failure> {
-    let is_fifo = |metadata: fs::Metadata| metadata.file_type().is_fifo();
-    if !path.metadata().is_ok_and(is_fifo) {
+    if !fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return Ok(None);
     }
     let output_failure = |error| diagnostics::file_write_failed(path, &error);
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
     let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    options.write(true).custom_flags(flags);
     loop {
         match options.open(path) {
             // ENXIO: no process has the FIFO open for reading (open(2)).

@@ -38,10 +38,6 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     plan.terminal.print_summary(&summary)
 }
 
-/// Reads the files of the connection, loads the contract, validates the whole input, and opens the
-/// rejects file and the ledger. Then leaves out the records of other shards and those that the
-/// ledger lists as acknowledged, sends all others, and decides whether the push succeeded. After a
-/// successful rehearsal, compares the records of the receiver with the selected records.
 fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
     let mut run = Run::prepare(plan, summary)?;
     let contract = run.load_contract()?;

@@ -1,9 +1,6 @@
-//! Selects the records that a push sends, and refuses a push that changes more expiration times in
-//! the ledger than `--max-changes` and `--refuse-shortened` allow.
-//!
-//! The *selection* is the set of valid records that this push sends. A record is left out if it
-//! belongs to a different shard. Without `--full`, a record is also left out if the server has
-//! already acknowledged its expiration time.
+//! Selects the records that a push sends: those of this shard that the server has not acknowledged
+//! according to the ledger. Refuses a push that changes more expiration times in the ledger than
+//! `--max-changes` and `--refuse-shortened` allow.
 
 use super::{context::Run, outputs::Outputs, plan::LedgerPlan};
 use crate::{
@@ -49,10 +46,8 @@ fn select_with(
     input: &mut ValidatedInput,
 ) -> Result<u64, Failure> {
     let plan = run.plan;
-    let sends_unchanged = plan
-        .ledger
-        .as_ref()
-        .is_some_and(|ledger| ledger.sends_unchanged);
+    let ledger = plan.ledger.as_ref();
+    let sends_unchanged = ledger.is_some_and(|ledger| ledger.sends_unchanged);
     let mut known = known.filter(|known| !known.is_empty());
     let mut changes = Changes::default();
     let (mut unchanged, mut other_shard) = (0, 0);
@@ -65,18 +60,16 @@ fn select_with(
             let is_unchanged = known
                 .as_deref_mut()
                 .is_some_and(|known| changes.is_unchanged(record, known, plan.input.max_errors));
-            if is_unchanged && !sends_unchanged {
-                unchanged += 1;
-                return false;
-            }
-            true
+            let is_skipped = is_unchanged && !sends_unchanged;
+            unchanged += u64::from(is_skipped);
+            !is_skipped
         });
         retained.map_err(|problem| {
             let failure = diagnostics::input_not_read_again(&problem);
             run.interrupts.explain(failure)
         })?;
     }
-    if let Some(ledger) = &plan.ledger {
+    if let Some(ledger) = ledger {
         changes.check(ledger, input.counts.read)?;
     }
     run.summary.add_selection(unchanged, other_shard);
@@ -124,21 +117,17 @@ impl Changes {
     }
 
     fn check(self, ledger: &LedgerPlan, records_read: u64) -> Result<(), Failure> {
-        let Self {
-            changed,
-            shortened,
-            examples,
-        } = self;
-        if ledger.refuses_shortened && shortened > 0 {
+        if ledger.refuses_shortened && self.shortened > 0 {
+            let (shortened, examples) = (self.shortened, self.examples);
             return Err(diagnostics::expirations_shortened(shortened, examples));
         }
         let Some(max_changes) = ledger.max_changes else {
             return Ok(());
         };
         let limit = max_changes.for_records(records_read);
-        if changed > limit {
+        if self.changed > limit {
             let option = max_changes.to_string();
-            return Err(diagnostics::too_many_changes(changed, limit, &option));
+            return Err(diagnostics::too_many_changes(self.changed, limit, &option));
         }
         Ok(())
     }

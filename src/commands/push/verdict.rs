@@ -1,8 +1,8 @@
 //! The verdict on a push: success, or the failure with which the push ends.
 
-use super::{context::Run, plan::Plan};
+use super::context::Run;
 use crate::{
-    delivery::{DeliveryOutcome, RejectedRecord, StopReason},
+    delivery::{DeliveryOutcome, StopReason},
     diagnostics::{self, Failure},
     input::ValidatedInput,
 };
@@ -14,20 +14,12 @@ pub(super) fn judge(
     input: &mut ValidatedInput,
 ) -> Result<(), Failure> {
     let rejected = std::mem::take(&mut outcome.rejected_records);
-    combine_failures(outcome, run)
-        .map_err(|failure| with_rejected_records(failure, &rejected, input))
-}
-
-fn with_rejected_records(
-    failure: Failure,
-    rejected: &[RejectedRecord],
-    input: &mut ValidatedInput,
-) -> Failure {
-    let tokens: Vec<_> = rejected.iter().map(|record| &*record.token).collect();
-    let positions = input.find_positions(&tokens);
-    let located = rejected.iter().zip(positions);
-    located.fold(failure, |failure, (record, position)| {
-        diagnostics::with_rejected_record(failure, &record.token, position, &record.error)
+    combine_failures(outcome, run).map_err(|failure| {
+        let tokens: Vec<_> = rejected.iter().map(|record| &*record.token).collect();
+        let located = rejected.iter().zip(input.find_positions(&tokens));
+        located.fold(failure, |failure, (record, position)| {
+            diagnostics::with_rejected_record(failure, &record.token, position, &record.error)
+        })
     })
 }
 
@@ -50,15 +42,22 @@ fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failu
         .request_error
         .map(|error| diagnostics::call_failed(server, &error));
     let stop_failure = match outcome.stop_reason {
-        Some(StopReason::Output) => return Err(diagnostics::push_output_failed(acknowledged)),
-        Some(reason) => stop_failure(reason, run.plan, server),
-        None => None,
+        Some(StopReason::Attempt(failure)) => Some(diagnostics::attempt_failed(server, &failure)),
+        Some(StopReason::Input(problem)) => Some(diagnostics::input_not_read_again(&problem)),
+        Some(StopReason::DeadlinePassed {
+            in_request,
+            last_failure,
+        }) => {
+            let last = last_failure.map(|failure| diagnostics::attempt_failed(server, &failure));
+            let max_time = run.plan.max_time.unwrap_or_default();
+            let failure = diagnostics::max_time_passed(server, max_time, in_request, last);
+            Some(failure)
+        }
+        // The output reports its own failure.
+        Some(StopReason::Output | StopReason::Signal) | None => None,
     };
-    let mut failures = [stop_failure, code_failure, request_failure]
-        .into_iter()
-        .flatten();
-    let first = failures.next();
-    let combined = first.map(|first| failures.fold(first, Failure::and));
+    let failures = [stop_failure, code_failure, request_failure];
+    let combined = failures.into_iter().flatten().reduce(Failure::and);
     match (outcome.signal, combined) {
         (Some(signal), failure) => Err(diagnostics::push_interrupted(signal, unsent, failure)),
         (_, Some(failure)) if acknowledged > 0 => Err(diagnostics::partially_acknowledged(
@@ -68,24 +67,5 @@ fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failu
         )),
         (_, Some(failure)) => Err(failure),
         (_, None) => Ok(()),
-    }
-}
-
-/// Returns `None` for a signal and for an output, which the caller reports itself.
-fn stop_failure(reason: StopReason, plan: &Plan, server: &str) -> Option<Failure> {
-    match reason {
-        StopReason::Attempt(failure) => Some(diagnostics::attempt_failed(server, &failure)),
-        StopReason::Input(problem) => Some(diagnostics::input_not_read_again(&problem)),
-        StopReason::DeadlinePassed {
-            in_request,
-            last_failure,
-        } => {
-            let last = last_failure.map(|failure| diagnostics::attempt_failed(server, &failure));
-            let max_time = plan.max_time.unwrap_or_default();
-            Some(diagnostics::max_time_passed(
-                server, max_time, in_request, last,
-            ))
-        }
-        StopReason::Output | StopReason::Signal => None,
     }
 }
