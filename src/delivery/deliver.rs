@@ -22,8 +22,10 @@ use crate::{contract::Contract, signals::Signals};
 /// stops if a signal arrives, if the input has a problem, if an output cannot be written, or at the
 /// deadline. After the stop, no new attempt starts and attempts in flight finish. At the deadline,
 /// attempts in flight are abandoned.
+///
+/// The channel of batches is dropped at the end, because the sending thread waits while it is full.
 pub(crate) async fn deliver(
-    batches: &mut BatchReceiver,
+    mut batches: BatchReceiver,
     server: &impl Server,
     policy: &DeliveryPolicy,
     contract: &Contract,
@@ -32,8 +34,8 @@ pub(crate) async fn deliver(
 ) -> DeliveryOutcome {
     let state = DeliveryState::new(contract, sink);
     let delivery = BatchDelivery::new(server, policy, contract, &state);
-    run(&delivery, &state, policy, batches, signals).await;
-    report_unattempted(&state, batches).await;
+    run(&delivery, &state, policy, &mut batches, signals).await;
+    report_unattempted(&state, &mut batches).await;
     state.into_outcome(signals.received())
 }
 

@@ -55,7 +55,7 @@ fn send(
         contract,
         on_stage: &|stage| terminal.detail(1, || report::describe_stage(&stage, target)),
     };
-    let (sender, mut requests) = delivery::batch_channel();
+    let (sender, requests) = delivery::batch_channel();
     let Outputs { rejects, ledger } = outputs;
     let (outcome, ledger_result) = thread::scope(|threads| {
         let ledger_thread = ledger
@@ -81,17 +81,8 @@ fn send(
         }
         let (policy, signals) = (&run.policy, &run.interrupts.signals);
         let outcome = block_on(delivery::deliver(
-            &mut requests,
-            &server,
-            policy,
-            contract,
-            signals,
-            &mut sink,
-        ));
-        // The reading thread may be waiting to send a batch. It ends only when the receiver is
-        // dropped, and the scope waits for the thread.
-        drop(requests);
-        let outcome = outcome?;
+            requests, &server, policy, contract, signals, &mut sink,
+        ))?;
         let ledger_result = sink.ledger_thread.map_or(Ok(()), LedgerThread::finish);
         Ok::<_, Failure>((outcome, ledger_result))
     })?;

@@ -303,12 +303,12 @@ pub(super) async fn push(
         max_bytes: usize::MAX,
     };
     let mut batches = Batches::new(input.records(), &contract, limits);
-    let (sender, mut receiver) = mpsc::channel(records.count + 1);
+    let (sender, receiver) = mpsc::channel(records.count + 1);
     while let Some(batch) = batches.next().expect("a valid input") {
         sender.try_send(Ok(batch)).expect("enough capacity");
     }
     drop(sender);
-    let outcome = deliver(&mut receiver, server, policy, &contract, signals, sink).await;
+    let outcome = deliver(receiver, server, policy, &contract, signals, sink).await;
     let unacknowledged: u64 = sink.unacknowledged.iter().map(|batch| batch.records).sum();
     assert_eq!(sink.acknowledged, outcome.acknowledged);
     assert_eq!(
