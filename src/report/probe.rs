@@ -141,9 +141,9 @@ impl CertificateReport {
         let not_after = certificate.validity.not_after;
         Self {
             sha256: certificate.fingerprint(),
-            subject: certificate.subject,
+            subject: certificate.subject(),
+            issuer: certificate.issuer(),
             san: certificate.alternative_names.unwrap_or_default(),
-            issuer: certificate.issuer,
             not_before: format_timestamp(certificate.validity.not_before.timestamp()),
             not_after: format_timestamp(not_after.timestamp()),
             days_left: (not_after.timestamp() - now).div_euclid(SECONDS_PER_DAY),

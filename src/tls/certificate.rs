@@ -19,10 +19,6 @@ use x509_parser::{
 #[derive(Clone, Debug)]
 pub(crate) struct Certificate {
     pub(super) der: CertificateDer<'static>,
-    /// The distinguished name as text, because an issuer and a subject may encode the same text with
-    /// different string types.
-    pub(crate) subject: String,
-    pub(crate) issuer: String,
     pub(super) common_names: Vec<String>,
     /// The DNS names and IP addresses in the subject alternative name extension, or `None` if the
     /// certificate lacks the extension.
@@ -69,12 +65,10 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(format!("{} bytes after the certificate", rest.len()));
         }
-        let subject = certificate.subject();
         Ok(Self {
             der: der.clone().into_owned(),
-            subject: subject.to_string(),
-            issuer: certificate.issuer().to_string(),
-            common_names: subject
+            common_names: certificate
+                .subject()
                 .iter_common_name()
                 .filter_map(|name| name.as_str().ok().map(ToOwned::to_owned))
                 .collect(),
@@ -94,16 +88,34 @@ impl Certificate {
         })
     }
 
+    /// Returns the distinguished name as text, because an issuer and a subject may encode the same
+    /// text with different string types. The text is made on demand, because only reports and
+    /// refusals need it and it takes as long as the rest of the certificate.
+    pub(crate) fn subject(&self) -> String {
+        self.distinguished_name(|certificate| certificate.subject().to_string())
+    }
+
+    /// See [`Self::subject`].
+    pub(crate) fn issuer(&self) -> String {
+        self.distinguished_name(|certificate| certificate.issuer().to_string())
+    }
+
+    fn distinguished_name(&self, name: fn(&X509Certificate<'_>) -> String) -> String {
+        let parsed = X509Certificate::from_der(&self.der);
+        parsed.map_or_else(|_| String::new(), |(_, certificate)| name(&certificate))
+    }
+
     pub(crate) fn describe(&self) -> String {
         let text = format!(
             "certificate {:?} was issued by {:?}",
-            self.subject, self.issuer
+            self.subject(),
+            self.issuer()
         );
         format!("{text:.MAX_SHOWN_CHARS$}")
     }
 
     pub(super) fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
+        self.subject() == self.issuer()
     }
 
     pub(super) fn names(&self) -> &[String] {

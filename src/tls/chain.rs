@@ -40,7 +40,7 @@ impl UnverifiedChain<'_> {
             }
             Error::UnknownIssuer => {
                 let issuer = self.missing_issuer();
-                if trusted.iter().any(|root| root.subject == issuer) {
+                if trusted.iter().any(|root| root.subject() == issuer) {
                     RefusalReason::NotSignedByNamesake(issuer)
                 } else {
                     RefusalReason::UnknownIssuer(issuer)
@@ -64,7 +64,7 @@ impl UnverifiedChain<'_> {
         }
         self.issuers.iter().find_map(|issuer| {
             let error = issuer.check_validity(self.now).err()?;
-            let issuer = ChainMember::Issuer(issuer.subject.clone());
+            let issuer = ChainMember::Issuer(issuer.subject());
             Some(RefusalReason::OutsideValidity(issuer, error))
         })
     }
@@ -77,24 +77,24 @@ impl UnverifiedChain<'_> {
         let roots = trusted.iter().map(|root| (root, root.weak_key));
         let (issuer, weakness) = intermediates.chain(roots).find(|(issuer, weakness)| {
             let mut issued = std::iter::once(self.server).chain(self.issuers);
-            weakness.is_some() && issued.any(|issued| issued.issuer == issuer.subject)
+            weakness.is_some() && issued.any(|issued| issued.issuer() == issuer.subject())
         })?;
-        let issuer = ChainMember::Issuer(issuer.subject.clone());
+        let issuer = ChainMember::Issuer(issuer.subject());
         Some(RefusalReason::Weak(issuer, weakness?))
     }
 
     /// Follows the issuers from the server certificate upwards. Returns the first issuer that has
     /// no certificate in the chain or is self-signed.
     fn missing_issuer(&self) -> String {
-        let mut issuer = &self.server.issuer;
+        let mut issuer = self.server.issuer();
         // The number of intermediates limits the number of steps, because two intermediates that
         // issued each other would otherwise make the loop endless.
         for _ in self.issuers {
-            match self.issuers.iter().find(|next| next.subject == *issuer) {
-                Some(next) if next.issuer != *issuer => issuer = &next.issuer,
+            match self.issuers.iter().find(|next| next.subject() == issuer) {
+                Some(next) if next.issuer() != issuer => issuer = next.issuer(),
                 _ => break,
             }
         }
-        issuer.clone()
+        issuer
     }
 }

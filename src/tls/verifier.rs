@@ -96,7 +96,7 @@ impl ServerVerifier {
             if let Err(validity) = root.check_validity(chain.now)
                 && verify(&root_store(&[root])).is_ok()
             {
-                let root = ChainMember::Issuer(root.subject.clone());
+                let root = ChainMember::Issuer(root.subject());
                 return Err(RefusalReason::OutsideValidity(root, validity));
             }
         }
