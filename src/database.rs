@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::atomic_file::OWNER_ONLY_MODE;
 
-/// The maximum time to wait for the locks of SQLite, which other processes hold for a short time.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The maximum time to wait for a lock of SQLite, where no option sets another one.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Enabling and disabling the write-ahead log, and setting the application ID, change only the file
 /// header, in one write. With a journal file, a process that is killed here would leave a journal
@@ -40,8 +40,29 @@ pub(crate) enum DatabaseError {
     NewerVersion { version: i32, supported: i32 },
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error(transparent)]
+    #[error("{}", describe(.0))]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl DatabaseError {
+    /// Returns whether another process holds a lock of SQLite.
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if is_locked(error))
+    }
+}
+
+pub(crate) fn describe(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy) => "locked by another program".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => {
+            "disk I/O error, or the file would become larger than \"ulimit -f\" allows".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+pub(crate) fn is_locked(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 pub(crate) fn create_file(path: &Path) -> io::Result<()> {
@@ -52,9 +73,14 @@ pub(crate) fn create_file(path: &Path) -> io::Result<()> {
 
 impl DatabaseFormat {
     /// An empty file becomes a database of this format.
-    pub(crate) fn open_to_write(&self, path: &Path) -> Result<Connection, DatabaseError> {
+    /// Waits at most `busy_timeout` for each lock of SQLite.
+    pub(crate) fn open_to_write(
+        &self,
+        path: &Path,
+        busy_timeout: Duration,
+    ) -> Result<Connection, DatabaseError> {
         self.check_file(path)?;
-        let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout)?;
         fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY_MODE))?;
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         if mode != "wal" {
@@ -72,7 +98,7 @@ impl DatabaseFormat {
     /// Opens a file for reading. Returns `None` if it is empty.
     pub(crate) fn open_to_read(&self, path: &Path) -> Result<Option<Connection>, DatabaseError> {
         self.check_file(path)?;
-        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, BUSY_TIMEOUT)?;
         Ok((self.version(&connection)? > 0).then_some(connection))
     }
 
@@ -152,12 +178,16 @@ pub(crate) fn close(connection: &Connection) {
     let _ = connection.pragma_update(None, "journal_mode", SWITCHING_MODE);
 }
 
-fn open(path: &Path, access: OpenFlags) -> Result<Connection, DatabaseError> {
+fn open(
+    path: &Path,
+    access: OpenFlags,
+    busy_timeout: Duration,
+) -> Result<Connection, DatabaseError> {
     // SQLite treats `:memory:` and names that begin with `file:` specially, but no absolute path.
     let path = std::path::absolute(path)?;
     let mut connection =
         Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(busy_timeout)?;
     // A transaction that reads first and takes the write lock later could fail because of a
     // concurrent writer.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);

@@ -45,6 +45,7 @@ use terminal::Terminal;
 #[must_use]
 pub fn run() -> ExitCode {
     panic::set_hook(Box::new(|panic| Terminal::internal_error(panic.location())));
+    signals::survive_file_size_limit();
     let plan = match parse_command_line() {
         Ok(plan) => plan,
         Err(exit_code) => return ExitCode::from(exit_code),

@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::{flag, low_level};
+use signal_hook::{consts::SIGXFSZ, flag, low_level};
 
 /// A signal that asks the process to end, with its number, which POSIX fixes for kill(1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,13 @@ impl Signals {
         };
         (signals, send)
     }
+}
+
+/// Lets a write beyond the limit of `ulimit -f` fail with EFBIG. The signal would otherwise end the
+/// process without a message.
+pub(crate) fn survive_file_size_limit() {
+    // Without the handler, only the message is missing.
+    let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 /// Reads proc(5), `SigIgn`. On systems without `/proc`, only unsafe code could ask the kernel.

@@ -1,10 +1,14 @@
 //! Builds descriptor pools, which hold linked protobuf files with all type names resolved.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use prost::Message;
 use prost_reflect::DescriptorPool;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use protox::file::{ChainFileResolver, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
 use super::error::ContractError;
 
@@ -18,11 +22,44 @@ pub(crate) fn compile_proto(
         let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
         includes.push(folder.unwrap_or(Path::new(".")).to_owned());
     }
-    // Only the `Debug` format of the compiler's error contains the line and the column.
-    let error = |error: protox::Error| ContractError::InvalidProto(format!("{error:?}"));
-    let mut compiler = protox::Compiler::new(includes).map_err(error)?;
-    compiler.open_file(file).map_err(error)?;
+    let mut resolver = ChainFileResolver::new();
+    for folder in includes {
+        resolver.add(ProtoFolder(folder));
+    }
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.open_file(file).map_err(|error| {
+        // Only the `Debug` format of the compiler's error contains the line and the column.
+        let text = format!("{error:?}");
+        if error.is_file_not_found() {
+            ContractError::MissingProto(text)
+        } else if text.ends_with("but found 'edition'") {
+            ContractError::UnsupportedSyntax {
+                file: error.file().unwrap_or_default().to_owned(),
+                syntax: "editions".to_owned(),
+            }
+        } else {
+            ContractError::InvalidProto(text)
+        }
+    })?;
     Ok(compiler.descriptor_pool())
+}
+
+/// The `.proto` files of a folder, which may start with a UTF-8 byte order mark.
+struct ProtoFolder(PathBuf);
+
+impl FileResolver for ProtoFolder {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        IncludeFileResolver::new(self.0.clone()).resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
+        let text = fs::read_to_string(self.0.join(name)).unwrap_or_default();
+        match text.strip_prefix('\u{feff}') {
+            Some(text) => protox::file::File::from_source(name, text),
+            None => IncludeFileResolver::new(self.0.clone()).open_file(name),
+        }
+    }
 }
 
 pub(crate) fn decode_descriptor_set(set: &[u8]) -> Result<DescriptorPool, ContractError> {
@@ -43,8 +80,10 @@ pub(crate) fn link_files(
     let is_unsupported =
         |file: &&FileDescriptorProto| !["", "proto2", "proto3"].contains(&file.syntax());
     if let Some(file) = files.iter().find(is_unsupported) {
-        let message = format!("{} has the syntax \"{}\"", file.name(), file.syntax());
-        return Err(ContractError::InvalidDescriptors(message));
+        return Err(ContractError::UnsupportedSyntax {
+            file: file.name().to_owned(),
+            syntax: file.syntax().to_owned(),
+        });
     }
     let mut pool = DescriptorPool::global();
     pool.add_file_descriptor_protos(files)

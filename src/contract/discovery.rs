@@ -39,7 +39,7 @@ pub(crate) fn find_contract(
         .collect();
     let wanted = path.map_or(METHOD_PATH, PathAndQuery::as_str);
     if let Some(method) = methods.iter().find(|method| method_path(method) == wanted) {
-        return build_contract(method);
+        return build_contract(method, &methods);
     }
     let has_name = |method: &&MethodDescriptor| path.is_none() && method.name() == METHOD_NAME;
     let candidates: Vec<_> = methods.iter().filter(has_name).collect();
@@ -48,7 +48,7 @@ pub(crate) fn find_contract(
             wanted: path.map_or(METHOD_NAME, PathAndQuery::as_str).to_owned(),
             found: paths(&methods),
         }),
-        [only] => build_contract(only),
+        [only] => build_contract(only, &methods),
         _ => Err(ContractError::AmbiguousMethod(paths(candidates))),
     }
 }
@@ -61,9 +61,13 @@ fn paths<'m>(methods: impl IntoIterator<Item = &'m MethodDescriptor>) -> Vec<Str
     methods.into_iter().map(method_path).collect()
 }
 
-fn build_contract(method: &MethodDescriptor) -> Result<Contract, ContractError> {
+fn build_contract(
+    method: &MethodDescriptor,
+    methods: &[MethodDescriptor],
+) -> Result<Contract, ContractError> {
     let path = method_path(method);
     describe_messages(method, &path).map_err(|problem| ContractError::UnsuitableMethod {
+        others: paths(methods.iter().filter(|other| *other != method)),
         method: path,
         problem,
     })

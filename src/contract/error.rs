@@ -4,6 +4,10 @@
 pub(crate) enum ContractError {
     #[error("{0}")]
     InvalidProto(String),
+    #[error("{0}")]
+    MissingProto(String),
+    #[error("{file} has the syntax \"{syntax}\", but only proto2 and proto3 are supported")]
+    UnsupportedSyntax { file: String, syntax: String },
     #[error("invalid or incomplete descriptors: {0}")]
     InvalidDescriptors(String),
     #[error("no method {wanted}, found {}", list(.found))]
@@ -14,6 +18,7 @@ pub(crate) enum ContractError {
     UnsuitableMethod {
         method: String,
         problem: MethodProblem,
+        others: Vec<String>,
     },
 }
 

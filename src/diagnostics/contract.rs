@@ -6,20 +6,30 @@ use crate::contract::ContractError;
 /// Returns the failure for descriptors that do not describe a usable contract. `source_name` is the
 /// name of the file or server with the descriptors.
 pub(crate) fn contract_unusable(source_name: &str, error: &ContractError) -> Failure {
+    let failure = Failure::usage(format!("cannot use the contract of {source_name}"))
+        .with_cause(error.to_string());
     let hint = match error {
-        ContractError::InvalidProto(_) => {
+        ContractError::MissingProto(_) => {
             "name the folder of its imports with --import-path, or pass a descriptor set with --protoset"
+        }
+        ContractError::UnsupportedSyntax { .. } => {
+            "pass a proto2 or proto3 file with the same messages and field numbers with --proto"
         }
         ContractError::InvalidDescriptors(_) => {
             "write them from proto2 or proto3: protoc --include_imports --descriptor_set_out=FILE"
         }
+        ContractError::MethodNotFound { found: others, .. }
+        | ContractError::UnsuitableMethod { others, .. }
+            if others.is_empty() =>
+        {
+            return failure;
+        }
+        ContractError::InvalidProto(_) => return failure,
         ContractError::MethodNotFound { .. }
         | ContractError::AmbiguousMethod(_)
         | ContractError::UnsuitableMethod { .. } => {
             "pass the method that takes records with --method /PKG.SERVICE/METHOD"
         }
     };
-    Failure::usage(format!("cannot use the contract of {source_name}"))
-        .with_cause(error.to_string())
-        .with_hint(hint)
+    failure.with_hint(hint)
 }

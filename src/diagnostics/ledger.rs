@@ -24,7 +24,10 @@ pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
             failure.with_hint("move the file away; the next push then sends every record once more")
         }
         LedgerError::Locked { .. } => {
-            failure.with_hint("wait for the other push, or wait longer with --lock-timeout 5m")
+            failure.with_hint("wait until it ends, or wait longer with --lock-timeout 5m")
+        }
+        error if error.is_locked() => {
+            failure.with_hint("wait until the other program ends, and run the command again")
         }
         LedgerError::UnknownTarget { known, .. } if !known.is_empty() => failure.with_hint(
             format!("pass one of these to --target: {}", known.join(", ")),

@@ -35,8 +35,23 @@ impl WritableLedger {
     ) -> Result<Self, LedgerError> {
         // No lock file is created beside a file of another format.
         FORMAT.check_file(path)?;
+        let started = Instant::now();
         let lock = acquire_lock(path, lock_timeout, wait)?;
-        let connection = FORMAT.open_to_write(path)?;
+        // SQLite waits without noticing a signal, so it waits only briefly while the ledger is
+        // opened.
+        let connection = loop {
+            match FORMAT.open_to_write(path, POLL_INTERVAL) {
+                Err(error) if error.is_locked() => {
+                    let waited = started.elapsed();
+                    if waited >= lock_timeout || !wait(POLL_INTERVAL) {
+                        let holder = "another program".to_owned();
+                        return Err(LedgerError::Locked { holder, waited });
+                    }
+                }
+                opened => break opened?,
+            }
+        };
+        connection.busy_timeout(lock_timeout)?;
         // With `NORMAL`, a killed push loses no committed entry. A crash of the machine may lose
         // the last commits. The next push then sends the records of these commits again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;

@@ -4,13 +4,13 @@ use std::{io, time::Duration};
 
 use rusqlite::ErrorCode;
 
-use crate::database::DatabaseError;
+use crate::database::{self, DatabaseError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error(transparent)]
+    #[error("{}", database::describe(.0))]
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -29,6 +29,15 @@ pub(crate) enum LedgerError {
 }
 
 impl LedgerError {
+    pub(crate) fn is_locked(&self) -> bool {
+        match self {
+            Self::Locked { .. } => true,
+            Self::Database(error) => error.is_locked(),
+            Self::Sqlite(error) => database::is_locked(error),
+            _ => false,
+        }
+    }
+
     /// Returns whether the content of the file is the cause of the error.
     pub(crate) fn is_corrupt(&self) -> bool {
         match self {

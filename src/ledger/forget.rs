@@ -32,7 +32,7 @@ pub(crate) fn forget(
         let names = targets.iter().map(|target| target.authority.clone());
         let mut known: Vec<_> = names.collect();
         known.dedup();
-        targets.retain(|target| target.authority == authority);
+        targets.retain(|target| target.authority.eq_ignore_ascii_case(authority));
         if targets.is_empty() {
             let authority = authority.to_owned();
             return Err(LedgerError::UnknownTarget { authority, known });

@@ -15,17 +15,21 @@ pub(super) struct TargetRow {
     pub(super) method: String,
 }
 
+/// Host names are compared without case.
 pub(super) fn find_target(connection: &Connection, key: &TargetKey) -> Result<Option<i64>> {
-    let select = "SELECT id FROM target WHERE authority = ?1 AND method = ?2";
+    let select = "SELECT id FROM target WHERE authority = ?1 COLLATE NOCASE AND method = ?2
+                  ORDER BY id DESC LIMIT 1";
     connection
         .query_row(select, params![key.authority, key.method], |row| row.get(0))
         .optional()
 }
 
 pub(super) fn find_or_insert_target(connection: &Connection, key: &TargetKey) -> Result<i64> {
+    if let Some(id) = find_target(connection, key)? {
+        return Ok(id);
+    }
     connection.query_row(
-        "INSERT INTO target (authority, method) VALUES (?1, ?2)
-         ON CONFLICT DO UPDATE SET method = excluded.method RETURNING id",
+        "INSERT INTO target (authority, method) VALUES (?1, ?2) RETURNING id",
         params![key.authority, key.method],
         |row| row.get(0),
     )

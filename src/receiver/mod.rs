@@ -4,6 +4,7 @@
 //! `commands` chooses the listening address, the certificate and the time of shutdown.
 
 mod accept;
+mod health;
 mod server;
 mod service;
 mod store;

@@ -13,9 +13,11 @@ use tonic::{
     Request, codec::CompressionEncoding, service::interceptor::InterceptedService,
     transport::Server,
 };
+use tonic_health::pb::health_server::HealthServer;
 
 use super::{
     accept::{Listener, accept_connections},
+    health::ReceiverHealth,
     service::{Behavior, Counters, ReceiverService},
     store::Store,
 };
@@ -56,10 +58,6 @@ pub(crate) async fn run(
     .max_decoding_message_size(behavior.max_message_size)
     .accept_compressed(CompressionEncoding::Gzip);
 
-    let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter
-        .set_serving::<InternalServer<ReceiverService>>()
-        .await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -84,7 +82,7 @@ pub(crate) async fn run(
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .add_service(service)
-        .add_service(health)
+        .add_service(HealthServer::new(ReceiverHealth))
         .add_service(reflection().build_v1().map_err(io::Error::other)?)
         // Older clients use the alpha version of reflection.
         .add_service(reflection().build_v1alpha().map_err(io::Error::other)?)

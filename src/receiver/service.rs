@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::store::Store;
 use crate::contract::proto::{
@@ -45,10 +45,18 @@ pub(super) struct Counters {
 impl Internal for ReceiverService {
     async fn update_sensor_expire_time(
         &self,
-        request: Request<SensorExpireTimeRequest>,
+        request: Request<Streaming<SensorExpireTimeRequest>>,
     ) -> Result<Response<SensorExpireTimeResponse>, Status> {
         // `_open_request` counts this request as open until the end of this function.
-        let (_metadata, _open_request, message) = request.into_parts();
+        let (_metadata, _open_request, mut messages) = request.into_parts();
+        // `build.rs` declares the method as client-streaming, so that this code sees each message.
+        let message = messages.message().await?;
+        let (Some(message), None) = (message, messages.message().await?) else {
+            // The status is from the gRPC document statuscodes.md, "Request cardinality violation".
+            return Err(Status::unimplemented(
+                "expected exactly one request message",
+            ));
+        };
         let earlier_requests = self.counters.requests.fetch_add(1, Ordering::Relaxed);
         if !self.behavior.delay.is_zero() {
             tokio::time::sleep(self.behavior.delay).await;

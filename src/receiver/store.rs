@@ -43,7 +43,7 @@ impl Store {
 
     pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
         database::create_file(path)?;
-        let connection = FORMAT.open_to_write(path)?;
+        let connection = FORMAT.open_to_write(path, database::BUSY_TIMEOUT)?;
         // In WAL mode, committed transactions survive a power failure only with `FULL`
         // (https://sqlite.org/pragma.html#pragma_synchronous).
         connection.pragma_update(None, "synchronous", "FULL")?;

@@ -3,14 +3,16 @@
 use std::{
     fs,
     process::{Child, Stdio},
+    time::Duration,
 };
 
 use bytes::{Buf, BufMut, Bytes};
+use http::uri::PathAndQuery;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use rustix::process::Signal;
 use tonic::{
-    Request, Status,
+    Code, Request, Status,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     transport::{Channel, Endpoint},
@@ -153,6 +155,55 @@ fn health_checks_are_answered() {
             );
         }
     });
+}
+
+#[test]
+fn watched_health_stays_open() {
+    let receiver = Receiver::with(["--plaintext"]);
+    block_on(async {
+        let channel = connect(&receiver).await;
+        // 1 means SERVING, and 3 SERVICE_UNKNOWN.
+        for (service, status) in [("", 1), ("Internal", 1), ("internal", 3), ("a.B", 3)] {
+            let question = HealthCheckRequest {
+                service: service.to_owned(),
+            };
+            let mut client = HealthClient::new(channel.clone());
+            let answer = client.watch(question.clone()).await.expect("a stream");
+            let mut answers = answer.into_inner();
+            let first = answers.message().await.expect("an answer");
+            assert_eq!(first.expect("a status").status, status, "{service}");
+            let next = tokio::time::timeout(Duration::from_millis(100), answers.message());
+            next.await.expect_err("the stream stays open");
+            let checked = client.check(question).await;
+            assert_eq!(checked.is_ok(), status == 1, "{service}");
+        }
+    });
+    // Open streams do not delay the end of the receiver.
+    receiver.stop();
+}
+
+#[test]
+fn requests_without_exactly_one_message_are_refused() {
+    let receiver = Receiver::with(["--plaintext"]);
+    block_on(async {
+        let channel = connect(&receiver).await;
+        for (count, code) in [
+            (0, Code::Unimplemented),
+            (1, Code::Ok),
+            (2, Code::Unimplemented),
+        ] {
+            let mut grpc = Grpc::new(channel.clone());
+            grpc.ready().await.expect("ready");
+            let messages = tokio_stream::iter(vec![Bytes::new(); count]);
+            let path = PathAndQuery::from_static("/Internal/UpdateSensorExpireTime");
+            let response = grpc
+                .client_streaming(Request::new(messages), path, Raw)
+                .await;
+            let found = response.err().map_or(Code::Ok, |status| status.code());
+            assert_eq!(found, code, "{count}");
+        }
+    });
+    receiver.stop();
 }
 
 const INPUT: &[u8] = b"token,expire_time\nb,4070908800\na,4070908801\n";

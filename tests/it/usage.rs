@@ -1,7 +1,7 @@
 //! Command lines that the program refuses before it reads or sends anything.
 
 use crate::support::{
-    program::{push_to, run},
+    program::{push_to, run, run_with},
     records::ONE_RECORD,
 };
 
@@ -38,6 +38,43 @@ fn invalid_push_options_are_rejected() {
         "--nonsense",
     ] {
         push_to("localhost:1", &["--retry=0", flag], ONE_RECORD).exits(2);
+    }
+}
+
+#[test]
+fn options_that_refine_an_absent_option_are_rejected() {
+    let push = ["push", "--server=localhost:1"];
+    let rehearse = ["push", "--rehearse"];
+    let reflection = ["push", "--server=localhost:1", "--reflection"];
+    for (args, flag) in [
+        (&push[..], "--detailed-exitcode"),
+        (&rehearse, "--detailed-exitcode"),
+        (&reflection, "--detailed-exitcode"),
+        (&push, "--import-path=/"),
+        (&reflection, "--import-path=/"),
+        (&["push", "--rehearse", "--protoset=set"], "--import-path=/"),
+        (&push, "--max-changes=1"),
+        (&rehearse, "--max-changes=1"),
+        (&push, "--refuse-shortened"),
+        (&rehearse, "--full"),
+        (&push, "--lock-timeout=1s"),
+    ] {
+        let name = flag.split('=').next().unwrap_or(flag);
+        run([args, &[flag]].concat()).exits(2);
+        // In the environment, such an option is ignored.
+        let variable = name
+            .trim_start_matches("--")
+            .replace('-', "_")
+            .to_uppercase();
+        let variable = format!("SENSOR_LICENSE_{variable}");
+        let value = flag.split_once('=').map_or("true", |(_, value)| value);
+        let args = [args, &["--retry=0"]].concat();
+        let run = run_with(
+            &args,
+            &[(&variable, value)],
+            b"token,expire_time\na,4070908800\n",
+        );
+        assert!(!run.stderr.contains(name), "{args:?}: {run:#?}");
     }
 }
 

@@ -78,7 +78,11 @@ pub(in crate::cli) struct ConnectionArgs {
     pub(in crate::cli) proto: Option<PathBuf>,
 
     /// Where to look for the .proto file's imports, before its own folder [repeatable]
-    #[arg(long, value_name = "DIR", requires = "proto")]
+    // clap drops a requirement if the required option conflicts with a given one.
+    #[arg(
+        long, value_name = "DIR", requires = "proto",
+        conflicts_with_all = ["protoset", "reflection"]
+    )]
     pub(in crate::cli) import_path: Vec<PathBuf>,
 
     /// Take the contract from this descriptor set, as protoc writes it, with its imports

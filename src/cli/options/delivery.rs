@@ -89,7 +89,8 @@ pub(in crate::cli) struct DeliveryArgs {
     pub(in crate::cli) dry_run: bool,
 
     /// Exit with 20 when something would be sent
-    #[arg(long, requires = "dry_run")]
+    // clap drops a requirement if the required option conflicts with a given one.
+    #[arg(long, requires = "dry_run", conflicts_with_all = ["rehearse", "reflection"])]
     pub(in crate::cli) detailed_exitcode: bool,
 
     /// Push for real to a receiver inside the process over loopback TLS, and verify what it got

@@ -1,5 +1,10 @@
 //! Contracts that cannot be used, and reflection that fails.
 
+use std::fs;
+
+use prost::Message;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
+
 use super::{INPUT, cases, folder, proto_folder};
 
 use crate::support::{
@@ -7,8 +12,8 @@ use crate::support::{
         FaultServer,
         action::{Action, Response},
     },
-    files::utf8,
-    program::run,
+    files::{TempFile, utf8},
+    program::{run, run_with_input},
     reflection_server::{Reflection, ReflectionServer, compile},
 };
 
@@ -214,6 +219,8 @@ fn invalid_contract_options_are_explained() {
         (&["--proto=a", "--reflection"], "cannot be used with"),
         (&["--protoset=a", "--reflection"], "cannot be used with"),
         (&["--import-path=a"], "--proto"),
+        (&["--import-path=a", "--protoset=b"], "cannot be used with"),
+        (&["--import-path=a", "--reflection"], "cannot be used with"),
         (&["--reflection", "--dry-run"], "cannot be used with"),
     ] {
         let args = ["push", "--plaintext", "-s", "127.0.0.1:1"];
@@ -221,6 +228,73 @@ fn invalid_contract_options_are_explained() {
             .exits(2)
             .stderr_contains(text);
     }
+}
+
+#[test]
+fn proto_files_are_accepted_or_explained() {
+    const SYNTAX: &str = "syntax = \"proto3\";";
+    const IMPORT_HINT: &str = "--import-path";
+    const METHOD_HINT: &str = "pass the method that takes records with --method";
+    let contract = fs::read_to_string("proto/sensor.proto").expect("the contract");
+    let with = |syntax: &str| contract.replace(SYNTAX, syntax);
+    let renamed = contract.replace("rpc UpdateSensorExpireTime", "rpc Set");
+    let streaming = contract.replace("returns (", "returns (stream ");
+    let two = streaming.replace(
+        "\n}\n\n// The license",
+        "\n  rpc Other(Empty) returns (Empty);\n}\nmessage Empty {}\n//",
+    );
+    // The last column is the hint, if there is one.
+    for (proto, exit, text, hint) in [
+        (contract.clone(), 0, "", ""),
+        (format!("\u{feff}{contract}"), 0, "", ""),
+        (
+            with("edition = \"2023\";"),
+            2,
+            "main.proto has the syntax \"editions\", but only proto2 and proto3 are supported",
+            "pass a proto2 or proto3 file with the same messages and field numbers with --proto",
+        ),
+        (
+            with("syntax = \"proto3\"; import \"none.proto\";"),
+            2,
+            "import 'none.proto' not found",
+            IMPORT_HINT,
+        ),
+        (
+            with("syntax = \"proto3\"; message {"),
+            2,
+            "expected an identifier",
+            "",
+        ),
+        (format!("{SYNTAX}\nmessage A {{}}\n"), 2, "found none", ""),
+        (renamed, 2, "found /Internal/Set", METHOD_HINT),
+        (streaming, 2, "it is streaming", ""),
+        (two, 2, "it is streaming", METHOD_HINT),
+        (
+            "token,expire_time\na,1\n".to_owned(),
+            2,
+            "found 'token'",
+            "",
+        ),
+    ] {
+        let file = TempFile::new("main.proto", &proto);
+        let run = run_with_input(["push", "--rehearse", "--proto", file.str()], INPUT)
+            .exits(exit)
+            .stderr_contains(text)
+            .stderr_contains(hint);
+        assert_eq!(run.stderr.contains("hint:"), !hint.is_empty(), "{run:#?}");
+    }
+    let file = FileDescriptorProto {
+        name: Some("a.proto".to_owned()),
+        syntax: Some("editions".to_owned()),
+        ..FileDescriptorProto::default()
+    };
+    let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
+    let set = TempFile::new("set", set);
+    run_with_input(["push", "--rehearse", "--protoset", set.str()], INPUT)
+        .exits(2)
+        .stderr_contains("a.proto has the syntax \"editions\", but only")
+        .stderr_contains("with --proto")
+        .hides("protoc ");
 }
 
 #[test]

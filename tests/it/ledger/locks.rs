@@ -122,6 +122,44 @@ fn links_to_a_ledger_have_one_lock() {
     kill(first);
 }
 
+/// Another program, such as the shell of SQLite, locks the database itself.
+#[test]
+fn lock_timeout_limits_the_wait_for_other_programs() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(1));
+    let other = ledger.database();
+    other.execute_batch("BEGIN EXCLUSIVE").expect("locked");
+    let forget = ["ledger", "forget", "--all", "--ledger", ledger.str()];
+    for timeout in ["--lock-timeout=0", "--lock-timeout=300ms"] {
+        let started = Instant::now();
+        ledger
+            .push(&server, &[timeout], &records(2))
+            .exits(1)
+            .stderr_contains("still locked by another program")
+            .stderr_contains("hint: wait until it ends, or wait longer with --lock-timeout")
+            .counts("unsent", 2);
+        run(forget.iter().chain([&timeout]))
+            .exits(1)
+            .stderr_contains("still locked by another program");
+        assert!(started.elapsed() < Duration::from_secs(4), "{timeout}");
+    }
+    let path = ledger.str();
+    let flags = [
+        "--ledger",
+        path,
+        "--servername=localhost",
+        "--lock-timeout=1h",
+    ];
+    let waiting = start(server.args(&flags), &records(2));
+    wait_until_open(&waiting, &ledger.path);
+    send_signal(&waiting, Signal::INT);
+    finish(waiting).exits(130).counts("unsent", 2);
+    let waiting = start(server.args(&flags), &records(2));
+    wait_until_open(&waiting, &ledger.path);
+    other.execute_batch("COMMIT").expect("unlocked");
+    finish(waiting).exits(0).counts("acknowledged", 1);
+}
+
 #[test]
 fn signal_ends_the_wait_for_the_lock() {
     let server = FaultServer::serving([Action::NeverAnswer]);

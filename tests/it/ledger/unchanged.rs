@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tonic::Code;
 
-use super::{Ledger, ONE_BY_ONE};
+use super::{Ledger, ONE_BY_ONE, THREE_RECORDS};
 
 use crate::support::{
     fault_server::{
@@ -14,7 +14,7 @@ use crate::support::{
         action::{Action, apply_and_disconnect, code, ok, status},
     },
     files::TempFile,
-    program::{finish, run_with_input, send_signal, start},
+    program::{finish, run, run_with_input, send_signal, start},
     records::{EXPIRE_TIME, csv, records},
 };
 
@@ -351,4 +351,37 @@ fn signal_keeps_acknowledged_records() {
         .exits(0)
         .counts("unchanged", 3)
         .counts("acknowledged", 6);
+}
+
+/// Host names are compared without case, also with a ledger that has them in other cases.
+#[test]
+fn server_names_in_other_cases_are_one_server() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::absent();
+    for (name, unchanged) in [("LOCALHOST", 0), ("localhost", 3), ("LocalHost", 3)] {
+        let flag = format!("--authority={name}");
+        ledger
+            .push_by_address(&server, &[&flag], THREE_RECORDS)
+            .exits(0)
+            .counts("unchanged", unchanged);
+    }
+    let other_method = [
+        "--authority=localhost",
+        "--method=/internal/UpdateSensorExpireTime",
+    ];
+    ledger
+        .push_by_address(&server, &other_method, THREE_RECORDS)
+        .counts("unchanged", 0);
+    run([
+        "ledger",
+        "forget",
+        "--target=lOCALHOST",
+        "--ledger",
+        ledger.str(),
+    ])
+    .exits(0);
+    ledger
+        .push_by_address(&server, &["--authority=LOCALHOST"], THREE_RECORDS)
+        .exits(0)
+        .counts("unchanged", 0);
 }
