@@ -21,7 +21,7 @@ pub(in crate::cli) struct DeliveryArgs {
 
     /// Requests in flight, 1000 at most
     // Each request in flight takes memory, and servers accept a few hundred concurrent streams.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = values::number_in(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = values::number_in(1..=1000))]
     pub(in crate::cli) concurrency: usize,
 
     /// Records a second, at most [default: no limit]

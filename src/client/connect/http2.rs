@@ -11,9 +11,14 @@ use crate::client::{
     close_reason::CloseReason, error::CallError, request::RequestBody, transport_error::classify,
 };
 
-/// The receive window in bytes, which limits the memory for unread response data. A small window
-/// suffices, because the responses of a license server are only a few bytes long.
-const RECEIVE_WINDOW_BYTES: u32 = 256 << 10;
+/// The receive window of a stream in bytes, which limits the memory for unread response data. A
+/// small window suffices, because the responses of a license server are only a few bytes long.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+
+/// The receive window of the connection in bytes. `h2` ends a connection that has too many small
+/// DATA frames unread: their limit is half of this window, and each frame counts as 256 bytes less
+/// its length. So this window allows 1,000 responses of four frames each.
+const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
 
 /// The maximum length of the response headers in bytes. Some servers put a long error report into
 /// `grpc-message`, which would exceed hyper's default of 16 KiB.
@@ -48,8 +53,8 @@ pub(super) async fn handshake(
     };
     let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .initial_stream_window_size(RECEIVE_WINDOW_BYTES)
-        .initial_connection_window_size(RECEIVE_WINDOW_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .initial_max_send_streams(MAX_STREAMS_BEFORE_SETTINGS)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .keep_alive_interval(keepalive_interval)

@@ -42,11 +42,19 @@ fn server_retry_delay_replaces_backoff() {
     let server = FaultServer::serving([Action::Reject(Response::pushback("0")), ok()]);
     let push = push(&server, LONG_DELAYS, ONE_RECORD).exits(0).attempts(2);
     assert!(push.traffic.gap_after(0) < Duration::from_secs(20));
-    let server = FaultServer::serving([Action::Reject(Response::pushback("-1")), ok()]);
-    push_one_record(&server, &[])
-        .exits(78)
-        .attempts(1)
-        .counts("unsent", 1);
+    for never in [
+        Response::pushback("-1"),
+        Response::pushback("600001"),
+        Response::pushback("4233600000"),
+        Response::retry_info(Duration::from_secs(601)),
+        Response::retry_info(Duration::from_hours(24 * 49)),
+    ] {
+        let server = FaultServer::serving([Action::Reject(never), ok()]);
+        push_one_record(&server, &[])
+            .exits(78)
+            .attempts(1)
+            .counts("unsent", 1);
+    }
 }
 
 #[test]
@@ -105,6 +113,20 @@ fn graceful_goaway_loses_and_repeats_no_request() {
     let push = push(&server, &flags, &records(12)).exits(0).connections(2);
     assert_eq!(push.traffic.attempts.len(), 12, "{push}");
     assert_eq!(push.traffic.applied().len(), 12, "{push}");
+}
+
+#[test]
+fn many_responses_at_once_do_not_end_the_connection() {
+    for concurrency in [16, 1000] {
+        let together = Action::WhenOpen(concurrency, ok().into());
+        let server = FaultServer::serving([together]);
+        let concurrency_flag = format!("--concurrency={concurrency}");
+        let flags = ["--batch-records=1", "--retry=0", &concurrency_flag];
+        push(&server, &flags, &records(concurrency))
+            .exits(0)
+            .connections(1)
+            .attempts(concurrency);
+    }
 }
 
 #[test]

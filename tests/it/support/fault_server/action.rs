@@ -16,6 +16,8 @@ pub(crate) enum Action {
     Reject(Response),
     /// Takes the action after the delay.
     Delay(Duration, Box<Action>),
+    /// Takes the action when this number of requests wait for it, for all of them at once.
+    WhenOpen(usize, Box<Action>),
     /// Takes the action if a record has this token. Otherwise applies the records and responds with
     /// code 0.
     IfToken(&'static str, Box<Action>),

@@ -48,6 +48,7 @@ pub(super) async fn serve(
         connection,
         log,
         open: HashMap::new(),
+        waiting: Vec::new(),
         request_count: 0,
         highest_stream: 0,
         is_leaving: false,
@@ -103,6 +104,8 @@ struct State<'a> {
     log: &'a TrafficLog,
     /// The open requests by their stream.
     open: HashMap<u32, OpenRequest>,
+    /// The streams whose action is taken when more requests are open.
+    waiting: Vec<u32>,
     request_count: usize,
     /// The highest stream that is processed, for GOAWAY.
     highest_stream: u32,
@@ -279,6 +282,18 @@ impl State<'_> {
                 open.due = Some(Instant::now() + delay);
                 open.action = *action;
                 self.open.insert(stream, open);
+            }
+            Action::WhenOpen(count, action) => {
+                open.action = *action;
+                self.open.insert(stream, open);
+                self.waiting.push(stream);
+                if self.waiting.len() == count {
+                    let streams = std::mem::take(&mut self.waiting);
+                    return streams
+                        .into_iter()
+                        .filter_map(|stream| self.act(stream))
+                        .next();
+                }
             }
             Action::IfToken(token, action) => {
                 let has_token = self
