@@ -48,7 +48,7 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
     let stage_start = RefCell::new(Instant::now());
     let stages = RefCell::new(Vec::new());
     let end_stage = || stage_start.replace(Instant::now()).elapsed();
-    let connected = Client::connect(target, contract, &|outcome| {
+    let connected = Client::connect(target, contract, 0, &|outcome| {
         let duration = end_stage();
         stages
             .borrow_mut()

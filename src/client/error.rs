@@ -11,7 +11,7 @@ use crate::metadata::Metadata;
 pub(crate) enum CallError {
     #[error("timed out after {0:?}")]
     TimedOut(Duration),
-    #[error("{}{}", status_name(*code), after_colon(message))]
+    #[error("{}{}{}", status_name(*code), after_colon(message), describe_long_delay(*advice))]
     Status {
         code: Code,
         message: String,
@@ -63,6 +63,24 @@ pub(crate) enum RetryAdvice {
     /// or `google.rpc.RetryInfo`).
     After(Duration),
     Never,
+}
+
+impl RetryAdvice {
+    /// A longer delay means "do not retry", because the run would keep its ledger locked for that
+    /// time.
+    pub(crate) const MAX_DELAY: Duration = Duration::from_mins(10);
+}
+
+fn describe_long_delay(advice: RetryAdvice) -> String {
+    match advice {
+        RetryAdvice::After(delay) if delay > RetryAdvice::MAX_DELAY => {
+            format!(
+                " (server asks for a retry after {} s, too long to wait)",
+                delay.as_secs()
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 impl CallError {

@@ -48,9 +48,10 @@ impl Client {
     pub(crate) async fn connect(
         target: &Target,
         contract: &Contract,
+        first_address: usize,
         on_stage: &dyn Fn(StageSuccess),
     ) -> Result<Self, ConnectError> {
-        let connection = connect(target, on_stage).await?;
+        let connection = connect(target, first_address, on_stage).await?;
         // If the server allows no stream, a semaphore without permits would block every call
         // forever. With one permit, a call waits inside the HTTP/2 library instead, and the timeout
         // of the call ends the wait.

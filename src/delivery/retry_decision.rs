@@ -21,10 +21,6 @@ pub(super) enum RetryDecision {
     After(Duration),
 }
 
-/// A server that asks for a longer delay is not retried, because the run would keep its ledger
-/// locked for that time.
-const MAX_SERVER_DELAY: Duration = Duration::from_secs(600);
-
 pub(super) fn decide_retry(error: &AttemptError) -> RetryDecision {
     match error {
         AttemptError::Call(error) | AttemptError::Reflection(ReflectionError::Call(error)) => {
@@ -43,7 +39,7 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
         CallError::Status { code, advice, .. } => match advice {
             _ if !is_transient(*code) => RetryDecision::Never,
             RetryAdvice::Never => RetryDecision::Never,
-            RetryAdvice::After(delay) if *delay > MAX_SERVER_DELAY => RetryDecision::Never,
+            RetryAdvice::After(delay) if *delay > RetryAdvice::MAX_DELAY => RetryDecision::Never,
             RetryAdvice::After(delay) => RetryDecision::After(*delay),
             RetryAdvice::Unspecified => RetryDecision::Backoff,
         },

@@ -16,7 +16,11 @@ use crate::{
 pub(crate) trait Server {
     type Connection: ServerConnection;
 
-    fn connect(&self) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
+    /// `first_address` is the number of the address to start with.
+    fn connect(
+        &self,
+        first_address: usize,
+    ) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
 }
 
 pub(crate) trait ServerConnection {
@@ -40,8 +44,8 @@ pub(crate) struct RemoteServer<'t> {
 impl Server for RemoteServer<'_> {
     type Connection = Client;
 
-    async fn connect(&self) -> Result<Client, ConnectError> {
-        Client::connect(self.target, self.contract, self.on_stage).await
+    async fn connect(&self, first_address: usize) -> Result<Client, ConnectError> {
+        Client::connect(self.target, self.contract, first_address, self.on_stage).await
     }
 }
 

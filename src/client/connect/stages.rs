@@ -20,17 +20,21 @@ use crate::{
 };
 
 struct Progress<'p> {
+    first_address: usize,
     stage: Cell<Stage>,
     on_stage: &'p dyn Fn(StageSuccess),
 }
 
 /// Connects to a server, waits for the server's HTTP/2 SETTINGS, and reports the outcome of each
-/// completed stage to `on_stage`.
+/// completed stage to `on_stage`. `first_address` is the number of the address to start with, after
+/// whose last one the first one follows.
 pub(in crate::client) async fn connect(
     target: &Target,
+    first_address: usize,
     on_stage: &dyn Fn(StageSuccess),
 ) -> Result<Http2Connection, ConnectError> {
     let progress = Progress {
+        first_address,
         stage: Cell::new(Stage::Dns),
         on_stage,
     };
@@ -55,7 +59,7 @@ pub(in crate::client) async fn connect(
             @ (ConnectErrorKind::Closed | ConnectErrorKind::Io(_) | ConnectErrorKind::NotHttp2),
         ) if tls.is_none() && progress.stage.get() == Stage::Http2 => {
             let remaining = timeout.saturating_sub(started.elapsed());
-            match tokio::time::timeout(remaining, is_tls_server(target)).await {
+            match tokio::time::timeout(remaining, is_tls_server(target, first_address)).await {
                 Ok(true) => ConnectErrorKind::ServerExpectsTls,
                 Ok(false) | Err(_) => kind,
             }
@@ -74,12 +78,13 @@ pub(in crate::client) async fn connect(
 /// Returns whether the server answers a TLS handshake on a new connection. Many TLS servers close a
 /// plaintext connection without an answer, so only a TLS handshake shows that the server expects
 /// TLS.
-async fn is_tls_server(target: &Target) -> bool {
+async fn is_tls_server(target: &Target, first_address: usize) -> bool {
     let name = tls::PeerName::new(target.endpoint.host());
     let Ok(tls) = ClientTls::new(tls::TrustPolicy::Unverified, None, name) else {
         return false;
     };
     let progress = Progress {
+        first_address,
         stage: Cell::new(Stage::Dns),
         on_stage: &|_| {},
     };
@@ -131,7 +136,9 @@ async fn open_stream(
         (_, Some(proxy)) => &proxy.address,
         (Endpoint::Tcp(address), None) => address,
     };
-    let addresses = resolve(&address.host, address.port).await?;
+    let mut addresses = resolve(&address.host, address.port).await?;
+    let first = progress.first_address % addresses.len();
+    addresses.rotate_left(first);
     (progress.on_stage)(StageSuccess::Resolved(addresses.clone()));
     progress.stage.set(Stage::Tcp);
     let connection = connect_any(addresses).await?;

@@ -49,11 +49,13 @@ fn server_retry_delay_replaces_backoff() {
         Response::retry_info(Duration::from_secs(601)),
         Response::retry_info(Duration::from_hours(24 * 49)),
     ] {
-        let server = FaultServer::serving([Action::Reject(never), ok()]);
-        push_one_record(&server, &[])
+        let server = FaultServer::serving([Action::Reject(never.clone()), ok()]);
+        let push = push_one_record(&server, &[])
             .exits(78)
             .attempts(1)
             .counts("unsent", 1);
+        let says_why = push.stderr.contains("server asks for a retry after ");
+        assert_eq!(says_why, never != Response::pushback("-1"), "{push}");
     }
 }
 
