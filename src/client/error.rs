@@ -68,7 +68,7 @@ pub(crate) enum RetryAdvice {
 impl RetryAdvice {
     /// A longer delay means "do not retry", because the run would keep its ledger locked for that
     /// time.
-    pub(crate) const MAX_DELAY: Duration = Duration::from_mins(10);
+    pub(crate) const MAX_DELAY: Duration = Duration::from_secs(600);
 }
 
 fn describe_long_delay(advice: RetryAdvice) -> String {

@@ -47,7 +47,7 @@ fn server_retry_delay_replaces_backoff() {
         Response::pushback("600001"),
         Response::pushback("4233600000"),
         Response::retry_info(Duration::from_secs(601)),
-        Response::retry_info(Duration::from_hours(24 * 49)),
+        Response::retry_info(Duration::from_secs(49 * 24 * 3600)),
     ] {
         let server = FaultServer::serving([Action::Reject(never.clone()), ok()]);
         let push = push_one_record(&server, &[])
