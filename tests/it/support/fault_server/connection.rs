@@ -289,10 +289,7 @@ impl State<'_> {
                 self.waiting.push(stream);
                 if self.waiting.len() == count {
                     let streams = std::mem::take(&mut self.waiting);
-                    return streams
-                        .into_iter()
-                        .filter_map(|stream| self.act(stream))
-                        .next();
+                    return streams.into_iter().find_map(|stream| self.act(stream));
                 }
             }
             Action::IfToken(token, action) => {
