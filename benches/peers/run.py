@@ -1,6 +1,7 @@
 """Compares `push` with clients that do the same job in Python and, if Go is installed, in Go.
 
-Prints medians and ratios. Usage: run.py [--records N] [--runs N].
+Prints medians and ratios. Usage: run.py [--records N] [--runs N] [--vs BINARY]. With --vs, another
+build of the program takes its turn too.
 
 The script needs the build tools that the README lists, and python3-venv. The Go client also needs
 the Go toolchain, and the packages google.golang.org/grpc and google.golang.org/protobuf in GOPATH
@@ -80,7 +81,7 @@ def go_client(target):
     version = next((found for source in sources if (found := grpc_version_line(source))), "")
     subprocess.run(["go", "version"], check=True)
     print(version, flush=True)
-    return [installed(binary, target)] if build.returncode == 0 else None
+    return [installed(binary, target / "peers-installed")] if build.returncode == 0 else None
 
 
 def grpc_version_line(source):
@@ -90,13 +91,12 @@ def grpc_version_line(source):
     return next((line for line in lines if line.startswith("const Version")), None)
 
 
-def installed(binary, target):
-    """Copies a binary, as an installation does, and returns the path of the copy.
+def installed(binary, folder):
+    """Copies a binary to a folder, as an installation does, and returns the path of the copy.
 
     The page cache holds the output of a linker in single pages, but a copied file in larger pieces.
     A process maps larger pieces faster, so only a copy starts as fast as an installed program.
     """
-    folder = target / "peers-installed"
     folder.mkdir(exist_ok=True)
     copy = folder / binary.name
     copy.unlink(missing_ok=True)
@@ -190,11 +190,13 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--records", type=int, default=1_000_000)
     arguments.add_argument("--runs", type=int, default=5)
+    arguments.add_argument("--vs", type=pathlib.Path, metavar="BINARY")
     arguments = arguments.parse_args()
     target = build_release()
     python, python_environment = python_client(target)
     go = go_client(target)
-    binary = installed(target / "release/sensor-license", target)
+    binary = installed(target / "release/sensor-license", target / "peers-installed")
+    other = installed(arguments.vs, target / "peers-vs") if arguments.vs else None
     with tempfile.TemporaryDirectory() as name, receiver(target, pathlib.Path(name)) as (address, slow, cacert):
         folder = pathlib.Path(name)
         one, many, lines = folder / "one.csv", folder / "many.csv", folder / "many.ndjson"
@@ -218,19 +220,23 @@ def main():
             command = push_command(*options, server=server)
             return Job(f"sensor-license{name}", command, prepare=prepare, expected=f"{count} acknowledged")
 
+        def push_jobs(name, file, count):
+            job = push_job(name, file, count=count)
+            return [job, Job(f"{arguments.vs}{name}", [other, *job.command[1:]])] if other else [job]
+
         count = arguments.records
         subprocess.run(push_command("--ledger", full_ledger, many), check=True, stdout=subprocess.DEVNULL)
         one_in_go, one_in_python = peer_jobs(one)[:-1], peer_jobs(one)
-        report("One record", [*one_in_go, push_job("", one, count=1)], arguments.runs * 16)
+        report("One record", [*one_in_go, *push_jobs("", one, 1)], arguments.runs * 16)
         # The start of Python replaces most of the CPU caches' content, so a client that runs after
         # Python does not profit from the clients before.
-        report("One record, with Python between", [*one_in_python, push_job("", one, count=1)], arguments.runs * 4)
+        report("One record, with Python between", [*one_in_python, *push_jobs("", one, 1)], arguments.runs * 4)
         report(
             f"{count} records",
             peer_jobs(many)
+            + push_jobs("", many, count)
+            + push_jobs(", NDJSON", lines, count)
             + [
-                push_job("", many, count=count),
-                push_job(", NDJSON", lines, count=count),
                 push_job(", new ledger", "--ledger", new_ledger, many, count=count, prepare=remove_ledger),
                 push_job(", nothing changed", "--ledger", full_ledger, many, count=0),
                 push_job(", 50 ms away", many, count=count, server=slow),
