@@ -3,14 +3,15 @@
 use bytes::Bytes;
 
 use crate::{
-    contract::Contract,
+    contract::{Contract, PREFIX_BYTES},
     input::{Problem, Records},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchLimits {
     pub(crate) max_records: usize,
-    /// The maximum size of the request message in bytes, without the gRPC framing.
+    /// The maximum size of a request in bytes: the prefix and the message. Many proxies limit a
+    /// request with its prefix to 1 MiB.
     pub(crate) max_bytes: usize,
 }
 
@@ -81,7 +82,7 @@ impl<'a> Batches<'a> {
                 return Ok((self.count > 0).then(|| self.take(length_before, 0)));
             }
             let is_full = self.count == self.limits.max_records
-                || (self.count > 0 && self.encoded.len() > self.limits.max_bytes);
+                || (self.count > 0 && PREFIX_BYTES + self.encoded.len() > self.limits.max_bytes);
             if is_full {
                 return Ok(Some(self.take(length_before, 1)));
             }

@@ -17,6 +17,7 @@ pub(crate) enum CallError {
         message: String,
         advice: RetryAdvice,
     },
+    /// HTTP status 413 has the code UNKNOWN (gRPC, doc/http-grpc-status-mapping.md).
     #[error("request too large for the server ({}{})", status_name(*code), after_colon(message))]
     TooLarge { code: Code, message: String },
     #[error("HTTP status {0} instead of a gRPC response")]

@@ -14,14 +14,12 @@ use super::{
     error::{CallError, RetryAdvice},
     transport_error::classify,
 };
+use crate::contract::PREFIX_BYTES;
 
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_MESSAGE: &str = "grpc-message";
 const GRPC_STATUS_DETAILS: &str = "grpc-status-details-bin";
 const GRPC_RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
-
-/// The length of a message prefix in bytes: a compression flag and a 32-bit message length.
-const PREFIX_BYTES: usize = 5;
 
 const NOT_ONE_MESSAGE: &str = "more than one message, a part of one, or a compressed one";
 
@@ -40,6 +38,10 @@ pub(super) async fn read_message(response: Response<Incoming>) -> Result<Bytes, 
         StatusCode::OK if is_grpc => None,
         StatusCode::OK => Some(CallError::NotGrpc {
             content_type: String::from_utf8_lossy(content_type).into_owned(),
+        }),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(CallError::TooLarge {
+            code: Code::Unknown,
+            message: "HTTP status 413".to_owned(),
         }),
         status => Some(CallError::HttpStatus(status.as_u16())),
     };

@@ -47,7 +47,7 @@ impl InputPlan {
 
 /// Returns the check that a request of at most `max_bytes` bytes can hold a record.
 pub(super) fn contract_check(contract: &Contract, max_bytes: usize) -> ContractCheck<'_> {
-    // The token length plus `MAX_FRAMING_BYTES` is an upper bound on the encoded length. The bound
+    // The token length plus `MAX_FRAMING_BYTES` is an upper bound on the request's length. The bound
     // is fast to compute, and is within `max_bytes` for nearly all records.
     let always_fits = max_bytes.saturating_sub(Contract::MAX_FRAMING_BYTES);
     let find_violation = move |record: &Record<'_>| {
@@ -57,7 +57,7 @@ pub(super) fn contract_check(contract: &Contract, max_bytes: usize) -> ContractC
         if record.token.as_bytes().len() <= always_fits {
             return None;
         }
-        let bytes = contract.encoded_len(record);
+        let bytes = contract.request_len(record);
         (bytes > max_bytes).then_some(ContractViolation::RecordTooLarge { bytes, max_bytes })
     };
     ContractCheck {

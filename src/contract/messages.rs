@@ -15,6 +15,9 @@ use super::{
 };
 use crate::record::{ContractViolation, ExpireTime, Record};
 
+/// The length of the prefix that gRPC puts before a message: a compression flag and a 32-bit length.
+pub(crate) const PREFIX_BYTES: usize = 5;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contract {
     pub(crate) path: PathAndQuery,
@@ -35,9 +38,9 @@ pub(crate) struct DecodedRecord<'r> {
 }
 
 impl Contract {
-    /// The maximum number of bytes that a record adds to a request besides its token: three keys of
-    /// up to 5 bytes, two lengths of up to 5 bytes, and an encoded time of up to 10 bytes.
-    pub(crate) const MAX_FRAMING_BYTES: usize = 3 * 5 + 2 * 5 + 10;
+    /// The maximum number of bytes in a request of one record besides its token: the prefix, three
+    /// keys of up to 5 bytes, two lengths of up to 5 bytes, and an encoded time of up to 10 bytes.
+    pub(crate) const MAX_FRAMING_BYTES: usize = PREFIX_BYTES + 3 * 5 + 2 * 5 + 10;
 
     pub(crate) fn built_in() -> Self {
         Self {
@@ -82,9 +85,10 @@ impl Contract {
         (record.expire_time > latest).then_some(ContractViolation::ExpireTimeTooLate(latest))
     }
 
-    pub(crate) fn encoded_len(&self, record: &Record<'_>) -> usize {
+    /// Returns the length of a request of one record, with the prefix.
+    pub(crate) fn request_len(&self, record: &Record<'_>) -> usize {
         let length = self.encoded_fields_len(record);
-        key_len(self.records_field) + encoded_len_varint(length as u64) + length
+        PREFIX_BYTES + key_len(self.records_field) + encoded_len_varint(length as u64) + length
     }
 
     /// Returns the length of an encoded record without the key and the length that precede it.
@@ -217,7 +221,11 @@ mod tests {
                     let before = request.len();
                     contract.append_record(&record, &mut request);
                     let length = request.len() - before;
-                    assert_eq!(contract.encoded_len(&record), length, "{contract:?}");
+                    assert_eq!(
+                        contract.request_len(&record),
+                        PREFIX_BYTES + length,
+                        "{contract:?}"
+                    );
                     if time == 1 {
                         assert!(request.ends_with(one), "{contract:?}");
                     }

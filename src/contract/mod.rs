@@ -12,4 +12,4 @@ mod time_field;
 pub(crate) use descriptors::{compile_proto, decode_descriptor_set, is_well_known, link_files};
 pub(crate) use discovery::find_contract;
 pub(crate) use error::ContractError;
-pub(crate) use messages::{Contract, DecodedRecord};
+pub(crate) use messages::{Contract, DecodedRecord, PREFIX_BYTES};

@@ -7,7 +7,7 @@ use super::{FAST_RETRIES, push};
 use crate::support::{
     fault_server::{
         FaultServer,
-        action::{Action, status},
+        action::{Action, http, status},
     },
     records::{ONE_RECORD, records},
 };
@@ -56,17 +56,14 @@ fn isolate_finds_the_rejected_records() {
 
 #[test]
 fn too_large_requests_are_halved() {
-    for (code, message) in [
-        (
-            Code::ResourceExhausted,
-            "grpc: received message larger than max (5 vs. 4)",
-        ),
-        (
-            Code::OutOfRange,
-            "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
-        ),
+    const GO: &str = "grpc: received message larger than max (5 vs. 4)";
+    const TONIC: &str =
+        "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes";
+    for (rejection, code) in [
+        (status(Code::ResourceExhausted, GO), 72),
+        (status(Code::OutOfRange, TONIC), 75),
+        (http(413), 66),
     ] {
-        let rejection = status(code, message);
         let server_with_limit = |max_bytes| {
             FaultServer::serving([Action::IfLargerThan(max_bytes, rejection.clone().into())])
         };
@@ -86,9 +83,33 @@ fn too_large_requests_are_halved() {
             .counts("unsent", 0);
         assert!(!push_long.stderr.contains(&long), "{push_long}");
         push(&server_with_limit(4), &["--retry=0"], ONE_RECORD)
-            .exits(64 + i32::from(code))
+            .exits(code)
             .stderr_contains("abcd… (12 bytes)")
             .attempts(1)
             .counts("rejected", 1);
     }
+}
+
+#[test]
+fn default_requests_fit_into_one_mebibyte_with_their_prefix() {
+    // Each record takes 128 bytes, so the messages of 8192 records would take 1 MiB.
+    let rows: String = (0..8192)
+        .map(|number| format!("{number:0118},4070908800\n"))
+        .collect();
+    let input = format!("device_token,expire_time\n{rows}");
+    let limited = Action::IfLargerThan((1 << 20) - 5, http(413).into());
+    let whole = push(
+        &FaultServer::serving([limited]),
+        &["--retry=0"],
+        input.as_bytes(),
+    )
+    .exits(0)
+    .attempts(2)
+    .counts("acknowledged", 8192);
+    let bytes = whole
+        .traffic
+        .attempts
+        .iter()
+        .map(|attempt| attempt.message_bytes);
+    assert_eq!(bytes.sum::<usize>(), 1 << 20);
 }
