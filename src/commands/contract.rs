@@ -112,7 +112,7 @@ fn fetch_files(
     };
     let on_retry = |failure| {
         is_connected.set(false);
-        last_failure.set(Some(diagnostics::attempt_failed(&server, &failure)));
+        last_failure.set(Some(diagnostics::attempt_failed(target, &failure)));
     };
     interrupts.block_on(async {
         let fetch = fetch_descriptors(target, service, policy, &on_stage, &on_retry);
@@ -125,7 +125,7 @@ fn fetch_files(
                     diagnostics::max_time_passed(&server, limit.max_time, in_request, last)
                 })?,
         };
-        fetched.map_err(|failure| diagnostics::attempt_failed(&server, &failure))
+        fetched.map_err(|failure| diagnostics::attempt_failed(target, &failure))
     })?
 }
 

@@ -93,7 +93,7 @@ fn push_failure(
         }
         Err(error) => error,
     };
-    let failure = diagnostics::call_failed(&server, error);
+    let failure = diagnostics::call_failed(target, error);
     let services = services.as_deref().unwrap_or_default();
     Some(match namesake_method(error, services, path) {
         None => failure,

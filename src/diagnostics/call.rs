@@ -2,27 +2,28 @@
 
 use tonic::Code;
 
-use super::{connection::connection_failed, failure::Failure};
+use super::{connection::connection_failed, failure::Failure, tls::with_client_certificate_hint};
 use crate::{
-    client::{CallError, ReflectionError},
+    client::{CallError, ReflectionError, Target},
     delivery::{AttemptError, AttemptFailure},
+    tls::ClientTls,
 };
 
 const CHECK_SERVER_LOG: &str = "check the server's log, or run the command again later";
 const CHECK_ADDRESS: &str = "check the address: a proxy or a server without gRPC answered";
 const USE_DESCRIPTORS: &str = "describe the service with --proto FILE or --protoset FILE";
 
-pub(crate) fn attempt_failed(server: &str, failure: &AttemptFailure) -> Failure {
+pub(crate) fn attempt_failed(target: &Target, failure: &AttemptFailure) -> Failure {
     let failed = match &failure.error {
-        AttemptError::Call(error) => call_failed(server, error),
+        AttemptError::Call(error) => call_failed(target, error),
         AttemptError::Connect(error) => connection_failed(error),
-        AttemptError::Reflection(error) => reflection_failed(server, error),
+        AttemptError::Reflection(error) => reflection_failed(target, error),
     };
     failed.after_attempts(failure.attempts)
 }
 
-pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
-    let message = format!("gRPC call to \"{server}\" failed: {error}");
+pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
+    let message = format!("gRPC call to \"{}\" failed: {error}", target.endpoint);
     let (status, hint) = match error {
         CallError::TimedOut(_) => (
             Code::DeadlineExceeded,
@@ -31,7 +32,10 @@ pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
         CallError::Status { code, .. } | CallError::TooLarge { code, .. } => {
             (*code, hint_for_status(*code))
         }
-        CallError::HttpStatus(status) => (status_of_http(*status), Some(CHECK_ADDRESS)),
+        CallError::HttpStatus(status) => {
+            let code = status_of_http(*status);
+            (code, hint_for_status(code).or(Some(CHECK_ADDRESS)))
+        }
         CallError::NotGrpc { .. } => (Code::Unknown, Some(CHECK_ADDRESS)),
         CallError::MalformedResponse(_) => (
             Code::Internal,
@@ -51,9 +55,20 @@ pub(crate) fn call_failed(server: &str, error: &CallError) -> Failure {
         CallError::Panicked => return Failure::internal_without_cause(message),
     };
     let failure = Failure::rpc(status, message);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
+    let requesting = |tls: &&ClientTls| tls.is_client_certificate_requested();
+    match (target.tls.as_ref().filter(requesting), hint) {
+        // nginx answers so if it does not accept the client certificate, or got none.
+        (Some(tls), _) if *error == CallError::HttpStatus(400) => {
+            with_client_certificate_hint(failure, tls.has_client_certificate())
+        }
+        (Some(tls), _)
+            if matches!(status, Code::Unauthenticated | Code::PermissionDenied)
+                && !tls.has_client_certificate() =>
+        {
+            with_client_certificate_hint(failure, false)
+        }
+        (_, Some(hint)) => failure.with_hint(hint),
+        (_, None) => failure,
     }
 }
 
@@ -64,6 +79,9 @@ fn hint_for_status(status: Code) -> Option<&'static str> {
             "check the address and --method, or pass the contract with --proto, --protoset or --reflection",
         ),
         Code::DeadlineExceeded => Some("increase --timeout"),
+        Code::Unauthenticated => {
+            Some("pass credentials that the server accepts with --header or --bearer-token-file")
+        }
         Code::ResourceExhausted | Code::OutOfRange => {
             Some("reduce --batch-records or --batch-bytes, or run the command again later")
         }
@@ -71,7 +89,8 @@ fn hint_for_status(status: Code) -> Option<&'static str> {
     }
 }
 
-fn reflection_failed(server: &str, error: &ReflectionError) -> Failure {
+fn reflection_failed(target: &Target, error: &ReflectionError) -> Failure {
+    let server = &target.endpoint;
     let message = format!("server reflection of \"{server}\" failed: {error}");
     match error {
         ReflectionError::Call(CallError::Status {
@@ -82,9 +101,9 @@ fn reflection_failed(server: &str, error: &ReflectionError) -> Failure {
             format!("\"{server}\" has no server reflection"),
         )
         .with_hint(USE_DESCRIPTORS),
-        ReflectionError::Call(error @ CallError::TimedOut(_)) => call_failed(server, error)
+        ReflectionError::Call(error @ CallError::TimedOut(_)) => call_failed(target, error)
             .with_hint(format!("increase --timeout, or {USE_DESCRIPTORS}")),
-        ReflectionError::Call(error) => call_failed(server, error),
+        ReflectionError::Call(error) => call_failed(target, error),
         ReflectionError::Refused { code, .. } => {
             Failure::rpc(*code, message).with_hint(format!("check --method, or {USE_DESCRIPTORS}"))
         }

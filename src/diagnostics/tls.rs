@@ -75,15 +75,8 @@ pub(super) fn handshake_failed(
         ),
         HandshakeError::ClientCertificateRequested
         | HandshakeError::ClientCertificateRequired
-        | HandshakeError::ClientCertificateRefused(_)
-            if has_client_certificate =>
-        {
-            failure.with_hint("check that the server trusts the client certificate that was sent")
-        }
-        HandshakeError::ClientCertificateRequested
-        | HandshakeError::ClientCertificateRequired
         | HandshakeError::ClientCertificateRefused(_) => {
-            failure.with_option_hint(&["--cert", "CLIENT.pem", "--key", "CLIENT.key"], "")
+            with_client_certificate_hint(failure, has_client_certificate)
         }
         HandshakeError::UnknownServerName(_) => {
             failure.with_hint("pass --servername NAME with a name that the server has")
@@ -102,6 +95,15 @@ pub(super) fn handshake_failed(
              otherwise check its cipher suites",
         ),
         HandshakeError::Other(_) => failure,
+    }
+}
+
+/// Adds the hint for a server that did not accept the client certificate, or got none.
+pub(super) fn with_client_certificate_hint(failure: Failure, is_sent: bool) -> Failure {
+    if is_sent {
+        failure.with_hint("check that the server trusts the client certificate that was sent")
+    } else {
+        failure.with_option_hint(&["--cert", "CLIENT.pem", "--key", "CLIENT.key"], "")
     }
 }
 

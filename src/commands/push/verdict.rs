@@ -26,7 +26,8 @@ pub(super) fn judge(
 /// Combines up to three failures: the failure that stopped the push, the response codes that do not
 /// mean success, and the first failed request. The later failures become causes of the first one.
 fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failure> {
-    let server = &run.server.target.endpoint.to_string();
+    let target = &run.server.target;
+    let server = &target.endpoint.to_string();
     let acknowledged = outcome.acknowledged;
     let unsent = run.summary.records.unsent;
     let selected = acknowledged + outcome.rejected + unsent;
@@ -40,15 +41,15 @@ fn combine_failures(outcome: DeliveryOutcome, run: &Run<'_>) -> Result<(), Failu
         .then(|| diagnostics::unexpected_response_codes(server, &codes, ok_codes));
     let request_failure = outcome
         .request_error
-        .map(|error| diagnostics::call_failed(server, &error));
+        .map(|error| diagnostics::call_failed(target, &error));
     let stop_failure = match outcome.stop_reason {
-        Some(StopReason::Attempt(failure)) => Some(diagnostics::attempt_failed(server, &failure)),
+        Some(StopReason::Attempt(failure)) => Some(diagnostics::attempt_failed(target, &failure)),
         Some(StopReason::Input(problem)) => Some(diagnostics::input_not_read_again(&problem)),
         Some(StopReason::DeadlinePassed {
             in_request,
             last_failure,
         }) => {
-            let last = last_failure.map(|failure| diagnostics::attempt_failed(server, &failure));
+            let last = last_failure.map(|failure| diagnostics::attempt_failed(target, &failure));
             let max_time = run.plan.max_time.unwrap_or_default();
             let failure = diagnostics::max_time_passed(server, max_time, in_request, last);
             Some(failure)

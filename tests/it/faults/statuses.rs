@@ -119,12 +119,30 @@ fn http_with_trailers(status: u16) -> Response {
 fn maps_http_statuses_to_grpc_statuses() {
     check_all([
         case("HTTP 400", http(400), Fail, 77, &["HTTP status 400"]),
-        case("HTTP 401", http(401), Fail, 80, &["HTTP status 401"]),
+        case(
+            "HTTP 401",
+            http(401),
+            Fail,
+            80,
+            &["HTTP status 401", "--bearer-token-file"],
+        ),
         case("HTTP 403", http(403), Fail, 71, &["HTTP status 403"]),
-        case("HTTP 404", http(404), Fail, 76, &["HTTP status 404"]),
+        case(
+            "HTTP 404",
+            http(404),
+            Fail,
+            76,
+            &["HTTP status 404", "--method"],
+        ),
         case("HTTP 429", http(429), Retry, 78, &["HTTP status 429"]),
         case("HTTP 500", http(500), Fail, 66, &["HTTP status 500"]),
-        case("HTTP 502", http(502), Retry, 78, &["HTTP status 502"]),
+        case(
+            "HTTP 502",
+            http(502),
+            Retry,
+            78,
+            &["HTTP status 502", "hint: run the command again later"],
+        ),
         case("HTTP 503", http(503), Retry, 78, &["HTTP status 503"]),
         case("HTTP 504", http(504), Retry, 78, &["HTTP status 504"]),
         response(
