@@ -1,9 +1,9 @@
-"""Checks interoperability with Python's grpcio in both directions, value by value.
+"""Checks interoperability with Python's grpcio in both directions, and with nginx, value by value.
 
 Usage: run.py BINARY
 
 A copy of the Python client that sensor-license replaces pushes to `serve`. `push` pushes to a
-grpcio server. The server certificates are like those that the replaced client trusts: self-signed,
+grpcio server, and to nginx as a proxy of `serve`. The server certificates are like those that the replaced client trusts: self-signed,
 CA:TRUE, with a common name and without a subject alternative name.
 """
 
@@ -11,8 +11,10 @@ import concurrent.futures
 import contextlib
 import csv
 import json
+import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -142,6 +144,47 @@ def serving(binary, folder, *flags):
         process.kill()
 
 
+@contextlib.contextmanager
+def nginx(folder, key, certificate, upstream, directives=""):
+    """Runs nginx as a TLS proxy of `upstream`, and yields its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    port = listener.getsockname()[1]
+    kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    config = folder / "nginx.conf"
+    config.write_text(f"""
+        daemon off;
+        pid {folder}/nginx.pid;
+        events {{}}
+        http {{
+            access_log off;
+            {"".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)}
+            server {{
+                listen 127.0.0.1:{port} ssl http2;
+                ssl_certificate {certificate};
+                ssl_certificate_key {key};
+                location / {{ grpc_pass grpc://{upstream}; }}
+                {directives}
+            }}
+        }}
+    """)
+    # nginx takes over the open socket, as in an upgrade of its binary. So the port stays reserved,
+    # and connections wait until nginx is ready.
+    process = subprocess.Popen(
+        ["nginx", "-c", config, "-e", folder / "nginx.log"],
+        env={**os.environ, "NGINX": f"{listener.fileno()};"},
+        pass_fds=[listener.fileno()],
+        stderr=subprocess.DEVNULL,
+    )
+    listener.close()
+    try:
+        yield f"127.0.0.1:{port}"
+        assert process.poll() is None, (folder / "nginx.log").read_text()
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def push(binary, *args, code=0):
     return run(binary, "push", *args, code=code)
 
@@ -229,6 +272,92 @@ def client_authentication(pb, binary, folder, key, certificate):
     server.server.stop(None)
 
 
+def push_through_nginx(binary, folder, key, certificate):
+    # Each record takes 128 bytes of a request.
+    records = [(number.to_bytes(118, "big"), 4_000_000_000 + number) for number in range(20_000)]
+    file = folder / "long.csv"
+    file.write_text("device_token,expire_time\n" + "".join(f"{token.hex()},{time}\n" for token, time in records))
+    trust = ["--cacert", certificate, "--servername", COMMON_NAME]
+    for directives, options, expected in [
+        # By default, nginx accepts 1 MiB.
+        ("", [], {"sent": 3, "retried": 0, "failed": 0}),
+        ("client_max_body_size 64k;", [], {"retried": 0, "failed": 0}),
+        # nginx sends GOAWAY after each tenth request.
+        ("keepalive_requests 10;", ["--batch-records", "100", "--concurrency", "16"], {"failed": 0}),
+    ]:
+        with (
+            serving(binary, folder, "--plaintext") as (upstream, received),
+            nginx(folder, key, certificate, upstream, directives) as address,
+        ):
+            flags = ["--server", address, *trust]
+            summary = push(binary, *flags, "--token-encoding", "hex", "--retry", "0", *options, file)
+            assert summary["records"]["acknowledged"] == len(records), summary
+            assert expected.items() <= summary["requests"].items(), summary
+            report = run(binary, "probe", *flags, code=0)
+            assert "SERVING" in report["stages"][-1]["detail"], report
+        assert received == records, "what arrived differs"
+    with (
+        serving(binary, folder, "--plaintext") as (upstream, received),
+        nginx(folder, key, certificate, upstream, "client_max_body_size 20;") as address,
+    ):
+        summary = push(binary, "--server", address, *trust, folder / "originals.csv", code=66)
+        assert summary["records"]["rejected"] == len(ORIGINALS), summary
+        assert "accept larger messages" in summary["error"]["hint"], summary
+    assert not received
+
+
+def client_certificates_for_nginx(binary, folder, key, certificate):
+    client_key, client = make_certificate(folder, "client", "cron")
+    stranger_key, stranger = make_certificate(folder, "stranger", "stranger")
+    verify = f"ssl_client_certificate {client}; ssl_verify_client"
+    with serving(binary, folder, "--plaintext") as (upstream, received):
+        # nginx refuses a client certificate with HTTP status 400, after the TLS handshake.
+        with nginx(folder, key, certificate, upstream, f"{verify} on;") as address:
+            flags = ["--server", address, "--cacert", certificate, "--servername", COMMON_NAME]
+            for command, files in ("push", [folder / "originals.csv"]), ("probe", []):
+                run(binary, command, *flags, "--cert", client, "--key", client_key, *files, code=0)
+                report = run(binary, command, *flags, *files, code=77)
+                assert report["error"]["hint"] == "pass --cert CLIENT.pem --key CLIENT.key", report
+                report = run(binary, command, *flags, "--cert", stranger, "--key", stranger_key, *files, code=77)
+                assert "trusts the client certificate that was sent" in report["error"]["hint"], report
+        directives = f"{verify} optional; if ($ssl_client_verify != SUCCESS) {{ return 403; }}"
+        with nginx(folder, key, certificate, upstream, directives) as address:
+            report = run(binary, "probe", "--server", address, *flags[2:], code=71)
+            assert report["flags"] == ["--cert", "CLIENT.pem", "--key", "CLIENT.key"], report
+    assert len(received) == len(ORIGINALS), "what arrived differs"
+
+
+def nginx_without_server(binary, folder, key, certificate):
+    """Checks what is said if nginx answers for itself."""
+    page = "location /page { internal; default_type text/html; return 502 '<html>down</html>'; }"
+    good_page = page.replace("return 502", "return 200")
+    # As in nginx's own example of a gRPC gateway.
+    grpc_page = "location @grpc { default_type application/grpc; add_header grpc-status 14; return 204; }"
+    unavailable = (78, 2, "later")
+    not_grpc = (66, 1, "check the address")
+    with socket.socket() as unused:
+        # Nothing listens on a port that is only bound.
+        unused.bind(("127.0.0.1", 0))
+        upstream = f"127.0.0.1:{unused.getsockname()[1]}"
+        for directives, words, (code, attempts, hint) in [
+            ("", "HTTP status 502", unavailable),
+            (f"error_page 502 /page; {page}", "HTTP status 502", unavailable),
+            (f"error_page 502 =200 /page; {good_page}", "text/html", not_grpc),
+            (f"error_page 502 = @grpc; {grpc_page}", "UNAVAILABLE", unavailable),
+            ("return 301 https://elsewhere.invalid/;", "HTTP status 301", not_grpc),
+            (f"auth_basic on; auth_basic_user_file {os.devnull};", "HTTP status 401", (80, 1, "--bearer-token-file")),
+        ]:
+            with nginx(folder, key, certificate, upstream, directives) as address:
+                flags = ["--server", address, "--cacert", certificate, "--servername", COMMON_NAME]
+                retries = ["--retry", "1", "--retry-delay", "1ms"]
+                summary = push(binary, *flags, *retries, folder / "originals.csv", code=code)
+                assert summary["records"]["acknowledged"] == 0, summary
+                assert summary["requests"]["sent"] == attempts, summary
+                assert words in summary["error"]["message"], summary
+                assert hint in summary["error"]["hint"], summary
+                run(binary, "probe", *flags, code=code)
+
+
 def main():
     binary = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as name:
@@ -243,6 +372,12 @@ def main():
         print("probe of grpcio's server: nothing arrived")
         client_authentication(pb, binary, folder, key, certificate)
         print("grpcio's server with client authentication: told as it is")
+        push_through_nginx(binary, folder, key, certificate)
+        print("push through nginx: every value arrived")
+        client_certificates_for_nginx(binary, folder, key, certificate)
+        print("nginx with client authentication: told as it is")
+        nginx_without_server(binary, folder, key, certificate)
+        print("nginx without a server behind it: told as it is")
 
 
 main()
