@@ -1,7 +1,7 @@
 //! [`BatchDelivery`]: delivers one batch, from its first attempt until the outcome of each record
 //! is known.
 
-use std::cell::Cell;
+use std::{cell::Cell, mem, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -12,7 +12,7 @@ use super::{
     outcome_sink::UnacknowledgedReason,
     policy::{AttemptCounter, DeliveryPolicy},
     rate_limiter::{RateLimiter, release_after_window},
-    retry_decision::{decide_call_retry, is_end_of_connection, is_invalid_argument},
+    retry_decision::{decide_call_retry, is_end_of_connection, is_goaway, is_invalid_argument},
     server::{Server, ServerConnection},
 };
 use crate::{batch::Batch, client::CallError, contract::Contract};
@@ -113,14 +113,22 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         attempts: &mut AttemptCounter,
     ) -> Result<i32, RequestError> {
         let mut is_retry = false;
+        let mut acknowledged = self.state.acknowledged();
         loop {
             let error = match self.attempt(part, is_retry).await {
                 Err(RequestError::Failed(error)) => error,
                 result => return result,
             };
             is_retry |= !matches!(error, CallError::NotSent { .. });
-            let decision = decide_call_retry(&error);
-            let Some(delay) = self.policy.delay_after(decision, attempts) else {
+            let acknowledged_before = mem::replace(&mut acknowledged, self.state.acknowledged());
+            // Some proxies end each connection after a few requests, so many requests in flight need
+            // many connections. Only a server that acknowledges nothing meanwhile is not healthy.
+            let delay = if is_goaway(&error) && acknowledged > acknowledged_before {
+                Some(Duration::ZERO)
+            } else {
+                self.policy.delay_after(decide_call_retry(&error), attempts)
+            };
+            let Some(delay) = delay else {
                 return Err(RequestError::Failed(error));
             };
             let failure = AttemptFailure {

@@ -168,6 +168,11 @@ impl<'s> DeliveryState<'s> {
         outcome.requests.retried += u64::from(is_retry);
     }
 
+    /// Returns the number of acknowledged records.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.outcome.borrow().acknowledged
+    }
+
     /// Counts a request whose response code means success, and passes its batch to the sink.
     pub(super) fn count_acknowledged(&self, batch: &Batch, code: i32) {
         let mut outcome = self.outcome.borrow_mut();

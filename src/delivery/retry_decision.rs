@@ -48,16 +48,25 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
         | CallError::ConnectionLost(_) => RetryDecision::Backoff,
         CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM)
         | CallError::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => RetryDecision::LongBackoff,
-        CallError::StreamReset(h2::Reason::REFUSED_STREAM)
-        | CallError::GoAway(h2::Reason::NO_ERROR)
-        | CallError::NotSent {
-            has_goaway: true, ..
-        } => RetryDecision::Transparent,
+        CallError::StreamReset(h2::Reason::REFUSED_STREAM) => RetryDecision::Transparent,
+        error if is_goaway(error) => RetryDecision::Transparent,
         CallError::StreamReset(_) | CallError::GoAway(_) | CallError::NotSent { .. } => {
             RetryDecision::Backoff
         }
         _ => RetryDecision::Never,
     }
+}
+
+/// Returns whether the server ended the connection without an error, and did not process the request.
+pub(super) fn is_goaway(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::GoAway(h2::Reason::NO_ERROR)
+            | CallError::NotSent {
+                has_goaway: true,
+                ..
+            }
+    )
 }
 
 /// Returns whether a request that failed with this status code may succeed if it is sent again.
