@@ -55,20 +55,16 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
         CallError::Panicked => return Failure::internal_without_cause(message),
     };
     let failure = Failure::rpc(status, message);
-    let requesting = |tls: &&ClientTls| tls.is_client_certificate_requested();
-    match (target.tls.as_ref().filter(requesting), hint) {
-        // nginx answers so if it does not accept the client certificate, or got none.
-        (Some(tls), _) if *error == CallError::HttpStatus(400) => {
-            with_client_certificate_hint(failure, tls.has_client_certificate())
+    let tls = target.tls.as_ref();
+    let requesting = tls.filter(|tls| tls.is_client_certificate_requested());
+    let is_denied = matches!(status, Code::Unauthenticated | Code::PermissionDenied);
+    match requesting.map(ClientTls::has_client_certificate) {
+        Some(false) if is_denied => with_client_certificate_hint(failure, false),
+        // nginx answers HTTP status 400 to a client certificate that it refuses, and to none.
+        Some(is_sent) if *error == CallError::HttpStatus(400) => {
+            with_client_certificate_hint(failure, is_sent)
         }
-        (Some(tls), _)
-            if matches!(status, Code::Unauthenticated | Code::PermissionDenied)
-                && !tls.has_client_certificate() =>
-        {
-            with_client_certificate_hint(failure, false)
-        }
-        (_, Some(hint)) => failure.with_hint(hint),
-        (_, None) => failure,
+        _ => hint.into_iter().fold(failure, Failure::with_hint),
     }
 }
 

@@ -282,8 +282,9 @@ def push_through_nginx(binary, folder, key, certificate):
         # By default, nginx accepts 1 MiB.
         ("", [], {"sent": 3, "retried": 0, "failed": 0}),
         ("client_max_body_size 64k;", [], {"retried": 0, "failed": 0}),
-        # nginx sends GOAWAY after each tenth request.
+        # nginx sends GOAWAY after each tenth request, or after each request.
         ("keepalive_requests 10;", ["--batch-records", "100", "--concurrency", "16"], {"failed": 0}),
+        ("keepalive_timeout 0;", ["--batch-records", "500", "--concurrency", "16"], {"failed": 0}),
     ]:
         with (
             serving(binary, folder, "--plaintext") as (upstream, received),
@@ -293,8 +294,7 @@ def push_through_nginx(binary, folder, key, certificate):
             summary = push(binary, *flags, "--token-encoding", "hex", "--retry", "0", *options, file)
             assert summary["records"]["acknowledged"] == len(records), summary
             assert expected.items() <= summary["requests"].items(), summary
-            report = run(binary, "probe", *flags, code=0)
-            assert "SERVING" in report["stages"][-1]["detail"], report
+            run(binary, "probe", *flags, code=0)
         assert received == records, "what arrived differs"
     with (
         serving(binary, folder, "--plaintext") as (upstream, received),
@@ -303,6 +303,8 @@ def push_through_nginx(binary, folder, key, certificate):
         summary = push(binary, "--server", address, *trust, folder / "originals.csv", code=66)
         assert summary["records"]["rejected"] == len(ORIGINALS), summary
         assert "accept larger messages" in summary["error"]["hint"], summary
+        report = run(binary, "probe", "--server", address, *trust, code=0)
+        assert "health: SERVING" in report["stages"][-1]["detail"], report
     assert not received
 
 
