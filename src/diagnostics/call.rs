@@ -75,9 +75,9 @@ fn hint_for_status(status: Code) -> Option<&'static str> {
             "check the address and --method, or pass the contract with --proto, --protoset or --reflection",
         ),
         Code::DeadlineExceeded => Some("increase --timeout"),
-        Code::Unauthenticated => {
-            Some("pass credentials that the server accepts with --header or --bearer-token-file")
-        }
+        Code::Unauthenticated => Some(
+            "pass credentials that the server accepts with --header, --bearer-token-file or --cert",
+        ),
         Code::ResourceExhausted | Code::OutOfRange => {
             Some("reduce --batch-records or --batch-bytes, or run the command again later")
         }

@@ -305,6 +305,8 @@ def push_through_nginx(binary, folder, key, certificate):
         assert "accept larger messages" in summary["error"]["hint"], summary
         report = run(binary, "probe", "--server", address, *trust, code=0)
         assert "health: SERVING" in report["stages"][-1]["detail"], report
+        report = run(binary, "probe", "--server", address, "--plaintext", code=6)
+        assert report["flags"] == ["--plaintext=false"], report
     assert not received
 
 

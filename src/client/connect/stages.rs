@@ -55,8 +55,10 @@ pub(in crate::client) async fn connect(
             ConnectErrorKind::Tls(HandshakeError::ClientCertificateRequested)
         }
         Err(
-            kind
-            @ (ConnectErrorKind::Closed | ConnectErrorKind::Io(_) | ConnectErrorKind::NotHttp2),
+            kind @ (ConnectErrorKind::Closed
+            | ConnectErrorKind::Io(_)
+            | ConnectErrorKind::Http1 { .. }
+            | ConnectErrorKind::NotHttp2),
         ) if tls.is_none() && progress.stage.get() == Stage::Http2 => {
             let remaining = timeout.saturating_sub(started.elapsed());
             match tokio::time::timeout(remaining, is_tls_server(target, first_address)).await {
@@ -76,8 +78,8 @@ pub(in crate::client) async fn connect(
 }
 
 /// Returns whether the server answers a TLS handshake on a new connection. Many TLS servers close a
-/// plaintext connection without an answer, so only a TLS handshake shows that the server expects
-/// TLS.
+/// plaintext connection without an answer, or answer with HTTP/1, so only a TLS handshake shows that
+/// the server expects TLS.
 async fn is_tls_server(target: &Target, first_address: usize) -> bool {
     let name = tls::PeerName::new(target.endpoint.host());
     let Ok(tls) = ClientTls::new(tls::TrustPolicy::Unverified, None, name) else {

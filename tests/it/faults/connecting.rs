@@ -55,12 +55,14 @@ fn server_closing_in_request() -> String {
     })
 }
 
-/// Starts a server that closes plaintext connections, as OpenSSL servers do, and forwards TLS
-/// connections to `tls_address`.
-fn server_closing_plaintext(tls_address: String) -> String {
-    serve_tcp(move |stream| {
+/// Starts a server that sends `response` to plaintext connections and closes them, and forwards TLS
+/// connections to `tls_address`. OpenSSL servers send nothing, nginx and Go send HTTP/1.
+fn server_refusing_plaintext(response: &'static [u8], tls_address: String) -> String {
+    serve_tcp(move |mut stream| {
         let mut first = [0; 1];
         if stream.peek(&mut first).is_ok() && first == *b"P" {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(response);
             return;
         }
         forward(stream, &tls_address);
@@ -82,7 +84,8 @@ fn reports_why_a_connection_failed() {
         drain(&mut stream);
     });
     let receiver = Receiver::start();
-    let tls_only = server_closing_plaintext(receiver.address.clone());
+    let tls_only = server_refusing_plaintext(b"", receiver.address.clone());
+    let http1_or_tls = server_refusing_plaintext(HTTP1_ERROR, receiver.address.clone());
     for (address, flags, exit, texts) in [
         (
             &*closed.address,
@@ -135,6 +138,12 @@ fn reports_why_a_connection_failed() {
         ),
         (
             &tls_only,
+            &["--plaintext"],
+            6,
+            &["server expects TLS", "hint: remove --plaintext"],
+        ),
+        (
+            &http1_or_tls,
             &["--plaintext"],
             6,
             &["server expects TLS", "hint: remove --plaintext"],
