@@ -1,7 +1,7 @@
 //! [`BatchDelivery`]: delivers one batch, from its first attempt until the outcome of each record
 //! is known.
 
-use std::{cell::Cell, mem, time::Duration};
+use std::{cell::Cell, mem};
 
 use tokio::task::JoinSet;
 
@@ -123,12 +123,11 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             let acknowledged_before = mem::replace(&mut acknowledged, self.state.acknowledged());
             // Some proxies end each connection after a few requests, so many requests in flight need
             // many connections. Only a server that acknowledges nothing meanwhile is not healthy.
-            let delay = if is_goaway(&error) && acknowledged > acknowledged_before {
-                Some(Duration::ZERO)
-            } else {
-                self.policy.delay_after(decide_call_retry(&error), attempts)
-            };
-            let Some(delay) = delay else {
+            if is_goaway(&error) && acknowledged > acknowledged_before {
+                attempts.forgive_transparent();
+            }
+            let decision = decide_call_retry(&error);
+            let Some(delay) = self.policy.delay_after(decision, attempts) else {
                 return Err(RequestError::Failed(error));
             };
             let failure = AttemptFailure {

@@ -31,6 +31,8 @@ pub(super) struct AttemptCounter {
     /// The attempts that count towards [`DeliveryPolicy::max_retries`].
     counted: u32,
     transparent: u32,
+    /// The transparent retries that do not count towards [`MAX_TRANSPARENT_RETRIES`].
+    forgiven: u32,
 }
 
 /// The maximum number of transparent retries of one request or connection. A server that needs more
@@ -44,6 +46,10 @@ const LONG_BACKOFF_FACTOR: u32 = 4;
 impl AttemptCounter {
     pub(super) fn total(self) -> u32 {
         self.counted + self.transparent
+    }
+
+    pub(super) fn forgive_transparent(&mut self) {
+        self.forgiven = self.transparent;
     }
 }
 
@@ -68,8 +74,8 @@ impl DeliveryPolicy {
         decision: RetryDecision,
         attempts: &mut AttemptCounter,
     ) -> Option<Duration> {
-        if decision == RetryDecision::Transparent && attempts.transparent < MAX_TRANSPARENT_RETRIES
-        {
+        let transparent = attempts.transparent - attempts.forgiven;
+        if decision == RetryDecision::Transparent && transparent < MAX_TRANSPARENT_RETRIES {
             attempts.transparent += 1;
             return Some(Duration::ZERO);
         }

@@ -108,13 +108,15 @@ fn requests_before_a_goaway_are_retried_for_free() {
 #[test]
 fn goaways_do_not_count_while_other_requests_are_acknowledged() {
     // Each connection serves one request, as with `keepalive_timeout 0` in nginx, so the last
-    // request is sent on its 20th connection at the earliest.
+    // request is sent on its 100th connection at the earliest.
     let goaway = Action::GoawayBefore(h2::Reason::NO_ERROR);
     let server = FaultServer::start([Serve(vec![ok(), goaway])]);
-    let flags = ["--batch-records=1", "--concurrency=20"];
+    let flags = ["--batch-records=1", "--concurrency=100"];
     let flags = [FREE_RETRIES_ONLY, &flags].concat();
-    let push = push(&server, &flags, &records(20)).exits(0).connections(20);
-    assert_eq!(push.traffic.applied().len(), 20, "{push}");
+    let push = push(&server, &flags, &records(100))
+        .exits(0)
+        .connections(100);
+    assert_eq!(push.traffic.applied().len(), 100, "{push}");
 }
 
 #[test]
