@@ -6,12 +6,13 @@ use clap::builder::{
     PathBufValueParser, PossibleValuesParser, RangedU64ValueParser, TypedValueParser,
 };
 use http::uri::{Authority, PathAndQuery};
-use jiff::tz::TimeZone;
+use jiff::tz::{self, Offset, TimeZone, TimeZoneDatabase};
 
 use crate::{
     commands::{self, push::MaxChanges, serve::ListenAddress},
     endpoint::Endpoint,
     input::{FieldSelector, JsonPointer},
+    record::parse_numeric_offset,
     shard::Shard,
     user_path::UserPath,
 };
@@ -103,12 +104,35 @@ pub(super) fn parse_json_pointer(text: &str) -> Result<JsonPointer, &'static str
         .collect()
 }
 
-pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, &'static str> {
+/// Parses an IANA name, an offset such as `+02:00`, or `local`, the zone of this machine.
+pub(super) fn parse_time_zone(text: &str) -> Result<TimeZone, &'static str> {
     // UTC is the default and must be fast, so UTC is not looked up in the time zone database.
-    if name.eq_ignore_ascii_case("UTC") {
+    if text.eq_ignore_ascii_case("UTC") {
         return Ok(TimeZone::UTC);
     }
-    TimeZone::get(name).map_err(|_| "unknown time zone (example: Europe/Berlin)")
+    let offset = parse_numeric_offset(text.as_bytes());
+    match offset.and_then(|seconds| Offset::from_seconds(seconds).ok()) {
+        Some(offset) => Ok(TimeZone::fixed(offset)),
+        None => find_time_zone(text, tz::db()),
+    }
+}
+
+fn find_time_zone(name: &str, database: &TimeZoneDatabase) -> Result<TimeZone, &'static str> {
+    let is_local = name.eq_ignore_ascii_case("local");
+    let zone = if is_local {
+        TimeZone::try_system()
+    } else {
+        database.get(name)
+    };
+    zone.map_err(|_| {
+        if database.is_definitively_empty() {
+            "this machine has no time zone data; install tzdata, or pass an offset such as +02:00"
+        } else if is_local {
+            "cannot tell the time zone of this machine from TZ and /etc/localtime"
+        } else {
+            "unknown time zone (examples: Europe/Berlin, +02:00, local)"
+        }
+    })
 }
 
 pub(super) fn number_in(range: impl RangeBounds<u64>) -> impl TypedValueParser<Value = usize> {
@@ -243,6 +267,31 @@ mod tests {
         for text in ["", "0", "3/3", "0/0", "-1/3", "+0/3", "0/3/4", "a/b"] {
             assert!(parse_shard(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn parses_time_zones() {
+        let local_noon = |text: &str| {
+            let noon = jiff::civil::date(2026, 6, 1).at(12, 0, 0, 0);
+            let zone = parse_time_zone(text).ok()?;
+            Some(zone.to_timestamp(noon).ok()?.as_second() - 1_780_315_200)
+        };
+        for (text, seconds) in [
+            ("utc", 0),
+            ("Europe/Berlin", -7200),
+            ("+02:00", -7200),
+            ("+0200", -7200),
+            ("-05", 18_000),
+            ("-00:30", 1800),
+        ] {
+            assert_eq!(local_noon(text), Some(seconds), "{text}");
+        }
+        for text in ["", "Berlin", "02:00", "+2", "+24:00", "+02:60", "UTC+2"] {
+            let error = parse_time_zone(text).expect_err(text);
+            assert!(error.contains("examples: Europe/Berlin"), "{text}: {error}");
+        }
+        let error = find_time_zone("Europe/Berlin", &TimeZoneDatabase::none());
+        assert!(error.expect_err("no zone data").contains("install tzdata"));
     }
 
     #[test]

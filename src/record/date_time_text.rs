@@ -45,14 +45,41 @@ impl DateTimeText {
                 }
             }
         }
-        self.offset_seconds = match take_one_of(text, b"Zz+-") {
-            None => None,
-            Some(b'Z' | b'z') => Some(0),
-            Some(b'-') => Some(-take_offset_seconds(text)?),
-            Some(_) => Some(take_offset_seconds(text)?),
-        };
+        if !text.is_empty() {
+            self.offset_seconds = Some(parse_offset(text)?);
+            *text = b"";
+        }
         Some(())
     }
+}
+
+/// SQL Server writes a space before an offset, and BigQuery the word `UTC` after one.
+fn parse_offset(text: &[u8]) -> Option<i32> {
+    if text.eq_ignore_ascii_case(b" UTC") {
+        return Some(0);
+    }
+    match text.strip_prefix(b" ").unwrap_or(text) {
+        b"Z" | b"z" => Some(0),
+        offset => parse_numeric_offset(offset),
+    }
+}
+
+/// Returns the seconds of an offset such as `+02:00`, `+0200` (strftime) or `+02` (PostgreSQL).
+pub(crate) fn parse_numeric_offset(mut text: &[u8]) -> Option<i32> {
+    let text = &mut text;
+    let sign = if take_one_of(text, b"+-")? == b'-' {
+        -1
+    } else {
+        1
+    };
+    let [hours] = take_pairs(text, b"0")?;
+    let [minutes] = match text.first() {
+        None => [0],
+        Some(b':') => take_pairs(text, b":0")?,
+        Some(_) => take_pairs(text, b"0")?,
+    };
+    (text.is_empty() && hours < 24 && minutes < 60)
+        .then(|| sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60))
 }
 
 /// Removes pairs of digits from the front of `text` and returns them as numbers. Each `0` in
@@ -81,9 +108,4 @@ fn take_one_of(text: &mut &[u8], expected: &[u8]) -> Option<u8> {
         *text = rest;
         *first
     })
-}
-
-fn take_offset_seconds(text: &mut &[u8]) -> Option<i32> {
-    let [hours, minutes] = take_pairs(text, b"0:0")?;
-    (hours < 24 && minutes < 60).then(|| i32::from(hours) * 3600 + i32::from(minutes) * 60)
 }

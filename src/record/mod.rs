@@ -7,6 +7,7 @@ mod time;
 mod token;
 
 pub(crate) use contract_violation::ContractViolation;
+pub(crate) use date_time_text::parse_numeric_offset;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
 

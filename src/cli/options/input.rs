@@ -87,8 +87,8 @@ pub(in crate::cli) struct InputArgs {
     #[arg(long, value_name = "UNIT", default_value = "s", value_parser = values::one_of(&TIME_UNITS))]
     pub(in crate::cli) time_unit: TimeUnit,
 
-    /// For dates and times that carry no offset
-    #[arg(long, value_name = "TZ", default_value = "UTC", value_parser = values::parse_time_zone)]
+    /// The time zone of dates and times without an offset: an IANA name, an offset, or local
+    #[arg(long, value_name = "TZ", default_value = "UTC", allow_hyphen_values = true, value_parser = values::parse_time_zone)]
     pub(in crate::cli) timezone: jiff::tz::TimeZone,
 
     /// What one token with different times means: an error, or which record counts

@@ -73,28 +73,39 @@ impl<'i> RowReader<'i> {
 
     /// Reads the next row that is not blank. Returns `false` at the end of the text.
     pub(super) fn advance(&mut self) -> Result<bool, ProblemKind> {
-        self.consume_row();
-        if !self.skip_blank_lines()? {
-            return Ok(false);
-        }
         loop {
-            if self.read_unquoted_row() {
+            self.consume_row();
+            if !self.skip_blank_lines()? {
+                return Ok(false);
+            }
+            self.read_row()?;
+            if !self.has_only_delimiters() {
                 return Ok(true);
             }
+        }
+    }
+
+    fn read_row(&mut self) -> Result<(), ProblemKind> {
+        while !self.read_unquoted_row() {
             let length = self.buffer.unread().len();
             if self.unquoted_bytes < length {
-                self.parse_quoted_row()?;
-                return Ok(true);
+                return self.parse_quoted_row();
             }
             if length > MAX_LINE_BYTES {
-                self.skip_overlong_row()?;
-                return Ok(true);
+                return self.skip_overlong_row();
             }
             if !self.read_more()? {
                 self.end_unquoted_row(length);
-                return Ok(true);
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Spreadsheets write such rows for empty rows of the sheet. In a row without quotes, the last
+    /// cell ends where the row ends.
+    fn has_only_delimiters(&self) -> bool {
+        self.kind == RowKind::Unquoted && self.cell_ends.last() == Some(&(self.cell_ends.len() - 1))
     }
 
     pub(super) fn width(&self) -> usize {
@@ -195,9 +206,11 @@ impl<'i> RowReader<'i> {
             let mut builder = csv_core::ReaderBuilder::new();
             // A lone carriage return stays in the row, and `problem` reports it.
             let builder = builder.terminator(Terminator::Any(b'\n'));
-            Box::new(builder.delimiter(self.delimiter).build())
+            let mut parser = builder.delimiter(self.delimiter).build();
+            // In its first call, the parser would remove a byte order mark from a token.
+            parser.read_record(b"\n", &mut [], &mut []);
+            Box::new(parser)
         });
-        parser.reset();
         self.kind = RowKind::Quoted;
         let (mut read, mut written, mut cells) = (0, 0, 0);
         let mut is_at_end = false;

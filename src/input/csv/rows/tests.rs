@@ -45,10 +45,9 @@ fn parse_all(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
     rows.filter(|cells| !is_blank(cells)).collect()
 }
 
-/// Returns whether a row is a blank line. The CSV parser returns one empty cell for a blank
-/// line that ends in CRLF.
+/// Returns whether a row may be a skipped one. The CSV parser does not tell `,` from `"",`.
 fn is_blank(cells: &[Vec<u8>]) -> bool {
-    *cells == [Vec::<u8>::new()]
+    cells.iter().all(Vec::is_empty)
 }
 
 #[test]
@@ -66,6 +65,22 @@ fn counts_physical_lines() {
             row(8, &["e"]),
         ]
     );
+}
+
+#[test]
+fn skips_rows_of_delimiters_only() {
+    let rows = read_all(b",,\na,b,c\r\n,,\r\n,\n,,,,\n\"\",,\n,, \n,,");
+    let lines: Vec<_> = rows.iter().map(|row| row.line).collect();
+    assert_eq!(lines, [2, 6, 7]);
+}
+
+#[test]
+fn keeps_byte_order_mark_of_a_cell() {
+    let mark = "\u{feff}".as_bytes();
+    let text = [mark, b"a,\"b\"\n", mark, b"c,\"d\"\n", mark, b"e,f"].concat();
+    for (row, cell) in read_all(&text).iter().zip(["a", "c", "e"]) {
+        assert_eq!(row.cells[0], [mark, cell.as_bytes()].concat());
+    }
 }
 
 proptest! {
