@@ -312,6 +312,7 @@ fn input_options(
         ("--time-field", &time_field),
     ] {
         if args.no_header
+            && field.column_number().is_none()
             && let FieldSelector::Name(name) = field
         {
             return Err(Failure::usage(format!(

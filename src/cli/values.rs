@@ -67,11 +67,13 @@ pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, &'static
 }
 
 pub(super) fn parse_field_selector(text: &str) -> Result<FieldSelector, &'static str> {
-    match text.parse() {
-        Ok(0) => Err("columns are counted from 1"),
-        Ok(column) => Ok(FieldSelector::Column(column)),
-        Err(_) if text.is_empty() => Err("field name is empty"),
-        Err(_) => Ok(FieldSelector::Name(text.to_owned())),
+    if text.is_empty() {
+        return Err("field name is empty");
+    }
+    let selector = FieldSelector::Name(text.to_owned());
+    match selector.column_number() {
+        Some(0) => Err("columns are counted from 1"),
+        _ => Ok(selector),
     }
 }
 
@@ -329,11 +331,17 @@ mod tests {
 
     #[test]
     fn parses_field_selectors_and_delimiters() {
-        assert_eq!(parse_field_selector("2"), Ok(FieldSelector::Column(2)));
-        assert_eq!(
-            parse_field_selector("id"),
-            Ok(FieldSelector::Name("id".into()))
-        );
+        for (text, number) in [
+            ("2", Some(2)),
+            ("02", Some(2)),
+            ("99999999999999999999", Some(usize::MAX)),
+            ("2026_expiry", None),
+            ("+2", None),
+            ("id", None),
+        ] {
+            let selector = parse_field_selector(text).expect("a field");
+            assert_eq!(selector.column_number(), number, "{text}");
+        }
         assert!(parse_field_selector("0").is_err());
         assert!(parse_field_selector("").is_err());
         for (text, byte) in [(";", b';'), ("tab", b'\t'), ("\\t", b'\t'), ("|", b'|')] {

@@ -7,6 +7,19 @@ use crate::{
 
 pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
     let hint = match kind {
+        ProblemKind::MissingField {
+            delimiter: Some(delimiter),
+            ..
+        }
+        | ProblemKind::ColumnOutOfRange {
+            delimiter: Some(delimiter),
+            ..
+        } => {
+            return Some(match delimiter {
+                '\t' => "pass --delimiter tab".to_owned(),
+                other => format!("pass --delimiter '{other}'"),
+            });
+        }
         ProblemKind::MissingField { field, nearest, .. } => {
             let name = nearest.as_deref().unwrap_or("NAME");
             let name = shlex::try_quote(name).unwrap_or_else(|_| "NAME".into());

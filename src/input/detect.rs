@@ -18,6 +18,8 @@ pub(crate) enum DetectedFormat {
     Blank,
     Csv {
         delimiter: u8,
+        /// Whether the first line is `sep=;` or the like, with which Excel tells the delimiter.
+        has_separator_line: bool,
     },
     Ndjson,
     JsonArray {
@@ -49,8 +51,12 @@ impl fmt::Display for DetectedFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Blank => f.write_str("empty"),
-            Self::Csv { delimiter: b'\t' } => f.write_str("CSV, delimiter tab"),
-            Self::Csv { delimiter } => write!(f, "CSV, delimiter \"{}\"", char::from(*delimiter)),
+            Self::Csv {
+                delimiter: b'\t', ..
+            } => f.write_str("CSV, delimiter tab"),
+            Self::Csv { delimiter, .. } => {
+                write!(f, "CSV, delimiter \"{}\"", char::from(*delimiter))
+            }
             Self::Ndjson => f.write_str("NDJSON"),
             Self::JsonRecord => f.write_str("JSON, one record"),
             Self::JsonArray { path, is_protobuf } => {
@@ -115,6 +121,26 @@ impl Head {
         self.bytes.trim_ascii_start().first().copied()
     }
 
+    /// Returns the delimiter of a first line such as `sep=;`, which LibreOffice writes in quotes.
+    pub(super) fn separator(&self) -> Option<u8> {
+        let line = self.bytes.split(|byte| *byte == b'\n').next()?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let quoted = line
+            .strip_prefix(b"\"")
+            .and_then(|line| line.strip_suffix(b"\""));
+        match quoted.unwrap_or(line) {
+            [s, e, p, b'=', delimiter]
+                if [*s, *e, *p].eq_ignore_ascii_case(b"sep")
+                    && !delimiter.is_ascii_alphanumeric()
+                    && delimiter.is_ascii()
+                    && !b"\"\r\0".contains(delimiter) =>
+            {
+                Some(*delimiter)
+            }
+            _ => None,
+        }
+    }
+
     /// Returns TSV if the first line has more tabs than commas outside of quotes.
     pub(super) fn format(&self) -> InputFormat {
         if let Some(b'[' | b'{') = self.first_byte() {
@@ -164,6 +190,24 @@ mod tests {
             ("token\n", InputFormat::Csv),
         ] {
             assert_eq!(head(text.as_bytes()).format(), format, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn finds_the_delimiter_that_excel_tells() {
+        for (text, delimiter) in [
+            ("sep=;\r\na;1\r\n", Some(b';')),
+            ("SEP=,\n", Some(b',')),
+            ("\"sep=|\"\n", Some(b'|')),
+            ("sep=\t", Some(b'\t')),
+            ("sep=\n", None),
+            ("sep=\r\n", None),
+            ("sep=;;\n", None),
+            ("sep=a\n", None),
+            ("sep=\"\n", None),
+            ("a\nsep=;\n", None),
+        ] {
+            assert_eq!(head(text.as_bytes()).separator(), delimiter, "{text:?}");
         }
     }
 

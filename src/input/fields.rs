@@ -31,7 +31,6 @@ impl FieldNames {
         let names = |selector: &FieldSelector, default_names: &[&str]| match selector {
             FieldSelector::DefaultNames => default_names.iter().map(ToString::to_string).collect(),
             FieldSelector::Name(name) => vec![name.clone()],
-            FieldSelector::Column(number) => vec![number.to_string()],
             FieldSelector::Unused => Vec::new(),
         };
         Self {
@@ -90,6 +89,7 @@ impl FieldNames {
                 wanted: self.names_of(field).to_vec(),
                 nearest: self.nearest(field, found.clone()).map(ToOwned::to_owned),
                 found: found.map(Excerpt::from_text).collect(),
+                delimiter: None,
             },
         };
         Err(NameError { index: None, kind })

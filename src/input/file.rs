@@ -79,9 +79,13 @@ impl InputFile {
         if head.is_blank() {
             return Ok(DetectedFormat::Blank);
         }
-        let csv = |delimiter| {
-            let delimiter = options.delimiter.unwrap_or(delimiter);
-            Ok(DetectedFormat::Csv { delimiter })
+        let separator = head.separator();
+        let csv = |default| {
+            let delimiter = options.delimiter.or(separator).unwrap_or(default);
+            Ok(DetectedFormat::Csv {
+                delimiter,
+                has_separator_line: separator.is_some(),
+            })
         };
         let has_pointer = options.records_pointer.is_some();
         match self.known_format.unwrap_or_else(|| head.format()) {

@@ -31,11 +31,21 @@ pub enum InputFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FieldSelector {
     DefaultNames,
+    /// In CSV, a name of digits that is not in the header row is the number of a column.
     Name(String),
-    /// The CSV column with this number, counted from 1, or the JSON key with the same digits.
-    Column(usize),
     /// Only the expiration time can be unused. It is 0 in every record then.
     Unused,
+}
+
+impl FieldSelector {
+    pub(crate) fn column_number(&self) -> Option<usize> {
+        match self {
+            Self::Name(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(name.parse().unwrap_or(usize::MAX))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -139,6 +139,8 @@ pub(crate) enum ProblemKind {
         wanted: Vec<String>,
         found: Vec<Excerpt>,
         nearest: Option<String>,
+        /// The delimiter that the header row seems to have.
+        delimiter: Option<char>,
     },
     #[error("first row looks like a record, not like a header row")]
     MissingHeader,
@@ -147,6 +149,7 @@ pub(crate) enum ProblemKind {
         field: Field,
         number: usize,
         width: usize,
+        delimiter: Option<char>,
     },
     #[error("\"{first}\" and \"{second}\" both name the {field}")]
     AmbiguousField {

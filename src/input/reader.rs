@@ -21,7 +21,10 @@ impl<'i> RecordReader<'i> {
     ) -> Result<Self, ReadError> {
         Ok(match format {
             DetectedFormat::Blank => Self::Blank,
-            DetectedFormat::Csv { delimiter } => CsvReader::open(buffer, options, delimiter)?
+            DetectedFormat::Csv {
+                delimiter,
+                has_separator_line,
+            } => CsvReader::open(buffer, options, delimiter, has_separator_line)?
                 .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
             json => Self::Json(Box::new(JsonReader::new(buffer, json, options))),
         })

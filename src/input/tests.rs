@@ -166,12 +166,18 @@ fn samples(records: &[Values], encoding: TokenEncoding, variant: bool) -> Vec<Sa
         sample(
             "CSV",
             csv(records, b',', variant, &token),
-            DetectedFormat::Csv { delimiter: b',' },
+            DetectedFormat::Csv {
+                delimiter: b',',
+                has_separator_line: false,
+            },
         ),
         sample(
             "TSV",
             csv(records, b'\t', !variant, &token),
-            DetectedFormat::Csv { delimiter: b'\t' },
+            DetectedFormat::Csv {
+                delimiter: b'\t',
+                has_separator_line: false,
+            },
         ),
         sample("JSON", pretty(&json!(objects)), array(&[], false)),
         sample(

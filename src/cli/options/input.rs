@@ -87,7 +87,7 @@ pub(in crate::cli) struct InputArgs {
     #[arg(long, value_name = "UNIT", default_value = "s", value_parser = values::one_of(&TIME_UNITS))]
     pub(in crate::cli) time_unit: TimeUnit,
 
-    /// The time zone of dates and times without an offset: an IANA name, an offset, or local
+    /// Read times without an offset in this zone: an IANA name, +02:00 or local
     #[arg(long, value_name = "TZ", default_value = "UTC", allow_hyphen_values = true, value_parser = values::parse_time_zone)]
     pub(in crate::cli) timezone: jiff::tz::TimeZone,
 

@@ -12,6 +12,9 @@ use super::{
     rows::RowReader,
 };
 
+/// The delimiters of files that were written with another one than they are read with.
+const OTHER_DELIMITERS: [char; 4] = [',', '|', '\t', ';'];
+
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub(super) token: Column,
@@ -38,17 +41,22 @@ impl Columns {
         let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
         let names = FieldNames::new(options);
         let find = |field, selector: &FieldSelector, default_number| -> Result<_, ProblemKind> {
-            let number = match selector {
-                FieldSelector::Column(number) => *number,
+            let is_named = || {
+                cells
+                    .iter()
+                    .any(|cell| names.names_of(field).iter().any(|name| name == cell))
+            };
+            let number = match selector.column_number() {
+                Some(number) if !is_named() => number,
                 _ if options.has_header => {
-                    let index = index_of_field(&cells, field, &names)?;
+                    let index = index_of_field(&cells, field, &names, rows)?;
                     let name = cells[index].to_owned();
                     return Ok(Column { index, name });
                 }
                 _ => default_number,
             };
             Ok(Column {
-                index: index_of_number(number, width, field)?,
+                index: index_of_number(number, field, rows)?,
                 // The text of the cell may be a token, which no message may show.
                 name: format!("column {number}"),
             })
@@ -68,42 +76,85 @@ impl Columns {
             return Err(ProblemKind::DuplicateName(Excerpt::from_text(name)));
         }
         // A column that was chosen by number may have any text in the header row.
-        if cells
-            .get(last.index)
-            .is_some_and(|cell| is_like_value(cell))
-        {
+        let is_like_record = |cell: &&str| last.name != **cell && is_like_value(cell);
+        if !has_known_name(&cells, &names) && cells.get(last.index).is_some_and(is_like_record) {
             return Err(ProblemKind::MissingHeader);
         }
         Ok(Self { token, time, width })
     }
 }
 
-fn index_of_number(number: usize, width: usize, field: Field) -> Result<usize, ProblemKind> {
+fn index_of_number(
+    number: usize,
+    field: Field,
+    rows: &RowReader<'_>,
+) -> Result<usize, ProblemKind> {
+    let width = rows.width();
     number
         .checked_sub(1)
         .filter(|index| *index < width)
-        .ok_or(ProblemKind::ColumnOutOfRange {
+        .ok_or_else(|| ProblemKind::ColumnOutOfRange {
             field,
             number,
             width,
+            delimiter: find_other_delimiter(rows),
         })
 }
 
-fn index_of_field(cells: &[&str], field: Field, names: &FieldNames) -> Result<usize, ProblemKind> {
+fn index_of_field(
+    cells: &[&str],
+    field: Field,
+    names: &FieldNames,
+    rows: &RowReader<'_>,
+) -> Result<usize, ProblemKind> {
+    let parts = || cells.iter().flat_map(|cell| cell.split(OTHER_DELIMITERS));
+    let may_be_record = || {
+        !has_known_name(cells, names) && (!names.is_used(Field::Time) || parts().any(is_like_value))
+    };
     names
         .locate(field, cells.iter().copied())
         .map_err(|error| match error.kind {
             // `MissingField` shows the cells, so it must not be used for a row that may be a record.
-            ProblemKind::MissingField { .. }
-                if !names.is_used(Field::Time) || cells.iter().any(|cell| is_like_value(cell)) =>
-            {
-                ProblemKind::MissingHeader
-            }
+            ProblemKind::MissingField { .. } if may_be_record() => ProblemKind::MissingHeader,
+            ProblemKind::MissingField {
+                wanted,
+                found,
+                nearest,
+                ..
+            } => ProblemKind::MissingField {
+                field,
+                wanted,
+                found,
+                nearest,
+                delimiter: find_other_delimiter(rows),
+            },
             kind => kind,
         })
 }
 
-/// Returns whether a cell starts with a digit, like a number or a date and unlike a column name.
+/// Returns the delimiter that the row seems to have instead of the one that it is read with.
+fn find_other_delimiter(rows: &RowReader<'_>) -> Option<char> {
+    if rows.problem().is_some() {
+        return None;
+    }
+    let count = |delimiter: char| {
+        let cells = (0..rows.width()).flat_map(|index| rows.cell(index));
+        cells.filter(|byte| char::from(**byte) == delimiter).count()
+    };
+    OTHER_DELIMITERS
+        .into_iter()
+        .filter(|delimiter| *delimiter != char::from(rows.delimiter) && count(*delimiter) > 0)
+        .max_by_key(|delimiter| count(*delimiter))
+}
+
+fn has_known_name(cells: &[&str], names: &FieldNames) -> bool {
+    cells
+        .iter()
+        .any(|cell| !is_like_value(cell) && names.find(cell.as_bytes()).is_some())
+}
+
+/// Returns whether a cell starts with a digit, like a number or a date. An underscore makes it a
+/// column name, such as `2026_expiry`.
 fn is_like_value(cell: &str) -> bool {
-    cell.starts_with(|first: char| first.is_ascii_digit())
+    cell.starts_with(|first: char| first.is_ascii_digit()) && !cell.contains('_')
 }

@@ -28,9 +28,13 @@ impl<'i> CsvReader<'i> {
         buffer: LineBuffer<'i>,
         options: &'i InputOptions,
         delimiter: u8,
+        has_separator_line: bool,
     ) -> Result<Option<Self>, ReadError> {
         let mut rows = RowReader::new(buffer, delimiter);
-        let has_row = rows.advance();
+        let mut has_row = rows.advance();
+        if has_separator_line && has_row.is_ok() {
+            has_row = rows.advance();
+        }
         let position = position(&rows, 0);
         let fatal = |kind| ReadError::fatal(Some(position), kind);
         if !has_row.map_err(fatal)? {

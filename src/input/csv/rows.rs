@@ -13,7 +13,7 @@ pub(super) struct RowReader<'i> {
     buffer: LineBuffer<'i>,
     /// Created for the first row with quotes, because its tables take 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
-    delimiter: u8,
+    pub(super) delimiter: u8,
     /// The number of unread bytes that are known to have no quote, or 0 before the next search.
     unquoted_bytes: usize,
     /// Whether these bytes contain carriage returns or NUL bytes.

@@ -80,7 +80,10 @@ fn read_as_one(text: &str, format: DetectedFormat, options: &InputOptions) -> Re
 fn reads_chunks_in_threads_as_one_reader_does() {
     let json =
         |token: &str, time: &str| format!("{{\"token\":\"{token}\",\"expire_time\":\"{time}\"}}\n");
-    let csv_format = DetectedFormat::Csv { delimiter: b',' };
+    let csv_format = DetectedFormat::Csv {
+        delimiter: b',',
+        has_separator_line: false,
+    };
     let lines = DetectedFormat::Ndjson;
     let quoted_late = csv() + "\"late\",1\n\"later\",later\n";
     let first_row = csv().find('\n').expect("a header") + 1;

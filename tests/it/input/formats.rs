@@ -144,13 +144,35 @@ fn field_options_select_names_and_columns() {
             &["--no-header", "--token-field=2", "--time-field=1"],
             "7,abc\n",
         ),
+        (&["--time-field=2026_expiry"], "token,2026_expiry\nabc,7\n"),
+        (&["--time-field=2"], "token,2026_expiry\nabc,7\n"),
+        (
+            &["--token-field=1", "--time-field=2"],
+            "id,2026_expiry\nabc,7\n",
+        ),
+        (&["--time-field=1", "--token-field=02"], "2,02,1\nx,abc,7\n"),
+        (&["--time-field=2026"], "token,2026\nabc,7\n"),
+        (&["--time-field=007"], r#"[{"token":"abc","007":7}]"#),
         (&["--delimiter=;"], "token;expire_time\nabc;7\n"),
+        (&["-"], "sep=;\r\ntoken;expire_time\r\nabc;7\r\n"),
+        (&["-"], "\u{feff}\"sep=|\"\ntoken|expire_time\nabc|7\n"),
+        (&["--no-header"], "sep=;\nabc;7\n"),
+        (&["--delimiter=;"], "sep=,\ntoken;expire_time\nabc;7\n"),
+        (&["-"], ",,\ntoken,expire_time,\n,,\nabc,7,\n,,\n"),
         (&["--delimiter=tab"], "token\texpire_time\nabc\t7\n"),
         (&["--input-format=tsv"], "token\texpire_time\nabc\t7\n"),
         (&["--time-unit=ms"], "token,expire_time\nabc,7000\n"),
         (
             &["--timezone=Europe/Berlin"],
             "token,expire_time\nabc,1970-01-01T01:00:07\n",
+        ),
+        (
+            &["--timezone", "-05:30"],
+            "token,expire_time\nabc,1969-12-31T18:30:07\n",
+        ),
+        (
+            &["--timezone=+02"],
+            "token,expire_time\nabc,1970-01-01T02:00:07\n",
         ),
         (
             &["--token-field=id", "--time-field=until"],
@@ -195,6 +217,11 @@ fn unusual_input_is_accepted() {
         receiver.push_input(flags, content.as_bytes()).exits(0);
         assert_eq!(receiver.stop().rows, b"abc,7\n", "{content}");
     }
+    // A number in the first row is not a header, although `--token-field 1` may name one.
+    let flags = ["check", "--token-field=1", "--time-field=2"];
+    run_with_input(flags, b"1,4070908800\nb,4070908800\n")
+        .exits(4)
+        .stderr_contains("--no-header");
     // With column numbers, the first row is still the header row, and it must look like a header
     // row.
     for flags in [

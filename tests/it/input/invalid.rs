@@ -21,6 +21,41 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         &["no device token", "hint: pass --token-field devicetoken"],
     ),
     (
+        "semicolons.csv",
+        "device_token;expire_time\nabcdefghijkl;4070908800\n",
+        &["no device token", "hint: pass --delimiter ';'"],
+    ),
+    (
+        "bars.csv",
+        "id,x|device_token|expire_time\nabcdefghijkl|4070908800\n",
+        &["hint: pass --delimiter '|'"],
+    ),
+    (
+        "tabs.csv",
+        "device_token\texpire_time\nabcdefghijkl\t4070908800\n",
+        &["hint: pass --delimiter tab"],
+    ),
+    (
+        "commas.tsv",
+        "device_token,expire_time\nabcdefghijkl,4070908800\n",
+        &["hint: pass --delimiter ','"],
+    ),
+    (
+        "semicolons-without-header.csv",
+        "abcdefghijkl;4070908800\n",
+        &["looks like a record"],
+    ),
+    (
+        "digit-in-header.csv",
+        "device_token,2026_expiry\nabcdefghijkl,4070908800\n",
+        &["no expiration time", "\"2026_expiry\""],
+    ),
+    (
+        "empty-rows.csv",
+        "device_token,expire_time\n,\nabcdefghijkl,1\n,\nabcdefghijkm,soon\n",
+        &["1 of 2 records", "record 2, line 5"],
+    ),
+    (
         "two-spellings.csv",
         "token,device_token,expire_time\na,b,1\n",
         &["line 1", "\"token\" and \"device_token\""],
