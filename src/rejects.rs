@@ -4,40 +4,37 @@ use std::{io, path::Path};
 
 use crate::{
     atomic_file::{AtomicFile, OWNER_ONLY_MODE},
-    record::{TimeUnit, TokenEncoding},
+    input::REJECTS_HEADER,
+    record::TokenEncoding,
 };
 
 #[derive(Debug)]
 pub(crate) struct RejectsFile {
     csv: csv::Writer<AtomicFile>,
-    encoding: TokenEncoding,
-    unit: TimeUnit,
 }
 
 impl RejectsFile {
     /// The old content remains until [`RejectsFile::finish`], because the file may be the input of
-    /// the push. Records are written as in the input, so the same options can push the file.
-    pub(crate) fn open(path: &Path, encoding: TokenEncoding, unit: TimeUnit) -> io::Result<Self> {
+    /// the push.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY_MODE)?);
-        csv.write_record(["device_token", "expire_time", "reason"])?;
-        Ok(Self {
-            csv,
-            encoding,
-            unit,
-        })
+        csv.write_record(REJECTS_HEADER)?;
+        Ok(Self { csv })
     }
 
     /// `time` is in Unix seconds.
     pub(crate) fn add(&mut self, token: &[u8], time: u32, reason: &str) -> io::Result<()> {
-        let token = self.encoding.encode(token);
-        let time = match self.unit {
-            TimeUnit::Seconds => u64::from(time),
-            TimeUnit::Milliseconds => u64::from(time) * 1000,
+        let encoding = if is_csv_text(token) {
+            TokenEncoding::Utf8
+        } else {
+            TokenEncoding::Base64
         };
-        let time = time.to_string();
-        Ok(self
-            .csv
-            .write_record([&*token, time.as_bytes(), reason.as_bytes()])?)
+        Ok(self.csv.write_record([
+            &*encoding.encode(token),
+            encoding.name().as_bytes(),
+            time.to_string().as_bytes(),
+            reason.as_bytes(),
+        ])?)
     }
 
     pub(crate) fn finish(self) -> io::Result<()> {
@@ -47,4 +44,11 @@ impl RejectsFile {
             .map_err(csv::IntoInnerError::into_error)?;
         file.commit()
     }
+}
+
+/// Returns whether a text token in a CSV file can be exactly these bytes.
+fn is_csv_text(token: &[u8]) -> bool {
+    str::from_utf8(token).is_ok_and(|text| {
+        text.trim() == text && !text.contains(|char: char| char.is_control() || char == '\u{feff}')
+    })
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     excerpt::Excerpt,
-    options::{InputFormat, JsonPointer, format_pointer},
+    options::{InputFormat, JsonPointer, REJECTS_HEADER, format_pointer},
     problem::UnsupportedFormat,
 };
 
@@ -21,6 +21,8 @@ pub(crate) enum DetectedFormat {
         /// Whether the first line is `sep=;` or the like, with which Excel tells the delimiter.
         has_separator_line: bool,
     },
+    /// A file that `--rejects` wrote, which names the encoding of each token.
+    Rejects,
     Ndjson,
     JsonArray {
         path: JsonPointer,
@@ -57,6 +59,7 @@ impl fmt::Display for DetectedFormat {
             Self::Csv { delimiter, .. } => {
                 write!(f, "CSV, delimiter \"{}\"", char::from(*delimiter))
             }
+            Self::Rejects => f.write_str("CSV written by --rejects"),
             Self::Ndjson => f.write_str("NDJSON"),
             Self::JsonRecord => f.write_str("JSON, one record"),
             Self::JsonArray { path, is_protobuf } => {
@@ -115,6 +118,12 @@ impl Head {
             }
             _ => return None,
         })
+    }
+
+    pub(super) fn is_rejects(&self) -> bool {
+        let line = self.bytes.split(|byte| *byte == b'\n').next();
+        let line = line.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        line == Some(REJECTS_HEADER.join(",").as_bytes())
     }
 
     pub(super) fn first_byte(&self) -> Option<u8> {

@@ -123,7 +123,7 @@ pub(super) fn find_duplicate<'n>(names: impl Iterator<Item = &'n str>) -> Option
 #[derive(Clone)]
 pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,
-    token_encoding: TokenEncoding,
+    pub(super) token_encoding: TokenEncoding,
     time_rules: &'o TimeRules,
 }
 
@@ -146,8 +146,17 @@ impl<'o> FieldParser<'o> {
         text: Cow<'t, [u8]>,
         name: &str,
     ) -> Result<Token<'t>, ProblemKind> {
+        self.encoded_token(text, self.token_encoding, name)
+    }
+
+    pub(super) fn encoded_token<'t>(
+        &self,
+        text: Cow<'t, [u8]>,
+        encoding: TokenEncoding,
+        name: &str,
+    ) -> Result<Token<'t>, ProblemKind> {
         let value = text.clone();
-        Token::parse(text, self.token_encoding).map_err(|error| ProblemKind::InvalidToken {
+        Token::parse(text, encoding).map_err(|error| ProblemKind::InvalidToken {
             name: name.to_owned(),
             error,
             value: Excerpt::from_token(&String::from_utf8_lossy(&value)),

@@ -79,6 +79,9 @@ impl InputFile {
         if head.is_blank() {
             return Ok(DetectedFormat::Blank);
         }
+        if head.is_rejects() {
+            return Ok(DetectedFormat::Rejects);
+        }
         let separator = head.separator();
         let csv = |default| {
             let delimiter = options.delimiter.or(separator).unwrap_or(default);

@@ -1,5 +1,7 @@
 //! Input options, and limits on the lengths of records.
 
+use std::sync::LazyLock;
+
 use jiff::tz::TimeZone;
 
 use crate::record::{TimeRules, TimeUnit, TokenEncoding};
@@ -78,6 +80,25 @@ impl Default for InputOptions {
             },
             records_pointer: None,
         }
+    }
+}
+
+/// The first line of a file that `--rejects` writes. Such a file is read with
+/// [`InputOptions::for_rejects`], whatever the user's options are.
+pub(crate) const REJECTS_HEADER: [&str; 4] =
+    ["rejected_token", "encoding", "expire_time", "reason"];
+
+impl InputOptions {
+    pub(super) fn for_rejects() -> &'static Self {
+        static OPTIONS: LazyLock<InputOptions> = LazyLock::new(|| {
+            let [token, _, time, _] = REJECTS_HEADER;
+            InputOptions {
+                token_field: FieldSelector::Name(token.to_owned()),
+                time_field: FieldSelector::Name(time.to_owned()),
+                ..InputOptions::default()
+            }
+        });
+        &OPTIONS
     }
 }
 

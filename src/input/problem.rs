@@ -176,6 +176,8 @@ pub(crate) enum ProblemKind {
     },
     #[error("{0} occurs more than once")]
     DuplicateName(Excerpt),
+    #[error("encoding {0} is neither utf8 nor base64")]
+    UnknownEncoding(Excerpt),
     #[error("{name} {value} {error}")]
     InvalidToken {
         name: String,
@@ -249,6 +251,7 @@ impl ProblemKind {
                 field: Field::Token,
                 ..
             }
+            | Self::UnknownEncoding(_)
             | Self::InvalidToken { .. }
             | Self::ContractViolation(ContractViolation::TokenNotUtf8) => {
                 ProblemClass::InvalidToken

@@ -26,6 +26,8 @@ impl<'i> RecordReader<'i> {
                 has_separator_line,
             } => CsvReader::open(buffer, options, delimiter, has_separator_line)?
                 .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
+            DetectedFormat::Rejects => CsvReader::open_rejects(buffer)?
+                .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
             json => Self::Json(Box::new(JsonReader::new(buffer, json, options))),
         })
     }

@@ -81,6 +81,14 @@ impl<'a> Token<'a> {
 }
 
 impl TokenEncoding {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf8",
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+        }
+    }
+
     pub(crate) fn encode(self, token: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Self::Utf8 => Cow::Borrowed(token),

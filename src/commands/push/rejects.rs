@@ -33,15 +33,11 @@ pub(super) struct Rejects<'p> {
 }
 
 impl<'p> Rejects<'p> {
-    /// Opens the rejects file. Tokens and expiration times are written in the encoding and the unit
-    /// of the input, so that a push with the same options can read the file.
     pub(super) fn open(path: &'p Path, run: &Run<'_>) -> Result<Self, Failure> {
         // The rejects file may be a FIFO. This write end stays open until `RejectsFile` has opened
         // a second one. Without a writer in between, the reader would find the end of the file.
         let _fifo = wait_for_fifo_reader(path, &run.interrupts)?;
-        let options = &run.plan.input.options;
-        let unit = options.time_rules.unit;
-        let file = RejectsFile::open(path, options.token_encoding, unit)
+        let file = RejectsFile::open(path)
             .map_err(|error| diagnostics::file_write_failed(path, &error))?;
         Ok(Self {
             path,

@@ -20,6 +20,8 @@ pub(super) struct Columns {
     pub(super) token: Column,
     /// `None` if the expiration time is not used.
     pub(super) time: Option<Column>,
+    /// The column that names the encoding of each token, or `None` if the options name it.
+    pub(super) encoding_index: Option<usize>,
     pub(super) width: usize,
 }
 
@@ -80,7 +82,12 @@ impl Columns {
         if !has_known_name(&cells, &names) && cells.get(last.index).is_some_and(is_like_record) {
             return Err(ProblemKind::MissingHeader);
         }
-        Ok(Self { token, time, width })
+        Ok(Self {
+            token,
+            time,
+            encoding_index: None,
+            width,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     super::{
         bytes::LineBuffer,
+        excerpt::Excerpt,
         fields::FieldParser,
         options::InputOptions,
         position::{Located, Position},
@@ -11,7 +12,7 @@ use super::{
     columns::Columns,
     rows::RowReader,
 };
-use crate::record::{ExpireTime, Record};
+use crate::record::{ExpireTime, Record, TokenEncoding};
 
 pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
@@ -50,6 +51,17 @@ impl<'i> CsvReader<'i> {
             fields: FieldParser::new(options, false),
             record_count: 0,
             has_pending_row: !options.has_header,
+        }))
+    }
+
+    pub(in crate::input) fn open_rejects(
+        buffer: LineBuffer<'i>,
+    ) -> Result<Option<Self>, ReadError> {
+        const ENCODING_INDEX: usize = 1;
+        let reader = Self::open(buffer, InputOptions::for_rejects(), b',', false)?;
+        Ok(reader.map(|mut reader| {
+            reader.columns.encoding_index = Some(ENCODING_INDEX);
+            reader
         }))
     }
 
@@ -100,8 +112,18 @@ impl<'i> CsvReader<'i> {
             });
         }
         let token = rows.cell(columns.token.index);
+        let encoding = match columns.encoding_index.map(|index| rows.cell(index)) {
+            None => self.fields.token_encoding,
+            Some(b"utf8") => TokenEncoding::Utf8,
+            Some(b"base64") => TokenEncoding::Base64,
+            Some(other) => {
+                let other = Excerpt::from_text(&String::from_utf8_lossy(other));
+                return Err(ProblemKind::UnknownEncoding(other));
+            }
+        };
+        let name = &columns.token.name;
         Ok(Record {
-            token: self.fields.token(token.into(), &columns.token.name)?,
+            token: self.fields.encoded_token(token.into(), encoding, name)?,
             expire_time: match &columns.time {
                 Some(time) => self.fields.time(rows.cell(time.index), &time.name)?,
                 None => ExpireTime::UNUSED,

@@ -17,7 +17,8 @@ use crate::support::{
     },
     files::{TempFile, set_mode},
     program::{
-        finish, push_to, run, send_signal, start, start_with_open_stdin, wait_until_handled,
+        finish, push_to, run, run_with_input, send_signal, start, start_with_open_stdin,
+        wait_until_handled,
     },
     receiver::Receiver,
     records::{EXPIRE_TIME, TOKEN_PREFIX, records, token},
@@ -328,62 +329,125 @@ fn rejects_are_replaced_unless_input_is_rejected() {
 }
 
 #[test]
-fn rejects_can_be_pushed_whatever_their_tokens() {
-    let hex = |tokens: &[&[u8]]| -> Vec<String> {
-        tokens.iter().map(|one| HEXLOWER.encode(one)).collect()
-    };
-    let base64 =
-        |tokens: &[&[u8]]| -> Vec<String> { tokens.iter().map(|one| BASE64.encode(one)).collect() };
-    let odd: &[&[u8]] = &[
-        b"a,b",
+fn same_command_pushes_rejects_whatever_their_tokens() {
+    let mut tokens: Vec<Vec<u8>> = [
+        &b"a,b"[..],
         b"\"quoted\"",
         b"two\nlines\r\n",
+        b"a\rb",
+        b"a\0b",
         b"\xff\xfe\x00",
         b" padded ",
         b"=1+1",
         b"\xef\xbb\xbfbom",
         b",",
         b"\"",
-    ];
-    let plain: Vec<String> = [
-        "a,b",
-        "\"quoted\"",
-        "two\nlines",
-        "a\r\nb",
-        "'x'",
-        "=1+1",
-        "s\u{e9}nsor 7",
-        ",",
-        "\"",
+        "s\u{e9}nsor 7".as_bytes(),
+        "\u{a0}space".as_bytes(),
+        "\u{85}next line".as_bytes(),
     ]
-    .map(ToOwned::to_owned)
+    .map(<[u8]>::to_vec)
     .to_vec();
-    for (encoding, tokens) in [("hex", hex(odd)), ("base64", base64(odd)), ("utf8", plain)] {
-        let records: Vec<_> = tokens
+    let mut random = fastrand::Rng::with_seed(7);
+    for length in 1..40 {
+        tokens.push((0..length).map(|_| random.u8(..)).collect());
+    }
+    let json = |encode: &dyn Fn(&[u8]) -> String, token: &str, time: &str, factor: u64| {
+        let records = tokens
             .iter()
-            .map(|token| serde_json::json!({"token": token, "expire_time": EXPIRE_TIME}))
-            .collect();
-        let input = serde_json::to_vec(&records).expect("JSON");
-        let file = TempFile::absent("rejects.csv");
-        let encoding = format!("--token-encoding={encoding}");
+            .map(|bytes| serde_json::json!({token: encode(bytes), time: u64::from(EXPIRE_TIME) * factor}));
+        records.collect::<Vec<_>>()
+    };
+    let hex = json(&|bytes| HEXLOWER.encode(bytes), "id", "expire_time", 1000);
+    let base64 = json(
+        &|bytes| BASE64.encode(bytes),
+        "deviceToken",
+        "expireTime",
+        1,
+    );
+    let hex_csv: String = tokens
+        .iter()
+        .map(|bytes| format!("{EXPIRE_TIME};{}\n", HEXLOWER.encode(bytes)))
+        .collect();
+    for (flags, input) in [
+        (
+            &[
+                "--token-encoding=hex",
+                "--token-field=id",
+                "--records=/all",
+                "--time-unit=ms",
+                "--input-format=json",
+            ][..],
+            serde_json::json!({ "all": hex }).to_string(),
+        ),
+        (
+            &["--input-format=protojson"],
+            serde_json::json!({ "sensorExpire": base64 }).to_string(),
+        ),
+        (
+            &[
+                "--token-encoding=hex",
+                "--no-header",
+                "--delimiter=;",
+                "--token-field=2",
+                "--time-field=1",
+            ],
+            hex_csv,
+        ),
+    ] {
+        let file = TempFile::new("rejects.csv", &input);
         let refusing = FaultServer::serving([code(5)]);
-        let flags = [&encoding, "--rejects", file.str()];
-        refusing.push(&flags, &input).exits(7).counts_add_up();
-        let found = read_rejects(&file.path);
-        let texts: Vec<_> = found
-            .iter()
-            .map(|row| String::from_utf8_lossy(&row.token))
-            .collect();
-        assert_eq!(texts, tokens, "{encoding}");
+        let flags = [flags, &["--rejects", file.str(), file.str()]].concat();
+        refusing.push(&flags, b"").exits(7).counts_add_up();
+        let rows = read_rejects(&file.path);
+        let found: Vec<_> = rows.iter().map(|row| row.token.clone()).collect();
+        assert_eq!(found, tokens, "{flags:?}");
+        // The rejects of rejects are the same file.
+        let content = file.read();
+        refusing.push(&flags, b"").exits(7).counts_add_up();
+        assert_eq!(file.read(), content, "{flags:?}");
         let good = FaultServer::ok();
-        let flags = [&encoding, file.str()];
         good.push(&flags, b"")
             .exits(0)
             .counts("acknowledged", tokens.len() as u64);
-        let sent = |server: &FaultServer| -> Vec<Record> {
-            server.traffic().applied().into_iter().cloned().collect()
-        };
-        assert_eq!(sent(&good), sent(&refusing), "{encoding}");
+        let sent =
+            |server: &FaultServer| -> Vec<Record> { server.traffic().attempts[0].records.clone() };
+        assert_eq!(sent(&good), sent(&refusing), "{flags:?}");
+    }
+}
+
+#[test]
+fn only_the_exact_header_makes_a_rejects_file() {
+    const ROW: &str = "YWJj,base64,4070908800,no\n";
+    for (header, exit) in [
+        ("rejected_token,encoding,expire_time,reason\n", 0),
+        ("rejected_token,encoding,expire_time,reason\r\n", 0),
+        ("\u{feff}rejected_token,encoding,expire_time,reason\n", 0),
+        ("rejected_token,encoding,expire_time,reason,more\n", 4),
+        ("rejected_token,encoding,expire_time\n", 4),
+        ("Rejected_token,encoding,expire_time,reason\n", 4),
+        ("\"rejected_token\",encoding,expire_time,reason\n", 4),
+    ] {
+        let input = format!("{header}{ROW}");
+        run_with_input(["check", "--input-format=csv"], input.as_bytes()).exits(exit);
+    }
+    for (row, text) in [
+        (
+            "YWJj,hex,4070908800,no",
+            "encoding \"hex\" is neither utf8 nor base64",
+        ),
+        (
+            "YWJj,,4070908800,no",
+            "encoding \"\" is neither utf8 nor base64",
+        ),
+        ("%%%%,base64,4070908800,no", "is not base64 at byte 1"),
+        ("abc,utf8,2099-01-01T00:00:00.5Z,no", "expire_time"),
+        ("abc,utf8,4070908800", "expected 4 columns, found 3"),
+    ] {
+        let input = format!("{HEADER_ROW}{row}\n");
+        run_with_input(["check"], input.as_bytes())
+            .exits(4)
+            .stderr_contains(text);
     }
 }
 

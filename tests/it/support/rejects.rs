@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-pub(crate) const HEADER_ROW: &str = "device_token,expire_time,reason\n";
+use data_encoding::BASE64;
+
+pub(crate) const HEADER_ROW: &str = "rejected_token,encoding,expire_time,reason\n";
 
 /// One record of a file that `--rejects` wrote.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,15 +17,20 @@ pub(crate) struct RejectsRow {
 pub(crate) fn read_rejects(path: &Path) -> Vec<RejectsRow> {
     let mut csv = csv::Reader::from_path(path).expect("rejects");
     let header = csv.byte_headers().expect("a header row");
-    assert_eq!(header, vec!["device_token", "expire_time", "reason"]);
+    let expected = ["rejected_token", "encoding", "expire_time", "reason"];
+    assert_eq!(header, &expected[..]);
     let text = |field: &[u8]| String::from_utf8(field.to_vec()).expect("UTF-8");
     csv.byte_records()
         .map(|row| {
             let row = row.expect("a row");
             RejectsRow {
-                token: row[0].to_vec(),
-                expire_time: text(&row[1]),
-                reason: text(&row[2]),
+                token: match &row[1] {
+                    b"utf8" => row[0].to_vec(),
+                    b"base64" => BASE64.decode(&row[0]).expect("base64"),
+                    other => panic!("encoding {other:?}"),
+                },
+                expire_time: text(&row[2]),
+                reason: text(&row[3]),
             }
         })
         .collect()
