@@ -9,6 +9,8 @@ use std::{
 
 use tempfile::TempPath;
 
+use crate::file_identity::{folder, resolve};
+
 /// The permission bits of a file with tokens or digests of tokens.
 pub(crate) const OWNER_ONLY_MODE: u32 = 0o600;
 
@@ -40,7 +42,7 @@ impl AtomicFile {
         }
         // A symbolic link is kept, and the file that it points to is replaced.
         let path = match fs::canonicalize(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => resolve(path)?,
             canonical => canonical?,
         };
         let mut builder = tempfile::Builder::new();
@@ -72,11 +74,6 @@ impl Write for AtomicFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    let folder = path.parent().filter(|path| !path.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

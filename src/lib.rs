@@ -16,6 +16,7 @@ mod database;
 mod delivery;
 mod diagnostics;
 mod endpoint;
+mod file_identity;
 #[doc(hidden)]
 pub mod harness;
 mod input;

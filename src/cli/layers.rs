@@ -24,6 +24,7 @@ use crate::{diagnostics::Failure, terminal::Terminal};
 #[derive(Default)]
 pub(super) struct MergedArguments {
     pub(super) arguments: Vec<OsString>,
+    pub(super) config_file: Option<PathBuf>,
     added: Vec<AddedOption>,
 }
 
@@ -59,7 +60,10 @@ impl MergedArguments {
                 "remove --config and --profile",
             ));
         }
-        let mut merged = Self::default();
+        let mut merged = Self {
+            config_file: file.clone(),
+            ..Self::default()
+        };
         // Without this check, the names of all options would be compared with an empty environment.
         let are_empty = variables.0.is_empty() && file.is_none() && profile.is_none();
         if !are_empty && typed.are_known && !typed.command.has_subcommands() {

@@ -9,6 +9,7 @@ mod layers;
 mod options;
 mod parse;
 mod plan;
+mod shared_files;
 mod typed;
 mod values;
 

@@ -8,11 +8,16 @@ use clap::{
 };
 
 use super::{
-    command_line::clap_command, layers::MergedArguments, options::Cli, plan::Plan,
+    command_line::clap_command,
+    layers::MergedArguments,
+    options::{Cli, Command},
+    plan::Plan,
+    shared_files::refuse_shared_files,
     typed::TypedArguments,
 };
 use crate::{
     diagnostics::{self, Failure},
+    report::Summary,
     terminal::Terminal,
     user_path::describe_value,
 };
@@ -27,21 +32,45 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     let command = clap_command();
     let typed = TypedArguments::read(&command, env::args_os());
     let merged = MergedArguments::new(typed).map_err(|failure| print_failure(&failure))?;
+    let mut shared = Ok(());
     let parsed = merged
         .relax(command)
         .try_get_matches_from(&merged.arguments)
-        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+        .and_then(|mut matches| {
+            shared = refuse_shared_files(&matches, merged.config_file.as_deref());
+            Cli::from_arg_matches_mut(&mut matches)
+        });
     let cli = parsed.map_err(|mut error| {
         hide_secrets(&mut error);
         let exit_code = print_clap_error(&error);
         merged.print_origins(&error.to_string());
         exit_code
     })?;
-    Plan::from_options(cli).map_err(|failure| {
-        let exit_code = print_failure(&failure);
-        merged.print_origins(&failure.to_string());
+    let json_terminal = json_terminal(&cli.command);
+    let plan = shared.and_then(|()| Plan::from_options(cli));
+    plan.map_err(|failure| {
+        let text = failure.to_string();
+        let exit_code = match json_terminal {
+            Some(terminal) => {
+                let mut summary = Summary::new(None);
+                summary.finish(Some(failure));
+                terminal.print_summary(&summary)
+            }
+            None => print_failure(&failure),
+        };
+        merged.print_origins(&text);
         exit_code
     })
+}
+
+/// Returns the terminal of a command that prints a summary as JSON, also if its options are wrong.
+fn json_terminal(command: &Command) -> Option<Terminal> {
+    let terminal = match command {
+        Command::Push(args) => args.output.terminal(args.verbose),
+        Command::Check(args) => args.output.terminal(args.verbose),
+        _ => return None,
+    };
+    terminal.json.then_some(terminal)
 }
 
 fn print_failure(failure: &Failure) -> u8 {

@@ -60,7 +60,7 @@ impl Plan {
                 warn_days: args.warn_days,
                 terminal: args.output.terminal(0),
             }))),
-            Command::Serve(args) => serve_plan(*args).map(Self::Serve),
+            Command::Serve(args) => Ok(Self::Serve(serve_plan(*args))),
             Command::Ledger(command) => ledger_plan(command).map(Self::Ledger),
             Command::Completions { shell } => Ok(Self::Print(generate::completions(shell))),
             Command::Man => Ok(Self::Print(generate::manual())),
@@ -143,11 +143,8 @@ fn destination(
     Ok(Destination::Server(Box::new(plan)))
 }
 
-fn serve_plan(args: ServeArgs) -> Result<serve::Plan, Failure> {
-    if args.store.is_some() && args.store == args.dump {
-        return Err(Failure::usage("--store and --dump name the same file"));
-    }
-    Ok(serve::Plan {
+fn serve_plan(args: ServeArgs) -> serve::Plan {
+    serve::Plan {
         listen_address: args.listen,
         tls: (!args.plaintext).then(|| ReceiverTls {
             identity: identity_files(args.cert, args.key),
@@ -167,7 +164,7 @@ fn serve_plan(args: ServeArgs) -> Result<serve::Plan, Failure> {
             max_message_size: args.max_message_size,
         },
         terminal: args.output.terminal(0),
-    })
+    }
 }
 
 fn ledger_plan(command: LedgerCommand) -> Result<ledger::Plan, Failure> {

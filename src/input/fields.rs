@@ -146,11 +146,10 @@ impl<'o> FieldParser<'o> {
         text: Cow<'t, [u8]>,
         name: &str,
     ) -> Result<Token<'t>, ProblemKind> {
-        self.encoded_token(text, self.token_encoding, name)
+        Self::encoded_token(text, self.token_encoding, name)
     }
 
     pub(super) fn encoded_token<'t>(
-        &self,
         text: Cow<'t, [u8]>,
         encoding: TokenEncoding,
         name: &str,

@@ -3,7 +3,6 @@
 
 mod context;
 mod deliver;
-mod file_checks;
 mod ledger;
 mod outputs;
 mod plan;

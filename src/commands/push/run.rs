@@ -3,7 +3,6 @@
 use super::{
     context::Run,
     deliver::deliver,
-    file_checks::refuse_shared_files,
     outputs::Outputs,
     plan::{DryRun, Plan},
     selection::{preview, select},
@@ -19,7 +18,6 @@ pub(crate) fn run(plan: &Plan) -> u8 {
     let mut summary = Summary::new(Some(plan.destination.to_string()));
     let mut metrics = None;
     let mut carry_out = || {
-        refuse_shared_files(plan)?;
         if let Some(options) = plan.dry_run {
             return dry_run(plan, options, &mut summary);
         }

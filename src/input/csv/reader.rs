@@ -123,7 +123,7 @@ impl<'i> CsvReader<'i> {
         };
         let name = &columns.token.name;
         Ok(Record {
-            token: self.fields.encoded_token(token.into(), encoding, name)?,
+            token: FieldParser::encoded_token(token.into(), encoding, name)?,
             expire_time: match &columns.time {
                 Some(time) => self.fields.time(rows.cell(time.index), &time.name)?,
                 None => ExpireTime::UNUSED,

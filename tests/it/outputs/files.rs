@@ -1,6 +1,6 @@
 //! Output files: modes, conflicts, full disks, secrets.
 
-use std::{fs, process::Stdio};
+use std::{fs, os::unix::fs::symlink, process::Stdio};
 
 use tonic::Code;
 
@@ -10,7 +10,7 @@ use crate::support::{
         action::{code, ok, status},
     },
     files::{TempFile, utf8},
-    program::{Run, command, command_after, finish, start_command},
+    program::{Run, command, command_after, finish, run, run_command, start_command},
     records::{ONE_RECORD, TOKEN_PREFIX, records},
     rejects::read_rejects,
 };
@@ -208,6 +208,107 @@ fn outputs_must_be_different_files() {
             &records(1),
         )
         .exits(0);
+}
+
+#[test]
+fn outputs_must_not_be_files_that_the_run_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| utf8(&folder.path().join(name)).to_owned();
+    for name in ["a.csv", "file", "headers", "config.toml"] {
+        fs::write(path(name), "").expect("written");
+    }
+    fs::write(path("a.csv"), records(1)).expect("written");
+    symlink("file", path("link")).expect("linked");
+    symlink("new", path("dangling")).expect("linked");
+    fs::hard_link(path("file"), path("hard")).expect("linked");
+    let (input, file, link) = (path("a.csv"), path("file"), path("link"));
+    let headers = format!("@{}", path("headers"));
+    for (output, name, read) in [
+        ("--metrics-file", input.clone(), vec![]),
+        ("--ledger", input.clone(), vec![]),
+        ("--rejects", file.clone(), vec!["--cacert", &file]),
+        (
+            "--rejects",
+            file.clone(),
+            vec!["--cacert=/x", "--cacert", &link],
+        ),
+        ("--rejects", path("hard"), vec!["--key", &file, "--cert=/x"]),
+        (
+            "--metrics-file",
+            link.clone(),
+            vec!["--key=/x", "--cert", &file],
+        ),
+        ("--ledger", file.clone(), vec!["--bearer-token-file", &file]),
+        ("--rejects", path("headers"), vec!["-H", &headers]),
+        ("--rejects", file.clone(), vec!["--proto", &file]),
+        ("--rejects", file.clone(), vec!["--protoset", &file]),
+        (
+            "--rejects",
+            path("config.toml"),
+            vec!["--config", &path("config.toml")],
+        ),
+        (
+            "--rejects",
+            path("new"),
+            vec!["--metrics-file", &path("dangling")],
+        ),
+        ("--rejects", path("l-lock"), vec!["--ledger", &path("l")]),
+        (
+            "--metrics-file",
+            path("l-wal"),
+            vec!["--ledger", &path("l")],
+        ),
+    ] {
+        for json in [&["--output=json"][..], &[]] {
+            let push = ["push", "--server=127.0.0.1:1", "--retry=0", &input];
+            let args = [&push[..], &read, &[output, &name], json].concat();
+            let run = run(&args)
+                .exits(2)
+                .stderr_contains("name the same file: ")
+                .stderr_contains(output);
+            if !json.is_empty() {
+                assert_eq!(run.json()["exit_code"], 2, "{run:#?}");
+            }
+        }
+        assert!(fs::read(&file).expect("read").is_empty(), "{output} {name}");
+        assert_eq!(
+            fs::read(&input).expect("read"),
+            records(1),
+            "{output} {name}"
+        );
+        assert!(
+            !fs::exists(path("new")).expect("a folder"),
+            "{output} {name}"
+        );
+    }
+    for args in [
+        ["--store", "s.db", "--dump", "./s.db"],
+        ["--store", "s.db", "--dump", "s.db-wal"],
+        ["--store", "s.db", "--write-cacert", "s.db"],
+        ["--dump", "new", "--write-cacert", "dangling"],
+        ["--dump", "hard", "--client-ca", "file"],
+    ] {
+        let mut serve = command([&["serve", "--listen=127.0.0.1:0"], &args[..]].concat());
+        run_command(serve.current_dir(folder.path()))
+            .exits(2)
+            .stderr_contains("name the same file: ");
+    }
+}
+
+#[test]
+fn dangling_links_stay() {
+    let server = FaultServer::serving([code(5)]);
+    for flag in ["--rejects", "--metrics-file", "--ledger"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        symlink("target", &link).expect("linked");
+        server.push(&[flag, utf8(&link)], &records(1)).exits(7);
+        assert!(link.is_symlink(), "{flag}");
+        assert!(
+            fs::metadata(&target).is_ok_and(|target| target.is_file()),
+            "{flag}"
+        );
+    }
 }
 
 #[test]

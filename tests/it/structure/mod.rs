@@ -23,6 +23,7 @@ const LEVELS: &[&[&str]] = &[
         "tls",
         "atomic_file",
         "database",
+        "file_identity",
         "signals",
         "user_path",
     ],
