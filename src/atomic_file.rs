@@ -1,12 +1,13 @@
-//! [`AtomicFile`]: a file whose content is replaced atomically.
+//! [`AtomicFile`]: a file whose content is replaced as a whole, and atomically where possible.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, Write},
+    io::{self, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
+use rustix::process::{Resource, getrlimit};
 use tempfile::TempPath;
 
 use crate::file_identity::{folder, resolve};
@@ -17,18 +18,24 @@ pub(crate) const OWNER_ONLY_MODE: u32 = 0o600;
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
     file: File,
-    /// `None` for a file that cannot be replaced, such as a pipe or a terminal.
-    replacement: Option<Replacement>,
+    target: Target,
 }
 
 #[derive(Debug)]
-struct Replacement {
-    temporary: TempPath,
-    path: PathBuf,
+enum Target {
+    /// A pipe, a device or a terminal, which is `file` itself.
+    Stream,
+    Renamed {
+        temporary: TempPath,
+        path: PathBuf,
+    },
+    /// The existing file cannot be replaced, because it is mounted by itself, or because no file can
+    /// be created beside it. So `file` is copied into this file.
+    Overwritten(File),
 }
 
 impl AtomicFile {
-    /// The file keeps its old content until [`AtomicFile::commit`], unless it cannot be replaced.
+    /// The file keeps its old content until [`AtomicFile::commit`], unless it is a stream.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         // Paths such as /dev/stdout may refer to an open file that other processes also write to.
         let may_be_open =
@@ -37,7 +44,7 @@ impl AtomicFile {
             let file = OpenOptions::new().append(true).open(path)?;
             return Ok(Self {
                 file,
-                replacement: None,
+                target: Target::Stream,
             });
         }
         // A symbolic link is kept, and the file that it points to is replaced.
@@ -48,22 +55,95 @@ impl AtomicFile {
         let mut builder = tempfile::Builder::new();
         // The name identifies a file that a killed process has left behind.
         builder.prefix(".sensor-license-").suffix(".tmp");
-        let (file, temporary) = builder.tempfile_in(folder(&path))?.into_parts();
-        file.set_permissions(Permissions::from_mode(mode))?;
-        Ok(Self {
-            file,
-            replacement: Some(Replacement { temporary, path }),
-        })
+        let created = if is_mount_point(&path) {
+            Err(io::ErrorKind::ResourceBusy.into())
+        } else {
+            builder.tempfile_in(folder(&path))
+        };
+        match created {
+            Ok(created) => {
+                let (file, temporary) = created.into_parts();
+                file.set_permissions(Permissions::from_mode(mode))?;
+                let target = Target::Renamed { temporary, path };
+                Ok(Self { file, target })
+            }
+            Err(error) => {
+                let existing = OpenOptions::new().write(true).open(&path);
+                let existing = existing.map_err(|_| error)?;
+                existing.set_permissions(Permissions::from_mode(mode))?;
+                Ok(Self {
+                    file: tempfile::tempfile()?,
+                    target: Target::Overwritten(existing),
+                })
+            }
+        }
     }
 
-    pub(crate) fn commit(self) -> io::Result<()> {
-        let Some(Replacement { temporary, path }) = self.replacement else {
-            return Ok(());
+    /// Reserves disk space for the content, so that a full disk is found before anything is sent.
+    /// Some file systems cannot reserve space, which is no error.
+    pub(crate) fn reserve(&self, bytes: u64) -> io::Result<()> {
+        let files = match &self.target {
+            Target::Stream => vec![],
+            Target::Renamed { .. } => vec![&self.file],
+            Target::Overwritten(existing) => vec![&self.file, existing],
         };
-        // Syncing before the rename makes the replacement atomic even if the power fails.
-        self.file.sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)
+        let max_bytes = getrlimit(Resource::Fsize).current;
+        if !files.is_empty() && max_bytes.is_some_and(|max_bytes| bytes > max_bytes) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        files.into_iter().try_for_each(|file| reserve(file, bytes))
     }
+
+    pub(crate) fn commit(mut self) -> io::Result<()> {
+        match self.target {
+            Target::Stream => Ok(()),
+            Target::Renamed { temporary, path } => {
+                // This frees the reserved space that is not used.
+                let length = self.file.stream_position()?;
+                self.file.set_len(length)?;
+                // Syncing before the rename makes the replacement atomic even if the power fails.
+                self.file.sync_all()?;
+                temporary.persist(path).map_err(|error| error.error)
+            }
+            Target::Overwritten(mut existing) => {
+                self.file.rewind()?;
+                let length = io::copy(&mut self.file, &mut existing)?;
+                existing.set_len(length)?;
+                existing.sync_all()
+            }
+        }
+    }
+}
+
+/// Returns whether a file is mounted by itself (a bind mount), so that `rename` fails with `EBUSY`.
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let status = statx(CWD, path, AtFlags::empty(), StatxFlags::empty());
+    status.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// Only Linux can mount a single file.
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_: &Path) -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    use rustix::{
+        fs::{FallocateFlags, fallocate},
+        io::Errno,
+    };
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64) -> io::Result<()> {
+    Ok(())
 }
 
 impl Write for AtomicFile {

@@ -13,6 +13,9 @@ pub(crate) struct RejectsFile {
     csv: csv::Writer<AtomicFile>,
 }
 
+/// More than the length of the first line.
+const HEADER_BYTES: u64 = 64;
+
 impl RejectsFile {
     /// The old content remains until [`RejectsFile::finish`], because the file may be the input of
     /// the push.
@@ -20,6 +23,14 @@ impl RejectsFile {
         let mut csv = csv::Writer::from_writer(AtomicFile::open(path, OWNER_ONLY_MODE)?);
         csv.write_record(REJECTS_HEADER)?;
         Ok(Self { csv })
+    }
+
+    /// Reserves disk space for `records` records whose tokens have `token_bytes` bytes in total.
+    pub(crate) fn reserve(&self, records: u64, token_bytes: u64) -> io::Result<()> {
+        // The time, the encoding and the delimiters take up to 20 bytes, and base64 a third more
+        // than the token. Most reasons are shorter than 80 bytes.
+        let bytes = token_bytes + token_bytes.div_ceil(3) + 100 * records;
+        self.csv.get_ref().reserve(bytes + HEADER_BYTES)
     }
 
     /// `time` is in Unix seconds.

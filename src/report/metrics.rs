@@ -19,6 +19,9 @@ use crate::{
 /// The node exporter usually runs as a different user.
 const WORLD_READABLE_MODE: u32 = 0o644;
 
+/// The text is usually 2,000 bytes long.
+const MAX_METRICS_BYTES: u64 = 16 << 10;
+
 const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub(crate) struct MetricsFile {
 impl MetricsFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let file = AtomicFile::open(path, WORLD_READABLE_MODE)
+            .and_then(|file| file.reserve(MAX_METRICS_BYTES).map(|()| file))
             .map_err(|error| diagnostics::file_write_failed(path, &error))?;
         // A FIFO is not read, because reading would wait for a writer.
         let previous = match fs::metadata(path) {

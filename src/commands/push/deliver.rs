@@ -26,6 +26,7 @@ pub(super) fn deliver(
     outputs: &mut Outputs<'_>,
     input: &mut ValidatedInput,
 ) -> Result<DeliveryOutcome, Failure> {
+    outputs.reserve_space(selected, input.counts.token_bytes)?;
     if let Some(rejects) = &mut outputs.rejects {
         rejects.missing_records = Some(selected);
     }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{context::Run, plan::LedgerPlan};
 use crate::{
+    atomic_file::{AtomicFile, OWNER_ONLY_MODE},
     contract::Contract,
     delivery::SinkError,
     diagnostics::{self, Failure},
@@ -55,6 +56,15 @@ impl<'p> Ledger<'p> {
             writer,
             error: None,
         })
+    }
+
+    /// Checks that the disk has space for the acknowledged records.
+    pub(super) fn check_space(&self, records: u64) -> Result<(), Failure> {
+        // An entry takes 20 bytes in the write-ahead log, and then in the ledger.
+        let bytes = 48 * records + (64 << 10);
+        let reserved =
+            AtomicFile::open(self.path, OWNER_ONLY_MODE).and_then(|file| file.reserve(bytes));
+        reserved.map_err(|error| diagnostics::ledger_unusable(self.path, &error.into()))
     }
 
     pub(super) fn known_times(&self) -> Result<KnownTimes, Failure> {

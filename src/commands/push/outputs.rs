@@ -23,6 +23,18 @@ impl<'p> Outputs<'p> {
         Ok(Self { rejects, ledger })
     }
 
+    /// Fails if the disk has no space for what the push may write. `token_bytes` is the total length
+    /// of the tokens.
+    pub(super) fn reserve_space(&self, records: u64, token_bytes: u64) -> Result<(), Failure> {
+        if let Some(rejects) = &self.rejects {
+            rejects.reserve(records, token_bytes)?;
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.check_space(records)?;
+        }
+        Ok(())
+    }
+
     /// Completes all outputs and returns the result of the push. The failure of an output comes
     /// first, and the failure in `result` becomes a cause.
     pub(super) fn close(

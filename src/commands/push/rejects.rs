@@ -47,6 +47,11 @@ impl<'p> Rejects<'p> {
         })
     }
 
+    pub(super) fn reserve(&self, records: u64, token_bytes: u64) -> Result<(), Failure> {
+        let reserved = self.file.reserve(records, token_bytes);
+        reserved.map_err(|error| diagnostics::file_write_failed(self.path, &error))
+    }
+
     pub(super) fn add(
         &mut self,
         batch: &Batch,

@@ -18,6 +18,8 @@ pub(crate) struct ValidationCounts {
     /// Valid records that are not sent, because a different record with the same token is sent.
     pub(crate) duplicate: u64,
     pub(crate) unreadable_inputs: u64,
+    /// The total length of the tokens of valid records, duplicates included.
+    pub(crate) token_bytes: u64,
     pub(crate) by_class: BTreeMap<ProblemClass, u64>,
 }
 
@@ -89,6 +91,7 @@ impl Findings {
         self.records_before += other.counts.read;
         self.counts.read += other.counts.read;
         self.counts.invalid += other.counts.invalid;
+        self.counts.token_bytes += other.counts.token_bytes;
         for (class, count) in other.counts.by_class {
             *self.counts.by_class.entry(class).or_default() += count;
         }

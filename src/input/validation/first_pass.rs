@@ -145,6 +145,7 @@ impl<'r> FirstPass<'r> {
                         self.findings.add_error(input, error);
                         continue;
                     }
+                    self.findings.counts.token_bytes += record.token.as_bytes().len() as u64;
                     self.findings.expirations.add(record.expire_time);
                     self.hashes.add(record);
                 }

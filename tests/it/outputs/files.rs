@@ -1,6 +1,10 @@
 //! Output files: modes, conflicts, full disks, secrets.
 
-use std::{fs, os::unix::fs::symlink, process::Stdio};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    process::{Command, Stdio},
+};
 
 use tonic::Code;
 
@@ -10,7 +14,7 @@ use crate::support::{
         action::{code, ok, status},
     },
     files::{TempFile, utf8},
-    program::{Run, command, command_after, finish, run, run_command, start_command},
+    program::{PROGRAM, Run, command, command_after, finish, run, run_command, start_command},
     records::{ONE_RECORD, TOKEN_PREFIX, records},
     rejects::read_rejects,
 };
@@ -173,12 +177,19 @@ fn full_disk_ends_the_push() {
     assert!(run.count("unsent") > 0, "{run:#?}");
     assert_eq!(file.read(), "old");
     file.is_alone();
-    let flags = ["--metrics-file", file.str()];
-    run_after(&limit(1), FaultServer::ok().args(&flags), &records(3))
-        .exits(1)
-        .counts_add_up()
-        .stderr_contains(&format!("cannot write {}: ", file.str()))
-        .counts("acknowledged", 3);
+    // Without space for them, the push sends nothing.
+    for (flag, blocks) in [("--metrics-file", 1), ("--rejects", 400), ("--ledger", 400)] {
+        let ledger = TempFile::absent("ledger");
+        let path = if flag == "--ledger" { &ledger } else { &file };
+        let server = FaultServer::ok();
+        let args = server.args(&[flag, path.str()]);
+        run_after(&limit(blocks), args, &records(5000))
+            .exits(1)
+            .counts_add_up()
+            .stderr_contains(path.str())
+            .counts("acknowledged", 0);
+        assert_eq!(server.attempt_count(), 0, "{flag}");
+    }
     assert_eq!(file.read(), "old");
 }
 
@@ -292,6 +303,36 @@ fn outputs_must_not_be_files_that_the_run_reads() {
         run_command(serve.current_dir(folder.path()))
             .exits(2)
             .stderr_contains("name the same file: ");
+    }
+}
+
+/// A container often mounts a single file, which cannot be replaced by `rename`.
+#[test]
+fn mounted_files_are_overwritten() {
+    let in_namespace = ["-rm", "sh", "-c"];
+    let can_mount = Command::new("unshare")
+        .args(in_namespace)
+        .arg("true")
+        .status();
+    if !can_mount.is_ok_and(|status| status.success()) {
+        println!("skipped: unshare cannot make a mount namespace");
+        return;
+    }
+    for (flag, exit) in [("--rejects", 7), ("--metrics-file", 7)] {
+        let (source, mounted) = (
+            TempFile::new("source", "old\n".repeat(1000)),
+            TempFile::new("file", ""),
+        );
+        let server = FaultServer::serving([code(5)]);
+        let script = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+        let mut push = Command::new("unshare");
+        push.args(in_namespace)
+            .args([script, "sh", source.str(), mounted.str()]);
+        push.arg(PROGRAM).args(server.args(&[flag, mounted.str()]));
+        finish(start_command(&mut push, &records(3))).exits(exit);
+        assert_eq!(mounted.read(), "", "{flag}");
+        let lines = source.read().lines().count();
+        assert!((4..100).contains(&lines), "{flag}: {lines}");
     }
 }
 
