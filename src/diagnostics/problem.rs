@@ -59,9 +59,13 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
             "choose a record with --on-duplicate first, last or latest"
         }
         ProblemKind::InvalidToken {
-            error: TokenError::InvalidHex { .. } | TokenError::InvalidBase64 { .. },
+            error: TokenError::InvalidHex { .. },
             ..
-        } => "set the encoding of the tokens with --token-encoding",
+        } => "write two hexadecimal digits for each byte, without separators",
+        ProblemKind::InvalidToken {
+            error: TokenError::InvalidBase64 { .. },
+            ..
+        } => "write base64 without spaces and line breaks",
         ProblemKind::InvalidTime { error, .. } => match error {
             TimeError::IntegerOutOfRange {
                 looks_like_milliseconds: true,

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, sync::LazyLock};
 
-use data_encoding::{BASE64, BASE64_NOPAD, Encoding, HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::{BASE64, BASE64_NOPAD, DecodeKind, Encoding, HEXLOWER, HEXLOWER_PERMISSIVE};
 
 /// A device token of at least one byte. `Debug` and `Display` print the token masked.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +35,8 @@ pub(crate) enum TokenError {
     InvalidHex { offset: usize },
     #[error("is not base64 at byte {}", .offset + 1)]
     InvalidBase64 { offset: usize },
+    #[error("is truncated base64")]
+    TruncatedBase64,
 }
 
 static BASE64_BOTH_ALPHABETS: LazyLock<Encoding> = LazyLock::new(|| {
@@ -60,10 +62,10 @@ impl<'a> Token<'a> {
         if decoded.is_empty() {
             return Err(TokenError::Empty);
         }
-        if decoded.starts_with(char::is_whitespace) || decoded.ends_with(char::is_whitespace) {
-            return Err(TokenError::SurroundingWhitespace);
-        }
         let bytes = match encoding {
+            TokenEncoding::Utf8 if has_surrounding_whitespace(decoded) => {
+                return Err(TokenError::SurroundingWhitespace);
+            }
             TokenEncoding::Utf8 => return Ok(Self(text)),
             TokenEncoding::Hex => decode_hex(decoded)?,
             TokenEncoding::Base64 => decode_base64(decoded)?,
@@ -98,13 +100,13 @@ impl TokenEncoding {
     }
 }
 
-// The decoders report a wrong length first, but a wrong character tells the user more.
 fn decode_hex(text: &str) -> Result<Vec<u8>, TokenError> {
     HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| {
-        let wrong = text.bytes().position(|byte| !byte.is_ascii_hexdigit());
-        wrong.map_or(TokenError::OddHexLength, |offset| TokenError::InvalidHex {
-            offset,
-        })
+        match find_wrong_byte(text, u8::is_ascii_hexdigit) {
+            Some(offset) => TokenError::InvalidHex { offset },
+            None if has_surrounding_whitespace(text) => TokenError::SurroundingWhitespace,
+            None => TokenError::OddHexLength,
+        }
     })
 }
 
@@ -113,10 +115,15 @@ fn decode_base64(text: &str) -> Result<Vec<u8>, TokenError> {
     let decoded = BASE64_BOTH_ALPHABETS
         .decode(unpadded.as_bytes())
         .map_err(|error| {
-            let is_symbol = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
-            let wrong = unpadded.bytes().position(|byte| !is_symbol(byte));
-            TokenError::InvalidBase64 {
-                offset: wrong.unwrap_or(error.position),
+            let is_symbol = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+            let symbols = text.trim_end().trim_end_matches('=');
+            match find_wrong_byte(symbols, is_symbol) {
+                Some(offset) => TokenError::InvalidBase64 { offset },
+                None if has_surrounding_whitespace(text) => TokenError::SurroundingWhitespace,
+                None if error.kind == DecodeKind::Length => TokenError::TruncatedBase64,
+                None => TokenError::InvalidBase64 {
+                    offset: error.position,
+                },
             }
         })?;
     let padding = text.len() - unpadded.len();
@@ -126,6 +133,18 @@ fn decode_base64(text: &str) -> Result<Vec<u8>, TokenError> {
         });
     }
     Ok(decoded)
+}
+
+/// The decoders report a wrong length first, but a wrong character tells the user more. White space
+/// around the text is not a wrong character.
+fn find_wrong_byte(text: &str, is_right: impl Fn(&u8) -> bool) -> Option<usize> {
+    let start = text.len() - text.trim_start().len();
+    let wrong = text.trim().bytes().position(|byte| !is_right(&byte));
+    wrong.map(|offset| start + offset)
+}
+
+fn has_surrounding_whitespace(text: &str) -> bool {
+    text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace)
 }
 
 impl fmt::Debug for Token<'_> {
@@ -195,10 +214,23 @@ mod tests {
             ("0g", Hex, TokenError::InvalidHex { offset: 1 }),
             ("0x00", Hex, TokenError::InvalidHex { offset: 1 }),
             ("0x0", Hex, TokenError::InvalidHex { offset: 1 }),
-            ("A", Base64, TokenError::InvalidBase64 { offset: 0 }),
+            ("74:0f:47", Hex, TokenError::InvalidHex { offset: 2 }),
+            ("74:0f:4", Hex, TokenError::InvalidHex { offset: 2 }),
+            (" 74:0f ", Hex, TokenError::InvalidHex { offset: 3 }),
+            ("740 ", Hex, TokenError::SurroundingWhitespace),
+            (
+                "AAAA\nAAA\n",
+                Base64,
+                TokenError::InvalidBase64 { offset: 4 },
+            ),
+            ("AA==\n", Base64, TokenError::SurroundingWhitespace),
+            (" AAAAA", Base64, TokenError::SurroundingWhitespace),
+            ("AA==AAAA", Base64, TokenError::InvalidBase64 { offset: 2 }),
+            ("AAAAA", Base64, TokenError::TruncatedBase64),
+            ("A", Base64, TokenError::TruncatedBase64),
             ("AAAA=", Base64, TokenError::InvalidBase64 { offset: 4 }),
             ("AA=", Base64, TokenError::InvalidBase64 { offset: 2 }),
-            ("A===", Base64, TokenError::InvalidBase64 { offset: 0 }),
+            ("A===", Base64, TokenError::TruncatedBase64),
             ("A!AA=", Base64, TokenError::InvalidBase64 { offset: 1 }),
             ("A!AAA", Base64, TokenError::InvalidBase64 { offset: 1 }),
             ("====", Base64, TokenError::InvalidBase64 { offset: 0 }),
