@@ -7,6 +7,14 @@ use crate::{
 
 pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
     let hint = match kind {
+        ProblemKind::NoArray {
+            only_array: Some(pointer),
+            ..
+        }
+        | ProblemKind::NotArray {
+            only_array: Some(pointer),
+            ..
+        } => return records_hint(pointer),
         ProblemKind::MissingField {
             delimiter: Some(delimiter),
             ..
@@ -37,9 +45,6 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         ProblemKind::RecordTooLong => "look for an unterminated quote or bracket",
         ProblemKind::SeveralArrays { .. } => "choose one with --records /KEY",
         ProblemKind::MissingRequestArray => "pass --records /KEY if it has another name",
-        ProblemKind::MultipleDocuments => {
-            "pass --input-format ndjson if each line holds one object"
-        }
         ProblemKind::MissingHeader => "pass --no-header if the file has no header row",
         ProblemKind::AmbiguousField { field, .. } => {
             return Some(format!("choose one with {} NAME", option(*field)));
@@ -78,6 +83,16 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn records_hint(pointer: &str) -> Option<String> {
+    // The tokens of the request message are base64.
+    let format = match pointer.rsplit('/').next() {
+        Some("sensorExpire") => "--input-format protojson ",
+        _ => "",
+    };
+    let pointer = shlex::try_quote(pointer).ok()?;
+    Some(format!("pass {format}--records {pointer}"))
 }
 
 fn option(field: Field) -> &'static str {

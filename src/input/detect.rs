@@ -5,6 +5,8 @@ use std::{
     io::{self, Read},
 };
 
+use serde::de::IgnoredAny;
+
 use super::{
     excerpt::Excerpt,
     options::{InputFormat, JsonPointer, REJECTS_HEADER, format_pointer},
@@ -30,6 +32,8 @@ pub(crate) enum DetectedFormat {
         is_protobuf: bool,
     },
     JsonRecord,
+    /// Objects one after the other, which may span lines.
+    JsonObjects,
 }
 
 /// Returns the format for the extension of a file name. A final `.gz` or `.zst` is ignored.
@@ -62,6 +66,7 @@ impl fmt::Display for DetectedFormat {
             Self::Rejects => f.write_str("CSV written by --rejects"),
             Self::Ndjson => f.write_str("NDJSON"),
             Self::JsonRecord => f.write_str("JSON, one record"),
+            Self::JsonObjects => f.write_str("JSON objects"),
             Self::JsonArray { path, is_protobuf } => {
                 let protobuf = if *is_protobuf { "protobuf " } else { "" };
                 write!(f, "{protobuf}JSON array")?;
@@ -92,7 +97,7 @@ impl Head {
     }
 
     pub(super) fn is_blank(&self) -> bool {
-        self.bytes.iter().all(u8::is_ascii_whitespace)
+        is_blank(&self.bytes)
     }
 
     pub(super) fn unsupported_format(&self) -> Option<UnsupportedFormat> {
@@ -132,7 +137,7 @@ impl Head {
 
     /// Returns the delimiter of a first line such as `sep=;`, which LibreOffice writes in quotes.
     pub(super) fn separator(&self) -> Option<u8> {
-        let line = self.bytes.split(|byte| *byte == b'\n').next()?;
+        let line = first_line(&self.bytes);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let quoted = line
             .strip_prefix(b"\"")
@@ -156,7 +161,7 @@ impl Head {
             return InputFormat::Json;
         }
         let text = self.bytes.trim_ascii_start();
-        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = first_line(text);
         let unquoted = || line.split(|byte| *byte == b'"').step_by(2).flatten();
         let count = |wanted: u8| unquoted().filter(|byte| **byte == wanted).count();
         if count(b'\t') > count(b',') {
@@ -166,6 +171,24 @@ impl Head {
         }
     }
 
+    /// Returns whether a text of several JSON documents seems to have each on a line of its own.
+    pub(super) fn has_document_per_line(&self) -> bool {
+        let text = self.bytes.trim_ascii_start();
+        let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+        let first = documents.next();
+        let (document, rest) = text.split_at(documents.byte_offset());
+        // A document that is longer than the head has its first line feed at its end.
+        let is_on_own_line = match first {
+            Some(Ok(_)) => !document.contains(&b'\n') && is_blank(first_line(rest)),
+            _ => !text.contains(&b'\n'),
+        };
+        is_on_own_line
+            && !rest
+                .split(|byte| *byte == b'\n')
+                .any(|line| line.trim_ascii() == b"{")
+    }
+
+    /// Returns whether a text whose first JSON document is malformed seems to have one on each line.
     pub(super) fn is_ndjson(&self) -> bool {
         let mut lines = self
             .bytes
@@ -175,6 +198,15 @@ impl Head {
         let is_object = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"{"));
         is_object(lines.next()) && is_object(lines.next())
     }
+}
+
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_whitespace)
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
+    &text[..end]
 }
 
 #[cfg(test)]
@@ -217,6 +249,28 @@ mod tests {
             ("a\nsep=;\n", None),
         ] {
             assert_eq!(head(text.as_bytes()).separator(), delimiter, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn recognizes_documents_that_span_lines() {
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(2 * HEAD_BYTES));
+        for (text, has_document_per_line) in [
+            ("{\"a\":1}\n{\"a\":2}\n", true),
+            ("\n{\"a\":1} \r\n\r\n{\"a\":", true),
+            ("{\"a\":1}\nmalformed\n", true),
+            (&format!("{long}\n{long}"), true),
+            ("{\"a\":1}{\"a\":2}\n", false),
+            ("{\n  \"a\":1\n}\n{\n", false),
+            ("{}\n{\n  \"a\":1\n}\n", false),
+            (&format!("{{\n\"b\":{long}}}\n{{}}"), false),
+        ] {
+            let head = head(text.as_bytes());
+            assert_eq!(
+                head.has_document_per_line(),
+                has_document_per_line,
+                "{text}"
+            );
         }
     }
 

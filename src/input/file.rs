@@ -119,9 +119,14 @@ impl InputFile {
         };
         let has_documents = matches!(*error.kind, ProblemKind::MultipleDocuments);
         match (self.known_format, &options.records_pointer) {
-            (None, Some(_)) if has_documents => Err(ProblemKind::NotJsonDocument.into()),
+            (Some(InputFormat::ProtoJson), _) => Err(error),
+            (_, Some(_)) if has_documents => Err(ProblemKind::NotJsonDocument.into()),
+            (_, None) if has_documents && !head.has_document_per_line() => {
+                Ok(DetectedFormat::JsonObjects)
+            }
+            (_, None) if has_documents => Ok(DetectedFormat::Ndjson),
             // The NDJSON reader reports a malformed first line and continues.
-            (None, None) if has_documents || head.is_ndjson() => Ok(DetectedFormat::Ndjson),
+            (None, None) if head.is_ndjson() => Ok(DetectedFormat::Ndjson),
             _ => Err(error),
         }
     }
@@ -143,6 +148,7 @@ impl InputFile {
             return Err(ProblemKind::DuplicateName(Excerpt::from_text(key)).into());
         }
         if let Some(path) = &options.records_pointer {
+            json::check_path(self.line_buffer()?, path)?;
             return array(path.clone());
         }
         if has_request_array {
@@ -153,7 +159,11 @@ impl InputFile {
         }
         match *arrays {
             [only] => array(vec![only.to_owned()]),
-            [] => Err(ProblemKind::NoArray(excerpts(&keys)).into()),
+            [] => {
+                let keys = excerpts(&keys);
+                let only_array = json::find_only_array(&mut self.line_buffer()?, &[]);
+                Err(ProblemKind::NoArray { keys, only_array }.into())
+            }
             _ => Err(ProblemKind::SeveralArrays(excerpts(&arrays)).into()),
         }
     }

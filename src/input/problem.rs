@@ -115,9 +115,17 @@ pub(crate) enum ProblemKind {
     RecordTooLong,
     /// `place` is the JSON Pointer of `--records`, or empty for the root of the document.
     #[error("expected an array of records{}, found {found}", at(.place))]
-    NotArray { place: String, found: &'static str },
-    #[error("expected an array of records, found only the keys {}", list(.0))]
-    NoArray(Vec<Excerpt>),
+    NotArray {
+        place: String,
+        found: &'static str,
+        only_array: Option<String>,
+    },
+    #[error("expected an array of records, found only the keys {}", list(.keys))]
+    NoArray {
+        keys: Vec<Excerpt>,
+        /// The JSON Pointer of the only array of objects deeper in the document.
+        only_array: Option<String>,
+    },
     #[error("expected one array of records, found {}", list(.0))]
     SeveralArrays(Vec<Excerpt>),
     #[error("no value at --records \"{pointer}\"{}", keys_at(.parent, .keys))]

@@ -16,6 +16,7 @@ use super::{
     compression::decompress,
     read_limits::ReadLimits,
     recorded_stream::RecordedStream,
+    text_end::WithoutFinalCtrlZ,
     verified_file::{BlockHashes, VerifiedFile},
 };
 use crate::user_path::UserPath;
@@ -77,7 +78,8 @@ impl Content {
         })
     }
 
-    /// Returns a reader of the decompressed text, without a UTF-8 byte order mark.
+    /// Returns a reader of the decompressed text, without a UTF-8 byte order mark and a
+    /// final Ctrl-Z.
     pub(in crate::input) fn text_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let mut text = decompress(self.raw_reader()?)?;
         let mut head = Vec::new();
@@ -87,7 +89,8 @@ impl Content {
         if head == BYTE_ORDER_MARK {
             head.clear();
         }
-        Ok(Box::new(io::Cursor::new(head).chain(text)))
+        let text = io::Cursor::new(head).chain(text);
+        Ok(Box::new(WithoutFinalCtrlZ::new(text)))
     }
 
     fn raw_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {

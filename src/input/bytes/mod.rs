@@ -6,6 +6,7 @@ mod line_buffer;
 mod read_limits;
 mod recorded_stream;
 mod stream_error;
+mod text_end;
 mod verified_file;
 
 pub(super) use content::Content;

@@ -8,5 +8,5 @@ mod reader;
 mod record;
 mod scanner;
 
-pub(super) use outline::{check_syntax, read_root_members};
+pub(super) use outline::{check_path, check_syntax, find_only_array, read_root_members};
 pub(super) use reader::JsonReader;

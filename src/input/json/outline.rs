@@ -1,4 +1,4 @@
-//! The keys of the root object of a JSON document, for the format detection.
+//! The outline of a JSON document, for the format detection: where its keys and arrays are.
 
 use std::io::{self, Read};
 
@@ -8,11 +8,14 @@ use serde_json::error::Category;
 use super::{
     super::{
         bytes::LineBuffer,
+        excerpt::Excerpt,
+        fields::find_duplicate,
+        options::{JsonPointer, format_pointer},
         position::Position,
         problem::{ProblemKind, ReadError},
     },
     record,
-    scanner::{read_key, skip_member, skip_space},
+    scanner::{read_key, skip_byte, skip_member, skip_space},
 };
 
 /// Checks that a text is one JSON document. A second document is [`ProblemKind::MultipleDocuments`].
@@ -67,4 +70,88 @@ fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<RootMember>, ProblemKin
         skip_member(text)?;
     }
     Ok(members)
+}
+
+/// Refuses an object on the path to the records that has a key twice. The document must have passed
+/// [`check_syntax`].
+pub(in crate::input) fn check_path(
+    mut text: LineBuffer<'_>,
+    path: &[String],
+) -> Result<(), ReadError> {
+    check_member(&mut text, path).map_err(ReadError::from)
+}
+
+fn check_member(text: &mut LineBuffer<'_>, path: &[String]) -> Result<(), ProblemKind> {
+    let (is_object, step, rest) = match (skip_space(text)?, path) {
+        (Some(b'{'), [step, rest @ ..]) => (true, step, rest),
+        (Some(b'['), [step, rest @ ..]) => (false, step, rest),
+        _ => return skip_member(text),
+    };
+    text.consume(1);
+    let mut keys = Vec::new();
+    for index in 0_u64.. {
+        if matches!(skip_space(text)?, None | Some(b'}' | b']')) {
+            break;
+        }
+        let is_step = if is_object {
+            keys.push(read_key(text)?);
+            keys.last() == Some(step)
+        } else {
+            index.to_string() == *step
+        };
+        check_member(text, if is_step { rest } else { &[] })?;
+    }
+    skip_byte(text, if is_object { b'}' } else { b']' })?;
+    skip_byte(text, b',')?;
+    match find_duplicate(keys.iter().map(String::as_str)) {
+        Some(key) => Err(ProblemKind::DuplicateName(Excerpt::from_text(key))),
+        None => Ok(()),
+    }
+}
+
+/// The maximum number of keys in a suggested JSON Pointer.
+const MAX_DEPTH: usize = 16;
+
+/// Returns the JSON Pointer of the array of objects in the next value, which is at `path`. Returns
+/// `None` if there is another number of such arrays, or if messages must not show the pointer.
+pub(in crate::input) fn find_only_array(
+    text: &mut LineBuffer<'_>,
+    path: &[String],
+) -> Option<String> {
+    let mut arrays = Vec::new();
+    find_arrays(text, &mut path.to_vec(), &mut arrays).ok()?;
+    match arrays.as_slice() {
+        [only] if only.iter().all(|key| Excerpt::shows_whole(key)) => Some(format_pointer(only)),
+        _ => None,
+    }
+}
+
+fn find_arrays(
+    text: &mut LineBuffer<'_>,
+    path: &mut JsonPointer,
+    arrays: &mut Vec<JsonPointer>,
+) -> Result<(), ProblemKind> {
+    match skip_space(text)? {
+        Some(b'{') if path.len() < MAX_DEPTH => {
+            text.consume(1);
+            while skip_space(text)? == Some(b'"') {
+                path.push(read_key(text)?);
+                find_arrays(text, path, arrays)?;
+                path.pop();
+            }
+            skip_byte(text, b'}')?;
+        }
+        Some(b'[') => {
+            text.consume(1);
+            if let Some(b'{' | b']') = skip_space(text)? {
+                arrays.push(path.clone());
+            }
+            while !matches!(skip_space(text)?, None | Some(b']')) {
+                skip_member(text)?;
+            }
+            skip_byte(text, b']')?;
+        }
+        _ => return skip_member(text),
+    }
+    skip_byte(text, b',')
 }

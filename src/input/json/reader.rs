@@ -11,6 +11,7 @@ use super::{
         position::Located,
         problem::{ProblemKind, ReadError},
     },
+    outline::find_only_array,
     record,
     scanner::{enter_path, is_space, measure_value, skip_space, syntax},
 };
@@ -70,6 +71,7 @@ impl<'i> JsonReader<'i> {
             DetectedFormat::Ndjson => self.next_line(),
             DetectedFormat::JsonRecord if self.record_count == 0 => self.measure_record(),
             DetectedFormat::JsonRecord => self.end_document(),
+            DetectedFormat::JsonObjects => self.next_object(),
             _ => self.next_element(),
         };
         Some(length.transpose()?.and_then(|length| self.parse(length)))
@@ -168,9 +170,16 @@ impl<'i> JsonReader<'i> {
         self.buffer.read_more().map_err(|error| self.fatal(error))
     }
 
+    fn next_object(&mut self) -> Result<Option<usize>, ReadError> {
+        match self.skip_space()? {
+            Some(_) => self.measure_record(),
+            None => Ok(None),
+        }
+    }
+
     fn next_element(&mut self) -> Result<Option<usize>, ReadError> {
         if self.record_count == 0 {
-            self.enter_array().map_err(|kind| self.fatal(kind))?;
+            self.enter_array()?;
             if self.skip_space()? == Some(b']') {
                 return self.leave_array();
             }
@@ -185,23 +194,27 @@ impl<'i> JsonReader<'i> {
         self.measure_record()
     }
 
-    fn enter_array(&mut self) -> Result<(), ProblemKind> {
+    fn enter_array(&mut self) -> Result<(), ReadError> {
         let DetectedFormat::JsonArray { path, .. } = &self.format else {
             return Ok(());
         };
-        enter_path(&mut self.buffer, path)?;
-        match skip_space(&mut self.buffer)? {
+        enter_path(&mut self.buffer, path).map_err(|kind| self.fatal(kind))?;
+        let first = skip_space(&mut self.buffer).map_err(|error| self.fatal(error))?;
+        let position = self.buffer.position(self.record_count + 1, 0);
+        let kind = match first {
             Some(b'[') => {
                 self.buffer.consume(1);
-                Ok(())
+                return Ok(());
             }
-            Some(byte) if !record::starts_value(byte) => Err(syntax("expected value")),
-            Some(byte) => Err(ProblemKind::NotArray {
+            Some(byte) if !record::starts_value(byte) => syntax("expected value"),
+            Some(byte) => ProblemKind::NotArray {
                 place: format_pointer(path),
                 found: record::json_kind(byte),
-            }),
-            None => Err(ProblemKind::TruncatedJson),
-        }
+                only_array: find_only_array(&mut self.buffer, path),
+            },
+            None => ProblemKind::TruncatedJson,
+        };
+        Err(ReadError::fatal(Some(position), kind))
     }
 
     fn leave_array(&mut self) -> Result<Option<usize>, ReadError> {

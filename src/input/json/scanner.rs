@@ -91,7 +91,12 @@ pub(super) fn read_key(buffer: &mut LineBuffer<'_>) -> Result<String, ProblemKin
 pub(super) fn skip_member(buffer: &mut LineBuffer<'_>) -> Result<(), ProblemKind> {
     skip_space(buffer)?;
     skip_value(buffer)?;
-    if skip_space(buffer)? == Some(b',') {
+    skip_byte(buffer, b',')
+}
+
+/// Consumes white space, and the byte after it if it is the wanted one.
+pub(super) fn skip_byte(buffer: &mut LineBuffer<'_>, wanted: u8) -> Result<(), ProblemKind> {
+    if skip_space(buffer)? == Some(wanted) {
         buffer.consume(1);
     }
     Ok(())

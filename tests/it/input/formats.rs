@@ -158,6 +158,21 @@ fn field_options_select_names_and_columns() {
         (&["-"], "\u{feff}\"sep=|\"\ntoken|expire_time\nabc|7\n"),
         (&["--no-header"], "sep=;\nabc;7\n"),
         (&["--delimiter=;"], "sep=,\ntoken;expire_time\nabc;7\n"),
+        (
+            &["--delimiter=;"],
+            "{\n  \"token\": \"abc\",\n  \"expire_time\": 7\n}\n{\n  \"token\": \"abc\",\n  \"expire_time\": 7\n}\n",
+        ),
+        (
+            &["--input-format=json"],
+            r#"{"token":"abc","expire_time":7}{"token":"abc","expire_time":7}"#,
+        ),
+        (
+            &["--input-format=json"],
+            "{\"token\":\"abc\",\"expire_time\":7}\n{\"token\":\"abc\",\"expire_time\":7}\n",
+        ),
+        (&["-"], "token,expire_time\r\nabc,7\r\n\u{1a}"),
+        (&["-"], "token,expire_time\r\nabc,7\u{1a}"),
+        (&["-"], "[{\"token\":\"abc\",\"expire_time\":7}]\n\u{1a}"),
         (&["-"], ",,\ntoken,expire_time,\n,,\nabc,7,\n,,\n"),
         (&["--delimiter=tab"], "token\texpire_time\nabc\t7\n"),
         (&["--input-format=tsv"], "token\texpire_time\nabc\t7\n"),
@@ -332,6 +347,19 @@ fn records_option_points_to_the_array() {
         run.exits(4).stderr_contains(text);
         assert_eq!(received, "");
     }
+    for (pointer, document) in [
+        ("/a/list", r#"{"a":{"list":[1],"l\u0069st":[2]}}"#),
+        ("/a/list", r#"{"a":{"list":[]},"a":{}}"#),
+        ("/a/0/list", r#"{"a":[{"list":[],"x":1,"list":[]}]}"#),
+        ("/a/list", r#"{"a":{"x":1,"list":[],"x":2}}"#),
+    ] {
+        let (run, received) = pointed(pointer, document);
+        run.exits(4).stderr_contains("occurs more than once");
+        assert_eq!(received, "");
+    }
+    let (pushed, _) = pointed("/a", r#"{"a":{"b":{"c":[{}]}},"d":[{}]}"#);
+    pushed.exits(4)
+        .stderr_contains("(hint: pass --records /a/b/c)");
     run(["check", "--records=a/b"])
         .exits(2)
         .stderr_contains("/data/licenses");

@@ -228,7 +228,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "ndjson.json",
         "{\"token\":\"a\",\"expire_time\":1}\n{}\n",
-        &["--input-format ndjson"],
+        &["record 2, line 2, column 1: no device token"],
     ),
     (
         "string.json",
@@ -243,8 +243,40 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "no-list.json",
-        r#"{"a":{"b":[]}}"#,
+        r#"{"a":{"b":1}}"#,
         &["expected an array of records, found only the keys \"a\""],
+    ),
+    (
+        "deep-list.json",
+        r#"{"data":{"items":[{"token":"a","expire_time":1}],"tags":["x"]}}"#,
+        &[
+            "found only the keys \"data\"",
+            "hint: pass --records /data/items",
+        ],
+    ),
+    (
+        "deep-request.json",
+        r#"{"data":{"a b":{"sensorExpire":[]}}}"#,
+        &["--input-format protojson --records '/data/a b/sensorExpire'"],
+    ),
+    (
+        "objects.json",
+        "{\n \"token\":\"a\",\n \"expire_time\":1}\n{\"token\":\"b\"}{\"token\":\"c\",\n\"expire_time\":-1}",
+        &[
+            "2 of 3 records",
+            "record 2, line 4, column 1: no expiration time",
+            "record 3, line 5, column 15: expire_time",
+        ],
+    ),
+    (
+        "objects-cut-off.json",
+        "{\n \"token\":\"a\",\n \"expire_time\":1}\n{\n",
+        &["record 2", "truncated JSON"],
+    ),
+    (
+        "objects-with-comma.json",
+        "{\n\"token\":\"a\",\"expire_time\":1},\n{\"token\":\"a\",\"expire_time\":1}",
+        &["record 2, line 2, column 29: malformed JSON"],
     ),
     ("huge-number.json", HUGE_NUMBER, &["0 to 4294967295"]),
     (
