@@ -358,7 +358,8 @@ fn records_option_points_to_the_array() {
         assert_eq!(received, "");
     }
     let (pushed, _) = pointed("/a", r#"{"a":{"b":{"c":[{}]}},"d":[{}]}"#);
-    pushed.exits(4)
+    pushed
+        .exits(4)
         .stderr_contains("(hint: pass --records /a/b/c)");
     run(["check", "--records=a/b"])
         .exits(2)
