@@ -105,7 +105,12 @@ pub(crate) fn input_not_read_again(problem: &Problem) -> Failure {
 }
 
 pub(crate) fn input_warnings(validated: &ValidatedInput) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<_> = validated.warnings.iter().map(ToString::to_string).collect();
+    let hidden = validated.warning_count - warnings.len();
+    if hidden > 0 {
+        let tokens = count_noun(hidden as u64, "more token");
+        warnings.push(format!("{tokens} may be missing values or rounded numbers"));
+    }
     let past = validated.expirations.past;
     if past > 0 {
         warnings.push(format!(

@@ -13,7 +13,7 @@ use super::{
     position::{FilePosition, InputLabel, Position},
 };
 use crate::{
-    record::{ContractViolation, ExpireTime, TimeError, TokenError},
+    record::{ContractViolation, ExpireTime, SuspiciousToken, TimeError, TokenError},
     user_path::reason_of,
 };
 
@@ -202,6 +202,9 @@ pub(crate) enum ProblemKind {
     ConflictingDuplicate { token: String, first: FilePosition },
     #[error("expiration time {0} is in the past")]
     ExpireTimePassed(ExpireTime),
+    /// This is a warning.
+    #[error(transparent)]
+    SuspiciousToken(SuspiciousToken),
     #[error(transparent)]
     ContractViolation(ContractViolation),
 }

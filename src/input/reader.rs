@@ -4,7 +4,7 @@ use super::{
     bytes::LineBuffer, csv::CsvReader, detect::DetectedFormat, json::JsonReader,
     options::InputOptions, position::Located, problem::ReadError,
 };
-use crate::record::Record;
+use crate::record::{Record, TokenEncoding};
 
 pub(super) enum RecordReader<'i> {
     Blank,
@@ -30,6 +30,14 @@ impl<'i> RecordReader<'i> {
                 .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
             json => Self::Json(Box::new(JsonReader::new(buffer, json, options))),
         })
+    }
+
+    pub(super) fn token_encoding(&self) -> TokenEncoding {
+        match self {
+            Self::Blank => TokenEncoding::Utf8,
+            Self::Csv(reader) => reader.fields.token_encoding,
+            Self::Json(reader) => reader.fields.token_encoding,
+        }
     }
 
     /// Must not be called after [`Self::next`].

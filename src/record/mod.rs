@@ -3,11 +3,13 @@
 
 mod contract_violation;
 mod date_time_text;
+mod suspicious_token;
 mod time;
 mod token;
 
 pub(crate) use contract_violation::ContractViolation;
 pub(crate) use date_time_text::parse_numeric_offset;
+pub(crate) use suspicious_token::SuspiciousToken;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
 pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
 

@@ -16,7 +16,7 @@ use crate::record::{ExpireTime, Record, TokenEncoding};
 
 pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
-    fields: FieldParser<'i>,
+    pub(in crate::input) fields: FieldParser<'i>,
     columns: Columns,
     record_count: u64,
     /// Whether the current row is the first record, which was read to count the columns.

@@ -19,7 +19,7 @@ use crate::record::Record;
 
 pub(in crate::input) struct JsonReader<'i> {
     buffer: LineBuffer<'i>,
-    fields: FieldParser<'i>,
+    pub(in crate::input) fields: FieldParser<'i>,
     format: DetectedFormat,
     record_count: u64,
     /// Consumed before the next record is read. If `returns_line` is true, they end in a line feed.

@@ -32,6 +32,7 @@ impl ValidationCounts {
 pub(in crate::input) struct Findings {
     pub(in crate::input) counts: ValidationCounts,
     problems: ProblemLog,
+    warnings: ProblemLog,
     pub(in crate::input) expirations: ExpirationCounts,
     /// The number of records before the part of the input that is being read.
     pub(in crate::input) records_before: u64,
@@ -44,11 +45,8 @@ impl Findings {
     pub(in crate::input) fn new(now: u64, max_problems: usize) -> Self {
         Self {
             counts: ValidationCounts::default(),
-            problems: ProblemLog {
-                max_problems,
-                added: 0,
-                problems: BTreeMap::new(),
-            },
+            problems: ProblemLog::new(max_problems),
+            warnings: ProblemLog::new(max_problems),
             expirations: ExpirationCounts::at(now),
             records_before: 0,
             is_stopped: false,
@@ -77,17 +75,18 @@ impl Findings {
         self.add_problem(problem);
     }
 
-    fn add_problem(&mut self, mut problem: Problem) {
-        if let Some(position) = &mut problem.position {
-            position.record += self.records_before;
-        }
-        self.problems.add(problem);
+    fn add_problem(&mut self, problem: Problem) {
+        self.problems.add(problem, self.records_before);
+    }
+
+    pub(in crate::input) fn add_warning(&mut self, input: &InputLabel, warning: ReadError) {
+        let warning = warning.into_problem(input);
+        self.warnings.add(warning, self.records_before);
     }
 
     pub(in crate::input) fn append(&mut self, other: Self) {
-        for problem in other.problems.problems.into_values() {
-            self.add_problem(problem);
-        }
+        self.problems.append(other.problems, self.records_before);
+        self.warnings.append(other.warnings, self.records_before);
         self.records_before += other.counts.read;
         self.counts.read += other.counts.read;
         self.counts.invalid += other.counts.invalid;
@@ -102,9 +101,20 @@ impl Findings {
         self.problems.problems.len()
     }
 
-    pub(in crate::input) fn into_problems(self) -> Vec<Problem> {
-        self.problems.problems.into_values().collect()
+    pub(in crate::input) fn into_problems(self) -> FoundProblems {
+        FoundProblems {
+            problems: self.problems.problems.into_values().collect(),
+            warning_count: self.warnings.added,
+            warnings: self.warnings.problems.into_values().collect(),
+        }
     }
+}
+
+/// The first problems and the first warnings, in the order of the input.
+pub(in crate::input) struct FoundProblems {
+    pub(in crate::input) problems: Vec<Problem>,
+    pub(in crate::input) warnings: Vec<Problem>,
+    pub(in crate::input) warning_count: usize,
 }
 
 /// Conflicting duplicates are found after all other problems.
@@ -124,7 +134,26 @@ struct Place {
 }
 
 impl ProblemLog {
-    fn add(&mut self, problem: Problem) {
+    fn new(max_problems: usize) -> Self {
+        Self {
+            max_problems,
+            added: 0,
+            problems: BTreeMap::new(),
+        }
+    }
+
+    fn append(&mut self, other: Self, records_before: u64) {
+        let hidden = other.added - other.problems.len();
+        for problem in other.problems.into_values() {
+            self.add(problem, records_before);
+        }
+        self.added += hidden;
+    }
+
+    fn add(&mut self, mut problem: Problem, records_before: u64) {
+        if let Some(position) = &mut problem.position {
+            position.record += records_before;
+        }
         let place = Place {
             input: problem.input.index,
             record: problem.position.map(|position| position.record),
@@ -157,7 +186,7 @@ mod tests {
                 let position = Position { record: *record, line: 1, column: None };
                 findings.add_error(&label, ReadError::in_record(position, ProblemKind::NulByte));
             }
-            let kept = findings.into_problems();
+            let kept = findings.into_problems().problems;
             let kept: Vec<_> =
                 kept.iter().filter_map(|problem| Some(problem.position?.record)).collect();
             let mut expected = records;

@@ -8,13 +8,14 @@ use super::{
         file::InputFile,
         options::InputOptions,
         position::{InputLabel, Located},
-        problem::ReadError,
+        problem::{ProblemKind, ReadError},
         reader::RecordReader,
     },
     duplicates::TokenHashes,
     findings::Findings,
     rules::ValidationRules,
 };
+use crate::record::{SuspiciousToken, TokenEncoding};
 
 pub(in crate::input) struct FirstPass<'r> {
     rules: &'r ValidationRules<'r>,
@@ -133,6 +134,7 @@ impl<'r> FirstPass<'r> {
     }
 
     fn read_records(&mut self, input: &InputLabel, reader: &mut RecordReader<'_>) {
+        let has_text_tokens = reader.token_encoding() == TokenEncoding::Utf8;
         while let Some(result) = reader.next() {
             match result {
                 Ok(Located {
@@ -146,6 +148,13 @@ impl<'r> FirstPass<'r> {
                         continue;
                     }
                     self.findings.counts.token_bytes += record.token.as_bytes().len() as u64;
+                    if has_text_tokens
+                        && let Some(found) = SuspiciousToken::find(record.token.as_bytes())
+                    {
+                        let kind = ProblemKind::SuspiciousToken(found);
+                        let warning = ReadError::in_record(position, kind);
+                        self.findings.add_warning(input, warning);
+                    }
                     self.findings.expirations.add(record.expire_time);
                     self.hashes.add(record);
                 }

@@ -111,6 +111,8 @@ impl FurtherPasses<'_> {
 pub(crate) struct ValidatedInput {
     pub(crate) counts: ValidationCounts,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
+    pub(crate) warning_count: usize,
     pub(crate) expirations: ExpirationCounts,
     inputs: Vec<InputFile>,
     options: InputOptions,
@@ -124,10 +126,14 @@ impl ValidatedInput {
         options: InputOptions,
         skipped: RecordSet,
     ) -> Self {
+        let (counts, expirations) = (findings.counts.clone(), findings.expirations.clone());
+        let found = findings.into_problems();
         Self {
-            counts: findings.counts.clone(),
-            expirations: findings.expirations.clone(),
-            problems: findings.into_problems(),
+            counts,
+            expirations,
+            problems: found.problems,
+            warnings: found.warnings,
+            warning_count: found.warning_count,
             inputs,
             options,
             skipped,

@@ -440,6 +440,29 @@ fn first_problems_are_shown_in_order() {
 }
 
 #[test]
+fn suspicious_tokens_are_warnings() {
+    let rows = "device_token,expire_time\nNULL,4070908800\nabc,4070908800\n\n1.23E+15,4070908800\n";
+    let run = run_with_input(["check"], rows.as_bytes())
+        .exits(0)
+        .stderr_contains("warning: standard input: record 1, line 2: token \"NULL\" looks like")
+        .stderr_contains("record 3, line 5: token 1.… (8 bytes) looks like a number that");
+    assert_eq!(run.stderr.lines().count(), 2, "{}", run.stderr);
+    let json = r#"[{"token":"(null)","expire_time":4070908800}]"#;
+    run_with_input(["check"], json.as_bytes())
+        .exits(0)
+        .stderr_contains("record 1, line 1, column 2: token \"(null)\" looks like");
+    let base64 = "device_token,expire_time\nNULL,4070908800\n";
+    let run = run_with_input(["check", "--token-encoding=base64"], base64.as_bytes()).exits(0);
+    assert_eq!(run.stderr, "");
+    // Several threads read a large input.
+    let rows = format!("{}\\N,4070908800\n", "NULL,4070908800\n".repeat(50_000));
+    run_with_input(["check", "--no-header", "--max-errors=3"], rows.as_bytes())
+        .exits(0)
+        .stderr_contains("record 3, line 3: token \"NULL\"")
+        .stderr_contains("49998 more tokens may be");
+}
+
+#[test]
 fn ambiguous_input_is_rejected() {
     for (flags, content, text) in [
         (
