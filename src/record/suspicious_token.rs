@@ -11,6 +11,10 @@ pub(crate) enum SuspiciousToken {
     RoundedNumber(String),
 }
 
+/// A spreadsheet shows at most 15 digits of a number. The limit lets most tokens pass with one
+/// comparison.
+const MAX_SUSPICIOUS_BYTES: usize = 24;
+
 const MISSING_VALUES: [&str; 10] = [
     "null",
     "\\N",
@@ -28,6 +32,7 @@ impl SuspiciousToken {
     /// `token` is the text of the token, as it is in the input.
     pub(crate) fn find(token: &[u8]) -> Option<Self> {
         match token {
+            _ if token.len() > MAX_SUSPICIOUS_BYTES => None,
             [b'0'..=b'9' | b'+' | b'-', ..] if is_scientific_number(token) => {
                 let masked = MaskedToken(token).to_string();
                 Some(Self::RoundedNumber(masked))
