@@ -75,25 +75,46 @@ impl ProxySettings {
             (None, Some(proxy)) if !is_loopback(&address.host) => (proxy.name, &proxy.value),
             (None, _) => return Ok(None),
         };
-        if self.has_exception_for(server) {
+        if self.has_exception_for(address) {
             return Ok(None);
         }
         Proxy::parse(url).map(Some).ok_or(ProxyError { origin })
     }
 
-    fn has_exception_for(&self, server: &Endpoint) -> bool {
-        let Ok(server) = format!("https://{}", server.authority()).parse::<Uri>() else {
+    fn has_exception_for(&self, server: &Address) -> bool {
+        let entries = self.exceptions.split([',', ' ', '\t']);
+        let hosts: Vec<_> = entries
+            .filter_map(|entry| exception_host(entry, server.port))
+            .collect();
+        let server = Address {
+            host: server.host.trim_end_matches('.').to_owned(),
+            port: server.port,
+        };
+        let Ok(server) = format!("https://{server}").parse::<Uri>() else {
             return false;
         };
         // The matcher returns `None` if it has no proxy or if an exception applies. With this
         // placeholder as the proxy, `None` can only mean an exception.
-        Matcher::builder()
-            .all("http://any.invalid")
-            .no(self.exceptions.as_str())
-            .build()
-            .intercept(&server)
-            .is_none()
+        let matcher = Matcher::builder().all("http://any.invalid");
+        let matcher = matcher.no(hosts.join(",")).build();
+        // The matcher compares `*` with names only, not with addresses.
+        hosts.contains(&"*") || matcher.intercept(&server).is_none()
     }
+}
+
+/// Returns the host of an entry of `NO_PROXY` in the form that the matcher knows, or `None` if the
+/// entry is limited to another port.
+fn exception_host(entry: &str, port: u16) -> Option<&str> {
+    let host = match entry.rsplit_once(':') {
+        // Another colon belongs to an IPv6 address without a port.
+        Some((host, suffix)) if host.ends_with(']') || !host.contains(':') => {
+            (suffix.parse() == Ok(port)).then_some(host)?
+        }
+        _ => entry,
+    };
+    let suffix = host.strip_prefix('*');
+    let host = suffix.filter(|suffix| suffix.starts_with('.')).unwrap_or(host);
+    Some(host.trim_start_matches('[').trim_end_matches([']', '.']))
 }
 
 /// Returns whether a host is a loopback address or a name under `localhost` (RFC 6761 section 6.3).
@@ -177,6 +198,27 @@ mod tests {
             (true, "10.0.0.0/8, other", "10.1.2.3:1", None),
             (true, "::1", "[::1]:1", None),
             (true, "cense.test", "license.test:1", Some("flag.test")),
+            (true, "*.test", "license.test:1", None),
+            (true, "*.test", "a.license.test:1", None),
+            (true, "*.test", "license.other:1", Some("flag.test")),
+            (true, "*icense.test", "license.test:1", Some("flag.test")),
+            (true, "*.", "license.test:1", Some("flag.test")),
+            (true, "*", "10.1.2.3:1", None),
+            (true, "*:1", "10.1.2.3:1", None),
+            (true, "license.test:1", "license.test:1", None),
+            (true, "*.test:1", "license.test:1", None),
+            (true, "license.test:2", "license.test:1", Some("flag.test")),
+            (true, "license.test:x", "license.test:1", Some("flag.test")),
+            (true, "10.1.2.3:1", "10.1.2.3:1", None),
+            (true, "10.0.0.0/8:1", "10.1.2.3:1", None),
+            (true, "10.0.0.0/8:2", "10.1.2.3:1", Some("flag.test")),
+            (true, "[::1]", "[::1]:1", None),
+            (true, "[::1]:1", "[::1]:1", None),
+            (true, "[::1]:2", "[::1]:1", Some("flag.test")),
+            (true, "fd00::/8", "[fd00::5]:1", None),
+            (true, "LICENSE.test.", "license.test:1", None),
+            (true, "license.test", "license.TEST.:1", None),
+            (true, "other.test license.test", "license.test:1", None),
         ] {
             assert_eq!(
                 proxy_host_for(flag, exceptions, server).as_deref(),

@@ -235,12 +235,12 @@ fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
     })
 }
 
-/// On the command line, clap requires both files. If only one file is set, it comes from the
-/// environment or the config file and is ignored.
+/// One file may hold both the certificate and the key.
 fn identity_files(certificate: Option<UserPath>, key: Option<UserPath>) -> Option<IdentityFiles> {
+    let only = certificate.clone().or_else(|| key.clone())?;
     Some(IdentityFiles {
-        certificate: certificate?,
-        key: key?,
+        certificate: certificate.unwrap_or_else(|| only.clone()),
+        key: key.unwrap_or(only),
     })
 }
 

@@ -21,11 +21,11 @@ pub(in crate::cli) struct ConnectionArgs {
     pub(in crate::cli) cacert: Vec<UserPath>,
 
     /// Client certificate, with its chain
-    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "key")]
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
     pub(in crate::cli) cert: Option<UserPath>,
 
     /// The client certificate's private key
-    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "cert")]
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
     pub(in crate::cli) key: Option<UserPath>,
 
     /// The name to send as SNI, to verify and to use as :authority [default: the server's host]

@@ -16,11 +16,11 @@ pub(in crate::cli) struct ServeArgs {
 
     /// Its certificate, with the chain [default: a self-signed one for localhost, 127.0.0.1 and
     /// ::1, made at start]
-    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "key")]
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
     pub(in crate::cli) cert: Option<UserPath>,
 
     /// The certificate's private key
-    #[arg(long, value_name = "PEM", value_parser = values::secret_path(), requires = "cert")]
+    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
     pub(in crate::cli) key: Option<UserPath>,
 
     /// Put the certificate to trust there before listening
