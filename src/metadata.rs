@@ -40,6 +40,14 @@ pub(crate) enum MetadataError {
     InvalidValue(String),
     #[error("value of header \"{0}\" is not base64")]
     InvalidBase64(String),
+    #[error("file starts with a byte order mark")]
+    ByteOrderMark,
+    #[error("bearer token is empty")]
+    EmptyToken,
+    #[error("expected one line with a bearer token, found {0} lines")]
+    MultilineToken(usize),
+    #[error("bearer token contains a character that is not printable ASCII")]
+    InvalidToken,
 }
 
 /// The names of the headers that only gRPC or HTTP/2 may set (RFC 9113 section 8.2.2). Names that
@@ -60,6 +68,7 @@ const RESERVED_NAMES: [&str; 10] = [
 impl Metadata {
     /// If the name ends in `-bin`, the value must be Base64, with or without padding.
     pub(crate) fn add_line(&mut self, line: &str) -> Result<(), MetadataError> {
+        refuse_byte_order_mark(line)?;
         if line.starts_with(':') {
             return Err(MetadataError::ReservedName(":".to_owned()));
         }
@@ -68,11 +77,20 @@ impl Metadata {
     }
 
     /// Adds an `authorization` header with an OAuth 2.0 bearer token (RFC 6750 section 2.1).
-    pub(crate) fn add_bearer_token(&mut self, token: &str) -> Result<(), MetadataError> {
-        if token.is_empty() {
-            return Err(MetadataError::InvalidValue("authorization".to_owned()));
+    /// `text` is the content of a file, whose final line break is no part of the token.
+    pub(crate) fn add_bearer_token(&mut self, text: &str) -> Result<(), MetadataError> {
+        refuse_byte_order_mark(text)?;
+        if text.trim().is_empty() {
+            return Err(MetadataError::EmptyToken);
         }
-        self.add("authorization", &format!("Bearer {token}"))
+        let mut lines = text.lines();
+        let token = lines.next().unwrap_or_default();
+        match lines.count() {
+            0 => self
+                .add("authorization", &format!("Bearer {token}"))
+                .map_err(|_| MetadataError::InvalidToken),
+            more => Err(MetadataError::MultilineToken(1 + more)),
+        }
     }
 
     /// Returns the strings to mask when a message quotes the server: each value, each word of a
@@ -136,6 +154,13 @@ impl Metadata {
         self.0.append(header, value);
         Ok(())
     }
+}
+
+fn refuse_byte_order_mark(text: &str) -> Result<(), MetadataError> {
+    if text.starts_with('\u{feff}') {
+        return Err(MetadataError::ByteOrderMark);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -113,7 +113,9 @@ fn exception_host(entry: &str, port: u16) -> Option<&str> {
         _ => entry,
     };
     let suffix = host.strip_prefix('*');
-    let host = suffix.filter(|suffix| suffix.starts_with('.')).unwrap_or(host);
+    let host = suffix
+        .filter(|suffix| suffix.starts_with('.'))
+        .unwrap_or(host);
     Some(host.trim_start_matches('[').trim_end_matches([']', '.']))
 }
 

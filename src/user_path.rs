@@ -3,10 +3,19 @@
 use std::{
     borrow::Cow,
     fmt,
-    fs::File,
+    fs::OpenOptions,
     io::{self, Read},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::OpenOptionsExt,
+    },
     path::{Path, PathBuf},
 };
+
+use rustix::fs::OFlags;
+
+/// Waits until a file can be read without blocking. An error ends the wait.
+pub(crate) type Wait<'w> = &'w dyn Fn(BorrowedFd<'_>) -> io::Result<()>;
 
 /// A user may give the content of a file in place of its path, so `Display` and `Debug` describe a
 /// path that looks like a secret, and do not quote it.
@@ -46,14 +55,26 @@ impl UserPath {
     }
 
     /// Fails if the file is larger than `max_bytes`.
-    pub(crate) fn read(&self, max_bytes: u64) -> Result<Vec<u8>, FileError> {
-        let file = File::open(&self.path).map_err(|error| self.error("open", &error))?;
+    pub(crate) fn read(&self, max_bytes: u64, wait: Wait<'_>) -> Result<Vec<u8>, FileError> {
+        // Otherwise, opening a FIFO would block until another program opens it for writing.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(&self.path);
+        let file = opened.map_err(|error| self.error("open", &error))?;
+        let mut unread = file.take(max_bytes + 1);
         // A file with one certificate fits into this capacity, so one system call reads its whole
         // content.
         let mut bytes = Vec::with_capacity(4096);
-        file.take(max_bytes + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| self.error("read", &error))?;
+        loop {
+            let read = wait(unread.get_ref().as_fd());
+            match read.and_then(|()| unread.read_to_end(&mut bytes)) {
+                Ok(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(self.error("read", &error)),
+            }
+        }
         if bytes.len() as u64 > max_bytes {
             let reason = format!("larger than {} MiB", max_bytes >> 20);
             return Err(self.error("read", &io::Error::other(reason)));
@@ -61,8 +82,8 @@ impl UserPath {
         Ok(bytes)
     }
 
-    pub(crate) fn read_text(&self) -> Result<String, FileError> {
-        String::from_utf8(self.read(MAX_OPTION_FILE_BYTES)?)
+    pub(crate) fn read_text(&self, wait: Wait<'_>) -> Result<String, FileError> {
+        String::from_utf8(self.read(MAX_OPTION_FILE_BYTES, wait)?)
             .map_err(|_| self.error("read", &io::Error::other("not UTF-8 text")))
     }
 

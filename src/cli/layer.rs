@@ -21,7 +21,7 @@ use crate::{
     endpoint::Endpoint,
     metadata::HeaderSource,
     terminal::Terminal,
-    user_path::{UserPath, describe_value},
+    user_path::{UserPath, Wait, describe_value},
 };
 
 /// The environment variables whose names begin with [`PREFIX`], and that are not empty.
@@ -223,6 +223,7 @@ pub(super) fn read_config_file(
     path: &Path,
     profile: Option<&OsStr>,
     known_options: &BTreeSet<String>,
+    wait: Wait<'_>,
 ) -> Result<Vec<Table>, Failure> {
     if path.as_os_str().is_empty() {
         return match profile {
@@ -234,7 +235,7 @@ pub(super) fn read_config_file(
         };
     }
     let file = UserPath::from(path);
-    let mut options = parse_toml(&file)?;
+    let mut options = parse_toml(&file, wait)?;
     let profiles = options.remove(PROFILE).unwrap_or(Table::new().into());
     let mut profiles: BTreeMap<String, Table> = profiles.try_into().map_err(|_| {
         let message = format!("{file}: expected a table for each profile");
@@ -259,8 +260,8 @@ pub(super) fn read_config_file(
     Ok(tables)
 }
 
-fn parse_toml(file: &UserPath) -> Result<Table, Failure> {
-    let text = file.read_text()?;
+fn parse_toml(file: &UserPath, wait: Wait<'_>) -> Result<Table, Failure> {
+    let text = file.read_text(wait)?;
     text.parse().map_err(|error: toml::de::Error| {
         // The text of the line may be a secret, so only its number is shown.
         let start = error.span().map_or(0, |span| span.start.min(text.len()));

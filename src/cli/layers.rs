@@ -7,7 +7,9 @@
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
+    os::fd::BorrowedFd,
     path::PathBuf,
+    time::Instant,
 };
 
 use anstream::ColorChoice;
@@ -17,8 +19,9 @@ use super::{
     command_line::{COLOR, COMMANDS_WITHOUT_LAYERS, CONFIG, PROFILE, names_of, option_name},
     layer::{Layer, Variables, default_config_file, read_config_file},
     typed::TypedArguments,
+    values::parse_duration,
 };
-use crate::{diagnostics::Failure, terminal::Terminal};
+use crate::{diagnostics::Failure, input::ReadLimits, terminal::Terminal};
 
 /// The arguments of all layers, for clap.
 #[derive(Default)]
@@ -69,7 +72,15 @@ impl MergedArguments {
         if !are_empty && typed.are_known && !typed.command.has_subcommands() {
             let known = configurable_names(typed.program);
             let file = file.unwrap_or_default();
-            let tables = read_config_file(&file, profile, &known)?;
+            // A value that is not a duration is refused later.
+            let max_time = selected("max_time").and_then(OsStr::to_str);
+            let max_time = max_time.and_then(|text| parse_duration(text).ok());
+            let limits = ReadLimits {
+                deadline: max_time.map(|max_time| Instant::now() + max_time),
+                stop: None,
+            };
+            let wait = |file: BorrowedFd<'_>| limits.wait_until_readable(file);
+            let tables = read_config_file(&file, profile, &known, &wait)?;
             let mut layers = vec![Layer::Environment(&variables)];
             let file = file.as_path();
             layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));

@@ -14,7 +14,7 @@ use crate::{
     proxy::ProxySettings,
     terminal::Terminal,
     tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
-    user_path::UserPath,
+    user_path::{UserPath, Wait},
 };
 
 /// The connection options after parsing. The type has no `Debug`, because the options may contain
@@ -66,22 +66,22 @@ pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_V
 
 impl ConnectionPlan {
     /// Reads the files that the options name.
-    pub(super) fn target(&self, timeouts: Timeouts) -> Result<Target, Failure> {
+    pub(super) fn target(&self, timeouts: Timeouts, wait: Wait<'_>) -> Result<Target, Failure> {
         Ok(Target {
             endpoint: self.endpoint.clone(),
             authority: self.authority()?,
-            tls: self.tls()?,
+            tls: self.tls(wait)?,
             connect_timeout: timeouts.connect,
             timeout: timeouts.request,
             user_agent: self.user_agent()?,
-            metadata: self.metadata()?,
+            metadata: self.metadata(wait)?,
             sends_gzip: self.sends_gzip,
             proxy: self.proxy_settings.proxy_for(&self.endpoint)?,
             keepalive_interval: self.keepalive_interval,
         })
     }
 
-    fn metadata(&self) -> Result<Metadata, Failure> {
+    fn metadata(&self, wait: Wait<'_>) -> Result<Metadata, Failure> {
         let mut metadata = Metadata::default();
         let mut add_line = |origin: &dyn fmt::Display, line: &str| {
             let added = metadata.add_line(line);
@@ -91,7 +91,7 @@ impl ConnectionPlan {
             match header {
                 HeaderSource::Line(line) => add_line(&"--header", line)?,
                 HeaderSource::File(file) => {
-                    let text = file.read_text()?;
+                    let text = file.read_text(wait)?;
                     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
                     lines.try_for_each(|line| add_line(file, line))?;
                 }
@@ -103,11 +103,8 @@ impl ConnectionPlan {
                     "--bearer-token-file cannot be used with an \"authorization\" header",
                 ));
             }
-            let text = file.read_text()?;
-            let token = text.strip_suffix('\n').unwrap_or(&text);
-            let token = token.strip_suffix('\r').unwrap_or(token);
             metadata
-                .add_bearer_token(token)
+                .add_bearer_token(&file.read_text(wait)?)
                 .map_err(|error| diagnostics::metadata_invalid(file, &error))?;
         }
         Ok(metadata)
@@ -139,7 +136,7 @@ impl ConnectionPlan {
         })
     }
 
-    fn tls(&self) -> Result<Option<ClientTls>, Failure> {
+    fn tls(&self, wait: Wait<'_>) -> Result<Option<ClientTls>, Failure> {
         let Some(plan) = &self.tls else {
             return Ok(None);
         };
@@ -147,7 +144,7 @@ impl ConnectionPlan {
         // an invalid file would be reported only after the user removes `--insecure`.
         let mut certificates = Vec::new();
         for file in &plan.trusted_certificates {
-            certificates.extend(tls::read_certificates(file)?);
+            certificates.extend(tls::read_certificates(file, wait)?);
         }
         let trust = if plan.skips_verification {
             Terminal::security_warning(
@@ -159,7 +156,7 @@ impl ConnectionPlan {
         } else {
             TrustPolicy::Certificates(certificates)
         };
-        let read = |files: &IdentityFiles| Identity::read(&files.certificate, &files.key);
+        let read = |files: &IdentityFiles| Identity::read(&files.certificate, &files.key, wait);
         let identity = plan.identity.as_ref().map(read).transpose()?;
         let name = self.server_name.as_deref();
         let mut name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()));

@@ -68,7 +68,9 @@ impl ContractPlan {
             }
             ContractSource::DescriptorSet(file) => {
                 let file = UserPath::from(file.as_path());
-                let set = file.read(MAX_DESCRIPTOR_BYTES)?;
+                let set = file
+                    .read(MAX_DESCRIPTOR_BYTES, &interrupts.wait_to_read())
+                    .map_err(|error| interrupts.explain(error.into()))?;
                 (file.to_string(), contract::decode_descriptor_set(&set))
             }
             ContractSource::Reflection => {
@@ -142,6 +144,10 @@ fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failur
         Err(error) => Err(error),
         Ok(metadata) if metadata.file_type().is_char_device() => {
             Err(io::Error::other("a device, not a file"))
+        }
+        // The compiler would wait for the writer of the FIFO without a limit.
+        Ok(metadata) if metadata.file_type().is_fifo() => {
+            Err(io::Error::other("a FIFO, not a file"))
         }
         Ok(metadata) if metadata.len() > MAX_DESCRIPTOR_BYTES => {
             Err(io::ErrorKind::FileTooLarge.into())

@@ -3,6 +3,8 @@
 
 use std::{
     future::Future,
+    io,
+    os::fd::BorrowedFd,
     time::{Duration, Instant},
 };
 
@@ -26,9 +28,6 @@ pub(super) struct TimeLimit {
 
 impl Interrupts {
     /// Installs the signal handlers for the rest of the command.
-    ///
-    /// The caller must have read the certificate, key and header files before. Such a file may be
-    /// a FIFO without a writer, and a signal ends the wait for the writer only without a handler.
     pub(super) fn listen(time_limit: Option<TimeLimit>) -> Result<Self, Failure> {
         let signals = Signals::install()
             .map_err(|error| Failure::internal("cannot handle signals", &error))?;
@@ -47,6 +46,12 @@ impl Interrupts {
             deadline: self.deadline(),
             stop: Some(self.signals.wake_stream()),
         }
+    }
+
+    /// Returns the wait for a file that an option names, which may be a FIFO without a writer.
+    pub(super) fn wait_to_read(&self) -> impl Fn(BorrowedFd<'_>) -> io::Result<()> {
+        let limits = self.read_limits();
+        move |file| limits.wait_until_readable(file)
     }
 
     /// Returns `None` if no signal has arrived.

@@ -34,8 +34,11 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
-    let target = plan.connection.target(plan.timeouts)?;
     let interrupts = Interrupts::listen(None)?;
+    let target = plan
+        .connection
+        .target(plan.timeouts, &interrupts.wait_to_read())
+        .map_err(|failure| interrupts.explain(failure))?;
     let contract = plan.connection.contract.load(
         &target,
         &DeliveryPolicy::SINGLE_ATTEMPT,

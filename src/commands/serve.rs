@@ -24,7 +24,7 @@ use crate::{
     signals::Signals,
     terminal::Terminal,
     tls::{self, Identity},
-    user_path::UserPath,
+    user_path::{UserPath, Wait},
 };
 
 pub(crate) struct Plan {
@@ -89,9 +89,11 @@ fn serve(plan: &Plan) -> Result<Totals, Failure> {
         }
     });
     let dump = plan.dump.as_ref().map(Dump::open).transpose()?;
-    let tls = plan.tls.as_ref().map(tls_config).transpose()?;
-    let signals = Interrupts::listen(None)?.signals;
-    let totals = block_on(receive(plan, tls, Arc::clone(&store), &signals))??;
+    let interrupts = Interrupts::listen(None)?;
+    let read_tls = |plan| tls_config(plan, &interrupts.wait_to_read());
+    let tls = plan.tls.as_ref().map(read_tls).transpose();
+    let tls = tls.map_err(|failure| interrupts.explain(failure))?;
+    let totals = block_on(receive(plan, tls, Arc::clone(&store), &interrupts.signals))??;
     if let Some(dump) = dump {
         dump.write(&store, plan.token_encoding)?;
     }
@@ -142,13 +144,16 @@ async fn remove_stale_socket(path: &Path) {
 }
 
 /// Writes the certificate that clients should trust.
-fn tls_config(plan: &ReceiverTls) -> Result<Arc<ServerConfig>, Failure> {
+fn tls_config(plan: &ReceiverTls, wait: Wait<'_>) -> Result<Arc<ServerConfig>, Failure> {
     let identity = match &plan.identity {
-        Some(files) => Identity::read(&files.certificate, &files.key)?,
+        Some(files) => Identity::read(&files.certificate, &files.key, wait)?,
         None => Identity::self_signed()?,
     };
     let pem = identity.chain_pem();
-    let client_cas = plan.client_ca_file.as_ref().map(tls::read_certificates);
+    let client_cas = plan
+        .client_ca_file
+        .as_ref()
+        .map(|file| tls::read_certificates(file, wait));
     let config = tls::server_config(identity, client_cas.transpose()?)?;
     if let Some(path) = &plan.cacert_output {
         fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;

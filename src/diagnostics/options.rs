@@ -26,8 +26,12 @@ impl From<ProxyError> for Failure {
 
 /// `origin` is the option or the file that contains the header.
 pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError) -> Failure {
-    Failure::usage_with_hint(
-        format!("{origin}: {error}"),
-        "write a header as 'x-tenant: north'",
-    )
+    let hint = match error {
+        MetadataError::ByteOrderMark => "save the file without a byte order mark",
+        MetadataError::EmptyToken
+        | MetadataError::MultilineToken(_)
+        | MetadataError::InvalidToken => "write only the token into the file, in one line",
+        _ => "write a header as 'x-tenant: north'",
+    };
+    Failure::usage_with_hint(format!("{origin}: {error}"), hint)
 }

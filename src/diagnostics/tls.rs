@@ -1,9 +1,12 @@
 //! Failures of TLS: the options, the handshake, and the certificate of the server.
 
 use super::failure::Failure;
-use crate::tls::{
-    AcceptedName, ChainMember, HandshakeError, PemProblem, RefusalReason, TlsError, ValidityError,
-    Weakness,
+use crate::{
+    tls::{
+        AcceptedName, BinaryFormat, ChainMember, HandshakeError, PRIVATE_KEY, PemProblem,
+        RefusalReason, TlsError, ValidityError, Weakness,
+    },
+    user_path::UserPath,
 };
 
 /// The placeholder in a hint for the path of a PEM file.
@@ -14,39 +17,111 @@ impl From<TlsError> for Failure {
         let failure = Self::usage(error.to_string());
         match error {
             TlsError::File(error) => error.into(),
-            TlsError::Pem { problem, .. } => match pem_hint(&problem) {
+            TlsError::Pem {
+                file,
+                expected,
+                problem,
+            } => match pem_hint(&file, expected, &problem) {
                 Some(hint) => failure.with_hint(hint),
                 None => failure,
             },
-            TlsError::NoSystemTrustStore(errors) => errors
-                .iter()
-                .map(ToString::to_string)
+            TlsError::NoSystemTrustStore { remarks } => remarks
+                .into_iter()
                 .fold(failure, Self::with_cause)
                 .with_option_hint(
                     &["--cacert", PEM],
                     ", or install the CA certificates of the system",
                 ),
-            TlsError::InvalidIdentity(_) => {
-                failure.with_hint("pass --cert and --key that belong to each other")
-            }
-            TlsError::InvalidTrustRoot(_) => failure,
+            TlsError::UnsupportedKey(_) => failure.with_hint(
+                "request a certificate for a new key from: openssl genpkey -algorithm EC \
+                 -pkeyopt ec_paramgen_curve:P-256 -out KEY.pem",
+            ),
+            TlsError::LeafNotFirst {
+                certificate, key, ..
+            } => failure.with_hint(format!(
+                "sort the file with: openssl pkcs12 -export -in {} -inkey {} -passout pass: \
+                 | openssl pkcs12 -passin pass: -nokeys -out CERT.pem",
+                shell_word(&certificate),
+                shell_word(&key)
+            )),
+            TlsError::KeyMismatch {
+                certificate, key, ..
+            } => failure.with_hint(format!(
+                "pass --cert and --key that belong to each other; compare their public keys with: \
+                 openssl x509 -in {} -noout -pubkey; openssl pkey -in {} -pubout",
+                shell_word(&certificate),
+                shell_word(&key)
+            )),
+            TlsError::InvalidIdentity(_) | TlsError::InvalidTrustRoot(_) => failure,
             TlsError::CertificateGeneration(_) => Self::internal_without_cause(failure.message),
         }
     }
 }
 
-fn pem_hint(problem: &PemProblem) -> Option<&'static str> {
-    Some(match problem {
-        PemProblem::Utf16 => "save the file as UTF-8",
-        PemProblem::ByteOrderMark => "save the file without a byte order mark",
-        PemProblem::Der => "convert a certificate with: openssl x509 -inform der -in FILE -out PEM",
-        PemProblem::MalformedBegin { .. } => {
-            "write the file with its original line breaks, and without indentation"
+fn pem_hint(file: &UserPath, expected: &str, problem: &PemProblem) -> Option<String> {
+    let has_only_keys = |labels: &[String]| labels.iter().all(|one| one.ends_with("PRIVATE KEY"));
+    let file = shell_word(file);
+    let command = match problem {
+        PemProblem::Binary(format) => conversion(*format, &file),
+        PemProblem::UnsupportedLabel(_) => format!("openssl x509 -in {file} -out CERT.pem"),
+        PemProblem::OtherBlocks(labels) if labels.iter().any(|label| label == "PKCS7") => {
+            format!("openssl pkcs7 -in {file} -print_certs -out CERT.pem")
         }
-        PemProblem::UnsupportedLabel(_) => "convert the file with: openssl x509 -in FILE -out PEM",
-        PemProblem::EncryptedKey => "decrypt the key with: openssl pkey -in FILE -out PEM",
+        PemProblem::EncryptedKey => {
+            return Some(format!(
+                "decrypt the key with: openssl pkey -in {file} -out KEY.pem"
+            ));
+        }
+        PemProblem::MislabeledKey { .. } => format!("openssl pkey -in {file} -out KEY.pem"),
+        PemProblem::Utf16 => return Some("save the file as UTF-8".to_owned()),
+        PemProblem::ByteOrderMark => {
+            return Some("save the file without a byte order mark".to_owned());
+        }
+        PemProblem::MalformedBegin { .. } => {
+            let hint = "write the file with its original line breaks, and without indentation";
+            return Some(hint.to_owned());
+        }
+        PemProblem::OtherBlocks(_) if expected == PRIVATE_KEY => {
+            return Some("pass the file with the private key: --key KEY.pem".to_owned());
+        }
+        PemProblem::OtherBlocks(labels) if has_only_keys(labels) => {
+            let hint = "pass a file with a certificate; --key is for the private key";
+            return Some(hint.to_owned());
+        }
         _ => return None,
-    })
+    };
+    Some(format!("convert the file with: {command}"))
+}
+
+fn conversion(format: BinaryFormat, file: &str) -> String {
+    match format {
+        BinaryFormat::Certificate | BinaryFormat::OtherDer => {
+            format!("openssl x509 -inform der -in {file} -out CERT.pem")
+        }
+        BinaryFormat::PrivateKey | BinaryFormat::EncryptedKey => {
+            format!("openssl pkey -inform der -in {file} -out KEY.pem")
+        }
+        BinaryFormat::Pkcs12 { is_legacy } => {
+            let legacy = if is_legacy { "-legacy " } else { "" };
+            format!("openssl pkcs12 {legacy}-nodes -in {file} -out BOTH.pem")
+        }
+        BinaryFormat::Pkcs7 => {
+            format!("openssl pkcs7 -inform der -in {file} -print_certs -out CERT.pem")
+        }
+        BinaryFormat::JavaKeystore => format!(
+            "keytool -importkeystore -srckeystore {file} -deststoretype PKCS12 \
+             -destkeystore STORE.p12"
+        ),
+    }
+}
+
+/// Returns a path for a command in a hint.
+fn shell_word(file: &UserPath) -> String {
+    let shown = file.to_string();
+    match shlex::try_quote(&shown) {
+        Ok(quoted) if !file.is_hidden() => quoted.into_owned(),
+        _ => "FILE".to_owned(),
+    }
 }
 
 /// Returns the failure for a TLS handshake. `has_client_certificate` tells whether this program
@@ -64,7 +139,8 @@ pub(super) fn handshake_failed(
                 Some(certificate) => failure.with_cause(certificate.describe()),
                 None => failure,
             };
-            with_refusal_hint(failure, &refusal.reason)
+            let remarks = refusal.store_remarks.iter().cloned();
+            with_refusal_hint(remarks.fold(failure, Failure::with_cause), &refusal.reason)
         }
         HandshakeError::WrongPrivateKey(_) => {
             failure.with_hint("check which server answers, and its certificate and private key")

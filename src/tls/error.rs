@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use super::{binary_format::BinaryFormat, refusal::quote};
 use crate::user_path::{FileError, UserPath};
 
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +16,32 @@ pub(crate) enum TlsError {
         problem: PemProblem,
     },
     #[error("no readable CA certificate in the system trust store")]
-    NoSystemTrustStore(Vec<rustls_native_certs::Error>),
+    NoSystemTrustStore { remarks: Vec<String> },
+    #[error(
+        "private key in {0} is not supported \
+         (supported: ECDSA P-256, P-384 and P-521, Ed25519, RSA of 2048 bits or more)"
+    )]
+    UnsupportedKey(UserPath),
+    /// `number` counts from 1.
+    #[error(
+        "private key in {key} belongs to certificate {number} of {certificate}, {subject:?}, \
+         which must be the first"
+    )]
+    LeafNotFirst {
+        certificate: UserPath,
+        key: UserPath,
+        number: usize,
+        subject: String,
+    },
+    #[error(
+        "private key in {key} does not belong to the certificate in {certificate} ({})",
+        quote(subjects)
+    )]
+    KeyMismatch {
+        certificate: UserPath,
+        key: UserPath,
+        subjects: Vec<String>,
+    },
     #[error("certificate and private key cannot be used together: {0}")]
     InvalidIdentity(rustls::Error),
     #[error("certificate cannot be used as a trusted CA: {0}")]
@@ -33,8 +59,8 @@ pub(crate) enum PemProblem {
     Utf16,
     #[error("file starts with a byte order mark")]
     ByteOrderMark,
-    #[error("file is binary DER")]
-    Der,
+    #[error("file is {0}, not PEM")]
+    Binary(BinaryFormat),
     #[error("-----BEGIN in line {line} does not stand alone in its line")]
     MalformedBegin { line: usize },
     /// A block has a certificate label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
@@ -52,6 +78,13 @@ pub(crate) enum PemProblem {
     },
     #[error("private key is encrypted")]
     EncryptedKey,
+    #[error("{label} in line {line} holds a {format} key, whose label is {right_label}")]
+    MislabeledKey {
+        line: usize,
+        label: String,
+        format: &'static str,
+        right_label: &'static str,
+    },
     #[error("found more than one private key")]
     MultipleKeys,
 }

@@ -6,10 +6,13 @@ use std::{
 };
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{
+    crypto::aws_lc_rs::sign::any_supported_type,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
 
 use super::{certificate::Certificate, error::TlsError, pem};
-use crate::user_path::UserPath;
+use crate::user_path::{UserPath, Wait};
 
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -25,11 +28,35 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const VALIDITY_DAYS: u32 = 395;
 
 impl Identity {
-    pub(crate) fn read(certificate: &UserPath, key: &UserPath) -> Result<Self, TlsError> {
-        Ok(Self {
-            chain: pem::read_certificates(certificate)?,
-            key: pem::read_private_key(key)?,
-        })
+    pub(crate) fn read(
+        certificate: &UserPath,
+        key: &UserPath,
+        wait: Wait<'_>,
+    ) -> Result<Self, TlsError> {
+        let identity = Self {
+            chain: pem::read_certificates(certificate, wait)?,
+            key: pem::read_private_key(key, wait)?,
+        };
+        let signing_key =
+            any_supported_type(&identity.key).map_err(|_| TlsError::UnsupportedKey(key.clone()))?;
+        let Some(public_key) = signing_key.public_key() else {
+            return Ok(identity);
+        };
+        let mut public_keys = identity.chain.iter().map(|one| &*one.public_key_info);
+        match public_keys.position(|one| one == public_key.as_ref()) {
+            Some(0) => Ok(identity),
+            Some(index) => Err(TlsError::LeafNotFirst {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                number: index + 1,
+                subject: identity.chain[index].subject(),
+            }),
+            None => Err(TlsError::KeyMismatch {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                subjects: identity.chain.iter().map(Certificate::subject).collect(),
+            }),
+        }
     }
 
     /// Generates a self-signed certificate for the loopback names. The validity period begins

@@ -3,6 +3,7 @@
 //!
 //! `client` opens connections, and `diagnostics` adds hints to the errors.
 
+mod binary_format;
 mod certificate;
 mod chain;
 mod client;
@@ -16,13 +17,14 @@ mod server;
 mod trust;
 mod verifier;
 
+pub(crate) use binary_format::BinaryFormat;
 pub(crate) use certificate::{Certificate, ValidityError, Weakness};
 pub(crate) use client::{ClientTls, HTTP2_PROTOCOL};
 pub(crate) use error::{PemProblem, TlsError};
 pub(crate) use handshake_error::HandshakeError;
 pub(crate) use identity::Identity;
 pub(crate) use peer_name::PeerName;
-pub(crate) use pem::read_certificates;
+pub(crate) use pem::{PRIVATE_KEY, read_certificates};
 pub(crate) use refusal::{AcceptedName, ChainMember, RefusalReason};
 pub(crate) use server::server_config;
 pub(crate) use trust::{TrustBasis, TrustPolicy};

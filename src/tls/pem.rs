@@ -4,32 +4,45 @@
 //! file of the wrong type. The first error would be an unknown issuer in a later TLS handshake.
 //! This module refuses a file of the wrong type at once, and reports the content of the file.
 
+use std::mem;
+
 use pem::{EncodeConfig, LineEnding, Pem};
 use rustls::pki_types::PrivateKeyDer;
 use rustls_pemfile::Item;
 
 use super::{
+    binary_format::BinaryFormat,
     certificate::Certificate,
     error::{PemProblem, TlsError},
 };
-use crate::user_path::{MAX_OPTION_FILE_BYTES, UserPath};
+use crate::user_path::{MAX_OPTION_FILE_BYTES, UserPath, Wait};
+
+/// What [`TlsError::Pem`] expects in the file of `--key`.
+pub(crate) const PRIVATE_KEY: &str = "private key";
 
 /// Reads all certificates in a file.
-pub(crate) fn read_certificates(file: &UserPath) -> Result<Vec<Certificate>, TlsError> {
-    read(file, "certificate", parse_certificates)
+pub(crate) fn read_certificates(
+    file: &UserPath,
+    wait: Wait<'_>,
+) -> Result<Vec<Certificate>, TlsError> {
+    read(file, wait, "certificate", parse_certificates)
 }
 
 /// Reads the only private key in a file. The key format is PKCS#8, PKCS#1 or SEC1.
-pub(super) fn read_private_key(file: &UserPath) -> Result<PrivateKeyDer<'static>, TlsError> {
-    read(file, "private key", parse_private_key)
+pub(super) fn read_private_key(
+    file: &UserPath,
+    wait: Wait<'_>,
+) -> Result<PrivateKeyDer<'static>, TlsError> {
+    read(file, wait, PRIVATE_KEY, parse_private_key)
 }
 
 fn read<T>(
     file: &UserPath,
+    wait: Wait<'_>,
     expected: &'static str,
     parse: fn(&[Block]) -> Result<T, PemProblem>,
 ) -> Result<T, TlsError> {
-    let bytes = file.read(MAX_OPTION_FILE_BYTES)?;
+    let bytes = file.read(MAX_OPTION_FILE_BYTES, wait)?;
     let parsed = split_blocks(&bytes).and_then(|blocks| parse(&blocks));
     parsed.map_err(|problem| TlsError::Pem {
         file: file.clone(),
@@ -64,11 +77,14 @@ fn parse_private_key(blocks: &[Block]) -> Result<PrivateKeyDer<'static>, PemProb
     }
     let mut keys: Vec<PrivateKeyDer<'_>> = Vec::new();
     for block in blocks {
-        match block.item()? {
-            Some(Item::Pkcs1Key(key)) => keys.push(key.into()),
-            Some(Item::Pkcs8Key(key)) => keys.push(key.into()),
-            Some(Item::Sec1Key(key)) => keys.push(key.into()),
-            _ => {}
+        keys.extend(match block.item()? {
+            Some(Item::Pkcs1Key(key)) => Some(key.into()),
+            Some(Item::Pkcs8Key(key)) => Some(key.into()),
+            Some(Item::Sec1Key(key)) => Some(key.into()),
+            _ => None,
+        });
+        if let Some(key) = keys.last() {
+            block.check_key_format(key)?;
         }
     }
     if keys.len() > 1 {
@@ -114,6 +130,27 @@ impl Block {
         }
     }
 
+    /// Some programs write the label of another format, which OpenSSL ignores, but rustls does not.
+    fn check_key_format(&self, key: &PrivateKeyDer<'_>) -> Result<(), PemProblem> {
+        let der = key.secret_der();
+        let (format, right_label) = match PrivateKeyDer::try_from(der) {
+            Ok(found) if mem::discriminant(&found) == mem::discriminant(key) => return Ok(()),
+            Ok(PrivateKeyDer::Pkcs1(_)) => ("PKCS#1", "RSA PRIVATE KEY"),
+            Ok(PrivateKeyDer::Sec1(_)) => ("SEC1", "EC PRIVATE KEY"),
+            Ok(PrivateKeyDer::Pkcs8(_)) => ("PKCS#8", "PRIVATE KEY"),
+            _ if BinaryFormat::of(der) == Some(BinaryFormat::EncryptedKey) => {
+                return Err(PemProblem::EncryptedKey);
+            }
+            _ => return Err(self.invalid("not a private key in DER".to_owned())),
+        };
+        Err(PemProblem::MislabeledKey {
+            line: self.line,
+            label: self.label.clone(),
+            format,
+            right_label,
+        })
+    }
+
     fn invalid(&self, reason: String) -> PemProblem {
         PemProblem::InvalidBlock {
             line: self.line,
@@ -124,14 +161,15 @@ impl Block {
 }
 
 fn split_blocks(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
+    if let Some(format) = BinaryFormat::of(bytes) {
+        return Err(PemProblem::Binary(format));
+    }
     match bytes {
         _ if bytes.iter().all(u8::is_ascii_whitespace) => return Err(PemProblem::Empty),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] => {
             return Err(PemProblem::Utf16);
         }
         [0xef, 0xbb, 0xbf, ..] => return Err(PemProblem::ByteOrderMark),
-        // A sequence whose length is in the long form, as in every certificate and RSA key.
-        [0x30, 0x81..=0x84, ..] => return Err(PemProblem::Der),
         _ => {}
     }
     let mut blocks: Vec<Block> = Vec::new();

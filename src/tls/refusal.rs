@@ -13,6 +13,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: RefusalReason,
     /// The parsed certificate, or `None` if the certificate cannot be parsed.
     pub(crate) certificate: Option<Box<Certificate>>,
+    /// Why the trust store of the system may lack the CA.
+    pub(crate) store_remarks: Vec<String>,
 }
 
 /// The reason why a certificate was refused.
@@ -99,7 +101,7 @@ impl From<Refusal> for rustls::Error {
     }
 }
 
-fn quote(names: &[String]) -> String {
+pub(super) fn quote(names: &[String]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
     quoted.join(", ")
 }

@@ -81,8 +81,10 @@ impl ServerVerifier {
                 )
                 .map(|_| ())
         };
-        if let TrustPolicy::System(roots) = &self.policy {
-            return verify(roots).map(|()| TrustBasis::System).map_err(explain);
+        if let TrustPolicy::System(store) = &self.policy {
+            return verify(&store.roots)
+                .map(|()| TrustBasis::System)
+                .map_err(explain);
         }
         // webpki ignores the validity period of a trust root, so the chain is verified with only
         // the roots that are valid at the present time.
@@ -191,6 +193,7 @@ fn explain_signature_error(certificate: &CertificateDer<'_>, error: Error) -> Er
     Refusal {
         reason,
         certificate: Some(Box::new(certificate)),
+        store_remarks: Vec::new(),
     }
     .into()
 }
@@ -226,6 +229,7 @@ impl ServerCertVerifier for ServerVerifier {
             trust: trust.as_ref().ok().copied(),
         };
         trust.map_err(|reason| Refusal {
+            store_remarks: self.policy.remarks_on(&reason),
             reason,
             certificate: server.map(Box::new),
         })?;

@@ -132,19 +132,14 @@ fn switches_accept_true_and_false() {
 #[test]
 fn ignores_lower_value_that_refines_an_absent_option() {
     let file = "max-changes = 1\nrefuse-shortened = true\nfull = true\nlock-timeout = '1s'\n\
-                import-path = ['/no']\ndetailed-exitcode = true\nkey = '/no/key.pem'";
-    push(&[], &[("SENSOR_LICENSE_CERT", "")], file).exits(5);
+                import-path = ['/no']\ndetailed-exitcode = true";
+    push(&[], &[], file).exits(5);
     push(&["--dry-run=true"], &[], file).exits(20);
-    for flag in [
-        "--full",
-        "--max-changes=1",
-        "--import-path=/no",
-        "--key=/no",
-    ] {
+    for flag in ["--full", "--max-changes=1", "--import-path=/no"] {
         push(&[flag], &[], "").exits(2).stderr_contains("required");
     }
     // Each half of a pair may be in another layer.
-    push(&["--cert=/no/cert.pem"], &[], file)
+    push(&["--cert=/no/cert.pem"], &[], "key = '/no/key.pem'")
         .exits(2)
         .stderr_contains("/no/cert.pem");
     let ledger = TempFile::absent("ledger");

@@ -124,6 +124,80 @@ fn invalid_headers_are_rejected_and_not_shown() {
 }
 
 #[test]
+fn unsuitable_bearer_files_are_described() {
+    let missing_line_break = TempFile::new("bearer", "t0ken");
+    for (content, message) in [
+        (&b""[..], "bearer token is empty"),
+        (b" \r\n", "bearer token is empty"),
+        (b"\xef\xbb\xbft0ken\n", "file starts with a byte order mark"),
+        (
+            b"t0ken\nt0ken\n",
+            "expected one line with a bearer token, found 2 lines",
+        ),
+        (b"t0ken\n\n", "found 2 lines"),
+        ("t\u{f6}ken".as_bytes(), "not printable ASCII"),
+        (b"\xff\xfet\0", "not UTF-8 text"),
+    ] {
+        let file = TempFile::new("bearer", content);
+        let flags = ["--plaintext", "--bearer-token-file", file.str()];
+        push_to("127.0.0.1:1", &flags, ONE_RECORD)
+            .exits(2)
+            .stderr_contains(file.str())
+            .stderr_contains(message)
+            .hides("t0ken");
+    }
+    let headers = TempFile::new("headers", "\u{feff}x-tenant: north\n");
+    let header = format!("--header=@{}", headers.str());
+    push_to("127.0.0.1:1", &["--plaintext", &header], ONE_RECORD)
+        .exits(2)
+        .stderr_contains("file starts with a byte order mark");
+    let flags = ["--bearer-token-file", missing_line_break.str()];
+    GrpcServer::start(Response::code(0)).push(&flags).exits(0);
+}
+
+#[test]
+fn files_of_options_are_limited_in_size_and_time() {
+    let fifo = TempFile::fifo();
+    let cacert = format!("--cacert={}", fifo.str());
+    let cert = format!("--cert={}", fifo.str());
+    let key = format!("--key={}", fifo.str());
+    let bearer = format!("--bearer-token-file={}", fifo.str());
+    let header = format!("--header=@{}", fifo.str());
+    let proto = format!("--proto={}", fifo.str());
+    let protoset = format!("--protoset={}", fifo.str());
+    let config = format!("--config={}", fifo.str());
+    for (flags, exit) in [
+        (&[&*cacert][..], 1),
+        (&["-k", &cert], 1),
+        (&["-k", &key], 1),
+        (&["--plaintext", &bearer], 1),
+        (&["--plaintext", &header], 1),
+        (&["--plaintext", &proto], 2),
+        (&["--plaintext", &protoset], 1),
+        (&["--plaintext", &config], 2),
+    ] {
+        let flags = [flags, &["--max-time=300ms"]].concat();
+        let run = push_to("127.0.0.1:1", &flags, ONE_RECORD).exits(exit);
+        assert!(run.stderr.contains(fifo.str()), "{flags:?}: {run:?}");
+    }
+    for option in [
+        "--cacert=",
+        "--cert=",
+        "--key=",
+        "--bearer-token-file=",
+        "--header=@",
+        "--proto=",
+        "--protoset=",
+        "--config=",
+    ] {
+        let option = format!("{option}/dev/zero");
+        push_to("127.0.0.1:1", &[&option], ONE_RECORD)
+            .exits(2)
+            .stderr_contains("/dev/zero");
+    }
+}
+
+#[test]
 fn compress_compresses_messages() {
     let receiver = Receiver::with(["--plaintext"]);
     receiver

@@ -20,11 +20,11 @@ pub(in crate::cli) struct ConnectionArgs {
     #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
     pub(in crate::cli) cacert: Vec<UserPath>,
 
-    /// Client certificate, with its chain
+    /// Client certificate, with its chain; the file may hold the private key too
     #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
     pub(in crate::cli) cert: Option<UserPath>,
 
-    /// The client certificate's private key
+    /// The client certificate's private key; the file may hold the certificate too
     #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
     pub(in crate::cli) key: Option<UserPath>,
 

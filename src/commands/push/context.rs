@@ -34,21 +34,24 @@ pub(super) struct Server {
 }
 
 impl<'p> Run<'p> {
-    /// Reads the certificate, key and header files, or starts the receiver of a rehearsal. Then
-    /// installs the signal handlers. The steps up to the end of the delivery react to a signal.
+    /// Installs the signal handlers, to which all steps up to the end of the delivery react. Then
+    /// reads the certificate, key and header files, or starts the receiver of a rehearsal.
     pub(super) fn prepare(plan: &'p Plan, summary: &'p mut Summary) -> Result<Self, Failure> {
+        let interrupts = Interrupts::listen(plan.max_time.map(|max_time| TimeLimit {
+            max_time,
+            deadline: summary.started + max_time,
+        }))?;
         let (target, rehearsal) = match &plan.destination {
-            Destination::Server(connection) => (connection.target(plan.timeouts)?, None),
+            Destination::Server(connection) => {
+                let target = connection.target(plan.timeouts, &interrupts.wait_to_read());
+                (target.map_err(|failure| interrupts.explain(failure))?, None)
+            }
             Destination::Rehearsal(_) => {
                 let rehearsal = Rehearsal::start(plan.timeouts)?;
                 (rehearsal.target.clone(), Some(rehearsal))
             }
         };
         summary.server = Some(target.endpoint.to_string());
-        let interrupts = Interrupts::listen(plan.max_time.map(|max_time| TimeLimit {
-            max_time,
-            deadline: summary.started + max_time,
-        }))?;
         let policy = DeliveryPolicy {
             deadline: interrupts.deadline().map(Into::into),
             ..plan.policy.clone()

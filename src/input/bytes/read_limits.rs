@@ -25,7 +25,7 @@ pub(crate) struct ReadLimits {
 }
 
 impl ReadLimits {
-    pub(super) fn wait_until_readable(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn wait_until_readable(&self, file: BorrowedFd<'_>) -> io::Result<()> {
         while !self.poll(Some(file), self.remaining_time()?)? {}
         Ok(())
     }

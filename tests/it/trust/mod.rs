@@ -5,6 +5,7 @@
 //! server is trusted.
 
 mod client_certificates;
+mod identity_files;
 mod issued;
 mod keys;
 mod names;

@@ -34,7 +34,11 @@ fn rejects_files_without_certificates() {
             "found only PRIVATE KEY",
         ),
         ("text", b"trust me".to_vec(), "no PEM block"),
-        ("DER", der.der().to_vec(), "binary DER"),
+        (
+            "DER",
+            der.der().to_vec(),
+            "file is a certificate in DER, not PEM",
+        ),
         (
             "byte order mark",
             format!("\u{feff}{good}").into(),

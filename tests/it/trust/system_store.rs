@@ -47,4 +47,33 @@ fn system_store_is_the_default() {
         .stderr_contains("no readable CA certificate in the system trust store")
         .stderr_contains("hint: pass --cacert PEM");
     push(&receiver, &[]).exits(6).stderr_contains("CN=Test CA");
+    // An environment variable that replaces the system trust store is named if the CA is missing.
+    let other_ca = files.write(authority(params(Some("Other CA"), &[])).pem());
+    let empty = tempfile::tempdir().expect("a folder");
+    let self_signed = files.self_signed(&params(None, &["127.0.0.1"]));
+    let untrusted = Receiver::presenting(&self_signed);
+    let probe_with = |variable: &str, store: &Path, server: &Receiver| {
+        let mut command = command(["probe", "-s", &server.address]);
+        run_command(command.env(variable, store))
+    };
+    for (variable, store, server, exit) in [
+        ("SSL_CERT_FILE", Path::new(&other_ca), &receiver, 6),
+        ("SSL_CERT_FILE", Path::new(&other_ca), &untrusted, 6),
+        ("SSL_CERT_DIR", empty.path(), &receiver, 2),
+        ("SSL_CERT_DIR", "/nowhere".as_ref(), &receiver, 2),
+        ("SSL_CERT_FILE", "/nowhere".as_ref(), &receiver, 2),
+    ] {
+        let cause = format!(
+            "caused by: {variable} replaces the system trust store with \"{}\"",
+            store.display()
+        );
+        probe_with(variable, store, server)
+            .exits(exit)
+            .stderr_contains(&cause)
+            .stderr_contains("hint: pass --cacert PEM");
+    }
+    std::fs::copy(&other_ca, empty.path().join("other.pem")).expect("copied");
+    probe_with("SSL_CERT_DIR", empty.path(), &receiver)
+        .exits(6)
+        .stderr_contains("SSL_CERT_DIR replaces the system trust store");
 }

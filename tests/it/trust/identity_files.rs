@@ -1,0 +1,238 @@
+//! Files of `--cert` and `--key`: one file for both, other formats than PEM, and keys that do not
+//! belong to the certificate.
+
+use std::{fs, path::Path, process::Command};
+
+use rcgen::{CertifiedIssuer, KeyPair};
+
+use crate::support::{
+    certificates::{CertificateFolder, Identity, as_ca, authority, params},
+    files::TempFile,
+    openssl::openssl,
+    program::{Run, command, run_command},
+    receiver::Receiver,
+    records::ONE_RECORD,
+};
+
+/// A client certificate with an intermediate, and a receiver that requires it.
+struct Client {
+    files: CertificateFolder,
+    identity: Identity,
+    intermediate: String,
+    receiver: Receiver,
+}
+
+impl Client {
+    fn new() -> Self {
+        let files = CertificateFolder::new();
+        let root = authority(params(Some("Client CA"), &[]));
+        let key = KeyPair::generate().expect("a key");
+        let intermediate = as_ca(params(Some("Intermediate"), &[]));
+        let intermediate = CertifiedIssuer::signed_by(intermediate, key, &root).expect("a CA");
+        let leaf = files.issued_by(&intermediate, &params(Some("cron"), &[]));
+        let intermediate = intermediate.pem();
+        Self {
+            identity: files.with_chain(&leaf, std::slice::from_ref(&intermediate)),
+            intermediate,
+            receiver: Receiver::with(["--client-ca", &files.write(root.pem())]),
+            files,
+        }
+    }
+
+    fn push(&self, cert: &str, key: &str) -> Run {
+        let options = [("--cert", cert), ("--key", key)];
+        let given = options.iter().filter(|(_, file)| !file.is_empty());
+        let args: Vec<_> = given.flat_map(|(option, file)| [*option, *file]).collect();
+        self.receiver.push_input(args, ONE_RECORD)
+    }
+
+    /// Returns the path of a new file, which `openssl` with these options writes.
+    fn openssl(&self, args: &str) -> String {
+        let path = self.files.path("out");
+        openssl(args.split(' ').chain(["-out", &path]), b"");
+        path
+    }
+
+    /// Returns the path of a copy of a PEM file with other labels.
+    fn relabeled(&self, file: &str, from: &str, to: &str) -> String {
+        let text = fs::read_to_string(file).expect("text");
+        assert!(text.contains(from), "{text}");
+        self.files.write(text.replace(from, to))
+    }
+
+    /// Pushes with an unsuitable file, runs the command in the hint, and pushes with the result.
+    fn check_conversion(&self, cert: &str, key: &str, says: &str, more_options: &str) {
+        let run = self.push(cert, key).exits(2);
+        assert!(run.stderr.contains(says), "no {says:?} in {run:?}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = run_hinted_command(&run, more_options, folder.path());
+        let text = fs::read_to_string(&made).expect("text");
+        // `openssl x509` converts only the first certificate of a file.
+        let chain = self.files.write(text.clone() + &self.intermediate);
+        let has_certificate = text.contains("BEGIN CERTIFICATE");
+        let cert = if has_certificate { &chain } else { cert };
+        let has_key = text.contains("PRIVATE KEY");
+        let key = if has_key { &made } else { key };
+        let run = self.push(cert, key);
+        assert_eq!(run.code, 0, "{says}: {run:?}");
+    }
+}
+
+/// Runs the command in the hint, in its own folder. Returns the path of the file that it writes.
+fn run_hinted_command(run: &Run, more_options: &str, folder: &Path) -> String {
+    let (_, command) = run.stderr.split_once(" with: ").expect("a command");
+    let command = command.lines().next().expect("a command");
+    let output = command.rsplit_once("-out ").expect("an output").1;
+    let status = Command::new("sh")
+        .args(["-c", &format!("{command} {more_options}")])
+        .current_dir(folder)
+        .status();
+    assert!(status.expect("a shell").success(), "{command}");
+    folder.join(output).to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn one_file_may_hold_certificate_and_key() {
+    let client = Client::new();
+    let key = fs::read_to_string(&client.identity.key).expect("text");
+    let both = client.files.write(client.identity.pem() + &key);
+    client.push(&both, "").exits(0);
+    client.push("", &both).exits(0);
+    client.push(&both, &both).exits(0);
+    client
+        .push(&client.identity.cert, "")
+        .exits(2)
+        .stderr_contains("found only CERTIFICATE")
+        .stderr_contains("hint: pass the file with the private key: --key KEY.pem");
+    client
+        .push("", &client.identity.key)
+        .exits(2)
+        .stderr_contains("no certificate in ")
+        .stderr_contains("hint: pass a file with a certificate; --key is for the private key");
+    let config = TempFile::new("config.toml", format!("cert = '{both}'\n"));
+    let input = TempFile::new("a.csv", ONE_RECORD);
+    let mut push = command(["push", "-s", &client.receiver.address, "--cacert"]);
+    push.args([&client.receiver.cacert(), "--config", config.str()]);
+    push.args(["--servername=localhost", input.str()]);
+    run_command(&mut push).exits(0);
+    let serving = Receiver::with(["--cert", &both]);
+    assert_eq!(serving.stop().requests, 0);
+}
+
+#[test]
+fn hints_convert_private_keys_to_pem() {
+    const MISLABELED_SEC1: &str =
+        "PRIVATE KEY in line 1 holds a SEC1 key, whose label is EC PRIVATE KEY";
+    const MISLABELED_PKCS8: &str =
+        "EC PRIVATE KEY in line 1 holds a PKCS#8 key, whose label is PRIVATE KEY";
+    const ENCRYPTED: &str = "private key is encrypted";
+    const DER: &str = "file is a private key in DER, not PEM";
+    let client = Client::new();
+    let Identity { cert, key } = &client.identity;
+    let made = |args: &str| client.openssl(&args.replace("KEY", key));
+    let relabeled = |file: &str, from, to| client.relabeled(file, from, to);
+    let sec1 = made("ec -in KEY");
+    let encrypted = made("pkcs8 -topk8 -in KEY -passout pass:x");
+    let unmarked = relabeled(&encrypted, "ENCRYPTED PRIVATE", "PRIVATE");
+    let encrypted_der = made("pkcs8 -topk8 -in KEY -passout pass:x -outform der");
+    let traditional = made("ec -in KEY -aes256 -passout pass:x");
+    for (says, file) in [
+        (MISLABELED_SEC1, relabeled(&sec1, "EC PRIVATE", "PRIVATE")),
+        (MISLABELED_PKCS8, relabeled(key, "PRIVATE", "EC PRIVATE")),
+        (DER, made("pkey -in KEY -outform der")),
+        (DER, made("ec -in KEY -outform der")),
+        (ENCRYPTED, encrypted),
+        (ENCRYPTED, unmarked),
+        (ENCRYPTED, traditional),
+        ("file is an encrypted private key in DER", encrypted_der),
+    ] {
+        client.check_conversion(cert, &file, says, "-passin pass:x");
+    }
+    let rsa = made("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048");
+    let rsa = made(&format!("rsa -traditional -in {rsa}"));
+    client
+        .push(cert, &relabeled(&rsa, "RSA PRIVATE", "PRIVATE"))
+        .exits(2)
+        .stderr_contains("holds a PKCS#1 key, whose label is RSA PRIVATE KEY");
+}
+
+#[test]
+fn hints_convert_certificates_to_pem() {
+    const PKCS12: &str = "file is a PKCS#12 file, not PEM";
+    const LEAF_SECOND: &str = "belongs to certificate 2 of ";
+    const TRUSTED: &str = "expected CERTIFICATE, found TRUSTED CERTIFICATE";
+    let client = Client::new();
+    let Identity { cert, key } = &client.identity;
+    let made = |args: &str| client.openssl(&args.replace("CERT", cert).replace("KEY", key));
+    let leaf_second = client.intermediate.clone() + &client.identity.pem();
+    let trusted = client.relabeled(cert, "CERTIFICATE", "TRUSTED CERTIFICATE");
+    for (says, file) in [
+        ("found only PKCS7", made("crl2pkcs7 -nocrl -certfile CERT")),
+        (
+            "file is a PKCS#7 file, not PEM",
+            made("crl2pkcs7 -nocrl -certfile CERT -outform der"),
+        ),
+        (
+            "file is a certificate in DER, not PEM",
+            made("x509 -in CERT -outform der"),
+        ),
+        (TRUSTED, trusted),
+        (LEAF_SECOND, client.files.write(leaf_second)),
+    ] {
+        client.check_conversion(&file, key, says, "");
+    }
+    for args in ["-passout pass:", "-passout pass: -legacy"] {
+        let file = made(&format!("pkcs12 -export -in CERT -inkey KEY {args}"));
+        client.check_conversion(&file, "", PKCS12, "-passin pass:");
+        client.check_conversion(cert, &file, PKCS12, "-passin pass:");
+    }
+    let keystore = client.files.write(b"\xfe\xed\xfe\xed\0\0\0\x02");
+    client
+        .push(&keystore, key)
+        .exits(2)
+        .stderr_contains("file is a Java keystore, not PEM")
+        .stderr_contains("hint: convert the file with: keytool -importkeystore");
+}
+
+#[test]
+fn key_must_belong_to_the_certificate() {
+    let client = Client::new();
+    let Identity { cert, key } = &client.identity;
+    let intermediate = client.files.write(&client.intermediate);
+    let secp256k1 = client.openssl("ecparam -name secp256k1 -genkey -noout");
+    let rsa_1024 = client.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024");
+    let other = client.files.self_signed(&params(Some("other"), &[]));
+    for (given_cert, given_key, texts) in [
+        (
+            &intermediate,
+            key,
+            [
+                "does not belong to the certificate in ",
+                "(\"CN=Intermediate\")",
+            ],
+        ),
+        (
+            cert,
+            &other.key,
+            [
+                "(\"CN=cron\", \"CN=Intermediate\")",
+                "hint: pass --cert and --key that belong to each other; compare",
+            ],
+        ),
+        (
+            cert,
+            &secp256k1,
+            ["is not supported", "openssl genpkey -algorithm EC"],
+        ),
+        (
+            cert,
+            &rsa_1024,
+            ["is not supported", "RSA of 2048 bits or more"],
+        ),
+    ] {
+        let run = client.push(given_cert, given_key).exits(2);
+        for text in texts {
+            assert!(run.stderr.contains(text), "no {text:?} in {run:?}");
+        }
+    }
+}
