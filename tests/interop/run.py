@@ -18,9 +18,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 import grpc
 import grpc_tools
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_tools import protoc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -92,10 +96,11 @@ class Client:
 class Server:
     """A grpcio server that stores the requests that it receives."""
 
-    def __init__(self, pb, key, certificate, clients=None):
+    def __init__(self, pb, key, certificate, clients=None, workers=4, pause=0):
         self.pb = pb
         self.requests = []
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=4))
+        self.pause = pause
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=workers))
         method = grpc.unary_unary_rpc_method_handler(
             self.update,
             request_deserializer=pb.SensorExpireTimeRequest.FromString,
@@ -103,6 +108,9 @@ class Server:
         )
         service = grpc.method_handlers_generic_handler("Internal", {"UpdateSensorExpireTime": method})
         self.server.add_generic_rpc_handlers((service,))
+        health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), self.server)
+        names = (health.SERVICE_NAME, "Internal", reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self.server)
         pair = (key.read_bytes(), certificate.read_bytes())
         roots = clients.read_bytes() if clients else None
         credentials = grpc.ssl_server_credentials([pair], roots, require_client_auth=clients is not None)
@@ -110,6 +118,7 @@ class Server:
         self.server.start()
 
     def update(self, request, context):
+        time.sleep(self.pause)
         self.requests.append(
             (
                 [(bytes(one.deviceToken), one.expireTime) for one in request.sensorExpire],
@@ -256,6 +265,47 @@ def probe_python(pb, binary, folder, key, certificate):
     server.server.stop(None)
 
 
+def health_and_reflection_of_serve(pb, binary, folder, key, certificate):
+    with serving(binary, folder, "--cert", certificate, "--key", key) as (address, _):
+        channel = Client(pb, address, certificate, COMMON_NAME).channel
+        stub = health_pb2_grpc.HealthStub(channel)
+        statuses = health_pb2.HealthCheckResponse
+        for service, status in [("", statuses.SERVING), ("Internal", statuses.SERVING), ("no", None)]:
+            request = health_pb2.HealthCheckRequest(service=service)
+            watch = stub.Watch(request)
+            assert next(watch).status == (status or statuses.SERVICE_UNKNOWN), service
+            assert watch.is_active(), service
+            watch.cancel()
+            try:
+                assert stub.Check(request).status == status, service
+            except grpc.RpcError as error:
+                assert (status, error.code()) == (None, grpc.StatusCode.NOT_FOUND), service
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert {"Internal", health.SERVICE_NAME} <= set(database.get_services())
+        file = database.FindFileContainingSymbol("Internal")
+        assert [method.name for method in file.service[0].method] == ["UpdateSensorExpireTime"]
+        assert not file.service[0].method[0].client_streaming
+        call = channel.stream_unary(PATH)
+        try:
+            call(iter([b"", b""]), timeout=10)
+            raise AssertionError("two messages in a unary call")
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.UNIMPLEMENTED, error
+
+
+def burst_from_python(pb, binary, folder, key, certificate):
+    """Pushes to a server that answers a thousand requests at once."""
+    server = Server(pb, key, certificate, workers=1000, pause=2)
+    file = folder / "burst.csv"
+    rows = [f"{token.hex()},{when}" for token, when in many(2000)]
+    file.write_text("\n".join(["token,expire_time", *rows]))
+    flags = ["--token-encoding", "hex", "--servername", COMMON_NAME, "--concurrency", "1000", "--batch-records", "1", "--retry", "0"]
+    summary = push(binary, "--server", f"localhost:{server.port}", "--cacert", certificate, *flags, file)
+    assert summary["records"]["acknowledged"] == 2000, summary
+    assert len(server.take()) == 2000
+    server.server.stop(None)
+
+
 def client_authentication(pb, binary, folder, key, certificate):
     client_key, client = make_certificate(folder, "client", "cron")
     stranger_key, stranger = make_certificate(folder, "stranger", "stranger")
@@ -374,6 +424,10 @@ def main():
         print("push to grpcio's server: every value arrived")
         probe_python(pb, binary, folder, key, certificate)
         print("probe of grpcio's server: nothing arrived")
+        health_and_reflection_of_serve(pb, binary, folder, key, certificate)
+        print("grpcio's health and reflection clients to serve: every answer is right")
+        burst_from_python(pb, binary, folder, key, certificate)
+        print("push of a thousand requests at once to grpcio's server: every value arrived")
         client_authentication(pb, binary, folder, key, certificate)
         print("grpcio's server with client authentication: told as it is")
         push_through_nginx(binary, folder, key, certificate)
