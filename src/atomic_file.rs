@@ -55,26 +55,28 @@ impl AtomicFile {
         let mut builder = tempfile::Builder::new();
         // The name identifies a file that a killed process has left behind.
         builder.prefix(".sensor-license-").suffix(".tmp");
-        let created = if is_mount_point(&path) {
-            Err(io::ErrorKind::ResourceBusy.into())
-        } else {
-            builder.tempfile_in(folder(&path))
-        };
+        let created = (!is_mount_point(&path)).then(|| builder.tempfile_in(folder(&path)));
         match created {
-            Ok(created) => {
+            Some(Ok(created)) => {
                 let (file, temporary) = created.into_parts();
                 file.set_permissions(Permissions::from_mode(mode))?;
                 let target = Target::Renamed { temporary, path };
                 Ok(Self { file, target })
             }
-            Err(error) => {
+            not_created => {
                 let existing = OpenOptions::new().write(true).open(&path);
-                let existing = existing.map_err(|_| error)?;
-                existing.set_permissions(Permissions::from_mode(mode))?;
-                Ok(Self {
-                    file: tempfile::tempfile()?,
-                    target: Target::Overwritten(existing),
-                })
+                let existing = existing.map_err(|error| match not_created {
+                    Some(Err(not_created)) => not_created,
+                    _ => error,
+                })?;
+                // Only the owner may change the mode, but a different user may write the file.
+                if existing.metadata()?.permissions().mode() & 0o777 != mode {
+                    existing.set_permissions(Permissions::from_mode(mode))?;
+                }
+                // A container may have no writable folder besides the mounted file.
+                let file = tempfile::tempfile().or_else(|_| memory_file())?;
+                let target = Target::Overwritten(existing);
+                Ok(Self { file, target })
             }
         }
     }
@@ -121,6 +123,17 @@ fn is_mount_point(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     let status = statx(CWD, path, AtFlags::empty(), StatxFlags::empty());
     status.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(target_os = "linux")]
+fn memory_file() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create("sensor-license", MemfdFlags::CLOEXEC)?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_file() -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Only Linux can mount a single file.

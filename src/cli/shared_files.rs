@@ -1,6 +1,7 @@
 //! Refuses a file that two options name, if one of them writes it.
 
 use std::{
+    env,
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -20,6 +21,13 @@ const OUTPUTS: [&str; 6] = [
 ];
 
 const INPUT_FILES: &str = "files";
+const STDIN: &str = "standard input";
+const STDOUT: &str = "standard output";
+const STDERR: &str = "standard error";
+
+/// OpenSSL's variables for the system's trust store: a file, and folders.
+const TRUST_STORE_VARIABLE: &str = "SSL_CERT_FILE";
+const TRUST_FOLDER_VARIABLE: &str = "SSL_CERT_DIR";
 
 const INPUTS: [&str; 10] = [
     INPUT_FILES,
@@ -47,12 +55,22 @@ impl NamedFile {
     fn option(&self) -> String {
         match self.id {
             INPUT_FILES => "FILE".to_owned(),
+            STDIN | STDOUT | STDERR | TRUST_STORE_VARIABLE => self.id.to_owned(),
             id => format!("--{}", id.replace('_', "-")),
         }
     }
 }
 
-/// Only the rejects file may also be an input, because it is replaced at the end of the push.
+/// The rejects file may also be the input, because it is replaced at the end of the push. An output
+/// such as `/dev/stdout` is appended to the standard output, and replaces nothing.
+fn is_allowed(output: &NamedFile, other: &NamedFile) -> bool {
+    match other.id {
+        INPUT_FILES | STDIN => output.id == "rejects",
+        STDOUT | STDERR => output.path.starts_with("/dev") || output.path.starts_with("/proc"),
+        _ => false,
+    }
+}
+
 pub(super) fn refuse_shared_files(
     mut matches: &ArgMatches,
     config_file: Option<&Path>,
@@ -69,17 +87,37 @@ pub(super) fn refuse_shared_files(
         paths.flat_map(move |path| identify(id, &path))
     };
     let outputs: Vec<_> = OUTPUTS.into_iter().flat_map(named).collect();
-    let mut inputs: Vec<_> = INPUTS.into_iter().flat_map(named).collect();
-    inputs.extend(
-        config_file
-            .into_iter()
-            .flat_map(|path| identify(CONFIG, path)),
-    );
+    if outputs.is_empty() {
+        return Ok(());
+    }
+    let store = env::var_os(TRUST_STORE_VARIABLE).filter(|_| is_absent(matches, "cacert"));
+    let stdin = is_absent(matches, INPUT_FILES).then_some("/dev/stdin");
+    let unnamed = [
+        (CONFIG, config_file),
+        (TRUST_STORE_VARIABLE, store.as_deref().map(Path::new)),
+        (STDIN, stdin.map(Path::new)),
+        (STDOUT, Some(Path::new("/dev/stdout"))),
+        (STDERR, Some(Path::new("/dev/stderr"))),
+    ];
+    let unnamed = unnamed
+        .into_iter()
+        .filter_map(|(id, path)| Some((id, path?)));
+    let inputs = INPUTS.into_iter().flat_map(named);
+    let inputs: Vec<_> = inputs
+        .chain(unnamed.flat_map(|(id, path)| identify(id, path)))
+        .collect();
     for (index, output) in outputs.iter().enumerate() {
+        if let Some(reader) = reader_of(&output.path, matches) {
+            return Err(Failure::usage(format!(
+                "{} would replace a file that {reader} reads: {}",
+                output.option(),
+                UserPath::from(output.path.as_path())
+            )));
+        }
         let others = outputs[..index].iter().chain(&inputs);
         let shared = others
             .filter(|other| other.identity == output.identity && other.id != output.id)
-            .find(|other| (output.id, other.id) != ("rejects", INPUT_FILES));
+            .find(|other| !is_allowed(output, other));
         if let Some(other) = shared {
             return Err(Failure::usage(format!(
                 "{} and {} name the same file: {}",
@@ -90,6 +128,25 @@ pub(super) fn refuse_shared_files(
         }
     }
     Ok(())
+}
+
+/// Returns `false` if the command has no such option.
+fn is_absent(matches: &ArgMatches, id: &str) -> bool {
+    matches!(matches.try_get_raw(id), Ok(None))
+}
+
+/// Returns the name of the option or variable that reads any file of a folder, and so this file.
+fn reader_of(path: &Path, matches: &ArgMatches) -> Option<&'static str> {
+    let path = path.canonicalize().ok()?;
+    if path.extension() == Some(OsStr::new("proto"))
+        && let Ok(Some(_)) = matches.try_get_raw("proto")
+    {
+        return Some("--proto");
+    }
+    let folders = env::var_os(TRUST_FOLDER_VARIABLE).filter(|_| is_absent(matches, "cacert"))?;
+    env::split_paths(&folders)
+        .any(|folder| folder.canonicalize().ok().as_deref() == path.parent())
+        .then_some(TRUST_FOLDER_VARIABLE)
 }
 
 fn path_of(id: &str, value: &OsStr) -> Option<PathBuf> {

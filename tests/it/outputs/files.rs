@@ -229,6 +229,8 @@ fn outputs_must_not_be_files_that_the_run_reads() {
         fs::write(path(name), "").expect("written");
     }
     fs::write(path("a.csv"), records(1)).expect("written");
+    fs::create_dir(path("sub")).expect("a folder");
+    fs::write(path("sub/b.proto"), "").expect("written");
     symlink("file", path("link")).expect("linked");
     symlink("new", path("dangling")).expect("linked");
     fs::hard_link(path("file"), path("hard")).expect("linked");
@@ -263,6 +265,11 @@ fn outputs_must_not_be_files_that_the_run_reads() {
             path("new"),
             vec!["--metrics-file", &path("dangling")],
         ),
+        (
+            "--rejects",
+            path("sub/b.proto"),
+            vec!["--proto=a.proto", "--import-path", &path("sub")],
+        ),
         ("--rejects", path("l-lock"), vec!["--ledger", &path("l")]),
         (
             "--metrics-file",
@@ -275,7 +282,7 @@ fn outputs_must_not_be_files_that_the_run_reads() {
             let args = [&push[..], &read, &[output, &name], json].concat();
             let run = run(&args)
                 .exits(2)
-                .stderr_contains("name the same file: ")
+                .stderr_contains("file")
                 .stderr_contains(output);
             if !json.is_empty() {
                 assert_eq!(run.json()["exit_code"], 2, "{run:#?}");
@@ -306,6 +313,50 @@ fn outputs_must_not_be_files_that_the_run_reads() {
     }
 }
 
+#[test]
+fn outputs_must_not_be_files_without_an_option() {
+    let file = TempFile::new("file", records(1));
+    let open = || fs::File::options().append(true).read(true).open(&file.path);
+    let push = |flag: &str| {
+        let mut push = command([
+            "push",
+            "--server=127.0.0.1:1",
+            "--retry=0",
+            flag,
+            file.str(),
+        ]);
+        push.stdin(Stdio::null());
+        push
+    };
+    let folder = file.path.with_file_name("");
+    for flag in ["--metrics-file", "--ledger", "--rejects"] {
+        let mut reading = push(flag);
+        reading.stdin(open().expect("opened"));
+        let mut writing = push(flag);
+        writing.stdout(open().expect("opened"));
+        let [mut trusting, mut trusting_folder] = [push(flag), push(flag)];
+        trusting.env("SSL_CERT_FILE", &file.path);
+        trusting_folder.env("SSL_CERT_DIR", &folder);
+        for (name, mut push) in [
+            ("standard input", reading),
+            ("standard output", writing),
+            ("SSL_CERT_FILE", trusting),
+            ("SSL_CERT_DIR", trusting_folder),
+        ] {
+            // The rejects file may be the input.
+            if (flag, name) == ("--rejects", "standard input") {
+                continue;
+            }
+            let child = push.stderr(Stdio::piped()).spawn();
+            finish(child.expect("the program starts"))
+                .exits(2)
+                .stderr_contains(name)
+                .stderr_contains(flag);
+            assert_eq!(fs::read(&file.path).expect("read"), records(1), "{name}");
+        }
+    }
+}
+
 /// A container often mounts a single file, which cannot be replaced by `rename`.
 #[test]
 fn mounted_files_are_overwritten() {
@@ -328,6 +379,8 @@ fn mounted_files_are_overwritten() {
         let mut push = Command::new("unshare");
         push.args(in_namespace)
             .args([script, "sh", source.str(), mounted.str()]);
+        // A container whose root file system is read-only may have no folder for temporary files.
+        push.env("TMPDIR", "/nowhere");
         push.arg(PROGRAM).args(server.args(&[flag, mounted.str()]));
         finish(start_command(&mut push, &records(3))).exits(exit);
         assert_eq!(mounted.read(), "", "{flag}");
