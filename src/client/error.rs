@@ -85,6 +85,16 @@ fn describe_long_delay(advice: RetryAdvice) -> String {
 }
 
 impl CallError {
+    /// Returns whether the server may have applied the request, because no response arrived.
+    pub(crate) fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::ConnectionLost(_) | Self::ProtocolError(_) => true,
+            Self::StreamReset(reason) => *reason != h2::Reason::REFUSED_STREAM,
+            Self::GoAway(reason) => *reason != h2::Reason::NO_ERROR,
+            _ => false,
+        }
+    }
+
     /// Returns the error for a gRPC status other than OK.
     ///
     /// gRPC has no status for a request that is too large, so the message is searched for the words

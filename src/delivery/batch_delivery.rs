@@ -33,7 +33,10 @@ pub(super) struct BatchDelivery<'d, 's, S: Server> {
 
 /// The reason why a request, or one attempt to send it, got no response code.
 enum RequestError {
+    /// The push stopped before the attempt started.
     Stopped,
+    /// The push stopped before the response.
+    Abandoned,
     Failed(CallError),
 }
 
@@ -79,6 +82,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 }
                 Ok(code) => UnacknowledgedReason::ResponseCode(code),
                 Err(RequestError::Stopped) => UnacknowledgedReason::PushStopped,
+                Err(RequestError::Abandoned) => UnacknowledgedReason::Abandoned,
                 Err(RequestError::Failed(error)) if self.is_splitting(&part, &error) => {
                     if let Some([first, second]) = part.halves(self.contract) {
                         parts.extend([second, first]);
@@ -159,7 +163,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             Ok(Some(Ok(Ok(code)))) => Ok(code),
             Ok(Some(Ok(Err(error)))) => Err(RequestError::Failed(error)),
             Ok(Some(Err(_)) | None) => Err(RequestError::Failed(CallError::Panicked)),
-            Err(DeliveryStopped) => Err(RequestError::Stopped),
+            Err(DeliveryStopped) => Err(RequestError::Abandoned),
         };
         drop(stream);
         if !matches!(result, Err(RequestError::Failed(CallError::NotSent { .. }))) {

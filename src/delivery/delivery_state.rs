@@ -207,7 +207,7 @@ impl<'s> DeliveryState<'s> {
                 }
             }
             UnacknowledgedReason::RequestFailed(_) => outcome.requests.failed += 1,
-            UnacknowledgedReason::PushStopped => {}
+            UnacknowledgedReason::PushStopped | UnacknowledgedReason::Abandoned => {}
         }
         drop(outcome);
         let passed = self.sink.borrow_mut().unacknowledged(batch, reason);

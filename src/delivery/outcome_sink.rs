@@ -27,6 +27,8 @@ pub(crate) trait OutcomeSink {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SinkError;
 
+const UNKNOWN: &str = "; outcome unknown";
+
 /// The reason why records were not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnacknowledgedReason {
@@ -36,8 +38,11 @@ pub(crate) enum UnacknowledgedReason {
     /// The request had a single record, and the server rejected the request with this gRPC status.
     #[error("rejected: {0}")]
     Rejected(CallError),
-    #[error("unsent: {0}")]
+    #[error("unsent: {0}{unknown}", unknown = if .0.is_outcome_unknown() { UNKNOWN } else { "" })]
     RequestFailed(CallError),
+    /// The push did not wait for the response.
+    #[error("unsent: the push stopped before the response{UNKNOWN}")]
+    Abandoned,
     #[error("unsent: the push stopped")]
     PushStopped,
 }

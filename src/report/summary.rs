@@ -1,7 +1,7 @@
 //! [`Summary`]: the status and the counts of a run. Each record that was read is counted in exactly
 //! one other category, such as acknowledged, invalid or unsent.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Instant};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, time::Instant};
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::{
     diagnostics::{self, EXIT_WOULD_SEND, Failure, FailureKind, escape},
     input::{ExpirationCounts, ValidatedInput},
     record::ExpireTime,
+    user_path::UserPath,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -93,6 +94,9 @@ pub(crate) struct Summary {
     pub(crate) earliest_expire_time: Option<u32>,
     #[serde(skip)]
     pub(crate) started: Instant,
+    /// The rejects file, if it holds records.
+    #[serde(skip)]
+    pub(crate) rejects_file: Option<PathBuf>,
     #[serde(skip)]
     is_dry_run: bool,
 }
@@ -108,6 +112,7 @@ impl Summary {
             warnings: WarningCounts::default(),
             earliest_expire_time: None,
             started: Instant::now(),
+            rejects_file: None,
             is_dry_run: false,
             server,
             elapsed_seconds: 0.0,
@@ -220,6 +225,9 @@ impl Summary {
             }
         }
         let _ = write!(text, " in {:.3} s", self.elapsed_seconds);
+        if let Some(path) = &self.rejects_file {
+            let _ = write!(text, "; rejects in {}", UserPath::from(path.as_path()));
+        }
         match self.expiry.as_ref().map(expiration_chart) {
             Some(chart) if self.error.is_none() && !chart.is_empty() => format!("{text}\n{chart}"),
             _ => text,

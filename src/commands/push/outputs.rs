@@ -9,18 +9,24 @@ pub(super) struct Outputs<'p> {
 }
 
 impl<'p> Outputs<'p> {
-    /// Opens all outputs before the first request, so that nothing is sent if one cannot be opened.
+    /// Opens all outputs but the ledger before the input is read, so that a refused input can
+    /// replace the rejects of an earlier run.
     pub(super) fn open(run: &Run<'p>) -> Result<Self, Failure> {
-        let plan = run.plan;
-        let rejects = plan.rejects_file.as_deref();
+        let rejects = run.plan.rejects_file.as_deref();
         let rejects = rejects.map(|path| Rejects::open(path, run)).transpose()?;
-        // The ledger is opened last, because it then lists this run as started, and only `close`
-        // writes the end of the run.
-        let ledger = plan.ledger.as_ref().zip(run.ledger_key());
-        let ledger = ledger
-            .map(|(ledger, key)| Ledger::open(run, ledger, &key))
-            .transpose()?;
-        Ok(Self { rejects, ledger })
+        Ok(Self {
+            rejects,
+            ledger: None,
+        })
+    }
+
+    /// The ledger is opened last, because it then lists this run as started, and only `close` writes
+    /// the end of the run.
+    pub(super) fn open_ledger(&mut self, run: &Run<'p>) -> Result<(), Failure> {
+        let ledger = run.plan.ledger.as_ref().zip(run.ledger_key());
+        let ledger = ledger.map(|(ledger, key)| Ledger::open(run, ledger, &key));
+        self.ledger = ledger.transpose()?;
+        Ok(())
     }
 
     /// Fails if the disk has no space for what the push may write. `token_bytes` is the total length
@@ -40,10 +46,10 @@ impl<'p> Outputs<'p> {
     pub(super) fn close(
         self,
         mut result: Result<(), Failure>,
-        summary: &Summary,
+        summary: &mut Summary,
     ) -> Result<(), Failure> {
         if let Some(rejects) = self.rejects {
-            result = rejects.finish(result);
+            result = rejects.finish(result, summary);
         }
         match self.ledger {
             Some(ledger) => ledger.end_run(result, summary),

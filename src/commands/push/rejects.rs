@@ -16,8 +16,11 @@ use crate::{
     commands::interrupts::Interrupts,
     contract::{Contract, DecodedRecord},
     delivery::SinkError,
-    diagnostics::{self, Failure},
+    diagnostics::{self, Failure, FailureKind},
+    file_identity::FileIdentity,
+    input::InputSource,
     rejects::RejectsFile,
+    report::Summary,
 };
 
 const FIFO_POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -25,6 +28,8 @@ const FIFO_POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub(super) struct Rejects<'p> {
     path: &'p Path,
     file: RejectsFile,
+    /// Whether the push reads the old file.
+    is_input: bool,
     /// The number of selected records that were neither acknowledged nor written to the file.
     /// `None` before the records are selected.
     pub(super) missing_records: Option<u64>,
@@ -39,9 +44,11 @@ impl<'p> Rejects<'p> {
         let _fifo = wait_for_fifo_reader(path, &run.interrupts)?;
         let file = RejectsFile::open(path)
             .map_err(|error| diagnostics::file_write_failed(path, &error))?;
+        let sources = &run.plan.input.sources;
         Ok(Self {
             path,
             file,
+            is_input: sources.iter().any(|source| is_file(source, path)),
             missing_records: None,
             error: None,
         })
@@ -78,11 +85,20 @@ impl<'p> Rejects<'p> {
     /// Replaces the old rejects file with the new one, and returns the result of the push.
     ///
     /// The old file is kept if the new one lacks records, because the old file may be the input of
-    /// this push. It is also kept if the push ended before the selection was complete: nothing was
-    /// sent then, so the whole input must be pushed again.
-    pub(super) fn finish(self, result: Result<(), Failure>) -> Result<(), Failure> {
+    /// this push. A refused input leaves an empty file, so that nobody pushes the rejects of an
+    /// earlier run. If the push ended for another reason before the selection was complete, the old
+    /// file is kept, because the whole input must be pushed again.
+    pub(super) fn finish(
+        self,
+        result: Result<(), Failure>,
+        summary: &mut Summary,
+    ) -> Result<(), Failure> {
+        let is_refused = matches!(&result, Err(failure) if failure.kind == FailureKind::Input);
+        let has_records =
+            self.missing_records.is_some() && summary.records.rejected + summary.records.unsent > 0;
         let written = match (self.error, self.missing_records) {
             (Some(error), _) => Err(error),
+            (None, None) if is_refused && !self.is_input => self.file.finish(),
             (None, None) => return result,
             (None, Some(0)) => self.file.finish(),
             (None, Some(_)) => {
@@ -94,10 +110,22 @@ impl<'p> Rejects<'p> {
             }
         };
         match written {
-            Ok(()) => result,
+            Ok(()) => {
+                summary.rejects_file = has_records.then(|| self.path.to_owned());
+                result
+            }
             Err(error) => Err(diagnostics::file_write_failed(self.path, &error).and(result.err())),
         }
     }
+}
+
+fn is_file(source: &InputSource, path: &Path) -> bool {
+    let source = match source {
+        InputSource::Stdin => FileIdentity::of(Path::new("/dev/stdin")),
+        InputSource::File(source) => FileIdentity::of(source),
+        InputSource::Memory(_) => None,
+    };
+    source.is_some() && source == FileIdentity::of(path)
 }
 
 /// Returns the open write end of the FIFO, or `None` if the path is not a FIFO.

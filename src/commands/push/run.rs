@@ -39,8 +39,12 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
     let mut run = Run::prepare(plan, summary)?;
     let contract = run.load_contract()?;
-    let mut input = run.validate(&contract)?;
     let mut outputs = Outputs::open(&run)?;
+    let mut input = match run.validate(&contract) {
+        Ok(input) => input,
+        Err(failure) => return outputs.close(Err(failure), run.summary),
+    };
+    outputs.open_ledger(&run)?;
     let result = select(&mut run, &mut outputs, &mut input)
         .and_then(|selected| deliver(&mut run, selected, &mut outputs, &mut input))
         .and_then(|outcome| judge(&run, outcome, &mut input));

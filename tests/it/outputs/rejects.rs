@@ -17,8 +17,8 @@ use crate::support::{
     },
     files::{TempFile, set_mode},
     program::{
-        finish, push_to, run, run_with_input, send_signal, start, start_with_open_stdin,
-        wait_until_handled,
+        command, finish, push_to, run, run_command, run_with_input, send_signal, start,
+        start_with_open_stdin, wait_until_handled,
     },
     receiver::Receiver,
     records::{EXPIRE_TIME, TOKEN_PREFIX, records, token},
@@ -149,7 +149,7 @@ fn push_failures() -> Vec<FailureCase> {
                 "--timeout=200ms",
             ],
             3,
-            &[(3, "unsent: timed out after 200ms")],
+            &[(3, "unsent: timed out after 200ms; outcome unknown")],
         ),
         (
             "RST_STREAM",
@@ -163,7 +163,7 @@ fn push_failures() -> Vec<FailureCase> {
             3,
             &[(
                 3,
-                "unsent: server reset the stream (unexpected internal error encountered)",
+                "unsent: server reset the stream (unexpected internal error encountered); outcome unknown",
             )],
         ),
         (
@@ -171,7 +171,23 @@ fn push_failures() -> Vec<FailureCase> {
             vec![ok(), ok(), ok(), apply_and_disconnect()],
             ONE_BY_ONE,
             3,
-            &[(3, "unsent: connection lost: server closed the connection")],
+            &[(
+                3,
+                "unsent: connection lost: server closed the connection; outcome unknown",
+            )],
+        ),
+        (
+            "--max-time in a request",
+            vec![ok(), ok(), Action::NeverAnswer],
+            &["--batch-records=1", "--concurrency=1", "--max-time=500ms"],
+            3,
+            &[
+                (
+                    2,
+                    "unsent: the push stopped before the response; outcome unknown",
+                ),
+                (3, PUSH_ENDED),
+            ],
         ),
         (
             "HTML response",
@@ -278,11 +294,10 @@ fn interrupted_push_rejects_the_rest() {
 }
 
 #[test]
-fn rejects_are_replaced_unless_input_is_rejected() {
+fn rejects_are_replaced_unless_they_are_the_input() {
+    const REFUSED_INPUT: &str = "token,expire_time\na,b\n";
     let server = FaultServer::ok();
     let file = TempFile::absent("rejects.csv");
-    file.write("old");
-    set_mode(&file.path, 0o644);
     let flags = ["--rejects", file.str()];
     let ledger = TempFile::absent("ledger");
     let with_ledger = ["--rejects", file.str(), "--ledger", ledger.str()];
@@ -309,10 +324,31 @@ fn rejects_are_replaced_unless_input_is_rejected() {
         (&[&flags[..], &["--dry-run"]].concat(), &records(3), 0),
         (&[&flags[..], &["/nowhere/file"]].concat(), b"", 4),
     ] {
+        file.write("old");
+        set_mode(&file.path, 0o644);
         server.push(flags, input).exits(exit);
-        assert_eq!(file.read(), "old", "{flags:?}");
-        assert_eq!(file.mode(), 0o644, "{flags:?}");
+        let (content, mode) = if exit == 0 {
+            ("old", 0o644)
+        } else {
+            (HEADER_ROW, 0o600)
+        };
+        assert_eq!((&*file.read(), file.mode()), (content, mode), "{flags:?}");
     }
+    // The rejects file is also the input, under several names.
+    let input = TempFile::new("a.csv", REFUSED_INPUT);
+    let link = input.link("link");
+    for flags in [
+        vec!["--rejects", input.str(), input.str()],
+        vec!["--rejects", &link, input.str()],
+        vec!["--rejects", input.str(), &link],
+    ] {
+        server.push(&flags, b"").exits(4);
+        assert_eq!(input.read(), REFUSED_INPUT, "{flags:?}");
+    }
+    let mut push = command(server.args(&["--rejects", input.str()]));
+    push.stdin(std::fs::File::open(&input.path).expect("opened"));
+    run_command(&mut push).exits(4);
+    assert_eq!(input.read(), REFUSED_INPUT);
     // A push without rejects writes only the header row.
     for (flags, input) in [
         (&flags[..], &records(3)[..]),
@@ -326,6 +362,19 @@ fn rejects_are_replaced_unless_input_is_rejected() {
         assert_eq!(file.mode(), 0o600, "{flags:?}");
     }
     file.is_alone();
+}
+
+#[test]
+fn summary_names_rejects_that_hold_records() {
+    let file = TempFile::absent("rejects.csv");
+    let named = format!("; rejects in {}\n", file.str());
+    for (answer, exit, is_named) in [(code(5), 7, true), (ok(), 0, false)] {
+        let server = FaultServer::serving([answer]);
+        let mut args = server.args(&["--rejects", file.str()]);
+        args.retain(|arg| arg != "--output=json");
+        let run = run_with_input(args, &records(1)).exits(exit);
+        assert_eq!(run.stdout.ends_with(&named), is_named, "{run:#?}");
+    }
 }
 
 #[test]
