@@ -1,16 +1,20 @@
-//! Exact detection of tokens that occur more than once, with 8 bytes of memory per record. The
-//! first pass stores a 64-bit hash of each token, in buckets that two threads can sort. Further
-//! passes compare the tokens with repeated hashes, a limited number of hashes each.
+//! Detection of tokens that occur more than once, in a second pass over the records whose hash occurs
+//! more than once. The 64-bit hash and a check of 32 bits, which has a random key of its own, stand
+//! for a token: that two of ten million different tokens agree in both has a probability below 1 to
+//! 10^15. So the memory does not depend on the lengths of the tokens, and one pass is enough.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    panic, thread,
+    mem,
+    ops::Range,
 };
 
-use twox_hash::XxHash3_64;
-
-use super::super::position::{FilePosition, RecordLocation};
+use super::{
+    expirations::ExpirationCounts,
+    record_set::RecordSet,
+    token_hashes::{RepeatedHashes, hash_of},
+};
 use crate::record::{ExpireTime, Record};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,208 +26,234 @@ pub(crate) enum DuplicatePolicy {
     Latest,
 }
 
-/// The number is small, so that the ends of all buckets stay in the processor's cache.
-const BUCKET_COUNT: usize = 32;
+/// Many records are looked up at once, because the processor then waits for the memory of several
+/// records at the same time.
+const BATCH_RECORDS: usize = 1024;
 
-type Buckets = Box<[Vec<u64>; BUCKET_COUNT]>;
+/// The start of each range of hashes fits into the processor's cache.
+const MAX_PREFIX_BITS: u32 = 19;
 
-/// The number of repeated hashes that a further pass compares even if there are few records. Each
-/// hash takes about 140 bytes of memory, plus the length of its token.
-const MIN_HASHES_PER_PASS: usize = 1 << 17;
-
-/// If there are very many records, each further pass compares only one repeated hash for every
-/// `RECORDS_PER_HASH` records, which limits the memory. At most half as many hashes as records can
-/// be repeated, so about five further passes are enough.
-const RECORDS_PER_HASH: usize = 10;
-
-#[derive(Debug)]
-pub(in crate::input) struct TokenHashes {
-    seed: u64,
-    buckets: Buckets,
-    other_buckets: Vec<Buckets>,
-}
-
-/// The seed is random, so that nobody can construct many tokens with equal hashes.
-fn hash_of(token: &[u8], seed: u64) -> u64 {
-    XxHash3_64::oneshot_with_seed(seed, token)
-}
-
-impl Default for TokenHashes {
-    fn default() -> Self {
-        Self {
-            seed: RandomState::new().hash_one(()),
-            buckets: Box::new([const { Vec::new() }; BUCKET_COUNT]),
-            other_buckets: Vec::new(),
-        }
-    }
-}
-
-impl TokenHashes {
-    pub(in crate::input) fn add(&mut self, record: &Record<'_>) {
-        let hash = hash_of(record.token.as_bytes(), self.seed);
-        let bucket = usize::from(hash.to_be_bytes()[0]) * BUCKET_COUNT / 256;
-        self.buckets[bucket].push(hash);
-    }
-
-    pub(in crate::input) fn empty_with_same_seed(&self) -> Self {
-        Self {
-            seed: self.seed,
-            ..Self::default()
-        }
-    }
-
-    pub(in crate::input) fn add_all(&mut self, others: Self) {
-        self.other_buckets.push(others.buckets);
-        self.other_buckets.extend(others.other_buckets);
-    }
-
-    pub(in crate::input) fn into_repeated(mut self) -> RepeatedHashes {
-        const HALF: usize = BUCKET_COUNT / 2;
-        let records: usize = std::iter::once(&self.buckets)
-            .chain(&self.other_buckets)
-            .flat_map(|buckets| buckets.iter().map(Vec::len))
-            .sum();
-        let others = &self.other_buckets;
-        let (low, high) = self.buckets.split_at_mut(HALF);
-        // If only one thread has read the inputs, a second thread would not save time.
-        let is_large = !others.is_empty();
-        let (mut hashes, high_hashes) = thread::scope(|threads| {
-            let take_high = || take_repeated(high, others, HALF);
-            let high = is_large.then(|| thread::Builder::new().spawn_scoped(threads, take_high));
-            let high = high.and_then(Result::ok);
-            let low = take_repeated(low, others, 0);
-            let join = |high: thread::ScopedJoinHandle<'_, _>| high.join();
-            (low, high.map(join))
-        });
-        hashes.extend(match high_hashes {
-            Some(joined) => joined.unwrap_or_else(|panic| panic::resume_unwind(panic)),
-            // No second thread was started.
-            None => take_repeated(high, others, HALF),
-        });
-        // A hash that occurs three times forms two pairs, so `hashes` contains the hash twice.
-        hashes.dedup();
-        RepeatedHashes {
-            seed: self.seed,
-            hashes,
-            hashes_per_pass: MIN_HASHES_PER_PASS.max(records / RECORDS_PER_HASH),
-        }
-    }
-}
-
-/// `first_bucket` is the index of the first of `buckets` in the buckets of the other threads. Only
-/// one bucket is in memory twice at a time.
-fn take_repeated(buckets: &mut [Vec<u64>], others: &[Buckets], first_bucket: usize) -> Vec<u64> {
-    let mut repeated = Vec::new();
-    for (index, bucket) in buckets.iter_mut().enumerate() {
-        let mut bucket = std::mem::take(bucket);
-        for other in others {
-            bucket.extend_from_slice(&other[first_bucket + index]);
-        }
-        bucket.sort_unstable();
-        let pairs = bucket.windows(2).filter(|pair| pair[0] == pair[1]);
-        repeated.extend(pairs.map(|pair| pair[0]));
-    }
-    repeated
-}
-
-/// The hashes that occur more than once, in ascending order.
-#[derive(Debug)]
-pub(in crate::input) struct RepeatedHashes {
-    seed: u64,
-    hashes: Vec<u64>,
-    hashes_per_pass: usize,
-}
-
-impl RepeatedHashes {
-    pub(in crate::input) fn comparisons(
-        &self,
-        policy: DuplicatePolicy,
-    ) -> impl Iterator<Item = TokenComparer<'_>> {
-        let ranges = self.hashes.chunks(self.hashes_per_pass);
-        ranges.map(move |hashes| TokenComparer {
-            seed: self.seed,
-            hashes,
-            policy,
-            kept: HashMap::with_capacity(hashes.len()),
-        })
-    }
-}
-
-pub(in crate::input) struct TokenComparer<'h> {
-    seed: u64,
-    hashes: &'h [u64],
+pub(super) struct DuplicateFinder {
     policy: DuplicatePolicy,
-    kept: HashMap<Box<[u8]>, KeptRecord>,
+    seed: u64,
+    check_key: RandomState,
+    repeated: SortedHashes,
+    /// For each repeated hash, the record that is sent.
+    kept: Vec<KeptRecord>,
+    /// The records of further tokens with the same hash, by hash and check.
+    kept_others: HashMap<(u64, u32), KeptRecord>,
+    batch: Vec<HashedRecord>,
+    max_conflicts: usize,
+    found: Duplicates,
 }
 
-struct KeptRecord {
-    position: FilePosition,
+/// Records that are not sent because of another record with the same token.
+#[derive(Default)]
+pub(super) struct Duplicates {
+    pub(super) skipped: RecordSet,
+    pub(super) duplicate_count: u64,
+    pub(super) conflict_count: u64,
+    /// The first conflicts, in the order of the input.
+    pub(super) conflicts: Vec<Conflict>,
+    /// The times of the skipped records that have the time of the record that is sent.
+    pub(super) equal_times: ExpirationCounts,
+    pub(super) other_times: ExpirationCounts,
+}
+
+pub(super) struct Conflict {
+    pub(super) index: usize,
+    pub(super) first_index: usize,
+}
+
+struct HashedRecord {
+    hash: u64,
+    check: u32,
     expire_time: ExpireTime,
     index: usize,
 }
 
-#[derive(Debug)]
-pub(in crate::input) enum DuplicateCheck {
-    Unique,
-    /// The record at `index`, which may be an earlier one, is not sent.
-    Skip {
-        index: usize,
-    },
-    Conflict {
-        first: FilePosition,
-    },
+#[derive(Clone, Copy)]
+struct KeptRecord {
+    check: u32,
+    expire_time: ExpireTime,
+    index: usize,
 }
 
-impl TokenComparer<'_> {
-    pub(in crate::input) fn compare(
-        &mut self,
-        record: &Record<'_>,
-        location: &RecordLocation<'_>,
-    ) -> DuplicateCheck {
-        let token = record.token.as_bytes();
-        if self
-            .hashes
-            .binary_search(&hash_of(token, self.seed))
-            .is_err()
-        {
-            return DuplicateCheck::Unique;
+impl KeptRecord {
+    const NONE: Self = Self {
+        check: 0,
+        expire_time: ExpireTime::UNUSED,
+        index: usize::MAX,
+    };
+
+    fn is_none(self) -> bool {
+        self.index == usize::MAX
+    }
+}
+
+/// Hashes in ascending order, with the start of the range for each value of their first bits.
+struct SortedHashes {
+    hashes: Vec<u64>,
+    starts: Vec<usize>,
+    shift: u32,
+}
+
+impl SortedHashes {
+    fn new(hashes: Vec<u64>) -> Self {
+        // With few hashes, most ranges are empty, so most other hashes are not searched for.
+        let prefix_bits = (hashes.len().max(1).ilog2() + 3).min(MAX_PREFIX_BITS);
+        let shift = u64::BITS - prefix_bits;
+        let mut starts = vec![0; (1 << prefix_bits) + 1];
+        for hash in &hashes {
+            starts[prefix_of(*hash, shift) + 1] += 1;
         }
-        let this_record = || KeptRecord {
-            position: location.to_file_position(),
+        for prefix in 1..starts.len() {
+            starts[prefix] += starts[prefix - 1];
+        }
+        Self {
+            hashes,
+            starts,
+            shift,
+        }
+    }
+
+    fn range(&self, hash: u64) -> Range<usize> {
+        let prefix = prefix_of(hash, self.shift);
+        self.starts[prefix]..self.starts[prefix + 1]
+    }
+
+    fn find(&self, hash: u64) -> Option<usize> {
+        let range = self.range(hash);
+        let found = self.hashes[range.clone()].binary_search(&hash);
+        found.ok().map(|index| range.start + index)
+    }
+}
+
+fn prefix_of(hash: u64, shift: u32) -> usize {
+    usize::try_from(hash >> shift).unwrap_or(usize::MAX)
+}
+
+impl DuplicateFinder {
+    pub(super) fn new(
+        repeated: RepeatedHashes,
+        policy: DuplicatePolicy,
+        max_conflicts: usize,
+        now: u64,
+    ) -> Self {
+        let RepeatedHashes { seed, hashes } = repeated;
+        Self {
+            policy,
+            seed,
+            check_key: RandomState::new(),
+            kept: vec![KeptRecord::NONE; hashes.len()],
+            repeated: SortedHashes::new(hashes),
+            kept_others: HashMap::new(),
+            batch: Vec::with_capacity(BATCH_RECORDS),
+            max_conflicts,
+            found: Duplicates {
+                equal_times: ExpirationCounts::at(now),
+                other_times: ExpirationCounts::at(now),
+                ..Duplicates::default()
+            },
+        }
+    }
+
+    /// Records must be added in the order of the input.
+    pub(super) fn add(&mut self, record: &Record<'_>, index: usize) {
+        let token = record.token.as_bytes();
+        let hash = hash_of(token, self.seed);
+        if self.repeated.range(hash).is_empty() {
+            return;
+        }
+        let check = self.check_key.hash_one(token).to_be_bytes();
+        self.batch.push(HashedRecord {
+            hash,
+            check: u32::from_be_bytes([check[0], check[1], check[2], check[3]]),
             expire_time: record.expire_time,
-            index: location.index,
-        };
-        let Some(kept) = self.kept.get_mut(token) else {
-            self.kept.insert(token.into(), this_record());
-            return DuplicateCheck::Unique;
-        };
-        let replaces_kept = match self.policy {
-            DuplicatePolicy::Error if kept.expire_time != record.expire_time => {
-                return DuplicateCheck::Conflict {
-                    first: kept.position.clone(),
-                };
+            index,
+        });
+        if self.batch.len() == BATCH_RECORDS {
+            self.look_up_batch();
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Duplicates {
+        self.look_up_batch();
+        self.found
+    }
+
+    fn look_up_batch(&mut self) {
+        let mut batch = mem::take(&mut self.batch);
+        for record in batch.drain(..) {
+            let Some(at) = self.repeated.find(record.hash) else {
+                continue;
+            };
+            let this = KeptRecord {
+                check: record.check,
+                expire_time: record.expire_time,
+                index: record.index,
+            };
+            let kept = &mut self.kept[at];
+            let kept = if kept.is_none() || kept.check == record.check {
+                kept
+            } else {
+                let key = (record.hash, record.check);
+                self.kept_others.entry(key).or_insert(KeptRecord::NONE)
+            };
+            if kept.is_none() {
+                *kept = this;
+            } else {
+                self.found
+                    .compare(kept, this, self.policy, self.max_conflicts);
             }
+        }
+        self.batch = batch;
+    }
+}
+
+impl Duplicates {
+    fn compare(
+        &mut self,
+        kept: &mut KeptRecord,
+        this: KeptRecord,
+        policy: DuplicatePolicy,
+        max_conflicts: usize,
+    ) {
+        let has_equal_times = kept.expire_time == this.expire_time;
+        let replaces_kept = match policy {
             DuplicatePolicy::Error | DuplicatePolicy::First => false,
             DuplicatePolicy::Last => true,
-            DuplicatePolicy::Latest => record.expire_time > kept.expire_time,
+            DuplicatePolicy::Latest => this.expire_time > kept.expire_time,
         };
-        let index = if replaces_kept {
-            std::mem::replace(kept, this_record()).index
+        let skipped = if replaces_kept {
+            mem::replace(kept, this)
         } else {
-            location.index
+            this
         };
-        DuplicateCheck::Skip { index }
+        self.skipped.insert(skipped.index);
+        if has_equal_times {
+            self.equal_times.add(skipped.expire_time);
+        } else {
+            self.other_times.add(skipped.expire_time);
+        }
+        if has_equal_times || policy != DuplicatePolicy::Error {
+            self.duplicate_count += 1;
+            return;
+        }
+        self.conflict_count += 1;
+        if self.conflicts.len() < max_conflicts {
+            self.conflicts.push(Conflict {
+                index: this.index,
+                first_index: kept.index,
+            });
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
-    use crate::{
-        input::position::{InputLabel, Position},
-        record::{Token, TokenEncoding},
-    };
+    use crate::record::{Token, TokenEncoding};
 
     fn record(token: &str, time: u32) -> Record<'_> {
         Record {
@@ -232,70 +262,48 @@ mod tests {
         }
     }
 
-    fn compare(
-        comparer: &mut TokenComparer<'_>,
-        record: &Record<'_>,
-        index: usize,
-    ) -> DuplicateCheck {
-        let input = InputLabel {
-            index: 0,
-            name: "a.csv".into(),
-        };
-        let position = Position {
-            record: 1,
-            line: 2,
-            column: None,
-        };
-        let location = RecordLocation {
-            input: &input,
-            position,
-            index,
-        };
-        comparer.compare(record, &location)
-    }
-
-    #[test]
-    fn finds_each_repeated_hash_once() {
-        let mut hashes = TokenHashes::default();
-        for token in ["a", "b", "a", "c", "c", "c", "d"] {
-            hashes.add(&record(token, 1));
-        }
-        let expected = {
-            let mut expected = [&b"a"[..], b"c"].map(|token| hash_of(token, hashes.seed));
-            expected.sort_unstable();
-            expected
-        };
-        assert_eq!(hashes.into_repeated().hashes, expected);
-    }
-
-    /// Returns the hashes of all tokens, as if each token had occurred twice.
-    fn repeated(tokens: &[&str]) -> RepeatedHashes {
+    /// Returns a finder for the hashes of all tokens, as if each token had occurred twice.
+    fn finder(tokens: &[&str], policy: DuplicatePolicy) -> DuplicateFinder {
         let seed = 7;
         let mut hashes: Vec<u64> = tokens
             .iter()
             .map(|token| hash_of(token.as_bytes(), seed))
             .collect();
         hashes.sort_unstable();
-        RepeatedHashes {
-            seed,
-            hashes,
-            hashes_per_pass: MIN_HASHES_PER_PASS,
-        }
+        DuplicateFinder::new(RepeatedHashes { seed, hashes }, policy, 1, 0)
+    }
+
+    fn skipped(found: &Duplicates, count: usize) -> Vec<usize> {
+        let indices = 0..count;
+        indices
+            .filter(|index| found.skipped.contains(*index))
+            .collect()
     }
 
     #[test]
     fn keeps_different_tokens_with_repeated_hashes() {
-        let repeated = repeated(&["a", "b"]);
-        let mut comparison = repeated
-            .comparisons(DuplicatePolicy::Error)
-            .next()
-            .expect("one reading");
-        for token in ["a", "b", "c", "c"] {
-            let verdict = compare(&mut comparison, &record(token, 1), 0);
-            assert!(matches!(verdict, DuplicateCheck::Unique), "{token}");
+        let mut finder = finder(&["a", "b"], DuplicatePolicy::Error);
+        for (index, token) in ["a", "b", "c", "c", "a"].into_iter().enumerate() {
+            finder.add(&record(token, 1), index);
         }
-        let again = compare(&mut comparison, &record("a", 1), 4);
-        assert!(matches!(again, DuplicateCheck::Skip { index: 4 }));
+        let found = finder.finish();
+        assert_eq!(skipped(&found, 5), [4]);
+        assert_eq!(found.duplicate_count, 1);
+    }
+
+    #[test]
+    fn keeps_different_tokens_with_the_same_hash() {
+        let mut finder = finder(&["a"], DuplicatePolicy::Error);
+        let hash = hash_of(b"a", finder.seed);
+        for (index, check) in [1, 2, 3, 2, 1, 3, 4].into_iter().enumerate() {
+            finder.batch.push(HashedRecord {
+                hash,
+                check,
+                expire_time: ExpireTime::from_unix(5),
+                index,
+            });
+        }
+        assert_eq!(skipped(&finder.finish(), 7), [3, 4, 5]);
     }
 
     #[test]
@@ -306,16 +314,32 @@ mod tests {
             (DuplicatePolicy::Last, 4),
             (DuplicatePolicy::Latest, 2),
         ] {
-            let repeated = repeated(&["a"]);
-            let mut comparison = repeated.comparisons(policy).next().expect("one reading");
-            let mut left: Vec<_> = (0..times.len()).collect();
+            let mut finder = finder(&["a"], policy);
             for (index, time) in times.into_iter().enumerate() {
-                let verdict = compare(&mut comparison, &record("a", time), index);
-                if let DuplicateCheck::Skip { index } = verdict {
-                    left.retain(|kept| *kept != index);
-                }
+                finder.add(&record("a", time), index);
             }
+            let found = finder.finish();
+            let mut left: Vec<_> = (0..times.len()).collect();
+            left.retain(|index| !found.skipped.contains(*index));
             assert_eq!(left, [kept], "{policy:?}");
+            assert_eq!(found.duplicate_count, 4);
         }
+    }
+
+    #[test]
+    fn counts_all_conflicts_and_names_the_first() {
+        let mut finder = finder(&["a"], DuplicatePolicy::Error);
+        for (index, time) in [5, 5, 6, 7, 5].into_iter().enumerate() {
+            finder.add(&record("a", time), index);
+        }
+        let found = finder.finish();
+        let conflicts: Vec<_> = found
+            .conflicts
+            .iter()
+            .map(|conflict| [conflict.index, conflict.first_index])
+            .collect();
+        assert_eq!(conflicts, [[2, 0]]);
+        assert_eq!((found.conflict_count, found.duplicate_count), (2, 2));
+        assert_eq!(skipped(&found, 5), [1, 2, 3, 4]);
     }
 }

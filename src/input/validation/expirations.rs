@@ -53,6 +53,22 @@ impl ExpirationCounts {
         self.earliest = self.earliest.into_iter().chain(other.earliest).min();
         self.latest = self.latest.max(other.latest);
     }
+
+    /// Does not change `earliest` and `latest`.
+    pub(super) fn remove_all(&mut self, other: &Self) {
+        self.past -= other.past;
+        self.within_7_days -= other.within_7_days;
+        self.within_30_days -= other.within_30_days;
+        self.within_90_days -= other.within_90_days;
+        self.within_365_days -= other.within_365_days;
+        self.later -= other.later;
+    }
+
+    /// Returns whether the earliest or the latest time is one of `other`.
+    pub(super) fn has_end_of(&self, other: &Self) -> bool {
+        (other.earliest.is_some() && other.earliest == self.earliest)
+            || (other.latest.is_some() && other.latest == self.latest)
+    }
 }
 
 #[cfg(test)]

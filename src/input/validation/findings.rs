@@ -8,6 +8,7 @@ use super::{
         position::InputLabel,
         problem::{Problem, ProblemClass, ProblemKind, ReadError},
     },
+    duplicates::Duplicates,
     expirations::ExpirationCounts,
 };
 
@@ -75,8 +76,17 @@ impl Findings {
         self.add_problem(problem);
     }
 
-    fn add_problem(&mut self, problem: Problem) {
+    pub(in crate::input) fn add_problem(&mut self, problem: Problem) {
         self.problems.add(problem, self.records_before);
+    }
+
+    pub(super) fn add_duplicates(&mut self, found: &Duplicates) {
+        self.counts.duplicate += found.duplicate_count;
+        self.counts.invalid += found.conflict_count;
+        if found.conflict_count > 0 {
+            let class = ProblemClass::ConflictingDuplicate;
+            *self.counts.by_class.entry(class).or_default() += found.conflict_count;
+        }
     }
 
     pub(in crate::input) fn add_warning(&mut self, input: &InputLabel, warning: ReadError) {

@@ -11,9 +11,9 @@ use super::{
         problem::{ProblemKind, ReadError},
         reader::RecordReader,
     },
-    duplicates::TokenHashes,
     findings::Findings,
     rules::ValidationRules,
+    token_hashes::TokenHashes,
 };
 use crate::record::{SuspiciousToken, TokenEncoding};
 

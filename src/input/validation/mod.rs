@@ -6,10 +6,12 @@ mod duplicates;
 mod expirations;
 mod findings;
 mod first_pass;
+mod record_set;
 mod records;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod token_hashes;
 mod validate;
 
 pub(crate) use duplicates::DuplicatePolicy;

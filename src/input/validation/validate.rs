@@ -1,5 +1,7 @@
 //! One first pass over all inputs, and further passes if a token seems to occur more than once.
 
+use std::{collections::HashMap, ops::ControlFlow};
+
 use super::{
     super::{
         bytes::{InputSource, ReadLimits},
@@ -9,12 +11,14 @@ use super::{
         position::{FilePosition, RecordLocation},
         problem::{Problem, ProblemKind, ReadError},
     },
-    duplicates::{DuplicateCheck, RepeatedHashes},
+    duplicates::{Conflict, DuplicateFinder},
     expirations::ExpirationCounts,
     findings::{Findings, ValidationCounts},
     first_pass::FirstPass,
-    records::{RecordSet, Records},
+    record_set::RecordSet,
+    records::Records,
     rules::ValidationRules,
+    token_hashes::RepeatedHashes,
 };
 use crate::record::Record;
 
@@ -34,11 +38,7 @@ pub(crate) fn validate(
         inputs: &mut inputs,
         findings: first_pass.findings,
     };
-    let mut skipped = RecordSet::default();
-    passes.find_duplicates(&first_pass.hashes.into_repeated(), &mut skipped);
-    if !skipped.is_empty() {
-        passes.recount_expirations(&skipped);
-    }
+    let skipped = passes.find_duplicates(first_pass.hashes.into_repeated());
     let findings = passes.findings;
     ValidatedInput::new(findings, inputs, options, skipped)
 }
@@ -51,40 +51,73 @@ struct FurtherPasses<'r> {
 }
 
 impl FurtherPasses<'_> {
-    fn find_duplicates(&mut self, repeated: &RepeatedHashes, skipped: &mut RecordSet) {
-        for mut comparison in repeated.comparisons(self.rules.on_duplicate) {
-            self.for_each_record(&RecordSet::default(), |findings, location, record| {
-                match comparison.compare(record, &location) {
-                    DuplicateCheck::Unique => {}
-                    DuplicateCheck::Skip { index } => {
-                        findings.counts.duplicate += 1;
-                        skipped.insert(index);
-                    }
-                    DuplicateCheck::Conflict { first } => {
-                        skipped.insert(location.index);
-                        let kind = ProblemKind::ConflictingDuplicate {
-                            token: record.token.to_string(),
-                            first,
-                        };
-                        let error = ReadError::in_record(location.position, kind);
-                        findings.add_error(location.input, error);
-                    }
-                }
-            });
+    fn find_duplicates(&mut self, repeated: RepeatedHashes) -> RecordSet {
+        if repeated.hashes.is_empty() {
+            return RecordSet::default();
         }
+        let rules = self.rules;
+        let (policy, max_problems) = (rules.on_duplicate, rules.max_problems);
+        let mut finder = DuplicateFinder::new(repeated, policy, max_problems, rules.now);
+        self.for_each_record(&RecordSet::default(), |_, location, record| {
+            finder.add(record, location.index);
+            ControlFlow::Continue(())
+        });
+        let found = finder.finish();
+        self.findings.add_duplicates(&found);
+        self.report_conflicts(&found.conflicts);
+        let expirations = &mut self.findings.expirations;
+        expirations.remove_all(&found.equal_times);
+        expirations.remove_all(&found.other_times);
+        // An equal time remains, because another record has it.
+        if expirations.has_end_of(&found.other_times) {
+            self.recount_expirations(&found.skipped);
+        }
+        found.skipped
+    }
+
+    /// Reads the records again up to the last of the conflicts, to find their positions and tokens.
+    fn report_conflicts(&mut self, conflicts: &[Conflict]) {
+        let Some(last) = conflicts.last() else {
+            return;
+        };
+        let first_of = |index| {
+            let found = conflicts.binary_search_by_key(&index, |conflict| conflict.index);
+            found.ok().map(|at| conflicts[at].first_index)
+        };
+        let mut firsts: HashMap<usize, Option<FilePosition>> = conflicts
+            .iter()
+            .map(|conflict| (conflict.first_index, None))
+            .collect();
+        self.for_each_record(&RecordSet::default(), |findings, location, record| {
+            if let Some(position) = firsts.get_mut(&location.index) {
+                *position = Some(location.to_file_position());
+            }
+            let first = first_of(location.index).and_then(|first| firsts.get(&first)?.clone());
+            if let Some(first) = first {
+                let token = record.token.to_string();
+                let kind = ProblemKind::ConflictingDuplicate { token, first };
+                let error = ReadError::in_record(location.position, kind);
+                findings.add_problem(error.into_problem(location.input));
+            }
+            if location.index == last.index {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
     }
 
     fn recount_expirations(&mut self, skipped: &RecordSet) {
         self.findings.expirations = ExpirationCounts::at(self.rules.now);
         self.for_each_record(skipped, |findings, _, record| {
             findings.expirations.add(record.expire_time);
+            ControlFlow::Continue(())
         });
     }
 
     fn for_each_record(
         &mut self,
         skipped: &RecordSet,
-        mut use_record: impl FnMut(&mut Findings, RecordLocation<'_>, &Record<'_>),
+        mut use_record: impl FnMut(&mut Findings, RecordLocation<'_>, &Record<'_>) -> ControlFlow<()>,
     ) {
         let Self {
             rules,
@@ -94,12 +127,11 @@ impl FurtherPasses<'_> {
         } = self;
         let mut records = Records::new(inputs, options, skipped, Some(*rules));
         while !findings.is_stopped {
-            let used = records.next_with_location(|location, record| {
-                use_record(findings, location, record);
-            });
+            let used = records
+                .next_with_location(|location, record| use_record(findings, location, record));
             match used {
-                Ok(Some(())) => {}
-                Ok(None) => break,
+                Ok(Some(ControlFlow::Continue(()))) => {}
+                Ok(Some(ControlFlow::Break(())) | None) => break,
                 Err(problem) => findings.add_unreadable_input(problem),
             }
         }
