@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    hint::black_box,
     mem,
     ops::Range,
 };
@@ -26,25 +27,42 @@ pub(crate) enum DuplicatePolicy {
     Latest,
 }
 
-/// Many records are looked up at once, because the processor then waits for the memory of several
-/// records at the same time.
-const BATCH_RECORDS: usize = 1024;
+/// The number of records that are looked up at once. Each step of the look-up is one loop over the
+/// batch, so that the processor waits for the memory of many records at the same time.
+pub(super) const BATCH_RECORDS: usize = 1024;
 
-/// The start of each range of hashes fits into the processor's cache.
 const MAX_PREFIX_BITS: u32 = 19;
 
-pub(super) struct DuplicateFinder {
-    policy: DuplicatePolicy,
+/// With more hashes, few ranges are empty, and the starts of the ranges leave the processor's cache.
+const MAX_SPARSE_HASHES: usize = 1 << 14;
+
+/// The repeated hashes in ascending order, with the start of the range for each value of their first
+/// bits.
+pub(super) struct RepeatedTokens {
     seed: u64,
     check_key: RandomState,
-    repeated: SortedHashes,
+    hashes: Vec<u64>,
+    starts: Vec<usize>,
+    shift: u32,
+}
+
+/// What the look-up needs to know of a record.
+pub(super) struct HashedRecord {
+    hash: u64,
+    check: u32,
+    expire_time: ExpireTime,
+    index: usize,
+}
+
+pub(super) struct DuplicateFinder<'r> {
+    repeated: &'r RepeatedTokens,
+    policy: DuplicatePolicy,
+    max_conflicts: usize,
     /// For each repeated hash, the record that is sent.
     kept: Vec<KeptRecord>,
     /// The records of further tokens with the same hash, by hash and check.
     kept_others: HashMap<(u64, u32), KeptRecord>,
-    batch: Vec<HashedRecord>,
-    max_conflicts: usize,
-    found: Duplicates,
+    pub(super) found: Duplicates,
 }
 
 /// Records that are not sent because of another record with the same token.
@@ -63,13 +81,6 @@ pub(super) struct Duplicates {
 pub(super) struct Conflict {
     pub(super) index: usize,
     pub(super) first_index: usize,
-}
-
-struct HashedRecord {
-    hash: u64,
-    check: u32,
-    expire_time: ExpireTime,
-    index: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -91,15 +102,9 @@ impl KeptRecord {
     }
 }
 
-/// Hashes in ascending order, with the start of the range for each value of their first bits.
-struct SortedHashes {
-    hashes: Vec<u64>,
-    starts: Vec<usize>,
-    shift: u32,
-}
-
-impl SortedHashes {
-    fn new(hashes: Vec<u64>) -> Self {
+impl RepeatedTokens {
+    pub(super) fn new(repeated: RepeatedHashes) -> Self {
+        let RepeatedHashes { seed, hashes } = repeated;
         // With few hashes, most ranges are empty, so most other hashes are not searched for.
         let prefix_bits = (hashes.len().max(1).ilog2() + 3).min(MAX_PREFIX_BITS);
         let shift = u64::BITS - prefix_bits;
@@ -111,10 +116,32 @@ impl SortedHashes {
             starts[prefix] += starts[prefix - 1];
         }
         Self {
+            seed,
+            check_key: RandomState::new(),
             hashes,
             starts,
             shift,
         }
+    }
+
+    pub(super) fn is_sparse(&self) -> bool {
+        self.hashes.len() <= MAX_SPARSE_HASHES
+    }
+
+    /// Returns `None` if it is obvious that the hash of the token is not repeated.
+    pub(super) fn hash(&self, record: &Record<'_>, index: usize) -> Option<HashedRecord> {
+        let token = record.token.as_bytes();
+        let hash = hash_of(token, self.seed);
+        if self.is_sparse() && self.range(hash).is_empty() {
+            return None;
+        }
+        let [a, b, c, d, ..] = self.check_key.hash_one(token).to_be_bytes();
+        Some(HashedRecord {
+            hash,
+            check: u32::from_be_bytes([a, b, c, d]),
+            expire_time: record.expire_time,
+            index,
+        })
     }
 
     fn range(&self, hash: u64) -> Range<usize> {
@@ -122,10 +149,10 @@ impl SortedHashes {
         self.starts[prefix]..self.starts[prefix + 1]
     }
 
-    fn find(&self, hash: u64) -> Option<usize> {
-        let range = self.range(hash);
-        let found = self.hashes[range.clone()].binary_search(&hash);
-        found.ok().map(|index| range.start + index)
+    fn find(&self, hash: u64, range: Range<usize>) -> Option<usize> {
+        let start = range.start;
+        let found = self.hashes[range].binary_search(&hash);
+        found.ok().map(|index| start + index)
     }
 }
 
@@ -133,23 +160,19 @@ fn prefix_of(hash: u64, shift: u32) -> usize {
     usize::try_from(hash >> shift).unwrap_or(usize::MAX)
 }
 
-impl DuplicateFinder {
+impl<'r> DuplicateFinder<'r> {
     pub(super) fn new(
-        repeated: RepeatedHashes,
+        repeated: &'r RepeatedTokens,
         policy: DuplicatePolicy,
         max_conflicts: usize,
         now: u64,
     ) -> Self {
-        let RepeatedHashes { seed, hashes } = repeated;
         Self {
+            repeated,
             policy,
-            seed,
-            check_key: RandomState::new(),
-            kept: vec![KeptRecord::NONE; hashes.len()],
-            repeated: SortedHashes::new(hashes),
-            kept_others: HashMap::new(),
-            batch: Vec::with_capacity(BATCH_RECORDS),
             max_conflicts,
+            kept: vec![KeptRecord::NONE; repeated.hashes.len()],
+            kept_others: HashMap::new(),
             found: Duplicates {
                 equal_times: ExpirationCounts::at(now),
                 other_times: ExpirationCounts::at(now),
@@ -158,56 +181,47 @@ impl DuplicateFinder {
         }
     }
 
-    /// Records must be added in the order of the input.
-    pub(super) fn add(&mut self, record: &Record<'_>, index: usize) {
-        let token = record.token.as_bytes();
-        let hash = hash_of(token, self.seed);
-        if self.repeated.range(hash).is_empty() {
-            return;
-        }
-        let check = self.check_key.hash_one(token).to_be_bytes();
-        self.batch.push(HashedRecord {
-            hash,
-            check: u32::from_be_bytes([check[0], check[1], check[2], check[3]]),
-            expire_time: record.expire_time,
-            index,
-        });
-        if self.batch.len() == BATCH_RECORDS {
-            self.look_up_batch();
-        }
-    }
-
-    pub(super) fn finish(mut self) -> Duplicates {
-        self.look_up_batch();
-        self.found
-    }
-
-    fn look_up_batch(&mut self) {
-        let mut batch = mem::take(&mut self.batch);
-        for record in batch.drain(..) {
-            let Some(at) = self.repeated.find(record.hash) else {
-                continue;
-            };
-            let this = KeptRecord {
-                check: record.check,
-                expire_time: record.expire_time,
-                index: record.index,
-            };
-            let kept = &mut self.kept[at];
-            let kept = if kept.is_none() || kept.check == record.check {
-                kept
-            } else {
-                let key = (record.hash, record.check);
-                self.kept_others.entry(key).or_insert(KeptRecord::NONE)
-            };
-            if kept.is_none() {
-                *kept = this;
-            } else {
-                self.found
-                    .compare(kept, this, self.policy, self.max_conflicts);
+    /// The records of all batches must be in the order of the input.
+    pub(super) fn look_up(&mut self, batch: Vec<HashedRecord>) {
+        let repeated = self.repeated;
+        let ranges = batch.iter().map(|record| repeated.range(record.hash));
+        let ranges: Vec<_> = ranges.collect();
+        // Reading a value brings it into the processor's cache for the next loop.
+        black_box(ranges.iter().fold(0, |sum, range| {
+            sum ^ repeated.hashes.get(range.start).unwrap_or(&0)
+        }));
+        let found = ranges.into_iter().zip(&batch);
+        let found: Vec<_> = found
+            .map(|(range, record)| repeated.find(record.hash, range))
+            .collect();
+        let kept = found.iter().flatten().map(|at| self.kept[*at].check);
+        black_box(kept.fold(0, |sum, check| sum ^ check));
+        for (record, at) in batch.into_iter().zip(found) {
+            if let Some(at) = at {
+                self.compare(&record, at);
             }
         }
-        self.batch = batch;
+    }
+
+    fn compare(&mut self, record: &HashedRecord, at: usize) {
+        let this = KeptRecord {
+            check: record.check,
+            expire_time: record.expire_time,
+            index: record.index,
+        };
+        let kept = &mut self.kept[at];
+        let kept = if kept.is_none() || kept.check == record.check {
+            kept
+        } else {
+            let key = (record.hash, record.check);
+            self.kept_others.entry(key).or_insert(KeptRecord::NONE)
+        };
+        if kept.is_none() {
+            *kept = this;
+        } else {
+            self.found
+                .compare(kept, this, self.policy, self.max_conflicts);
+        }
     }
 }
 
@@ -262,15 +276,25 @@ mod tests {
         }
     }
 
-    /// Returns a finder for the hashes of all tokens, as if each token had occurred twice.
-    fn finder(tokens: &[&str], policy: DuplicatePolicy) -> DuplicateFinder {
+    /// Returns the hashes of all tokens, as if each token had occurred twice.
+    fn repeated(tokens: &[&str]) -> RepeatedTokens {
         let seed = 7;
-        let mut hashes: Vec<u64> = tokens
-            .iter()
-            .map(|token| hash_of(token.as_bytes(), seed))
-            .collect();
+        let hashes = tokens.iter().map(|token| hash_of(token.as_bytes(), seed));
+        let mut hashes: Vec<_> = hashes.collect();
         hashes.sort_unstable();
-        DuplicateFinder::new(RepeatedHashes { seed, hashes }, policy, 1, 0)
+        RepeatedTokens::new(RepeatedHashes { seed, hashes })
+    }
+
+    fn find(
+        repeated: &RepeatedTokens,
+        records: impl IntoIterator<Item = Record<'static>>,
+        policy: DuplicatePolicy,
+    ) -> Duplicates {
+        let mut finder = DuplicateFinder::new(repeated, policy, 1, 0);
+        for (index, record) in records.into_iter().enumerate() {
+            finder.look_up(repeated.hash(&record, index).into_iter().collect());
+        }
+        finder.found
     }
 
     fn skipped(found: &Duplicates, count: usize) -> Vec<usize> {
@@ -282,44 +306,37 @@ mod tests {
 
     #[test]
     fn keeps_different_tokens_with_repeated_hashes() {
-        let mut finder = finder(&["a", "b"], DuplicatePolicy::Error);
-        for (index, token) in ["a", "b", "c", "c", "a"].into_iter().enumerate() {
-            finder.add(&record(token, 1), index);
-        }
-        let found = finder.finish();
+        let records = ["a", "b", "c", "c", "a"].map(|token| record(token, 1));
+        let found = find(&repeated(&["a", "b"]), records, DuplicatePolicy::Error);
         assert_eq!(skipped(&found, 5), [4]);
         assert_eq!(found.duplicate_count, 1);
     }
 
     #[test]
     fn keeps_different_tokens_with_the_same_hash() {
-        let mut finder = finder(&["a"], DuplicatePolicy::Error);
-        let hash = hash_of(b"a", finder.seed);
-        for (index, check) in [1, 2, 3, 2, 1, 3, 4].into_iter().enumerate() {
-            finder.batch.push(HashedRecord {
-                hash,
-                check,
-                expire_time: ExpireTime::from_unix(5),
-                index,
-            });
-        }
-        assert_eq!(skipped(&finder.finish(), 7), [3, 4, 5]);
+        let repeated = repeated(&["a"]);
+        let batch = [1, 2, 3, 2, 1, 3, 4].into_iter().enumerate();
+        let batch = batch.map(|(index, check)| HashedRecord {
+            hash: repeated.hashes[0],
+            check,
+            expire_time: ExpireTime::from_unix(5),
+            index,
+        });
+        let mut finder = DuplicateFinder::new(&repeated, DuplicatePolicy::Error, 1, 0);
+        finder.look_up(batch.collect());
+        assert_eq!(skipped(&finder.found, 7), [3, 4, 5]);
     }
 
     #[test]
     fn keeps_the_record_that_the_policy_names() {
-        let times = [5, 3, 9, 9, 3];
         for (policy, kept) in [
             (DuplicatePolicy::First, 0),
             (DuplicatePolicy::Last, 4),
             (DuplicatePolicy::Latest, 2),
         ] {
-            let mut finder = finder(&["a"], policy);
-            for (index, time) in times.into_iter().enumerate() {
-                finder.add(&record("a", time), index);
-            }
-            let found = finder.finish();
-            let mut left: Vec<_> = (0..times.len()).collect();
+            let records = [5, 3, 9, 9, 3].map(|time| record("a", time));
+            let found = find(&repeated(&["a"]), records, policy);
+            let mut left: Vec<_> = (0..5).collect();
             left.retain(|index| !found.skipped.contains(*index));
             assert_eq!(left, [kept], "{policy:?}");
             assert_eq!(found.duplicate_count, 4);
@@ -328,14 +345,10 @@ mod tests {
 
     #[test]
     fn counts_all_conflicts_and_names_the_first() {
-        let mut finder = finder(&["a"], DuplicatePolicy::Error);
-        for (index, time) in [5, 5, 6, 7, 5].into_iter().enumerate() {
-            finder.add(&record("a", time), index);
-        }
-        let found = finder.finish();
-        let conflicts: Vec<_> = found
-            .conflicts
-            .iter()
+        let records = [5, 5, 6, 7, 5].map(|time| record("a", time));
+        let found = find(&repeated(&["a"]), records, DuplicatePolicy::Error);
+        let conflicts = found.conflicts.iter();
+        let conflicts: Vec<_> = conflicts
             .map(|conflict| [conflict.index, conflict.first_index])
             .collect();
         assert_eq!(conflicts, [[2, 0]]);

@@ -133,6 +133,35 @@ fn finds_duplicates_in_different_chunks() {
     assert!(conflict.contains("Conflict"), "{conflict}");
 }
 
+#[test]
+fn finds_many_duplicates() {
+    let once = csv().replace("soon", "2000000000");
+    let (header, rows) = once.split_once('\n').expect("a header");
+    let options = InputOptions::default();
+    let expected = validated(&once, &options);
+    let twice = validated(&format!("{header}\n{rows}{rows}"), &options);
+    assert_eq!(twice.counts.duplicate, 60_000);
+    assert_eq!(twice.counts.invalid, 0);
+    assert_eq!(twice.expirations, expected.expirations);
+    let later_rows = rows.replace(",20", ",21");
+    let conflicting = validated(&format!("{header}\n{rows}{later_rows}"), &options);
+    assert_eq!(conflicting.counts.duplicate, 0);
+    assert_eq!(conflicting.counts.invalid, 60_000);
+    assert_eq!(conflicting.expirations, expected.expirations);
+    let problems = problems(&conflicting);
+    assert_eq!(problems.len(), 20);
+    assert!(
+        problems[0].contains("record: 60001, line: 72002"),
+        "{}",
+        problems[0]
+    );
+    assert!(
+        problems[19].contains("record: 20, line: 25"),
+        "{}",
+        problems[19]
+    );
+}
+
 /// A stream whose first read fails.
 struct FailingOnce(Option<io::Error>);
 

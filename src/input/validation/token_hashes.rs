@@ -14,12 +14,13 @@ use crate::record::Record;
 const BUCKET_COUNT: usize = 32;
 
 type Bucket = Vec<u64>;
+type Buckets = Box<[Bucket; BUCKET_COUNT]>;
 
 #[derive(Debug)]
 pub(in crate::input) struct TokenHashes {
     seed: u64,
-    buckets: Box<[Bucket; BUCKET_COUNT]>,
-    other_buckets: Vec<Box<[Bucket; BUCKET_COUNT]>>,
+    buckets: Buckets,
+    other_buckets: Vec<Buckets>,
 }
 
 /// The hashes that occur more than once, in ascending order.

@@ -1,6 +1,12 @@
 //! One first pass over all inputs, and further passes if a token seems to occur more than once.
 
-use std::{collections::HashMap, ops::ControlFlow};
+use std::{
+    collections::HashMap,
+    mem,
+    ops::ControlFlow,
+    sync::{Mutex, PoisonError, mpsc},
+    thread,
+};
 
 use super::{
     super::{
@@ -11,7 +17,7 @@ use super::{
         position::{FilePosition, RecordLocation},
         problem::{Problem, ProblemKind, ReadError},
     },
-    duplicates::{Conflict, DuplicateFinder},
+    duplicates::{BATCH_RECORDS, Conflict, DuplicateFinder, Duplicates, RepeatedTokens},
     expirations::ExpirationCounts,
     findings::{Findings, ValidationCounts},
     first_pass::FirstPass,
@@ -21,6 +27,8 @@ use super::{
     token_hashes::RepeatedHashes,
 };
 use crate::record::Record;
+
+const MAX_QUEUED_BATCHES: usize = 16;
 
 pub(crate) fn validate(
     sources: &[InputSource],
@@ -55,14 +63,7 @@ impl FurtherPasses<'_> {
         if repeated.hashes.is_empty() {
             return RecordSet::default();
         }
-        let rules = self.rules;
-        let (policy, max_problems) = (rules.on_duplicate, rules.max_problems);
-        let mut finder = DuplicateFinder::new(repeated, policy, max_problems, rules.now);
-        self.for_each_record(&RecordSet::default(), |_, location, record| {
-            finder.add(record, location.index);
-            ControlFlow::Continue(())
-        });
-        let found = finder.finish();
+        let found = self.compare_tokens(&RepeatedTokens::new(repeated));
         self.findings.add_duplicates(&found);
         self.report_conflicts(&found.conflicts);
         let expirations = &mut self.findings.expirations;
@@ -73,6 +74,47 @@ impl FurtherPasses<'_> {
             self.recount_expirations(&found.skipped);
         }
         found.skipped
+    }
+
+    /// If many tokens are repeated, a second thread looks up the records that this thread reads.
+    fn compare_tokens(&mut self, repeated: &RepeatedTokens) -> Duplicates {
+        let rules = self.rules;
+        let (policy, max_problems) = (rules.on_duplicate, rules.max_problems);
+        let finder = DuplicateFinder::new(repeated, policy, max_problems, rules.now);
+        let finder = Mutex::new(finder);
+        let look_up = |batch| {
+            let finder = finder.lock();
+            finder
+                .unwrap_or_else(PoisonError::into_inner)
+                .look_up(batch);
+        };
+        let look_up = &look_up;
+        thread::scope(|threads| {
+            let (sender, receiver) = mpsc::sync_channel(MAX_QUEUED_BATCHES);
+            if repeated.is_sparse() {
+                drop(receiver);
+            } else {
+                let look_up_all = move || receiver.into_iter().for_each(look_up);
+                drop(thread::Builder::new().spawn_scoped(threads, look_up_all));
+            }
+            let queue = |batch| {
+                // Without a second thread, the receiver is gone.
+                if let Err(mpsc::SendError(batch)) = sender.send(batch) {
+                    look_up(batch);
+                }
+            };
+            let mut batch = Vec::with_capacity(BATCH_RECORDS);
+            self.for_each_record(&RecordSet::default(), |_, location, record| {
+                batch.extend(repeated.hash(record, location.index));
+                if batch.len() == BATCH_RECORDS {
+                    queue(mem::replace(&mut batch, Vec::with_capacity(BATCH_RECORDS)));
+                }
+                ControlFlow::Continue(())
+            });
+            queue(batch);
+        });
+        let finder = finder.into_inner();
+        finder.unwrap_or_else(PoisonError::into_inner).found
     }
 
     /// Reads the records again up to the last of the conflicts, to find their positions and tokens.
