@@ -8,6 +8,7 @@ compile_error!("sensor-license runs only on Unix systems, such as Linux and macO
 
 mod atomic_file;
 mod batch;
+mod blocking_work;
 mod cli;
 mod client;
 mod commands;

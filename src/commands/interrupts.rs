@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 
 use crate::{
     diagnostics::{self, Failure},
@@ -94,13 +94,11 @@ impl Interrupts {
 
 /// Runs `future` to its end, in a Tokio runtime on the current thread.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::internal("cannot start the Tokio runtime", &error))?;
-    let output = runtime.block_on(future);
-    // A DNS lookup without an answer blocks a thread of the runtime, and dropping the runtime would
-    // wait for this thread.
-    runtime.shutdown_background();
-    Ok(output)
+    let runtime =
+        runtime().map_err(|error| Failure::internal("cannot start the Tokio runtime", &error))?;
+    Ok(runtime.block_on(future))
+}
+
+pub(super) fn runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -1,19 +1,14 @@
 //! [`Rehearsal`]: the server of a rehearsal. The server is a receiver inside this process, to which
 //! the push connects over TLS on a loopback address.
 
-use std::{
-    future, io,
-    net::{Ipv4Addr, TcpListener},
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{future, io, net::Ipv4Addr, sync::Arc, thread, time::Duration};
 
 use http::{HeaderValue, uri::Authority};
+use tokio::net::TcpListener;
 
 use super::{
     connection::{Timeouts, USER_AGENT},
-    interrupts::block_on,
+    interrupts::runtime,
 };
 use crate::{
     client::Target,
@@ -52,16 +47,15 @@ impl Rehearsal {
         let store = Arc::new(Store::in_memory());
         let received = Arc::clone(&store);
         let start = || {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-            listener.set_nonblocking(true)?;
+            receiver::check_clock()?;
+            let runtime = runtime()?;
+            let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
             let address = listener.local_addr()?;
+            let (listener, tls) = (Listener::Tcp(listener), Some(server_tls));
             thread::Builder::new().spawn(move || {
+                let receiver = receiver::run(listener, tls, received, BEHAVIOR, future::pending());
                 // An error makes the push fail, and the push reports its own failure.
-                let _ = block_on(async {
-                    let listener = Listener::Tcp(tokio::net::TcpListener::from_std(listener)?);
-                    let tls = Some(server_tls);
-                    receiver::run(listener, tls, received, BEHAVIOR, future::pending()).await
-                });
+                let _ = runtime.block_on(receiver);
             })?;
             Ok(address)
         };

@@ -82,6 +82,8 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn serve(plan: &Plan) -> Result<Totals, Failure> {
+    let cannot_run = |error| Failure::internal("cannot run the receiver", &error);
+    receiver::check_clock().map_err(cannot_run)?;
     let store = Arc::new(match &plan.store_file {
         None => Store::in_memory(),
         Some(path) => {

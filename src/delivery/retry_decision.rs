@@ -84,6 +84,7 @@ fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
         ConnectErrorKind::TimedOut(_)
         | ConnectErrorKind::Io(_)
         | ConnectErrorKind::NoAddress
+        | ConnectErrorKind::NoThread(_)
         | ConnectErrorKind::AllAddressesFailed(_)
         | ConnectErrorKind::Closed => RetryDecision::Backoff,
         ConnectErrorKind::ProxyRefused(status)

@@ -28,6 +28,8 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
             Stage::Proxy => "check the proxy, or increase --connect-timeout",
             Stage::Tls | Stage::Http2 => "check the server, or increase --connect-timeout",
         },
+        ConnectErrorKind::NoThread(_) => "raise the limit of processes and threads (ulimit -u)",
+        kind if kind.is_file_limit() => "raise the limit of open files (ulimit -n)",
         ConnectErrorKind::NoAddress => CHECK_NAME,
         ConnectErrorKind::Io(_) if error.stage == Stage::Dns => CHECK_NAME,
         ConnectErrorKind::Io(_) | ConnectErrorKind::AllAddressesFailed(_) => {

@@ -32,6 +32,7 @@ pub(crate) use self::{
     options::metadata_invalid,
     outputs::{
         file_write_failed, listen_failed, rejects_incomplete, stdout_write_failed, store_unusable,
+        thread_not_started,
     },
     run::{
         command_interrupted, counts_inconsistent, max_time_passed, max_time_passed_before_requests,

@@ -13,6 +13,11 @@ pub(crate) fn stdout_write_failed(error: &io::Error) -> Failure {
     Failure::internal_without_cause(format!("cannot write standard output: {error}"))
 }
 
+pub(crate) fn thread_not_started(error: &io::Error) -> Failure {
+    Failure::internal("cannot start a thread", error)
+        .with_hint("raise the limit of processes and threads (ulimit -u)")
+}
+
 /// Returns the failure for a rejects file that was not replaced, because some unacknowledged
 /// records could not be read again and are not in the new file.
 pub(crate) fn rejects_incomplete(rejects: &Path) -> Failure {

@@ -1,6 +1,8 @@
 //! Failures of TLS: the options, the handshake, and the certificate of the server.
 
-use super::failure::Failure;
+use jiff::Timestamp;
+
+use super::{failure::Failure, format::format_timestamp};
 use crate::{
     tls::{
         AcceptedName, BinaryFormat, ChainMember, HandshakeError, PRIVATE_KEY, PemProblem,
@@ -188,7 +190,8 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
     let trusting = |remark: &str| failure.clone().with_option_hint(&["--cacert", PEM], remark);
     let hint = match reason {
         RefusalReason::OutsideValidity(_, ValidityError::NotYetValid { .. }) => {
-            "check the clock of this machine"
+            let now = format_timestamp(Timestamp::now().as_second());
+            &format!("check the clock of this machine, which says {now}")
         }
         RefusalReason::OutsideValidity(ChainMember::Server, _) => {
             "install a new certificate on the server"

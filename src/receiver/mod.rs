@@ -10,6 +10,6 @@ mod service;
 mod store;
 
 pub(crate) use accept::Listener;
-pub(crate) use server::{Totals, run};
+pub(crate) use server::{Totals, check_clock, run};
 pub(crate) use service::Behavior;
 pub(crate) use store::Store;

@@ -4,7 +4,7 @@ use std::{
     future::Future,
     io,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rustls::ServerConfig;
@@ -40,6 +40,14 @@ const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
 /// The maximum time to wait until the last response has reached the client.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The HTTP library panics if it writes a `date` header before 1970.
+pub(crate) fn check_clock() -> io::Result<()> {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(io::Error::other("the clock of this machine is before 1970")),
+    }
+}
 
 /// Serves until `shutdown` completes, then finishes the open requests.
 pub(crate) async fn run(

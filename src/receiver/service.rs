@@ -12,8 +12,11 @@ use std::{
 use tonic::{Request, Response, Status, Streaming};
 
 use super::store::Store;
-use crate::contract::proto::{
-    SensorExpireTimeRequest, SensorExpireTimeResponse, internal_server::Internal,
+use crate::{
+    blocking_work::run_in_thread,
+    contract::proto::{
+        SensorExpireTimeRequest, SensorExpireTimeResponse, internal_server::Internal,
+    },
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +71,10 @@ impl Internal for ReceiverService {
         let records = message.sensor_expire;
         let count = records.len() as u64;
         let code = self.behavior.code;
-        // A blocking task runs to its end even if the client closes the connection. Therefore no
-        // request is stored in part.
-        tokio::task::spawn_blocking(move || store.insert(records))
+        // The thread runs to its end even if the client closes the connection. Therefore no request
+        // is stored in part.
+        run_in_thread(move || store.insert(records))
+            .map_err(|error| Status::unavailable(format!("cannot start a thread: {error}")))?
             .await
             .map_err(|error| Status::internal(error.to_string()))?
             .map_err(|error| Status::internal(format!("cannot store the records: {error}")))?;

@@ -14,6 +14,7 @@ use rustls::{
 };
 
 use super::{
+    clock::Clock,
     error::TlsError,
     identity::Identity,
     peer_name::PeerName,
@@ -55,6 +56,7 @@ impl ClientTls {
                 .map_err(TlsError::InvalidIdentity)?,
             None => builder.with_no_client_auth(),
         };
+        config.time_provider = Arc::new(Clock);
         config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
         // A resumed session would skip the verification of the server certificate.
         config.resumption = Resumption::disabled();

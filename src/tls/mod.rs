@@ -7,6 +7,7 @@ mod binary_format;
 mod certificate;
 mod chain;
 mod client;
+mod clock;
 mod error;
 mod handshake_error;
 mod identity;

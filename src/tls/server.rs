@@ -13,7 +13,8 @@ use rustls::{
 };
 
 use super::{
-    certificate::Certificate, client::HTTP2_PROTOCOL, error::TlsError, identity::Identity,
+    certificate::Certificate, client::HTTP2_PROTOCOL, clock::Clock, error::TlsError,
+    identity::Identity,
 };
 
 /// If `trusted_clients` is set, each client must present a certificate from that list, or a
@@ -30,6 +31,7 @@ pub(crate) fn server_config(
     let mut config = builder
         .with_single_cert(identity.chain_der(), identity.key)
         .map_err(TlsError::InvalidIdentity)?;
+    config.time_provider = Arc::new(Clock);
     config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
     Ok(Arc::new(config))
 }

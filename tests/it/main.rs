@@ -25,5 +25,6 @@ mod serve;
 mod signals;
 mod structure;
 mod support;
+mod system_limits;
 mod trust;
 mod usage;

@@ -1,13 +1,19 @@
 //! The DNS lookup, and the TCP connection to the first address that accepts a connection.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    fs::File,
+    io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     time::Duration,
 };
 
 use tokio::{net::TcpStream, task::JoinSet};
 
-use super::{error::ConnectErrorKind, stage_outcome::AddressFailure};
+use super::{
+    error::{ConnectErrorKind, is_file_limit},
+    stage_outcome::AddressFailure,
+};
+use crate::blocking_work::run_in_thread;
 
 /// The time after which the next address is tried in parallel, while connecting to the earlier
 /// addresses is still in progress (RFC 8305 section 5, "Connection Attempt Delay").
@@ -24,14 +30,25 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Co
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let addresses: Vec<_> = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(ConnectErrorKind::Io)?
-        .collect();
+    let name = host.to_owned();
+    let lookup = run_in_thread(move || look_up(&name, port)).map_err(ConnectErrorKind::NoThread)?;
+    let addresses = lookup.await.map_err(io::Error::other).flatten();
+    let addresses = addresses.map_err(ConnectErrorKind::Io)?;
     if addresses.is_empty() {
         return Err(ConnectErrorKind::NoAddress);
     }
     Ok(addresses)
+}
+
+fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    (host, port)
+        .to_socket_addrs()
+        .map(Iterator::collect)
+        .map_err(|error| {
+            // The C library reports a name without an address if it cannot open its files.
+            let no_file = File::open("/dev/null").err();
+            no_file.filter(is_file_limit).unwrap_or(error)
+        })
 }
 
 /// Connects to the first address that accepts a connection. The next address is tried as soon as an

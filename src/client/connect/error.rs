@@ -3,6 +3,7 @@
 use std::{fmt, io, iter, time::Duration};
 
 use http::StatusCode;
+use rustix::io::Errno;
 
 use super::stage_outcome::{AddressFailure, Stage};
 use crate::{
@@ -33,6 +34,8 @@ pub(crate) enum ConnectErrorKind {
     /// The DNS lookup failed, or the operating system reported an error of the connection.
     #[error(transparent)]
     Io(io::Error),
+    #[error("cannot start a thread: {0}")]
+    NoThread(io::Error),
     #[error("the name has no address")]
     NoAddress,
     #[error("{}", join(.0))]
@@ -90,6 +93,17 @@ impl fmt::Display for ConnectError {
 }
 
 impl ConnectErrorKind {
+    /// Returns whether this process or the system has too many open files.
+    pub(crate) fn is_file_limit(&self) -> bool {
+        match self {
+            Self::Io(error) => is_file_limit(error),
+            Self::AllAddressesFailed(failures) => {
+                failures.iter().any(|failure| is_file_limit(&failure.error))
+            }
+            _ => false,
+        }
+    }
+
     /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by the sources of the error.
     pub(super) fn from_hyper(error: &hyper::Error) -> Self {
         match find_io(error) {
@@ -133,6 +147,12 @@ impl ConnectErrorKind {
 pub(super) fn peer_text(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     safe_text(&text, &Metadata::default(), iter::empty())
+}
+
+/// Returns whether this process or the system has too many open files.
+pub(super) fn is_file_limit(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {

@@ -13,7 +13,7 @@ use crate::{
         self, AttemptFailure, DeliveryOutcome, OutcomeSink, RemoteServer, SinkError,
         UnacknowledgedReason,
     },
-    diagnostics::{Failure, count_noun},
+    diagnostics::{self, Failure, count_noun},
     input::{ReadLimits, ValidatedInput},
     report,
     terminal::Terminal,
@@ -61,7 +61,8 @@ fn send(
     let (outcome, ledger_result) = thread::scope(|threads| {
         let ledger_thread = ledger
             .as_mut()
-            .map(|ledger| ledger.start_thread(contract, threads));
+            .map(|ledger| ledger.start_thread(contract, threads))
+            .transpose()?;
         let mut sink = Sink {
             contract,
             terminal,
@@ -75,7 +76,7 @@ fn send(
                 .spawn_scoped(threads, move || {
                     while delivery::send_next_batch(&mut batches, &sender) {}
                 })
-                .map_err(|error| Failure::internal("cannot start a thread", &error))?;
+                .map_err(|error| diagnostics::thread_not_started(&error))?;
         } else {
             // The delivery waits for more batches as long as a sender exists.
             drop(sender);

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::mpsc::{self, SyncSender},
-    thread::{Scope, ScopedJoinHandle},
+    thread::{self, Scope, ScopedJoinHandle},
 };
 
 use bytes::Bytes;
@@ -85,16 +85,17 @@ impl<'p> Ledger<'p> {
         &'env mut self,
         contract: &'env Contract,
         threads: &'scope Scope<'scope, 'env>,
-    ) -> LedgerThread<'scope> {
+    ) -> Result<LedgerThread<'scope>, Failure> {
         let writer = &mut self.writer;
         let (requests, received) = mpsc::sync_channel::<Bytes>(MAX_WAITING_REQUESTS);
-        let thread = threads.spawn(move || {
+        let thread = thread::Builder::new().spawn_scoped(threads, move || {
             for message in received {
                 writer.acknowledge(contract.decode_records(&message))?;
             }
             Ok(())
         });
-        LedgerThread { requests, thread }
+        let thread = thread.map_err(|error| diagnostics::thread_not_started(&error))?;
+        Ok(LedgerThread { requests, thread })
     }
 
     /// Writes the end of the run, and returns the result of the push.

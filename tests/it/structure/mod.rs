@@ -22,6 +22,7 @@ const LEVELS: &[&[&str]] = &[
         "metadata",
         "tls",
         "atomic_file",
+        "blocking_work",
         "database",
         "file_identity",
         "signals",

@@ -6,16 +6,13 @@ use std::{
     io::Write,
     path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::Once,
+    sync::{Arc, Once},
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 use serde_json::Value;
-use tokio::signal::unix::SignalKind;
-
-use super::async_server::block_on;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_sensor-license");
 
@@ -50,7 +47,7 @@ pub(crate) fn command_after<S: AsRef<OsStr>>(
     command
 }
 
-fn clear_environment(command: &mut Command) {
+pub(crate) fn clear_environment(command: &mut Command) {
     CATCH_HANGUP.call_once(catch_hangup);
     command.stdin(Stdio::null());
     for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
@@ -74,10 +71,8 @@ static CATCH_HANGUP: Once = Once::new();
 /// child would ignore SIGHUP as well. A child inherits no handler, so SIGHUP has its default effect
 /// in the child.
 fn catch_hangup() {
-    block_on(async {
-        // The handler stays after the stream of signals is dropped.
-        let _ = tokio::signal::unix::signal(SignalKind::hangup()).expect("a handler");
-    });
+    let hangup = Signal::HUP.as_raw();
+    signal_hook::flag::register(hangup, Arc::default()).expect("a handler");
 }
 
 /// The exit code and the output of a run that has ended.
