@@ -161,7 +161,7 @@ impl ConnectionPlan {
         let name = self.server_name.as_deref();
         let mut name = PeerName::new(name.unwrap_or_else(|| self.endpoint.host()));
         name.allows_common_name = plan.allows_common_name;
-        Ok(Some(ClientTls::new(trust, identity, name)?))
+        Ok(Some(ClientTls::new(trust, identity, name)))
     }
 }
 

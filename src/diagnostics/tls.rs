@@ -6,7 +6,7 @@ use super::{failure::Failure, format::format_timestamp};
 use crate::{
     tls::{
         AcceptedName, BinaryFormat, ChainMember, HandshakeError, PRIVATE_KEY, PemProblem,
-        RefusalReason, TlsError, ValidityError, Weakness,
+        RefusalReason, TlsError, Unsuitability, ValidityError, Weakness,
     },
     user_path::UserPath,
 };
@@ -54,7 +54,7 @@ impl From<TlsError> for Failure {
                 shell_word(&certificate),
                 shell_word(&key)
             )),
-            TlsError::InvalidIdentity(_) | TlsError::InvalidTrustRoot(_) => failure,
+            TlsError::InvalidTrustRoot(_) => failure,
             TlsError::CertificateGeneration(_) => Self::internal_without_cause(failure.message),
         }
     }
@@ -166,11 +166,11 @@ pub(super) fn handshake_failed(
             failure.with_hint("enable TLS 1.2 or TLS 1.3 on the server")
         }
         HandshakeError::Refused(_) if has_client_certificate => {
-            failure.with_hint("check the cipher suites of the server")
+            failure.with_hint("check the cipher suites of the server, and the kind of its key")
         }
         HandshakeError::Refused(_) => failure.with_hint(
             "pass --cert and --key if the server requires a client certificate; \
-             otherwise check its cipher suites",
+             otherwise check its cipher suites and the kind of its key",
         ),
         HandshakeError::Other(_) => failure,
     }
@@ -205,9 +205,6 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         RefusalReason::Weak(ChainMember::Server, Weakness::Signature) => {
             "install a certificate that is signed with SHA-256"
         }
-        RefusalReason::Weak(ChainMember::Issuer(_), _) => {
-            "install a certificate of another CA on the server"
-        }
         RefusalReason::NameMismatch {
             accepted_name: Some(name),
             ..
@@ -224,11 +221,24 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         RefusalReason::CommonNameOnly(_) => {
             return failure.with_option_hint(&["--allow-common-name"], "");
         }
-        RefusalReason::NoCommonName | RefusalReason::NoNameInSan => {
+        RefusalReason::NoCommonName | RefusalReason::NoNameInSan(_) => {
             "install a certificate with the name of the server in its SAN"
         }
-        RefusalReason::NameConstraint => {
+        RefusalReason::NameConstraint
+        | RefusalReason::Unsuitable(_, Unsuitability::NameConstraints(_)) => {
             "install a certificate of a CA that may issue for this name"
+        }
+        RefusalReason::Unsuitable(ChainMember::Issuer(_), Unsuitability::CriticalExtension(_)) => {
+            return trusting(" with that CA certificate");
+        }
+        RefusalReason::Unsuitable(ChainMember::Server, Unsuitability::CriticalExtension(_)) => {
+            "install a certificate in which this extension is not critical"
+        }
+        RefusalReason::Unsuitable(_, Unsuitability::SignatureAlgorithm(_)) => {
+            "install certificates that are signed with ECDSA, Ed25519 or RSA and SHA-256"
+        }
+        RefusalReason::Weak(ChainMember::Issuer(_), _) | RefusalReason::Unsuitable(..) => {
+            "install a certificate of another CA on the server"
         }
         RefusalReason::InvalidPurpose(_) => {
             "install a certificate for servers (extendedKeyUsage: serverAuth)"

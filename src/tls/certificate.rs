@@ -1,6 +1,6 @@
 //! [`Certificate`]: the fields of an X.509 certificate (RFC 5280) that verification and reports need.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::{
@@ -13,6 +13,8 @@ use x509_parser::{
     time::ASN1Time,
     x509::X509Version,
 };
+
+use super::general_name::{address_text, describe_name};
 
 /// A parsed certificate. All strings come from the peer and must be escaped before a terminal shows
 /// them.
@@ -101,8 +103,25 @@ impl Certificate {
     }
 
     fn distinguished_name(&self, name: fn(&X509Certificate<'_>) -> String) -> String {
-        let parsed = X509Certificate::from_der(&self.der);
-        parsed.map_or_else(|_| String::new(), |(_, certificate)| name(&certificate))
+        self.to_x509().as_ref().map(name).unwrap_or_default()
+    }
+
+    /// Parses the certificate again. The error is impossible, because [`Self::parse`] has succeeded.
+    pub(super) fn to_x509(&self) -> Option<X509Certificate<'_>> {
+        let (_, certificate) = X509Certificate::from_der(&self.der).ok()?;
+        Some(certificate)
+    }
+
+    /// Returns the names in the SAN that are neither DNS names nor IP addresses.
+    pub(super) fn other_names(&self) -> Vec<String> {
+        let certificate = self.to_x509();
+        match certificate
+            .as_ref()
+            .map(|one| one.subject_alternative_name())
+        {
+            Some(Ok(Some(san))) => san.value.general_names.iter().map(describe_name).collect(),
+            _ => Vec::new(),
+        }
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -157,17 +176,11 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Option<Vec<Str
             .iter()
             .filter_map(|name| match name {
                 GeneralName::DNSName(name) => Some((*name).to_owned()),
-                GeneralName::IPAddress(bytes) => ip_address(bytes),
+                GeneralName::IPAddress(bytes) => address_text(bytes),
                 _ => None,
             })
             .collect()
     }))
-}
-
-fn ip_address(bytes: &[u8]) -> Option<String> {
-    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-    address.ok().map(|address| address.to_string())
 }
 
 /// Returns the key usage or extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12), if it does

@@ -5,6 +5,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use super::{
     certificate::Certificate,
     refusal::{ChainMember, RefusalReason},
+    unsuitability::Unsuitability,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +33,9 @@ impl UnverifiedChain<'_> {
                 RefusalReason::X509V1NotPinned
             }
             Error::CaUsedAsEndEntity => RefusalReason::CaUsedAsEndEntity,
-            Error::NameConstraintViolation => RefusalReason::NameConstraint,
-            Error::RequiredEkuNotFoundContext(_) => {
-                let usage = self.server.forbidden_usage.as_deref();
-                let usage = usage.unwrap_or("extendedKeyUsage of a CA certificate");
-                RefusalReason::InvalidPurpose(usage.to_owned())
+            Error::RequiredEkuNotFoundContext(_) if self.server.forbidden_usage.is_some() => {
+                let usage = self.server.forbidden_usage.clone();
+                RefusalReason::InvalidPurpose(usage.unwrap_or_default())
             }
             Error::UnknownIssuer => {
                 let issuer = self.missing_issuer();
@@ -46,7 +45,18 @@ impl UnverifiedChain<'_> {
                     RefusalReason::UnknownIssuer(issuer)
                 }
             }
-            error => self.weak_issuer(trusted).unwrap_or_else(|| match error {
+            error => self.cause_of(error, trusted),
+        }
+    }
+
+    /// Returns the reason for an error that a certificate of any level may cause.
+    fn cause_of(&self, error: webpki::Error, trusted: &[Certificate]) -> RefusalReason {
+        use webpki::Error;
+        let weak_issuer = self.weak_issuer(trusted);
+        weak_issuer
+            .or_else(|| self.unsuitable_member(&error, trusted))
+            .unwrap_or_else(|| match error {
+                Error::NameConstraintViolation => RefusalReason::NameConstraint,
                 // If the key type does not match the signature algorithm, the key cannot have made
                 // the signature.
                 Error::InvalidSignatureForPublicKey
@@ -54,7 +64,34 @@ impl UnverifiedChain<'_> {
                     RefusalReason::NotSignedByNamesake(self.missing_issuer())
                 }
                 error => RefusalReason::Invalid(error),
-            }),
+            })
+    }
+
+    fn unsuitable_member(
+        &self,
+        error: &webpki::Error,
+        trusted: &[Certificate],
+    ) -> Option<RefusalReason> {
+        let is_of_any_certificate = matches!(
+            error,
+            webpki::Error::UnsupportedCriticalExtension
+                | webpki::Error::UnsupportedSignatureAlgorithmContext(_)
+        );
+        if is_of_any_certificate && let Some(found) = Unsuitability::find(self.server, error) {
+            return Some(RefusalReason::Unsuitable(ChainMember::Server, found));
+        }
+        self.issuers.iter().chain(trusted).find_map(|issuer| {
+            let found = Unsuitability::find(issuer, error)?;
+            let issuer = ChainMember::Issuer(issuer.subject());
+            Some(RefusalReason::Unsuitable(issuer, found))
+        })
+    }
+
+    /// Returns the reason for a pinned certificate that webpki cannot parse.
+    pub(super) fn explain_unparsable(&self, error: webpki::Error) -> RefusalReason {
+        match Unsuitability::find(self.server, &error) {
+            Some(found) => RefusalReason::Unsuitable(ChainMember::Server, found),
+            None => RefusalReason::Invalid(error),
         }
     }
 

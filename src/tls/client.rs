@@ -15,7 +15,6 @@ use rustls::{
 
 use super::{
     clock::Clock,
-    error::TlsError,
     identity::Identity,
     peer_name::PeerName,
     trust::TrustPolicy,
@@ -38,7 +37,7 @@ impl ClientTls {
         policy: TrustPolicy,
         identity: Option<Identity>,
         server_name: PeerName,
-    ) -> Result<Self, TlsError> {
+    ) -> Self {
         let builder = ClientConfig::builder();
         let handshake_name = server_name.for_handshake();
         let verifier = Arc::new(ServerVerifier {
@@ -51,9 +50,7 @@ impl ClientTls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier));
         let mut config = match identity {
-            Some(identity) => builder
-                .with_client_auth_cert(identity.chain_der(), identity.key)
-                .map_err(TlsError::InvalidIdentity)?,
+            Some(identity) => builder.with_client_cert_resolver(identity.into_resolver()),
             None => builder.with_no_client_auth(),
         };
         config.time_provider = Arc::new(Clock);
@@ -66,12 +63,12 @@ impl ClientTls {
         });
         config.client_auth_cert_resolver =
             Arc::<CertificateRequestObserver>::clone(&certificate_request);
-        Ok(Self {
+        Self {
             config: Arc::new(config),
             handshake_name,
             certificate_request,
             verifier,
-        })
+        }
     }
 
     /// Must be called before each handshake.

@@ -42,8 +42,6 @@ pub(crate) enum TlsError {
         key: UserPath,
         subjects: Vec<String>,
     },
-    #[error("certificate and private key cannot be used together: {0}")]
-    InvalidIdentity(rustls::Error),
     #[error("certificate cannot be used as a trusted CA: {0}")]
     InvalidTrustRoot(String),
     #[error("cannot generate a self-signed certificate: {0}")]

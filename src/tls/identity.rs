@@ -2,13 +2,15 @@
 
 use std::{
     error::Error,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::{
     crypto::aws_lc_rs::sign::any_supported_type,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::PrivateKeyDer,
+    sign::{CertifiedKey, SigningKey, SingleCertAndKey},
 };
 
 use super::{certificate::Certificate, error::TlsError, pem};
@@ -17,7 +19,7 @@ use crate::user_path::{UserPath, Wait};
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) chain: Vec<Certificate>,
-    pub(super) key: PrivateKeyDer<'static>,
+    signing_key: Arc<dyn SigningKey>,
 }
 
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -33,13 +35,11 @@ impl Identity {
         key: &UserPath,
         wait: Wait<'_>,
     ) -> Result<Self, TlsError> {
-        let identity = Self {
-            chain: pem::read_certificates(certificate, wait)?,
-            key: pem::read_private_key(key, wait)?,
-        };
-        let signing_key =
-            any_supported_type(&identity.key).map_err(|_| TlsError::UnsupportedKey(key.clone()))?;
-        let Some(public_key) = signing_key.public_key() else {
+        let chain = pem::read_certificates(certificate, wait)?;
+        let signing_key = any_supported_type(&pem::read_private_key(key, wait)?)
+            .map_err(|_| TlsError::UnsupportedKey(key.clone()))?;
+        let identity = Self { chain, signing_key };
+        let Some(public_key) = identity.signing_key.public_key() else {
             return Ok(identity);
         };
         let mut public_keys = identity.chain.iter().map(|one| &*one.public_key_info);
@@ -65,9 +65,12 @@ impl Identity {
         generate_self_signed().map_err(TlsError::CertificateGeneration)
     }
 
-    pub(super) fn chain_der(&self) -> Vec<CertificateDer<'static>> {
-        let chain = self.chain.iter();
-        chain.map(|certificate| certificate.der.clone()).collect()
+    /// rustls itself would refuse a certificate that it cannot parse, although only the peer has to
+    /// accept the certificate.
+    pub(super) fn into_resolver(self) -> Arc<SingleCertAndKey> {
+        let chain = self.chain.into_iter().map(|certificate| certificate.der);
+        let key = CertifiedKey::new(chain.collect(), self.signing_key);
+        Arc::new(SingleCertAndKey::from(key))
     }
 
     pub(crate) fn chain_pem(&self) -> String {
@@ -88,6 +91,6 @@ fn generate_self_signed() -> Result<Identity, Box<dyn Error>> {
     let certificate = params.self_signed(&key)?;
     Ok(Identity {
         chain: vec![Certificate::parse(certificate.der())?],
-        key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        signing_key: any_supported_type(&PrivateKeyDer::Pkcs8(key.serialize_der().into()))?,
     })
 }

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use rustls::{CertificateError, OtherError};
 
-use super::certificate::{Certificate, MAX_SHOWN_CHARS, ValidityError, Weakness};
+use super::{
+    certificate::{Certificate, MAX_SHOWN_CHARS, ValidityError, Weakness},
+    unsuitability::Unsuitability,
+};
 
 /// The refusal of a server certificate.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -44,9 +47,13 @@ pub(crate) enum RefusalReason {
     CommonNameOnly(String),
     #[error("certificate has no SAN, and not exactly one common name")]
     NoCommonName,
-    #[error("certificate SAN has no DNS name or IP address (a URI does not identify a server)")]
-    NoNameInSan,
-    #[error("certificate name violates the name constraints of a CA certificate")]
+    /// The names are of other kinds, such as `URI:spiffe://test/server`.
+    #[error("certificate SAN has no DNS name or IP address, only {}", quote(.0))]
+    NoNameInSan(Vec<String>),
+    #[error("{0} {1}")]
+    Unsuitable(ChainMember, Unsuitability),
+    /// The constraints of a CA in the trust store of the system are not known.
+    #[error("certificate name violates the name constraints of a trusted CA")]
     NameConstraint,
     #[error("certificate key usage does not allow TLS server authentication ({0})")]
     InvalidPurpose(String),
@@ -66,7 +73,7 @@ pub(crate) enum RefusalReason {
     /// No trusted CA certificate issued the chain, which ends with a certificate of this issuer.
     #[error("CA certificate {0:?} is missing")]
     UnknownIssuer(String),
-    #[error("certificate chain is invalid: {0}")]
+    #[error("certificate chain is invalid: {}", name_of(.0))]
     Invalid(webpki::Error),
 }
 
@@ -104,4 +111,11 @@ impl From<Refusal> for rustls::Error {
 pub(super) fn quote(names: &[String]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
     quoted.join(", ")
+}
+
+/// Returns the name of an error without its fields, which are numbers for programs.
+fn name_of(error: &webpki::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(|c: char| !c.is_alphanumeric());
+    text[..end.unwrap_or(text.len())].to_owned()
 }

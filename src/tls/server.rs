@@ -28,9 +28,7 @@ pub(crate) fn server_config(
         None => builder.with_no_client_auth(),
         Some(trusted) => builder.with_client_cert_verifier(client_verifier(trusted)?),
     };
-    let mut config = builder
-        .with_single_cert(identity.chain_der(), identity.key)
-        .map_err(TlsError::InvalidIdentity)?;
+    let mut config = builder.with_cert_resolver(identity.into_resolver());
     config.time_provider = Arc::new(Clock);
     config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
     Ok(Arc::new(config))

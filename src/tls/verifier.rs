@@ -25,6 +25,7 @@ use super::{
     peer_name::PeerName,
     refusal::{AcceptedName, ChainMember, Refusal, RefusalReason},
     trust::{TrustBasis, TrustPolicy},
+    unsuitability::Unsuitability,
 };
 
 /// The certificates that a server presented, whether or not they are trusted: the certificate of
@@ -110,7 +111,7 @@ impl ServerVerifier {
         let names = server.names();
         let has_san = server.alternative_names.is_some();
         match names {
-            [] if has_san => return Err(RefusalReason::NoNameInSan),
+            [] if has_san => return Err(RefusalReason::NoNameInSan(server.other_names())),
             [] | [_, _, ..] if !has_san => return Err(RefusalReason::NoCommonName),
             _ => {}
         }
@@ -154,9 +155,12 @@ fn check_pinned(chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
         .server
         .check_validity(chain.now)
         .map_err(|error| RefusalReason::OutsideValidity(ChainMember::Server, error))?;
-    match &chain.server.forbidden_usage {
-        Some(usage) => Err(RefusalReason::InvalidPurpose(usage.clone())),
-        None => Ok(()),
+    if let Some(usage) = &chain.server.forbidden_usage {
+        return Err(RefusalReason::InvalidPurpose(usage.clone()));
+    }
+    match EndEntityCert::try_from(&chain.server.der) {
+        Err(error) if !chain.server.is_x509_v1 => Err(chain.explain_unparsable(error)),
+        _ => Ok(()),
     }
 }
 
@@ -188,7 +192,12 @@ fn explain_signature_error(certificate: &CertificateDer<'_>, error: Error) -> Er
     let reason = match certificate.weak_key {
         Some(weakness) => RefusalReason::Weak(ChainMember::Server, weakness),
         None if certificate.is_x509_v1 => RefusalReason::X509V1OnTls12,
-        None => return error,
+        None => {
+            match Unsuitability::find(&certificate, &webpki::Error::UnsupportedCriticalExtension) {
+                Some(extension) => RefusalReason::Unsuitable(ChainMember::Server, extension),
+                None => return error,
+            }
+        }
     };
     Refusal {
         reason,
@@ -254,14 +263,16 @@ impl ServerCertVerifier for ServerVerifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         let verified = verify_tls13_signature(message, cert, dss, &self.algorithms);
         verified.or_else(|error| match Certificate::parse(cert) {
-            // rustls cannot parse an X.509 v1 certificate, but it can verify the signature with the
-            // public key alone.
-            Ok(certificate) if certificate.is_x509_v1 => verify_tls13_signature_with_raw_key(
-                message,
-                &SubjectPublicKeyInfoDer::from(certificate.public_key_info),
-                dss,
-                &self.algorithms,
-            ),
+            // rustls cannot parse an X.509 v1 certificate or one with another critical extension, but
+            // it can verify the signature with the public key alone.
+            Ok(certificate) if EndEntityCert::try_from(cert).is_err() => {
+                verify_tls13_signature_with_raw_key(
+                    message,
+                    &SubjectPublicKeyInfoDer::from(certificate.public_key_info),
+                    dss,
+                    &self.algorithms,
+                )
+            }
             _ => Err(explain_signature_error(cert, error)),
         })
     }

@@ -82,9 +82,7 @@ pub(in crate::client) async fn connect(
 /// the server expects TLS.
 async fn is_tls_server(target: &Target, first_address: usize) -> bool {
     let name = tls::PeerName::new(target.endpoint.host());
-    let Ok(tls) = ClientTls::new(tls::TrustPolicy::Unverified, None, name) else {
-        return false;
-    };
+    let tls = ClientTls::new(tls::TrustPolicy::Unverified, None, name);
     let progress = Progress {
         first_address,
         stage: Cell::new(Stage::Dns),

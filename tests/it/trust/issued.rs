@@ -166,7 +166,7 @@ fn explains_names_that_do_not_identify_a_server() {
     ];
     let other = &["not valid for \"license.internal\" (valid for \"127.0.0.1\")"];
     let only_uri = &[
-        "certificate SAN has no DNS name or IP address (a URI does not identify a server)",
+        "certificate SAN has no DNS name or IP address, only \"URI:spiffe://test/server\"",
         "hint: install a certificate with the name of the server in its SAN",
     ];
     let wildcard = &["hint: pass --servername NAME with a name that matches \"*.internal.test.\""];
@@ -246,7 +246,11 @@ fn refuses_names_outside_name_constraints() {
     });
     let constrained = authority(constrained);
     let outside = files.issued_by(&constrained, &san(&[NAME]));
-    let constraint = &["certificate name violates the name constraints of a CA certificate"];
+    let constraint = &[
+        "CA certificate \"CN=Constrained CA\" may not issue for the names of the certificate \
+         (nameConstraints: permitted DNS:example.com)",
+        "hint: install a certificate of a CA that may issue for this name",
+    ];
     check_all(&[refuse(
         "name constraint",
         Serve,

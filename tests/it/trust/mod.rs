@@ -13,6 +13,7 @@ mod pem_files;
 mod pinned;
 mod plaintext;
 mod system_store;
+mod unsuitable;
 
 use std::thread;
 

@@ -1,0 +1,159 @@
+//! Certificates with a property that this program refuses: each refusal names the certificate and the
+//! property.
+
+use rustls::version::{TLS12, TLS13};
+
+use super::{NAME, NAMED, Serve, Unchecked, accept, check_all, refuse};
+
+use crate::support::{
+    certificates::{CertificateFolder, Identity, params, san},
+    openssl::openssl,
+};
+
+const CA: &str = "basicConstraints=critical,CA:TRUE\n";
+const FOR_NAME: &str = "subjectAltName=DNS:license.internal\n";
+const SHA256: &str = "-sha256";
+const POLICIES: &str = "certificatePolicies=critical,1.2.3.4\n";
+
+fn root(files: &CertificateFolder) -> Identity {
+    let elliptic = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    files.openssl_self_signed(&elliptic)
+}
+
+#[test]
+fn explains_unsuitable_intermediates() {
+    let files = CertificateFolder::new();
+    let root = root(&files);
+    let issue = |issuer: &Identity, params: &_, extensions: &str| {
+        files.openssl_issued_by(issuer, params, SHA256, extensions)
+    };
+    let mut cases = Vec::new();
+    for (extensions, text) in [
+        (
+            &*format!("{CA}{POLICIES}"),
+            "has a critical extension that is not supported: certificatePolicies (2.5.29.32)",
+        ),
+        (
+            &format!("{CA}policyConstraints=critical,requireExplicitPolicy:0\n"),
+            "has a critical extension that is not supported: policyConstraints (2.5.29.36)",
+        ),
+        (
+            &format!("{CA}inhibitAnyPolicy=critical,0\n"),
+            "has a critical extension that is not supported: inhibitAnyPolicy (2.5.29.54)",
+        ),
+        (
+            &format!("{CA}1.2.3.4.5=critical,DER:0500\n"),
+            "has a critical extension that is not supported: 1.2.3.4.5",
+        ),
+        (
+            &format!("{CA}nameConstraints=critical,excluded;DNS:internal\n"),
+            "may not issue for the names of the certificate (nameConstraints: excluded DNS:internal)",
+        ),
+        (
+            &format!("{CA}extendedKeyUsage=clientAuth\n"),
+            "may not issue server certificates (extendedKeyUsage: serverAuth is missing)",
+        ),
+        (
+            "basicConstraints=critical,CA:FALSE\n",
+            "may not issue certificates (basicConstraints: CA:TRUE is missing)",
+        ),
+        (
+            "keyUsage=keyCertSign\n",
+            "may not issue certificates (basicConstraints: CA:TRUE is missing)",
+        ),
+    ] {
+        let intermediate = issue(&root, &params(Some("Intermediate"), &[]), extensions);
+        let leaf = issue(&intermediate, &san(&[NAME]), FOR_NAME);
+        let leaf = files.with_chain(&leaf, &[intermediate.pem()]);
+        let text = format!("CA certificate \"CN=Intermediate\" {text}");
+        let refused = refuse(extensions, Serve, &leaf, &root.cert, NAMED, &[&text]);
+        cases.push(refused);
+        // The critical extensions of a trusted CA do not matter.
+        if text.contains("critical extension") {
+            let trusted = &intermediate.cert;
+            cases.push(accept(extensions, Serve, &leaf, trusted, NAMED));
+        }
+    }
+    let first = issue(
+        &root,
+        &params(Some("First"), &[]),
+        "basicConstraints=critical,CA:TRUE,pathlen:0\n",
+    );
+    let second = issue(&first, &params(Some("Second"), &[]), CA);
+    let leaf = issue(&second, &san(&[NAME]), FOR_NAME);
+    let leaf = files.with_chain(&leaf, &[second.pem(), first.pem()]);
+    let too_long = &[
+        "CA certificate \"CN=First\" allows fewer CA certificates below it \
+         (basicConstraints: pathlen:0)",
+    ];
+    cases.push(refuse("pathlen", Serve, &leaf, &root.cert, NAMED, too_long));
+    check_all(&cases);
+}
+
+#[test]
+fn explains_unsuitable_server_certificates() {
+    let files = CertificateFolder::new();
+    let root = root(&files);
+    let issue = |issuer: &Identity, digest: &str, extensions: &str| {
+        files.openssl_issued_by(issuer, &san(&[NAME]), digest, extensions)
+    };
+    let critical = issue(&root, SHA256, &format!("{FOR_NAME}{POLICIES}"));
+    let texts = &[
+        "certificate has a critical extension that is not supported: certificatePolicies (2.5.29.32)",
+        "hint: install a certificate in which this extension is not critical",
+    ];
+    let rsa = files.openssl_self_signed(&["-newkey", "rsa:2048"]);
+    let sha224 = issue(&rsa, "-sha224", FOR_NAME);
+    let sha3 = issue(&rsa, "-sha3-256", FOR_NAME);
+    let mail = issue(&root, SHA256, "subjectAltName=email:a@b.test,RID:1.2.3\n");
+    let key = files.path("key");
+    let secp256k1 = ["ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out"];
+    openssl(secp256k1.into_iter().chain([&*key]), b"");
+    let request = openssl(["req", "-new", "-subj", "/CN=Koblitz", "-key", &key], b"");
+    let koblitz = Identity {
+        cert: files.write(files.openssl_sign(&root, &request, SHA256, CA)),
+        key,
+    };
+    let below = issue(&koblitz, SHA256, FOR_NAME);
+    let mut cases = vec![
+        refuse("issued", Serve, &critical, &root.cert, NAMED, texts),
+        refuse("pinned", Serve, &critical, &critical.cert, NAMED, texts),
+        accept("-k", Unchecked(&TLS13), &critical, &root.cert, &["-k"]),
+        refuse(
+            "-k",
+            Unchecked(&TLS12),
+            &critical,
+            &root.cert,
+            &["-k"],
+            texts,
+        ),
+    ];
+    for (identity, trusted, text) in [
+        (
+            &sha224,
+            &rsa,
+            "certificate is signed with an algorithm that is not supported: \
+             sha224WithRSAEncryption (1.2.840.113549.1.1.14)",
+        ),
+        (
+            &sha3,
+            &rsa,
+            "certificate is signed with an algorithm that is not supported: \
+             2.16.840.1.101.3.4.3.14",
+        ),
+        (
+            &below,
+            &koblitz,
+            "CA certificate \"CN=Koblitz\" has an ECDSA key on a curve that is not supported: \
+             1.3.132.0.10",
+        ),
+        (
+            &mail,
+            &root,
+            "certificate SAN has no DNS name or IP address, only \"email:a@b.test\", \"RID:1.2.3\"",
+        ),
+    ] {
+        cases.push(refuse(text, Serve, identity, &trusted.cert, NAMED, &[text]));
+    }
+    check_all(&cases);
+}
