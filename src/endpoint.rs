@@ -53,8 +53,13 @@ impl Endpoint {
         if address.contains('@') {
             return Err(EndpointError::Credentials);
         }
-        if let Some(path) = address.find(['/', '?', '#']) {
-            return Err(EndpointError::UnexpectedPath(address[path..].to_owned()));
+        if let Some(start) = address.find(['/', '?', '#']) {
+            // A query may hold a secret.
+            let path = address[start..]
+                .split(['?', '#'])
+                .next()
+                .unwrap_or_default();
+            return Err(EndpointError::UnexpectedPath(path.to_owned()));
         }
         Address::parse(address, default_port).map(Self::Tcp)
     }

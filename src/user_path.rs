@@ -143,7 +143,7 @@ impl fmt::Debug for UserPath {
 
 /// The value may be a secret that belongs to another option.
 pub(crate) fn describe_value(value: &str) -> String {
-    let shown = without_user_info(value);
+    let shown = without_credentials(value);
     if holds_secret(value) || shown.chars().count() > MAX_SHOWN_CHARS {
         describe_hidden(value)
     } else {
@@ -167,6 +167,23 @@ fn holds_secret(text: &str) -> bool {
 
 fn describe_hidden(text: &str) -> String {
     format!("({} bytes, not shown)", text.len())
+}
+
+/// Leaves out the parts of a URL or an address that may be a password: the user info, the query, and
+/// a port that is not a number.
+fn without_credentials(url: &str) -> Cow<'_, str> {
+    let shown = without_user_info(url);
+    let shown = match shown.split_once('?') {
+        Some((before, _)) if url.contains("://") => format!("{before}?…").into(),
+        _ => shown,
+    };
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match shown.rsplit_once(':') {
+        Some((host, port)) if !port.starts_with('/') && !is_number(port) => {
+            format!("{host}:…").into()
+        }
+        _ => shown,
+    }
 }
 
 /// A password may contain any character, so the last `@` ends it.

@@ -39,7 +39,9 @@ pub(crate) fn compile_proto(
                 syntax: "editions".to_owned(),
             }
         } else {
-            ContractError::InvalidProto(text)
+            // The text that was found may be a secret, if the file is not a .proto file.
+            let expected = text.split(", but found ").next().unwrap_or_default();
+            ContractError::InvalidProto(expected.to_owned())
         }
     })?;
     Ok(compiler.descriptor_pool())

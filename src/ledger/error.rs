@@ -4,7 +4,10 @@ use std::{io, time::Duration};
 
 use rusqlite::ErrorCode;
 
-use crate::database::{self, DatabaseError};
+use crate::{
+    database::{self, DatabaseError},
+    user_path::describe_value,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
@@ -20,7 +23,7 @@ pub(crate) enum LedgerError {
     WriterPanicked,
     #[error("still locked by {holder} after {waited:.1?}")]
     Locked { holder: String, waited: Duration },
-    #[error("no target \"{authority}\" in the ledger")]
+    #[error("no target \"{}\" in the ledger", describe_value(authority))]
     UnknownTarget {
         authority: String,
         /// The `:authority` values in the ledger.

@@ -211,3 +211,29 @@ fn password_in_a_url_is_hidden() {
             .stderr_contains("'https://host:1'");
     }
 }
+
+#[test]
+fn passwords_in_addresses_and_proto_files_are_hidden() {
+    const SECRET: &str = "hunter2secret";
+    for server in [
+        "alice:hunter2secret",
+        "https://localhost:hunter2secret",
+        "https://alice:hunter2secret@localhost:1/x",
+        "https://h:1/?t=hunter2secret",
+        "h:1/#hunter2secret",
+    ] {
+        run_with(&["push", "--server", server], &[])
+            .exits(2)
+            .hides(SECRET);
+        run_with(&["push"], &[("SENSOR_LICENSE_SERVER", server)])
+            .exits(2)
+            .hides(SECRET);
+    }
+    let token = TempFile::new("token", "hunter2secret\n");
+    run_with(&["push", "--rehearse", "--proto", token.str()], &[])
+        .exits(2)
+        .hides(SECRET);
+    let ledger = TempFile::new("ledger", "");
+    let target = "--target=https://al:hunter2secret@h";
+    run_with(&["ledger", "forget", "--ledger", ledger.str(), target], &[]).hides(SECRET);
+}

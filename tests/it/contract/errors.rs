@@ -272,7 +272,7 @@ fn proto_files_are_accepted_or_explained() {
         (
             "token,expire_time\na,1\n".to_owned(),
             2,
-            "found 'token'",
+            "main.proto:1:1: expected 'enum'",
             "",
         ),
     ] {
