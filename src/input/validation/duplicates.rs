@@ -31,7 +31,7 @@ pub(crate) enum DuplicatePolicy {
 /// batch, so that the processor waits for the memory of many records at the same time.
 pub(super) const BATCH_RECORDS: usize = 1024;
 
-const MAX_PREFIX_BITS: u32 = 19;
+const MAX_PREFIX_BITS: u32 = 20;
 
 /// With more hashes, few ranges are empty, and the starts of the ranges leave the processor's cache.
 const MAX_SPARSE_HASHES: usize = 1 << 14;
@@ -187,9 +187,9 @@ impl<'r> DuplicateFinder<'r> {
         let ranges = batch.iter().map(|record| repeated.range(record.hash));
         let ranges: Vec<_> = ranges.collect();
         // Reading a value brings it into the processor's cache for the next loop.
-        black_box(ranges.iter().fold(0, |sum, range| {
-            sum ^ repeated.hashes.get(range.start).unwrap_or(&0)
-        }));
+        let ends = ranges.iter().flat_map(|range| [range.start, range.end]);
+        let hashes = ends.filter_map(|index| repeated.hashes.get(index));
+        black_box(hashes.fold(0, |sum, hash| sum ^ hash));
         let found = ranges.into_iter().zip(&batch);
         let found: Vec<_> = found
             .map(|(range, record)| repeated.find(record.hash, range))
