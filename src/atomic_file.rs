@@ -29,8 +29,8 @@ enum Target {
         temporary: TempPath,
         path: PathBuf,
     },
-    /// The existing file cannot be replaced, because it is mounted by itself, or because no file can
-    /// be created beside it. So `file` is copied into this file.
+    /// The existing file cannot be replaced, because it is a mount point, or because no file can be
+    /// created beside it. So `file` is copied into this file.
     Overwritten(File),
 }
 

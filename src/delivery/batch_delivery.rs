@@ -125,8 +125,8 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             };
             is_retry |= !matches!(error, CallError::NotSent { .. });
             let acknowledged_before = mem::replace(&mut acknowledged, self.state.acknowledged());
-            // Some proxies end each connection after a few requests, so many requests in flight need
-            // many connections. Only a server that acknowledges nothing meanwhile is not healthy.
+            // Some proxies end each connection after a few requests, so a push with many requests in
+            // flight uses many connections. Such a server is healthy while it acknowledges records.
             if is_goaway(&error) && acknowledged > acknowledged_before {
                 attempts.forgive_transparent();
             }

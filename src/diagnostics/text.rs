@@ -20,8 +20,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Escapes control characters, which a terminal would obey, and characters that change the
-/// direction of text, which could hide or reorder a part of the message.
+/// Escapes control characters, which a terminal would obey, and invisible characters, such as those
+/// that change the direction of text, which could hide or reorder a part of the message.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -136,7 +136,7 @@ impl ConnectErrorKind {
                 let status_line = peer_text(line.unwrap_or(first_bytes));
                 Self::Http1 { status_line }
             }
-            // The bytes are decrypted, so there are none if the TLS itself is invalid.
+            // The first bytes are decrypted, so invalid TLS leaves `first_bytes` empty.
             Self::Http2(CallError::ProtocolError(_)) if !first_bytes.is_empty() => Self::NotHttp2,
             kind => kind,
         }

@@ -26,8 +26,8 @@ struct Progress<'p> {
 }
 
 /// Connects to a server, waits for the server's HTTP/2 SETTINGS, and reports the outcome of each
-/// completed stage to `on_stage`. `first_address` is the number of the address to start with, after
-/// whose last one the first one follows.
+/// completed stage to `on_stage`. `first_address` is the number of the address to start with, and
+/// may exceed the number of addresses: after the last address, the first one is tried again.
 pub(in crate::client) async fn connect(
     target: &Target,
     first_address: usize,

@@ -27,8 +27,8 @@ pub(crate) enum DuplicatePolicy {
     Latest,
 }
 
-/// The number of records that are looked up at once. Each step of the look-up is one loop over the
-/// batch, so that the processor waits for the memory of many records at the same time.
+/// The number of records in a batch. Each step of the search is one loop over the batch, so that the
+/// processor waits for the memory of many records at the same time.
 pub(super) const BATCH_RECORDS: usize = 1024;
 
 const MAX_PREFIX_BITS: u32 = 20;
@@ -46,7 +46,7 @@ pub(super) struct RepeatedTokens {
     shift: u32,
 }
 
-/// What the look-up needs to know of a record.
+/// The values of a record that the search for duplicates compares.
 pub(super) struct HashedRecord {
     hash: u64,
     check: u32,
