@@ -18,7 +18,7 @@ use crate::{
         check,
         ledger::{self, Action, ForgetScope},
         probe,
-        push::{self, Destination, DryRun, LedgerPlan},
+        push::{self, Destination, DryRun, LedgerPlan, MetricsPlan},
         serve::{self, DumpDestination, ReceiverTls},
     },
     delivery::DeliveryPolicy,
@@ -27,6 +27,7 @@ use crate::{
     proxy::{EnvironmentVariable, ProxySettings},
     receiver::Behavior,
     record::{TimeRules, TimeUnit},
+    report::MetricsLabel,
     terminal::Terminal,
     user_path::{UserPath, describe_value},
 };
@@ -110,7 +111,7 @@ fn push_plan(args: PushArgs) -> Result<push::Plan, Failure> {
             lock_timeout: delivery.lock_timeout,
         }),
         rejects_file: delivery.rejects,
-        metrics_file: args.metrics_file,
+        metrics: metrics_plan(args.metrics_file, args.metrics_label)?,
         dry_run: delivery.dry_run.then_some(DryRun {
             has_detailed_exit_code: delivery.detailed_exitcode,
         }),
@@ -141,6 +142,25 @@ fn destination(
     }
     let plan = connection_plan(connection)?;
     Ok(Destination::Server(Box::new(plan)))
+}
+
+/// Ignores the labels if there is no file.
+fn metrics_plan(
+    file: Option<PathBuf>,
+    labels: Vec<MetricsLabel>,
+) -> Result<Option<MetricsPlan>, Failure> {
+    let Some(path) = file else {
+        return Ok(None);
+    };
+    for (index, MetricsLabel { name, .. }) in labels.iter().enumerate() {
+        if labels[..index].iter().any(|label| label.name == *name) {
+            return Err(Failure::usage(format!(
+                "--metrics-label \"{}\" is given more than once",
+                describe_value(name)
+            )));
+        }
+    }
+    Ok(Some(MetricsPlan { path, labels }))
 }
 
 fn serve_plan(args: ServeArgs) -> serve::Plan {

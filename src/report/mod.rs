@@ -3,6 +3,7 @@
 mod expiration;
 mod ledger;
 mod metrics;
+mod metrics_label;
 mod probe;
 mod stage;
 mod summary;
@@ -10,6 +11,7 @@ mod summary;
 pub(crate) use self::{
     ledger::format_ledger,
     metrics::MetricsFile,
+    metrics_label::MetricsLabel,
     probe::ProbeReport,
     stage::describe_stage,
     summary::{Status, Summary},

@@ -95,6 +95,7 @@ fn key_in_place_of_any_value_is_hidden() {
             "ledger",
             "rejects",
             "metrics-file",
+            "metrics-label",
             "profile",
             "retry",
             "timeout",

@@ -12,6 +12,7 @@ use super::{
     output::OutputArgs,
     receiver::ServeArgs,
 };
+use crate::report::MetricsLabel;
 
 /// Pushes sensor licence expirations to a licence server over gRPC.
 ///
@@ -91,6 +92,13 @@ pub(in crate::cli) struct PushArgs {
     /// Write metrics there for Prometheus' textfile collector
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(in crate::cli) metrics_file: Option<PathBuf>,
+
+    /// Add a label to every series of --metrics-file, such as site=north [repeatable]
+    #[arg(
+        long, value_name = "NAME=VALUE", value_parser = MetricsLabel::parse,
+        requires = "metrics_file", help_heading = "Output"
+    )]
+    pub(in crate::cli) metrics_label: Vec<MetricsLabel>,
 }
 
 #[derive(Debug, Args)]

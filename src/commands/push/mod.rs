@@ -12,6 +12,6 @@ mod selection;
 mod verdict;
 
 pub(crate) use self::{
-    plan::{Destination, DryRun, LedgerPlan, MaxChanges, Plan},
+    plan::{Destination, DryRun, LedgerPlan, MaxChanges, MetricsPlan, Plan},
     run::run,
 };

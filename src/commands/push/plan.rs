@@ -6,6 +6,7 @@ use crate::{
     batch::BatchLimits,
     commands::{ConnectionPlan, ContractPlan, InputPlan, Timeouts},
     delivery::DeliveryPolicy,
+    report::MetricsLabel,
     shard::Shard,
     terminal::Terminal,
 };
@@ -21,7 +22,7 @@ pub(crate) struct Plan {
     pub(crate) shard: Shard,
     pub(crate) ledger: Option<LedgerPlan>,
     pub(crate) rejects_file: Option<PathBuf>,
-    pub(crate) metrics_file: Option<PathBuf>,
+    pub(crate) metrics: Option<MetricsPlan>,
     pub(crate) dry_run: Option<DryRun>,
     pub(crate) shows_progress: bool,
     pub(crate) terminal: Terminal,
@@ -54,6 +55,12 @@ pub(crate) struct LedgerPlan {
     pub(crate) max_changes: Option<MaxChanges>,
     pub(crate) refuses_shortened: bool,
     pub(crate) lock_timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct MetricsPlan {
+    pub(crate) path: PathBuf,
+    pub(crate) labels: Vec<MetricsLabel>,
 }
 
 /// The maximum number of tokens in the ledger whose expiration time a push may change.

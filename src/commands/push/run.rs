@@ -4,7 +4,7 @@ use super::{
     context::Run,
     deliver::deliver,
     outputs::Outputs,
-    plan::{DryRun, Plan},
+    plan::{DryRun, MetricsPlan, Plan},
     selection::{preview, select},
     verdict::judge,
 };
@@ -21,8 +21,8 @@ pub(crate) fn run(plan: &Plan) -> u8 {
         if let Some(options) = plan.dry_run {
             return dry_run(plan, options, &mut summary);
         }
-        let metrics_file = plan.metrics_file.as_deref();
-        metrics = metrics_file.map(MetricsFile::open).transpose()?;
+        let open = |plan: &MetricsPlan| MetricsFile::open(&plan.path, &plan.labels);
+        metrics = plan.metrics.as_ref().map(open).transpose()?;
         push(plan, &mut summary)
     };
     let result = carry_out();

@@ -4,6 +4,7 @@
 
 mod files;
 mod metrics;
+mod metrics_labels;
 mod rejects;
 mod rejects_as_input;
 mod terminal;

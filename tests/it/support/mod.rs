@@ -5,6 +5,7 @@ pub(crate) mod certificates;
 pub(crate) mod fault_server;
 pub(crate) mod files;
 pub(crate) mod grpc_server;
+pub(crate) mod metrics;
 pub(crate) mod openssl;
 pub(crate) mod probe;
 pub(crate) mod program;
