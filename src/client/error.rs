@@ -88,7 +88,15 @@ impl CallError {
     /// Returns whether the server may have applied the request, because no response arrived.
     pub(crate) fn is_outcome_unknown(&self) -> bool {
         match self {
-            Self::TimedOut(_) | Self::ConnectionLost(_) | Self::ProtocolError(_) => true,
+            Self::TimedOut(_)
+            | Self::ConnectionLost(_)
+            | Self::ProtocolError(_)
+            // A proxy got no response from the server.
+            | Self::HttpStatus(502 | 504)
+            | Self::Status {
+                code: Code::DeadlineExceeded,
+                ..
+            } => true,
             Self::StreamReset(reason) => *reason != h2::Reason::REFUSED_STREAM,
             Self::GoAway(reason) => *reason != h2::Reason::NO_ERROR,
             _ => false,

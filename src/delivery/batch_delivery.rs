@@ -81,8 +81,12 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                     continue;
                 }
                 Ok(code) => UnacknowledgedReason::ResponseCode(code),
-                Err(RequestError::Stopped) => UnacknowledgedReason::PushStopped,
-                Err(RequestError::Abandoned) => UnacknowledgedReason::Abandoned,
+                Err(RequestError::Stopped) if !attempts.is_outcome_unknown => {
+                    UnacknowledgedReason::PushStopped
+                }
+                Err(RequestError::Stopped | RequestError::Abandoned) => {
+                    UnacknowledgedReason::Abandoned
+                }
                 Err(RequestError::Failed(error)) if self.is_splitting(&part, &error) => {
                     if let Some([first, second]) = part.halves(self.contract) {
                         parts.extend([second, first]);
@@ -92,7 +96,10 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 }
                 Err(RequestError::Failed(error)) => {
                     self.state.stop_unless_request_specific(&error, attempts);
-                    UnacknowledgedReason::RequestFailed(error)
+                    UnacknowledgedReason::RequestFailed {
+                        error,
+                        is_outcome_unknown: attempts.is_outcome_unknown,
+                    }
                 }
             };
             self.state.count_unacknowledged(&part, &reason);
@@ -124,6 +131,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
                 result => return result,
             };
             is_retry |= !matches!(error, CallError::NotSent { .. });
+            attempts.is_outcome_unknown |= error.is_outcome_unknown();
             let acknowledged_before = mem::replace(&mut acknowledged, self.state.acknowledged());
             // Some proxies end each connection after a few requests, so a push with many requests in
             // flight uses many connections. Such a server is healthy while it acknowledges records.

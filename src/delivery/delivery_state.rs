@@ -206,8 +206,11 @@ impl<'s> DeliveryState<'s> {
                     outcome.rejected_records.extend(records);
                 }
             }
-            UnacknowledgedReason::RequestFailed(_) => outcome.requests.failed += 1,
+            UnacknowledgedReason::RequestFailed { .. } => outcome.requests.failed += 1,
             UnacknowledgedReason::PushStopped | UnacknowledgedReason::Abandoned => {}
+        }
+        if reason.is_outcome_unknown() {
+            outcome.unknown += batch.record_count;
         }
         drop(outcome);
         let passed = self.sink.borrow_mut().unacknowledged(batch, reason);

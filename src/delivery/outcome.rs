@@ -16,6 +16,9 @@ pub(crate) struct DeliveryOutcome {
     /// Number of records that the server rejected, either by a response code that does not mean
     /// success or by a gRPC status for a single record.
     pub(crate) rejected: u64,
+    /// Number of unacknowledged records that the server may have applied, because no response
+    /// arrived.
+    pub(crate) unknown: u64,
     pub(crate) requests: RequestCounts,
     pub(crate) response_codes: BTreeMap<i32, u64>,
     /// The first call error that concerned only one request and therefore did not stop the push.

@@ -27,8 +27,6 @@ pub(crate) trait OutcomeSink {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SinkError;
 
-const UNKNOWN: &str = "; outcome unknown";
-
 /// The reason why records were not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnacknowledgedReason {
@@ -38,11 +36,30 @@ pub(crate) enum UnacknowledgedReason {
     /// The request had a single record, and the server rejected the request with this gRPC status.
     #[error("rejected: {0}")]
     Rejected(CallError),
-    #[error("unsent: {0}{unknown}", unknown = if .0.is_outcome_unknown() { UNKNOWN } else { "" })]
-    RequestFailed(CallError),
-    /// The push did not wait for the response.
+    #[error("unsent: {error}{}", if *is_outcome_unknown { UNKNOWN } else { "" })]
+    RequestFailed {
+        error: CallError,
+        /// Whether the server may have applied the request in this or in an earlier attempt.
+        is_outcome_unknown: bool,
+    },
+    /// The push stopped before the response, or before the retry of an attempt without a response.
     #[error("unsent: the push stopped before the response{UNKNOWN}")]
     Abandoned,
     #[error("unsent: the push stopped")]
     PushStopped,
+}
+
+const UNKNOWN: &str = "; outcome unknown";
+
+impl UnacknowledgedReason {
+    /// Returns whether the server may have applied the records.
+    pub(super) fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::RequestFailed {
+                is_outcome_unknown, ..
+            } => *is_outcome_unknown,
+            Self::Abandoned => true,
+            Self::ResponseCode(_) | Self::Rejected(_) | Self::PushStopped => false,
+        }
+    }
 }

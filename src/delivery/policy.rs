@@ -33,6 +33,8 @@ pub(super) struct AttemptCounter {
     transparent: u32,
     /// The transparent retries that do not count towards [`MAX_TRANSPARENT_RETRIES`].
     forgiven: u32,
+    /// Whether the server may have applied the request of an attempt, because no response arrived.
+    pub(super) is_outcome_unknown: bool,
 }
 
 /// The maximum number of transparent retries of one request or connection. A server that needs more

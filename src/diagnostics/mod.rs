@@ -37,7 +37,7 @@ pub(crate) use self::{
     run::{
         command_interrupted, counts_inconsistent, max_time_passed, max_time_passed_before_requests,
         partially_acknowledged, push_interrupted, rehearsal_differs, unexpected_response_codes,
-        with_rejected_record,
+        with_rejected_record, with_unknown_outcomes,
     },
     text::escape,
 };

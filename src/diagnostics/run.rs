@@ -68,8 +68,18 @@ pub(crate) fn unexpected_response_codes(server: &str, codes: &[i32], ok_codes: &
         let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
         codes.join(", ")
     };
-    Failure::response_code(format!("\"{server}\" answered code {}", list(codes)))
-        .with_cause(format!("only code {} means success", list(ok_codes)))
+    let failure = Failure::response_code(format!("\"{server}\" answered code {}", list(codes)))
+        .with_cause(format!("only code {} means success", list(ok_codes)));
+    if codes.contains(&0) {
+        // The first `--ok-code` replaces the default, which is code 0.
+        let accepted = ok_codes.iter().chain(&[0]).map(ToString::to_string);
+        let options: Vec<_> = accepted
+            .flat_map(|code| ["--ok-code".to_owned(), code])
+            .collect();
+        let options: Vec<_> = options.iter().map(String::as_str).collect();
+        return failure.with_option_hint(&options, " if code 0 means success as well");
+    }
+    failure
         .with_hint("ask the server's operator what the code means, or accept it with --ok-code N")
 }
 
@@ -84,6 +94,17 @@ pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failu
     Failure::partial(format!("{acknowledged} of {total} records acknowledged"))
         .with_hint(hint)
         .and(cause)
+}
+
+/// Adds the number of records that the server may have applied, because no response arrived.
+pub(crate) fn with_unknown_outcomes(failure: Failure, records: u64) -> Failure {
+    if records == 0 {
+        return failure;
+    }
+    let records = count_noun(records, "record");
+    failure.with_cause(format!(
+        "outcome unknown for {records}: no response arrived"
+    ))
 }
 
 /// Adds a rejected record to the causes of a failure: its position in the input, its masked token

@@ -14,7 +14,9 @@ pub(super) fn judge(
     input: &mut ValidatedInput,
 ) -> Result<(), Failure> {
     let rejected = std::mem::take(&mut outcome.rejected_records);
+    let unknown = outcome.unknown;
     combine_failures(outcome, run).map_err(|failure| {
+        let failure = diagnostics::with_unknown_outcomes(failure, unknown);
         let tokens: Vec<_> = rejected.iter().map(|record| &*record.token).collect();
         let located = rejected.iter().zip(input.find_positions(&tokens));
         located.fold(failure, |failure, (record, position)| {

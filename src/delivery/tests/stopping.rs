@@ -8,7 +8,7 @@ use super::scripted_server::{
 };
 use crate::{
     client::{CallError, ConnectErrorKind},
-    delivery::{AttemptError, AttemptFailure, DeliveryPolicy, StopReason},
+    delivery::{AttemptError, AttemptFailure, DeliveryPolicy, StopReason, UnacknowledgedReason},
     signals::{Signal, Signals},
 };
 
@@ -173,6 +173,65 @@ async fn signal_ends_retry_delays_and_not_requests_in_flight() {
         assert_eq!(outcome.acknowledged, acknowledged);
         assert_eq!(outcome.signal, Some(Signal::Terminate));
         assert_eq!(outcome.requests.sent, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn outcome_after_a_lost_attempt_is_unknown() {
+    const STOPPED: &str = "unsent: the push stopped before the response; outcome unknown";
+    let lost = || Reply::Error(CallError::ConnectionLost(String::new()));
+    let unavailable = || Reply::status(Code::Unavailable);
+    let not_sent = || {
+        Reply::Error(CallError::NotSent {
+            cause: String::new(),
+            has_goaway: false,
+        })
+    };
+    for (replies, signal_millis, first_reason, unknown) in [
+        (vec![lost()], Some(50), STOPPED, 1),
+        (
+            vec![Reply::status(Code::DeadlineExceeded)],
+            Some(50),
+            STOPPED,
+            1,
+        ),
+        (vec![lost(), unavailable()], Some(150), STOPPED, 1),
+        (vec![unavailable()], Some(50), "unsent: the push stopped", 0),
+        (vec![not_sent()], Some(50), "unsent: the push stopped", 0),
+        (
+            vec![lost(), unavailable()],
+            None,
+            "unsent: UNAVAILABLE; outcome unknown",
+            1,
+        ),
+        (
+            vec![lost(), not_sent()],
+            None,
+            "unsent: connection lost before the request was sent; outcome unknown",
+            1,
+        ),
+        (vec![unavailable()], None, "unsent: UNAVAILABLE", 0),
+        (vec![lost(), Reply::Code(5)], None, "rejected: code 5", 0),
+        (vec![lost(), Reply::Code(0)], None, "", 0),
+    ] {
+        let server = ScriptedServer::new(replies.clone());
+        let (signals, send_signal) = Signals::simulated();
+        let mut sink = CollectingSink::default();
+        let policy = policy();
+        let (outcome, ()) = tokio::join!(
+            push(&server, &policy, THREE_REQUESTS, &signals, &mut sink),
+            async {
+                if let Some(millis) = signal_millis {
+                    tokio::time::sleep(Duration::from_millis(millis)).await;
+                    send_signal(Signal::Terminate);
+                }
+            }
+        );
+        let reasons = sink.unacknowledged.iter().map(|batch| &batch.reason);
+        let reasons: Vec<_> = reasons.map(UnacknowledgedReason::to_string).collect();
+        let first = reasons.first().map_or("", String::as_str);
+        assert_eq!(first, first_reason, "{replies:?}");
+        assert_eq!(outcome.unknown, unknown, "{replies:?}");
     }
 }
 

@@ -29,9 +29,19 @@ fn ok_code_replaces_code_0() {
         .exits(7)
         .stderr_contains("code -1");
     receiver.push_input(["--ok-code=-1"], ONE_RECORD).exits(0);
-    Receiver::start()
-        .push_input(["--ok-code=1"], ONE_RECORD)
-        .exits(7);
+    let receiver = Receiver::start();
+    receiver
+        .push_input(["--ok-code=1", "--ok-code=-2"], ONE_RECORD)
+        .exits(7)
+        .stderr_contains(
+            "hint: pass --ok-code 1 --ok-code -2 --ok-code 0 if code 0 means success as well\n",
+        );
+    receiver
+        .push_input(
+            ["--ok-code", "1", "--ok-code", "-2", "--ok-code", "0"],
+            ONE_RECORD,
+        )
+        .exits(0);
 }
 
 #[test]

@@ -235,6 +235,37 @@ fn rejects_hold_unacknowledged_records_with_reasons() {
 }
 
 #[test]
+fn request_that_waits_for_its_retry_at_the_end_has_unknown_outcome() {
+    for (next_connection, flags, exit) in [
+        (Connection::Silent, &["--max-time=500ms"][..], 3),
+        (
+            Connection::SendWithoutTls(b"nothing of TLS"),
+            &["--retry-delay=1ms"],
+            3,
+        ),
+    ] {
+        let server =
+            FaultServer::start([Serve(vec![ok(), apply_and_disconnect()]), next_connection]);
+        let file = TempFile::absent("rejects.csv");
+        let always = [
+            "--batch-records=1",
+            "--concurrency=1",
+            "--rejects",
+            file.str(),
+        ];
+        server
+            .push(&[flags, &always].concat(), &records(3))
+            .exits(exit)
+            .counts_add_up()
+            .stderr_contains("caused by: outcome unknown for 1 record: no response arrived");
+        let rejects = read_rejects(&file.path);
+        let reasons: Vec<_> = rejects.iter().map(|row| &*row.reason).collect();
+        let unknown = "unsent: the push stopped before the response; outcome unknown";
+        assert_eq!(reasons, [unknown, PUSH_ENDED], "{flags:?}");
+    }
+}
+
+#[test]
 fn unreachable_server_rejects_all_records() {
     let closed = ClosedPort::new();
     for (flags, exit) in [(["-k", "--retry=0"], 5), (["--plaintext", "--retry=0"], 5)] {
