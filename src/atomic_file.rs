@@ -3,11 +3,15 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Seek, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::process::{Resource, getrlimit};
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    io::Errno,
+    process::{Resource, getrlimit},
+};
 use tempfile::TempPath;
 
 use crate::file_identity::{folder, resolve};
@@ -41,9 +45,8 @@ impl AtomicFile {
         let may_be_open =
             path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm");
         if may_be_open || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            let file = OpenOptions::new().append(true).open(path)?;
             return Ok(Self {
-                file,
+                file: open_stream(path)?,
                 target: Target::Stream,
             });
         }
@@ -115,6 +118,23 @@ impl AtomicFile {
             }
         }
     }
+}
+
+/// Fails if `path` is a FIFO without a reader. Otherwise, the operating system would wait for a
+/// reader without a limit.
+fn open_stream(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .append(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(
+            |error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+                Some(Errno::NXIO) => io::Error::other("no process opened it for reading"),
+                _ => error,
+            },
+        )?;
+    fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
 }
 
 /// Returns whether a file is mounted by itself (a bind mount), so that `rename` fails with `EBUSY`.

@@ -1,6 +1,12 @@
 //! [`Endpoint`]: the address of a server, parsed from `--server`.
 
-use std::{fmt, net::Ipv6Addr, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fmt,
+    net::Ipv6Addr,
+    os::unix::net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::user_path::{UserPath, describe_value};
 
@@ -14,6 +20,8 @@ pub(crate) enum Endpoint {
 pub(crate) enum EndpointError {
     #[error("path of the socket is missing (example: unix:/run/license.sock)")]
     MissingSocket,
+    #[error("path of the socket is longer than the operating system allows")]
+    SocketPathTooLong,
     #[error("port is missing (example: localhost:9102)")]
     MissingPort,
     #[error("port is not a number from 1 to 65535 (examples: localhost:9102, [::1]:9102)")]
@@ -40,6 +48,9 @@ impl Endpoint {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
                 "" => Err(EndpointError::MissingSocket),
+                path if SocketAddr::from_pathname(path).is_err() => {
+                    Err(EndpointError::SocketPathTooLong)
+                }
                 path => Ok(Self::Unix(path.into())),
             };
         }
@@ -85,7 +96,12 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", UserPath::from(path.as_path())),
+            Self::Unix(path) => {
+                // A URL that was given by mistake may hold a password.
+                let mut url = OsString::from("unix:");
+                url.push(path);
+                UserPath::from(Path::new(&url)).fmt(f)
+            }
         }
     }
 }
@@ -165,6 +181,7 @@ mod tests {
 
     #[test]
     fn rejects_invalid_addresses() {
+        let too_long = format!("unix:/{}", "x".repeat(108));
         for (text, error) in [
             ("", EndpointError::InvalidHost),
             ("localhost", EndpointError::MissingPort),
@@ -175,6 +192,7 @@ mod tests {
             ("localhost:http", EndpointError::InvalidPort),
             (":9102", EndpointError::InvalidHost),
             ("unix:", EndpointError::MissingSocket),
+            (&too_long, EndpointError::SocketPathTooLong),
             ("::1:9102", EndpointError::InvalidHost),
             ("fe80::1:9102", EndpointError::InvalidPort),
             ("[::1]", EndpointError::MissingPort),

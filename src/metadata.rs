@@ -36,7 +36,7 @@ pub(crate) enum MetadataError {
     InvalidName,
     #[error("header \"{0}\" is set by gRPC or HTTP/2")]
     ReservedName(String),
-    #[error("value of header \"{0}\" is empty or not printable ASCII")]
+    #[error("value of header \"{0}\" contains a character that is not printable ASCII")]
     InvalidValue(String),
     #[error("value of header \"{0}\" is not base64")]
     InvalidBase64(String),

@@ -16,9 +16,18 @@ pub(super) const COMMANDS_WITHOUT_LAYERS: [&str; 3] = ["serve", "completions", "
 pub(super) fn clap_command() -> Command {
     let hidden = [CONFIG, PROFILE].map(|id| Arg::new(id).long(id).hide(true));
     let add_hidden = |command: Command, name| command.mut_subcommand(name, |it| it.args(&hidden));
+    let command = Cli::command().mut_subcommands(allow_negative_numbers);
     COMMANDS_WITHOUT_LAYERS
         .into_iter()
-        .fold(Cli::command(), add_hidden)
+        .fold(command, add_hidden)
+}
+
+/// Lets the parser of an option refuse a negative number, because clap would take the number for an
+/// unknown option.
+fn allow_negative_numbers(command: Command) -> Command {
+    command
+        .mut_subcommands(allow_negative_numbers)
+        .allow_negative_numbers(true)
 }
 
 /// Returns the name of an option and its aliases, without the dashes.

@@ -21,7 +21,11 @@ use super::{
     typed::TypedArguments,
     values::parse_duration,
 };
-use crate::{diagnostics::Failure, input::ReadLimits, terminal::Terminal};
+use crate::{
+    diagnostics::{Failure, max_time_passed_before_requests},
+    input::ReadLimits,
+    terminal::Terminal,
+};
 
 /// The arguments of all layers, for clap.
 #[derive(Default)]
@@ -80,7 +84,13 @@ impl MergedArguments {
                 stop: None,
             };
             let wait = |file: BorrowedFd<'_>| limits.wait_until_readable(file);
-            let tables = read_config_file(&file, profile, &known, &wait)?;
+            let tables = read_config_file(&file, profile, &known, &wait);
+            let tables = tables.map_err(|failure| match max_time {
+                Some(max_time) if limits.deadline <= Some(Instant::now()) => {
+                    max_time_passed_before_requests(max_time, failure)
+                }
+                _ => failure,
+            })?;
             let mut layers = vec![Layer::Environment(&variables)];
             let file = file.as_path();
             layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));

@@ -1,6 +1,6 @@
 //! Parsers for option values.
 
-use std::{net::SocketAddr, ops::RangeBounds, time::Duration};
+use std::{net::SocketAddr, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use clap::builder::{
     PathBufValueParser, PossibleValuesParser, RangedU64ValueParser, TypedValueParser,
@@ -37,6 +37,17 @@ pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
 
 pub(super) fn secret_path() -> impl TypedValueParser<Value = UserPath> {
     PathBufValueParser::new().map(UserPath::of_secret)
+}
+
+/// Parses the path of a file that is written. As an input, `-` is standard input, so a user may
+/// expect `-` to be standard output.
+pub(super) fn output_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            return Err("expected a file (./- for a file with this name)");
+        }
+        Ok(path)
+    })
 }
 
 pub(super) fn parse_authority(text: &str) -> Result<Authority, &'static str> {

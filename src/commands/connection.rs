@@ -92,8 +92,10 @@ impl ConnectionPlan {
                 HeaderSource::Line(line) => add_line(&"--header", line)?,
                 HeaderSource::File(file) => {
                     let text = file.read_text(wait)?;
-                    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-                    lines.try_for_each(|line| add_line(file, line))?;
+                    let lines = (1..).zip(text.lines());
+                    for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+                        add_line(&format_args!("{file}:{number}"), line)?;
+                    }
                 }
             }
         }
@@ -169,6 +171,7 @@ impl ConnectionPlan {
 /// and for text with user information, which RFC 9113 section 8.3.1 excludes.
 pub(crate) fn parse_authority(text: &str) -> Option<Authority> {
     let authority = Authority::try_from(text).ok()?;
-    let is_valid = !text.contains('@') && !authority.host().is_empty();
+    let has_valid_port = authority.as_str() == authority.host() || authority.port_u16().is_some();
+    let is_valid = !text.contains('@') && !authority.host().is_empty() && has_valid_port;
     is_valid.then_some(authority)
 }

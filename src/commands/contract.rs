@@ -2,8 +2,6 @@
 
 use std::{
     cell::Cell,
-    fs, io,
-    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
@@ -41,7 +39,7 @@ pub(crate) enum ContractSource {
     Reflection,
 }
 
-/// The maximum size of a descriptor set or `.proto` file, in bytes.
+/// The maximum size of a descriptor set, in bytes.
 const MAX_DESCRIPTOR_BYTES: u64 = 64 << 20;
 
 impl ContractPlan {
@@ -62,8 +60,8 @@ impl ContractPlan {
                 return Ok(contract);
             }
             ContractSource::Proto { file, import_paths } => {
-                check_proto_files(file, import_paths)?;
-                let pool = contract::compile_proto(file, import_paths);
+                let text = read_proto(file, import_paths, interrupts)?;
+                let pool = contract::compile_proto(file, text, import_paths);
                 (UserPath::from(file.as_path()).to_string(), pool)
             }
             ContractSource::DescriptorSet(file) => {
@@ -131,28 +129,22 @@ fn fetch_files(
     })?
 }
 
-/// Refuses a file that is missing, too large or a device, and an import path that cannot be read.
-/// The compiler's own error messages for such files are less clear.
-fn check_proto_files(file: &Path, import_paths: &[PathBuf]) -> Result<(), Failure> {
+/// Reads a `.proto` file. Returns `None` for a file that can only be in one of the import paths, which
+/// the compiler searches. Refuses an import path that cannot be read, because the compiler's own
+/// error is less clear.
+fn read_proto(
+    file: &Path,
+    import_paths: &[PathBuf],
+    interrupts: &Interrupts,
+) -> Result<Option<String>, Failure> {
     for path in import_paths {
         path.read_dir()
             .map_err(|error| UserPath::from(path.as_path()).error("open", &error))?;
     }
-    let checked = match fs::metadata(file) {
-        // The file may be in one of the import paths, which the compiler searches.
-        Err(_) if !import_paths.is_empty() => Ok(()),
-        Err(error) => Err(error),
-        Ok(metadata) if metadata.file_type().is_char_device() => {
-            Err(io::Error::other("a device, not a file"))
-        }
-        // The compiler would wait for the writer of the FIFO without a limit.
-        Ok(metadata) if metadata.file_type().is_fifo() => {
-            Err(io::Error::other("a FIFO, not a file"))
-        }
-        Ok(metadata) if metadata.len() > MAX_DESCRIPTOR_BYTES => {
-            Err(io::ErrorKind::FileTooLarge.into())
-        }
-        Ok(_) => Ok(()),
-    };
-    checked.map_err(|error| UserPath::from(file).error("open", &error).into())
+    if !import_paths.is_empty() && !file.exists() {
+        return Ok(None);
+    }
+    let text = UserPath::from(file).read_text(&interrupts.wait_to_read());
+    text.map(Some)
+        .map_err(|error| interrupts.explain(error.into()))
 }

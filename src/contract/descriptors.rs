@@ -12,17 +12,23 @@ use protox::file::{ChainFileResolver, FileResolver, GoogleFileResolver, IncludeF
 
 use super::error::ContractError;
 
-/// Imported files are searched in `import_paths`, then in the folder of `file`.
+/// Imported files are searched in `import_paths`, then in the folder of `file`. Without `text`, the
+/// file itself is searched in `import_paths`.
 pub(crate) fn compile_proto(
     file: &Path,
+    text: Option<String>,
     import_paths: &[PathBuf],
 ) -> Result<DescriptorPool, ContractError> {
     let mut includes = import_paths.to_vec();
-    if file.exists() {
+    let mut resolver = ChainFileResolver::new();
+    if let Some(text) = text {
         let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
         includes.push(folder.unwrap_or(Path::new(".")).to_owned());
+        resolver.add(MainFile {
+            path: file.to_owned(),
+            text,
+        });
     }
-    let mut resolver = ChainFileResolver::new();
     for folder in includes {
         resolver.add(ProtoFolder(folder));
     }
@@ -47,6 +53,30 @@ pub(crate) fn compile_proto(
     Ok(compiler.descriptor_pool())
 }
 
+/// The file of `--proto`, which may be a FIFO, so it is read only once.
+struct MainFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl FileResolver for MainFile {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        let name = (path == self.path).then(|| path.file_name())??;
+        Some(name.to_string_lossy().into_owned())
+    }
+
+    fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
+        if self.resolve_path(&self.path).as_deref() != Some(name) {
+            return Err(protox::Error::file_not_found(name));
+        }
+        parse_proto(name, &self.text)
+    }
+}
+
+fn parse_proto(name: &str, text: &str) -> Result<protox::file::File, protox::Error> {
+    protox::file::File::from_source(name, text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
 /// The `.proto` files of a folder, which may start with a UTF-8 byte order mark.
 struct ProtoFolder(PathBuf);
 
@@ -56,10 +86,10 @@ impl FileResolver for ProtoFolder {
     }
 
     fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
-        let text = fs::read_to_string(self.0.join(name)).unwrap_or_default();
-        match text.strip_prefix('\u{feff}') {
-            Some(text) => protox::file::File::from_source(name, text),
-            None => IncludeFileResolver::new(self.0.clone()).open_file(name),
+        match fs::read_to_string(self.0.join(name)) {
+            Ok(text) => parse_proto(name, &text),
+            // This words the error.
+            Err(_) => IncludeFileResolver::new(self.0.clone()).open_file(name),
         }
     }
 }

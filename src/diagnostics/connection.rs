@@ -4,10 +4,15 @@
 use http::StatusCode;
 
 use super::{failure::Failure, tls::handshake_failed};
-use crate::client::{CallError, ConnectError, ConnectErrorKind, Stage};
+use crate::{
+    client::{CallError, ConnectError, ConnectErrorKind, Stage},
+    endpoint::Endpoint,
+};
 
 const CHECK_NAME: &str = "check the name and the DNS resolver";
 const CHECK_PROXY: &str = "check the proxy's address: it must be an HTTP proxy that allows CONNECT";
+
+const CHECK_PROXY_OR_TIMEOUT: &str = "check the proxy, or increase --connect-timeout";
 
 pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
     let hint = match &error.kind {
@@ -22,10 +27,11 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         }
         ConnectErrorKind::TimedOut(_) => match error.stage {
             Stage::Dns => CHECK_NAME,
+            Stage::Tcp if error.proxy.is_some() => CHECK_PROXY_OR_TIMEOUT,
             Stage::Tcp => {
                 "check the address, the port and firewalls, or increase --connect-timeout"
             }
-            Stage::Proxy => "check the proxy, or increase --connect-timeout",
+            Stage::Proxy => CHECK_PROXY_OR_TIMEOUT,
             Stage::Tls | Stage::Http2 => "check the server, or increase --connect-timeout",
         },
         ConnectErrorKind::NoThread(_) => "raise the limit of processes and threads (ulimit -u)",
@@ -33,7 +39,15 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         ConnectErrorKind::NoAddress => CHECK_NAME,
         ConnectErrorKind::Io(_) if error.stage == Stage::Dns => CHECK_NAME,
         ConnectErrorKind::Io(_) | ConnectErrorKind::AllAddressesFailed(_) => {
-            "check that the server runs, and its address and port"
+            match (error.stage, &error.endpoint) {
+                (Stage::Tcp, Endpoint::Unix(_)) => {
+                    "check that the server runs, and the path of its socket"
+                }
+                (Stage::Tcp | Stage::Proxy, _) if error.proxy.is_some() => {
+                    "check that the proxy runs, and its address and port"
+                }
+                _ => "check that the server runs, and its address and port",
+            }
         }
         ConnectErrorKind::ProxyRefused(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
             "pass other credentials with --proxy http://USER:PASSWORD@HOST:PORT"

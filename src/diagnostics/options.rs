@@ -28,10 +28,17 @@ impl From<ProxyError> for Failure {
 pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError) -> Failure {
     let hint = match error {
         MetadataError::ByteOrderMark => "save the file without a byte order mark",
+        MetadataError::ReservedName(_) => "remove this header",
+        MetadataError::InvalidBase64(_) => "encode the value, for example with: base64 -w0 FILE",
+        MetadataError::InvalidValue(_) => {
+            "send the value in Base64 in a header whose name ends in -bin, if the server reads it"
+        }
         MetadataError::EmptyToken
         | MetadataError::MultilineToken(_)
         | MetadataError::InvalidToken => "write only the token into the file, in one line",
-        _ => "write a header as 'x-tenant: north'",
+        MetadataError::MissingColon | MetadataError::InvalidName => {
+            "write a header as 'x-tenant: north'"
+        }
     };
     Failure::usage_with_hint(format!("{origin}: {error}"), hint)
 }

@@ -87,7 +87,7 @@ fn pem_hint(file: &UserPath, expected: &str, problem: &PemProblem) -> Option<Str
             return Some("pass the file with the private key: --key KEY.pem".to_owned());
         }
         PemProblem::OtherBlocks(labels) if has_only_keys(labels) => {
-            let hint = "pass a file with a certificate; --key is for the private key";
+            let hint = "pass the file with the certificate: --cert CERT.pem, or --cacert CA.pem";
             return Some(hint.to_owned());
         }
         _ => return None,

@@ -230,6 +230,13 @@ fn passwords_in_addresses_and_proto_files_are_hidden() {
             .exits(2)
             .hides(SECRET);
     }
+    for socket in [
+        "unix://al:hunter2secret@h/s",
+        "unix:https://al:hunter2secret@h",
+    ] {
+        let flags = ["push", "--retry=0", "--server", socket];
+        run_with(&flags, &[]).exits(5).hides(SECRET);
+    }
     let token = TempFile::new("token", "hunter2secret\n");
     run_with(&["push", "--rehearse", "--proto", token.str()], &[])
         .exits(2)

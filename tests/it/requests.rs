@@ -172,9 +172,9 @@ fn files_of_options_are_limited_in_size_and_time() {
         (&["-k", &key], 1),
         (&["--plaintext", &bearer], 1),
         (&["--plaintext", &header], 1),
-        (&["--plaintext", &proto], 2),
+        (&["--plaintext", &proto], 1),
         (&["--plaintext", &protoset], 1),
-        (&["--plaintext", &config], 2),
+        (&["--plaintext", &config], 1),
     ] {
         let flags = [flags, &["--max-time=300ms"]].concat();
         let run = push_to("127.0.0.1:1", &flags, ONE_RECORD).exits(exit);

@@ -1,6 +1,7 @@
 //! Command lines that the program refuses before it reads or sends anything.
 
 use crate::support::{
+    files::TempFile,
     program::{push_to, run, run_with},
     records::ONE_RECORD,
 };
@@ -28,6 +29,8 @@ fn invalid_push_options_are_rejected() {
     for flag in [
         "--authority=a b",
         "--authority=user@host",
+        "--authority=host:port",
+        "--authority=host:65536",
         "--servername=",
         "--timeout=0",
         "--timeout=soon",
@@ -38,6 +41,61 @@ fn invalid_push_options_are_rejected() {
         "--nonsense",
     ] {
         push_to("localhost:1", &["--retry=0", flag], ONE_RECORD).exits(2);
+    }
+}
+
+#[test]
+fn negative_values_are_refused_by_the_parser_of_the_option() {
+    for (option, message) in [
+        ("--timeout", "expected a duration"),
+        ("--max-changes", "expected a number, or a percentage"),
+        ("--batch-bytes", "expected a size"),
+    ] {
+        push_to("localhost:1", &["--ledger=x", option, "-5"], ONE_RECORD)
+            .exits(2)
+            .stderr_contains(message);
+    }
+}
+
+#[test]
+fn standard_output_is_no_file_for_an_output() {
+    for args in [
+        &["push", "--rehearse", "--rejects=-"][..],
+        &["push", "--rehearse", "--metrics-file", "-"],
+        &["serve", "--listen=127.0.0.1:0", "--write-cacert=-"],
+    ] {
+        run(args)
+            .exits(2)
+            .stderr_contains("expected a file (./- for a file with this name)");
+    }
+}
+
+#[test]
+fn invalid_headers_are_named_with_their_line_and_a_hint() {
+    let headers = TempFile::new("headers", "x-a: b\n\nno colon\n");
+    let file = format!("@{}", headers.str());
+    for (header, message, hint) in [
+        (
+            &*file,
+            ":3: expected NAME: VALUE, found no colon",
+            "'x-tenant: north'",
+        ),
+        (
+            "te: x",
+            "header \"te\" is set by gRPC or HTTP/2",
+            "remove this header",
+        ),
+        ("x: \u{e9}", "not printable ASCII", "ends in -bin"),
+        (
+            "x-bin: !",
+            "value of header \"x-bin\" is not base64",
+            "base64 -w0",
+        ),
+    ] {
+        push_to("localhost:1", &["--header", header], ONE_RECORD)
+            .exits(2)
+            .stderr_contains(message)
+            .stderr_contains(hint);
     }
 }
 

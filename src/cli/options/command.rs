@@ -90,7 +90,7 @@ pub(in crate::cli) struct PushArgs {
     pub(in crate::cli) verbose: u8,
 
     /// Write metrics there for Prometheus' textfile collector
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(long, value_name = "FILE", value_parser = values::output_path(), help_heading = "Output")]
     pub(in crate::cli) metrics_file: Option<PathBuf>,
 
     /// Add a label to every series of --metrics-file, such as site=north [repeatable]

@@ -53,7 +53,7 @@ pub(in crate::cli) struct DeliveryArgs {
     pub(in crate::cli) isolate: bool,
 
     /// Write the records that were not acknowledged there, as CSV that can be pushed again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::output_path())]
     pub(in crate::cli) rejects: Option<PathBuf>,
 
     /// Remember in this SQLite file what the server acknowledged, and send only what is new or

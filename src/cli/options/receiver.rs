@@ -24,7 +24,7 @@ pub(in crate::cli) struct ServeArgs {
     pub(in crate::cli) key: Option<UserPath>,
 
     /// Put the certificate to trust there before listening
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::output_path())]
     pub(in crate::cli) write_cacert: Option<PathBuf>,
 
     /// Demand a client certificate that leads to one of these

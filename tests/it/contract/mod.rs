@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    files::utf8,
-    program::{run, run_with_input},
+    files::{TempFile, utf8},
+    program::{command, finish, run, run_with_input, start_command},
     reflection_server::{Call, Reflection, ReflectionServer, compile},
 };
 
@@ -211,6 +211,16 @@ fn reflecting_server(case: &Case) -> (TempDir, ReflectionServer) {
     let pool = compile(folder.path(), "main.proto");
     let server = ReflectionServer::start(pool, Reflection::V1, case.response);
     (folder, server)
+}
+
+#[test]
+fn proto_may_be_a_fifo_with_a_byte_order_mark() {
+    let fifo = TempFile::fifo();
+    let args = ["push", "--rehearse", "--proto", fifo.str()];
+    let child = start_command(&mut command(args), INPUT);
+    let proto = include_str!("../../../proto/sensor.proto");
+    fs::write(fifo.str(), format!("\u{feff}{proto}")).expect("written");
+    finish(child).exits(0);
 }
 
 #[test]

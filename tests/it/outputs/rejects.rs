@@ -21,7 +21,7 @@ use crate::support::{
         start_with_open_stdin, wait_until_handled,
     },
     receiver::Receiver,
-    records::{EXPIRE_TIME, TOKEN_PREFIX, records, token},
+    records::{EXPIRE_TIME, ONE_RECORD, TOKEN_PREFIX, records, token},
     rejects::{HEADER_ROW, RejectsRow, read_rejects},
     tcp_server::ClosedPort,
 };
@@ -541,6 +541,18 @@ fn rejects_use_the_time_unit_of_the_push() {
     let receiver = Receiver::start();
     receiver.push(unit).exits(0);
     assert_eq!(receiver.stop().rows, b"abcdefghijkl,1900000000\n");
+}
+
+#[test]
+fn metrics_fifo_without_a_reader_is_refused() {
+    let fifo = TempFile::fifo();
+    run_with_input(
+        ["push", "--rehearse", "--metrics-file", fifo.str()],
+        ONE_RECORD,
+    )
+    .exits(1)
+    .stderr_contains(fifo.str())
+    .stderr_contains("no process opened it for reading");
 }
 
 #[test]

@@ -108,7 +108,9 @@ fn one_file_may_hold_certificate_and_key() {
         .push("", &client.identity.key)
         .exits(2)
         .stderr_contains("no certificate in ")
-        .stderr_contains("hint: pass a file with a certificate; --key is for the private key");
+        .stderr_contains(
+            "hint: pass the file with the certificate: --cert CERT.pem, or --cacert CA.pem",
+        );
     let config = TempFile::new("config.toml", format!("cert = '{both}'\n"));
     let input = TempFile::new("a.csv", ONE_RECORD);
     let mut push = command(["push", "-s", &client.receiver.address, "--cacert"]);
