@@ -7,6 +7,7 @@
     reason = "the paths of tests are no secrets"
 )]
 
+mod automation;
 mod configuration;
 mod contract;
 mod crash;

@@ -2,6 +2,7 @@
 
 pub(crate) mod async_server;
 pub(crate) mod certificates;
+pub(crate) mod crontab;
 pub(crate) mod fault_server;
 pub(crate) mod files;
 pub(crate) mod grpc_server;
