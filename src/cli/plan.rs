@@ -107,6 +107,7 @@ fn push_plan(args: PushArgs) -> Result<push::Plan, Failure> {
             path,
             sends_unchanged: delivery.full,
             max_changes: delivery.max_changes,
+            max_missing: delivery.max_missing,
             refuses_shortened: delivery.refuse_shortened,
             lock_timeout: delivery.lock_timeout,
         }),

@@ -9,7 +9,7 @@ use http::uri::{Authority, PathAndQuery};
 use jiff::tz::{self, Offset, TimeZone, TimeZoneDatabase};
 
 use crate::{
-    commands::{self, push::MaxChanges, serve::ListenAddress},
+    commands::{self, push::CountLimit, serve::ListenAddress},
     endpoint::Endpoint,
     input::{FieldSelector, JsonPointer},
     record::parse_numeric_offset,
@@ -183,17 +183,17 @@ pub(super) fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-pub(super) fn parse_max_changes(text: &str) -> Result<MaxChanges, &'static str> {
+pub(super) fn parse_count_limit(text: &str) -> Result<CountLimit, &'static str> {
     let invalid = "expected a number, or a percentage such as 5%";
     let Some(percent) = text.strip_suffix('%') else {
-        return text.parse().map(MaxChanges::Number).map_err(|_| invalid);
+        return text.parse().map(CountLimit::Number).map_err(|_| invalid);
     };
     // The `f64` parser would also accept signs, exponents, `inf` and `nan`.
     let is_plain = percent
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
     match percent.parse() {
-        Ok(percent) if is_plain && percent <= 100.0 => Ok(MaxChanges::Percent(percent)),
+        Ok(percent) if is_plain && percent <= 100.0 => Ok(CountLimit::Percent(percent)),
         _ => Err(invalid),
     }
 }
@@ -271,10 +271,10 @@ mod tests {
 
     #[test]
     fn parses_percentages_and_shards() {
-        assert_eq!(parse_max_changes("7"), Ok(MaxChanges::Number(7)));
-        assert_eq!(parse_max_changes("2.5%"), Ok(MaxChanges::Percent(2.5)));
+        assert_eq!(parse_count_limit("7"), Ok(CountLimit::Number(7)));
+        assert_eq!(parse_count_limit("2.5%"), Ok(CountLimit::Percent(2.5)));
         for text in ["", "%", "-1", "101%", "1e1%", "inf%", "nan%", "5 %"] {
-            assert!(parse_max_changes(text).is_err(), "{text}");
+            assert!(parse_count_limit(text).is_err(), "{text}");
         }
         assert_eq!(parse_shard("2/3").ok(), Shard::new(2, 3));
         for text in ["", "0", "3/3", "0/0", "-1/3", "+0/3", "0/3/4", "a/b"] {

@@ -1,6 +1,10 @@
 //! Failures and warnings about the input as a whole.
 
-use super::{failure::Failure, format::count_noun, problem::problem_hint};
+use super::{
+    failure::Failure,
+    format::{count_noun, format_timestamp},
+    problem::problem_hint,
+};
 use crate::input::{Problem, ProblemKind, StreamError, ValidatedInput, ValidationCounts};
 
 /// Returns the failure for an input with invalid records or unreadable files. Each problem is a
@@ -74,13 +78,49 @@ pub(crate) fn record_count_refused(valid: u64, option: &str, limit: u64) -> Fail
 
 /// Returns the failure for an input that changes more expiration times in the ledger than
 /// `--max-changes` allows. `limit` is the value of the option, which may be a percentage. `allowed`
-/// is the number of changes that `limit` allows for this input.
-pub(crate) fn too_many_changes(changed: u64, allowed: u64, limit: &str) -> Failure {
-    Failure::input(format!(
+/// is the number of changes that `limit` allows for this input. Each example describes one of the
+/// changes.
+pub(crate) fn too_many_changes(
+    changed: u64,
+    allowed: u64,
+    limit: &str,
+    examples: Vec<String>,
+) -> Failure {
+    let failure = Failure::input(format!(
         "{} in the ledger would change, but --max-changes {limit} allows {allowed}; nothing was sent",
         count_noun(changed, "expiration time")
+    ));
+    with_examples(failure, changed, examples).with_hint(format!(
+        "pass --max-changes {changed} if the changes are right"
     ))
-    .with_hint(format!("pass --max-changes {changed} if the changes are right"))
+}
+
+/// Returns the failure for an input that lacks more tokens of the ledger than `--max-missing`
+/// allows. `limit` and `allowed` are as for [`too_many_changes`], and `times` are some expiration
+/// times of the missing tokens: the ledger has only digests of the tokens.
+pub(crate) fn too_many_missing(
+    missing: u64,
+    known: u64,
+    allowed: u64,
+    limit: &str,
+    times: &[u32],
+) -> Failure {
+    let failure = Failure::input(format!(
+        "{}, but --max-missing {limit} allows {allowed}; nothing was sent",
+        describe_missing(missing, known)
+    ));
+    let times = times.iter().map(|time| {
+        let time = format_timestamp((*time).into());
+        format!("missing: a token that expires {time}")
+    });
+    with_examples(failure, missing, times.collect()).with_hint(format!(
+        "pass --max-missing {missing} if the input is complete"
+    ))
+}
+
+pub(crate) fn describe_missing(missing: u64, known: u64) -> String {
+    let known = count_noun(known, "token");
+    format!("the input lacks {missing} of {known} in the ledger for this server")
 }
 
 /// Returns the failure for an input in which `shortened` expiration times are earlier than in the
@@ -90,7 +130,16 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
         "{} earlier than in the ledger (--refuse-shortened); nothing was sent",
         count_noun(shortened, "expiration time")
     ));
-    examples.into_iter().fold(failure, Failure::with_cause)
+    with_examples(failure, shortened, examples)
+}
+
+fn with_examples(failure: Failure, total: u64, examples: Vec<String>) -> Failure {
+    let hidden = total.saturating_sub(examples.len() as u64);
+    let failure = examples.into_iter().fold(failure, Failure::with_cause);
+    if hidden == 0 {
+        return failure;
+    }
+    failure.with_cause(format!("and {hidden} more; --max-errors N shows more"))
 }
 
 /// Returns the failure for a validated input that could not be read again.

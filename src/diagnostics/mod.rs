@@ -25,8 +25,8 @@ pub(crate) use self::{
     failure::{EXIT_INTERNAL, EXIT_WOULD_SEND, Failure, FailureKind},
     format::{count_noun, format_timestamp},
     input::{
-        expirations_shortened, input_empty, input_not_read_again, input_refused, input_warnings,
-        record_count_refused, too_many_changes,
+        describe_missing, expirations_shortened, input_empty, input_not_read_again, input_refused,
+        input_warnings, record_count_refused, too_many_changes, too_many_missing,
     },
     ledger::ledger_unusable,
     options::metadata_invalid,

@@ -33,7 +33,7 @@ pub(crate) struct FilePosition {
     pub(super) position: Position,
 }
 
-pub(super) struct RecordLocation<'a> {
+pub(crate) struct RecordLocation<'a> {
     pub(super) input: &'a InputLabel,
     pub(super) position: Position,
     /// The number among the valid records of all inputs, including skipped ones, from 0.
@@ -41,11 +41,18 @@ pub(super) struct RecordLocation<'a> {
 }
 
 impl RecordLocation<'_> {
-    pub(super) fn to_file_position(&self) -> FilePosition {
+    pub(crate) fn to_file_position(&self) -> FilePosition {
         FilePosition {
             input: self.input.clone(),
             position: self.position,
         }
+    }
+}
+
+impl FilePosition {
+    /// `FILE:LINE`, which terminals and editors open.
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}", self.input.name, self.position.line)
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct KnownTimes {
     /// with this prefix begin. The last element is the number of entries. Digests are evenly
     /// distributed, so few entries have the same prefix.
     prefix_starts: Vec<usize>,
+    /// One bit for each entry: whether its token was found in the input.
+    found: Vec<u64>,
     /// The entries that [`Self::compare`] found changed or unconfirmed, marked as unconfirmed. The
     /// ledger must contain them before the push sends new expiration times for their tokens.
     pub(super) unconfirmed: Vec<LedgerEntry>,
@@ -63,6 +65,7 @@ impl KnownTimes {
         }
         Self {
             digester,
+            found: vec![0; entries.len().div_ceil(64)],
             entries,
             prefix_starts,
             unconfirmed: Vec::new(),
@@ -73,12 +76,23 @@ impl KnownTimes {
         self.entries.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The times of the entries whose tokens were neither compared nor marked as found.
+    pub(crate) fn missing_times(&self) -> impl Iterator<Item = u32> {
+        let is_missing = |index: usize| self.found[index / 64] & (1 << (index % 64)) == 0;
+        let missing = (0..self.entries.len()).filter(move |index| is_missing(*index));
+        missing.map(|index| self.entries[index].expire_time)
+    }
+
+    pub(crate) fn mark_found(&mut self, token: &[u8]) {
+        self.find_and_mark(token);
+    }
+
     pub(crate) fn compare(&mut self, token: &[u8], expire_time: u32) -> EntryStatus {
-        if self.is_empty() {
-            return EntryStatus::New;
-        }
-        let digest = self.digester.digest(token);
-        let Some(entry) = self.find(&digest) else {
+        let Some(entry) = self.find_and_mark(token) else {
             return EntryStatus::New;
         };
         if entry.expire_time == expire_time && entry.is_confirmed {
@@ -97,23 +111,36 @@ impl KnownTimes {
         }
     }
 
+    fn find_and_mark(&mut self, token: &[u8]) -> Option<LedgerEntry> {
+        if self.is_empty() {
+            return None;
+        }
+        let digest = self.digester.digest(token);
+        let index = self.find(&digest)?;
+        self.found[index / 64] |= 1 << (index % 64);
+        Some(self.entries[index])
+    }
+
+    /// Returns the index of the entry.
+    ///
     /// An interpolation search: the third and the fourth byte of the digest give the likely
     /// position of the entry among the entries with the same prefix. A binary search would read
     /// three memory locations that are in no CPU cache, and each of these reads takes longer than
     /// the computation of the digest.
-    fn find(&self, digest: &Digest) -> Option<LedgerEntry> {
-        let range = self.prefix_starts[prefix(digest)]..self.prefix_starts[prefix(digest) + 1];
-        let entries = &self.entries[range];
+    fn find(&self, digest: &Digest) -> Option<usize> {
+        let start = self.prefix_starts[prefix(digest)];
+        let entries = &self.entries[start..self.prefix_starts[prefix(digest) + 1]];
         let next_bytes = usize::from(u16::from_be_bytes([digest[2], digest[3]]));
         let guess = (entries.len() * next_bytes) >> u16::BITS;
         let before_guess = entries[..guess].iter().rev();
         let too_far = before_guess
             .take_while(|entry| entry.digest >= *digest)
             .count();
-        let entry = entries[guess - too_far..]
+        let not_before = entries[guess - too_far..]
             .iter()
-            .find(|entry| entry.digest >= *digest)?;
-        (entry.digest == *digest).then_some(*entry)
+            .position(|entry| entry.digest >= *digest)?;
+        let index = guess - too_far + not_before;
+        (entries[index].digest == *digest).then_some(start + index)
     }
 }
 
@@ -151,8 +178,8 @@ mod tests {
             };
             let entries: Vec<_> = suffixes.iter().map(entry).collect();
             let known = KnownTimes::new(TokenDigester::new(&[]), entries.clone());
-            for entry in entries {
-                prop_assert_eq!(known.find(&entry.digest), Some(entry));
+            for (index, entry) in entries.into_iter().enumerate() {
+                prop_assert_eq!(known.find(&entry.digest), Some(index));
             }
             let is_found = known.find(&entry(&other).digest).is_some();
             prop_assert_eq!(is_found, suffixes.contains(&other));
@@ -185,7 +212,38 @@ mod tests {
             assert_eq!(known.compare(token, time + 1), changed);
         }
         assert_eq!(known.compare(b"unknown token", 1), EntryStatus::New);
+        assert_eq!(known.missing_times().count(), 0);
         assert_eq!(known.unconfirmed.len(), 1001);
         assert_eq!(KnownTimes::empty().compare(b"any", 1), EntryStatus::New);
+    }
+
+    #[test]
+    fn tokens_that_were_not_found_are_missing() {
+        let mut digester = TokenDigester::new(b"salt");
+        let tokens: Vec<_> = (0_u32..130).map(u32::to_be_bytes).collect();
+        let entries = (0..).zip(&tokens).map(|(time, token)| LedgerEntry {
+            digest: digester.digest(token),
+            expire_time: time,
+            is_confirmed: true,
+        });
+        let mut entries: Vec<_> = entries.collect();
+        deduplicate(&mut entries);
+        let mut known = KnownTimes::new(digester, entries);
+        let missing = |known: &KnownTimes| {
+            let mut times: Vec<_> = known.missing_times().collect();
+            times.sort_unstable();
+            times
+        };
+        assert_eq!(missing(&known), (0..130).collect::<Vec<_>>());
+        for (time, token) in (0..).zip(&tokens) {
+            match time % 3 {
+                0 => known.mark_found(token),
+                1 => drop(known.compare(token, time + time % 2)),
+                _ => {}
+            }
+        }
+        known.mark_found(b"unknown token");
+        let expected: Vec<_> = (0..130).filter(|time| time % 3 == 2).collect();
+        assert_eq!(missing(&known), expected);
     }
 }

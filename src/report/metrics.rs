@@ -122,6 +122,17 @@ fn format_metrics(summary: &Summary, now: i64, last_success: Option<&str>, label
             (r#"outcome="unsent""#, &records.unsent),
         ],
     );
+    if let Some(ledger) = summary.ledger {
+        add(
+            "ledger_tokens",
+            "Tokens that the ledger knew for the server at the last push, by state.",
+            &[
+                (r#"{state="known"}"#, &ledger.known),
+                (r#"{state="changed"}"#, &ledger.changed),
+                (r#"{state="missing"}"#, &ledger.missing),
+            ],
+        );
+    }
     let requests = &summary.requests;
     add(
         "requests",

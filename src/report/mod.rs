@@ -14,5 +14,5 @@ pub(crate) use self::{
     metrics_label::MetricsLabel,
     probe::ProbeReport,
     stage::describe_stage,
-    summary::{Status, Summary},
+    summary::{LedgerCounts, Status, Summary},
 };

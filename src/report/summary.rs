@@ -74,6 +74,16 @@ pub(crate) struct WarningCounts {
     pub(crate) duplicate: u64,
 }
 
+/// Tokens that the ledger knows for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct LedgerCounts {
+    pub(crate) known: u64,
+    /// Tokens of this shard whose expiration time in the input is different.
+    pub(crate) changed: u64,
+    /// Tokens that are not in the input.
+    pub(crate) missing: u64,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
     pub(crate) status: Status,
@@ -82,6 +92,8 @@ pub(crate) struct Summary {
     pub(crate) requests: RequestCounts,
     pub(crate) codes: BTreeMap<i32, u64>,
     pub(crate) warnings: WarningCounts,
+    /// `None` if the input was not compared with a ledger.
+    pub(crate) ledger: Option<LedgerCounts>,
     /// `None` for a command that contacts no server, such as `check`.
     pub(crate) server: Option<String>,
     pub(crate) elapsed_seconds: f64,
@@ -110,6 +122,7 @@ impl Summary {
             requests: RequestCounts::default(),
             codes: BTreeMap::new(),
             warnings: WarningCounts::default(),
+            ledger: None,
             earliest_expire_time: None,
             started: Instant::now(),
             rejects_file: None,

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::super::values;
-use crate::{commands::push::MaxChanges, shard::Shard};
+use crate::{commands::push::CountLimit, shard::Shard};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Delivery")]
@@ -66,8 +66,12 @@ pub(in crate::cli) struct DeliveryArgs {
     pub(in crate::cli) full: bool,
 
     /// Refuse to change the times of more tokens of the ledger than N, or than P% of the records
-    #[arg(long, value_name = "N|P%", value_parser = values::parse_max_changes, requires = "ledger")]
-    pub(in crate::cli) max_changes: Option<MaxChanges>,
+    #[arg(long, value_name = "N|P%", value_parser = values::parse_count_limit, requires = "ledger")]
+    pub(in crate::cli) max_changes: Option<CountLimit>,
+
+    /// Refuse input that lacks more than N, or P%, of the ledger's tokens for this server
+    #[arg(long, value_name = "N|P%", value_parser = values::parse_count_limit, requires = "ledger")]
+    pub(in crate::cli) max_missing: Option<CountLimit>,
 
     /// Refuse times that are earlier than in the ledger
     #[arg(long, requires = "ledger")]

@@ -3,6 +3,7 @@
 
 mod context;
 mod deliver;
+mod guards;
 mod ledger;
 mod outputs;
 mod plan;
@@ -12,6 +13,6 @@ mod selection;
 mod verdict;
 
 pub(crate) use self::{
-    plan::{Destination, DryRun, LedgerPlan, MaxChanges, MetricsPlan, Plan},
+    plan::{CountLimit, Destination, DryRun, LedgerPlan, MetricsPlan, Plan},
     run::run,
 };

@@ -52,7 +52,10 @@ pub(crate) struct DryRun {
 pub(crate) struct LedgerPlan {
     pub(crate) path: PathBuf,
     pub(crate) sends_unchanged: bool,
-    pub(crate) max_changes: Option<MaxChanges>,
+    /// A percentage is of the records that were read.
+    pub(crate) max_changes: Option<CountLimit>,
+    /// A percentage is of the tokens that the ledger knows for the server.
+    pub(crate) max_missing: Option<CountLimit>,
     pub(crate) refuses_shortened: bool,
     pub(crate) lock_timeout: Duration,
 }
@@ -63,30 +66,33 @@ pub(crate) struct MetricsPlan {
     pub(crate) labels: Vec<MetricsLabel>,
 }
 
-/// The maximum number of tokens in the ledger whose expiration time a push may change.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum MaxChanges {
+pub(crate) enum CountLimit {
     Number(u64),
-    /// A percentage of the records that were read.
     Percent(f64),
 }
 
-impl MaxChanges {
-    pub(super) fn for_records(self, records: u64) -> u64 {
+impl CountLimit {
+    /// Returns the limit for a percentage of `total`, rounded down.
+    pub(super) fn of(self, total: u64) -> u64 {
+        const MILLIONTHS: f64 = 1e6;
         match self {
             Self::Number(number) => number,
+            // Integers, because 0.7 % of 11,000 are less than 77 in floating-point numbers.
             #[allow(
                 clippy::cast_possible_truncation,
-                clippy::cast_precision_loss,
                 clippy::cast_sign_loss,
-                reason = "a percentage of a count, rounded down"
+                reason = "a percentage is at most 100, so the product is at most 10^8 times the total"
             )]
-            Self::Percent(percent) => (records as f64 * percent / 100.0) as u64,
+            Self::Percent(percent) => {
+                let millionths = (percent * MILLIONTHS).round() as u128;
+                (u128::from(total) * millionths / 100_000_000) as u64
+            }
         }
     }
 }
 
-impl fmt::Display for MaxChanges {
+impl fmt::Display for CountLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),

@@ -1,13 +1,11 @@
 //! Selects the records that a push sends: those of this shard that the server has not acknowledged
-//! according to the ledger. Refuses a push that changes more expiration times in the ledger than
-//! `--max-changes` and `--refuse-shortened` allow.
+//! according to the ledger.
 
-use super::{context::Run, outputs::Outputs, plan::LedgerPlan};
+use super::{context::Run, guards::Comparison, outputs::Outputs, plan::LedgerPlan};
 use crate::{
     diagnostics::{self, Failure},
     input::ValidatedInput,
-    ledger::{self, EntryStatus, KnownTimes},
-    record::Record,
+    ledger::{self, KnownTimes},
 };
 
 /// Restricts the input to the records of the selection, and marks the ledger entries that this push
@@ -46,89 +44,45 @@ fn select_with(
     input: &mut ValidatedInput,
 ) -> Result<u64, Failure> {
     let plan = run.plan;
-    let ledger = plan.ledger.as_ref();
-    let sends_unchanged = ledger.is_some_and(|ledger| ledger.sends_unchanged);
-    let mut known = known.filter(|known| !known.is_empty());
-    let mut changes = Changes::default();
+    let mut comparison = plan
+        .ledger
+        .as_ref()
+        .zip(known)
+        .map(|(ledger, known)| Comparison::new(ledger, known, plan.input.max_errors));
+    let knows_tokens = comparison
+        .as_ref()
+        .is_some_and(|comparison| !comparison.known.is_empty());
     let (mut unchanged, mut other_shard) = (0, 0);
-    if known.is_some() || !plan.shard.is_whole() {
-        let retained = input.retain(|record| {
+    if knows_tokens || !plan.shard.is_whole() {
+        let retained = input.retain(|location, record| {
             if !plan.shard.contains(&record.token) {
                 other_shard += 1;
+                if let Some(comparison) = &mut comparison {
+                    comparison.known.mark_found(record.token.as_bytes());
+                }
                 return false;
             }
-            let is_unchanged = known
-                .as_deref_mut()
-                .is_some_and(|known| changes.is_unchanged(record, known, plan.input.max_errors));
-            let is_skipped = is_unchanged && !sends_unchanged;
-            unchanged += u64::from(is_skipped);
-            !is_skipped
+            let is_unchanged = comparison
+                .as_mut()
+                .is_some_and(|comparison| comparison.is_unchanged(&location, record));
+            unchanged += u64::from(is_unchanged);
+            !is_unchanged
         });
         retained.map_err(|problem| {
             let failure = diagnostics::input_not_read_again(&problem);
             run.interrupts.explain(failure)
         })?;
     }
-    if let Some(ledger) = ledger {
-        changes.check(ledger, input.counts.read)?;
+    if let Some(comparison) = comparison {
+        let counts = comparison.counts();
+        run.summary.ledger = Some(counts);
+        if counts.missing > 0 {
+            let note = diagnostics::describe_missing(counts.missing, counts.known);
+            plan.terminal.note(&note);
+        }
+        comparison.check(counts, input.counts.read)?;
     }
     run.summary.add_selection(unchanged, other_shard);
     // All selected records are still unsent.
     Ok(run.summary.records.unsent)
-}
-
-/// The tokens whose expiration time in the input differs from the one in the ledger.
-#[derive(Default)]
-struct Changes {
-    changed: u64,
-    /// How many of the changed tokens expire earlier than in the ledger.
-    shortened: u64,
-    /// Descriptions of the first tokens that expire earlier than in the ledger.
-    examples: Vec<String>,
-}
-
-impl Changes {
-    /// Returns whether the server has this expiration time for the token: `false` for an unconfirmed
-    /// entry, because the time of the server is unknown. Counts the record if the server has
-    /// acknowledged a different time.
-    fn is_unchanged(
-        &mut self,
-        record: &Record<'_>,
-        known: &mut KnownTimes,
-        max_examples: usize,
-    ) -> bool {
-        let time = record.expire_time.as_unix();
-        let previous = match known.compare(record.token.as_bytes(), time) {
-            EntryStatus::Unchanged => return true,
-            EntryStatus::New | EntryStatus::Unconfirmed => return false,
-            EntryStatus::Changed { previous } => previous,
-        };
-        self.changed += 1;
-        if time < previous {
-            self.shortened += 1;
-            if self.examples.len() < max_examples {
-                let [before, now] =
-                    [previous, time].map(|time| diagnostics::format_timestamp(time.into()));
-                self.examples
-                    .push(format!("{}: {before} becomes {now}", record.token));
-            }
-        }
-        false
-    }
-
-    fn check(self, ledger: &LedgerPlan, records_read: u64) -> Result<(), Failure> {
-        if ledger.refuses_shortened && self.shortened > 0 {
-            let (shortened, examples) = (self.shortened, self.examples);
-            return Err(diagnostics::expirations_shortened(shortened, examples));
-        }
-        let Some(max_changes) = ledger.max_changes else {
-            return Ok(());
-        };
-        let limit = max_changes.for_records(records_read);
-        if self.changed > limit {
-            let option = max_changes.to_string();
-            return Err(diagnostics::too_many_changes(self.changed, limit, &option));
-        }
-        Ok(())
-    }
 }

@@ -231,13 +231,14 @@ impl ValidatedInput {
 
     pub(crate) fn retain(
         &mut self,
-        mut is_kept: impl FnMut(&Record<'_>) -> bool,
+        mut is_kept: impl FnMut(RecordLocation<'_>, &Record<'_>) -> bool,
     ) -> Result<(), Problem> {
         let mut skipped = self.skipped.clone();
         let mut records = self.records();
         let mut skip_unless_kept = |location: RecordLocation<'_>, record: &Record<'_>| {
-            if !is_kept(record) {
-                skipped.insert(location.index);
+            let index = location.index;
+            if !is_kept(location, record) {
+                skipped.insert(index);
             }
         };
         while records.next_with_location(&mut skip_unless_kept)?.is_some() {}

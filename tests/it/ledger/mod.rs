@@ -7,6 +7,7 @@ mod commands;
 mod files;
 mod guards;
 mod locks;
+mod missing;
 mod unchanged;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,126 @@
+//! The comparison of the input with the ledger, and the guards against a bad export:
+//! `--refuse-shortened`, `--max-changes` and `--max-missing`.
+
+use super::plan::LedgerPlan;
+use crate::{
+    diagnostics::{self, Failure},
+    input::RecordLocation,
+    ledger::{EntryStatus, KnownTimes},
+    record::Record,
+    report::LedgerCounts,
+};
+
+pub(super) struct Comparison<'p, 'k> {
+    ledger: &'p LedgerPlan,
+    pub(super) known: &'k mut KnownTimes,
+    max_examples: usize,
+    changed: Changes,
+    /// The changed tokens that expire earlier than in the ledger.
+    shortened: Changes,
+}
+
+/// Tokens whose expiration time in the input differs from the one in the ledger.
+#[derive(Default)]
+struct Changes {
+    count: u64,
+    /// Descriptions of the first of them, in the order of the input.
+    examples: Vec<String>,
+}
+
+impl<'p, 'k> Comparison<'p, 'k> {
+    pub(super) fn new(
+        ledger: &'p LedgerPlan,
+        known: &'k mut KnownTimes,
+        max_examples: usize,
+    ) -> Self {
+        Self {
+            ledger,
+            known,
+            max_examples,
+            changed: Changes::default(),
+            shortened: Changes::default(),
+        }
+    }
+
+    /// Returns whether the push need not send a record, because the server has its expiration time.
+    /// The time that the server has is unknown for an unconfirmed entry.
+    pub(super) fn is_unchanged(
+        &mut self,
+        location: &RecordLocation<'_>,
+        record: &Record<'_>,
+    ) -> bool {
+        let time = record.expire_time.as_unix();
+        let previous = match self.known.compare(record.token.as_bytes(), time) {
+            EntryStatus::Unchanged => return !self.ledger.sends_unchanged,
+            EntryStatus::New | EntryStatus::Unconfirmed => return false,
+            EntryStatus::Changed { previous } => previous,
+        };
+        let describe = || {
+            let [before, now] =
+                [previous, time].map(|time| diagnostics::format_timestamp(time.into()));
+            let place = location.to_file_position().place();
+            format!("{place}: {}: {before} becomes {now}", record.token)
+        };
+        self.changed.add(self.max_examples, describe);
+        if time < previous {
+            self.shortened.add(self.max_examples, describe);
+        }
+        false
+    }
+
+    pub(super) fn counts(&self) -> LedgerCounts {
+        LedgerCounts {
+            known: self.known.len() as u64,
+            changed: self.changed.count,
+            missing: self.known.missing_times().count() as u64,
+        }
+    }
+
+    pub(super) fn check(self, counts: LedgerCounts, records_read: u64) -> Result<(), Failure> {
+        let Self {
+            ledger,
+            known,
+            max_examples,
+            changed,
+            shortened,
+        } = self;
+        if ledger.refuses_shortened && shortened.count > 0 {
+            let (count, examples) = (shortened.count, shortened.examples);
+            return Err(diagnostics::expirations_shortened(count, examples));
+        }
+        if let Some(option) = ledger.max_changes
+            && changed.count > option.of(records_read)
+        {
+            let (count, allowed) = (changed.count, option.of(records_read));
+            let (option, examples) = (option.to_string(), changed.examples);
+            return Err(diagnostics::too_many_changes(
+                count, allowed, &option, examples,
+            ));
+        }
+        if let Some(option) = ledger.max_missing
+            && counts.missing > option.of(counts.known)
+        {
+            let mut times: Vec<_> = known.missing_times().collect();
+            times.sort_unstable();
+            times.truncate(max_examples);
+            let (allowed, option) = (option.of(counts.known), option.to_string());
+            return Err(diagnostics::too_many_missing(
+                counts.missing,
+                counts.known,
+                allowed,
+                &option,
+                &times,
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Changes {
+    fn add(&mut self, max_examples: usize, describe: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.examples.len() < max_examples {
+            self.examples.push(describe());
+        }
+    }
+}
