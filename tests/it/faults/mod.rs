@@ -2,6 +2,7 @@
 //!
 //! `ledger` and `outputs` test write failures, and `trust` tests refused certificates.
 
+mod addresses;
 mod connecting;
 mod deadlines;
 mod fault_server;
