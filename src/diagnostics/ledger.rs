@@ -5,6 +5,10 @@ use std::path::Path;
 use super::failure::Failure;
 use crate::{database::DatabaseError, ledger::LedgerError, user_path::UserPath};
 
+pub(crate) fn describe_new_address(name: &str, last: &str, address: &str) -> String {
+    format!("the last push to \"{name}\" used the address \"{last}\", this one uses \"{address}\"")
+}
+
 pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
     let message = format!("cannot use ledger {}: {error}", UserPath::from(ledger));
     let failure = match error {

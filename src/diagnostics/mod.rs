@@ -28,7 +28,7 @@ pub(crate) use self::{
         describe_missing, expirations_shortened, input_empty, input_not_read_again, input_refused,
         input_warnings, record_count_refused, too_many_changes, too_many_missing,
     },
-    ledger::ledger_unusable,
+    ledger::{describe_new_address, ledger_unusable},
     options::metadata_invalid,
     outputs::{
         file_write_failed, listen_failed, rejects_incomplete, stdout_write_failed, store_unusable,

@@ -3,17 +3,21 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
+
 use super::{
     entry::{Digest, LedgerEntry, TokenDigester},
     error::LedgerError,
     schema::{FORMAT, salt},
     segments,
-    target::{TargetKey, find_target},
+    target::{TargetKey, find_target, last_address},
 };
 use crate::database::DatabaseError;
 
 #[derive(Debug)]
 pub(crate) struct KnownTimes {
+    /// The address of the last push to the target.
+    pub(crate) last_address: Option<String>,
     digester: TokenDigester,
     /// Sorted by digest.
     entries: Vec<LedgerEntry>,
@@ -54,8 +58,20 @@ impl KnownTimes {
         Self::new(TokenDigester::new(&[]), Vec::new())
     }
 
+    pub(super) fn load(
+        connection: &Connection,
+        target_id: i64,
+        digester: TokenDigester,
+    ) -> Result<Self, LedgerError> {
+        let entries = segments::load(connection, target_id)?;
+        Ok(Self {
+            last_address: last_address(connection, target_id)?,
+            ..Self::new(digester, entries)
+        })
+    }
+
     /// `entries` must be sorted by digest, with one entry per digest.
-    pub(super) fn new(digester: TokenDigester, entries: Vec<LedgerEntry>) -> Self {
+    fn new(digester: TokenDigester, entries: Vec<LedgerEntry>) -> Self {
         let mut prefix_starts = vec![0; PREFIXES + 1];
         for entry in &entries {
             prefix_starts[prefix(&entry.digest) + 1] += 1;
@@ -64,6 +80,7 @@ impl KnownTimes {
             prefix_starts[index + 1] += prefix_starts[index];
         }
         Self {
+            last_address: None,
             digester,
             found: vec![0; entries.len().div_ceil(64)],
             entries,
@@ -153,10 +170,10 @@ pub(crate) fn read_known_times(path: &Path, target: &TargetKey) -> Result<KnownT
         Err(error) => return Err(error.into()),
     };
     let digester = TokenDigester::new(&salt(&connection)?);
-    Ok(match find_target(&connection, target)? {
-        Some(target_id) => KnownTimes::new(digester, segments::load(&connection, target_id)?),
-        None => KnownTimes::empty(),
-    })
+    match find_target(&connection, target)? {
+        Some(target_id) => KnownTimes::load(&connection, target_id, digester),
+        None => Ok(KnownTimes::empty()),
+    }
 }
 
 #[cfg(test)]

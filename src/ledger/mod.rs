@@ -4,7 +4,7 @@
 //! # File format
 //!
 //! - A **target** is a gRPC method of a server. The server is identified by its `:authority`, not
-//!   by its address.
+//!   by its address. The address of the last push is stored to notice another server behind the name.
 //! - Tokens are credentials, so the file contains digests instead of tokens. A **digest** is the
 //!   first 16 bytes of SHA-256 over the salt and the token. The **salt** is 16 random bytes that
 //!   are different in each ledger, so digests of different ledgers cannot be compared.

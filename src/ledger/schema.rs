@@ -8,7 +8,7 @@ pub(super) const FORMAT: DatabaseFormat = DatabaseFormat {
     name: "ledger",
     // `SLld` in ASCII.
     application_id: 0x534c_6c64,
-    migrations: &[CREATE_TABLES],
+    migrations: &[CREATE_TABLES, ADD_ADDRESS],
 };
 
 // The comments belong to the migration, because SQLite stores them. `holder` is no longer used.
@@ -51,6 +51,9 @@ const CREATE_TABLES: &str = "
     ) STRICT;
     CREATE INDEX run_of_target ON run (target);
 ";
+
+/// The address of the last push to the target, which was not refused.
+const ADD_ADDRESS: &str = "ALTER TABLE target ADD COLUMN address TEXT";
 
 /// Returns the salt: the random bytes that are hashed before each token.
 pub(super) fn salt(connection: &Connection) -> rusqlite::Result<Vec<u8>> {

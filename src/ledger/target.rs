@@ -1,6 +1,6 @@
 //! The table `target`: the pairs of a server and a gRPC method that a ledger contains.
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{Connection, Error, OptionalExtension, Result, params};
 
 /// The key of a target: the `:authority` of the server, and the path of the gRPC method.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,21 @@ pub(super) fn find_or_insert_target(connection: &Connection, key: &TargetKey) ->
         params![key.authority, key.method],
         |row| row.get(0),
     )
+}
+
+/// Returns the address of the last push. A ledger of version 1 that is only read has no such column.
+pub(super) fn last_address(connection: &Connection, target_id: i64) -> Result<Option<String>> {
+    let select = "SELECT * FROM target WHERE id = ?1";
+    connection.query_row(select, [target_id], |row| match row.get("address") {
+        Err(Error::InvalidColumnName(_)) => Ok(None),
+        address => address,
+    })
+}
+
+pub(super) fn save_address(connection: &Connection, target_id: i64, address: &str) -> Result<()> {
+    let update = "UPDATE target SET address = ?2 WHERE id = ?1";
+    connection.execute(update, params![target_id, address])?;
+    Ok(())
 }
 
 /// Returns all targets, sorted by authority and method.

@@ -10,7 +10,7 @@ use super::{
     runs::{self, Run},
     schema::salt,
     segments,
-    target::{TargetKey, find_or_insert_target},
+    target::{TargetKey, find_or_insert_target, save_address},
 };
 use crate::{contract::DecodedRecord, database};
 
@@ -53,8 +53,19 @@ impl LedgerWriter {
     }
 
     pub(crate) fn known_times(&self) -> Result<KnownTimes, LedgerError> {
-        let entries = segments::load(&self.ledger.connection, self.target_id)?;
-        Ok(KnownTimes::new(self.digester.clone(), entries))
+        KnownTimes::load(
+            &self.ledger.connection,
+            self.target_id,
+            self.digester.clone(),
+        )
+    }
+
+    pub(crate) fn save_address(&self, address: &str) -> Result<(), LedgerError> {
+        Ok(save_address(
+            &self.ledger.connection,
+            self.target_id,
+            address,
+        )?)
     }
 
     /// Marks the entries that were found changed as unconfirmed, because the push is about to send

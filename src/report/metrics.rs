@@ -127,9 +127,9 @@ fn format_metrics(summary: &Summary, now: i64, last_success: Option<&str>, label
             "ledger_tokens",
             "Tokens that the ledger knew for the server at the last push, by state.",
             &[
-                (r#"{state="known"}"#, &ledger.known),
-                (r#"{state="changed"}"#, &ledger.changed),
-                (r#"{state="missing"}"#, &ledger.missing),
+                (r#"state="known""#, &ledger.known),
+                (r#"state="changed""#, &ledger.changed),
+                (r#"state="missing""#, &ledger.missing),
             ],
         );
     }

@@ -3,6 +3,7 @@
 
 use super::plan::LedgerPlan;
 use crate::{
+    client::Target,
     diagnostics::{self, Failure},
     input::RecordLocation,
     ledger::{EntryStatus, KnownTimes},
@@ -40,6 +41,22 @@ impl<'p, 'k> Comparison<'p, 'k> {
             changed: Changes::default(),
             shortened: Changes::default(),
         }
+    }
+
+    /// Returns a warning if the last push to the server had another address. A server for which the
+    /// ledger knows no tokens gets all records, whatever its address is.
+    pub(super) fn address_warning(&self, target: &Target) -> Option<String> {
+        let address = target.endpoint.to_string();
+        let last = self.known.last_address.as_ref()?;
+        if self.known.is_empty() || last.eq_ignore_ascii_case(&address) {
+            return None;
+        }
+        let name = target.authority.as_str();
+        let mut warning = diagnostics::describe_new_address(name, last, &address);
+        if !self.ledger.sends_unchanged {
+            warning += "; pass --full if it is another server";
+        }
+        Some(warning)
     }
 
     /// Returns whether the push need not send a record, because the server has its expiration time.

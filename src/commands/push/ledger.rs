@@ -74,9 +74,15 @@ impl<'p> Ledger<'p> {
 
     /// This must happen before the first request, because if a response is lost, it is unknown which
     /// time the server has.
-    pub(super) fn mark_unconfirmed(&mut self, known: &KnownTimes) -> Result<(), Failure> {
+    pub(super) fn begin_sending(
+        &mut self,
+        known: &KnownTimes,
+        address: &str,
+    ) -> Result<(), Failure> {
         let marked = self.writer.mark_unconfirmed(known);
-        marked.map_err(|error| diagnostics::ledger_unusable(self.path, &error))
+        marked
+            .and_then(|()| self.writer.save_address(address))
+            .map_err(|error| diagnostics::ledger_unusable(self.path, &error))
     }
 
     /// Starts a thread that writes acknowledged requests to the ledger, so that the delivery does

@@ -10,6 +10,9 @@ use crate::{
 
 /// Restricts the input to the records of the selection, and marks the ledger entries that this push
 /// will change as unconfirmed. Returns the number of selected records.
+///
+/// A refused push does not change the ledger's address of the server, so that the next push warns
+/// again.
 pub(super) fn select(
     run: &mut Run<'_>,
     outputs: &mut Outputs<'_>,
@@ -20,9 +23,7 @@ pub(super) fn select(
     };
     let mut known = ledger.known_times()?;
     let selected = select_with(Some(&mut known), run, input)?;
-    if selected > 0 {
-        ledger.mark_unconfirmed(&known)?;
-    }
+    ledger.begin_sending(&known, &run.server.target.endpoint.to_string())?;
     Ok(selected)
 }
 
@@ -52,6 +53,11 @@ fn select_with(
     let knows_tokens = comparison
         .as_ref()
         .is_some_and(|comparison| !comparison.known.is_empty());
+    if let Some(comparison) = &comparison
+        && let Some(warning) = comparison.address_warning(&run.server.target)
+    {
+        plan.terminal.warning(&warning);
+    }
     let (mut unchanged, mut other_shard) = (0, 0);
     if knows_tokens || !plan.shard.is_whole() {
         let retained = input.retain(|location, record| {

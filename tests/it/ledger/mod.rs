@@ -3,6 +3,7 @@
 //!
 //! `crash` tests killed pushes.
 
+mod addresses;
 mod commands;
 mod files;
 mod guards;
