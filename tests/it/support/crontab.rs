@@ -178,8 +178,7 @@ impl CronJob {
             .env("SHELL", "/bin/sh")
             .env("PATH", "/usr/bin:/bin")
             .envs(self.variables.iter().cloned())
-            .env("LOGNAME", "sensor-license")
-            .env("USER", "sensor-license");
+            .env("LOGNAME", "sensor-license");
         finish(start_command(&mut command, self.input.as_bytes()))
     }
 }
