@@ -304,9 +304,10 @@ fn select(selector: &str, metrics: &[Series]) -> Vec<f64> {
     named.filter(has_labels).map(|one| one.value).collect()
 }
 
-/// Records as after a day in which five licenses were extended and three were added.
-fn extended() -> Vec<u8> {
-    csv((0..1203).map(|number| (number, EXPIRE_TIME + u32::from(number < 5))))
+/// Returns the first records of an export before which five licenses were extended. There are 1203
+/// records, three more than before.
+fn extended(count: usize) -> Vec<u8> {
+    csv((0..count).map(|number| (number, EXPIRE_TIME + u32::from(number < 5))))
 }
 
 #[test]
@@ -337,17 +338,18 @@ fn nightly_job_refuses_bad_exports() {
     let mut last_success = select("sensor_license_last_success_timestamp_seconds", &metrics());
     for (export, exit, mail) in [
         (Some(records(1200)), 0, ""),
-        (Some(extended()), 0, ""),
+        (Some(extended(1203)), 0, ""),
         (None, 4, "cannot open"),
         (Some(Vec::new()), 4, "min-records"),
         (Some(records(500)), 4, "min-records"),
+        (Some(extended(1100)), 4, "max-missing"),
         (
             Some(records_at(1200, EXPIRE_TIME + 86_400)),
             4,
             "max-changes",
         ),
         (Some(shortened.clone()), 4, "refuse-shortened"),
-        (Some(extended()), 0, ""),
+        (Some(extended(1203)), 0, ""),
     ] {
         host.set_export(export.as_deref());
         let run = host.run_job(&job).exits(exit);
