@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use crate::{
     atomic_file::{AtomicFile, OWNER_ONLY_MODE},
     input::REJECTS_HEADER,
-    record::TokenEncoding,
+    record::{TokenEncoding, fits_csv_text},
 };
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl RejectsFile {
 
     /// `time` is in Unix seconds.
     pub(crate) fn add(&mut self, token: &[u8], time: u32, reason: &str) -> io::Result<()> {
-        let encoding = if is_csv_text(token) {
+        let encoding = if fits_csv_text(token) {
             TokenEncoding::Utf8
         } else {
             TokenEncoding::Base64
@@ -55,11 +55,4 @@ impl RejectsFile {
             .map_err(csv::IntoInnerError::into_error)?;
         file.commit()
     }
-}
-
-/// Returns whether a text token in a CSV file can be exactly these bytes.
-fn is_csv_text(token: &[u8]) -> bool {
-    str::from_utf8(token).is_ok_and(|text| {
-        text.trim() == text && !text.contains(|char: char| char.is_control() || char == '\u{feff}')
-    })
 }

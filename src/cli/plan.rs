@@ -109,6 +109,7 @@ fn push_plan(args: PushArgs) -> Result<push::Plan, Failure> {
             max_changes: delivery.max_changes,
             max_missing: delivery.max_missing,
             refuses_shortened: delivery.refuse_shortened,
+            changes_file: delivery.changes,
             lock_timeout: delivery.lock_timeout,
         }),
         rejects_file: delivery.rejects,

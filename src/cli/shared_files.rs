@@ -11,8 +11,9 @@ use clap::ArgMatches;
 use super::command_line::CONFIG;
 use crate::{diagnostics::Failure, file_identity::FileIdentity, user_path::UserPath};
 
-const OUTPUTS: [&str; 6] = [
+const OUTPUTS: [&str; 7] = [
     "rejects",
+    "changes",
     "metrics_file",
     "ledger",
     "store",

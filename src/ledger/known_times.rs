@@ -108,6 +108,11 @@ impl KnownTimes {
         self.find_and_mark(token);
     }
 
+    /// Returns the time that the server acknowledged last.
+    pub(crate) fn last_time(&mut self, token: &[u8]) -> Option<u32> {
+        Some(self.find_and_mark(token)?.expire_time)
+    }
+
     pub(crate) fn compare(&mut self, token: &[u8], expire_time: u32) -> EntryStatus {
         let Some(entry) = self.find_and_mark(token) else {
             return EntryStatus::New;

@@ -11,7 +11,7 @@ pub(crate) use contract_violation::ContractViolation;
 pub(crate) use date_time_text::parse_numeric_offset;
 pub(crate) use suspicious_token::SuspiciousToken;
 pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
-pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError};
+pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError, fits_csv_text};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {

@@ -98,6 +98,23 @@ impl TokenEncoding {
             Self::Base64 => Cow::Owned(BASE64.encode(token).into_bytes()),
         }
     }
+
+    /// Encodes a token for a CSV file that has no column for the encoding. A token that CSV text
+    /// cannot hold becomes `base64:` and its Base64, and so does a token that begins like that.
+    pub(crate) fn to_csv_text(self, token: &[u8]) -> Cow<'_, [u8]> {
+        const MARK: &str = "base64:";
+        if self == Self::Utf8 && (!fits_csv_text(token) || token.starts_with(MARK.as_bytes())) {
+            return Cow::Owned(format!("{MARK}{}", BASE64.encode(token)).into_bytes());
+        }
+        self.encode(token)
+    }
+}
+
+/// Returns whether a text token in a CSV file can be exactly these bytes.
+pub(crate) fn fits_csv_text(token: &[u8]) -> bool {
+    str::from_utf8(token).is_ok_and(|text| {
+        text.trim() == text && !text.contains(|char: char| char.is_control() || char == '\u{feff}')
+    })
 }
 
 fn decode_hex(text: &str) -> Result<Vec<u8>, TokenError> {
@@ -252,6 +269,24 @@ mod tests {
         ] {
             let text = String::from_utf8(encoding.encode(bytes).into_owned()).expect("ASCII");
             assert_eq!(parse(&text, encoding).as_deref(), Ok(&bytes[..]));
+        }
+    }
+
+    #[test]
+    fn csv_text_tells_each_token_apart() {
+        use TokenEncoding::{Base64, Hex, Utf8};
+        for (encoding, token, text) in [
+            (Utf8, &b"fadf"[..], "fadf"),
+            (Utf8, b"a, \"b\"", "a, \"b\""),
+            (Utf8, b"\xff\0", "base64:/wA="),
+            (Utf8, b"a\n", "base64:YQo="),
+            (Utf8, b" a", "base64:IGE="),
+            (Utf8, b"base64:YQo=", "base64:YmFzZTY0OllRbz0="),
+            (Hex, b"base64:", "6261736536343a"),
+            (Base64, b"\xff\0", "/wA="),
+        ] {
+            let found = encoding.to_csv_text(token);
+            assert_eq!(String::from_utf8_lossy(&found), text);
         }
     }
 

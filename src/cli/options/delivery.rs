@@ -77,6 +77,10 @@ pub(in crate::cli) struct DeliveryArgs {
     #[arg(long, requires = "ledger")]
     pub(in crate::cli) refuse_shortened: bool,
 
+    /// Write the records that are sent (-n: would be), with their last times, as CSV
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    pub(in crate::cli) changes: Option<PathBuf>,
+
     /// How long to wait for another push that has the ledger
     #[arg(
         long, value_name = "DUR", default_value = "5s", value_parser = values::parse_duration,

@@ -57,7 +57,9 @@ fn send(
         on_stage: &|stage| terminal.detail(1, || report::describe_stage(&stage, target)),
     };
     let (sender, requests) = delivery::batch_channel();
-    let Outputs { rejects, ledger } = outputs;
+    let Outputs {
+        rejects, ledger, ..
+    } = outputs;
     let (outcome, ledger_result) = thread::scope(|threads| {
         let ledger_thread = ledger
             .as_mut()

@@ -1,6 +1,7 @@
 //! The `push` command: validates the whole input, then sends it and accounts for every record.
 //! [`mod@run`] lists the steps in order.
 
+mod changes;
 mod context;
 mod deliver;
 mod guards;

@@ -1,10 +1,11 @@
-//! [`Outputs`]: the rejects file and the ledger of a push.
+//! [`Outputs`]: the rejects file, the changes file and the ledger of a push.
 
-use super::{context::Run, ledger::Ledger, rejects::Rejects};
+use super::{changes::ChangesFile, context::Run, ledger::Ledger, rejects::Rejects};
 use crate::{diagnostics::Failure, report::Summary};
 
 pub(super) struct Outputs<'p> {
     pub(super) rejects: Option<Rejects<'p>>,
+    pub(super) changes: Option<ChangesFile<'p>>,
     pub(super) ledger: Option<Ledger<'p>>,
 }
 
@@ -16,6 +17,7 @@ impl<'p> Outputs<'p> {
         let rejects = rejects.map(|path| Rejects::open(path, run)).transpose()?;
         Ok(Self {
             rejects,
+            changes: ChangesFile::open(run)?,
             ledger: None,
         })
     }
@@ -48,6 +50,9 @@ impl<'p> Outputs<'p> {
         mut result: Result<(), Failure>,
         summary: &mut Summary,
     ) -> Result<(), Failure> {
+        if let Some(changes) = self.changes {
+            result = changes.close(result);
+        }
         if let Some(rejects) = self.rejects {
             result = rejects.finish(result, summary);
         }

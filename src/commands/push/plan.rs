@@ -57,6 +57,7 @@ pub(crate) struct LedgerPlan {
     /// A percentage is of the tokens that the ledger knows for the server.
     pub(crate) max_missing: Option<CountLimit>,
     pub(crate) refuses_shortened: bool,
+    pub(crate) changes_file: Option<PathBuf>,
     pub(crate) lock_timeout: Duration,
 }
 

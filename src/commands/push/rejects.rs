@@ -129,7 +129,10 @@ fn is_file(source: &InputSource, path: &Path) -> bool {
 }
 
 /// Returns the open write end of the FIFO, or `None` if the path is not a FIFO.
-fn wait_for_fifo_reader(path: &Path, interrupts: &Interrupts) -> Result<Option<File>, Failure> {
+pub(super) fn wait_for_fifo_reader(
+    path: &Path,
+    interrupts: &Interrupts,
+) -> Result<Option<File>, Failure> {
     if !fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! The steps of a push.
 
 use super::{
+    changes::ChangesFile,
     context::Run,
     deliver::deliver,
     outputs::Outputs,
@@ -52,13 +53,18 @@ fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
     run.verify_rehearsal(&mut input)
 }
 
-/// Validates the input and selects records as a push does, but contacts no server and writes no
-/// file. The command line refuses `--dry-run` with `--rehearse` or `--reflection`.
+/// Validates the input and selects records as a push does, but contacts no server and writes no file
+/// except the changes. The command line refuses `--dry-run` with `--rehearse` or `--reflection`.
 fn dry_run(plan: &Plan, options: DryRun, summary: &mut Summary) -> Result<(), Failure> {
     let mut run = Run::prepare(plan, summary)?;
     let contract = run.load_contract()?;
-    let mut input = run.validate(&contract)?;
-    preview(&mut run, &mut input)?;
+    let mut changes = ChangesFile::open(&run)?;
+    let validated = run.validate(&contract);
+    let result = validated.and_then(|mut input| preview(&mut run, changes.as_mut(), &mut input));
+    match changes {
+        Some(changes) => changes.close(result)?,
+        None => result?,
+    }
     summary.mark_dry_run(options.has_detailed_exit_code);
     Ok(())
 }

@@ -1,15 +1,18 @@
 //! Selects the records that a push sends: those of this shard that the server has not acknowledged
 //! according to the ledger.
 
-use super::{context::Run, guards::Comparison, outputs::Outputs, plan::LedgerPlan};
+use super::{
+    changes::ChangesFile, context::Run, guards::Comparison, ledger::Ledger, outputs::Outputs,
+    plan::LedgerPlan,
+};
 use crate::{
     diagnostics::{self, Failure},
     input::ValidatedInput,
     ledger::{self, KnownTimes},
 };
 
-/// Restricts the input to the records of the selection, and marks the ledger entries that this push
-/// will change as unconfirmed. Returns the number of selected records.
+/// Restricts the input to the records of the selection, writes the changes file, and marks the ledger
+/// entries that this push will change as unconfirmed. Returns the number of selected records.
 ///
 /// A refused push does not change the ledger's address of the server, so that the next push warns
 /// again.
@@ -18,17 +21,21 @@ pub(super) fn select(
     outputs: &mut Outputs<'_>,
     input: &mut ValidatedInput,
 ) -> Result<u64, Failure> {
-    let Some(ledger) = &mut outputs.ledger else {
-        return select_with(None, run, input);
-    };
-    let mut known = ledger.known_times()?;
-    let selected = select_with(Some(&mut known), run, input)?;
-    ledger.begin_sending(&known, &run.server.target.endpoint.to_string())?;
+    let known = outputs.ledger.as_ref().map(Ledger::known_times);
+    let mut known = known.transpose()?;
+    let selected = select_with(known.as_mut(), run, outputs.changes.as_mut(), input)?;
+    if let (Some(ledger), Some(known)) = (&mut outputs.ledger, known) {
+        ledger.begin_sending(&known, &run.server.target.endpoint.to_string())?;
+    }
     Ok(selected)
 }
 
 /// Selects as a push would, but only reads the ledger.
-pub(super) fn preview(run: &mut Run<'_>, input: &mut ValidatedInput) -> Result<(), Failure> {
+pub(super) fn preview(
+    run: &mut Run<'_>,
+    changes: Option<&mut ChangesFile<'_>>,
+    input: &mut ValidatedInput,
+) -> Result<(), Failure> {
     let mut known = match (&run.plan.ledger, run.ledger_key()) {
         (Some(LedgerPlan { path, .. }), Some(key)) => {
             let known = ledger::read_known_times(path, &key);
@@ -36,19 +43,20 @@ pub(super) fn preview(run: &mut Run<'_>, input: &mut ValidatedInput) -> Result<(
         }
         _ => None,
     };
-    select_with(known.as_mut(), run, input).map(drop)
+    select_with(known.as_mut(), run, changes, input).map(drop)
 }
 
 fn select_with(
-    known: Option<&mut KnownTimes>,
+    mut known: Option<&mut KnownTimes>,
     run: &mut Run<'_>,
+    changes: Option<&mut ChangesFile<'_>>,
     input: &mut ValidatedInput,
 ) -> Result<u64, Failure> {
     let plan = run.plan;
     let mut comparison = plan
         .ledger
         .as_ref()
-        .zip(known)
+        .zip(known.as_deref_mut())
         .map(|(ledger, known)| Comparison::new(ledger, known, plan.input.max_errors));
     let knows_tokens = comparison
         .as_ref()
@@ -89,6 +97,9 @@ fn select_with(
         comparison.check(counts, input.counts.read)?;
     }
     run.summary.add_selection(unchanged, other_shard);
+    if let Some(changes) = changes {
+        changes.write(run, known, input)?;
+    }
     // All selected records are still unsent.
     Ok(run.summary.records.unsent)
 }

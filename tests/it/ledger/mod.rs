@@ -4,6 +4,7 @@
 //! `crash` tests killed pushes.
 
 mod addresses;
+mod changes;
 mod commands;
 mod files;
 mod guards;
