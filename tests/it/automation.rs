@@ -321,8 +321,8 @@ fn nightly_job_refuses_bad_exports() {
     let commands = shell
         .lines()
         .filter(|line| line.starts_with("sensor-license "));
-    let [first_push, overriding_push] = commands.collect::<Vec<_>>()[..] else {
-        panic!("two commands in {shell}");
+    let [first_push, preview, overriding_push] = commands.collect::<Vec<_>>()[..] else {
+        panic!("three commands in {shell}");
     };
     let metrics_file = host.path("/var/lib/sensor-license-metrics/north.prom");
     let metrics = || parse_metrics(&fs::read_to_string(&metrics_file).expect("metrics"));
@@ -371,8 +371,13 @@ fn nightly_job_refuses_bad_exports() {
     let overdue = last_success[0] + 93_601.0;
     assert_eq!(alerts(&metrics(), overdue), ["LicensePushOverdue"]);
 
-    // The operator pushes what the guards have refused.
+    // The operator looks at what a guard has refused, and pushes it.
     host.set_export(Some(&shortened));
+    host.run(preview).exits(0);
+    let changes = host.path("/var/lib/sensor-license/north-changes.csv");
+    let changes = fs::read_to_string(changes).expect("text");
+    assert!(changes.starts_with("device_token,expire_time,previous_expire_time\n"));
+    assert_eq!(changes.lines().count(), 1 + 5, "{changes}");
     host.run(overriding_push).exits(0);
     let closed = ClosedPort::new();
     for (option, value) in [("SERVER", &*closed.address), ("RETRY", "0")] {
