@@ -16,7 +16,7 @@ use crate::{
     commands::{
         ConnectionPlan, ContractPlan, ContractSource, IdentityFiles, InputPlan, Timeouts, TlsPlan,
         check,
-        ledger::{self, Action, ForgetScope},
+        ledger::{self, Action, ForgetScope, TokenInput},
         probe,
         push::{self, Destination, DryRun, LedgerPlan, MetricsPlan},
         serve::{self, DumpDestination, ReceiverTls},
@@ -191,21 +191,17 @@ fn serve_plan(args: ServeArgs) -> serve::Plan {
 
 fn ledger_plan(command: LedgerCommand) -> Result<ledger::Plan, Failure> {
     let (common, action) = match command {
-        LedgerCommand::Show(common) => (common, Action::Show),
+        LedgerCommand::Show(args) => {
+            let args = *args;
+            let tokens = args.tokens.map(|file| token_input(file, args.format));
+            let tokens = tokens.transpose()?;
+            (args.common, Action::Show { tokens })
+        }
         LedgerCommand::Forget(args) => {
             let args = *args;
-            // `ledger forget` reads only tokens, so these rules for times have no effect.
-            let time_rules = TimeRules {
-                unit: TimeUnit::Seconds,
-                zone: TimeZone::UTC,
-            };
-            let options = input_options(args.format, FieldSelector::Unused, time_rules)?;
             let scope = match (args.target, args.tokens) {
                 (Some(authority), _) => ForgetScope::Authority(authority),
-                (None, Some(file)) => ForgetScope::Tokens {
-                    sources: input_sources(vec![file])?,
-                    options,
-                },
+                (None, Some(file)) => ForgetScope::Tokens(token_input(file, args.format)?),
                 (None, None) => ForgetScope::All,
             };
             let lock_timeout = args.lock_timeout;
@@ -222,6 +218,18 @@ fn ledger_plan(command: LedgerCommand) -> Result<ledger::Plan, Failure> {
         path: common.ledger,
         action,
         terminal: common.output.terminal(0),
+    })
+}
+
+fn token_input(file: PathBuf, format: FormatArgs) -> Result<TokenInput, Failure> {
+    // Only tokens are read, so these rules for times have no effect.
+    let time_rules = TimeRules {
+        unit: TimeUnit::Seconds,
+        zone: TimeZone::UTC,
+    };
+    Ok(TokenInput {
+        sources: input_sources(vec![file])?,
+        options: input_options(format, FieldSelector::Unused, time_rules)?,
     })
 }
 

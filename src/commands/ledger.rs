@@ -1,4 +1,4 @@
-//! The `ledger` command: shows the content of a ledger, or removes tokens from a ledger.
+//! The `ledger` command: shows the content of a ledger or the times of some tokens, or removes tokens from a ledger.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     diagnostics::{self, Failure},
     input::{DuplicatePolicy, InputOptions, InputSource, ValidationRules, validate},
     ledger,
-    report::format_ledger,
+    report::{TokenTimes, format_ledger},
     terminal::Terminal,
 };
 
@@ -19,7 +19,9 @@ pub(crate) struct Plan {
 }
 
 pub(crate) enum Action {
-    Show,
+    Show {
+        tokens: Option<TokenInput>,
+    },
     Forget {
         scope: ForgetScope,
         lock_timeout: Duration,
@@ -30,17 +32,23 @@ pub(crate) enum ForgetScope {
     All,
     /// The tokens of all records that the server with this `:authority` acknowledged.
     Authority(String),
-    /// The tokens of an input. These tokens are removed for all servers.
-    Tokens {
-        sources: Vec<InputSource>,
-        options: InputOptions,
-    },
+    /// These tokens are removed for all servers.
+    Tokens(TokenInput),
+}
+
+/// An input of which only the tokens are read.
+pub(crate) struct TokenInput {
+    pub(crate) sources: Vec<InputSource>,
+    pub(crate) options: InputOptions,
 }
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
     Terminal::exit_code(match &plan.action {
-        Action::Show => show(plan),
+        Action::Show { tokens: None } => show(plan),
+        Action::Show {
+            tokens: Some(tokens),
+        } => show_tokens(plan, tokens),
         Action::Forget {
             scope,
             lock_timeout,
@@ -54,13 +62,22 @@ fn show(Plan { path, terminal, .. }: &Plan) -> Result<u8, Failure> {
     Ok(terminal.print_report(&summary, 0, || format_ledger(&summary)))
 }
 
+fn show_tokens(plan: &Plan, input: &TokenInput) -> Result<u8, Failure> {
+    let Plan { path, terminal, .. } = plan;
+    let tokens = read_tokens(input, "shown")?;
+    let mut targets = ledger::load_known_times(path)
+        .map_err(|error| diagnostics::ledger_unusable(path, &error))?;
+    let report = TokenTimes::find(&tokens, input.options.token_encoding, &mut targets);
+    Ok(terminal.print_report(&report, 0, || report.to_csv()))
+}
+
 fn forget(plan: &Plan, scope: &ForgetScope, lock_timeout: Duration) -> Result<u8, Failure> {
     let Plan { path, terminal, .. } = plan;
     let forgotten = match scope {
         ForgetScope::All => ledger::forget(path, None, None, lock_timeout),
         ForgetScope::Authority(name) => ledger::forget(path, Some(name), None, lock_timeout),
-        ForgetScope::Tokens { sources, options } => {
-            let tokens = read_tokens(sources, options)?;
+        ForgetScope::Tokens(input) => {
+            let tokens = read_tokens(input, "forgotten")?;
             ledger::forget(path, None, Some(&tokens), lock_timeout)
         }
     };
@@ -70,19 +87,19 @@ fn forget(plan: &Plan, scope: &ForgetScope, lock_timeout: Duration) -> Result<u8
 }
 
 /// Reads the tokens of the whole input before the ledger is changed. If a record is invalid, the
-/// ledger stays unchanged.
-fn read_tokens(sources: &[InputSource], options: &InputOptions) -> Result<Vec<Box<[u8]>>, Failure> {
+/// ledger stays unchanged. `skipped_action` is as for [`diagnostics::input_refused`].
+fn read_tokens(input: &TokenInput, skipped_action: &str) -> Result<Vec<Box<[u8]>>, Failure> {
     let rules = ValidationRules {
         // Expiration times are not read, so duplicates of a token cannot conflict.
         on_duplicate: DuplicatePolicy::First,
         ..ValidationRules::default()
     };
-    let mut input = validate(sources, options.clone(), &rules);
+    let mut input = validate(&input.sources, input.options.clone(), &rules);
     if input.has_problems() {
         return Err(diagnostics::input_refused(
             &input.counts,
             &input.problems,
-            "forgotten",
+            skipped_action,
         ));
     }
     let mut tokens = Vec::new();

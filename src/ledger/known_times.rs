@@ -10,7 +10,7 @@ use super::{
     error::LedgerError,
     schema::{FORMAT, salt},
     segments,
-    target::{TargetKey, find_target, last_address},
+    target::{TargetKey, find_target, last_address, load_targets},
 };
 use crate::database::DatabaseError;
 
@@ -179,6 +179,29 @@ pub(crate) fn read_known_times(path: &Path, target: &TargetKey) -> Result<KnownT
         Some(target_id) => KnownTimes::load(&connection, target_id, digester),
         None => Ok(KnownTimes::empty()),
     }
+}
+
+/// The expiration times that a target has acknowledged.
+pub(crate) struct TargetTimes {
+    pub(crate) authority: String,
+    pub(crate) method: String,
+    pub(crate) known: KnownTimes,
+}
+
+/// Returns the targets of a ledger, sorted by authority and method.
+pub(crate) fn load_known_times(path: &Path) -> Result<Vec<TargetTimes>, LedgerError> {
+    let Some(connection) = FORMAT.open_to_read(path)? else {
+        return Ok(Vec::new());
+    };
+    let digester = TokenDigester::new(&salt(&connection)?);
+    let targets = load_targets(&connection)?.into_iter().map(|target| {
+        Ok(TargetTimes {
+            known: KnownTimes::load(&connection, target.id, digester.clone())?,
+            authority: target.authority,
+            method: target.method,
+        })
+    });
+    targets.collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ mod writer;
 pub(crate) use self::{
     error::LedgerError,
     forget::forget,
-    known_times::{EntryStatus, KnownTimes, read_known_times},
+    known_times::{EntryStatus, KnownTimes, TargetTimes, load_known_times, read_known_times},
     runs::Run,
     summary::{LedgerSummary, TargetSummary, summarize},
     target::TargetKey,

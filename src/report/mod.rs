@@ -7,6 +7,7 @@ mod metrics_label;
 mod probe;
 mod stage;
 mod summary;
+mod token_times;
 
 pub(crate) use self::{
     ledger::format_ledger,
@@ -15,4 +16,5 @@ pub(crate) use self::{
     probe::ProbeReport,
     stage::describe_stage,
     summary::{LedgerCounts, Status, Summary},
+    token_times::TokenTimes,
 };

@@ -130,7 +130,7 @@ pub(in crate::cli) struct CheckArgs {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LedgerCommand {
     /// What each server has acknowledged, and the last pushes
-    Show(LedgerArgs),
+    Show(Box<LedgerShowArgs>),
     /// Forget what was acknowledged, so that the next push sends it again
     #[command(group(clap::ArgGroup::new("what").required(true).multiple(true)))]
     Forget(Box<LedgerForgetArgs>),
@@ -144,6 +144,19 @@ pub(in crate::cli) struct LedgerArgs {
 
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LedgerShowArgs {
+    /// Print the last acknowledged times of the tokens in this file as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) tokens: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) format: FormatArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) common: LedgerArgs,
 }
 
 #[derive(Debug, Args)]

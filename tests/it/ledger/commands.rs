@@ -188,6 +188,86 @@ fn failed_forget_does_not_change_the_ledger() {
 }
 
 #[test]
+fn show_answers_for_tokens() {
+    const HEADER: &str = "device_token,expire_time,target,method\n";
+    let filled = FilledLedger::new();
+    // The second server has a later time for one token.
+    let changed = b"token,expire_time\nsensor-0002,4070909999\n";
+    let flags = ["--output=json", "--ledger", &filled.path()];
+    filled.receivers[1].push_input(flags, changed).exits(0);
+    let times = [4_070_908_800_u32, 4_070_909_999];
+    let mut targets: Vec<_> = filled
+        .receivers
+        .iter()
+        .zip(times)
+        .map(|(receiver, time)| (receiver.address.clone(), time))
+        .collect();
+    targets.sort();
+    let method = "/Internal/UpdateSensorExpireTime";
+    let known: String = targets
+        .iter()
+        .map(|(address, time)| format!("sensor-0002,{time},{address},{method}\n"))
+        .collect();
+    let before = fs::read(filled.path()).expect("read");
+    for (name, content, expected) in [
+        (
+            "tokens.csv",
+            "device_token\nsensor-0002\nsensor-9999\n",
+            format!("{known}sensor-9999,,,\n"),
+        ),
+        (
+            "tokens.csv",
+            "device_token,expire_time\n\"a,b\",x\nsensor-0002,x\nsensor-0002,y\n",
+            format!("\"a,b\",,,\n{known}"),
+        ),
+        ("tokens.json", r#"[{"token":"sensor-0002"}]"#, known.clone()),
+        ("tokens.csv", "device_token\n", String::new()),
+    ] {
+        let tokens = TempFile::new(name, content);
+        let run = filled.ledger("show", &["--tokens", tokens.str()]).exits(0);
+        assert_eq!(
+            run.stdout,
+            format!("{HEADER}{expected}"),
+            "{name} {content}"
+        );
+    }
+    let hex = TempFile::new("tokens", "73656E736F722D30303032\n");
+    let flags = ["--no-header", "--token-encoding=hex", "--input-format=csv"];
+    let report = filled.ledger("show", &[&flags[..], &["--tokens", hex.str()]].concat());
+    let expected = known.replace("sensor-0002", "73656e736f722d30303032");
+    assert_eq!(report.exits(0).stdout, format!("{HEADER}{expected}"));
+    let tokens = TempFile::new("tokens.csv", "device_token\nsensor-0002\nsensor-9999\n");
+    let report = filled.ledger("show", &["--output=json", "--tokens", tokens.str()]);
+    let row = |(address, time): &(String, u32)| json!({"device_token": "sensor-0002", "expire_time": time, "target": address, "method": method});
+    let unknown =
+        json!({"device_token": "sensor-9999", "expire_time": null, "target": null, "method": null});
+    let rows: Vec<_> = targets.iter().map(row).chain([unknown]).collect();
+    assert_eq!(report.exits(0).json(), json!({ "tokens": rows }));
+    let bad = TempFile::new("bad.csv", "device_token\nsensor-0001\n \n");
+    for (tokens, text) in [(bad.str(), "nothing was shown"), ("/nowhere", "/nowhere")] {
+        filled
+            .ledger("show", &["--tokens", tokens])
+            .exits(4)
+            .stderr_contains(text);
+    }
+    assert!(fs::read(filled.path()).expect("read") == before);
+    let empty = TempFile::new("ledger", "");
+    let args = [
+        "ledger",
+        "show",
+        "--ledger",
+        empty.str(),
+        "--tokens",
+        tokens.str(),
+    ];
+    let run = run(args).exits(0);
+    assert_eq!(
+        run.stdout,
+        format!("{HEADER}sensor-0002,,,\nsensor-9999,,,\n")
+    );
+}
+
+#[test]
 fn commands_reject_files_that_are_not_ledgers() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("missing");
