@@ -22,7 +22,7 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         }
         ConnectErrorKind::ServerExpectsTls => {
             return Failure::tls(error.to_string())
-                .with_hint("remove --plaintext")
+                .with_hint("remove --plaintext, or pass --plaintext=false if it is not on the command line")
                 .with_options(&["--plaintext=false"]);
         }
         ConnectErrorKind::TimedOut(_) => match error.stage {
