@@ -185,7 +185,7 @@ fn serve_plan(args: ServeArgs) -> serve::Plan {
             delay: args.delay,
             max_message_size: args.max_message_size,
         },
-        terminal: args.output.terminal(0),
+        terminal: args.output.terminal(args.verbose),
     }
 }
 

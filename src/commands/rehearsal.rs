@@ -17,7 +17,7 @@ use crate::{
     input::ValidatedInput,
     metadata::Metadata,
     receiver::{self, Behavior, Listener, Store},
-    tls::{self, ClientTls, Identity, PeerName, TrustPolicy},
+    tls::{ClientTls, Identity, PeerName, ServerTls, TrustPolicy},
 };
 
 /// A receiver, which runs until the process ends.
@@ -43,7 +43,7 @@ impl Rehearsal {
         let identity = Identity::self_signed()?;
         let trust = TrustPolicy::Certificates(identity.chain.clone());
         let client_tls = ClientTls::new(trust, None, PeerName::new(SERVER_NAME));
-        let server_tls = tls::server_config(identity, None)?;
+        let server_tls = ServerTls::new(identity, None)?;
         let store = Arc::new(Store::in_memory());
         let received = Arc::clone(&store);
         let start = || {
@@ -53,7 +53,8 @@ impl Rehearsal {
             let address = listener.local_addr()?;
             let (listener, tls) = (Listener::Tcp(listener), Some(server_tls));
             thread::Builder::new().spawn(move || {
-                let receiver = receiver::run(listener, tls, received, BEHAVIOR, future::pending());
+                let shutdown = future::pending();
+                let receiver = receiver::run(listener, tls, received, BEHAVIOR, shutdown, drop);
                 // An error makes the push fail, and the push reports its own failure.
                 let _ = runtime.block_on(receiver);
             })?;

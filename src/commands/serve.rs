@@ -9,7 +9,6 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use super::{
@@ -19,11 +18,11 @@ use super::{
 use crate::{
     atomic_file::{AtomicFile, OWNER_ONLY_MODE},
     diagnostics::{self, Failure},
-    receiver::{self, Behavior, Listener, Store, Totals},
+    receiver::{self, Behavior, FailedHandshake, Listener, Store, Totals},
     record::TokenEncoding,
     signals::Signals,
     terminal::Terminal,
-    tls::{self, Identity},
+    tls::{self, Identity, ServerTls},
     user_path::{UserPath, Wait},
 };
 
@@ -92,7 +91,7 @@ fn serve(plan: &Plan) -> Result<Totals, Failure> {
     });
     let dump = plan.dump.as_ref().map(Dump::open).transpose()?;
     let interrupts = Interrupts::listen(None)?;
-    let read_tls = |plan| tls_config(plan, &interrupts.wait_to_read());
+    let read_tls = |tls| read_tls(tls, plan.terminal, &interrupts.wait_to_read());
     let tls = plan.tls.as_ref().map(read_tls).transpose();
     let tls = tls.map_err(|failure| interrupts.explain(failure))?;
     let totals = block_on(receive(plan, tls, Arc::clone(&store), &interrupts.signals))??;
@@ -104,7 +103,7 @@ fn serve(plan: &Plan) -> Result<Totals, Failure> {
 
 async fn receive(
     plan: &Plan,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<ServerTls>,
     store: Arc<Store>,
     signals: &Signals,
 ) -> Result<Totals, Failure> {
@@ -119,7 +118,11 @@ async fn receive(
     };
     Terminal::print_data(&format!("listening on {url}"))?;
     let shutdown = signals.wait().map(drop);
-    let totals = receiver::run(listener, tls, store, plan.behavior, shutdown).await;
+    let terminal = plan.terminal;
+    let on_failed_handshake =
+        move |failed| terminal.detail(1, || FailedHandshake::to_string(&failed));
+    let (behavior, report) = (plan.behavior, on_failed_handshake);
+    let totals = receiver::run(listener, tls, store, behavior, shutdown, report).await;
     if let ListenAddress::Unix(path) = address {
         // Another process may already have removed the socket.
         let _ = fs::remove_file(path);
@@ -146,9 +149,15 @@ async fn remove_stale_socket(path: &Path) {
 }
 
 /// Writes the certificate that clients should trust.
-fn tls_config(plan: &ReceiverTls, wait: Wait<'_>) -> Result<Arc<ServerConfig>, Failure> {
+fn read_tls(plan: &ReceiverTls, terminal: Terminal, wait: Wait<'_>) -> Result<ServerTls, Failure> {
     let identity = match &plan.identity {
-        Some(files) => Identity::read(&files.certificate, &files.key, wait)?,
+        Some(files) => {
+            let identity = Identity::read(&files.certificate, &files.key, wait)?;
+            if let Err(error) = identity.check_validity() {
+                terminal.warning(&format!("certificate in {} {error}", files.certificate));
+            }
+            identity
+        }
         None => Identity::self_signed()?,
     };
     let pem = identity.chain_pem();
@@ -156,11 +165,11 @@ fn tls_config(plan: &ReceiverTls, wait: Wait<'_>) -> Result<Arc<ServerConfig>, F
         .client_ca_file
         .as_ref()
         .map(|file| tls::read_certificates(file, wait));
-    let config = tls::server_config(identity, client_cas.transpose()?)?;
+    let tls = ServerTls::new(identity, client_cas.transpose()?)?;
     if let Some(path) = &plan.cacert_output {
         fs::write(path, pem).map_err(|error| diagnostics::file_write_failed(path, &error))?;
     }
-    Ok(config)
+    Ok(tls)
 }
 
 /// The opened destination of the dump. The receiver opens the file when it starts, so that the user

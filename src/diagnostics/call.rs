@@ -2,11 +2,15 @@
 
 use tonic::Code;
 
-use super::{connection::connection_failed, failure::Failure, tls::with_client_certificate_hint};
+use super::{
+    connection::connection_failed,
+    failure::Failure,
+    tls::{explain_client_refusal, with_client_certificate_hint},
+};
 use crate::{
     client::{CallError, ReflectionError, Target},
     delivery::{AttemptError, AttemptFailure},
-    tls::ClientTls,
+    tls::{CertificateAnswer, ClientTls},
 };
 
 const CHECK_SERVER_LOG: &str = "check the server's log, or run the command again later";
@@ -56,13 +60,12 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
     };
     let failure = Failure::rpc(status, message);
     let tls = target.tls.as_ref();
-    let requesting = tls.filter(|tls| tls.is_client_certificate_requested());
     let is_denied = matches!(status, Code::Unauthenticated | Code::PermissionDenied);
-    match requesting.map(ClientTls::has_client_certificate) {
-        Some(false) if is_denied => with_client_certificate_hint(failure, false),
+    match tls.and_then(ClientTls::certificate_answer) {
+        Some(CertificateAnswer::Empty) if is_denied => with_client_certificate_hint(failure),
         // nginx answers HTTP status 400 to a client certificate that it refuses, and to none.
-        Some(is_sent) if *error == CallError::HttpStatus(400) => {
-            with_client_certificate_hint(failure, is_sent)
+        Some(answer) if *error == CallError::HttpStatus(400) => {
+            explain_client_refusal(failure, &answer)
         }
         _ => hint.into_iter().fold(failure, Failure::with_hint),
     }

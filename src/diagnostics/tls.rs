@@ -5,14 +5,18 @@ use jiff::Timestamp;
 use super::{failure::Failure, format::format_timestamp};
 use crate::{
     tls::{
-        AcceptedName, BinaryFormat, ChainMember, HandshakeError, PRIVATE_KEY, PemProblem,
-        RefusalReason, TlsError, Unsuitability, ValidityError, Weakness,
+        AcceptedName, BinaryFormat, CertificateAnswer, ChainMember, ClientCertificateFlaw,
+        ClientRefusal, HandshakeError, PRIVATE_KEY, PemProblem, RefusalReason, TlsError,
+        Unsuitability, ValidityError, Weakness,
     },
     user_path::UserPath,
 };
 
 /// The placeholder in a hint for the path of a PEM file.
 const PEM: &str = "PEM";
+
+const CHECK_CLIENT_TRUST: &str =
+    "check that the server trusts the client certificate that was sent";
 
 impl From<TlsError> for Failure {
     fn from(error: TlsError) -> Self {
@@ -151,11 +155,17 @@ pub(super) fn handshake_failed(
             &["--plaintext"],
             " without TLS options if the server does not use TLS; otherwise check the port",
         ),
-        HandshakeError::ClientCertificateRequested
-        | HandshakeError::ClientCertificateRequired
-        | HandshakeError::ClientCertificateRefused(_) => {
-            with_client_certificate_hint(failure, has_client_certificate)
+        HandshakeError::ClientRefused(ClientRefusal { answer, .. }) => {
+            explain_client_refusal(failure, answer)
         }
+        HandshakeError::ClientCertificateRequired(_)
+        | HandshakeError::ClientCertificateRefused(_)
+            if has_client_certificate =>
+        {
+            failure.with_hint(CHECK_CLIENT_TRUST)
+        }
+        HandshakeError::ClientCertificateRequired(_)
+        | HandshakeError::ClientCertificateRefused(_) => with_client_certificate_hint(failure),
         HandshakeError::UnknownServerName(_) => {
             failure.with_hint("pass --servername NAME with a name that the server has")
         }
@@ -176,33 +186,68 @@ pub(super) fn handshake_failed(
     }
 }
 
-/// Adds the hint for a server that did not accept the client certificate, or got none.
-pub(super) fn with_client_certificate_hint(failure: Failure, is_sent: bool) -> Failure {
-    if is_sent {
-        failure.with_hint("check that the server trusts the client certificate that was sent")
-    } else {
-        failure.with_option_hint(&["--cert", "CLIENT.pem", "--key", "CLIENT.key"], "")
-    }
+/// Adds the flaws of the client certificate, and a hint.
+pub(super) fn explain_client_refusal(failure: Failure, answer: &CertificateAnswer) -> Failure {
+    let flaws = match answer {
+        CertificateAnswer::Empty => return with_client_certificate_hint(failure),
+        CertificateAnswer::KeyNotSupported { .. } => {
+            return failure.with_hint(
+                "pass a client certificate with another kind of key, such as ECDSA P-256 or RSA",
+            );
+        }
+        CertificateAnswer::Sent { flaws, .. } => flaws,
+    };
+    let causes = flaws.iter().map(ToString::to_string);
+    let failure = causes.fold(failure, Failure::with_cause);
+    failure.with_hint(match flaws.first() {
+        Some(ClientCertificateFlaw::OutsideValidity(ValidityError::NotYetValid { .. })) => {
+            check_clock()
+        }
+        Some(ClientCertificateFlaw::OutsideValidity(_)) => {
+            "renew the client certificate".to_owned()
+        }
+        Some(ClientCertificateFlaw::Version1) => {
+            "request a client certificate of X.509 version 3".to_owned()
+        }
+        Some(ClientCertificateFlaw::Weak(_)) => {
+            "request a client certificate that is signed with SHA-256".to_owned()
+        }
+        Some(ClientCertificateFlaw::InvalidPurpose(_)) => {
+            "request a certificate for clients (extendedKeyUsage: clientAuth)".to_owned()
+        }
+        Some(ClientCertificateFlaw::UnnamedIssuer { .. }) => {
+            format!("{CHECK_CLIENT_TRUST}, or pass one of a CA that the server named")
+        }
+        None => CHECK_CLIENT_TRUST.to_owned(),
+    })
+}
+
+pub(super) fn with_client_certificate_hint(failure: Failure) -> Failure {
+    failure.with_option_hint(&["--cert", "CLIENT.pem", "--key", "CLIENT.key"], "")
+}
+
+fn check_clock() -> String {
+    let now = format_timestamp(Timestamp::now().as_second());
+    format!("check the clock of this machine, which says {now}")
 }
 
 /// Adds the option, or the change of the server, with which the certificate would be accepted.
 fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
     let trusting = |remark: &str| failure.clone().with_option_hint(&["--cacert", PEM], remark);
     let hint = match reason {
-        RefusalReason::OutsideValidity(_, ValidityError::NotYetValid { .. }) => {
-            let now = format_timestamp(Timestamp::now().as_second());
-            &format!("check the clock of this machine, which says {now}")
-        }
-        RefusalReason::OutsideValidity(ChainMember::Server, _) => {
+        RefusalReason::OutsideValidity(_, ValidityError::NotYetValid { .. }) => &check_clock(),
+        RefusalReason::OutsideValidity(ChainMember::EndEntity, _) => {
             "install a new certificate on the server"
         }
         RefusalReason::OutsideValidity(ChainMember::Issuer(_), _) => {
             "renew that CA certificate, on the server and in --cacert"
         }
-        RefusalReason::Weak(ChainMember::Server, Weakness::Key { .. }) => {
-            "install a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more"
-        }
-        RefusalReason::Weak(ChainMember::Server, Weakness::Signature) => {
+        RefusalReason::Weak(ChainMember::EndEntity, Weakness::Key { .. })
+        | RefusalReason::Unsuitable(
+            ChainMember::EndEntity,
+            Unsuitability::Curve(_) | Unsuitability::KeyAlgorithm(_),
+        ) => "install a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more",
+        RefusalReason::Weak(ChainMember::EndEntity, Weakness::Signature) => {
             "install a certificate that is signed with SHA-256"
         }
         RefusalReason::NameMismatch {
@@ -231,8 +276,11 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         RefusalReason::Unsuitable(ChainMember::Issuer(_), Unsuitability::CriticalExtension(_)) => {
             return trusting(" with that CA certificate");
         }
-        RefusalReason::Unsuitable(ChainMember::Server, Unsuitability::CriticalExtension(_)) => {
+        RefusalReason::Unsuitable(ChainMember::EndEntity, Unsuitability::CriticalExtension(_)) => {
             "install a certificate in which this extension is not critical"
+        }
+        RefusalReason::Unsuitable(ChainMember::EndEntity, Unsuitability::Version(_)) => {
+            "install an X.509 version 3 certificate"
         }
         RefusalReason::Unsuitable(_, Unsuitability::SignatureAlgorithm(_)) => {
             "install certificates that are signed with ECDSA, Ed25519 or RSA and SHA-256"
@@ -240,7 +288,7 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         RefusalReason::Weak(ChainMember::Issuer(_), _) | RefusalReason::Unsuitable(..) => {
             "install a certificate of another CA on the server"
         }
-        RefusalReason::InvalidPurpose(_) => {
+        RefusalReason::InvalidPurpose(..) => {
             "install a certificate for servers (extendedKeyUsage: serverAuth)"
         }
         RefusalReason::X509V1OnTls12 => {

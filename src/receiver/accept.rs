@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
@@ -11,6 +10,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
+
+use crate::tls::{AcceptError, ServerTls};
 
 #[derive(Debug)]
 pub(crate) enum Listener {
@@ -38,34 +39,49 @@ impl Connected for Box<dyn ByteStream> {
     fn connect_info(&self) -> Self::ConnectInfo {}
 }
 
+/// A TLS handshake that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS handshake with client{} failed: {reason}", address.map_or_else(String::new, |address| format!(" {address}")))]
+pub(crate) struct FailedHandshake {
+    /// `None` for a Unix domain socket.
+    address: Option<SocketAddr>,
+    reason: HandshakeFailure,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum HandshakeFailure {
+    #[error(transparent)]
+    NotAccepted(AcceptError),
+    #[error("timed out after {0:?}")]
+    TimedOut(Duration),
+}
+
 /// Accepts connections until the returned stream is dropped. TLS handshakes run concurrently.
 /// Therefore a client that stalls in its handshake does not delay other clients.
 pub(super) fn accept_connections(
     listener: Listener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<ServerTls>,
+    on_failure: impl Fn(FailedHandshake) + Clone + Send + 'static,
 ) -> ReceiverStream<io::Result<Box<dyn ByteStream>>> {
     let (ready, connections) = mpsc::channel(MAX_READY_CONNECTIONS);
-    let acceptor = tls.map(TlsAcceptor::from);
+    let tls = tls.map(Arc::new);
     tokio::spawn(async move {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = ready.closed() => return,
             };
-            let Ok(stream) = accepted else {
+            let Ok((stream, address)) = accepted else {
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             };
-            let ready = ready.clone();
-            let acceptor = acceptor.clone();
+            let (ready, tls, on_failure) = (ready.clone(), tls.clone(), on_failure.clone());
             tokio::spawn(async move {
-                let handshake = handshake(stream, acceptor);
-                if let Ok(Ok(connection)) =
-                    tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake).await
-                {
+                match handshake(stream, tls.as_deref()).await {
                     // Sending fails only if the server is shutting down. The connection is then
                     // closed.
-                    let _ = ready.send(Ok(connection)).await;
+                    Ok(connection) => drop(ready.send(Ok(connection)).await),
+                    Err(reason) => on_failure(FailedHandshake { address, reason }),
                 }
             });
         }
@@ -75,12 +91,17 @@ pub(super) fn accept_connections(
 
 async fn handshake(
     stream: Box<dyn ByteStream>,
-    acceptor: Option<TlsAcceptor>,
-) -> io::Result<Box<dyn ByteStream>> {
-    Ok(match acceptor {
-        Some(acceptor) => Box::new(acceptor.accept(stream).await?),
-        None => stream,
-    })
+    tls: Option<&ServerTls>,
+) -> Result<Box<dyn ByteStream>, HandshakeFailure> {
+    let Some(tls) = tls.map(ServerTls::for_connection) else {
+        return Ok(stream);
+    };
+    let accepting = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
+    match tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, accepting).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(HandshakeFailure::NotAccepted(tls.explain(error))),
+        Err(_) => Err(HandshakeFailure::TimedOut(TLS_HANDSHAKE_TIMEOUT)),
+    }
 }
 
 impl Listener {
@@ -92,16 +113,17 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> io::Result<Box<dyn ByteStream>> {
+    /// Returns a connection, and the address of the client unless the socket is a Unix domain socket.
+    async fn accept(&self) -> io::Result<(Box<dyn ByteStream>, Option<SocketAddr>)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
+                Ok((Box::new(stream), Some(address)))
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok(Box::new(stream))
+                Ok((Box::new(stream), None))
             }
         }
     }

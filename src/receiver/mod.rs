@@ -9,7 +9,7 @@ mod server;
 mod service;
 mod store;
 
-pub(crate) use accept::Listener;
+pub(crate) use accept::{FailedHandshake, Listener};
 pub(crate) use server::{Totals, check_clock, run};
 pub(crate) use service::Behavior;
 pub(crate) use store::Store;

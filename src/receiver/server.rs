@@ -7,7 +7,6 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rustls::ServerConfig;
 use tokio::sync::{oneshot, watch};
 use tonic::{
     Request, codec::CompressionEncoding, service::interceptor::InterceptedService,
@@ -16,12 +15,15 @@ use tonic::{
 use tonic_health::pb::health_server::HealthServer;
 
 use super::{
-    accept::{Listener, accept_connections},
+    accept::{FailedHandshake, Listener, accept_connections},
     health::ReceiverHealth,
     service::{Behavior, Counters, ReceiverService},
     store::Store,
 };
-use crate::contract::proto::{FILE_DESCRIPTOR_SET, internal_server::InternalServer};
+use crate::{
+    contract::proto::{FILE_DESCRIPTOR_SET, internal_server::InternalServer},
+    tls::ServerTls,
+};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Totals {
@@ -52,10 +54,11 @@ pub(crate) fn check_clock() -> io::Result<()> {
 /// Serves until `shutdown` completes, then finishes the open requests.
 pub(crate) async fn run(
     listener: Listener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<ServerTls>,
     store: Arc<Store>,
     behavior: Behavior,
     shutdown: impl Future<Output = ()>,
+    on_failed_handshake: impl Fn(FailedHandshake) + Clone + Send + 'static,
 ) -> io::Result<Totals> {
     let counters = Arc::<Counters>::default();
     let service = InternalServer::new(ReceiverService {
@@ -94,7 +97,10 @@ pub(crate) async fn run(
         .add_service(reflection().build_v1().map_err(io::Error::other)?)
         // Older clients use the alpha version of reflection.
         .add_service(reflection().build_v1alpha().map_err(io::Error::other)?)
-        .serve_with_incoming_shutdown(accept_connections(listener, tls), shutdown);
+        .serve_with_incoming_shutdown(
+            accept_connections(listener, tls, on_failed_handshake),
+            shutdown,
+        );
     // A graceful shutdown waits for all connections, but a stalled client may never close its
     // connection. Therefore the server also ends when no request is open.
     let drained = async {

@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::{
     certificate::{Validity, X509Certificate},
     der_parser::{Oid, oid},
-    extensions::{GeneralName, ParsedExtension},
+    extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension},
     oid_registry,
     prelude::FromDer,
     public_key::PublicKey,
@@ -14,7 +14,10 @@ use x509_parser::{
     x509::X509Version,
 };
 
-use super::general_name::{address_text, describe_name};
+use super::{
+    general_name::{address_text, describe_name},
+    peer_role::PeerRole,
+};
 
 /// A parsed certificate. All strings come from the peer and must be escaped before a terminal shows
 /// them.
@@ -27,8 +30,6 @@ pub(crate) struct Certificate {
     pub(crate) alternative_names: Option<Vec<String>>,
     pub(crate) validity: Validity,
     pub(super) is_x509_v1: bool,
-    /// The key usage or extended key usage, if it does not allow TLS server authentication.
-    pub(super) forbidden_usage: Option<String>,
     pub(super) weak_key: Option<Weakness>,
     pub(super) weak_signature: Option<Weakness>,
     /// The subject public key info in DER.
@@ -77,7 +78,6 @@ impl Certificate {
             alternative_names: alternative_names(&certificate)?,
             validity: certificate.validity().clone(),
             is_x509_v1: certificate.version() == X509Version::V1,
-            forbidden_usage: forbidden_usage(&certificate),
             weak_key: match certificate.public_key().parsed() {
                 Ok(PublicKey::RSA(key)) if key.key_size() < MIN_RSA_KEY_BITS => {
                     let bits = key.key_size();
@@ -149,6 +149,27 @@ impl Certificate {
         data_encoding::HEXLOWER.encode(digest.as_ref())
     }
 
+    /// Returns the key usage or extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12), if it
+    /// does not allow TLS authentication in this role. A certificate without these extensions allows
+    /// every usage.
+    pub(super) fn forbidden_usage(&self, role: PeerRole) -> Option<String> {
+        let certificate = self.to_x509()?;
+        let mut extensions = certificate.extensions().iter();
+        extensions.find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::KeyUsage(usage)
+                if !(usage.digital_signature()
+                    || usage.key_agreement()
+                    || usage.key_encipherment() && role == PeerRole::Server) =>
+            {
+                Some(format!("keyUsage: {}", in_camel_case(&usage.to_string())))
+            }
+            ParsedExtension::ExtendedKeyUsage(usage) if !allows_role(usage, role) => {
+                Some(format!("extendedKeyUsage: {role}Auth is missing"))
+            }
+            _ => None,
+        })
+    }
+
     pub(super) fn check_validity(&self, now: UnixTime) -> Result<(), ValidityError> {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         if now < self.validity.not_before.timestamp() {
@@ -183,23 +204,12 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Option<Vec<Str
     }))
 }
 
-/// Returns the key usage or extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12), if it does
-/// not allow TLS server authentication. A certificate without these extensions allows every usage.
-fn forbidden_usage(certificate: &X509Certificate<'_>) -> Option<String> {
-    let mut extensions = certificate.extensions().iter();
-    extensions.find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::KeyUsage(usage)
-            if !usage.digital_signature()
-                && !usage.key_encipherment()
-                && !usage.key_agreement() =>
-        {
-            Some(format!("keyUsage: {}", in_camel_case(&usage.to_string())))
+pub(super) fn allows_role(usage: &ExtendedKeyUsage<'_>, role: PeerRole) -> bool {
+    usage.any
+        || match role {
+            PeerRole::Server => usage.server_auth,
+            PeerRole::Client => usage.client_auth,
         }
-        ParsedExtension::ExtendedKeyUsage(usage) if !usage.server_auth && !usage.any => {
-            Some("extendedKeyUsage: serverAuth is missing".to_owned())
-        }
-        _ => None,
-    })
 }
 
 /// Turns "Key Cert Sign, CRL Sign" into the names of RFC 5280: "keyCertSign, cRLSign".

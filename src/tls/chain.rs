@@ -4,13 +4,15 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 
 use super::{
     certificate::Certificate,
+    peer_role::PeerRole,
     refusal::{ChainMember, RefusalReason},
     unsuitability::Unsuitability,
 };
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UnverifiedChain<'a> {
-    pub(super) server: &'a Certificate,
+    pub(super) role: PeerRole,
+    pub(super) end_entity: &'a Certificate,
     /// The parsed certificates of `intermediates`.
     pub(super) issuers: &'a [Certificate],
     pub(super) intermediates: &'a [CertificateDer<'a>],
@@ -22,20 +24,26 @@ impl UnverifiedChain<'_> {
     pub(super) fn explain(&self, error: webpki::Error, trusted: &[Certificate]) -> RefusalReason {
         use webpki::Error;
         match error {
-            Error::CertExpired { .. } | Error::CertNotValidYet { .. } => self
+            Error::CertExpired { .. }
+            | Error::CertNotValidYet { .. }
+            | Error::InvalidCertValidity => self
                 .outside_validity()
                 .unwrap_or(RefusalReason::Invalid(error)),
             // For a self-signed certificate, the error depends on its extensions, and on whether a
             // trust root has the same name.
-            _ if self.server.is_self_issued() && trusted.is_empty() => RefusalReason::SelfSigned,
-            _ if self.server.is_self_issued() => RefusalReason::SelfSignedNotPinned,
-            Error::UnsupportedCertVersion if self.server.is_x509_v1 => {
+            _ if self.end_entity.is_self_issued() && trusted.is_empty() => {
+                RefusalReason::SelfSigned
+            }
+            _ if self.end_entity.is_self_issued() => RefusalReason::SelfSignedNotPinned,
+            Error::UnsupportedCertVersion if self.end_entity.is_x509_v1 => {
                 RefusalReason::X509V1NotPinned
             }
             Error::CaUsedAsEndEntity => RefusalReason::CaUsedAsEndEntity,
-            Error::RequiredEkuNotFoundContext(_) if self.server.forbidden_usage.is_some() => {
-                let usage = self.server.forbidden_usage.clone();
-                RefusalReason::InvalidPurpose(usage.unwrap_or_default())
+            Error::RequiredEkuNotFoundContext(_) => {
+                match self.end_entity.forbidden_usage(self.role) {
+                    Some(usage) => RefusalReason::InvalidPurpose(self.role, usage),
+                    None => self.cause_of(error, trusted),
+                }
             }
             Error::UnknownIssuer => {
                 let issuer = self.missing_issuer();
@@ -75,13 +83,16 @@ impl UnverifiedChain<'_> {
         let is_of_any_certificate = matches!(
             error,
             webpki::Error::UnsupportedCriticalExtension
+                | webpki::Error::UnsupportedCertVersion
                 | webpki::Error::UnsupportedSignatureAlgorithmContext(_)
         );
-        if is_of_any_certificate && let Some(found) = Unsuitability::find(self.server, error) {
-            return Some(RefusalReason::Unsuitable(ChainMember::Server, found));
+        if is_of_any_certificate
+            && let Some(found) = Unsuitability::find(self.end_entity, self.role, error)
+        {
+            return Some(RefusalReason::Unsuitable(ChainMember::EndEntity, found));
         }
         self.issuers.iter().chain(trusted).find_map(|issuer| {
-            let found = Unsuitability::find(issuer, error)?;
+            let found = Unsuitability::find(issuer, self.role, error)?;
             let issuer = ChainMember::Issuer(issuer.subject());
             Some(RefusalReason::Unsuitable(issuer, found))
         })
@@ -89,15 +100,18 @@ impl UnverifiedChain<'_> {
 
     /// Returns the reason for a pinned certificate that webpki cannot parse.
     pub(super) fn explain_unparsable(&self, error: webpki::Error) -> RefusalReason {
-        match Unsuitability::find(self.server, &error) {
-            Some(found) => RefusalReason::Unsuitable(ChainMember::Server, found),
+        match Unsuitability::find(self.end_entity, self.role, &error) {
+            Some(found) => RefusalReason::Unsuitable(ChainMember::EndEntity, found),
             None => RefusalReason::Invalid(error),
         }
     }
 
     fn outside_validity(&self) -> Option<RefusalReason> {
-        if let Err(error) = self.server.check_validity(self.now) {
-            return Some(RefusalReason::OutsideValidity(ChainMember::Server, error));
+        if let Err(error) = self.end_entity.check_validity(self.now) {
+            return Some(RefusalReason::OutsideValidity(
+                ChainMember::EndEntity,
+                error,
+            ));
         }
         self.issuers.iter().find_map(|issuer| {
             let error = issuer.check_validity(self.now).err()?;
@@ -113,17 +127,17 @@ impl UnverifiedChain<'_> {
             intermediates.map(|issuer| (issuer, issuer.weak_key.or(issuer.weak_signature)));
         let roots = trusted.iter().map(|root| (root, root.weak_key));
         let (issuer, weakness) = intermediates.chain(roots).find(|(issuer, weakness)| {
-            let mut issued = std::iter::once(self.server).chain(self.issuers);
+            let mut issued = std::iter::once(self.end_entity).chain(self.issuers);
             weakness.is_some() && issued.any(|issued| issued.issuer() == issuer.subject())
         })?;
         let issuer = ChainMember::Issuer(issuer.subject());
         Some(RefusalReason::Weak(issuer, weakness?))
     }
 
-    /// Follows the issuers from the server certificate upwards. Returns the first issuer that has
+    /// Follows the issuers from the certificate of the peer upwards. Returns the first issuer that has
     /// no certificate in the chain or is self-signed.
     fn missing_issuer(&self) -> String {
-        let mut issuer = self.server.issuer();
+        let mut issuer = self.end_entity.issuer();
         // The number of intermediates limits the number of steps, because two intermediates that
         // issued each other would otherwise make the loop endless.
         for _ in self.issuers {

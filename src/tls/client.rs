@@ -1,10 +1,7 @@
 //! [`ClientTls`]: the TLS configuration of a client, and the observations in the client's last
 //! handshake.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::{
     ClientConfig, SignatureScheme,
@@ -14,7 +11,9 @@ use rustls::{
 };
 
 use super::{
-    clock::Clock,
+    certificate::Certificate,
+    client_certificate::{CertificateAnswer, find_flaws},
+    clock::{Clock, now},
     identity::Identity,
     peer_name::PeerName,
     trust::TrustPolicy,
@@ -49,6 +48,7 @@ impl ClientTls {
         let builder = builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier));
+        let chain = identity.as_ref().map(|identity| identity.chain.clone());
         let mut config = match identity {
             Some(identity) => builder.with_client_cert_resolver(identity.into_resolver()),
             None => builder.with_no_client_auth(),
@@ -59,7 +59,8 @@ impl ClientTls {
         config.resumption = Resumption::disabled();
         let certificate_request = Arc::new(CertificateRequestObserver {
             resolver: config.client_auth_cert_resolver,
-            is_requested: AtomicBool::new(false),
+            chain: chain.unwrap_or_default(),
+            last_request: Mutex::default(),
         });
         config.client_auth_cert_resolver =
             Arc::<CertificateRequestObserver>::clone(&certificate_request);
@@ -73,16 +74,23 @@ impl ClientTls {
 
     /// Must be called before each handshake.
     pub(crate) fn clear_certificate_request(&self) {
-        let is_requested = &self.certificate_request.is_requested;
-        is_requested.store(false, Ordering::Relaxed);
+        *self.certificate_request.last_request() = None;
     }
 
-    /// Some servers only close the connection if the client has no certificate, or a certificate
-    /// that the server does not accept. The certificate request in the current handshake is then
-    /// the only sign of the reason.
     pub(crate) fn is_client_certificate_requested(&self) -> bool {
-        let is_requested = &self.certificate_request.is_requested;
-        is_requested.load(Ordering::Relaxed)
+        self.certificate_request.last_request().is_some()
+    }
+
+    /// Returns the answer to the certificate request in the current handshake, or `None` if there was
+    /// no request.
+    ///
+    /// Some servers only close the connection if the client has no certificate, or a certificate
+    /// that the server does not accept. The request is then the only sign of the reason.
+    pub(crate) fn certificate_answer(&self) -> Option<CertificateAnswer> {
+        let request = self.certificate_request.last_request();
+        request
+            .as_ref()
+            .map(|request| self.certificate_request.answer(request))
     }
 
     pub(crate) fn has_client_certificate(&self) -> bool {
@@ -99,7 +107,37 @@ impl ClientTls {
 #[derive(Debug)]
 struct CertificateRequestObserver {
     resolver: Arc<dyn ResolvesClientCert>,
-    is_requested: AtomicBool,
+    /// The configured client certificate, followed by the CA certificates of its chain.
+    chain: Vec<Certificate>,
+    last_request: Mutex<Option<CertificateRequest>>,
+}
+
+#[derive(Debug)]
+struct CertificateRequest {
+    /// The names in DER of the CAs from which the server accepts certificates. May be empty.
+    authorities: Vec<Vec<u8>>,
+    /// Whether the key can make a signature that the server accepts. Otherwise rustls sends no
+    /// certificate.
+    is_key_supported: bool,
+}
+
+impl CertificateRequestObserver {
+    fn last_request(&self) -> MutexGuard<'_, Option<CertificateRequest>> {
+        let request = self.last_request.lock();
+        request.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, request: &CertificateRequest) -> CertificateAnswer {
+        let Some(certificate) = self.chain.first() else {
+            return CertificateAnswer::Empty;
+        };
+        let subject = certificate.subject();
+        if !request.is_key_supported {
+            return CertificateAnswer::KeyNotSupported { subject };
+        }
+        let flaws = find_flaws(&self.chain, &request.authorities, now());
+        CertificateAnswer::Sent { subject, flaws }
+    }
 }
 
 impl ResolvesClientCert for CertificateRequestObserver {
@@ -108,8 +146,16 @@ impl ResolvesClientCert for CertificateRequestObserver {
         root_hint_subjects: &[&[u8]],
         signature_schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        self.is_requested.store(true, Ordering::Relaxed);
-        self.resolver.resolve(root_hint_subjects, signature_schemes)
+        let key = self.resolver.resolve(root_hint_subjects, signature_schemes);
+        let can_sign = |key: &Arc<CertifiedKey>| key.key.choose_scheme(signature_schemes).is_some();
+        *self.last_request() = Some(CertificateRequest {
+            authorities: root_hint_subjects
+                .iter()
+                .map(|name| name.to_vec())
+                .collect(),
+            is_key_supported: key.as_ref().is_some_and(can_sign),
+        });
+        key
     }
 
     fn has_certs(&self) -> bool {

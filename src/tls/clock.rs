@@ -11,7 +11,11 @@ pub(super) struct Clock;
 
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Some(UnixTime::since_unix_epoch(now.unwrap_or_default()))
+        Some(now())
     }
+}
+
+pub(super) fn now() -> UnixTime {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    UnixTime::since_unix_epoch(now.unwrap_or_default())
 }

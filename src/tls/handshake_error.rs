@@ -2,7 +2,10 @@
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
-use super::refusal::Refusal;
+use super::{
+    client_certificate::{CertificateAnswer, ClientRefusal},
+    refusal::Refusal,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
@@ -12,11 +15,13 @@ pub(crate) enum HandshakeError {
     WrongPrivateKey(CertificateError),
     #[error("server does not speak TLS: {0}")]
     NotTls(Error),
-    /// Some servers only close the connection if they do not accept the client.
-    #[error("server requested a client certificate and closed the connection")]
-    ClientCertificateRequested,
-    #[error("server requires a client certificate")]
-    ClientCertificateRequired,
+    /// The server had requested a client certificate before it ended the connection.
+    #[error("{0}")]
+    ClientRefused(ClientRefusal),
+    /// The server sent this alert without a certificate request.
+    #[error("server requires a client certificate: {0}")]
+    ClientCertificateRequired(Error),
+    /// The server sent this alert without a certificate request.
     #[error("server refused the client certificate: {0}")]
     ClientCertificateRefused(Error),
     #[error("server does not know the requested server name: {0}")]
@@ -33,24 +38,40 @@ pub(crate) enum HandshakeError {
     Other(Error),
 }
 
+impl HandshakeError {
+    /// Returns the error for a server that had requested a client certificate and got `answer`.
+    /// Servers use many alerts to refuse a certificate, or none.
+    pub(crate) fn after_certificate_request(self, answer: CertificateAnswer) -> Self {
+        match self {
+            Self::ClientCertificateRequired(alert)
+            | Self::ClientCertificateRefused(alert)
+            | Self::Refused(alert)
+            | Self::Other(alert @ Error::AlertReceived(_)) => Self::ClientRefused(ClientRefusal {
+                answer,
+                alert: Some(alert),
+            }),
+            error => error,
+        }
+    }
+}
+
 impl From<Error> for HandshakeError {
     fn from(error: Error) -> Self {
         use AlertDescription as Alert;
         match &error {
-            Error::InvalidCertificate(CertificateError::Other(other)) => {
-                match other.0.downcast_ref::<Refusal>() {
-                    Some(refusal) => Self::CertificateRefused(refusal.clone()),
-                    None => Self::Other(error),
-                }
-            }
-            Error::InvalidCertificate(reason) => Self::WrongPrivateKey(reason.clone()),
+            Error::InvalidCertificate(reason) => match Refusal::from_error(reason) {
+                Some(refusal) => Self::CertificateRefused(refusal.clone()),
+                None => Self::WrongPrivateKey(reason.clone()),
+            },
             Error::InvalidMessage(_) => Self::NotTls(error),
             Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
             )
             | Error::AlertReceived(Alert::ProtocolVersion) => Self::UnsupportedVersion(error),
-            Error::AlertReceived(Alert::CertificateRequired) => Self::ClientCertificateRequired,
+            Error::AlertReceived(Alert::CertificateRequired) => {
+                Self::ClientCertificateRequired(error)
+            }
             Error::AlertReceived(
                 Alert::BadCertificate
                 | Alert::UnsupportedCertificate

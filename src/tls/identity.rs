@@ -13,7 +13,12 @@ use rustls::{
     sign::{CertifiedKey, SigningKey, SingleCertAndKey},
 };
 
-use super::{certificate::Certificate, error::TlsError, pem};
+use super::{
+    certificate::{Certificate, ValidityError},
+    clock::now,
+    error::TlsError,
+    pem,
+};
 use crate::user_path::{UserPath, Wait};
 
 #[derive(Debug)]
@@ -57,6 +62,11 @@ impl Identity {
                 subjects: identity.chain.iter().map(Certificate::subject).collect(),
             }),
         }
+    }
+
+    pub(crate) fn check_validity(&self) -> Result<(), ValidityError> {
+        let mut certificates = self.chain.iter();
+        certificates.try_for_each(|certificate| certificate.check_validity(now()))
     }
 
     /// Generates a self-signed certificate for the loopback names. The validity period begins

@@ -1,4 +1,4 @@
-//! [`Refusal`]: the reason why a server certificate is refused.
+//! [`Refusal`]: the reason why the certificate of a peer is refused.
 
 use std::{fmt, sync::Arc};
 
@@ -6,10 +6,11 @@ use rustls::{CertificateError, OtherError};
 
 use super::{
     certificate::{Certificate, MAX_SHOWN_CHARS, ValidityError, Weakness},
+    peer_role::PeerRole,
     unsuitability::Unsuitability,
 };
 
-/// The refusal of a server certificate.
+/// The refusal of the certificate of a peer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{:.*}", MAX_SHOWN_CHARS, reason.to_string())]
 pub(crate) struct Refusal {
@@ -55,8 +56,8 @@ pub(crate) enum RefusalReason {
     /// The constraints of a CA in the trust store of the system are not known.
     #[error("certificate name violates the name constraints of a trusted CA")]
     NameConstraint,
-    #[error("certificate key usage does not allow TLS server authentication ({0})")]
-    InvalidPurpose(String),
+    #[error("certificate key usage does not allow TLS {0} authentication ({1})")]
+    InvalidPurpose(PeerRole, String),
     /// rustls verifies a TLS 1.2 handshake signature only with a v3 certificate.
     #[error("certificate is X.509 version 1, which cannot be verified over TLS 1.2")]
     X509V1OnTls12,
@@ -88,7 +89,7 @@ pub(crate) struct AcceptedName {
 /// The certificate of a chain to which a reason applies.
 #[derive(Clone, Debug)]
 pub(crate) enum ChainMember {
-    Server,
+    EndEntity,
     /// The CA certificate with this subject.
     Issuer(String),
 }
@@ -96,8 +97,18 @@ pub(crate) enum ChainMember {
 impl fmt::Display for ChainMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Server => f.write_str("certificate"),
+            Self::EndEntity => f.write_str("certificate"),
             Self::Issuer(subject) => write!(f, "CA certificate {subject:?}"),
+        }
+    }
+}
+
+impl Refusal {
+    /// Returns the refusal that was turned into an error of rustls.
+    pub(super) fn from_error(error: &CertificateError) -> Option<&Self> {
+        match error {
+            CertificateError::Other(other) => other.0.downcast_ref(),
+            _ => None,
         }
     }
 }

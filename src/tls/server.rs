@@ -1,63 +1,171 @@
-//! The TLS configuration of the reference receiver.
+//! [`ServerTls`]: the TLS configuration of the reference receiver.
 
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
 
 use rustls::{
-    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
     client::danger::HandshakeSignatureValid,
+    crypto::{WebPkiSupportedAlgorithms, aws_lc_rs},
     pki_types::{CertificateDer, UnixTime},
     server::{
         WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
+    sign::SingleCertAndKey,
 };
+use webpki::{EndEntityCert, KeyUsage};
 
 use super::{
-    certificate::Certificate, client::HTTP2_PROTOCOL, clock::Clock, error::TlsError,
+    accept_error::AcceptError,
+    certificate::{Certificate, ValidityError},
+    chain::UnverifiedChain,
+    client::HTTP2_PROTOCOL,
+    clock::Clock,
+    error::TlsError,
     identity::Identity,
+    peer_role::PeerRole,
+    refusal::{ChainMember, Refusal, RefusalReason},
+    signature::{verify_tls12, verify_tls13},
 };
 
-/// If `trusted_clients` is set, each client must present a certificate from that list, or a
-/// certificate that was issued by a certificate from that list.
-pub(crate) fn server_config(
-    identity: Identity,
-    trusted_clients: Option<Vec<Certificate>>,
-) -> Result<Arc<ServerConfig>, TlsError> {
-    let builder = ServerConfig::builder();
-    let builder = match trusted_clients {
-        None => builder.with_no_client_auth(),
-        Some(trusted) => builder.with_client_cert_verifier(client_verifier(trusted)?),
-    };
-    let mut config = builder.with_cert_resolver(identity.into_resolver());
-    config.time_provider = Arc::new(Clock);
-    config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
-    Ok(Arc::new(config))
+#[derive(Debug)]
+pub(crate) struct ServerTls {
+    resolver: Arc<SingleCertAndKey>,
+    /// `None` if clients need no certificate.
+    trusted_clients: Option<Arc<TrustedClients>>,
 }
 
-fn client_verifier(pinned: Vec<Certificate>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in &pinned {
-        roots
-            .add(certificate.der.clone())
-            .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
+/// The TLS configuration of one connection, because rustls does not tell why it refused the client
+/// certificate of a connection.
+#[derive(Debug)]
+pub(crate) struct ConnectionTls {
+    pub(crate) config: Arc<ServerConfig>,
+    refusal: Arc<OnceLock<Refusal>>,
+}
+
+impl ServerTls {
+    /// If `trusted_clients` is set, each client must present a certificate from that list, or a
+    /// certificate that was issued by a certificate from that list.
+    pub(crate) fn new(
+        identity: Identity,
+        trusted_clients: Option<Vec<Certificate>>,
+    ) -> Result<Self, TlsError> {
+        let trusted = trusted_clients.map(TrustedClients::new).transpose()?;
+        Ok(Self {
+            resolver: identity.into_resolver(),
+            trusted_clients: trusted.map(Arc::new),
+        })
     }
-    let issued = WebPkiClientVerifier::builder(Arc::new(roots))
-        .build()
-        .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
-    Ok(Arc::new(ClientVerifier { pinned, issued }))
+
+    pub(crate) fn for_connection(&self) -> ConnectionTls {
+        let refusal = Arc::default();
+        let builder = ServerConfig::builder();
+        let builder = match &self.trusted_clients {
+            None => builder.with_no_client_auth(),
+            Some(trusted) => builder.with_client_cert_verifier(Arc::new(ClientVerifier {
+                trusted: Arc::clone(trusted),
+                refusal: Arc::clone(&refusal),
+            })),
+        };
+        let mut config = builder.with_cert_resolver(Arc::<SingleCertAndKey>::clone(&self.resolver));
+        config.time_provider = Arc::new(Clock);
+        config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
+        ConnectionTls {
+            config: Arc::new(config),
+            refusal,
+        }
+    }
 }
 
-/// Accepts a client certificate that is itself configured as trusted (*pinned*), or that a pinned
-/// certificate issued. A pinned certificate may be self-signed or a CA certificate.
+impl ConnectionTls {
+    pub(crate) fn explain(&self, error: io::Error) -> AcceptError {
+        match self.refusal.get() {
+            Some(refusal) => AcceptError::CertificateRefused(refusal.clone()),
+            None => error.into(),
+        }
+    }
+}
+
+/// The certificates that are configured as trusted (*pinned*).
+#[derive(Debug)]
+struct TrustedClients {
+    pinned: Vec<Certificate>,
+    roots: Arc<RootCertStore>,
+    issued: Arc<dyn ClientCertVerifier>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl TrustedClients {
+    fn new(pinned: Vec<Certificate>) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in &pinned {
+            roots
+                .add(certificate.der.clone())
+                .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
+        }
+        let roots = Arc::new(roots);
+        let issued = WebPkiClientVerifier::builder(Arc::clone(&roots))
+            .build()
+            .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
+        Ok(Self {
+            pinned,
+            roots,
+            issued,
+            algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
+        })
+    }
+
+    /// Returns the reason why a client certificate is refused. rustls translates the error of webpki,
+    /// so the chain is verified again without rustls.
+    fn explain(&self, chain: &UnverifiedChain<'_>) -> Option<RefusalReason> {
+        let verified = EndEntityCert::try_from(&chain.end_entity.der).and_then(|certificate| {
+            let roots = &self.roots.roots;
+            let usage = KeyUsage::client_auth();
+            let (algorithms, now) = (self.algorithms.all, chain.now);
+            certificate
+                .verify_for_usage(
+                    algorithms,
+                    roots,
+                    chain.intermediates,
+                    now,
+                    usage,
+                    None,
+                    None,
+                )
+                .map(drop)
+        });
+        Some(chain.explain(verified.err()?, &self.pinned))
+    }
+}
+
+/// Accepts a client certificate that is pinned, or that a pinned certificate issued. A pinned
+/// certificate may be self-signed or a CA certificate.
 #[derive(Debug)]
 struct ClientVerifier {
-    pinned: Vec<Certificate>,
-    issued: Arc<dyn ClientCertVerifier>,
+    trusted: Arc<TrustedClients>,
+    /// Why the client certificate was refused.
+    refusal: Arc<OnceLock<Refusal>>,
+}
+
+impl ClientVerifier {
+    fn refuse(&self, certificate: &Certificate, reason: Option<RefusalReason>) {
+        if let Some(reason) = reason {
+            let _ = self.refusal.set(Refusal {
+                reason,
+                certificate: Some(Box::new(certificate.clone())),
+                store_remarks: Vec::new(),
+            });
+        }
+    }
 }
 
 impl ClientCertVerifier for ClientVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.issued.root_hint_subjects()
+        self.trusted.issued.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -65,16 +173,38 @@ impl ClientCertVerifier for ClientVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        let pinned = self.pinned.iter().find(|pinned| pinned.der == *end_entity);
-        match pinned {
-            Some(pinned) if pinned.check_validity(now).is_ok() => {
-                Ok(ClientCertVerified::assertion())
-            }
-            _ => self
-                .issued
-                .verify_client_cert(end_entity, intermediates, now),
+    ) -> Result<ClientCertVerified, Error> {
+        let trusted = &self.trusted;
+        if let Some(pinned) = trusted.pinned.iter().find(|one| one.der == *end_entity) {
+            return pinned.check_validity(now).map_or_else(
+                |error| {
+                    let alert = match error {
+                        ValidityError::Expired(_) => CertificateError::Expired,
+                        ValidityError::NotYetValid(_) => CertificateError::NotValidYet,
+                    };
+                    let member = ChainMember::EndEntity;
+                    self.refuse(pinned, Some(RefusalReason::OutsideValidity(member, error)));
+                    Err(alert.into())
+                },
+                |()| Ok(ClientCertVerified::assertion()),
+            );
         }
+        let verified = trusted
+            .issued
+            .verify_client_cert(end_entity, intermediates, now);
+        if let (Err(_), Ok(certificate)) = (&verified, Certificate::parse(end_entity)) {
+            let parsed = intermediates.iter().map(Certificate::parse);
+            let issuers: Vec<_> = parsed.filter_map(Result::ok).collect();
+            let reason = trusted.explain(&UnverifiedChain {
+                role: PeerRole::Client,
+                end_entity: &certificate,
+                issuers: &issuers,
+                intermediates,
+                now,
+            });
+            self.refuse(&certificate, reason);
+        }
+        verified
     }
 
     fn verify_tls12_signature(
@@ -82,8 +212,8 @@ impl ClientCertVerifier for ClientVerifier {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.issued.verify_tls12_signature(message, cert, dss)
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12(message, cert, dss, &self.trusted.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -91,11 +221,11 @@ impl ClientCertVerifier for ClientVerifier {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.issued.verify_tls13_signature(message, cert, dss)
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13(message, cert, dss, &self.trusted.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.issued.supported_verify_schemes()
+        self.trusted.issued.supported_verify_schemes()
     }
 }

@@ -2,13 +2,17 @@
 
 use x509_parser::{
     certificate::X509Certificate,
-    der_parser::Oid,
+    der_parser::{Oid, oid},
     extensions::{GeneralSubtree, NameConstraints},
-    oid_registry::{self, OidRegistry},
-    x509::X509Version,
+    oid_registry::{self, OidEntry, OidRegistry},
+    x509::{AlgorithmIdentifier, X509Version},
 };
 
-use super::{certificate::Certificate, general_name::describe_name};
+use super::{
+    certificate::{Certificate, allows_role},
+    general_name::describe_name,
+    peer_role::PeerRole,
+};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Unsuitability {
@@ -18,16 +22,20 @@ pub(crate) enum Unsuitability {
     NotCa,
     #[error("allows fewer CA certificates below it (basicConstraints: pathlen:{0})")]
     PathLength(u32),
-    #[error("may not issue server certificates (extendedKeyUsage: serverAuth is missing)")]
-    ExtendedKeyUsage,
+    #[error("may not issue {0} certificates (extendedKeyUsage: {0}Auth is missing)")]
+    ExtendedKeyUsage(PeerRole),
     #[error("is X.509 version 1, which only a trusted CA may be")]
     Version1,
+    #[error("is X.509 version {0}, which is not supported")]
+    Version(u32),
     #[error("may not issue for the names of the certificate (nameConstraints: {0})")]
     NameConstraints(String),
     #[error("is signed with an algorithm that is not supported: {0}")]
     SignatureAlgorithm(String),
     #[error("has an ECDSA key on a curve that is not supported: {0}")]
     Curve(String),
+    #[error("has a key of a kind that is not supported: {0}")]
+    KeyAlgorithm(String),
 }
 
 /// The critical extensions that webpki supports (RFC 5280 section 4.2.1).
@@ -46,9 +54,32 @@ const SUPPORTED_CURVES: [Oid<'static>; 3] = [
     oid_registry::OID_NIST_EC_P521,
 ];
 
+const SUPPORTED_KEYS: [Oid<'static>; 2] = [
+    oid_registry::OID_PKCS1_RSAENCRYPTION,
+    oid_registry::OID_SIG_ED25519,
+];
+
+/// Curves and algorithms that `OidRegistry` lacks.
+static OTHER_NAMES: [(Oid<'static>, &str); 10] = [
+    (oid!(1.2.840.10045.4.1), "ecdsa-with-SHA1"),
+    (oid!(1.2.840.10045.3.1.1), "prime192v1"),
+    (oid!(1.3.132.0.10), "secp256k1"),
+    (oid!(1.3.132.0.33), "secp224r1"),
+    (oid!(1.3.36.3.3.2.8.1.1.7), "brainpoolP256r1"),
+    (oid!(1.3.36.3.3.2.8.1.1.11), "brainpoolP384r1"),
+    (oid!(1.3.36.3.3.2.8.1.1.13), "brainpoolP512r1"),
+    (oid!(1.2.840.10040.4.1), "DSA"),
+    (oid!(1.3.101.110), "X25519"),
+    (oid!(1.3.101.111), "X448"),
+];
+
 impl Unsuitability {
     /// Returns the property of the certificate to which an error of webpki may refer.
-    pub(super) fn find(certificate: &Certificate, error: &webpki::Error) -> Option<Self> {
+    pub(super) fn find(
+        certificate: &Certificate,
+        role: PeerRole,
+        error: &webpki::Error,
+    ) -> Option<Self> {
         use webpki::Error;
         let certificate = &certificate.to_x509()?;
         match error {
@@ -60,11 +91,14 @@ impl Unsuitability {
             }
             Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
                 let usage = certificate.extended_key_usage().ok()??.value;
-                (!usage.server_auth).then_some(Self::ExtendedKeyUsage)
+                (!allows_role(usage, role)).then_some(Self::ExtendedKeyUsage(role))
             }
-            Error::UnsupportedCertVersion => {
-                (certificate.version() == X509Version::V1).then_some(Self::Version1)
-            }
+            Error::UnsupportedCertVersion => match certificate.version() {
+                X509Version::V3 => None,
+                X509Version::V1 => Some(Self::Version1),
+                // The encoded number of the first version is 0.
+                X509Version(encoded) => Some(Self::Version(encoded.saturating_add(1))),
+            },
             Error::NameConstraintViolation
             | Error::MalformedDnsIdentifier
             | Error::MalformedNameConstraint
@@ -82,13 +116,34 @@ impl Unsuitability {
                     .map(|_| Self::SignatureAlgorithm(describe_algorithm(algorithm)))
             }
             Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                let parameters = certificate.public_key().algorithm.parameters.as_ref();
-                let curve = parameters?.as_oid().ok()?;
-                (!SUPPORTED_CURVES.contains(&curve)).then(|| Self::Curve(name_of(&curve)))
+                unsupported_key(certificate)
             }
             _ => None,
         }
     }
+
+    /// Returns the property with which a peer cannot sign a handshake.
+    pub(super) fn of_signer(certificate: &Certificate) -> Option<Self> {
+        let certificate = &certificate.to_x509()?;
+        critical_extension(certificate).or_else(|| unsupported_key(certificate))
+    }
+}
+
+fn unsupported_key(certificate: &X509Certificate<'_>) -> Option<Unsuitability> {
+    let AlgorithmIdentifier {
+        algorithm,
+        parameters,
+    } = &certificate.public_key().algorithm;
+    if *algorithm == oid_registry::OID_KEY_TYPE_EC_PUBLIC_KEY {
+        let curve = parameters.as_ref().and_then(|curve| curve.as_oid().ok());
+        return match curve {
+            Some(curve) if SUPPORTED_CURVES.contains(&curve) => None,
+            Some(curve) => Some(Unsuitability::Curve(name_of(&curve))),
+            None => Some(Unsuitability::Curve("explicit parameters".to_owned())),
+        };
+    }
+    let is_supported = SUPPORTED_KEYS.contains(algorithm);
+    (!is_supported).then(|| Unsuitability::KeyAlgorithm(name_of(algorithm)))
 }
 
 fn critical_extension(certificate: &X509Certificate<'_>) -> Option<Unsuitability> {
@@ -107,8 +162,11 @@ fn describe_algorithm(algorithm: &Oid<'_>) -> String {
 
 /// Returns the short name of an object, and its number.
 fn name_of(oid: &Oid<'_>) -> String {
-    match OidRegistry::default().with_x509().with_crypto().get(oid) {
-        Some(entry) => format!("{} ({oid})", entry.sn()),
+    let registry = OidRegistry::default().with_x509().with_crypto();
+    let registered = registry.get(oid).map(OidEntry::sn);
+    let other = || OTHER_NAMES.iter().find(|(other, _)| other == oid);
+    match registered.or_else(|| other().map(|(_, name)| *name)) {
+        Some(name) => format!("{name} ({oid})"),
         None => oid.to_string(),
     }
 }

@@ -11,11 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use rustls::{
     DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{
-        WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-        verify_tls13_signature_with_raw_key,
-    },
-    pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
+    crypto::WebPkiSupportedAlgorithms,
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use webpki::{EndEntityCert, KeyUsage};
 
@@ -23,9 +20,10 @@ use super::{
     certificate::Certificate,
     chain::UnverifiedChain,
     peer_name::PeerName,
+    peer_role::PeerRole,
     refusal::{AcceptedName, ChainMember, Refusal, RefusalReason},
+    signature::{verify_tls12, verify_tls13},
     trust::{TrustBasis, TrustPolicy},
-    unsuitability::Unsuitability,
 };
 
 /// The certificates that a server presented, whether or not they are trusted: the certificate of
@@ -47,9 +45,9 @@ pub(super) struct ServerVerifier {
 
 impl ServerVerifier {
     fn check_chain(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
-        let server = chain.server;
+        let server = chain.end_entity;
         if let Some(weakness) = server.weak_key {
-            return Err(RefusalReason::Weak(ChainMember::Server, weakness));
+            return Err(RefusalReason::Weak(ChainMember::EndEntity, weakness));
         }
         let mut trusted = self.policy.certificates().iter();
         let basis = if trusted.any(|certificate| certificate.der == server.der) {
@@ -63,12 +61,12 @@ impl ServerVerifier {
     }
 
     fn check_issuers(&self, chain: &UnverifiedChain<'_>) -> Result<TrustBasis, RefusalReason> {
-        if let Some(weakness) = chain.server.weak_signature {
-            return Err(RefusalReason::Weak(ChainMember::Server, weakness));
+        if let Some(weakness) = chain.end_entity.weak_signature {
+            return Err(RefusalReason::Weak(ChainMember::EndEntity, weakness));
         }
         let trusted = self.policy.certificates();
         let explain = |error| chain.explain(error, trusted);
-        let parsed = EndEntityCert::try_from(&chain.server.der).map_err(explain)?;
+        let parsed = EndEntityCert::try_from(&chain.end_entity.der).map_err(explain)?;
         let verify = |roots: &RootCertStore| {
             parsed
                 .verify_for_usage(
@@ -152,14 +150,14 @@ impl ServerVerifier {
 
 fn check_pinned(chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
     chain
-        .server
+        .end_entity
         .check_validity(chain.now)
-        .map_err(|error| RefusalReason::OutsideValidity(ChainMember::Server, error))?;
-    if let Some(usage) = &chain.server.forbidden_usage {
-        return Err(RefusalReason::InvalidPurpose(usage.clone()));
+        .map_err(|error| RefusalReason::OutsideValidity(ChainMember::EndEntity, error))?;
+    if let Some(usage) = chain.end_entity.forbidden_usage(chain.role) {
+        return Err(RefusalReason::InvalidPurpose(chain.role, usage));
     }
-    match EndEntityCert::try_from(&chain.server.der) {
-        Err(error) if !chain.server.is_x509_v1 => Err(chain.explain_unparsable(error)),
+    match EndEntityCert::try_from(&chain.end_entity.der) {
+        Err(error) if !chain.end_entity.is_x509_v1 => Err(chain.explain_unparsable(error)),
         _ => Ok(()),
     }
 }
@@ -185,28 +183,6 @@ fn root_store(trusted: &[&Certificate]) -> RootCertStore {
     roots
 }
 
-fn explain_signature_error(certificate: &CertificateDer<'_>, error: Error) -> Error {
-    let Ok(certificate) = Certificate::parse(certificate) else {
-        return error;
-    };
-    let reason = match certificate.weak_key {
-        Some(weakness) => RefusalReason::Weak(ChainMember::Server, weakness),
-        None if certificate.is_x509_v1 => RefusalReason::X509V1OnTls12,
-        None => {
-            match Unsuitability::find(&certificate, &webpki::Error::UnsupportedCriticalExtension) {
-                Some(extension) => RefusalReason::Unsuitable(ChainMember::Server, extension),
-                None => return error,
-            }
-        }
-    };
-    Refusal {
-        reason,
-        certificate: Some(Box::new(certificate)),
-        store_remarks: Vec::new(),
-    }
-    .into()
-}
-
 impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
@@ -223,7 +199,8 @@ impl ServerCertVerifier for ServerVerifier {
             (TrustPolicy::Unverified, _) => Ok(TrustBasis::Unverified),
             (_, Err(reason)) => Err(RefusalReason::Unparsable(reason.clone())),
             (_, Ok(server)) => self.check_chain(&UnverifiedChain {
-                server,
+                role: PeerRole::Server,
+                end_entity: server,
                 issuers: &issuers,
                 intermediates,
                 now,
@@ -251,8 +228,7 @@ impl ServerCertVerifier for ServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-            .map_err(|error| explain_signature_error(cert, error))
+        verify_tls12(message, cert, dss, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -261,20 +237,7 @@ impl ServerCertVerifier for ServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let verified = verify_tls13_signature(message, cert, dss, &self.algorithms);
-        verified.or_else(|error| match Certificate::parse(cert) {
-            // rustls cannot parse an X.509 v1 certificate or one with another critical extension, but
-            // it can verify the signature with the public key alone.
-            Ok(certificate) if EndEntityCert::try_from(cert).is_err() => {
-                verify_tls13_signature_with_raw_key(
-                    message,
-                    &SubjectPublicKeyInfoDer::from(certificate.public_key_info),
-                    dss,
-                    &self.algorithms,
-                )
-            }
-            _ => Err(explain_signature_error(cert, error)),
-        })
+        verify_tls13(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -25,10 +25,10 @@ use tonic_reflection::pb::v1::{
 
 use crate::support::{
     async_server::block_on,
-    certificates::{CertificateFolder, as_ca, params},
+    certificates::{CertificateFolder, as_ca, expired, not_yet_valid, params},
     files::{TempFile, mode, set_mode, utf8},
-    program::{command, push_to, run, run_with_input, send_signal},
-    receiver::Receiver,
+    program::{command, finish, push_to, run, run_with_input, send_signal},
+    receiver::{Receiver, read_listening_url},
 };
 
 async fn connect(receiver: &Receiver) -> Channel {
@@ -297,6 +297,55 @@ fn quiet_receiver_prints_only_its_address() {
     std::io::Read::read_to_string(&mut child.1, &mut rest).expect("read");
     assert_eq!(rest, "");
     assert!(child.0.wait().expect("it ends").success());
+}
+
+#[test]
+fn warns_of_its_own_certificate() {
+    let files = CertificateFolder::new();
+    let named = || params(None, &["localhost"]);
+    for (identity, warning) in [
+        (
+            files.self_signed(&expired(named())),
+            " expired on 2020-05-17 (valid from 2001-01-01)",
+        ),
+        (
+            files.self_signed(&not_yet_valid(named())),
+            " is not valid until 2090-05-17 (valid to 2098-01-01)",
+        ),
+        (files.self_signed(&named()), ""),
+    ] {
+        let expected = match warning {
+            "" => String::new(),
+            text => format!("warning: certificate in {}{text}\n", identity.cert),
+        };
+        for (flags, expected) in [(&[][..], &*expected), (&["--quiet"], "")] {
+            let identity = ["--cert", &identity.cert, "--key", &identity.key];
+            let mut child = command(["serve", "--listen=127.0.0.1:0"])
+                .args([&identity, flags].concat())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the binary runs");
+            let stdout = child.stdout.as_mut().expect("a pipe");
+            read_listening_url(&mut std::io::BufReader::new(stdout));
+            send_signal(&child, Signal::TERM);
+            let run = finish(child).exits(0);
+            assert_eq!(run.stderr, expected, "{flags:?}");
+        }
+    }
+}
+
+#[test]
+fn verbose_receiver_says_why_a_handshake_failed() {
+    let receiver = Receiver::with(["-v"]);
+    push_to(&receiver.address, &["--retry=0"], INPUT).exits(6);
+    receiver.wait_for_note("note: TLS handshake with client 127.0.0.1:");
+    receiver.wait_for_note(" failed: client refused the handshake: received fatal alert: ");
+    push_to(&receiver.address, &["--plaintext", "--retry=0"], INPUT).exits(6);
+    receiver.wait_for_note(" failed: client does not speak TLS: ");
+    drop(std::net::TcpStream::connect(&receiver.address).expect("connected"));
+    receiver.wait_for_note(" failed: client closed the connection\n");
+    receiver.push_input(["-"], INPUT).exits(0);
 }
 
 type Serving = (Child, std::io::BufReader<std::process::ChildStdout>);

@@ -65,4 +65,8 @@ pub(in crate::cli) struct ServeArgs {
 
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
+
+    /// Say why a client was refused
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(in crate::cli) verbose: u8,
 }

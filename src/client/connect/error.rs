@@ -5,7 +5,10 @@ use std::{fmt, io, iter, time::Duration};
 use http::StatusCode;
 use rustix::io::Errno;
 
-use super::stage_outcome::{AddressFailure, Stage};
+use super::{
+    server_bytes::Received,
+    stage_outcome::{AddressFailure, Stage},
+};
 use crate::{
     client::{
         error::CallError,
@@ -15,7 +18,7 @@ use crate::{
     endpoint::Endpoint,
     metadata::Metadata,
     proxy::Proxy,
-    tls::HandshakeError,
+    tls::{CertificateAnswer, ClientRefusal, HandshakeError},
 };
 
 #[derive(Debug)]
@@ -128,9 +131,30 @@ impl ConnectErrorKind {
         }
     }
 
-    /// Names the protocol of a server whose first bytes are not valid HTTP/2.
-    pub(super) fn refine(self, first_bytes: &[u8]) -> Self {
+    /// Blames the client certificate, or its absence, for the end of a connection on which the server
+    /// had requested a client certificate and got `answer`.
+    pub(super) fn after_certificate_request(self, answer: CertificateAnswer) -> Self {
+        let alert = match self {
+            Self::Tls(error) => return Self::Tls(error.after_certificate_request(answer)),
+            Self::Closed => None,
+            Self::Io(error) => tls_error(&error).cloned(),
+            kind => return kind,
+        };
+        Self::Tls(HandshakeError::ClientRefused(ClientRefusal {
+            answer,
+            alert,
+        }))
+    }
+
+    /// Restores the TLS alert of the server, or names the protocol of a server whose first bytes are
+    /// not valid HTTP/2.
+    pub(super) fn refine(self, received: &Received) -> Self {
+        let first_bytes = &*received.first_bytes;
         match self {
+            Self::Io(error) => Self::Io(match &received.alert {
+                Some(alert) => io::Error::new(error.kind(), alert.clone()),
+                None => error,
+            }),
             Self::Http2(CallError::ProtocolError(_)) if first_bytes.starts_with(b"HTTP/1.") => {
                 let line = first_bytes.split(|byte| *byte == b'\r').next();
                 let status_line = peer_text(line.unwrap_or(first_bytes));

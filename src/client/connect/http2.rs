@@ -6,7 +6,11 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{byte_stream::ByteStream, error::ConnectErrorKind, server_bytes::ServerBytes};
+use super::{
+    byte_stream::ByteStream,
+    error::ConnectErrorKind,
+    server_bytes::{Received, ServerBytes},
+};
 use crate::client::{
     close_reason::CloseReason, error::CallError, request::RequestBody, transport_error::classify,
 };
@@ -45,11 +49,11 @@ pub(super) async fn handshake(
     stream: ByteStream,
     keepalive_interval: Option<Duration>,
 ) -> Result<Http2Connection, ConnectErrorKind> {
-    let (first_bytes, mut received) = watch::channel(Vec::new());
+    let (sender, mut received) = watch::channel(Received::default());
     let (stream, writer) = tokio::io::split(stream);
     let reader = ServerBytes {
         stream,
-        first_bytes,
+        received: sender,
     };
     let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -17,8 +17,16 @@ const MAX_FIRST_BYTES: usize = 256;
 
 pub(super) struct ServerBytes<S> {
     pub(super) stream: S,
-    /// The first bytes from the server. The receiver is also notified of each later read.
-    pub(super) first_bytes: watch::Sender<Vec<u8>>,
+    /// The receiver is notified of each read.
+    pub(super) received: watch::Sender<Received>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    /// The first bytes from the server.
+    pub(super) first_bytes: Vec<u8>,
+    /// The TLS alert with which the server ended the connection.
+    pub(super) alert: Option<rustls::Error>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ServerBytes<S> {
@@ -30,9 +38,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for ServerBytes<S> {
         let filled_before = buf.filled().len();
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         let bytes = &buf.filled()[filled_before..];
-        self.first_bytes.send_modify(|first| {
-            let missing = MAX_FIRST_BYTES - first.len();
-            first.extend(bytes.iter().take(missing));
+        let alert = result.as_ref().err().and_then(alert);
+        let is_alert = alert.is_some();
+        self.received.send_modify(|received| {
+            let missing = MAX_FIRST_BYTES - received.first_bytes.len();
+            received.first_bytes.extend(bytes.iter().take(missing));
+            received.alert = alert;
         });
         Poll::Ready(match result {
             // HTTP/2 itself shows whether a response is complete. An error would hide a GOAWAY frame
@@ -40,15 +51,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for ServerBytes<S> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
             // The HTTP/2 library keeps only the kind of an I/O error, which is the same for an alert
             // and for invalid TLS.
-            Err(error) if is_alert(&error) => {
-                Err(io::Error::new(io::ErrorKind::ConnectionAborted, error))
-            }
+            Err(error) if is_alert => Err(io::Error::new(io::ErrorKind::ConnectionAborted, error)),
             result => result,
         })
     }
 }
 
-fn is_alert(error: &io::Error) -> bool {
-    let tls_error = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(tls_error, Some(rustls::Error::AlertReceived(_)))
+fn alert(error: &io::Error) -> Option<rustls::Error> {
+    let tls_error: Option<&rustls::Error> = error.get_ref()?.downcast_ref();
+    let is_alert = |error: &&_| matches!(error, rustls::Error::AlertReceived(_));
+    tls_error.filter(is_alert).cloned()
 }

@@ -47,13 +47,6 @@ pub(in crate::client) async fn connect(
     let connected = tokio::time::timeout(timeout, run_stages(target, &progress)).await;
     let kind = match connected.unwrap_or(Err(ConnectErrorKind::TimedOut(timeout))) {
         Ok(connection) => return Ok(connection),
-        // A server that refuses the client certificate sends an alert and closes the connection. The
-        // alert is lost if this program is still writing, so the request is the only sign.
-        Err(ConnectErrorKind::Closed | ConnectErrorKind::Io(_))
-            if tls.is_some_and(ClientTls::is_client_certificate_requested) =>
-        {
-            ConnectErrorKind::Tls(HandshakeError::ClientCertificateRequested)
-        }
         Err(
             kind @ (ConnectErrorKind::Closed
             | ConnectErrorKind::Io(_)
@@ -66,7 +59,12 @@ pub(in crate::client) async fn connect(
                 Ok(false) | Err(_) => kind,
             }
         }
-        Err(kind) => kind,
+        // A server that refuses the client certificate sends an alert and closes the connection. The
+        // alert is lost if this program is still writing, so the request may be the only sign.
+        Err(kind) => match tls.and_then(ClientTls::certificate_answer) {
+            Some(answer) => kind.after_certificate_request(answer),
+            None => kind,
+        },
     };
     Err(ConnectError {
         endpoint: target.endpoint.clone(),

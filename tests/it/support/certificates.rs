@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use x509_parser::{
     asn1_rs::{Any, FromDer},
     parse_x509_certificate,
+    x509::X509Version,
 };
 
 use super::{files::utf8, openssl::openssl};
@@ -208,22 +209,43 @@ impl CertificateFolder {
         let certificate = params.self_signed(key).expect("a certificate");
         self.identity(version_1(certificate.der(), key), key)
     }
+
+    /// Makes a certificate of X.509 version 1 or 2 that the CA signs.
+    pub(crate) fn old_version_issued_by(
+        &self,
+        issuer: &CertificateAuthority,
+        params: &CertificateParams,
+        version: X509Version,
+    ) -> Identity {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, issuer).expect("a certificate");
+        self.identity(old_version(certificate.der(), issuer.key(), version), &key)
+    }
 }
 
 /// Converts a DER certificate to X.509 version 1, which has no extensions. Signs the result again,
 /// and returns it in PEM.
 pub(crate) fn version_1(der: &[u8], signer: &impl SigningKey) -> String {
+    old_version(der, signer, X509Version::V1)
+}
+
+fn old_version(der: &[u8], signer: &impl SigningKey, version: X509Version) -> String {
     let certificate = elements(der);
     let body = elements(certificate[0]);
-    // Version 1 lacks the fields [0] (version) and [3] (extensions).
+    // Version 1 and 2 lack the field [3] (extensions), and version 1 also [0] (version).
     let body = body.iter().filter(|one| ![0xa0, 0xa3].contains(&one[0]));
-    let body = sequence(&body.copied().collect::<Vec<_>>());
+    let number: &[u8] = match version {
+        X509Version::V1 => &[],
+        _ => &[0xa0, 3, 2, 1, 1],
+    };
+    let fields: Vec<_> = [number].into_iter().chain(body.copied()).collect();
+    let body = sequence(&fields);
     let signature = signer.sign(&body).expect("a signature");
     // A bit string begins with the number of its unused bits.
     let bits = [&[3][..], &length(signature.len() + 1), &[0], &signature].concat();
     let der = sequence(&[&body[..], certificate[1], &bits]);
     let (_, parsed) = parse_x509_certificate(&der).expect("a certificate");
-    assert_eq!(parsed.version(), x509_parser::x509::X509Version::V1);
+    assert_eq!(parsed.version(), version);
     format!(
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
         BASE64.encode(&der)

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
+    fs::{self, File},
     io::{BufRead, BufReader},
     process::{Child, ChildStdout, Stdio},
 };
@@ -66,6 +66,10 @@ impl Receiver {
         let writes_own_dump = !has("--dump");
         if writes_own_dump {
             command.arg("--dump").arg(folder.path().join("dump.csv"));
+        }
+        if has("-v") {
+            let notes = File::create(folder.path().join("notes")).expect("a file");
+            command.stderr(notes);
         }
         let mut child = command
             .args(args)
@@ -138,6 +142,14 @@ impl Receiver {
         wait_until("a client is connected", || {
             let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
             table.lines().any(|line| line.contains(&wanted))
+        });
+    }
+
+    /// Waits until a receiver that runs with `-v` has printed this text on standard error.
+    pub(crate) fn wait_for_note(&self, text: &str) {
+        let notes = self.folder.path().join("notes");
+        wait_until(&format!("the receiver prints {text:?}"), || {
+            fs::read_to_string(&notes).expect("text").contains(text)
         });
     }
 

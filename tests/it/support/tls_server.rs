@@ -116,11 +116,12 @@ pub(crate) fn certified_key(identity: &Identity) -> CertifiedKey {
         .and_then(Iterator::collect)
         .expect("certificates");
     let key = PrivateKeyDer::from_pem_file(&identity.key).expect("a key");
-    // The provider refuses RSA keys of less than 2048 bits, so the `openssl` command signs with
-    // such keys.
+    // The provider refuses RSA keys of less than 2048 bits and other curves, so the `openssl` command
+    // signs with such keys.
     let key = aws_lc_rs::sign::any_supported_type(&key).unwrap_or_else(|_| {
         Arc::new(OpensslKey {
             file: identity.key.clone(),
+            is_elliptic: matches!(key, PrivateKeyDer::Sec1(_)),
         })
     });
     CertifiedKey::new(chain, key)
@@ -151,22 +152,26 @@ impl ResolvesServerCert for RecordingResolver {
     }
 }
 
-/// An RSA key that the `openssl` command signs with.
+/// A key that the `openssl` command signs with.
 #[derive(Clone, Debug)]
 struct OpensslKey {
     file: String,
+    /// Whether the key is for ECDSA, not for RSA.
+    is_elliptic: bool,
 }
-
-const OPENSSL_SCHEME: SignatureScheme = SignatureScheme::RSA_PSS_SHA256;
 
 impl SigningKey for OpensslKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        let is_offered = offered.contains(&OPENSSL_SCHEME);
+        let is_offered = offered.contains(&self.scheme());
         is_offered.then(|| Box::new(self.clone()) as Box<dyn Signer>)
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
-        SignatureAlgorithm::RSA
+        if self.is_elliptic {
+            SignatureAlgorithm::ECDSA
+        } else {
+            SignatureAlgorithm::RSA
+        }
     }
 }
 
@@ -174,11 +179,16 @@ impl Signer for OpensslKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
         let pss = ["rsa_padding_mode:pss", "rsa_pss_saltlen:digest"];
         let args = ["dgst", "-sha256", "-sign", &self.file];
+        let pss = if self.is_elliptic { &[][..] } else { &pss };
         let options = pss.iter().flat_map(|option| ["-sigopt", option]);
         Ok(openssl(args.into_iter().chain(options), message))
     }
 
     fn scheme(&self) -> SignatureScheme {
-        OPENSSL_SCHEME
+        if self.is_elliptic {
+            SignatureScheme::ECDSA_NISTP256_SHA256
+        } else {
+            SignatureScheme::RSA_PSS_SHA256
+        }
     }
 }

@@ -6,8 +6,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use rcgen::KeyPair;
+
 use crate::support::{
-    certificates::{CertificateFolder, Identity, as_ca, authority, params},
+    certificates::{CertificateFolder, Identity, as_ca, authority, expired, params},
     program::{Run, push_to},
     receiver::Receiver,
     records::ONE_RECORD,
@@ -40,6 +42,23 @@ fn client_certificate_must_be_issued_by_the_client_ca() {
         .exits(2)
         .stderr_contains("pass --cert and --key that belong to each other");
     assert_eq!(receiver.stop().requests, 1);
+}
+
+#[test]
+fn version_1_client_certificate_can_be_pinned() {
+    let files = CertificateFolder::new();
+    let key = KeyPair::generate().expect("a key");
+    let pinned = files.version_1(&params(Some("cron"), &[]), &key);
+    let stolen = pinned.with_key_of(&files.self_signed(&params(Some("cron"), &[])));
+    let receiver = Receiver::with(["--client-ca", &pinned.cert]);
+    push_with(&receiver, &pinned).exits(0);
+    push_with(&receiver, &stolen).exits(2);
+    let outdated = files.version_1(&expired(params(Some("cron"), &[])), &key);
+    let receiver = Receiver::with(["-v", "--client-ca", &outdated.cert]);
+    push_with(&receiver, &outdated)
+        .exits(6)
+        .stderr_contains("client certificate expired on 2020-05-17");
+    receiver.wait_for_note("client certificate refused: certificate expired on 2020-05-17");
 }
 
 #[test]

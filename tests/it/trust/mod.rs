@@ -5,6 +5,7 @@
 //! server is trusted.
 
 mod client_certificates;
+mod closed_connections;
 mod identity_files;
 mod issued;
 mod keys;
@@ -12,6 +13,7 @@ mod names;
 mod pem_files;
 mod pinned;
 mod plaintext;
+mod refused_clients;
 mod system_store;
 mod unsuitable;
 

@@ -2,11 +2,12 @@
 //! property.
 
 use rustls::version::{TLS12, TLS13};
+use x509_parser::x509::X509Version;
 
 use super::{NAME, NAMED, Serve, Unchecked, accept, check_all, refuse};
 
 use crate::support::{
-    certificates::{CertificateFolder, Identity, params, san},
+    certificates::{CertificateFolder, Identity, authority, params, san},
     openssl::openssl,
 };
 
@@ -18,6 +19,15 @@ const POLICIES: &str = "certificatePolicies=critical,1.2.3.4\n";
 fn root(files: &CertificateFolder) -> Identity {
     let elliptic = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
     files.openssl_self_signed(&elliptic)
+}
+
+/// Makes a key on the curve secp256k1. Returns its path, and a certificate request.
+fn koblitz_request(files: &CertificateFolder, subject: &str) -> (String, Vec<u8>) {
+    let key = files.path("key");
+    let generate = ["ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out"];
+    openssl(generate.into_iter().chain([&*key]), b"");
+    let request = openssl(["req", "-new", "-subj", subject, "-key", &key], b"");
+    (key, request)
 }
 
 #[test]
@@ -106,10 +116,7 @@ fn explains_unsuitable_server_certificates() {
     let sha224 = issue(&rsa, "-sha224", FOR_NAME);
     let sha3 = issue(&rsa, "-sha3-256", FOR_NAME);
     let mail = issue(&root, SHA256, "subjectAltName=email:a@b.test,RID:1.2.3\n");
-    let key = files.path("key");
-    let secp256k1 = ["ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out"];
-    openssl(secp256k1.into_iter().chain([&*key]), b"");
-    let request = openssl(["req", "-new", "-subj", "/CN=Koblitz", "-key", &key], b"");
+    let (key, request) = koblitz_request(&files, "/CN=Koblitz");
     let koblitz = Identity {
         cert: files.write(files.openssl_sign(&root, &request, SHA256, CA)),
         key,
@@ -145,7 +152,7 @@ fn explains_unsuitable_server_certificates() {
             &below,
             &koblitz,
             "CA certificate \"CN=Koblitz\" has an ECDSA key on a curve that is not supported: \
-             1.3.132.0.10",
+             secp256k1 (1.3.132.0.10)",
         ),
         (
             &mail,
@@ -154,6 +161,54 @@ fn explains_unsuitable_server_certificates() {
         ),
     ] {
         cases.push(refuse(text, Serve, identity, &trusted.cert, NAMED, &[text]));
+    }
+    check_all(&cases);
+}
+
+#[test]
+fn explains_unsupported_curves_and_versions() {
+    let files = CertificateFolder::new();
+    let root = root(&files);
+    let (key, request) = koblitz_request(&files, "/");
+    let koblitz = Identity {
+        cert: files.write(files.openssl_sign(&root, &request, SHA256, FOR_NAME)),
+        key,
+    };
+    let curve = &[
+        "certificate has an ECDSA key on a curve that is not supported: secp256k1 (1.3.132.0.10)",
+        "hint: install a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more",
+    ];
+    let ca = authority(params(Some("Test CA"), &[]));
+    let ca_file = files.write(ca.pem());
+    let version_2 = files.old_version_issued_by(&ca, &params(Some(NAME), &[]), X509Version::V2);
+    let old = &[
+        "certificate is X.509 version 2, which is not supported",
+        "hint: install an X.509 version 3 certificate",
+    ];
+    let mut cases = Vec::new();
+    for version in [&TLS12, &TLS13] {
+        let server = Unchecked(version);
+        cases.extend([
+            refuse("curve", server, &koblitz, &root.cert, NAMED, curve),
+            refuse(
+                "curve, pinned",
+                server,
+                &koblitz,
+                &koblitz.cert,
+                NAMED,
+                curve,
+            ),
+            refuse("curve, -k", server, &koblitz, &root.cert, &["-k"], curve),
+            refuse("version", server, &version_2, &ca_file, NAMED, old),
+            refuse(
+                "version, pinned",
+                server,
+                &version_2,
+                &version_2.cert,
+                NAMED,
+                old,
+            ),
+        ]);
     }
     check_all(&cases);
 }
