@@ -6,7 +6,7 @@ use super::{context::Run, rejects::wait_for_fifo_reader};
 use crate::{
     atomic_file::{AtomicFile, OWNER_ONLY_MODE},
     diagnostics::{self, Failure, FailureKind},
-    input::ValidatedInput,
+    input::{ValidatedInput, ValidationCounts},
     ledger::KnownTimes,
     record::{Record, TokenEncoding},
 };
@@ -47,8 +47,7 @@ impl<'p> ChangesFile<'p> {
             return Ok(());
         };
         let write_failed = |error| diagnostics::file_write_failed(self.path, &error);
-        let selected = run.summary.records.unsent;
-        reserve(&file, selected, input.counts.token_bytes).map_err(write_failed)?;
+        reserve(&file, run.summary.records.unsent, &input.counts).map_err(write_failed)?;
         let mut csv = start(file).map_err(write_failed)?;
         let encoding = run.plan.input.options.token_encoding;
         let mut records = input.records();
@@ -86,10 +85,12 @@ impl<'p> ChangesFile<'p> {
     }
 }
 
-fn reserve(file: &AtomicFile, records: u64, token_bytes: u64) -> io::Result<()> {
+/// Reserves disk space for `selected` records with tokens of average length.
+fn reserve(file: &AtomicFile, selected: u64, counts: &ValidationCounts) -> io::Result<()> {
+    let token_bytes = counts.token_bytes / counts.valid().max(1) + 1;
     // The times and the delimiters take up to 23 bytes, the mark of base64 another 7, and base64 a
     // third more than the token.
-    file.reserve(token_bytes + token_bytes.div_ceil(3) + 32 * records + HEADER_BYTES)
+    file.reserve(HEADER_BYTES + selected * (token_bytes + token_bytes.div_ceil(3) + 32))
 }
 
 fn start(file: AtomicFile) -> io::Result<csv::Writer<AtomicFile>> {
