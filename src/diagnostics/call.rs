@@ -2,11 +2,7 @@
 
 use tonic::Code;
 
-use super::{
-    connection::connection_failed,
-    failure::Failure,
-    tls::{explain_client_refusal, with_client_certificate_hint},
-};
+use super::{connection::connection_failed, failure::Failure, tls::explain_client_refusal};
 use crate::{
     client::{CallError, ReflectionError, Target},
     delivery::{AttemptError, AttemptFailure},
@@ -62,7 +58,9 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
     let tls = target.tls.as_ref();
     let is_denied = matches!(status, Code::Unauthenticated | Code::PermissionDenied);
     match tls.and_then(ClientTls::certificate_answer) {
-        Some(CertificateAnswer::Empty) if is_denied => with_client_certificate_hint(failure),
+        Some(answer) if is_denied && !matches!(answer, CertificateAnswer::Sent { .. }) => {
+            explain_client_refusal(failure, &answer)
+        }
         // nginx answers HTTP status 400 to a client certificate that it refuses, and to none.
         Some(answer) if *error == CallError::HttpStatus(400) => {
             explain_client_refusal(failure, &answer)

@@ -58,7 +58,7 @@ impl From<TlsError> for Failure {
                 shell_word(&certificate),
                 shell_word(&key)
             )),
-            TlsError::InvalidTrustRoot(_) => failure,
+            TlsError::InvalidTrustRoot { .. } | TlsError::ClientVerification(_) => failure,
             TlsError::CertificateGeneration(_) => Self::internal_without_cause(failure.message),
         }
     }
@@ -222,7 +222,7 @@ pub(super) fn explain_client_refusal(failure: Failure, answer: &CertificateAnswe
     })
 }
 
-pub(super) fn with_client_certificate_hint(failure: Failure) -> Failure {
+fn with_client_certificate_hint(failure: Failure) -> Failure {
     failure.with_option_hint(&["--cert", "CLIENT.pem", "--key", "CLIENT.key"], "")
 }
 

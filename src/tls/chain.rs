@@ -47,10 +47,14 @@ impl UnverifiedChain<'_> {
             }
             Error::UnknownIssuer => {
                 let issuer = self.missing_issuer();
-                if trusted.iter().any(|root| root.subject() == issuer) {
-                    RefusalReason::NotSignedByNamesake(issuer)
-                } else {
-                    RefusalReason::UnknownIssuer(issuer)
+                match trusted.iter().find(|root| root.subject() == issuer) {
+                    Some(root) => match Unsuitability::of_trust_root(root) {
+                        Some(found) => {
+                            RefusalReason::Unsuitable(ChainMember::Issuer(issuer), found)
+                        }
+                        None => RefusalReason::NotSignedByNamesake(issuer),
+                    },
+                    None => RefusalReason::UnknownIssuer(issuer),
                 }
             }
             error => self.cause_of(error, trusted),

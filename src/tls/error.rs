@@ -42,8 +42,10 @@ pub(crate) enum TlsError {
         key: UserPath,
         subjects: Vec<String>,
     },
-    #[error("certificate cannot be used as a trusted CA: {0}")]
-    InvalidTrustRoot(String),
+    #[error("certificate {subject:?} cannot be used as a trusted CA: {reason}")]
+    InvalidTrustRoot { subject: String, reason: String },
+    #[error("clients cannot be verified: {0}")]
+    ClientVerification(String),
     #[error("cannot generate a self-signed certificate: {0}")]
     CertificateGeneration(Box<dyn Error>),
 }

@@ -12,7 +12,7 @@ use rustls::{
     crypto::{WebPkiSupportedAlgorithms, aws_lc_rs},
     pki_types::{CertificateDer, UnixTime},
     server::{
-        WebPkiClientVerifier,
+        NoServerSessionStorage, WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
     sign::SingleCertAndKey,
@@ -30,6 +30,7 @@ use super::{
     peer_role::PeerRole,
     refusal::{ChainMember, Refusal, RefusalReason},
     signature::{verify_tls12, verify_tls13},
+    unsuitability::Unsuitability,
 };
 
 #[derive(Debug)]
@@ -74,6 +75,8 @@ impl ServerTls {
         let mut config = builder.with_cert_resolver(Arc::<SingleCertAndKey>::clone(&self.resolver));
         config.time_provider = Arc::new(Clock);
         config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
+        // A later connection has another configuration, so it could not resume the session.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
         ConnectionTls {
             config: Arc::new(config),
             refusal,
@@ -103,14 +106,18 @@ impl TrustedClients {
     fn new(pinned: Vec<Certificate>) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
         for certificate in &pinned {
-            roots
-                .add(certificate.der.clone())
-                .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
+            roots.add(certificate.der.clone()).map_err(|error| {
+                let property = Unsuitability::of_trust_root(certificate);
+                TlsError::InvalidTrustRoot {
+                    subject: certificate.subject(),
+                    reason: property.map_or_else(|| error.to_string(), |one| format!("it {one}")),
+                }
+            })?;
         }
         let roots = Arc::new(roots);
         let issued = WebPkiClientVerifier::builder(Arc::clone(&roots))
             .build()
-            .map_err(|error| TlsError::InvalidTrustRoot(error.to_string()))?;
+            .map_err(|error| TlsError::ClientVerification(error.to_string()))?;
         Ok(Self {
             pinned,
             roots,

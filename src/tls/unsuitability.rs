@@ -93,12 +93,10 @@ impl Unsuitability {
                 let usage = certificate.extended_key_usage().ok()??.value;
                 (!allows_role(usage, role)).then_some(Self::ExtendedKeyUsage(role))
             }
-            Error::UnsupportedCertVersion => match certificate.version() {
-                X509Version::V3 => None,
-                X509Version::V1 => Some(Self::Version1),
-                // The encoded number of the first version is 0.
-                X509Version(encoded) => Some(Self::Version(encoded.saturating_add(1))),
-            },
+            Error::UnsupportedCertVersion if certificate.version() == X509Version::V1 => {
+                Some(Self::Version1)
+            }
+            Error::UnsupportedCertVersion => unsupported_version(certificate),
             Error::NameConstraintViolation
             | Error::MalformedDnsIdentifier
             | Error::MalformedNameConstraint
@@ -122,10 +120,23 @@ impl Unsuitability {
         }
     }
 
+    /// Returns the property with which a trusted certificate cannot issue certificates.
+    pub(super) fn of_trust_root(certificate: &Certificate) -> Option<Self> {
+        unsupported_version(&certificate.to_x509()?)
+    }
+
     /// Returns the property with which a peer cannot sign a handshake.
     pub(super) fn of_signer(certificate: &Certificate) -> Option<Self> {
         let certificate = &certificate.to_x509()?;
         critical_extension(certificate).or_else(|| unsupported_key(certificate))
+    }
+}
+
+fn unsupported_version(certificate: &X509Certificate<'_>) -> Option<Unsuitability> {
+    match certificate.version() {
+        X509Version::V1 | X509Version::V3 => None,
+        // The encoded number of the first version is 0.
+        X509Version(encoded) => Some(Unsuitability::Version(encoded.saturating_add(1))),
     }
 }
 

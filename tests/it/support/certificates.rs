@@ -229,7 +229,8 @@ pub(crate) fn version_1(der: &[u8], signer: &impl SigningKey) -> String {
     old_version(der, signer, X509Version::V1)
 }
 
-fn old_version(der: &[u8], signer: &impl SigningKey, version: X509Version) -> String {
+/// Converts a DER certificate to X.509 version 1 or 2 like [`version_1`].
+pub(crate) fn old_version(der: &[u8], signer: &impl SigningKey, version: X509Version) -> String {
     let certificate = elements(der);
     let body = elements(certificate[0]);
     // Version 1 and 2 lack the field [3] (extensions), and version 1 also [0] (version).

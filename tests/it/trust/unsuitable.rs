@@ -7,8 +7,9 @@ use x509_parser::x509::X509Version;
 use super::{NAME, NAMED, Serve, Unchecked, accept, check_all, refuse};
 
 use crate::support::{
-    certificates::{CertificateFolder, Identity, authority, params, san},
+    certificates::{CertificateFolder, Identity, authority, old_version, params, san},
     openssl::openssl,
+    program::run,
 };
 
 const CA: &str = "basicConstraints=critical,CA:TRUE\n";
@@ -185,7 +186,16 @@ fn explains_unsupported_curves_and_versions() {
         "certificate is X.509 version 2, which is not supported",
         "hint: install an X.509 version 3 certificate",
     ];
-    let mut cases = Vec::new();
+    let old_ca = files.write(old_version(ca.der(), ca.key(), X509Version::V2));
+    let below = files.issued_by(&ca, &san(&[NAME]));
+    let issuer = &["CA certificate \"CN=Test CA\" is X.509 version 2, which is not supported"];
+    let mut cases = vec![refuse("CA", Serve, &below, &old_ca, NAMED, issuer)];
+    run(["serve", "--listen=127.0.0.1:0", "--client-ca", &old_ca])
+        .exits(2)
+        .stderr_contains(
+            "certificate \"CN=Test CA\" cannot be used as a trusted CA: \
+             it is X.509 version 2, which is not supported",
+        );
     for version in [&TLS12, &TLS13] {
         let server = Unchecked(version);
         cases.extend([
