@@ -4,6 +4,7 @@
 
 mod command_line;
 mod generate;
+mod input_plan;
 mod layer;
 mod layers;
 mod options;

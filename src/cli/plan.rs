@@ -2,31 +2,24 @@
 
 use std::{env, path::PathBuf};
 
-use jiff::tz::TimeZone;
-
 use super::{
     generate,
-    options::{
-        Cli, Command, ConnectionArgs, DeliveryArgs, FormatArgs, InputArgs, LedgerCommand, PushArgs,
-        ServeArgs,
-    },
+    input_plan::{input_plan, token_input},
+    options::{Cli, Command, ConnectionArgs, DeliveryArgs, LedgerCommand, PushArgs, ServeArgs},
 };
 use crate::{
     batch::BatchLimits,
     commands::{
-        ConnectionPlan, ContractPlan, ContractSource, IdentityFiles, InputPlan, Timeouts, TlsPlan,
-        check,
-        ledger::{self, Action, ForgetScope, TokenInput},
+        ConnectionPlan, ContractPlan, ContractSource, IdentityFiles, Timeouts, TlsPlan, check,
+        ledger::{self, Action, ForgetScope},
         probe,
         push::{self, Destination, DryRun, LedgerPlan, MetricsPlan},
         serve::{self, DumpDestination, ReceiverTls},
     },
     delivery::DeliveryPolicy,
     diagnostics::Failure,
-    input::{FieldSelector, InputOptions, InputSource},
     proxy::{EnvironmentVariable, ProxySettings},
     receiver::Behavior,
-    record::{TimeRules, TimeUnit},
     report::MetricsLabel,
     terminal::Terminal,
     user_path::{UserPath, describe_value},
@@ -53,6 +46,7 @@ impl Plan {
             Command::Push(args) => push_plan(*args).map(|plan| Self::Push(Box::new(plan))),
             Command::Check(args) => Ok(Self::Check(check::Plan {
                 input: input_plan(args.input)?,
+                listed_period: args.list_expiring,
                 terminal: args.output.terminal(args.verbose),
             })),
             Command::Probe(args) => Ok(Self::Probe(Box::new(probe::Plan {
@@ -221,18 +215,6 @@ fn ledger_plan(command: LedgerCommand) -> Result<ledger::Plan, Failure> {
     })
 }
 
-fn token_input(file: PathBuf, format: FormatArgs) -> Result<TokenInput, Failure> {
-    // Only tokens are read, so these rules for times have no effect.
-    let time_rules = TimeRules {
-        unit: TimeUnit::Seconds,
-        zone: TimeZone::UTC,
-    };
-    Ok(TokenInput {
-        sources: input_sources(vec![file])?,
-        options: input_options(format, FieldSelector::Unused, time_rules)?,
-    })
-}
-
 fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
     let contract = contract_plan(&args);
     let endpoint = args.server.ok_or_else(|| {
@@ -303,75 +285,4 @@ fn contract_plan(args: &ConnectionArgs) -> ContractPlan {
             (None, None, false) => ContractSource::BuiltIn,
         },
     }
-}
-
-fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
-    let time_rules = TimeRules {
-        unit: args.time_unit,
-        zone: args.timezone,
-    };
-    let time_field = args.time_field.unwrap_or(FieldSelector::DefaultNames);
-    Ok(InputPlan {
-        sources: input_sources(args.files)?,
-        options: input_options(args.format, time_field, time_rules)?,
-        max_errors: args.max_errors,
-        on_duplicate: args.on_duplicate,
-        refuses_past: args.refuse_past,
-        min_records: args.min_records,
-        max_records: args.max_records,
-        refuses_empty: args.fail_on_empty,
-    })
-}
-
-fn input_options(
-    args: FormatArgs,
-    time_field: FieldSelector,
-    time_rules: TimeRules,
-) -> Result<InputOptions, Failure> {
-    let token_field = args.token_field.unwrap_or(FieldSelector::DefaultNames);
-    if token_field == time_field && token_field != FieldSelector::DefaultNames {
-        return Err(Failure::usage(
-            "--token-field and --time-field name the same field",
-        ));
-    }
-    for (option, field) in [
-        ("--token-field", &token_field),
-        ("--time-field", &time_field),
-    ] {
-        if args.no_header
-            && field.column_number().is_none()
-            && let FieldSelector::Name(name) = field
-        {
-            return Err(Failure::usage(format!(
-                "{option} \"{}\" is a name, but --no-header files have only column numbers",
-                describe_value(name)
-            )));
-        }
-    }
-    Ok(InputOptions {
-        format: args.input_format,
-        token_field,
-        time_field,
-        has_header: !args.no_header,
-        delimiter: args.delimiter,
-        token_encoding: args.token_encoding,
-        time_rules,
-        records_pointer: args.records,
-    })
-}
-
-fn input_sources(files: Vec<PathBuf>) -> Result<Vec<InputSource>, Failure> {
-    if files.is_empty() {
-        return Ok(vec![InputSource::Stdin]);
-    }
-    let to_source = |file: PathBuf| match file.to_str() {
-        Some("-") => InputSource::Stdin,
-        _ => InputSource::File(file),
-    };
-    let sources: Vec<_> = files.into_iter().map(to_source).collect();
-    let is_stdin = |source: &&InputSource| **source == InputSource::Stdin;
-    if sources.iter().filter(is_stdin).count() > 1 {
-        return Err(Failure::usage("standard input can be read only once"));
-    }
-    Ok(sources)
 }

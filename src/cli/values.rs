@@ -12,7 +12,7 @@ use crate::{
     commands::{self, push::CountLimit, serve::ListenAddress},
     endpoint::Endpoint,
     input::{FieldSelector, JsonPointer},
-    record::parse_numeric_offset,
+    record::{TimeFormat, parse_numeric_offset},
     shard::Shard,
     user_path::UserPath,
 };
@@ -148,6 +148,11 @@ fn find_time_zone(name: &str, database: &TimeZoneDatabase) -> Result<TimeZone, &
     })
 }
 
+pub(super) fn parse_time_format(text: &str) -> Result<TimeFormat, &'static str> {
+    TimeFormat::new(text)
+        .ok_or("expected strptime directives for year, month and day (examples: %d.%m.%Y, %Y%m%d)")
+}
+
 pub(super) fn number_in(range: impl RangeBounds<u64>) -> impl TypedValueParser<Value = usize> {
     RangedU64ValueParser::new().range(range)
 }
@@ -160,19 +165,21 @@ fn parse_quantity(text: &str, unit_sizes: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*size)
 }
 
-/// Parses a duration such as `500ms`, `10s`, `2m` or `1h`. A number without a unit is in seconds.
+/// Parses a duration such as `500ms`, `10s`, `2m`, `1h` or `30d`. A number without a unit is in
+/// seconds, and a day has 24 hours.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
-    const UNITS: [(&str, u64); 5] = [
+    const UNITS: [(&str, u64); 6] = [
         ("", 1_000),
         ("ms", 1),
         ("s", 1_000),
         ("m", 60_000),
         ("h", 3_600_000),
+        ("d", 86_400_000),
     ];
     match parse_quantity(text, &UNITS) {
         Some(millis) if millis < MAX_DURATION_MILLIS => Ok(Duration::from_millis(millis)),
         Some(_) => Err("longer than 100 years"),
-        None => Err("expected a duration (examples: 500ms, 10s, 2m, 1h)"),
+        None => Err("expected a duration (examples: 500ms, 10s, 2m, 1h, 30d)"),
     }
 }
 
@@ -245,6 +252,7 @@ mod tests {
             ("10s", 10_000),
             ("2m", 120_000),
             ("1h", 3_600_000),
+            ("30d", 2_592_000_000),
             ("10", 10_000),
             ("0", 0),
         ] {
@@ -259,7 +267,8 @@ mod tests {
             "s",
             "-1",
             "1.5s",
-            "1d",
+            "1w",
+            "36601d",
             "1 s",
             "99999999999999h",
             "18446744073709551616",

@@ -29,7 +29,7 @@ pub(crate) use self::{
         input_warnings, record_count_refused, too_many_changes, too_many_missing,
     },
     ledger::{describe_new_address, ledger_unusable},
-    options::metadata_invalid,
+    options::{metadata_invalid, time_invalid},
     outputs::{
         file_write_failed, listen_failed, rejects_incomplete, stdout_write_failed, store_unusable,
         thread_not_started,

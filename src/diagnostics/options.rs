@@ -2,8 +2,13 @@
 
 use std::fmt;
 
-use super::failure::Failure;
-use crate::{metadata::MetadataError, proxy::ProxyError, user_path::FileError};
+use super::{failure::Failure, problem::time_hint};
+use crate::{
+    metadata::MetadataError,
+    proxy::ProxyError,
+    record::TimeError,
+    user_path::{FileError, describe_value},
+};
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
@@ -41,4 +46,13 @@ pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError)
         }
     };
     Failure::usage_with_hint(format!("{origin}: {error}"), hint)
+}
+
+/// `option` is `--earliest` or `--latest`, and `text` its value.
+pub(crate) fn time_invalid(option: &str, text: &str, error: TimeError) -> Failure {
+    let failure = Failure::usage(format!("{option} \"{}\" {error}", describe_value(text)));
+    match time_hint(text, error) {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     input::{A_NUMBER, Field, ProblemKind, StreamError, UnsupportedFormat},
-    record::{TimeError, TokenError},
+    record::{LikelyTime, TimeError, TokenError},
 };
 
 pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
@@ -71,15 +71,33 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
             error: TokenError::InvalidBase64 { .. },
             ..
         } => "write base64 without spaces and line breaks",
-        ProblemKind::InvalidTime { error, .. } => match error {
+        ProblemKind::InvalidTime { error, value, .. } => {
+            return time_hint(value.as_str(), *error);
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// `text` is the refused time.
+pub(super) fn time_hint(text: &str, error: TimeError) -> Option<String> {
+    let hint = match (error, LikelyTime::recognize(text, error)) {
+        (_, Some(LikelyTime::InFormat(format))) => {
+            let quote = if format.contains(' ') { "'" } else { "" };
+            return Some(format!("pass --time-format {quote}{format}{quote}"));
+        }
+        (_, Some(LikelyTime::SpreadsheetSerial)) => {
+            "export dates as YYYY-MM-DD; this looks like a spreadsheet's date serial"
+        }
+        (
             TimeError::IntegerOutOfRange {
                 looks_like_milliseconds: true,
-            } => "pass --time-unit ms if these are milliseconds",
-            TimeError::SkippedLocalTime | TimeError::AmbiguousLocalTime => {
-                "add an offset such as +01:00"
-            }
-            _ => return None,
-        },
+            },
+            _,
+        ) => "pass --time-unit ms if these are milliseconds",
+        (TimeError::SkippedLocalTime | TimeError::AmbiguousLocalTime, _) => {
+            "add an offset such as +01:00"
+        }
         _ => return None,
     };
     Some(hint.to_owned())

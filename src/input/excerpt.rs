@@ -34,6 +34,11 @@ impl Excerpt {
         length <= MAX_CHARS || (length <= MAX_DATE_CHARS && text.chars().all(is_date))
     }
 
+    /// Returns the text without quotes, which may be shortened.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     fn shortened(text: &str, length: usize, shown: usize) -> Self {
         if text.is_empty() {
             return Self(String::new());

@@ -7,7 +7,7 @@ use super::{
     options::{FieldSelector, InputOptions},
     problem::{Field, ProblemKind},
 };
-use crate::record::{ExpireTime, TimeRules, Token, TokenEncoding};
+use crate::record::{ExpireTime, TimeRange, TimeRules, Token, TokenEncoding};
 
 const DEFAULT_TOKEN_NAMES: [&str; 4] = ["device_token", "deviceToken", "DeviceToken", "token"];
 const DEFAULT_TIME_NAMES: [&str; 3] = ["expire_time", "expireTime", "ExpireTime"];
@@ -125,6 +125,7 @@ pub(super) struct FieldParser<'o> {
     pub(super) names: FieldNames,
     pub(super) token_encoding: TokenEncoding,
     time_rules: &'o TimeRules,
+    pub(super) time_range: TimeRange,
 }
 
 impl<'o> FieldParser<'o> {
@@ -138,6 +139,7 @@ impl<'o> FieldParser<'o> {
                 options.token_encoding
             },
             time_rules: &options.time_rules,
+            time_range: options.time_range,
         }
     }
 
@@ -163,10 +165,12 @@ impl<'o> FieldParser<'o> {
     }
 
     pub(super) fn time(&self, text: &[u8], name: &str) -> Result<ExpireTime, ProblemKind> {
-        ExpireTime::parse(text, self.time_rules).map_err(|error| ProblemKind::InvalidTime {
-            name: name.to_owned(),
-            error,
-            value: Excerpt::from_text(&String::from_utf8_lossy(text)),
-        })
+        let time = self.time_rules.parse(text);
+        time.and_then(|time| self.time_range.check(time))
+            .map_err(|error| ProblemKind::InvalidTime {
+                name: name.to_owned(),
+                error,
+                value: Excerpt::from_text(&String::from_utf8_lossy(text)),
+            })
     }
 }

@@ -23,6 +23,6 @@ pub(crate) use options::{FieldSelector, InputOptions, JsonPointer, REJECTS_HEADE
 pub(crate) use position::{FilePosition, RecordLocation};
 pub(crate) use problem::{A_NUMBER, Field, Problem, ProblemKind, UnsupportedFormat};
 pub(crate) use validation::{
-    ContractCheck, DuplicatePolicy, ExpirationCounts, Records, ValidatedInput, ValidationCounts,
-    ValidationRules, validate,
+    ContractCheck, DuplicatePolicy, ExpirationCounts, ExpiringRecord, Records, ValidatedInput,
+    ValidationCounts, ValidationRules, validate,
 };

@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use jiff::tz::TimeZone;
-
-use crate::record::{TimeRules, TimeUnit, TokenEncoding};
+use crate::record::{TimeRange, TimeRules, TokenEncoding};
 
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
 
@@ -61,6 +59,7 @@ pub(crate) struct InputOptions {
     pub(crate) delimiter: Option<u8>,
     pub(crate) token_encoding: TokenEncoding,
     pub(crate) time_rules: TimeRules,
+    pub(crate) time_range: TimeRange,
     /// `None` means that the format detection finds the records.
     pub(crate) records_pointer: Option<JsonPointer>,
 }
@@ -74,17 +73,15 @@ impl Default for InputOptions {
             has_header: true,
             delimiter: None,
             token_encoding: TokenEncoding::Utf8,
-            time_rules: TimeRules {
-                unit: TimeUnit::Seconds,
-                zone: TimeZone::UTC,
-            },
+            time_rules: TimeRules::default(),
+            time_range: TimeRange::default(),
             records_pointer: None,
         }
     }
 }
 
 /// The first line of a file that `--rejects` writes. Such a file is read with
-/// [`InputOptions::for_rejects`], whatever the user's options are.
+/// [`InputOptions::for_rejects`], whatever the user's options are, except for the range of times.
 pub(crate) const REJECTS_HEADER: [&str; 4] =
     ["rejected_token", "encoding", "expire_time", "reason"];
 

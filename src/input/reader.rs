@@ -26,7 +26,7 @@ impl<'i> RecordReader<'i> {
                 has_separator_line,
             } => CsvReader::open(buffer, options, delimiter, has_separator_line)?
                 .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
-            DetectedFormat::Rejects => CsvReader::open_rejects(buffer)?
+            DetectedFormat::Rejects => CsvReader::open_rejects(buffer, options.time_range)?
                 .map_or(Self::Blank, |reader| Self::Csv(Box::new(reader))),
             json => Self::Json(Box::new(JsonReader::new(buffer, json, options))),
         })

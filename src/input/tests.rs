@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     bytes::LineBuffer, detect::DetectedFormat, options::InputOptions, reader::RecordReader,
 };
-use crate::record::TokenEncoding;
+use crate::record::{TimeRange, TokenEncoding};
 
 /// The values of a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,7 @@ struct ReadResult {
 fn options(token_encoding: TokenEncoding) -> InputOptions {
     InputOptions {
         token_encoding,
+        time_range: TimeRange::ALL,
         ..InputOptions::default()
     }
 }

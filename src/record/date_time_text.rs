@@ -9,6 +9,7 @@ pub(super) struct DateTimeText {
     pub(super) hour: i8,
     pub(super) minute: i8,
     pub(super) second: i8,
+    pub(super) has_time: bool,
     pub(super) has_fraction: bool,
     /// In seconds, positive to the east.
     pub(super) offset_seconds: Option<i32>,
@@ -26,6 +27,7 @@ impl DateTimeText {
         };
         if !text.is_empty() {
             parts.take_time_of_day(text)?;
+            parts.has_time = true;
         }
         text.is_empty().then_some(parts)
     }

@@ -3,14 +3,20 @@
 
 mod contract_violation;
 mod date_time_text;
+mod likely_time;
 mod suspicious_token;
 mod time;
+mod time_format;
+mod time_rules;
 mod token;
 
 pub(crate) use contract_violation::ContractViolation;
 pub(crate) use date_time_text::parse_numeric_offset;
+pub(crate) use likely_time::LikelyTime;
 pub(crate) use suspicious_token::SuspiciousToken;
-pub(crate) use time::{ExpireTime, TimeError, TimeRules, TimeUnit};
+pub(crate) use time::{ExpireTime, TimeError, TimeRange};
+pub(crate) use time_format::TimeFormat;
+pub(crate) use time_rules::{TimeRules, TimeUnit};
 pub(crate) use token::{MaskedToken, Token, TokenEncoding, TokenError, fits_csv_text};
 
 #[derive(Clone, Debug, PartialEq, Eq)]

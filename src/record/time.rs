@@ -1,32 +1,19 @@
-//! Expiration times: Unix seconds that fit into the contract's `uint32`, parsed without rounding.
+//! Expiration times: Unix seconds that fit into the contract's `uint32`.
 
 use std::fmt;
 
-use jiff::{
-    SignedDuration, Timestamp,
-    civil::{Date, DateTime, Time},
-    tz::{AmbiguousOffset, Offset, TimeZone},
-};
-
-use super::date_time_text::DateTimeText;
+use jiff::{SignedDuration, Timestamp};
 
 /// An expiration time in Unix seconds, from 0 (1970-01-01T00:00:00Z) to 4294967295
 /// (2106-02-07T06:28:15Z).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub(crate) struct ExpireTime(u32);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum TimeUnit {
-    #[default]
-    Seconds,
-    Milliseconds,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct TimeRules {
-    pub(crate) unit: TimeUnit,
-    /// The time zone of dates and times without an offset.
-    pub(crate) zone: TimeZone,
+/// The expiration times that are plausible. 0 always is, because the server decides what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeRange {
+    pub(crate) earliest: ExpireTime,
+    pub(crate) latest: ExpireTime,
 }
 
 /// The message continues a sentence that starts with the string or number.
@@ -44,6 +31,8 @@ pub(crate) enum TimeError {
     NotWholeSecond,
     #[error("is not Unix seconds or an RFC 3339 date (example: 2099-12-31)")]
     UnknownFormat,
+    #[error("is not in the --time-format, Unix seconds or an RFC 3339 date")]
+    NoFormatMatches,
     #[error("is not an existing date and time of day")]
     InvalidDateTime,
     #[error("is a leap second, which Unix time does not have")]
@@ -56,30 +45,12 @@ pub(crate) enum TimeError {
     SkippedLocalTime,
     #[error("is a local time that occurs twice in its time zone")]
     AmbiguousLocalTime,
-}
-
-/// The smallest integer that probably means milliseconds. As seconds, it is after the year 5000.
-const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
-
-/// An integer that is out of range in every unit, and a whole number of seconds in milliseconds.
-const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
-
-const MAX_DIGITS: usize = 19;
-
-fn parse_digits(text: &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-    }
-    let zeros = || text.iter().take_while(|digit| **digit == b'0').count();
-    if text.len() > MAX_DIGITS && text.len() - zeros() > MAX_DIGITS {
-        value = TOO_LARGE;
-    }
-    Some(value)
+    #[error("is in an unknown time zone")]
+    UnknownTimeZone,
+    #[error("is before --earliest {earliest}")]
+    TooEarly { earliest: ExpireTime },
+    #[error("is after --latest {latest}")]
+    TooLate { latest: ExpireTime },
 }
 
 impl ExpireTime {
@@ -93,38 +64,6 @@ impl ExpireTime {
     pub(crate) const fn as_unix(self) -> u32 {
         self.0
     }
-
-    /// Accepts dates and times as in RFC 3339 section 5.6, but the offset, the seconds and the
-    /// whole time of day are optional. An integer is not converted to floating point, which would
-    /// round it.
-    pub(crate) fn parse(text: &[u8], rules: &TimeRules) -> Result<Self, TimeError> {
-        if text.is_empty() {
-            return Err(TimeError::Empty);
-        }
-        if let Some(value) = parse_digits(text) {
-            return Self::from_integer(value, rules);
-        }
-        match DateTimeText::split(text) {
-            Some(date_time) => resolve(&date_time, &rules.zone),
-            None if is_number(text) => Err(TimeError::NotInteger),
-            None if str::from_utf8(text).is_err() => Err(TimeError::NotUtf8),
-            None => Err(TimeError::UnknownFormat),
-        }
-    }
-
-    fn from_integer(value: u64, rules: &TimeRules) -> Result<Self, TimeError> {
-        let seconds = match rules.unit {
-            TimeUnit::Seconds => value,
-            TimeUnit::Milliseconds if value.is_multiple_of(1000) => value / 1000,
-            TimeUnit::Milliseconds => return Err(TimeError::NotWholeSecond),
-        };
-        u32::try_from(seconds)
-            .map(Self)
-            .map_err(|_| TimeError::IntegerOutOfRange {
-                looks_like_milliseconds: rules.unit == TimeUnit::Seconds
-                    && value >= MIN_LIKELY_MILLISECONDS,
-            })
-    }
 }
 
 impl fmt::Display for ExpireTime {
@@ -134,208 +73,33 @@ impl fmt::Display for ExpireTime {
     }
 }
 
-fn is_number(text: &[u8]) -> bool {
-    // `f64` also parses the words "inf" and "NaN".
-    let starts_number = |first: &u8| first.is_ascii_digit() || b"+-.".contains(first);
-    text.first().is_some_and(starts_number)
-        && str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok())
-}
-
-fn resolve(text: &DateTimeText, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
-    let is_leap_second = text.second == 60;
-    let second = if is_leap_second { 59 } else { text.second };
-    let date = Date::new(text.year, text.month, text.day);
-    let time = Time::new(text.hour, text.minute, second, 0);
-    let (Ok(date), Ok(time)) = (date, time) else {
-        return Err(TimeError::InvalidDateTime);
+impl TimeRange {
+    pub(crate) const ALL: Self = Self {
+        earliest: ExpireTime(0),
+        latest: ExpireTime(u32::MAX),
     };
-    if is_leap_second {
-        return Err(TimeError::LeapSecond);
-    }
-    if text.has_fraction {
-        return Err(TimeError::FractionalSecond);
-    }
-    let civil = date.to_datetime(time);
-    match text.offset_seconds {
-        None => in_zone(civil, zone),
-        Some(seconds) => {
-            let offset = Offset::from_seconds(seconds).map_err(|_| TimeError::InvalidDateTime)?;
-            at_offset(civil, offset)
+
+    pub(crate) fn check(&self, time: ExpireTime) -> Result<ExpireTime, TimeError> {
+        let Self { earliest, latest } = *self;
+        // This is a single comparison, because nearly all times are in the range.
+        if time.0.wrapping_sub(earliest.0) <= latest.0.wrapping_sub(earliest.0) || time.0 == 0 {
+            return Ok(time);
         }
+        Err(if time < earliest {
+            TimeError::TooEarly { earliest }
+        } else {
+            TimeError::TooLate { latest }
+        })
     }
 }
 
-fn in_zone(civil: DateTime, zone: &TimeZone) -> Result<ExpireTime, TimeError> {
-    match zone.to_ambiguous_timestamp(civil).offset() {
-        AmbiguousOffset::Unambiguous { offset } => at_offset(civil, offset),
-        AmbiguousOffset::Gap { .. } => Err(TimeError::SkippedLocalTime),
-        AmbiguousOffset::Fold { .. } => Err(TimeError::AmbiguousLocalTime),
-    }
-}
-
-fn at_offset(civil: DateTime, offset: Offset) -> Result<ExpireTime, TimeError> {
-    offset
-        .to_timestamp(civil)
-        .ok()
-        .map(Timestamp::as_second)
-        .and_then(|seconds| u32::try_from(seconds).ok())
-        .map(ExpireTime)
-        .ok_or(TimeError::DateOutOfRange)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules(unit: TimeUnit, zone: &str) -> TimeRules {
-        TimeRules {
-            unit,
-            zone: TimeZone::get(zone).expect("a zone of the time zone database"),
-        }
-    }
-
-    fn parse(text: &str) -> Result<u32, TimeError> {
-        ExpireTime::parse(text.as_bytes(), &rules(TimeUnit::Seconds, "UTC"))
-            .map(ExpireTime::as_unix)
-    }
-
-    #[test]
-    fn parses_integers_and_dates() {
-        for (text, seconds) in [
-            ("0", 0),
-            ("4294967295", u32::MAX),
-            ("0001580962440", 1_580_962_440),
-            ("00000000000000000000000000000001", 1),
-            ("2020-02-06", 1_580_947_200),
-            ("2020-02-06T04:14:00Z", 1_580_962_440),
-            ("2020-02-06t04:14:00z", 1_580_962_440),
-            ("2020-02-06 04:14:00Z", 1_580_962_440),
-            ("2020-02-06T04:14", 1_580_962_440),
-            ("2020-02-06T04:14Z", 1_580_962_440),
-            ("2020-02-06T04:14:00.000Z", 1_580_962_440),
-            ("2020-02-06T06:14:00+02:00", 1_580_962_440),
-            ("2020-02-05T23:14-05:00", 1_580_962_440),
-            ("2020-02-06T04:14:00-00:00", 1_580_962_440),
-            ("2106-02-07T06:28:15Z", u32::MAX),
-            ("1969-12-31T23:00:00-01:00", 0),
-            // PostgreSQL, strftime, `date +"%F %T %z"`, BigQuery and SQL Server.
-            ("2020-02-06 04:14:00+00", 1_580_962_440),
-            ("2020-02-06 09:44:00+0530", 1_580_962_440),
-            ("2020-02-05 23:14:00.000000-05", 1_580_962_440),
-            ("2020-02-06 06:14:00 +0200", 1_580_962_440),
-            ("2020-02-06 04:14:00 UTC", 1_580_962_440),
-            ("2020-02-06 04:14 utc", 1_580_962_440),
-            ("2020-02-06 04:14:00 Z", 1_580_962_440),
-            ("2020-02-06 06:14:00.0000000 +02:00", 1_580_962_440),
-            ("2020-02-06T04:14:00.00000000000000000000Z", 1_580_962_440),
-        ] {
-            assert_eq!(parse(text), Ok(seconds), "{text}");
-        }
-    }
-
-    #[test]
-    fn rejects_other_texts_with_the_reason() {
-        let out_of_range = |looks_like_milliseconds| TimeError::IntegerOutOfRange {
-            looks_like_milliseconds,
-        };
-        for (text, error) in [
-            ("", TimeError::Empty),
-            (" 1", TimeError::UnknownFormat),
-            ("1 ", TimeError::UnknownFormat),
-            ("-1", TimeError::NotInteger),
-            ("+1", TimeError::NotInteger),
-            ("1.0", TimeError::NotInteger),
-            ("1e9", TimeError::NotInteger),
-            (".5", TimeError::NotInteger),
-            ("NaN", TimeError::UnknownFormat),
-            ("١٢", TimeError::UnknownFormat),
-            ("4294967296", out_of_range(false)),
-            ("99999999999", out_of_range(false)),
-            ("100000000000", out_of_range(true)),
-            ("1580962440000", out_of_range(true)),
-            ("99999999999999999999999999", out_of_range(true)),
-            ("31/12/2026", TimeError::UnknownFormat),
-            ("2026-1-1", TimeError::UnknownFormat),
-            ("2026-01-01T", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00.", TimeError::UnknownFormat),
-            ("2026-01-01T00:00.0", TimeError::UnknownFormat),
-            ("2026-01-01Z", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+1", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+010", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+01:", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+01:0", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+01:00:00", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+2400", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+0060", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00  +01:00", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00 ", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00UTC", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00 GMT", TimeError::UnknownFormat),
-            ("2026-01-01 UTC", TimeError::UnknownFormat),
-            ("2026-01-01 +01:00", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00+24:00", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00[UTC]", TimeError::UnknownFormat),
-            ("2026-02-29", TimeError::InvalidDateTime),
-            ("2026-13-01", TimeError::InvalidDateTime),
-            ("2026-01-01T24:00:00Z", TimeError::InvalidDateTime),
-            ("2026-01-01T00:60:00Z", TimeError::InvalidDateTime),
-            ("2026-01-01T00:00:61Z", TimeError::InvalidDateTime),
-            ("2016-12-31T23:59:60Z", TimeError::LeapSecond),
-            ("2026-01-01T00:00:00.5Z", TimeError::FractionalSecond),
-            ("1969-12-31T23:59:59Z", TimeError::DateOutOfRange),
-            ("2106-02-07T06:28:16Z", TimeError::DateOutOfRange),
-            ("9999-12-31T23:59:59-23:59", TimeError::DateOutOfRange),
-            ("0000-01-01", TimeError::DateOutOfRange),
-        ] {
-            assert_eq!(parse(text), Err(error), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn resolves_local_times_in_the_time_zone() {
-        let rules = rules(TimeUnit::Seconds, "Europe/Berlin");
-        for (text, expected) in [
-            ("2026-06-01", Ok(1_780_264_800)),
-            ("2026-06-01T00:00:00Z", Ok(1_780_272_000)),
-            ("2026-03-29T02:30:00", Err(TimeError::SkippedLocalTime)),
-            ("2026-10-25T02:30:00", Err(TimeError::AmbiguousLocalTime)),
-            ("2026-10-25T02:30:00+01:00", Ok(1_792_891_800)),
-        ] {
-            let read = ExpireTime::parse(text.as_bytes(), &rules).map(ExpireTime::as_unix);
-            assert_eq!(read, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn parses_milliseconds_that_are_whole_seconds() {
-        let rules = rules(TimeUnit::Milliseconds, "UTC");
-        for (text, expected) in [
-            ("1580962440000", Ok(1_580_962_440)),
-            ("0", Ok(0)),
-            ("1580962440001", Err(TimeError::NotWholeSecond)),
-            (
-                "4294967296000",
-                Err(TimeError::IntegerOutOfRange {
-                    looks_like_milliseconds: false,
-                }),
-            ),
-            (
-                "99999999999999999999999",
-                Err(TimeError::IntegerOutOfRange {
-                    looks_like_milliseconds: false,
-                }),
-            ),
-            ("2020-02-06T04:14:00Z", Ok(1_580_962_440)),
-        ] {
-            let read = ExpireTime::parse(text.as_bytes(), &rules).map(ExpireTime::as_unix);
-            assert_eq!(read, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn rejects_json_numbers_that_are_not_integers() {
-        for literal in ["-0", "1.0", "1e3", "1E+3", "1e400", "1580962440.0"] {
-            assert_eq!(parse(literal), Err(TimeError::NotInteger), "{literal}");
+impl Default for TimeRange {
+    fn default() -> Self {
+        /// 1980-01-01T00:00:00Z. Earlier times are dates and serial numbers read as seconds.
+        const DEFAULT_EARLIEST: ExpireTime = ExpireTime(315_532_800);
+        Self {
+            earliest: DEFAULT_EARLIEST,
+            ..Self::ALL
         }
     }
 }

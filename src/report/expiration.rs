@@ -6,7 +6,7 @@ use crate::{diagnostics::format_timestamp, input::ExpirationCounts};
 
 const MAX_BAR_CHARS: u64 = 40;
 
-/// Returns an empty string if there are no records.
+/// Returns the lines of the chart, each after a line feed: none if there are no records.
 pub(super) fn expiration_chart(counts: &ExpirationCounts) -> String {
     let (Some(earliest), Some(latest)) = (counts.earliest, counts.latest) else {
         return String::new();
@@ -20,7 +20,7 @@ pub(super) fn expiration_chart(counts: &ExpirationCounts) -> String {
         ("later", counts.later),
     ];
     let largest = rows.iter().map(|(_, count)| *count).max().unwrap_or(1);
-    let mut chart = String::new();
+    let mut chart = String::from("\n");
     for (name, count) in rows {
         // The length is rounded up, so that even a single record has a visible bar.
         let length = (count * MAX_BAR_CHARS).div_ceil(largest.max(1));

@@ -9,7 +9,7 @@ use super::expiration::expiration_chart;
 use crate::{
     delivery::{DeliveryOutcome, RequestCounts},
     diagnostics::{self, EXIT_WOULD_SEND, Failure, FailureKind, escape},
-    input::{ExpirationCounts, ValidatedInput},
+    input::{ExpirationCounts, ExpiringRecord, ValidatedInput},
     record::ExpireTime,
     user_path::UserPath,
 };
@@ -101,6 +101,9 @@ pub(crate) struct Summary {
     /// `None` for a command that contacts a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry: Option<ExpirationCounts>,
+    /// `None` without `--list-expiring`, and if the input is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expiring: Option<Vec<ExpiringRecord>>,
     /// In Unix seconds.
     #[serde(skip)]
     pub(crate) earliest_expire_time: Option<u32>,
@@ -131,6 +134,7 @@ impl Summary {
             elapsed_seconds: 0.0,
             error: None,
             expiry: None,
+            expiring: None,
         }
     }
 
@@ -241,9 +245,21 @@ impl Summary {
         if let Some(path) = &self.rejects_file {
             let _ = write!(text, "; rejects in {}", UserPath::from(path.as_path()));
         }
-        match self.expiry.as_ref().map(expiration_chart) {
-            Some(chart) if self.error.is_none() && !chart.is_empty() => format!("{text}\n{chart}"),
-            _ => text,
+        if let Some(expiry) = &self.expiry
+            && self.error.is_none()
+        {
+            text += &expiration_chart(expiry);
         }
+        for record in self.expiring.iter().flatten() {
+            let _ = write!(
+                text,
+                "\n{}:{}: {} expires {}",
+                escape(&record.file),
+                record.line,
+                record.masked_token,
+                record.expire_time
+            );
+        }
+        text
     }
 }

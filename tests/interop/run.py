@@ -245,7 +245,7 @@ def push_to_python(pb, binary, folder, key, certificate):
     records = many(2500)
     as_hex = folder / "many.csv"
     as_hex.write_text("device_token,expire_time\n" + "".join(f"{token.hex()},{time}\n" for token, time in records))
-    summary = push(binary, *flags, "--token-encoding", "hex", "--batch-records", "1000", as_hex)
+    summary = push(binary, *flags, "--token-encoding", "hex", "--earliest", "0", "--batch-records", "1000", as_hex)
     assert summary["requests"]["sent"] == 3, summary
     received = [record for request in server.take() for record in request[0]]
     # Several requests are in flight at the same time, so they may arrive in any order.
@@ -299,7 +299,7 @@ def burst_from_python(pb, binary, folder, key, certificate):
     file = folder / "burst.csv"
     rows = [f"{token.hex()},{when}" for token, when in many(2000)]
     file.write_text("\n".join(["token,expire_time", *rows]))
-    flags = ["--token-encoding", "hex", "--servername", COMMON_NAME, "--concurrency", "1000", "--batch-records", "1", "--retry", "0"]
+    flags = ["--token-encoding", "hex", "--earliest", "0", "--servername", COMMON_NAME, "--concurrency", "1000", "--batch-records", "1", "--retry", "0"]
     summary = push(binary, "--server", f"localhost:{server.port}", "--cacert", certificate, *flags, file)
     assert summary["records"]["acknowledged"] == 2000, summary
     assert len(server.take()) == 2000

@@ -303,7 +303,7 @@ fn bash_completes_options() {
     let completed: Run = output.expect("bash runs").into();
     assert_eq!(
         completed.stdout,
-        "--lock-timeout\n--timeout --time-field --time-unit --timezone\n"
+        "--lock-timeout\n--timeout --time-field --time-unit --timezone --time-format\n"
     );
 }
 
@@ -444,7 +444,7 @@ fn verbose_reports_connection_retries_and_requests() {
     let failed = run_with(
         &args,
         &[],
-        b"token,expire_time\ns3cret-token-of-a-sensor,1\n",
+        b"token,expire_time\ns3cret-token-of-a-sensor,1000000001\n",
     )
     .exits(5);
     assert!(

@@ -70,6 +70,7 @@ fn readme_commands_work() {
     write("token", "s3cret\n");
     write("license.proto", include_str!("../../proto/sensor.proto"));
     write("licenses.csv", "device_token,expire_time\na,4070908800\n");
+    write("dates.csv", "device_token,expire_time\na,31.12.2099\n");
     let mut export = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut export, b"until;id\n4070908800000;a\n").expect("written");
     let export = export.finish().expect("compressed");

@@ -70,7 +70,7 @@ fn signal_ends_the_wait_for_input() {
             let mut input = child.stdin.take().expect("piped");
             // The rows are more than a pipe holds, so the program has read some of them when all
             // are written.
-            let rows = "a,1\n".repeat(100_000);
+            let rows = "a,1000000001\n".repeat(100_000);
             let rows = format!("token,expire_time\n{rows}b,");
             input.write_all(rows.as_bytes()).expect("written");
             let run = interrupt(child, signal)

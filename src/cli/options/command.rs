@@ -119,6 +119,11 @@ pub(in crate::cli) struct ProbeArgs {
 pub(in crate::cli) struct CheckArgs {
     #[command(flatten)]
     pub(in crate::cli) input: InputArgs,
+
+    /// List each record that expires within this time from now (example: 30d)
+    #[arg(long, value_name = "DUR", value_parser = values::parse_duration, help_heading = "Output")]
+    pub(in crate::cli) list_expiring: Option<Duration>,
+
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::super::values;
 use crate::{
     input::{self, DuplicatePolicy, InputFormat},
-    record::{TimeUnit, TokenEncoding},
+    record::{TimeFormat, TimeUnit, TokenEncoding},
 };
 
 /// `None` stands for `auto`.
@@ -90,6 +90,22 @@ pub(in crate::cli) struct InputArgs {
     /// Read times without an offset in this zone: an IANA name, +02:00 or local
     #[arg(long, value_name = "TZ", default_value = "UTC", allow_hyphen_values = true, value_parser = values::parse_time_zone)]
     pub(in crate::cli) timezone: jiff::tz::TimeZone,
+
+    /// Read text times in this strptime format, such as %d.%m.%Y; repeatable
+    #[arg(long, value_name = "FORMAT", value_parser = values::parse_time_format)]
+    pub(in crate::cli) time_format: Vec<TimeFormat>,
+
+    /// Read a date without a time of day as 23:59:59 of that day, not as 00:00:00
+    #[arg(long)]
+    pub(in crate::cli) end_of_day: bool,
+
+    /// Refuse expirations before this time, except 0 [default: 1980-01-01]
+    #[arg(long, value_name = "WHEN")]
+    pub(in crate::cli) earliest: Option<String>,
+
+    /// Refuse expirations after this time
+    #[arg(long, value_name = "WHEN")]
+    pub(in crate::cli) latest: Option<String>,
 
     /// What one token with different times means: an error, or which record counts
     #[arg(long, value_name = "RULE", default_value = "error", value_parser = values::one_of(&DUPLICATE_POLICIES))]

@@ -283,7 +283,7 @@ pub(super) struct TestRecords {
 
 impl TestRecords {
     fn to_input(self) -> ValidatedInput {
-        let rows = (0..self.count).map(|n| format!("t{n:04},{n}\n"));
+        let rows = (0..self.count).map(|n| format!("t{n:04},{}\n", 1_000_000_000 + n));
         let csv = format!("token,expire_time\n{}", rows.collect::<String>());
         validate(
             &[InputSource::Memory(csv.into_bytes().into())],

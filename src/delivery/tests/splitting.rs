@@ -13,9 +13,9 @@ const ONE_REQUEST: TestRecords = TestRecords {
 
 #[tokio::test(start_paused = true)]
 async fn too_large_request_is_halved_until_it_fits() {
-    // Two records fit into 22 bytes, because an encoded record has at most 11 bytes: 5 bytes for
-    // the token, 2 bytes for the time field, and 4 bytes for the other keys and lengths.
-    let server = ScriptedServer::new([Reply::RejectLargerThan(22)]);
+    // Two records fit into 30 bytes, because an encoded record has 15 bytes: 5 bytes for the token,
+    // 6 bytes for the time field, and 4 bytes for the other keys and lengths.
+    let server = ScriptedServer::new([Reply::RejectLargerThan(30)]);
     let outcome = push_without_signals(&server, &policy(), ONE_REQUEST).await;
     assert_eq!(outcome.acknowledged, 8);
     assert_eq!(outcome.rejected, 0);

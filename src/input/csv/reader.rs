@@ -12,7 +12,7 @@ use super::{
     columns::Columns,
     rows::RowReader,
 };
-use crate::record::{ExpireTime, Record, TokenEncoding};
+use crate::record::{ExpireTime, Record, TimeRange, TokenEncoding};
 
 pub(in crate::input) struct CsvReader<'i> {
     rows: RowReader<'i>,
@@ -56,11 +56,13 @@ impl<'i> CsvReader<'i> {
 
     pub(in crate::input) fn open_rejects(
         buffer: LineBuffer<'i>,
+        time_range: TimeRange,
     ) -> Result<Option<Self>, ReadError> {
         const ENCODING_INDEX: usize = 1;
         let reader = Self::open(buffer, InputOptions::for_rejects(), b',', false)?;
         Ok(reader.map(|mut reader| {
             reader.columns.encoding_index = Some(ENCODING_INDEX);
+            reader.fields.time_range = time_range;
             reader
         }))
     }

@@ -111,11 +111,18 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::{super::record, *};
-    use crate::input::InputOptions;
+    use crate::{input::InputOptions, record::TimeRange};
+
+    fn options() -> InputOptions {
+        InputOptions {
+            time_range: TimeRange::ALL,
+            ..InputOptions::default()
+        }
+    }
 
     #[test]
     fn parses_plain_records_only() {
-        let options = InputOptions::default();
+        let options = options();
         let fields = FieldParser::new(&options, false);
         for (text, is_plain) in [
             (r#"{"device_token":"a","expire_time":1}"#, true),
@@ -176,7 +183,7 @@ mod tests {
                 .map(|(key, colon, value)| [key, colon, value].concat())
                 .collect();
             let text = [open, &members.join(comma), close].concat();
-            let options = InputOptions::default();
+            let options = options();
             let fields = FieldParser::new(&options, false);
             if let Some(plain) = parse(text.as_bytes(), &fields) {
                 let any = record::parse_any(text.as_bytes(), &fields);

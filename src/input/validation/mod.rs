@@ -4,6 +4,7 @@
 
 mod duplicates;
 mod expirations;
+mod expiring;
 mod findings;
 mod first_pass;
 mod record_set;
@@ -16,6 +17,7 @@ mod validate;
 
 pub(crate) use duplicates::DuplicatePolicy;
 pub(crate) use expirations::ExpirationCounts;
+pub(crate) use expiring::ExpiringRecord;
 pub(crate) use findings::ValidationCounts;
 pub(crate) use records::Records;
 pub(crate) use rules::{ContractCheck, ValidationRules};

@@ -85,7 +85,7 @@ fn reads_chunks_in_threads_as_one_reader_does() {
         has_separator_line: false,
     };
     let lines = DetectedFormat::Ndjson;
-    let quoted_late = csv() + "\"late\",1\n\"later\",later\n";
+    let quoted_late = csv() + "\"late\",2000000000\n\"later\",later\n";
     let first_row = csv().find('\n').expect("a header") + 1;
     let headless = csv()[first_row..].to_owned();
     for (text, format, has_header) in [
@@ -118,10 +118,10 @@ fn reads_chunks_in_threads_as_one_reader_does() {
 
 #[test]
 fn finds_duplicates_in_different_chunks() {
-    let mut text = csv().replace("soon", "1");
+    let mut text = csv().replace("soon", "2000000000");
     let first = text.lines().nth(1).expect("a record").to_owned();
     let (token, _) = first.split_once(',').expect("two cells");
-    write!(text, "{first}\n{token},7\n").expect("written");
+    write!(text, "{first}\n{token},2100000000\n").expect("written");
     let validated = validated(&text, &InputOptions::default());
     assert_eq!(validated.counts.duplicate, 1);
     let problems = problems(&validated);
@@ -173,7 +173,7 @@ impl Read for FailingOnce {
 
 #[test]
 fn reports_a_stream_error_after_the_records_before_it() {
-    let lines = "{\"token\":\"a\",\"expire_time\":1}\n".repeat(30_000);
+    let lines = "{\"token\":\"a\",\"expire_time\":2000000000}\n".repeat(30_000);
     let broken = FailingOnce(Some(io::Error::other("broken")));
     let buffer = LineBuffer::new(Box::new(io::Cursor::new(lines).chain(broken)));
     let options = InputOptions::default();

@@ -6,6 +6,7 @@ use std::{
     ops::ControlFlow,
     sync::{Mutex, PoisonError, mpsc},
     thread,
+    time::Duration,
 };
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     },
     duplicates::{BATCH_RECORDS, Conflict, DuplicateFinder, Duplicates, RepeatedTokens},
     expirations::ExpirationCounts,
+    expiring::ExpiringRecord,
     findings::{Findings, ValidationCounts},
     first_pass::FirstPass,
     record_set::RecordSet,
@@ -245,6 +247,24 @@ impl ValidatedInput {
         drop(records);
         self.skipped = skipped;
         Ok(())
+    }
+
+    /// Returns the records that expire less than `period` from now, in the order of the input.
+    pub(crate) fn find_expiring(
+        &mut self,
+        period: Duration,
+    ) -> Result<Vec<ExpiringRecord>, Problem> {
+        let now = self.expirations.now;
+        let mut expiring = Vec::new();
+        let mut records = self.records();
+        let mut add_if_expiring = |location: RecordLocation<'_>, record: &Record<'_>| {
+            let seconds_left = u64::from(record.expire_time.as_unix()).checked_sub(now);
+            if seconds_left.is_some_and(|seconds| Duration::from_secs(seconds) < period) {
+                expiring.push(ExpiringRecord::new(&location, record));
+            }
+        };
+        while records.next_with_location(&mut add_if_expiring)?.is_some() {}
+        Ok(expiring)
     }
 
     /// A position is `None` if the token is no longer found, because the input has changed.

@@ -273,7 +273,7 @@ fn proto_files_are_accepted_or_explained() {
         (streaming, 2, "it is streaming", ""),
         (two, 2, "it is streaming", METHOD_HINT),
         (
-            "token,expire_time\na,1\n".to_owned(),
+            "token,expire_time\na,1000000001\n".to_owned(),
             2,
             "main.proto:1:1: expected 'enum'",
             "",

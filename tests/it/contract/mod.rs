@@ -234,21 +234,21 @@ fn ledger_works_with_other_contracts() {
         .exits(0)
         .counts("acknowledged", 2);
     server.push(&flags, INPUT).exits(0).counts("unchanged", 2);
-    let changed = b"token,expire_time\nabc,1700000000\nd\xc3\xa9f,1\n";
+    let changed = b"token,expire_time\nabc,1700000000\nd\xc3\xa9f,1000000001\n";
     server
         .push(&flags, changed)
         .exits(0)
         .counts("unchanged", 1)
         .counts("acknowledged", 1);
     let request = server.calls().pop().expect("a call").request;
-    assert_eq!(request["licenses"][0]["until"], "1970-01-01T00:00:01Z");
+    assert_eq!(request["licenses"][0]["until"], "2001-09-09T01:46:41Z");
 }
 
 #[test]
 fn records_that_the_contract_cannot_hold_are_rejected() {
     let case = &cases()[3];
     let (_folder, server) = reflecting_server(case);
-    let input = b"token,expire_time\n616263,1\nff00,1\n646566,2147483648\n";
+    let input = b"token,expire_time\n616263,1000000001\nff00,1000000001\n646566,2147483648\n";
     let flags = case.flags(&["--reflection", "--token-encoding=hex"]);
     let run = server
         .push(&flags, input)

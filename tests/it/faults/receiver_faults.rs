@@ -70,7 +70,7 @@ fn reports_too_large_record() {
 fn partial_success_has_its_own_status() {
     let receiver = Receiver::with(["--max-message-size=40"]);
     let long = "x".repeat(100);
-    let input = format!("token,expire_time\na,1\n{long},2\nb,3\n");
+    let input = format!("token,expire_time\na,1000000001\n{long},1000000002\nb,1000000003\n");
     let run = receiver
         .push_input(["--batch-records=1", "--output=json"], input.as_bytes())
         .exits(3)
@@ -79,7 +79,7 @@ fn partial_success_has_its_own_status() {
         .counts("acknowledged", 2)
         .counts("rejected", 1);
     assert_eq!(run.json()["status"], "partial");
-    assert_eq!(receiver.stop().rows, b"a,1\nb,3\n");
+    assert_eq!(receiver.stop().rows, b"a,1000000001\nb,1000000003\n");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn every_summary_conforms_to_its_schema() {
     let schema = serde_json::from_str(schema).expect("JSON");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     let receiver = Receiver::with(["--fail-first=1"]);
-    let invalid = b"token,expire_time\na,x\nb,1\nb,1\n";
+    let invalid = b"token,expire_time\na,x\nb,1000000001\nb,1000000001\n";
     for run in [
         receiver.push_input(["--output=json"], ONE_RECORD),
         receiver.push_input(["--output=json"], ONE_RECORD),
@@ -101,6 +101,10 @@ fn every_summary_conforms_to_its_schema() {
         ),
         run_with_input(["check", "--output=json"], ONE_RECORD),
         run_with_input(["check", "--output=json"], invalid),
+        run_with_input(
+            ["check", "--output=json", "--list-expiring=36500d"],
+            ONE_RECORD,
+        ),
     ] {
         let summary = run.json();
         assert!(schema.is_valid(&summary), "{summary}");

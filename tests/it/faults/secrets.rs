@@ -102,13 +102,16 @@ fn no_output_shows_a_whole_token() {
         ("-", ONE_RECORD),
         ("-", ONE_RECORD),
         ("-", b"token,expire_time\nx,abcdefghijklmnop\n"),
-        ("-", b"token,expire_time\nabcdefghijkl,1\nabcdefghijkl,2\n"),
-        ("-", b"abcdefghijkl,1\n"),
+        (
+            "-",
+            b"token,expire_time\nabcdefghijkl,1000000001\nabcdefghijkl,1000000002\n",
+        ),
+        ("-", b"abcdefghijkl,1000000001\n"),
         ("-", b"{\"abcdefghijklmnop\":1580962440}"),
         ("--token-encoding=hex", ONE_RECORD),
         (
             "-",
-            b"[{\"token\":\"abcdefghijkl\",\"token\":\"x\",\"expire_time\":1}]",
+            b"[{\"token\":\"abcdefghijkl\",\"token\":\"x\",\"expire_time\":1000000001}]",
         ),
     ] {
         receiver.push_input([flag], input).hides(ONE_TOKEN);

@@ -5,11 +5,14 @@ use crate::support::{files::TempFile, program::run, receiver::Receiver};
 #[test]
 fn exact_duplicates_are_left_out() {
     let receiver = Receiver::start();
-    let other = TempFile::new("other.json", r#"[{"token":"abc","expire_time":"00100"}]"#);
+    let other = TempFile::new(
+        "other.json",
+        r#"[{"token":"abc","expire_time":"001000000100"}]"#,
+    );
     let run = receiver
         .push_input(
             ["-", other.str(), "--output=json"],
-            b"device_token,expire_time\nabc,100\nxyz,100\nabc,1970-01-01T00:01:40Z\n",
+            b"device_token,expire_time\nabc,1000000100\nxyz,1000000100\nabc,2001-09-09T01:48:20Z\n",
         )
         .exits(0)
         .stderr_contains("2 duplicates skipped");
@@ -18,20 +21,24 @@ fn exact_duplicates_are_left_out() {
         .counts("duplicate", 2)
         .counts("acknowledged", 2);
     assert_eq!(run.json()["warnings"]["past"], 2);
-    assert_eq!(receiver.stop().rows, b"abc,100\nxyz,100\n");
+    assert_eq!(receiver.stop().rows, b"abc,1000000100\nxyz,1000000100\n");
 }
 
 #[test]
 fn on_duplicate_chooses_the_record() {
-    let input = b"token,expire_time\na,5\nb,1\na,3\na,9\na,9\na,4\n";
-    for (rule, time, duplicates) in [("first", 5, 4), ("last", 4, 4), ("latest", 9, 4)] {
+    let input = b"token,expire_time\na,1000000005\nb,1000000001\na,1000000003\na,1000000009\na,1000000009\na,1000000004\n";
+    for (rule, digit) in [("first", 5), ("last", 4), ("latest", 9)] {
         let receiver = Receiver::start();
         let args = ["--on-duplicate", rule, "--output=json"];
         let run = receiver.push_input(args, input).exits(0);
-        assert_eq!(run.count("duplicate"), duplicates, "{rule}");
+        assert_eq!(run.count("duplicate"), 4, "{rule}");
         assert_eq!(run.count("acknowledged"), 2, "{rule}");
         let rows = String::from_utf8(receiver.stop().rows).expect("UTF-8");
-        assert_eq!(rows, format!("a,{time}\nb,1\n"), "{rule}");
+        assert_eq!(
+            rows,
+            format!("a,100000000{digit}\nb,1000000001\n"),
+            "{rule}"
+        );
     }
     let receiver = Receiver::start();
     let run = receiver.push_input(["--output=json"], input).exits(4);
@@ -42,10 +49,10 @@ fn on_duplicate_chooses_the_record() {
 
 #[test]
 fn duplicates_are_found_across_files_and_encodings() {
-    let csv = TempFile::new("one.csv", "token,expire_time\nYWJj,1\n");
+    let csv = TempFile::new("one.csv", "token,expire_time\nYWJj,1000000001\n");
     let json = TempFile::new(
         "two.json",
-        r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":2}]}"#,
+        r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1000000002}]}"#,
     );
     let args = |encoding: &str| {
         [

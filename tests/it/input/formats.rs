@@ -79,12 +79,12 @@ fn token_encodings_are_decoded() {
         ("base64", "-_8A", b"\xfb\xff\x00"),
     ] {
         let receiver = Receiver::start();
-        let input = format!("device_token,expire_time\n{text},7\n");
+        let input = format!("device_token,expire_time\n{text},1000000007\n");
         receiver
             .push_input(["--token-encoding", encoding], input.as_bytes())
             .exits(0);
         let rows = receiver.stop().rows;
-        let token = rows.strip_suffix(b",7\n").expect("the time");
+        let token = rows.strip_suffix(b",1000000007\n").expect("the time");
         let token = match token {
             [b'"', quoted @ .., b'"'] => quoted,
             plain => plain,
@@ -95,16 +95,19 @@ fn token_encodings_are_decoded() {
 
 #[test]
 fn several_inputs_are_one_push() {
-    let csv = TempFile::new("one.csv", "device_token,expire_time\nabc,1\n");
-    let json = TempFile::new("two.json", r#"[{"token":"def","expire_time":2}]"#);
+    let csv = TempFile::new("one.csv", "device_token,expire_time\nabc,1000000001\n");
+    let json = TempFile::new("two.json", r#"[{"token":"def","expire_time":1000000002}]"#);
     let receiver = Receiver::start();
     let args = [csv.str(), json.str(), "-", "--output=json"];
     let run = receiver
-        .push_input(args, b"token,expireTime\nghi,3\n")
+        .push_input(args, b"token,expireTime\nghi,1000000003\n")
         .exits(0);
     assert_eq!(run.count("acknowledged"), 3);
     let received = receiver.stop();
-    assert_eq!(received.rows, b"abc,1\ndef,2\nghi,3\n");
+    assert_eq!(
+        received.rows,
+        b"abc,1000000001\ndef,1000000002\nghi,1000000003\n"
+    );
     assert_eq!(received.requests, 1);
 }
 
@@ -133,82 +136,109 @@ fn field_options_select_names_and_columns() {
     for (flags, content) in [
         (
             &["--token-field=id", "--time-field=until"][..],
-            "id,until,token\nabc,7,x\n",
+            "id,until,token\nabc,1000000007,x\n",
         ),
         (
             &["--token-field=3", "--time-field=1"],
-            "until,x,id\n7,,abc\n",
+            "until,x,id\n1000000007,,abc\n",
         ),
-        (&["--no-header"], "abc,7,x\n"),
+        (&["--no-header"], "abc,1000000007,x\n"),
         (
             &["--no-header", "--token-field=2", "--time-field=1"],
-            "7,abc\n",
+            "1000000007,abc\n",
         ),
-        (&["--time-field=2026_expiry"], "token,2026_expiry\nabc,7\n"),
-        (&["--time-field=2"], "token,2026_expiry\nabc,7\n"),
+        (
+            &["--time-field=2026_expiry"],
+            "token,2026_expiry\nabc,1000000007\n",
+        ),
+        (&["--time-field=2"], "token,2026_expiry\nabc,1000000007\n"),
         (
             &["--token-field=1", "--time-field=2"],
-            "id,2026_expiry\nabc,7\n",
+            "id,2026_expiry\nabc,1000000007\n",
         ),
-        (&["--time-field=1", "--token-field=02"], "2,02,1\nx,abc,7\n"),
-        (&["--time-field=2026"], "token,2026\nabc,7\n"),
-        (&["--time-field=007"], r#"[{"token":"abc","007":7}]"#),
-        (&["--delimiter=;"], "token;expire_time\nabc;7\n"),
-        (&["-"], "sep=;\r\ntoken;expire_time\r\nabc;7\r\n"),
-        (&["-"], "\u{feff}\"sep=|\"\ntoken|expire_time\nabc|7\n"),
-        (&["--no-header"], "sep=;\nabc;7\n"),
-        (&["--delimiter=;"], "sep=,\ntoken;expire_time\nabc;7\n"),
+        (
+            &["--time-field=1", "--token-field=02"],
+            "2,02,1\nx,abc,1000000007\n",
+        ),
+        (&["--time-field=2026"], "token,2026\nabc,1000000007\n"),
+        (
+            &["--time-field=007"],
+            r#"[{"token":"abc","007":1000000007}]"#,
+        ),
+        (&["--delimiter=;"], "token;expire_time\nabc;1000000007\n"),
+        (&["-"], "sep=;\r\ntoken;expire_time\r\nabc;1000000007\r\n"),
+        (
+            &["-"],
+            "\u{feff}\"sep=|\"\ntoken|expire_time\nabc|1000000007\n",
+        ),
+        (&["--no-header"], "sep=;\nabc;1000000007\n"),
         (
             &["--delimiter=;"],
-            "{\n  \"token\": \"abc\",\n  \"expire_time\": 7\n}\n{\n  \"token\": \"abc\",\n  \"expire_time\": 7\n}\n",
+            "sep=,\ntoken;expire_time\nabc;1000000007\n",
+        ),
+        (
+            &["--delimiter=;"],
+            "{\n  \"token\": \"abc\",\n  \"expire_time\": 1000000007\n}\n{\n  \"token\": \"abc\",\n  \"expire_time\": 1000000007\n}\n",
         ),
         (
             &["--input-format=json"],
-            r#"{"token":"abc","expire_time":7}{"token":"abc","expire_time":7}"#,
+            r#"{"token":"abc","expire_time":1000000007}{"token":"abc","expire_time":1000000007}"#,
         ),
         (
             &["--input-format=json"],
-            "{\"token\":\"abc\",\"expire_time\":7}\n{\"token\":\"abc\",\"expire_time\":7}\n",
+            "{\"token\":\"abc\",\"expire_time\":1000000007}\n{\"token\":\"abc\",\"expire_time\":1000000007}\n",
         ),
-        (&["-"], "token,expire_time\r\nabc,7\r\n\u{1a}"),
-        (&["-"], "token,expire_time\r\nabc,7\u{1a}"),
-        (&["-"], "[{\"token\":\"abc\",\"expire_time\":7}]\n\u{1a}"),
-        (&["-"], ",,\ntoken,expire_time,\n,,\nabc,7,\n,,\n"),
-        (&["--delimiter=tab"], "token\texpire_time\nabc\t7\n"),
-        (&["--input-format=tsv"], "token\texpire_time\nabc\t7\n"),
-        (&["--time-unit=ms"], "token,expire_time\nabc,7000\n"),
+        (&["-"], "token,expire_time\r\nabc,1000000007\r\n\u{1a}"),
+        (&["-"], "token,expire_time\r\nabc,1000000007\u{1a}"),
+        (
+            &["-"],
+            "[{\"token\":\"abc\",\"expire_time\":1000000007}]\n\u{1a}",
+        ),
+        (&["-"], ",,\ntoken,expire_time,\n,,\nabc,1000000007,\n,,\n"),
+        (
+            &["--delimiter=tab"],
+            "token\texpire_time\nabc\t1000000007\n",
+        ),
+        (
+            &["--input-format=tsv"],
+            "token\texpire_time\nabc\t1000000007\n",
+        ),
+        (
+            &["--time-unit=ms"],
+            "token,expire_time\nabc,1000000007000\n",
+        ),
         (
             &["--timezone=Europe/Berlin"],
-            "token,expire_time\nabc,1970-01-01T01:00:07\n",
+            "token,expire_time\nabc,2001-09-09T03:46:47\n",
         ),
         (
             &["--timezone", "-05:30"],
-            "token,expire_time\nabc,1969-12-31T18:30:07\n",
+            "token,expire_time\nabc,2001-09-08T20:16:47\n",
         ),
         (
             &["--timezone=+02"],
-            "token,expire_time\nabc,1970-01-01T02:00:07\n",
+            "token,expire_time\nabc,2001-09-09T03:46:47\n",
         ),
         (
             &["--token-field=id", "--time-field=until"],
-            r#"[{"id":"abc","until":7,"token":"x","expire_time":1}]"#,
+            r#"[{"id":"abc","until":1000000007,"token":"x","expire_time":1000000001}]"#,
         ),
         (
             &["--input-format=ndjson"],
-            r#"{"token":"abc","expire_time":7}"#,
+            r#"{"token":"abc","expire_time":1000000007}"#,
         ),
         (
             &["--input-format=json"],
-            r#"{"token":"abc","expire_time":7}"#,
+            r#"{"token":"abc","expire_time":1000000007}"#,
         ),
         (
             &["--input-format=protojson"],
-            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":7}]}"#,
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1000000007}]}"#,
         ),
     ] {
         let receiver = Receiver::start();
         receiver.push_input(flags, content.as_bytes()).exits(0);
-        assert_eq!(receiver.stop().rows, b"abc,7\n", "{flags:?}");
+        assert_eq!(receiver.stop().rows, b"abc,1000000007\n", "{flags:?}");
     }
 }
 
@@ -217,20 +247,23 @@ fn unusual_input_is_accepted() {
     for (flags, content) in [
         (
             &["-"][..],
-            "{\"n\":1e400,\"s\":\"x\",\"list\":[{\"token\":\"abc\",\"expire_time\":7}]}",
+            "{\"n\":1e400,\"s\":\"x\",\"list\":[{\"token\":\"abc\",\"expire_time\":1000000007}]}",
         ),
-        (&["-"], "token\texpire_time\tname, x\nabc\t7\tz\n"),
-        (&["--no-header"], "abc,7\n"),
-        (&["--token-field=1", "--time-field=2"], "t,until\nabc,7\n"),
+        (&["-"], "token\texpire_time\tname, x\nabc\t1000000007\tz\n"),
+        (&["--no-header"], "abc,1000000007\n"),
+        (
+            &["--token-field=1", "--time-field=2"],
+            "t,until\nabc,1000000007\n",
+        ),
         (
             &["--input-format=protojson", "--records=/sensorExpire"],
-            "{\"sensorExpire\":[{\"deviceToken\":\"YWJj\",\"expireTime\":7}]}",
+            "{\"sensorExpire\":[{\"deviceToken\":\"YWJj\",\"expireTime\":1000000007}]}",
         ),
-        (&["-"], "token,expire_time,note\nabc,7,BZh1\n"),
+        (&["-"], "token,expire_time,note\nabc,1000000007,BZh1\n"),
     ] {
         let receiver = Receiver::start();
         receiver.push_input(flags, content.as_bytes()).exits(0);
-        assert_eq!(receiver.stop().rows, b"abc,7\n", "{content}");
+        assert_eq!(receiver.stop().rows, b"abc,1000000007\n", "{content}");
     }
     // A number in the first row is not a header, although `--token-field 1` may name one.
     let flags = ["check", "--token-field=1", "--time-field=2"];
@@ -258,8 +291,8 @@ fn unusual_input_is_accepted() {
 
 #[test]
 fn archives_are_recognized_by_their_bytes() {
-    let csv = b"device_token,expire_time\nabc,7\n";
-    let ndjson = b"{\"token\":\"abc\",\"expire_time\":7}\n";
+    let csv = b"device_token,expire_time\nabc,1000000007\n";
+    let ndjson = b"{\"token\":\"abc\",\"expire_time\":1000000007}\n";
     let twice = [gzip(&csv[..30]), gzip(&csv[30..])].concat();
     for (name, content) in [
         ("a.csv.gz", gzip(csv)),
@@ -275,7 +308,7 @@ fn archives_are_recognized_by_their_bytes() {
         let receiver = Receiver::start();
         receiver.push([path.str()]).exits(0);
         receiver.push_input(["-"], &content).exits(0);
-        assert_eq!(receiver.stop().rows, b"abc,7\n", "{name}");
+        assert_eq!(receiver.stop().rows, b"abc,1000000007\n", "{name}");
     }
     for broken in [gzip(csv), zstandard(csv)] {
         let path = TempFile::new("cut.csv", &broken[..broken.len() - 3]);
@@ -293,23 +326,31 @@ fn archives_are_recognized_by_their_bytes() {
 
 #[test]
 fn records_option_points_to_the_array() {
-    let document = r#"{"a":[{"deviceToken":"x","expireTime":1}],
-        "b":{"c/d":[0,[{"deviceToken":"abc","expireTime":7}]],"~":{}},"e":[]}"#;
+    let document = r#"{"a":[{"deviceToken":"x","expireTime":1000000001}],
+        "b":{"c/d":[0,[{"deviceToken":"abc","expireTime":1000000007}]],"~":{}},"e":[]}"#;
     let pointed = |pointer: &str, document: &str| {
         let receiver = Receiver::start();
         let run = receiver.push_input(["--records", pointer], document.as_bytes());
         (run, String::from_utf8(receiver.stop().rows).expect("UTF-8"))
     };
     for (pointer, document, rows) in [
-        ("/b/c~1d/1", document, "abc,7\n"),
-        ("/a", document, "x,1\n"),
+        ("/b/c~1d/1", document, "abc,1000000007\n"),
+        ("/a", document, "x,1000000001\n"),
         ("/e", document, ""),
-        ("", r#"[{"token":"abc","expire_time":7}]"#, "abc,7\n"),
-        ("/0", r#"[[{"token":"abc","expire_time":7}]]"#, "abc,7\n"),
+        (
+            "",
+            r#"[{"token":"abc","expire_time":1000000007}]"#,
+            "abc,1000000007\n",
+        ),
+        (
+            "/0",
+            r#"[[{"token":"abc","expire_time":1000000007}]]"#,
+            "abc,1000000007\n",
+        ),
         (
             "/sensorExpire",
-            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":7}]}"#,
-            "abc,7\n",
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1000000007}]}"#,
+            "abc,1000000007\n",
         ),
     ] {
         let (run, received) = pointed(pointer, document);
@@ -339,7 +380,7 @@ fn records_option_points_to_the_array() {
         ("/a", r#"{"a":[],"b":tru}"#, "malformed JSON"),
         (
             "/a",
-            "token,expire_time\na,1\n",
+            "token,expire_time\na,1000000001\n",
             "--records needs a single JSON document",
         ),
     ] {

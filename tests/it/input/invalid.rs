@@ -6,18 +6,19 @@ use crate::support::{
     files::{TempFile, utf8},
     program::{Run, run, run_with_input},
     receiver::Receiver,
+    records::EXPIRE_TIME,
 };
 
 /// A file name, the content of the file, and the texts that the error must contain.
 const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "no-time.csv",
-        "device_token,expires\nabcdefghijkl,1\n",
+        "device_token,expires\nabcdefghijkl,1000000001\n",
         &["no expiration time", "\"expires\"", "--time-field"],
     ),
     (
         "nearest.csv",
-        "devicetoken,expire_time\nabcdefghijkl,1\n",
+        "devicetoken,expire_time\nabcdefghijkl,1000000001\n",
         &["no device token", "hint: pass --token-field devicetoken"],
     ),
     (
@@ -52,17 +53,17 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "empty-rows.csv",
-        "device_token,expire_time\n,\nabcdefghijkl,1\n,\nabcdefghijkm,soon\n",
+        "device_token,expire_time\n,\nabcdefghijkl,1000000001\n,\nabcdefghijkm,soon\n",
         &["1 of 2 records", "record 2, line 5"],
     ),
     (
         "two-spellings.csv",
-        "token,device_token,expire_time\na,b,1\n",
+        "token,device_token,expire_time\na,b,1000000001\n",
         &["line 1", "\"token\" and \"device_token\""],
     ),
     (
         "same-column-twice.csv",
-        "token,token,expire_time\na,b,1\n",
+        "token,token,expire_time\na,b,1000000001\n",
         &["line 1: \"token\" occurs more than once"],
     ),
     (
@@ -72,7 +73,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "ragged.csv",
-        "token,expire_time\na,1\nb\nc,3,\n",
+        "token,expire_time\na,1000000001\nb\nc,1000000003,\n",
         &[
             "record 2, line 3: expected 2 columns, found 1",
             "record 3, line 4: expected 2 columns, found 3",
@@ -80,27 +81,27 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "bare-quote.csv",
-        "token,expire_time\na\"b,1\n",
+        "token,expire_time\na\"b,1000000001\n",
         &["record 1, line 2", "quote"],
     ),
     (
         "after-quote.csv",
-        "token,expire_time\n\"a\"b,1\n",
+        "token,expire_time\n\"a\"b,1000000001\n",
         &["record 1, line 2", "quote"],
     ),
     (
         "open-quote.csv",
-        "token,expire_time\na,1\n\"b,2\nc,3\n",
+        "token,expire_time\na,1000000001\n\"b,1000000002\nc,1000000003\n",
         &["record 2, line 3: unterminated quote"],
     ),
     (
         "nul.csv",
-        "token,expire_time,x\na,1,\0\n",
+        "token,expire_time,x\na,1000000001,\0\n",
         &["record 1, line 2: NUL byte"],
     ),
     (
         "lone-cr.csv",
-        "token,expire_time\na,1\rb,2\n",
+        "token,expire_time\na,1000000001\rb,2\n",
         &["record 1, line 2", "carriage return"],
     ),
     (
@@ -120,7 +121,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "space.csv",
-        "token,expire_time\n abcdefghijkl,1\nabc\u{a0},1\n",
+        "token,expire_time\n abcdefghijkl,1000000001\nabc\u{a0},1\n",
         &[
             "record 1, line 2: token \" abc… (13 characters)\" has leading",
             "record 2, line 3: token \"a… (4 characters)\" has leading",
@@ -138,7 +139,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "conflict.csv",
-        "token,expire_time\na,1\nb,1\na,2\na,2\na,1\n",
+        "token,expire_time\na,1000000001\nb,1000000001\na,1000000002\na,1000000002\na,1000000001\n",
         &[
             "2 of 5 records invalid",
             "record 3, line 4: token … (1 byte) has a different expiration time at",
@@ -167,7 +168,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "bool.json",
-        r#"[{"token":true,"expire_time":1}]"#,
+        r#"[{"token":true,"expire_time":1000000001}]"#,
         &["expected a string, found a boolean"],
     ),
     (
@@ -177,7 +178,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "number-token.json",
-        r#"[{"token":123456789012,"expire_time":1}]"#,
+        r#"[{"token":123456789012,"expire_time":1000000001}]"#,
         &["expected a string, found a number", "quotes"],
     ),
     (
@@ -187,12 +188,12 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "duplicate-key.json",
-        r#"[{"token":"a","x":1,"x":2,"expire_time":1}]"#,
+        r#"[{"token":"a","x":1,"x":2,"expire_time":1000000001}]"#,
         &["\"x\" occurs more than once"],
     ),
     (
         "two-spellings.json",
-        r#"[{"token":"a","deviceToken":"a","expire_time":1}]"#,
+        r#"[{"token":"a","deviceToken":"a","expire_time":1000000001}]"#,
         &["\"token\" and \"deviceToken\""],
     ),
     (
@@ -202,32 +203,32 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "trailing-comma.json",
-        r#"[{"token":"a","expire_time":1},]"#,
+        r#"[{"token":"a","expire_time":1000000001},]"#,
         &["malformed JSON"],
     ),
     (
         "no-comma.json",
-        r#"[{"token":"a","expire_time":1} {"#,
+        r#"[{"token":"a","expire_time":1000000001} {"#,
         &["malformed JSON"],
     ),
     (
         "cut-off.json",
-        r#"[{"token":"a","expire_time":1},{"token":"b"#,
+        r#"[{"token":"a","expire_time":1000000001},{"token":"b"#,
         &["record 2", "truncated JSON"],
     ),
     (
         "not-closed.json",
-        r#"[{"token":"a","expire_time":1}"#,
+        r#"[{"token":"a","expire_time":1000000001}"#,
         &["truncated JSON"],
     ),
     (
         "more.json",
-        r#"[{"token":"a","expire_time":1}] x"#,
+        r#"[{"token":"a","expire_time":1000000001}] x"#,
         &["unexpected text after the JSON document"],
     ),
     (
         "ndjson.json",
-        "{\"token\":\"a\",\"expire_time\":1}\n{}\n",
+        "{\"token\":\"a\",\"expire_time\":1000000001}\n{}\n",
         &["record 2, line 2, column 1: no device token"],
     ),
     (
@@ -248,7 +249,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "deep-list.json",
-        r#"{"data":{"items":[{"token":"a","expire_time":1}],"tags":["x"]}}"#,
+        r#"{"data":{"items":[{"token":"a","expire_time":1000000001}],"tags":["x"]}}"#,
         &[
             "found only the keys \"data\"",
             "hint: pass --records /data/items",
@@ -261,7 +262,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "objects.json",
-        "{\n \"token\":\"a\",\n \"expire_time\":1}\n{\"token\":\"b\"}{\"token\":\"c\",\n\"expire_time\":-1}",
+        "{\n \"token\":\"a\",\n \"expire_time\":1000000001}\n{\"token\":\"b\"}{\"token\":\"c\",\n\"expire_time\":-1}",
         &[
             "2 of 3 records",
             "record 2, line 4, column 1: no expiration time",
@@ -270,23 +271,23 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "objects-cut-off.json",
-        "{\n \"token\":\"a\",\n \"expire_time\":1}\n{\n",
+        "{\n \"token\":\"a\",\n \"expire_time\":1000000001}\n{\n",
         &["record 2", "truncated JSON"],
     ),
     (
         "objects-with-comma.json",
-        "{\n\"token\":\"a\",\"expire_time\":1},\n{\"token\":\"a\",\"expire_time\":1}",
-        &["record 2, line 2, column 29: malformed JSON"],
+        "{\n\"token\":\"a\",\"expire_time\":1000000001},\n{\"token\":\"a\",\"expire_time\":1000000001}",
+        &["record 2, line 2, column 38: malformed JSON"],
     ),
     ("huge-number.json", HUGE_NUMBER, &["0 to 4294967295"]),
     (
         "surrogate.json",
-        r#"[{"token":"\ud800","expire_time":1}]"#,
+        r#"[{"token":"\ud800","expire_time":1000000001}]"#,
         &["malformed JSON"],
     ),
     (
         "syntax.ndjson",
-        "{\"token\":\"a\",\"expire_time\":1}\n{\n",
+        "{\"token\":\"a\",\"expire_time\":1000000001}\n{\n",
         &["record 2, line 2", "malformed"],
     ),
     (
@@ -296,7 +297,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "form-feed.ndjson",
-        "\u{c}{\"token\":\"a\",\"expire_time\":1}\u{c}\n",
+        "\u{c}{\"token\":\"a\",\"expire_time\":1000000001}\u{c}\n",
         &["record 1, line 1", "malformed"],
     ),
     (
@@ -306,7 +307,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "request.json",
-        r#"{"sensorExpire":[{"deviceToken":"a b","expireTime":1}]}"#,
+        r#"{"sensorExpire":[{"deviceToken":"a b","expireTime":1000000001}]}"#,
         &["deviceToken \"a… (3 characters)\" is not base64 at byte 2"],
     ),
     (
@@ -406,7 +407,7 @@ fn max_errors_limits_the_shown_problems() {
 #[test]
 fn problems_of_all_files_are_reported() {
     let cut_off = TempFile::new("one.json", "[{");
-    let bad = TempFile::new("two.csv", "token,expire_time\na,x\nb,1\n");
+    let bad = TempFile::new("two.csv", "token,expire_time\na,x\nb,1000000001\n");
     let run = run([
         "check",
         cut_off.str(),
@@ -424,11 +425,11 @@ fn problems_of_all_files_are_reported() {
 
 #[test]
 fn first_problems_are_shown_in_order() {
-    let bad = (0..200).map(|number| format!("t{number},soon\nt{number},{number}\n"));
+    let bad = (0..200).map(|number| format!("t{number},soon\nt{number},{EXPIRE_TIME}\n"));
     let input = format!(
-        "token,expire_time\na,1\na,2\n{}{}",
+        "token,expire_time\na,1000000001\na,1000000002\n{}{}",
         bad.collect::<String>(),
-        "a,3\n".repeat(3)
+        "a,1000000003\n".repeat(3)
     );
     let flags = ["check", "--max-errors=2", "--output=json"];
     let run = run_with_input(flags, input.as_bytes())
@@ -467,17 +468,17 @@ fn ambiguous_input_is_rejected() {
     for (flags, content, text) in [
         (
             &["-"][..],
-            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}],"sensorExpire":[]}"#,
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1000000001}],"sensorExpire":[]}"#,
             "\"sensorExpire\" occurs more than once",
         ),
         (
             &["--input-format=protojson"],
-            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]"#,
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1000000001}]"#,
             "truncated JSON",
         ),
         (
             &["--input-format=protojson"],
-            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1}]} x"#,
+            r#"{"sensorExpire":[{"deviceToken":"YWJj","expireTime":1000000001}]} x"#,
             "unexpected text after the JSON document",
         ),
         (
@@ -492,37 +493,37 @@ fn ambiguous_input_is_rejected() {
         ),
         (
             &["--token-field=2"],
-            "token,expire_time\na,1\n",
+            "token,expire_time\na,1000000001\n",
             "both device token and expiration time",
         ),
         (
             &["--token-field=expire_time"],
-            "token,expire_time\na,1\n",
+            "token,expire_time\na,1000000001\n",
             "both device token and expiration time",
         ),
         (
             &["--no-header", "--token-field=2"],
-            "a,1\n",
+            "a,1000000001\n",
             "both device token and expiration time",
         ),
         (
             &["--token-field=expire_time"],
-            r#"[{"token":"a","expire_time":"1"}]"#,
+            r#"[{"token":"a","expire_time":"1000000001"}]"#,
             "column 29: \"expire_time\" is selected as both",
         ),
         (
             &["-"],
-            "token,expire_time,x,x\na,1,,\n",
+            "token,expire_time,x,x\na,1000000001,,\n",
             "\"x\" occurs more than once",
         ),
         (
             &["-"],
-            "{\"token\":\"a\",\"expire_time\":}\n{\"token\":\"\",\"expire_time\":1}\n",
+            "{\"token\":\"a\",\"expire_time\":}\n{\"token\":\"\",\"expire_time\":1000000001}\n",
             "2 of 2 records invalid",
         ),
         (
             &["-"],
-            "[{\"token\":\"a\",\"expire_time\":1}\n]]",
+            "[{\"token\":\"a\",\"expire_time\":1000000001}\n]]",
             "line 2, column 2: unexpected text",
         ),
         (&["-"], "\u{7f}ELF", "a binary file"),
@@ -544,11 +545,11 @@ fn misplaced_tokens_are_not_shown() {
         "fadfadftetwtwtwt,31/12/2026\n",
         "fadfadftetwtwtwt,tomorrow\n",
         "{\"fadfadftetwtwtwt\":\"2026-12-31\"}",
-        "{\"fadfadftetwtwtwt\":{\"expire_time\":1}}",
+        "{\"fadfadftetwtwtwt\":{\"expire_time\":1000000001}}",
         "[{\"fadfadftetwtwtwt\":\"2026-12-31\"}]",
         "{\"fadfadftetwtwtwt\":1}\n{\"x\":1}\n",
-        "[{\"fadfadftetwtwtwt\":1,\"fadfadftetwtwtwt\":2,\"token\":\"a\",\"expire_time\":1}]",
-        "expire_time,token\nfadfadftetwtwtwt,1\n",
+        "[{\"fadfadftetwtwtwt\":1,\"fadfadftetwtwtwt\":2,\"token\":\"a\",\"expire_time\":1000000001}]",
+        "expire_time,token\nfadfadftetwtwtwt,1000000001\n",
     ] {
         let run = run_with_input(["check", "--output=json"], content.as_bytes()).exits(4);
         let text = format!("{}{}", run.stdout, run.stderr);
@@ -558,7 +559,7 @@ fn misplaced_tokens_are_not_shown() {
 
 #[test]
 fn guard_options_reject_valid_records() {
-    let input = b"token,expire_time\na,1\nb,4070908800\nb,4070908800\n";
+    let input = b"token,expire_time\na,1000000001\nb,4070908800\nb,4070908800\n";
     for (flags, text) in [
         (
             &["--min-records=3"][..],
@@ -570,7 +571,7 @@ fn guard_options_reject_valid_records() {
         ),
         (
             &["--refuse-past"],
-            "record 1, line 2: expiration time 1970-01-01T00:00:01Z is in the past",
+            "record 1, line 2: expiration time 2001-09-09T01:46:41Z is in the past",
         ),
     ] {
         let receiver = Receiver::start();

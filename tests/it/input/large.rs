@@ -9,10 +9,10 @@ use crate::support::{
 fn records_over_1_mib_are_rejected() {
     let long = "x".repeat(1 << 20);
     for content in [
-        format!("token,expire_time\n{long},1\n"),
-        format!("token,expire_time\n\"{}", "a,1\n".repeat(600_000)),
-        format!("[{{\"token\":\"{long}\",\"expire_time\":1}}]"),
-        format!("{{\"token\":\"{long}\",\"expire_time\":1}}\n{{}}"),
+        format!("token,expire_time\n{long},1000000001\n"),
+        format!("token,expire_time\n\"{}", "a,1000000001\n".repeat(600_000)),
+        format!("[{{\"token\":\"{long}\",\"expire_time\":1000000001}}]"),
+        format!("{{\"token\":\"{long}\",\"expire_time\":1000000001}}\n{{}}"),
         format!("[{}", "[".repeat(2 << 20)),
     ] {
         let path = TempFile::new("input", &content);
@@ -36,7 +36,9 @@ fn lines_after_a_too_long_record_are_read() {
         .counts("invalid", 2);
 
     for end in ["\n", "\r\n"] {
-        let input = format!("token,expire_time{end}a,1{end}{long},2{end}b,soon{end}c,3{end}{long}");
+        let input = format!(
+            "token,expire_time{end}a,1000000001{end}{long},2{end}b,soon{end}c,1000000003{end}{long}"
+        );
         let path = TempFile::new("a.csv", input);
         let run = run(["check", path.str(), "--output=json"])
             .exits(4)
@@ -46,7 +48,7 @@ fn lines_after_a_too_long_record_are_read() {
         assert_eq!(run.count("read"), 5);
         assert_eq!(run.count("invalid"), 3);
     }
-    let path = TempFile::new("a.csv", format!("{long}\na,1\n"));
+    let path = TempFile::new("a.csv", format!("{long}\na,1000000001\n"));
     run(["check", path.str()])
         .exits(4)
         .stderr_contains("longer than 1 MiB");
@@ -54,7 +56,10 @@ fn lines_after_a_too_long_record_are_read() {
     // must have the same number.
     for length in [(1 << 20) + 1, 3 << 20] {
         let long = "x".repeat(length);
-        let path = TempFile::new("a.csv", format!("{long},1\na,soon\nb,2\n"));
+        let path = TempFile::new(
+            "a.csv",
+            format!("{long},1000000001\na,soon\nb,1000000002\n"),
+        );
         let flags = ["check", path.str(), "--no-header"];
         run(flags)
             .exits(4)
@@ -96,7 +101,7 @@ fn deep_nesting_does_not_overflow_the_stack() {
     let deep = format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000));
     let path = TempFile::new("deep.json", &deep);
     run(["check", path.str()]).exits(4);
-    let inside = format!(r#"[{{"token":"a","expire_time":1,"x":{deep}}}]"#);
+    let inside = format!(r#"[{{"token":"a","expire_time":1000000001,"x":{deep}}}]"#);
     let path = TempFile::new("inside.json", &inside);
     let run = run(["check", path.str()]);
     assert!([0, 4].contains(&run.code), "{run:?}");

@@ -6,3 +6,4 @@ mod formats;
 mod invalid;
 mod large;
 mod streams;
+mod times;

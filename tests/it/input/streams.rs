@@ -20,7 +20,7 @@ fn fifo_is_read() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    fs::write(fifo.str(), "token,expire_time\na,1\n").expect("written");
+    fs::write(fifo.str(), "token,expire_time\na,1000000001\n").expect("written");
     let run = finish(child);
     assert_eq!(run.exits(0).count("unsent"), 1);
 }
@@ -35,7 +35,7 @@ fn fifos_are_opened_one_after_the_other() {
     for (number, fifo) in fifos.iter().enumerate() {
         // The rows are more than a pipe holds, so the program reads the first FIFO before it opens
         // the second one.
-        let rows = (0..20_000).map(|row| format!("t{number}-{row},1\n"));
+        let rows = (0..20_000).map(|row| format!("t{number}-{row},1000000001\n"));
         let rows: String = rows.collect();
         fs::write(fifo.str(), format!("token,expire_time\n{rows}")).expect("written");
     }
@@ -55,7 +55,7 @@ fn max_time_ends_the_wait_for_input() {
         ]);
         let mut child = start_with_open_stdin(args);
         let mut input = child.stdin.take().expect("piped");
-        let _ = input.write_all(b"token,expire_time\na,1\nb,");
+        let _ = input.write_all(b"token,expire_time\na,1000000001\nb,");
         let run = finish(child);
         run.exits(4)
             .stderr_contains("--max-time passed while the input was being read")

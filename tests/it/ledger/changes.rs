@@ -188,19 +188,19 @@ fn failed_push_leaves_its_changes() {
 #[test]
 fn tokens_have_the_encoding_of_the_option() {
     let server = FaultServer::ok();
-    let json = r#"[{"token":"a,b","expire_time":1},{"token":"a\nb","expire_time":2},
-        {"token":"base64:YQ==","expire_time":3},{"token":"\"q\"","expire_time":4}]"#;
-    let protojson = r#"{"sensorExpire":[{"deviceToken":"AP8=","expireTime":1},{"deviceToken":"YWI=","expireTime":2}]}"#;
-    let csv = "token,expire_time\n0061,1\n";
+    let json = r#"[{"token":"a,b","expire_time":4000000001},{"token":"a\nb","expire_time":4000000002},
+        {"token":"base64:YQ==","expire_time":4000000003},{"token":"\"q\"","expire_time":4000000004}]"#;
+    let protojson = r#"{"sensorExpire":[{"deviceToken":"AP8=","expireTime":4000000001},{"deviceToken":"YWI=","expireTime":4000000002}]}"#;
+    let csv = "token,expire_time\n0061,4000000001\n";
     for (flags, input, expected) in [
         (
             &[][..],
             json,
-            "\"a,b\",1,\nbase64:YQpi,2,\nbase64:YmFzZTY0OllRPT0=,3,\n\"\"\"q\"\"\",4,\n",
+            "\"a,b\",4000000001,\nbase64:YQpi,4000000002,\nbase64:YmFzZTY0OllRPT0=,4000000003,\n\"\"\"q\"\"\",4000000004,\n",
         ),
-        (&[], protojson, "base64:AP8=,1,\nab,2,\n"),
-        (&["--token-encoding=hex"], csv, "0061,1,\n"),
-        (&["--token-encoding=base64"], csv, "0061,1,\n"),
+        (&[], protojson, "base64:AP8=,4000000001,\nab,4000000002,\n"),
+        (&["--token-encoding=hex"], csv, "0061,4000000001,\n"),
+        (&["--token-encoding=base64"], csv, "0061,4000000001,\n"),
     ] {
         let (ledger, file) = (Ledger::absent(), old_file());
         assert_eq!(push(&ledger, &server, &file, flags, input.as_bytes()), 0);

@@ -173,7 +173,7 @@ fn refuse_shortened_rejects_earlier_times() {
         .push(
             &server,
             &["--refuse-shortened"],
-            &csv([(0, EXPIRE_TIME + 1), (99, 1)]),
+            &csv([(0, EXPIRE_TIME + 1), (99, 1_000_000_001)]),
         )
         .exits(0)
         .counts("acknowledged", 2);

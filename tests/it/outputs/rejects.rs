@@ -339,7 +339,7 @@ fn rejects_are_replaced_unless_they_are_the_input() {
         (&[&flags[..], &["--fail-on-empty"]].concat(), b"", 4),
         (
             &[&flags[..], &["--min-records=2"]].concat(),
-            b"token,expire_time\na,1\n",
+            b"token,expire_time\na,1000000001\n",
             4,
         ),
         (

@@ -28,7 +28,10 @@ fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String
     };
     tcsetwinsize(&master, size).expect("sized");
     let terminal = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
-    let input = TempFile::new("a.csv", "token,expire_time\na,1\nb,1\nc,1\n");
+    let input = TempFile::new(
+        "a.csv",
+        "token,expire_time\na,1000000001\nb,1000000001\nc,1000000001\n",
+    );
     let mut args = receiver.push_args();
     args.extend(flags.iter().map(|&flag| flag.to_owned()));
     args.push(input.str().to_owned());
@@ -82,7 +85,10 @@ fn progress_is_shown_on_a_terminal() {
 fn quiet_prints_only_errors() {
     let receiver = Receiver::start();
     let run = receiver
-        .push_input(["--quiet"], b"token,expire_time\na,1\na,1\n")
+        .push_input(
+            ["--quiet"],
+            b"token,expire_time\na,1000000001\na,1000000001\n",
+        )
         .exits(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
     let run = receiver

@@ -26,11 +26,10 @@ fn batch_options_limit_records_and_bytes() {
         (&["--batch-records=10"][..], 3),
         (&["--batch-records=25"], 1),
         (&["--batch-records=1"], 25),
-        // A request takes 5 bytes for its prefix, and 13 bytes for each record: 9 for the token, 2
-        // for the expiration time, and 2 for the framing. Only the record with expiration time 0
-        // takes 11 bytes.
-        (&["--batch-bytes=135"], 3),
-        (&["--batch-bytes=18"], 25),
+        // A request takes 5 bytes for its prefix, and 17 bytes for each record: 9 for the token, 6
+        // for the expiration time, and 2 for the framing.
+        (&["--batch-bytes=175"], 3),
+        (&["--batch-bytes=22"], 25),
     ] {
         let receiver = Receiver::start();
         let run = receiver
@@ -44,10 +43,10 @@ fn batch_options_limit_records_and_bytes() {
     }
     let receiver = Receiver::start();
     receiver
-        .push_input(["--batch-bytes=17"], input.as_bytes())
+        .push_input(["--batch-bytes=21"], input.as_bytes())
         .exits(4)
-        .stderr_contains("record 2, line 3")
-        .stderr_contains("record takes 18 bytes of a request, --batch-bytes allows 17");
+        .stderr_contains("record 1, line 2")
+        .stderr_contains("record takes 22 bytes of a request, --batch-bytes allows 21");
     assert_eq!(receiver.stop().requests, 0);
 }
 
