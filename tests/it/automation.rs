@@ -17,7 +17,7 @@ use crate::support::{
     metrics::{Labels, Series, parse_labels, parse_metrics},
     program::{PROGRAM, Run},
     receiver::Receiver,
-    records::{EXPIRE_TIME, csv, records, records_at},
+    records::{EXPIRE_TIME, csv, records, records_at, token},
     tcp_server::ClosedPort,
 };
 
@@ -321,8 +321,8 @@ fn nightly_job_refuses_bad_exports() {
     let commands = shell
         .lines()
         .filter(|line| line.starts_with("sensor-license "));
-    let [first_push, preview, overriding_push] = commands.collect::<Vec<_>>()[..] else {
-        panic!("three commands in {shell}");
+    let [first_push, preview, overriding_push, forget] = commands.collect::<Vec<_>>()[..] else {
+        panic!("four commands in {shell}");
     };
     let metrics_file = host.path("/var/lib/sensor-license-metrics/north.prom");
     let metrics = || parse_metrics(&fs::read_to_string(&metrics_file).expect("metrics"));
@@ -371,13 +371,28 @@ fn nightly_job_refuses_bad_exports() {
     let overdue = last_success[0] + 93_601.0;
     assert_eq!(alerts(&metrics(), overdue), ["LicensePushOverdue"]);
 
-    // The operator looks at what a guard has refused, and pushes it.
+    // A device was removed. Its token is missing until the ledger forgets it.
+    host.set_export(Some(&extended(1202)));
+    let verbose = CronJob {
+        command: format!("{} --quiet=false >/dev/null", job.command),
+        ..job.clone()
+    };
+    let is_missing = |run: &Run| run.stderr.contains("lacks 1 of 1203 tokens");
+    let run = host.run_job(&verbose).exits(0);
+    assert!(is_missing(&run), "{run:?}");
+    let removed = format!("device_token\n{}\n", token(1202));
+    fs::write(host.path(HOME).join("removed.csv"), removed).expect("written");
+    host.run(forget).exits(0);
+    let run = host.run_job(&verbose).exits(0);
+    assert!(!is_missing(&run), "{run:?}");
+
+    // The operator looks at what a guard has refused, and pushes it. The forgotten token is new.
     host.set_export(Some(&shortened));
     host.run(preview).exits(0);
     let changes = host.path("/var/lib/sensor-license/north-changes.csv");
     let changes = fs::read_to_string(changes).expect("text");
     assert!(changes.starts_with("device_token,expire_time,previous_expire_time\n"));
-    assert_eq!(changes.lines().count(), 1 + 5, "{changes}");
+    assert_eq!(changes.lines().count(), 1 + 6, "{changes}");
     host.run(overriding_push).exits(0);
     let closed = ClosedPort::new();
     for (option, value) in [("SERVER", &*closed.address), ("RETRY", "0")] {
@@ -391,5 +406,5 @@ fn nightly_job_refuses_bad_exports() {
     let received = host.receiver.stop();
     let rows = shortened.strip_prefix(b"token,expire_time\n");
     assert_eq!(Some(&received.rows[..]), rows);
-    assert_eq!(received.records, 1200 + 8 + 5);
+    assert_eq!(received.records, 1200 + 8 + 6);
 }

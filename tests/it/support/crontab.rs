@@ -33,7 +33,7 @@ const FIELDS: [(u8, u8, &[&str]); 5] = [
     (0, 7, &DAYS),
 ];
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CronJob {
     pub(crate) command: String,
     /// Standard input: the text after the first unescaped `%`.
