@@ -348,6 +348,9 @@ fn nightly_job_refuses_bad_exports() {
             4,
             "max-changes",
         ),
+        (Some(records_at(1200, 1_300_000_000)), 4, "2020-01-01"),
+        (Some(records_at(1200, 46_752)), 4, "date serial"),
+        (Some(records_at(1200, u32::MAX)), 4, "2100-01-01"),
         (Some(shortened.clone()), 4, "refuse-shortened"),
         (Some(extended(1203)), 0, ""),
     ] {
