@@ -63,6 +63,12 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
         }
         // nginx answers HTTP status 400 to a client certificate that it refuses, and to none.
         Some(answer) if *error == CallError::HttpStatus(400) => {
+            let failure = match &answer {
+                CertificateAnswer::Sent { subject, .. } => {
+                    failure.with_cause(format!("client certificate {subject:?} was sent"))
+                }
+                CertificateAnswer::Empty | CertificateAnswer::KeyNotSupported { .. } => failure,
+            };
             explain_client_refusal(failure, &answer)
         }
         _ => hint.into_iter().fold(failure, Failure::with_hint),

@@ -96,14 +96,14 @@ pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failu
         .and(cause)
 }
 
-/// Adds the number of records that the server may have applied, because no response arrived.
+/// Adds the number of records that the server may have applied, although no response says so.
 pub(crate) fn with_unknown_outcomes(failure: Failure, records: u64) -> Failure {
     if records == 0 {
         return failure;
     }
     let records = count_noun(records, "record");
     failure.with_cause(format!(
-        "outcome unknown for {records}: no response arrived"
+        "outcome unknown for {records}, which the server may have applied"
     ))
 }
 

@@ -374,6 +374,7 @@ def client_certificates_for_nginx(binary, folder, key, certificate):
                 assert report["error"]["hint"] == "pass --cert CLIENT.pem --key CLIENT.key", report
                 report = run(binary, command, *flags, "--cert", stranger, "--key", stranger_key, *files, code=77)
                 assert "trusts the client certificate that was sent" in report["error"]["hint"], report
+                assert 'client certificate "CN=stranger" was sent' in report["error"]["causes"], report
         directives = f"{verify} optional; if ($ssl_client_verify != SUCCESS) {{ return 403; }}"
         with nginx(folder, key, certificate, upstream, directives) as address:
             report = run(binary, "probe", "--server", address, *flags[2:], code=71)

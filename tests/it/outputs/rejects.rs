@@ -257,7 +257,9 @@ fn request_that_waits_for_its_retry_at_the_end_has_unknown_outcome() {
             .push(&[flags, &always].concat(), &records(3))
             .exits(exit)
             .counts_add_up()
-            .stderr_contains("caused by: outcome unknown for 1 record: no response arrived");
+            .stderr_contains(
+                "caused by: outcome unknown for 1 record, which the server may have applied",
+            );
         let rejects = read_rejects(&file.path);
         let reasons: Vec<_> = rejects.iter().map(|row| &*row.reason).collect();
         let unknown = "unsent: the push stopped before the response; outcome unknown";
