@@ -1,33 +1,14 @@
 //! Servers behind HTTP proxies.
 
-use std::{
-    io::Write,
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use crate::support::{
     files::TempFile,
     program::{Run, command, run_command},
     receiver::Receiver,
     records::ONE_RECORD,
-    tcp_server::{
-        forward, read_http1_head, serve_tcp, server_answering, server_sending, silent_server,
-    },
+    tcp_server::{http_proxy, server_answering, server_sending, silent_server},
 };
-
-/// Starts a proxy that connects every client to the address `to`. Returns the address of the proxy,
-/// and a channel with the head of each request that the proxy receives.
-fn proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
-    let (record, requests) = mpsc::channel();
-    let to = to.to_owned();
-    let address = serve_tcp(move |mut stream| {
-        let _ = record.send(read_http1_head(&stream));
-        let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
-        forward(stream, &to);
-    });
-    (address, requests)
-}
 
 /// Pushes one record with environment variables.
 fn push(args: &[&str], variables: &[(&str, &str)]) -> Run {
@@ -41,7 +22,7 @@ fn push(args: &[&str], variables: &[(&str, &str)]) -> Run {
 fn proxy_gets_the_server_name() {
     let receiver = Receiver::start();
     let cacert = receiver.cacert();
-    let (proxy, requests) = proxy(&receiver.address);
+    let (proxy, requests) = http_proxy(&receiver.address);
     let with_password = format!("http://user:p%40ss@{proxy}");
     let plain = format!("http://{proxy}");
     let to = "--server=license.test:443";

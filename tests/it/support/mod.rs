@@ -6,6 +6,7 @@ pub(crate) mod crontab;
 pub(crate) mod fault_server;
 pub(crate) mod files;
 pub(crate) mod grpc_server;
+pub(crate) mod markdown;
 pub(crate) mod metrics;
 pub(crate) mod openssl;
 pub(crate) mod probe;

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::OwnedFd,
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
 };
 
@@ -63,6 +63,19 @@ pub(crate) fn read_http1_head(stream: &TcpStream) -> Vec<String> {
         .map_while(Result::ok)
         .take_while(|line| !line.is_empty())
         .collect()
+}
+
+/// Starts a proxy that connects every client to the address `to`. Returns the address of the proxy,
+/// and a channel with the head of each request that the proxy receives.
+pub(crate) fn http_proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
+    let (record, requests) = mpsc::channel();
+    let to = to.to_owned();
+    let address = serve_tcp(move |mut stream| {
+        let _ = record.send(read_http1_head(&stream));
+        let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+        forward(stream, &to);
+    });
+    (address, requests)
 }
 
 /// Connects to `address`, and forwards all bytes in both directions.
