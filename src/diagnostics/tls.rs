@@ -215,6 +215,9 @@ pub(super) fn explain_client_refusal(failure: Failure, answer: &CertificateAnswe
         Some(ClientCertificateFlaw::InvalidPurpose(_)) => {
             "request a certificate for clients (extendedKeyUsage: clientAuth)".to_owned()
         }
+        Some(ClientCertificateFlaw::IssuerOutsideValidity { .. }) => {
+            format!("{CHECK_CLIENT_TRUST}, or renew that CA certificate in --cert")
+        }
         Some(ClientCertificateFlaw::UnnamedIssuer { .. }) => {
             format!("{CHECK_CLIENT_TRUST}, or pass one of a CA that the server named")
         }

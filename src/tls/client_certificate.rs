@@ -34,6 +34,11 @@ pub(crate) enum ClientCertificateFlaw {
     Version1,
     #[error("client certificate {0}")]
     Weak(Weakness),
+    #[error("CA certificate {subject:?} of the client certificate {error}")]
+    IssuerOutsideValidity {
+        subject: String,
+        error: ValidityError,
+    },
     #[error("client certificate key usage does not allow TLS client authentication ({0})")]
     InvalidPurpose(String),
     #[error("{:.*}", MAX_SHOWN_CHARS, describe_unnamed_issuer(issuer, named))]
@@ -95,11 +100,20 @@ pub(super) fn find_flaws(
             .then_some(ClientCertificateFlaw::Version1),
         weakness.map(ClientCertificateFlaw::Weak),
         usage.map(ClientCertificateFlaw::InvalidPurpose),
+        issuer_outside_validity(chain, now),
         unnamed_issuer(chain, authorities),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn issuer_outside_validity(chain: &[Certificate], now: UnixTime) -> Option<ClientCertificateFlaw> {
+    chain.iter().skip(1).find_map(|issuer| {
+        let error = issuer.check_validity(now).err()?;
+        let subject = issuer.subject();
+        Some(ClientCertificateFlaw::IssuerOutsideValidity { subject, error })
+    })
 }
 
 /// A server that names no authorities accepts certificates of any CA that it trusts (RFC 8446

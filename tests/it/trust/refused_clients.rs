@@ -1,12 +1,12 @@
 //! Clients that a server refuses because of their certificate, and what both sides say about it.
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
+use rcgen::{CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, KeyPair};
 use x509_parser::x509::X509Version;
 
 use crate::support::{
     certificates::{
-        CertificateAuthority, CertificateFolder, Identity, authority, expired, not_yet_valid,
-        params, san,
+        CertificateAuthority, CertificateFolder, Identity, as_ca, authority, expired,
+        not_yet_valid, params, san,
     },
     openssl::OpensslServer,
     program::{push_to, run},
@@ -48,6 +48,26 @@ fn cron() -> CertificateParams {
     params(Some("cron"), &[])
 }
 
+fn below_an_expired_intermediate(
+    files: &CertificateFolder,
+    ca: &CertificateAuthority,
+) -> RefusedClient {
+    let intermediate = expired(as_ca(params(Some("Intermediate"), &[])));
+    let key = KeyPair::generate().expect("a key");
+    let intermediate = CertifiedIssuer::signed_by(intermediate, key, ca).expect("a CA");
+    let leaf = files.issued_by(&intermediate, &cron());
+    sent(
+        "expired intermediate",
+        files.with_chain(&leaf, &[intermediate.pem()]),
+        &[
+            "caused by: CA certificate \"CN=Intermediate\" of the client certificate expired on \
+             2020-05-17 (valid from 2001-01-01)",
+            ", or renew that CA certificate in --cert\n",
+        ],
+        "CA certificate \"CN=Intermediate\" expired on 2020-05-17",
+    )
+}
+
 fn refused_clients(
     files: &CertificateFolder,
     ca: &CertificateAuthority,
@@ -77,6 +97,7 @@ fn refused_clients(
             "client certificate refused: certificate expired on 2020-05-17 (valid from 2001-01-01); \
              certificate \"CN=cron\" was issued by \"CN=Client CA\"",
         ),
+        below_an_expired_intermediate(files, ca),
         sent(
             "not yet valid",
             files.issued_by(ca, &not_yet_valid(cron())),
