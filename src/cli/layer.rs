@@ -146,6 +146,7 @@ fn toml_texts(arg: &Arg, value: &Value, folder: &Path) -> Option<Vec<OsString>> 
             Value::String(text) => text.clone(),
             Value::Integer(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
+            Value::Datetime(time) => time.to_string(),
             Value::Boolean(is_on) if !takes_value(arg) => is_on.to_string(),
             _ => return None,
         };

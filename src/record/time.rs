@@ -79,8 +79,8 @@ impl TimeRange {
         latest: ExpireTime(u32::MAX),
     };
 
-    pub(crate) fn check(&self, time: ExpireTime) -> Result<ExpireTime, TimeError> {
-        let Self { earliest, latest } = *self;
+    pub(crate) fn check(self, time: ExpireTime) -> Result<ExpireTime, TimeError> {
+        let Self { earliest, latest } = self;
         // This is a single comparison, because nearly all times are in the range.
         if time.0.wrapping_sub(earliest.0) <= latest.0.wrapping_sub(earliest.0) || time.0 == 0 {
             return Ok(time);

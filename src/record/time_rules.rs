@@ -89,7 +89,7 @@ impl TimeRules {
             return Err(TimeError::Empty);
         }
         if let Some(value) = parse_digits(text) {
-            return self.from_integer(value);
+            return self.resolve_integer(value);
         }
         match DateTimeText::split(text) {
             Some(date_time) => self.resolve_text(&date_time),
@@ -99,7 +99,7 @@ impl TimeRules {
         }
     }
 
-    fn from_integer(&self, value: u64) -> Result<ExpireTime, TimeError> {
+    fn resolve_integer(&self, value: u64) -> Result<ExpireTime, TimeError> {
         let seconds = match self.unit {
             TimeUnit::Seconds => value,
             TimeUnit::Milliseconds if value.is_multiple_of(1000) => value / 1000,

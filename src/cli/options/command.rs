@@ -48,7 +48,7 @@ pub(in crate::cli) enum Command {
     /// Validate everything, then send it and account for every record
     Push(Box<PushArgs>),
     /// Read and validate as push does, contact nothing
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Diagnose the way to the server stage by stage, send no record
     Probe(Box<ProbeArgs>),
     /// Run a reference receiver, for rehearsals and tests

@@ -204,22 +204,6 @@ fn field_options_select_names_and_columns() {
             "token\texpire_time\nabc\t1000000007\n",
         ),
         (
-            &["--time-unit=ms"],
-            "token,expire_time\nabc,1000000007000\n",
-        ),
-        (
-            &["--timezone=Europe/Berlin"],
-            "token,expire_time\nabc,2001-09-09T03:46:47\n",
-        ),
-        (
-            &["--timezone", "-05:30"],
-            "token,expire_time\nabc,2001-09-08T20:16:47\n",
-        ),
-        (
-            &["--timezone=+02"],
-            "token,expire_time\nabc,2001-09-09T03:46:47\n",
-        ),
-        (
             &["--token-field=id", "--time-field=until"],
             r#"[{"id":"abc","until":1000000007,"token":"x","expire_time":1000000001}]"#,
         ),

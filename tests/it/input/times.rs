@@ -34,7 +34,11 @@ fn times_are_read_in_the_given_formats() {
     const END: &str = "--end-of-day";
     const WITH_TIME: &str = "--time-format=%d.%m.%Y %H:%M";
     for (flags, text, expected) in [
-        (&[GERMAN][..], "31.12.2027", DAY),
+        (&["--time-unit=ms"][..], "1830211200000", DAY),
+        (&[BERLIN], "2027-12-31T01:00:00", DAY),
+        (&["--timezone", "-05:30"], "2027-12-30T18:30:00", DAY),
+        (&["--timezone=+02"], "2027-12-31T02:00:00", DAY),
+        (&[GERMAN], "31.12.2027", DAY),
         (&[GERMAN, BERLIN], "31.12.2027", DAY - 3600),
         (&[GERMAN, END], "31.12.2027", DAY + 86_399),
         (&[GERMAN, END, BERLIN], "31.12.2027", DAY + 86_399 - 3600),
@@ -141,6 +145,8 @@ fn times_in_no_format_are_refused() {
         (&[GERMAN], "31.12.2027 ", "is not in the --time-format"),
         (&[GERMAN], "", "is empty"),
         (&[GERMAN], "1.5", "is not an integer"),
+        // January 23 or December 3?
+        (&["--time-format=%Y%m%d"], "2027123", "is before --earliest"),
         (
             &["--time-format=%Y%m%d"],
             "20270230",
@@ -404,6 +410,15 @@ fn time_options_are_read_from_every_layer() {
         let expiry = run.exits(0).json()["expiry"].clone();
         assert_eq!(expiry["latest"], DAY + 86_399);
         assert_eq!(expiry["earliest"], DAY - 1);
+    }
+    let dates = TempFile::new(
+        "dates.toml",
+        "earliest = 2027-12-31\nlatest = 2027-12-31T00:00:01Z\n",
+    );
+    let args_with_dates = [&args[..], &["--config", dates.str()]].concat();
+    for (time, code) in [(DAY - 1, 4), (DAY, 0), (DAY + 1, 0), (DAY + 2, 4)] {
+        let input = format!("token,expire_time\na,{time}\n");
+        run_with(&args_with_dates, &[], input.as_bytes()).exits(code);
     }
     run_with(&args, &[("SENSOR_LICENSE_EARLIEST", "soon")], input)
         .exits(2)
