@@ -2,7 +2,11 @@
 
 use std::{fmt::Write, fs, path::PathBuf};
 
-use crate::support::{files::utf8, markdown::root, program::run};
+use crate::support::{
+    files::utf8,
+    markdown::{documents, root},
+    program::run,
+};
 
 fn samples(kind: &str) -> Vec<PathBuf> {
     let mut samples: Vec<_> = fs::read_dir(root().join("samples").join(kind))
@@ -57,6 +61,55 @@ fn help_has_these_texts() {
         }
     }
     insta::assert_snapshot!("usage", run(["push"]).exits(2).stderr);
+}
+
+/// Returns the targets of the Markdown links in a text.
+fn link_targets(text: &str) -> Vec<&str> {
+    let links = text.split("](").skip(1);
+    links
+        .map(|rest| rest.split_once(')').expect("the end of a link").0)
+        .collect()
+}
+
+/// Returns the anchors of the headings, as GitHub makes them.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let title = heading.trim_start_matches('#').trim().to_lowercase();
+        let is_kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+        title
+            .chars()
+            .filter(is_kept)
+            .collect::<String>()
+            .replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn links_in_documents_have_targets() {
+    let mut count = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).expect("text");
+        for target in link_targets(&text) {
+            if target.contains("://") {
+                continue;
+            }
+            count += 1;
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => document.clone(),
+                file => document.with_file_name("").join(file),
+            };
+            let place = format!("{}: {target}", document.display());
+            assert!(file.exists(), "{place}");
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&file).expect("text");
+                assert!(anchors(&text).iter().any(|one| one == anchor), "{place}");
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 #[test]
