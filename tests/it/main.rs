@@ -29,5 +29,6 @@ mod signals;
 mod structure;
 mod support;
 mod system_limits;
+mod troubleshooting;
 mod trust;
 mod usage;
