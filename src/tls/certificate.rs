@@ -16,6 +16,7 @@ use x509_parser::{
 
 use super::{
     general_name::{address_text, describe_name},
+    name_constraints::may_issue_for,
     peer_role::PeerRole,
 };
 
@@ -141,6 +142,11 @@ impl Certificate {
         self.alternative_names
             .as_deref()
             .unwrap_or(&self.common_names)
+    }
+
+    pub(super) fn may_issue_for(&self, names: &[String]) -> bool {
+        let certificate = self.to_x509();
+        certificate.is_none_or(|issuer| may_issue_for(&issuer, names))
     }
 
     /// Returns the SHA-256 digest of the DER, in lower-case hexadecimal.

@@ -95,11 +95,15 @@ impl UnverifiedChain<'_> {
         {
             return Some(RefusalReason::Unsuitable(ChainMember::EndEntity, found));
         }
-        self.issuers.iter().chain(trusted).find_map(|issuer| {
+        let issuers = || self.issuers.iter().chain(trusted);
+        let find = |issuer: &Certificate| {
             let found = Unsuitability::find(issuer, self.role, error)?;
             let issuer = ChainMember::Issuer(issuer.subject());
             Some(RefusalReason::Unsuitable(issuer, found))
-        })
+        };
+        let mut violated =
+            issuers().filter(|issuer| !issuer.may_issue_for(self.end_entity.names()));
+        violated.find_map(find).or_else(|| issuers().find_map(find))
     }
 
     /// Returns the reason for a pinned certificate that webpki cannot parse.

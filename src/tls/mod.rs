@@ -14,6 +14,7 @@ mod error;
 mod general_name;
 mod handshake_error;
 mod identity;
+mod name_constraints;
 mod peer_name;
 mod peer_role;
 mod pem;

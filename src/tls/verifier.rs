@@ -19,6 +19,7 @@ use webpki::{EndEntityCert, KeyUsage};
 use super::{
     certificate::Certificate,
     chain::UnverifiedChain,
+    name_constraints,
     peer_name::PeerName,
     peer_role::PeerRole,
     refusal::{AcceptedName, ChainMember, Refusal, RefusalReason},
@@ -67,6 +68,10 @@ impl ServerVerifier {
         let trusted = self.policy.certificates();
         let explain = |error| chain.explain(error, trusted);
         let parsed = EndEntityCert::try_from(&chain.end_entity.der).map_err(explain)?;
+        let common_names = match &chain.end_entity.alternative_names {
+            None => &*chain.end_entity.common_names,
+            Some(_) => &[],
+        };
         let verify = |roots: &RootCertStore| {
             parsed
                 .verify_for_usage(
@@ -76,7 +81,7 @@ impl ServerVerifier {
                     chain.now,
                     KeyUsage::server_auth(),
                     None,
-                    None,
+                    Some(&|path| name_constraints::check_path(path, common_names)),
                 )
                 .map(|_| ())
         };

@@ -91,6 +91,15 @@ pub(crate) fn authority(params: CertificateParams) -> CertificateAuthority {
     CertifiedIssuer::self_signed(as_ca(params), key).expect("a CA")
 }
 
+/// Returns a CA that another CA issued.
+pub(crate) fn below(
+    issuer: &CertificateAuthority,
+    params: CertificateParams,
+) -> CertificateAuthority {
+    let key = KeyPair::generate().expect("a key");
+    CertifiedIssuer::signed_by(as_ca(params), key, issuer).expect("a CA")
+}
+
 /// A temporary folder with the certificates of one test.
 pub(crate) struct CertificateFolder {
     folder: TempDir,

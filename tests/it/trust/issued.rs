@@ -1,8 +1,6 @@
 //! Certificates that a CA issued.
 
-use rcgen::{
-    CertificateParams, CertifiedIssuer, GeneralSubtree, KeyPair, NameConstraints, SanType,
-};
+use rcgen::SanType;
 use rustls::version::{TLS12, TLS13};
 
 use super::{
@@ -10,7 +8,7 @@ use super::{
 };
 
 use crate::support::certificates::{
-    CertificateFolder, as_ca, authority, expired, not_yet_valid, params, san,
+    CertificateFolder, as_ca, authority, below, expired, not_yet_valid, params, san,
 };
 
 #[test]
@@ -237,31 +235,6 @@ fn explains_names_that_do_not_identify_a_server() {
 }
 
 #[test]
-fn refuses_names_outside_name_constraints() {
-    let files = CertificateFolder::new();
-    let mut constrained = params(Some("Constrained CA"), &[]);
-    constrained.name_constraints = Some(NameConstraints {
-        permitted_subtrees: vec![GeneralSubtree::DnsName("example.com".to_owned())],
-        excluded_subtrees: Vec::new(),
-    });
-    let constrained = authority(constrained);
-    let outside = files.issued_by(&constrained, &san(&[NAME]));
-    let constraint = &[
-        "CA certificate \"CN=Constrained CA\" may not issue for the names of the certificate \
-         (nameConstraints: permitted DNS:example.com)",
-        "hint: install a certificate of a CA that may issue for this name",
-    ];
-    check_all(&[refuse(
-        "name constraint",
-        Serve,
-        &outside,
-        &files.write(constrained.pem()),
-        NAMED,
-        constraint,
-    )]);
-}
-
-#[test]
 fn refuses_certificates_of_other_cas() {
     let files = CertificateFolder::new();
     let ca = authority(params(Some("Test CA"), &[]));
@@ -324,12 +297,8 @@ fn refuses_certificates_of_other_cas() {
 fn completes_chains_with_intermediates() {
     let files = CertificateFolder::new();
     let root = authority(params(Some("Root"), &[]));
-    let between = |params: CertificateParams| {
-        let key = KeyPair::generate().expect("a key");
-        CertifiedIssuer::signed_by(as_ca(params), key, &root).expect("an authority")
-    };
-    let intermediate = between(params(Some("Intermediate"), &[]));
-    let expired_intermediate = between(expired(params(Some("Intermediate"), &[])));
+    let intermediate = below(&root, params(Some("Intermediate"), &[]));
+    let expired_intermediate = below(&root, expired(params(Some("Intermediate"), &[])));
     let trusted = files.write(root.pem());
     let other_ca = files.write(authority(params(Some("Other CA"), &[])).pem());
     let leaf = files.issued_by(&intermediate, &san(&[NAME]));

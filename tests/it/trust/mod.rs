@@ -9,6 +9,7 @@ mod closed_connections;
 mod identity_files;
 mod issued;
 mod keys;
+mod name_constraints;
 mod names;
 mod pem_files;
 mod pinned;
