@@ -40,9 +40,9 @@ impl Identity {
         key: &UserPath,
         wait: Wait<'_>,
     ) -> Result<Self, TlsError> {
-        let chain = pem::read_certificates(certificate, wait)?;
-        let signing_key = any_supported_type(&pem::read_private_key(key, wait)?)
-            .map_err(|_| TlsError::UnsupportedKey(key.clone()))?;
+        let (chain, private_key) = pem::read_identity(certificate, key, wait)?;
+        let signing_key =
+            any_supported_type(&private_key).map_err(|_| TlsError::UnsupportedKey(key.clone()))?;
         let identity = Self { chain, signing_key };
         let Some(public_key) = identity.signing_key.public_key() else {
             return Ok(identity);

@@ -15,35 +15,50 @@ use super::{
     certificate::Certificate,
     error::{PemProblem, TlsError},
 };
-use crate::user_path::{MAX_OPTION_FILE_BYTES, UserPath, Wait};
+use crate::user_path::{FileError, MAX_OPTION_FILE_BYTES, UserPath, Wait};
 
 /// What [`TlsError::Pem`] expects in the file of `--key`.
 pub(crate) const PRIVATE_KEY: &str = "private key";
+
+const CERTIFICATE: &str = "certificate";
 
 /// Reads all certificates in a file.
 pub(crate) fn read_certificates(
     file: &UserPath,
     wait: Wait<'_>,
 ) -> Result<Vec<Certificate>, TlsError> {
-    read(file, wait, "certificate", parse_certificates)
+    parse(file, &read(file, wait)?, CERTIFICATE, parse_certificates)
 }
 
-/// Reads the only private key in a file. The key format is PKCS#8, PKCS#1 or SEC1.
-pub(super) fn read_private_key(
-    file: &UserPath,
+/// Reads all certificates in a file, and the only private key in a file. The key format is PKCS#8,
+/// PKCS#1 or SEC1. If both are in one file, the file is read once, because it may be a FIFO.
+pub(super) fn read_identity(
+    certificate: &UserPath,
+    key: &UserPath,
     wait: Wait<'_>,
-) -> Result<PrivateKeyDer<'static>, TlsError> {
-    read(file, wait, PRIVATE_KEY, parse_private_key)
+) -> Result<(Vec<Certificate>, PrivateKeyDer<'static>), TlsError> {
+    let bytes = read(certificate, wait)?;
+    let certificates = parse(certificate, &bytes, CERTIFICATE, parse_certificates)?;
+    let key_bytes = if key == certificate {
+        bytes
+    } else {
+        read(key, wait)?
+    };
+    let private_key = parse(key, &key_bytes, PRIVATE_KEY, parse_private_key)?;
+    Ok((certificates, private_key))
 }
 
-fn read<T>(
+fn read(file: &UserPath, wait: Wait<'_>) -> Result<Vec<u8>, FileError> {
+    file.read(MAX_OPTION_FILE_BYTES, wait)
+}
+
+fn parse<T>(
     file: &UserPath,
-    wait: Wait<'_>,
+    bytes: &[u8],
     expected: &'static str,
-    parse: fn(&[Block]) -> Result<T, PemProblem>,
+    parse_blocks: fn(&[Block]) -> Result<T, PemProblem>,
 ) -> Result<T, TlsError> {
-    let bytes = file.read(MAX_OPTION_FILE_BYTES, wait)?;
-    let parsed = split_blocks(&bytes).and_then(|blocks| parse(&blocks));
+    let parsed = split_blocks(bytes).and_then(|blocks| parse_blocks(&blocks));
     parsed.map_err(|problem| TlsError::Pem {
         file: file.clone(),
         expected,

@@ -9,7 +9,7 @@ use crate::support::{
     certificates::{CertificateFolder, Identity, as_ca, authority, params},
     files::TempFile,
     openssl::openssl,
-    program::{Run, command, run_command},
+    program::{Run, command, finish, run_command, start_command},
     receiver::Receiver,
     records::ONE_RECORD,
 };
@@ -119,6 +119,39 @@ fn one_file_may_hold_certificate_and_key() {
     run_command(&mut push).exits(0);
     let serving = Receiver::with(["--cert", &both]);
     assert_eq!(serving.stop().requests, 0);
+}
+
+/// A FIFO, the file of a process substitution, and standard input can be read only once.
+#[test]
+fn one_stream_may_hold_certificate_and_key() {
+    let client = Client::new();
+    let key = fs::read_to_string(&client.identity.key).expect("text");
+    let both = client.identity.pem() + &key;
+    let input = TempFile::new("a.csv", ONE_RECORD);
+    let fifo = TempFile::fifo();
+    for file in [fifo.str(), "/dev/stdin"] {
+        for options in [
+            &["--cert", file][..],
+            &["--key", file],
+            &["--cert", file, "--key", file],
+        ] {
+            let mut push = command(client.receiver.args_of("push"));
+            push.args(options).arg(input.str());
+            let child = if file == fifo.str() {
+                let child = start_command(&mut push, b"");
+                fs::write(file, &both).expect("written");
+                child
+            } else {
+                start_command(&mut push, both.as_bytes())
+            };
+            finish(child).exits(0);
+        }
+    }
+    let separate = ["--cert", &client.identity.cert, "--key", fifo.str()];
+    let mut push = command(client.receiver.args_of("push"));
+    let child = start_command(push.args(separate).arg(input.str()), b"");
+    fs::write(fifo.str(), &key).expect("written");
+    finish(child).exits(0);
 }
 
 #[test]
