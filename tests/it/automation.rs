@@ -18,10 +18,19 @@ use crate::support::{
 };
 
 /// The directories that the documents name.
-const DIRECTORIES: [&str; 4] = [
+const DIRECTORIES: [&str; 5] = [
     "/etc/sensor-license",
     "/usr/local/bin",
+    "/var/lib/prometheus/node-exporter",
     "/var/lib/sensor-license",
+    "/var/spool/sensor-license",
+];
+
+/// Directories that exist before an operator follows the documents.
+const EXISTING_DIRECTORIES: [&str; 4] = [
+    "/etc",
+    "/usr/local/bin",
+    "/var/lib/prometheus/node-exporter",
     "/var/spool/sensor-license",
 ];
 
@@ -40,18 +49,28 @@ impl Host {
             root: tempfile::tempdir().expect("a folder"),
             receiver: Receiver::start(),
         };
-        for directory in DIRECTORIES
-            .iter()
-            .chain(&["/var/lib/sensor-license-metrics"])
-        {
+        for directory in EXISTING_DIRECTORIES {
             fs::create_dir_all(host.path(directory)).expect("created");
         }
+        host.set_up();
         symlink(PROGRAM, host.path("/usr/local/bin/sensor-license")).expect("linked");
         for directory in [HOME, "/etc/sensor-license"] {
             let copy = host.path(directory).join("server.crt");
             fs::copy(host.receiver.cacert(), copy).expect("copied");
         }
         host
+    }
+
+    /// Runs the commands of the set-up, without those that only root can run.
+    fn set_up(&self) {
+        let commands = blocks_in(&automation(), "sh").swap_remove(0);
+        for command in commands.lines() {
+            if !command.starts_with("useradd ") {
+                let command = self.localize(&command.replace("--owner=sensor-license ", ""));
+                let status = Command::new("sh").args(["-c", &command]).status();
+                assert!(status.expect("it runs").success(), "{command}");
+            }
+        }
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -290,14 +309,14 @@ fn nightly_job_refuses_bad_exports() {
     fs::write(host.path("/etc/sensor-license/north.toml"), config).expect("written");
     let jobs = parse_crontab(&host.localize(&only_block("crontab")));
     let mut job = jobs.expect("a crontab").remove(0);
-    let shell = blocks_in(&automation(), "sh").concat();
-    let commands = shell
-        .lines()
-        .filter(|line| line.starts_with("sensor-license "));
-    let [first_push, preview, overriding_push, forget] = commands.collect::<Vec<_>>()[..] else {
-        panic!("four commands in {shell}");
+    let shell = blocks_in(&automation(), "sh").split_off(1).concat();
+    let commands: Vec<_> = shell.lines().collect();
+    let [first_push, preview, overriding_push, forget, link] = commands[..] else {
+        panic!("five commands in {shell}");
     };
-    let metrics_file = host.path("/var/lib/sensor-license-metrics/north.prom");
+    host.run(link).exits(0);
+    let linked = "/var/lib/prometheus/node-exporter/sensor-license-north.prom";
+    let metrics_file = host.path(linked);
     let metrics = || parse_metrics(&fs::read_to_string(&metrics_file).expect("metrics"));
     let now = || Timestamp::now().as_duration().as_secs_f64();
     assert_eq!(alerts(&[], now()), ["LicensePushMissing"]);
