@@ -58,7 +58,8 @@ pub fn run() -> ExitCode {
         Plan::Probe(plan) => commands::probe::run(plan),
         Plan::Serve(plan) => commands::serve::run(plan),
         Plan::Ledger(plan) => commands::ledger::run(plan),
-        Plan::Print(text) => Terminal::exit_code(Terminal::print_data(text).map(|()| 0)),
+        Plan::Completions(plan) => commands::completions::run(plan),
+        Plan::Man(plan) => commands::man::run(plan),
     };
     // After a panic, the panic hook has already printed the error.
     ExitCode::from(panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(diagnostics::EXIT_INTERNAL))

@@ -2,7 +2,10 @@
 
 use clap::{Arg, Command, CommandFactory};
 
-use super::options::Cli;
+use super::{
+    options::Cli,
+    sections::{sections_of, to_help},
+};
 
 /// The ids and names of the options of the whole program.
 pub(super) const COLOR: &str = "color";
@@ -17,9 +20,21 @@ pub(super) fn clap_command() -> Command {
     let hidden = [CONFIG, PROFILE].map(|id| Arg::new(id).long(id).hide(true));
     let add_hidden = |command: Command, name| command.mut_subcommand(name, |it| it.args(&hidden));
     let command = Cli::command().mut_subcommands(allow_negative_numbers);
-    COMMANDS_WITHOUT_LAYERS
+    let command = COMMANDS_WITHOUT_LAYERS
         .into_iter()
-        .fold(command, add_hidden)
+        .fold(command, add_hidden);
+    add_sections(command, "")
+}
+
+/// Adds the sections at the end of the help of a command and its subcommands. `path` is the path of
+/// the command as in [`sections_of`].
+fn add_sections(command: Command, path: &str) -> Command {
+    let heading = *command.get_styles().get_header();
+    let help = to_help(&sections_of(path), &heading);
+    command.after_long_help(help).mut_subcommands(|subcommand| {
+        let path = format!("{path} {}", subcommand.get_name());
+        add_sections(subcommand, path.trim_start())
+    })
 }
 
 /// Lets the parser of an option refuse a negative number, because clap would take the number for an
@@ -46,8 +61,37 @@ pub(super) fn takes_value(arg: &Arg) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Arg, Command};
+
+    use super::clap_command;
+
     #[test]
     fn passes_clap_debug_assert() {
-        super::clap_command().debug_assert();
+        clap_command().debug_assert();
+    }
+
+    #[test]
+    fn help_of_each_option_begins_with_one_line() {
+        let mut command = clap_command();
+        command.build();
+        check_help(&command);
+    }
+
+    fn check_help(command: &Command) {
+        let is_own = |arg: &&Arg| !arg.is_hide_set() && arg.get_id() != "help";
+        let args = command.get_arguments().filter(is_own);
+        let helps = args.map(|arg| (arg.get_help(), arg.get_long_help()));
+        for (help, long_help) in helps.chain([(command.get_about(), command.get_long_about())]) {
+            let help = help.expect("a help text").to_string();
+            assert!(help.len() <= 80 && !help.contains('\n'), "{help}");
+            assert!(help.starts_with(|c: char| c.is_ascii_uppercase()), "{help}");
+            assert!(!help.ends_with('.'), "{help}");
+            if let Some(long_help) = long_help {
+                let long_help = long_help.to_string();
+                let details = long_help.strip_prefix(&format!("{help}\n\n"));
+                assert!(details.is_some_and(|text| !text.is_empty()), "{long_help}");
+            }
+        }
+        command.get_subcommands().for_each(check_help);
     }
 }

@@ -66,8 +66,8 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
 /// Returns the terminal of a command that prints a summary as JSON, also if its options are wrong.
 fn json_terminal(command: &Command) -> Option<Terminal> {
     let terminal = match command {
-        Command::Push(args) => args.output.terminal(args.verbose),
-        Command::Check(args) => args.output.terminal(args.verbose),
+        Command::Push(args) => args.output.terminal(),
+        Command::Check(args) => args.output.terminal(),
         _ => return None,
     };
     terminal.json.then_some(terminal)

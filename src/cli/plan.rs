@@ -11,8 +11,9 @@ use crate::{
     batch::BatchLimits,
     commands::{
         ConnectionPlan, ContractPlan, ContractSource, IdentityFiles, Timeouts, TlsPlan, check,
+        completions,
         ledger::{self, Action, ForgetScope},
-        probe,
+        man, probe,
         push::{self, Destination, DryRun, LedgerPlan, MetricsPlan},
         serve::{self, DumpDestination, ReceiverTls},
     },
@@ -31,8 +32,8 @@ pub(crate) enum Plan {
     Probe(Box<probe::Plan>),
     Serve(serve::Plan),
     Ledger(ledger::Plan),
-    /// Text to print, such as the manual.
-    Print(String),
+    Completions(completions::Plan),
+    Man(man::Plan),
 }
 
 impl Plan {
@@ -47,25 +48,33 @@ impl Plan {
             Command::Check(args) => Ok(Self::Check(check::Plan {
                 input: input_plan(args.input)?,
                 listed_period: args.list_expiring,
-                terminal: args.output.terminal(args.verbose),
+                terminal: args.output.terminal(),
             })),
             Command::Probe(args) => Ok(Self::Probe(Box::new(probe::Plan {
                 timeouts: timeouts(&args.connection),
                 connection: connection_plan(args.connection)?,
                 warn_days: args.warn_days,
-                terminal: args.output.terminal(0),
+                terminal: args.output.terminal(),
             }))),
             Command::Serve(args) => Ok(Self::Serve(serve_plan(*args))),
             Command::Ledger(command) => ledger_plan(command).map(Self::Ledger),
-            Command::Completions { shell } => Ok(Self::Print(generate::completions(shell))),
-            Command::Man => Ok(Self::Print(generate::manual())),
+            Command::Completions(args) => Ok(Self::Completions(completions::Plan {
+                script: generate::completions(args.shell),
+                installation: generate::installation(args.shell),
+                terminal: args.messages.terminal(),
+            })),
+            Command::Man(args) => Ok(Self::Man(man::Plan {
+                pages: generate::man_pages(),
+                folder: args.dir,
+                terminal: args.messages.terminal(),
+            })),
         }
     }
 }
 
 fn push_plan(args: PushArgs) -> Result<push::Plan, Failure> {
     let timeouts = timeouts(&args.connection);
-    let terminal = args.output.terminal(args.verbose);
+    let terminal = args.output.terminal();
     let destination = destination(args.connection, &args.delivery, terminal)?;
     let delivery = args.delivery;
     let batch_limits = BatchLimits {
@@ -113,7 +122,7 @@ fn push_plan(args: PushArgs) -> Result<push::Plan, Failure> {
         }),
         // With `--verbose`, the progress bar is hidden, because the notes would be printed into its
         // line.
-        shows_progress: args.progress == "auto" && args.verbose == 0,
+        shows_progress: args.progress == "auto" && terminal.verbosity == 0,
         terminal,
     })
 }
@@ -179,7 +188,7 @@ fn serve_plan(args: ServeArgs) -> serve::Plan {
             delay: args.delay,
             max_message_size: args.max_message_size,
         },
-        terminal: args.output.terminal(args.verbose),
+        terminal: args.output.terminal(),
     }
 }
 
@@ -211,15 +220,18 @@ fn ledger_plan(command: LedgerCommand) -> Result<ledger::Plan, Failure> {
     Ok(ledger::Plan {
         path: common.ledger,
         action,
-        terminal: common.output.terminal(0),
+        terminal: common.output.terminal(),
     })
 }
 
 fn connection_plan(args: ConnectionArgs) -> Result<ConnectionPlan, Failure> {
     let contract = contract_plan(&args);
     let endpoint = args.server.ok_or_else(|| {
-        // Clap has already refused a command line without a server.
-        Failure::usage_with_hint("no server", "pass --server HOST:PORT")
+        // Clap has already refused `probe` without a server.
+        Failure::usage_with_hint(
+            "push needs a server",
+            "pass --server HOST:PORT, or --rehearse to push to a receiver inside this process",
+        )
     })?;
     Ok(ConnectionPlan {
         endpoint,

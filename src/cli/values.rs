@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use clap::builder::{
-    PathBufValueParser, PossibleValuesParser, RangedU64ValueParser, TypedValueParser,
+    PathBufValueParser, PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser,
 };
 use http::uri::{Authority, PathAndQuery};
 use jiff::tz::{self, Offset, TimeZone, TimeZoneDatabase};
@@ -25,13 +25,20 @@ const MAX_DURATION_MILLIS: u64 = 100 * 366 * 24 * 3_600_000;
 /// close the connection (gRFC A8).
 const MIN_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The name, the help and the meaning of a possible value of an option.
+pub(super) type Choice<T> = (&'static str, &'static str, T);
+
 pub(super) fn one_of<T: Clone + Send + Sync + 'static>(
-    values: &'static [(&str, T)],
+    choices: &'static [Choice<T>],
 ) -> impl TypedValueParser<Value = T> {
-    let names = PossibleValuesParser::new(values.iter().map(|(name, _)| *name));
-    names.try_map(|name| {
-        let value = values.iter().find(|(other, _)| *other == name);
-        value.map(|(_, value)| value.clone()).ok_or("unknown value")
+    let values = choices
+        .iter()
+        .map(|(name, help, _)| PossibleValue::new(*name).help(*help));
+    PossibleValuesParser::new(values).try_map(|name| {
+        let choice = choices.iter().find(|(other, ..)| *other == name);
+        choice
+            .map(|(.., value)| value.clone())
+            .ok_or("unknown value")
     })
 }
 

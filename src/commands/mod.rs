@@ -2,11 +2,13 @@
 //! function that runs the plan and returns the exit code.
 
 pub(crate) mod check;
+pub(crate) mod completions;
 mod connection;
 mod contract;
 mod input;
 mod interrupts;
 pub(crate) mod ledger;
+pub(crate) mod man;
 pub(crate) mod probe;
 pub(crate) mod push;
 mod rehearsal;

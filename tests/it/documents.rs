@@ -39,30 +39,6 @@ fn invalid_samples_have_these_messages() {
     insta::assert_snapshot!(words);
 }
 
-#[test]
-fn help_has_these_texts() {
-    for command in [
-        "",
-        "push",
-        "check",
-        "probe",
-        "serve",
-        "ledger",
-        "ledger show",
-        "ledger forget",
-    ] {
-        for flag in ["--help", "-h"] {
-            let args: Vec<_> = command.split_whitespace().chain([flag]).collect();
-            let help = run(&args).exits(0).stdout;
-            if flag == "--help" {
-                let name = format!("help{}", command.replace(' ', "-"));
-                insta::assert_snapshot!(name, help);
-            }
-        }
-    }
-    insta::assert_snapshot!("usage", run(["push"]).exits(2).stderr);
-}
-
 /// Returns the targets of the Markdown links in a text.
 fn link_targets(text: &str) -> Vec<&str> {
     let links = text.split("](").skip(1);

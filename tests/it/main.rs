@@ -14,6 +14,7 @@ mod crash;
 mod document_commands;
 mod documents;
 mod faults;
+mod help;
 mod input;
 mod layers;
 mod ledger;

@@ -2,21 +2,21 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::{
     super::values,
     connection::ConnectionArgs,
     delivery::DeliveryArgs,
     input::{FormatArgs, InputArgs},
-    output::OutputArgs,
+    output::{MessageArgs, OutputArgs},
     receiver::ServeArgs,
 };
 use crate::report::MetricsLabel;
 
-/// Pushes sensor licence expirations to a licence server over gRPC.
+/// Push sensor license expirations to a license server over gRPC
 ///
-/// Everything is read and validated before anything is sent, and every record is accounted for.
+/// All records are read and validated before anything is sent, and each record is accounted for.
 #[derive(Debug, Parser)]
 #[command(name = "sensor-license", version, max_term_width = 100)]
 #[command(next_help_heading = "Configuration")]
@@ -25,48 +25,54 @@ pub(in crate::cli) struct Cli {
     #[command(subcommand)]
     pub(in crate::cli) command: Command,
 
-    /// Read default options from this TOML file; environment variables such as
-    /// SENSOR_LICENSE_TIMEOUT override it [default: sensor-license/config.toml in
-    /// $XDG_CONFIG_HOME or ~/.config, if it exists]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Read default options from this TOML file
+    ///
+    /// Keys are the names of options. The command line and environment variables override them.
+    /// Default: sensor-license/config.toml in $XDG_CONFIG_HOME or ~/.config, if it exists.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
-    /// Prefer the options in the table [profile.NAME] of the config file
-    #[arg(long, global = true, value_name = "NAME")]
+    /// Prefer the options in [profile.NAME] of the config file
+    #[arg(long, global = true, value_name = "NAME", value_hint = ValueHint::Other)]
     profile: Option<String>,
 
-    /// Color the messages on standard error
+    /// Color messages and help: auto, always or never
+    ///
+    /// auto uses colors on a terminal.
     #[arg(
-        long, global = true, value_name = "WHEN", default_value = "auto",
-        value_parser = ["auto", "always", "never"], help_heading = "Output"
+        long, global = true, value_name = "WHEN", default_value = "auto", hide_short_help = true,
+        hide_possible_values = true, value_parser = ["auto", "always", "never"], help_heading = "Output"
     )]
     color: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Validate everything, then send it and account for every record
+    /// Validate all records, then send them and account for each
+    #[command(
+        override_usage = "sensor-license push [OPTIONS] --server <HOST:PORT> [FILE]...\n       \
+        sensor-license push [OPTIONS] --rehearse [FILE]..."
+    )]
     Push(Box<PushArgs>),
-    /// Read and validate as push does, contact nothing
+    /// Read and validate like push, without contacting a server
     Check(Box<CheckArgs>),
-    /// Diagnose the way to the server stage by stage, send no record
+    /// Diagnose the connection stage by stage, without sending a record
     Probe(Box<ProbeArgs>),
-    /// Run a reference receiver, for rehearsals and tests
+    /// Run the reference receiver, for rehearsals and tests
     Serve(Box<ServeArgs>),
-    /// Look into a ledger, or make it forget
+    /// Inspect a ledger, or remove tokens from it
     #[command(subcommand)]
     Ledger(LedgerCommand),
-    /// Print the completions of a shell
-    Completions {
-        #[arg(value_name = "SHELL")]
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual, for man -l -
-    Man,
+    /// Print a shell completion script
+    Completions(CompletionsArgs),
+    /// Print the man pages, or write them to files
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("server", |server| server.required_unless_present("rehearse")))]
+#[command(mut_arg("verbose", |arg| {
+    arg.help("Print formats, stages and retries; -vv: also requests")
+}))]
 pub(in crate::cli) struct PushArgs {
     #[command(flatten)]
     pub(in crate::cli) connection: ConnectionArgs,
@@ -77,38 +83,45 @@ pub(in crate::cli) struct PushArgs {
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
 
-    /// Show on a terminal how far the push is
+    /// Show a progress bar on a terminal: auto or never
+    ///
+    /// --quiet and --verbose hide it.
     #[arg(
-        long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "never"],
-        help_heading = "Output"
+        long, value_name = "WHEN", default_value = "auto", hide_short_help = true,
+        hide_possible_values = true, value_parser = ["auto", "never"], help_heading = "Output"
     )]
     pub(in crate::cli) progress: String,
 
-    /// Say how each input holds its records, what each stage of the way to the server comes to
-    /// and what is tried again; twice: each request too
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub(in crate::cli) verbose: u8,
-
-    /// Write metrics there for Prometheus' textfile collector
-    #[arg(long, value_name = "FILE", value_parser = values::output_path(), help_heading = "Output")]
+    /// Write metrics for Prometheus to this file
+    ///
+    /// The textfile collector of Prometheus' node exporter reads the file. The file is replaced atomically after each run, also after a failure.
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath,
+        value_parser = values::output_path(), help_heading = "Output"
+    )]
     pub(in crate::cli) metrics_file: Option<PathBuf>,
 
-    /// Add a label to every series of --metrics-file, such as site=north [repeatable]
+    /// Add this label to all metrics; repeatable
+    ///
+    /// Jobs on the same host need different labels.
+    ///
+    /// Example: --metrics-label site=north
     #[arg(
-        long, value_name = "NAME=VALUE", value_parser = MetricsLabel::parse,
-        requires = "metrics_file", help_heading = "Output"
+        long, value_name = "NAME=VALUE", value_hint = ValueHint::Other, hide_short_help = true,
+        value_parser = MetricsLabel::parse, requires = "metrics_file", help_heading = "Output"
     )]
     pub(in crate::cli) metrics_label: Vec<MetricsLabel>,
 }
 
 #[derive(Debug, Args)]
 #[command(mut_arg("server", |server| server.required(true)))]
+#[command(mut_arg("verbose", |arg| arg.help("Print each connection stage when it ends")))]
 pub(in crate::cli) struct ProbeArgs {
     #[command(flatten)]
     pub(in crate::cli) connection: ConnectionArgs,
 
-    /// Warn of a server certificate that expires within N days
-    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Probe")]
+    /// Warn if the server certificate expires within N days
+    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "TLS")]
     pub(in crate::cli) warn_days: u32,
 
     #[command(flatten)]
@@ -116,35 +129,46 @@ pub(in crate::cli) struct ProbeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("verbose", |arg| arg.help("Print the format of each input")))]
 pub(in crate::cli) struct CheckArgs {
     #[command(flatten)]
     pub(in crate::cli) input: InputArgs,
 
-    /// List each record that expires within this time from now (example: 30d)
+    /// List the records that expire within this time from now
+    ///
+    /// Device tokens are masked.
+    ///
+    /// Example: --list-expiring 30d
     #[arg(long, value_name = "DUR", value_parser = values::parse_duration, help_heading = "Output")]
     pub(in crate::cli) list_expiring: Option<Duration>,
 
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
-
-    /// Say how each input holds its records
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub(in crate::cli) verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LedgerCommand {
-    /// What each server has acknowledged, and the last pushes
+    /// Show what each server acknowledged, and the last pushes
     Show(Box<LedgerShowArgs>),
-    /// Forget what was acknowledged, so that the next push sends it again
-    #[command(group(clap::ArgGroup::new("what").required(true).multiple(true)))]
+    /// Remove acknowledged tokens, so that the next push sends them again
+    #[command(
+        group(clap::ArgGroup::new("what").required(true).multiple(true)),
+        override_usage = "sensor-license ledger forget [OPTIONS] --ledger <FILE>\n       \
+            <--target <NAME>|--tokens <FILE>|--all>"
+    )]
     Forget(Box<LedgerForgetArgs>),
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("verbose", |arg| {
+    arg.help("Print which ledger is used, and the format of --tokens")
+}))]
 pub(in crate::cli) struct LedgerArgs {
-    /// The ledger of push
-    #[arg(long, value_name = "FILE", help_heading = None, display_order = 0)]
+    /// Use this ledger, which push --ledger wrote
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = None,
+        display_order = 0
+    )]
     pub(in crate::cli) ledger: PathBuf,
 
     #[command(flatten)]
@@ -154,7 +178,9 @@ pub(in crate::cli) struct LedgerArgs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LedgerShowArgs {
     /// Print the last acknowledged times of the tokens in this file as CSV
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// The file is read like the input of push, but needs no expiration times.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) tokens: Option<PathBuf>,
 
     #[command(flatten)]
@@ -166,19 +192,27 @@ pub(in crate::cli) struct LedgerShowArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LedgerForgetArgs {
-    /// All tokens of this server, by the :authority that ledger show names
-    #[arg(long, value_name = "NAME", group = "what", conflicts_with_all = ["tokens", "all"])]
+    /// Remove all tokens of the server with this :authority
+    #[arg(
+        long, value_name = "NAME", value_hint = ValueHint::Hostname, group = "what",
+        conflicts_with_all = ["tokens", "all"]
+    )]
     pub(in crate::cli) target: Option<String>,
 
-    /// These tokens, at every server: a file as push reads it, expire times aside
-    #[arg(long, value_name = "FILE", group = "what", conflicts_with = "all")]
+    /// Remove the tokens in this file, for all servers
+    ///
+    /// The file is read like the input of push, but needs no expiration times.
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "what",
+        conflicts_with = "all"
+    )]
     pub(in crate::cli) tokens: Option<PathBuf>,
 
-    /// Everything
+    /// Remove all tokens of all servers
     #[arg(long, group = "what")]
     pub(in crate::cli) all: bool,
 
-    /// How long to wait for a push that has the ledger
+    /// Wait at most this long for another process that uses the ledger
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::parse_duration)]
     pub(in crate::cli) lock_timeout: Duration,
 
@@ -187,4 +221,29 @@ pub(in crate::cli) struct LedgerForgetArgs {
 
     #[command(flatten)]
     pub(in crate::cli) common: LedgerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(mut_arg("verbose", |arg| arg.help("Print how to install the completions")))]
+pub(in crate::cli) struct CompletionsArgs {
+    /// Print the completions for this shell
+    #[arg(value_name = "SHELL")]
+    pub(in crate::cli) shell: clap_complete::Shell,
+
+    #[command(flatten)]
+    pub(in crate::cli) messages: MessageArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(mut_arg("verbose", |arg| arg.help("Print the name of each file that is written")))]
+pub(in crate::cli) struct ManArgs {
+    /// Write one man page for each command to this folder
+    ///
+    /// The folder is created if it does not exist. Without this option, all pages are printed to
+    /// standard output.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) messages: MessageArgs,
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::super::values;
 use crate::{commands::push::CountLimit, shard::Shard};
@@ -11,97 +11,192 @@ use crate::{commands::push::CountLimit, shard::Shard};
 #[command(next_help_heading = "Delivery")]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(in crate::cli) struct DeliveryArgs {
-    /// The most records in one request
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = values::number_in(1..))]
-    pub(in crate::cli) batch_records: usize,
-
-    /// The most encoded bytes in one request
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = values::parse_size)]
-    pub(in crate::cli) batch_bytes: usize,
-
-    /// Requests in flight, 1000 at most
-    // Each request in flight takes memory, and servers accept a few hundred concurrent streams.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = values::number_in(1..=1000))]
-    pub(in crate::cli) concurrency: usize,
-
-    /// Records a second, at most [default: no limit]
-    #[arg(long, value_name = "N", value_parser = values::number_in(1..))]
-    pub(in crate::cli) rate: Option<usize>,
-
-    /// Further tries of one request after a failure that may pass
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(in crate::cli) retry: u32,
-
-    /// The longest wait before the first further try; it doubles with each
-    #[arg(long, value_name = "DUR", default_value = "200ms", value_parser = values::parse_duration)]
-    pub(in crate::cli) retry_delay: Duration,
-
-    /// The longest wait before any further try
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::parse_duration)]
-    pub(in crate::cli) retry_max_delay: Duration,
-
-    /// For the whole run, further tries and waits included [default: no limit]
-    #[arg(long, value_name = "DUR", value_parser = values::parse_timeout)]
-    pub(in crate::cli) max_time: Option<Duration>,
-
-    /// A response code that means success [repeatable; default: 0]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(in crate::cli) ok_code: Vec<i32>,
-
-    /// Split a request refused with INVALID_ARGUMENT until the offending records stand alone
-    #[arg(long)]
-    pub(in crate::cli) isolate: bool,
-
-    /// Write the records that were not acknowledged there, as CSV that can be pushed again
-    #[arg(long, value_name = "FILE", value_parser = values::output_path())]
-    pub(in crate::cli) rejects: Option<PathBuf>,
-
-    /// Remember in this SQLite file what the server acknowledged, and send only what is new or
-    /// changed
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) ledger: Option<PathBuf>,
-
-    /// Send unchanged records too
-    #[arg(long, requires = "ledger")]
-    pub(in crate::cli) full: bool,
-
-    /// Refuse to change the times of more tokens of the ledger than N, or than P% of the records
-    #[arg(long, value_name = "N|P%", value_parser = values::parse_count_limit, requires = "ledger")]
-    pub(in crate::cli) max_changes: Option<CountLimit>,
-
-    /// Refuse input that lacks more than N, or P%, of the ledger's tokens for this server
-    #[arg(long, value_name = "N|P%", value_parser = values::parse_count_limit, requires = "ledger")]
-    pub(in crate::cli) max_missing: Option<CountLimit>,
-
-    /// Refuse times that are earlier than in the ledger
-    #[arg(long, requires = "ledger")]
-    pub(in crate::cli) refuse_shortened: bool,
-
-    /// Write the records that are sent (-n: would be), with their last times, as CSV
-    #[arg(long, value_name = "FILE", requires = "ledger")]
-    pub(in crate::cli) changes: Option<PathBuf>,
-
-    /// How long to wait for another push that has the ledger
-    #[arg(
-        long, value_name = "DUR", default_value = "5s", value_parser = values::parse_duration,
-        requires = "ledger"
-    )]
-    pub(in crate::cli) lock_timeout: Duration,
-
-    /// Only this machine's part of several, 0/N to N-1/N, by a hash of the token
-    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = values::parse_shard)]
-    pub(in crate::cli) shard: Shard,
-
-    /// All but contacting the server
+    /// Show what would be sent, without contacting the server
     #[arg(short = 'n', long, conflicts_with_all = ["rehearse", "reflection"])]
     pub(in crate::cli) dry_run: bool,
 
-    /// Exit with 20 when something would be sent
+    /// Exit with code 20 if something would be sent; requires --dry-run
     // clap drops a requirement if the required option conflicts with a given one.
-    #[arg(long, requires = "dry_run", conflicts_with_all = ["rehearse", "reflection"])]
+    #[arg(
+        long, hide_short_help = true, requires = "dry_run",
+        conflicts_with_all = ["rehearse", "reflection"]
+    )]
     pub(in crate::cli) detailed_exitcode: bool,
 
-    /// Push for real to a receiver inside the process over loopback TLS, and verify what it got
+    /// Push to a receiver inside this process, and verify the result
+    ///
+    /// The records are sent over TLS on the loopback interface. The ledger is not written, and the
+    /// other connection options are not used.
     #[arg(long)]
     pub(in crate::cli) rehearse: bool,
+
+    /// Retry each request at most N times
+    ///
+    /// Retried are UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED, a passed --timeout, a lost or refused
+    /// connection, a stream reset, and HTTP 429 and 502 to 504. Certificate, authentication and
+    /// contract errors are not retried.
+    #[arg(long, value_name = "N", default_value_t = 5, hide_short_help = true)]
+    pub(in crate::cli) retry: u32,
+
+    /// Wait at most this long before the first retry; doubles with each retry
+    ///
+    /// The delay is random between 0 and this limit (exponential backoff with full jitter). A delay
+    /// that the server asks for replaces it, but one above 10 minutes means that the request is not
+    /// retried.
+    #[arg(
+        long, value_name = "DUR", default_value = "200ms", hide_short_help = true,
+        value_parser = values::parse_duration
+    )]
+    pub(in crate::cli) retry_delay: Duration,
+
+    /// Wait at most this long before any retry
+    #[arg(
+        long, value_name = "DUR", default_value = "10s", hide_short_help = true,
+        value_parser = values::parse_duration
+    )]
+    pub(in crate::cli) retry_max_delay: Duration,
+
+    /// Limit the time of the whole run, including retries
+    ///
+    /// Default: no limit.
+    #[arg(long, value_name = "DUR", value_parser = values::parse_timeout)]
+    pub(in crate::cli) max_time: Option<Duration>,
+
+    /// Keep at most N requests in flight; up to 1000
+    ///
+    /// On a link with a round trip of 50 ms, 32 are faster for a million records.
+    // Each request in flight takes memory, and servers accept a few hundred concurrent streams.
+    #[arg(
+        long, value_name = "N", default_value_t = 16, hide_short_help = true,
+        value_parser = values::number_in(1..=1000)
+    )]
+    pub(in crate::cli) concurrency: usize,
+
+    /// Send at most N records per second
+    ///
+    /// Default: no limit.
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = values::number_in(1..))]
+    pub(in crate::cli) rate: Option<usize>,
+
+    /// Put at most N records into one request
+    #[arg(
+        long, value_name = "N", default_value_t = 10_000, hide_short_help = true,
+        value_parser = values::number_in(1..)
+    )]
+    pub(in crate::cli) batch_records: usize,
+
+    /// Put at most this many bytes into one request
+    ///
+    /// The 5-byte prefix of gRPC counts. Sizes are bytes, or have the unit KiB or MiB, such as
+    /// 512KiB. A single record that is larger is refused.
+    #[arg(
+        long, value_name = "SIZE", default_value = "1MiB", hide_short_help = true,
+        value_parser = values::parse_size
+    )]
+    pub(in crate::cli) batch_bytes: usize,
+
+    /// Accept this response code as success; repeatable
+    ///
+    /// Default: 0.
+    #[arg(
+        long,
+        value_name = "N",
+        hide_short_help = true,
+        allow_negative_numbers = true
+    )]
+    pub(in crate::cli) ok_code: Vec<i32>,
+
+    /// Send the other records if the server rejects some
+    ///
+    /// A request that is rejected with INVALID_ARGUMENT is split until each rejected record is alone
+    /// in its request.
+    #[arg(long)]
+    pub(in crate::cli) isolate: bool,
+
+    /// Write the records that were not acknowledged to this CSV file
+    ///
+    /// Each row has the reason, and the same command pushes the file again. The file is replaced
+    /// even if all records were acknowledged. It holds whole device tokens and has mode 0600.
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath,
+        value_parser = values::output_path()
+    )]
+    pub(in crate::cli) rejects: Option<PathBuf>,
+
+    /// Send only this part of the records: 0/N to (N-1)/N
+    ///
+    /// The part of a record depends only on its token, so N machines with the same input send each
+    /// record once.
+    ///
+    /// Example: --shard 0/3
+    #[arg(
+        long, value_name = "I/N", default_value = "0/1", hide_short_help = true,
+        value_parser = values::parse_shard
+    )]
+    pub(in crate::cli) shard: Shard,
+
+    /// Remember acknowledged records, and send only new or changed ones
+    ///
+    /// The ledger is a SQLite file, and is created if it does not exist. Each server (:authority and
+    /// method) has its own entries. The ledger holds hashes of tokens, not tokens.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Ledger")]
+    pub(in crate::cli) ledger: Option<PathBuf>,
+
+    /// Send unchanged records too
+    #[arg(
+        long,
+        help_heading = "Ledger",
+        hide_short_help = true,
+        requires = "ledger"
+    )]
+    pub(in crate::cli) full: bool,
+
+    /// Refuse to change the times of more than N (or P%) known tokens
+    ///
+    /// P% is of the records read. The first push to a server is not limited. A refused input sends
+    /// nothing and exits with code 4.
+    ///
+    /// Example: --max-changes 20%
+    #[arg(
+        long, value_name = "N|P%", help_heading = "Ledger",
+        value_parser = values::parse_count_limit, requires = "ledger"
+    )]
+    pub(in crate::cli) max_changes: Option<CountLimit>,
+
+    /// Refuse an input that lacks more than N (or P%) of the known tokens
+    ///
+    /// P% is of the tokens that the ledger knows for this server.
+    ///
+    /// Example: --max-missing 5%
+    #[arg(
+        long, value_name = "N|P%", help_heading = "Ledger",
+        value_parser = values::parse_count_limit, requires = "ledger"
+    )]
+    pub(in crate::cli) max_missing: Option<CountLimit>,
+
+    /// Refuse an input with a time that is earlier than in the ledger
+    #[arg(
+        long,
+        help_heading = "Ledger",
+        hide_short_help = true,
+        requires = "ledger"
+    )]
+    pub(in crate::cli) refuse_shortened: bool,
+
+    /// Write the records that are sent, with their previous times, to this CSV file
+    ///
+    /// With --dry-run: the records that would be sent. The file holds whole device tokens and has
+    /// mode 0600.
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Ledger",
+        hide_short_help = true, requires = "ledger"
+    )]
+    pub(in crate::cli) changes: Option<PathBuf>,
+
+    /// Wait at most this long for another process that uses the ledger
+    #[arg(
+        long, value_name = "DUR", default_value = "5s", help_heading = "Ledger",
+        hide_short_help = true, value_parser = values::parse_duration, requires = "ledger"
+    )]
+    pub(in crate::cli) lock_timeout: Duration,
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
-use super::super::values;
+use super::super::values::{self, Choice};
 use crate::{
     input::{self, DuplicatePolicy, InputFormat},
     record::{TimeFormat, TimeUnit, TokenEncoding},
@@ -13,121 +13,207 @@ use crate::{
 /// `None` stands for `auto`.
 type FormatChoice = Option<InputFormat>;
 
-const FORMATS: [(&str, FormatChoice); 6] = [
-    ("auto", None),
-    ("csv", Some(InputFormat::Csv)),
-    ("tsv", Some(InputFormat::Tsv)),
-    ("json", Some(InputFormat::Json)),
-    ("ndjson", Some(InputFormat::Ndjson)),
-    ("protojson", Some(InputFormat::ProtoJson)),
+const FORMATS: [Choice<FormatChoice>; 6] = [
+    ("auto", "Use the file name, then the content", None),
+    ("csv", "Comma-separated values", Some(InputFormat::Csv)),
+    ("tsv", "Tab-separated values", Some(InputFormat::Tsv)),
+    (
+        "json",
+        "A JSON array of records, or an object with one",
+        Some(InputFormat::Json),
+    ),
+    (
+        "ndjson",
+        "JSON objects, one on each line or in any layout",
+        Some(InputFormat::Ndjson),
+    ),
+    (
+        "protojson",
+        "The request in the JSON mapping of protobuf",
+        Some(InputFormat::ProtoJson),
+    ),
 ];
 
-pub(super) const TOKEN_ENCODINGS: [(&str, TokenEncoding); 3] = [
-    ("utf8", TokenEncoding::Utf8),
-    ("hex", TokenEncoding::Hex),
-    ("base64", TokenEncoding::Base64),
+pub(super) const TOKEN_ENCODINGS: [Choice<TokenEncoding>; 3] = [
+    ("utf8", "The text itself", TokenEncoding::Utf8),
+    ("hex", "Hexadecimal, without separators", TokenEncoding::Hex),
+    (
+        "base64",
+        "Standard or URL-safe base64",
+        TokenEncoding::Base64,
+    ),
 ];
 
-const TIME_UNITS: [(&str, TimeUnit); 2] =
-    [("s", TimeUnit::Seconds), ("ms", TimeUnit::Milliseconds)];
+const TIME_UNITS: [Choice<TimeUnit>; 2] = [
+    ("s", "Seconds", TimeUnit::Seconds),
+    ("ms", "Milliseconds", TimeUnit::Milliseconds),
+];
 
-const DUPLICATE_POLICIES: [(&str, DuplicatePolicy); 4] = [
-    ("error", DuplicatePolicy::Error),
-    ("first", DuplicatePolicy::First),
-    ("last", DuplicatePolicy::Last),
-    ("latest", DuplicatePolicy::Latest),
+const DUPLICATE_POLICIES: [Choice<DuplicatePolicy>; 4] = [
+    ("error", "Refuse the input", DuplicatePolicy::Error),
+    ("first", "Use the first record", DuplicatePolicy::First),
+    ("last", "Use the last record", DuplicatePolicy::Last),
+    (
+        "latest",
+        "Use the record with the latest time",
+        DuplicatePolicy::Latest,
+    ),
 ];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(in crate::cli) struct FormatArgs {
-    /// The format; auto looks at the name, then at the first bytes
-    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = values::one_of(&FORMATS))]
+    /// Read the input in this format
+    ///
+    /// A file that is compressed with gzip or zstd is decompressed.
+    #[arg(
+        long, value_name = "FORMAT", default_value = "auto", value_parser = values::one_of(&FORMATS)
+    )]
     pub(in crate::cli) input_format: FormatChoice,
 
-    /// The token's header or key, or its CSV column counted from 1 [default: device_token,
-    /// deviceToken, DeviceToken or token]
-    #[arg(long, value_name = "NAME", value_parser = values::parse_field_selector)]
+    /// Read device tokens from this CSV column or JSON key
+    ///
+    /// A number is a CSV column, counted from 1, if no header has this name. Default: device_token,
+    /// deviceToken, DeviceToken or token.
+    #[arg(
+        long, value_name = "NAME", value_hint = ValueHint::Other,
+        value_parser = values::parse_field_selector
+    )]
     pub(in crate::cli) token_field: Option<input::FieldSelector>,
 
-    /// The CSV has no header: columns 1 and 2 unless others are named by number
-    #[arg(long)]
+    /// Read CSV files without a header row
+    ///
+    /// Tokens are in column 1 and expiration times in column 2, unless --token-field or --time-field
+    /// is another number.
+    #[arg(long, hide_short_help = true)]
     pub(in crate::cli) no_header: bool,
 
-    /// Between CSV columns: one character, or tab [default: a comma; in TSV a tab]
-    #[arg(long, value_name = "C", value_parser = values::parse_delimiter)]
+    /// Separate CSV columns at this character
+    ///
+    /// One ASCII character, or tab. Default: a comma, in TSV files a tab.
+    #[arg(
+        long, value_name = "C", value_hint = ValueHint::Other,
+        value_parser = values::parse_delimiter
+    )]
     pub(in crate::cli) delimiter: Option<u8>,
 
-    /// JSON Pointer to the list inside a larger document [default: the document itself, or its
-    /// only list]
-    #[arg(long, value_name = "POINTER", value_parser = values::parse_json_pointer)]
+    /// Read the JSON array of records at this JSON Pointer
+    ///
+    /// Default: the document itself, or the only array among its members.
+    ///
+    /// Example: --records /data/licenses
+    #[arg(
+        long, value_name = "POINTER", value_hint = ValueHint::Other, hide_short_help = true,
+        value_parser = values::parse_json_pointer
+    )]
     pub(in crate::cli) records: Option<input::JsonPointer>,
 
-    /// How text becomes a token's bytes (protobuf JSON is base64 always)
-    #[arg(long, value_name = "ENCODING", default_value = "utf8", value_parser = values::one_of(&TOKEN_ENCODINGS))]
+    /// Decode device tokens from this encoding
+    ///
+    /// Tokens in protojson are always base64.
+    #[arg(
+        long, value_name = "ENCODING", default_value = "utf8",
+        value_parser = values::one_of(&TOKEN_ENCODINGS)
+    )]
     pub(in crate::cli) token_encoding: TokenEncoding,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(in crate::cli) struct InputArgs {
-    /// Files of records; - or none is standard input
-    #[arg(value_name = "FILE", help_heading = None)]
+    /// Read these files; - or no file is standard input
+    ///
+    /// Each record has a device token and an expiration time. One invalid record and nothing is
+    /// sent. Files that are compressed with gzip or zstd are decompressed.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = None)]
     pub(in crate::cli) files: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(in crate::cli) format: FormatArgs,
 
-    /// The expire time's header or key, or its CSV column counted from 1 [default: expire_time,
-    /// expireTime or ExpireTime]
-    #[arg(long, value_name = "NAME", value_parser = values::parse_field_selector)]
+    /// Read expiration times from this CSV column or JSON key
+    ///
+    /// A number is a CSV column, counted from 1, if no header has this name. Default: expire_time,
+    /// expireTime or ExpireTime.
+    #[arg(
+        long, value_name = "NAME", value_hint = ValueHint::Other,
+        value_parser = values::parse_field_selector
+    )]
     pub(in crate::cli) time_field: Option<input::FieldSelector>,
 
-    /// What numbers count
-    #[arg(long, value_name = "UNIT", default_value = "s", value_parser = values::one_of(&TIME_UNITS))]
+    /// Read numeric times as Unix seconds (s) or milliseconds (ms)
+    #[arg(
+        long, value_name = "UNIT", default_value = "s", hide_possible_values = true,
+        value_parser = values::one_of(&TIME_UNITS)
+    )]
     pub(in crate::cli) time_unit: TimeUnit,
 
-    /// Read times without an offset in this zone: an IANA name, +02:00 or local
-    #[arg(long, value_name = "TZ", default_value = "UTC", allow_hyphen_values = true, value_parser = values::parse_time_zone)]
+    /// Read times without an offset in this time zone
+    ///
+    /// An IANA name such as Europe/Berlin, an offset such as +02:00, or local.
+    #[arg(
+        long, value_name = "TZ", value_hint = ValueHint::Other, default_value = "UTC",
+        allow_hyphen_values = true, value_parser = values::parse_time_zone
+    )]
     pub(in crate::cli) timezone: jiff::tz::TimeZone,
 
-    /// Read text times in this strptime format, such as %d.%m.%Y; repeatable
-    #[arg(long, value_name = "FORMAT", value_parser = values::parse_time_format)]
+    /// Read text times in this strptime format; repeatable
+    ///
+    /// The formats are tried in this order, and then Unix seconds and RFC 3339.
+    ///
+    /// Example: --time-format %d.%m.%Y
+    #[arg(
+        long, value_name = "FORMAT", value_hint = ValueHint::Other, hide_short_help = true,
+        value_parser = values::parse_time_format
+    )]
     pub(in crate::cli) time_format: Vec<TimeFormat>,
 
-    /// Read a date without a time of day as 23:59:59 of that day, not as 00:00:00
-    #[arg(long)]
+    /// Read a date without a time of day as its end, 23:59:59
+    ///
+    /// Without this option, such a date means 00:00:00. The day is in --timezone.
+    #[arg(long, hide_short_help = true)]
     pub(in crate::cli) end_of_day: bool,
 
-    /// Refuse expirations before this time, except 0 [default: 1980-01-01]
-    #[arg(long, value_name = "WHEN")]
+    /// Refuse expiration times before WHEN, except 0
+    ///
+    /// WHEN is written like a time in the input. With 0, all times are allowed. Default: 1980-01-01.
+    #[arg(long, value_name = "WHEN", value_hint = ValueHint::Other, hide_short_help = true)]
     pub(in crate::cli) earliest: Option<String>,
 
-    /// Refuse expirations after this time
-    #[arg(long, value_name = "WHEN")]
+    /// Refuse expiration times after WHEN
+    ///
+    /// WHEN is written like a time in the input. Default: no limit.
+    #[arg(long, value_name = "WHEN", value_hint = ValueHint::Other, hide_short_help = true)]
     pub(in crate::cli) latest: Option<String>,
 
-    /// What one token with different times means: an error, or which record counts
-    #[arg(long, value_name = "RULE", default_value = "error", value_parser = values::one_of(&DUPLICATE_POLICIES))]
+    /// Use this rule for a token with different times
+    ///
+    /// The same record twice is one record and a warning.
+    #[arg(
+        long, value_name = "RULE", default_value = "error", hide_short_help = true,
+        value_parser = values::one_of(&DUPLICATE_POLICIES)
+    )]
     pub(in crate::cli) on_duplicate: DuplicatePolicy,
 
-    /// A time before now is an error instead of a warning
-    #[arg(long)]
+    /// Refuse expiration times in the past, instead of a warning
+    #[arg(long, hide_short_help = true)]
     pub(in crate::cli) refuse_past: bool,
 
-    /// Refuse to push fewer records
-    #[arg(long, value_name = "N")]
+    /// Refuse an input with fewer than N records
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(in crate::cli) min_records: Option<u64>,
 
-    /// Refuse to push more records
-    #[arg(long, value_name = "N")]
+    /// Refuse an input with more than N records
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(in crate::cli) max_records: Option<u64>,
 
-    /// Empty input is an error
-    #[arg(long)]
+    /// Refuse an empty input
+    ///
+    /// Without this option, an empty input is a note and exit code 0.
+    #[arg(long, hide_short_help = true)]
     pub(in crate::cli) fail_on_empty: bool,
 
-    /// How many bad records are shown; all are counted
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    /// Show at most N problems of the input; all are counted
+    #[arg(long, value_name = "N", default_value_t = 20, hide_short_help = true)]
     pub(in crate::cli) max_errors: usize,
 }

@@ -1,27 +1,62 @@
 //! The options that control the printed output.
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
+use super::super::values::{self, Choice};
 use crate::terminal::Terminal;
+
+#[derive(Clone, Debug, PartialEq)]
+enum OutputFormat {
+    Text,
+    Json,
+}
+
+const FORMATS: [Choice<OutputFormat>; 2] = [
+    ("text", "Text for people", OutputFormat::Text),
+    ("json", "One JSON object", OutputFormat::Json),
+];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(in crate::cli) struct OutputArgs {
-    /// One line, or one JSON object
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    output: String,
+    /// Print the result as text or json
+    #[arg(
+        long, value_name = "FORMAT", default_value = "text", hide_possible_values = true,
+        value_parser = values::one_of(&FORMATS)
+    )]
+    output: OutputFormat,
 
-    /// Errors alone
+    #[command(flatten)]
+    pub(in crate::cli) messages: MessageArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(in crate::cli) struct MessageArgs {
+    /// Print only errors
     #[arg(short, long)]
     quiet: bool,
+
+    /// Print details; twice (-vv): more details
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
 }
 
 impl OutputArgs {
-    pub(in crate::cli) fn terminal(&self, verbosity: u8) -> Terminal {
+    pub(in crate::cli) fn terminal(&self) -> Terminal {
         Terminal {
-            json: self.output == "json",
+            json: self.output == OutputFormat::Json,
+            ..self.messages.terminal()
+        }
+    }
+}
+
+impl MessageArgs {
+    pub(in crate::cli) fn terminal(&self) -> Terminal {
+        Terminal {
+            json: false,
             quiet: self.quiet,
-            verbosity,
+            verbosity: self.verbose,
         }
     }
 }

@@ -2,52 +2,83 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::{super::values, input::TOKEN_ENCODINGS, output::OutputArgs};
 use crate::{record::TokenEncoding, user_path::UserPath};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Receiver")]
+#[command(mut_arg("verbose", |arg| arg.help("Print why a client was refused")))]
 pub(in crate::cli) struct ServeArgs {
-    /// Where to listen: ADDRESS:PORT, port 0 for a free one, or unix:PATH
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9102", value_parser = values::parse_listen_address)]
+    /// Listen on this address: IP:PORT or unix:PATH
+    ///
+    /// Port 0 takes a free port. The receiver prints its address when it is ready.
+    #[arg(
+        long, value_name = "ADDR", value_hint = ValueHint::Other, default_value = "127.0.0.1:9102",
+        value_parser = values::parse_listen_address
+    )]
     pub(in crate::cli) listen: crate::commands::serve::ListenAddress,
 
-    /// Its certificate, with the chain [default: a self-signed one for localhost, 127.0.0.1 and
-    /// ::1, made at start]
-    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
+    /// Present this server certificate
+    ///
+    /// A PEM file with the certificate and its chain. Default: a self-signed certificate for
+    /// localhost, 127.0.0.1 and ::1, which is made at start.
+    #[arg(
+        long, value_name = "PEM", value_hint = ValueHint::FilePath,
+        value_parser = values::secret_path()
+    )]
     pub(in crate::cli) cert: Option<UserPath>,
 
-    /// The certificate's private key
-    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
+    /// Use this private key of the server certificate
+    #[arg(
+        long, value_name = "PEM", value_hint = ValueHint::FilePath,
+        value_parser = values::secret_path()
+    )]
     pub(in crate::cli) key: Option<UserPath>,
 
-    /// Put the certificate to trust there before listening
-    #[arg(long, value_name = "FILE", value_parser = values::output_path())]
+    /// Write the certificate that clients should trust to this file
+    ///
+    /// The file is written before the receiver listens. Pass it to push as --cacert.
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath,
+        value_parser = values::output_path()
+    )]
     pub(in crate::cli) write_cacert: Option<PathBuf>,
 
-    /// Demand a client certificate that leads to one of these
-    #[arg(long, value_name = "PEM", value_parser = values::secret_path())]
+    /// Require a client certificate that one of these CAs issued
+    #[arg(
+        long, value_name = "PEM", value_hint = ValueHint::FilePath,
+        value_parser = values::secret_path()
+    )]
     pub(in crate::cli) client_ca: Option<UserPath>,
 
-    /// No TLS
+    /// Serve without TLS (h2c)
     #[arg(long, conflicts_with_all = ["cert", "key", "write_cacert", "client_ca"])]
     pub(in crate::cli) plaintext: bool,
 
-    /// Keep the newest time of each token in this SQLite file [default: in memory]
-    #[arg(long, value_name = "FILE")]
+    /// Keep the newest time of each token in this SQLite file
+    ///
+    /// Default: in memory.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) store: Option<PathBuf>,
 
-    /// On exit, write what is held as CSV, sorted by token; - is standard output
-    #[arg(long, value_name = "FILE")]
+    /// Write the received records to this CSV file on exit; - is standard output
+    ///
+    /// The records are sorted by token. The file holds whole device tokens and has mode 0600.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) dump: Option<PathBuf>,
 
-    /// How the dump writes tokens
-    #[arg(long, value_name = "ENCODING", default_value = "utf8", value_parser = values::one_of(&TOKEN_ENCODINGS))]
+    /// Write the device tokens of --dump in this encoding
+    #[arg(
+        long, value_name = "ENCODING", default_value = "utf8",
+        value_parser = values::one_of(&TOKEN_ENCODINGS)
+    )]
     pub(in crate::cli) token_encoding: TokenEncoding,
 
-    /// Answer with this code; records are kept all the same
+    /// Answer each request with this response code
+    ///
+    /// The records are stored whatever the code is.
     #[arg(long, value_name = "N", default_value_t, allow_negative_numbers = true)]
     pub(in crate::cli) code: i32,
 
@@ -55,18 +86,18 @@ pub(in crate::cli) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(in crate::cli) fail_first: u64,
 
-    /// Wait before each answer
-    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = values::parse_duration)]
+    /// Wait this long before each answer
+    #[arg(
+        long, value_name = "DUR", default_value = "0s", value_parser = values::parse_duration
+    )]
     pub(in crate::cli) delay: Duration,
 
-    /// Refuse larger request messages
-    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = values::parse_size)]
+    /// Refuse larger requests
+    #[arg(
+        long, value_name = "SIZE", default_value = "4MiB", value_parser = values::parse_size
+    )]
     pub(in crate::cli) max_message_size: usize,
 
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
-
-    /// Say why a client was refused
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub(in crate::cli) verbose: u8,
 }
