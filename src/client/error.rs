@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use super::server_text::safe_text;
+use super::{retry_advice::RetryAdvice, server_text::safe_text};
 use crate::metadata::Metadata;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
     #[error("timed out after {0:?}")]
     TimedOut(Duration),
-    #[error("{}{}{}", status_name(*code), after_colon(message), describe_long_delay(*advice))]
+    #[error("{}{}{}", status_name(*code), after_colon(message), advice)]
     Status {
         code: Code,
         message: String,
@@ -20,8 +20,8 @@ pub(crate) enum CallError {
     /// HTTP status 413 has the code UNKNOWN (gRPC, doc/http-grpc-status-mapping.md).
     #[error("request too large for the server ({}{})", status_name(*code), after_colon(message))]
     TooLarge { code: Code, message: String },
-    #[error("HTTP status {0} instead of a gRPC response")]
-    HttpStatus(u16),
+    #[error("HTTP status {status} instead of a gRPC response{advice}")]
+    HttpStatus { status: u16, advice: RetryAdvice },
     #[error("content type \"{content_type}\" instead of a gRPC response")]
     NotGrpc { content_type: String },
     /// The response message is truncated or cannot be decoded, or the response has more than one
@@ -55,35 +55,6 @@ pub(crate) enum CallError {
     Panicked,
 }
 
-/// The server's advice on retrying a failed call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum RetryAdvice {
-    #[default]
-    Unspecified,
-    /// The server asks for a retry after exactly this delay (`grpc-retry-pushback-ms` of gRFC A6,
-    /// or `google.rpc.RetryInfo`).
-    After(Duration),
-    Never,
-}
-
-impl RetryAdvice {
-    /// A longer delay means "do not retry", because the run would keep its ledger locked for that
-    /// time.
-    pub(crate) const MAX_DELAY: Duration = Duration::from_secs(600);
-}
-
-fn describe_long_delay(advice: RetryAdvice) -> String {
-    match advice {
-        RetryAdvice::After(delay) if delay > RetryAdvice::MAX_DELAY => {
-            format!(
-                " (server asks for a retry after {} s, too long to wait)",
-                delay.as_secs()
-            )
-        }
-        _ => String::new(),
-    }
-}
-
 impl CallError {
     /// Returns whether the server may have applied the request, because no response arrived.
     pub(crate) fn is_outcome_unknown(&self) -> bool {
@@ -92,7 +63,9 @@ impl CallError {
             | Self::ConnectionLost(_)
             | Self::ProtocolError(_)
             // A proxy got no response from the server.
-            | Self::HttpStatus(502 | 504)
+            | Self::HttpStatus {
+                status: 502 | 504, ..
+            }
             | Self::Status {
                 code: Code::DeadlineExceeded,
                 ..
@@ -143,7 +116,7 @@ impl CallError {
             | Self::ConnectionLost(text)
             | Self::ProtocolError(text) => *text = safe_text(text, metadata, tokens),
             Self::TimedOut(_)
-            | Self::HttpStatus(_)
+            | Self::HttpStatus { .. }
             | Self::MissingMessage
             | Self::MissingStatus
             | Self::StreamReset(_)

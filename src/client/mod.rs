@@ -11,6 +11,7 @@ mod health;
 mod reflection;
 mod request;
 mod response;
+mod retry_advice;
 mod server_text;
 mod target;
 mod transport_error;
@@ -18,10 +19,11 @@ mod transport_error;
 pub(crate) use self::{
     connect::{ConnectError, ConnectErrorKind, Stage, StageSuccess, TlsSession},
     descriptors::fetch_service_files,
-    error::{CallError, RetryAdvice},
+    error::CallError,
     grpc_client::{Client, OpenCallResult},
     health::check_health,
     reflection::{ReflectionError, list_services},
+    retry_advice::RetryAdvice,
     server_text::mask_secrets,
     target::Target,
 };

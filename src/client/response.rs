@@ -1,25 +1,18 @@
 //! The HTTP response of a gRPC call (gRPC doc/PROTOCOL-HTTP2.md, "Responses").
 
-use std::{fmt::Display, future::poll_fn, pin::Pin, time::Duration};
+use std::{fmt::Display, future::poll_fn, pin::Pin};
 
 use bytes::{Bytes, BytesMut};
-use data_encoding::{BASE64, BASE64_NOPAD};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Body, Incoming};
 use percent_encoding::percent_decode;
-use tonic::{Code, Status};
-use tonic_types::StatusExt;
+use tonic::Code;
 
-use super::{
-    error::{CallError, RetryAdvice},
-    transport_error::classify,
-};
+use super::{error::CallError, retry_advice::RetryAdvice, transport_error::classify};
 use crate::contract::PREFIX_BYTES;
 
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_MESSAGE: &str = "grpc-message";
-const GRPC_STATUS_DETAILS: &str = "grpc-status-details-bin";
-const GRPC_RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 const NOT_ONE_MESSAGE: &str = "more than one message, a part of one, or a compressed one";
 
@@ -43,7 +36,10 @@ pub(super) async fn read_message(response: Response<Incoming>) -> Result<Bytes, 
             code: Code::Unknown,
             message: "HTTP status 413".to_owned(),
         }),
-        status => Some(CallError::HttpStatus(status.as_u16())),
+        status => Some(CallError::HttpStatus {
+            status: status.as_u16(),
+            advice: RetryAdvice::of_http_status(&fields),
+        }),
     };
     if !is_grpc && !fields.contains_key(GRPC_STATUS) {
         // A body that is not gRPC may be long, or never end.
@@ -114,33 +110,9 @@ fn grpc_code(fields: &HeaderMap) -> Result<Option<Code>, CallError> {
 fn status_error(code: Code, fields: &HeaderMap) -> CallError {
     let message = fields.get(GRPC_MESSAGE).map(HeaderValue::as_bytes);
     let message = percent_decode(message.unwrap_or_default()).decode_utf8_lossy();
-    CallError::from_status(code, message.into_owned(), retry_advice(fields))
-}
-
-/// Returns the server's retry advice. `grpc-retry-pushback-ms` overrides the `RetryInfo` in the
-/// status details.
-fn retry_advice(fields: &HeaderMap) -> RetryAdvice {
-    if let Some(pushback) = fields.get(GRPC_RETRY_PUSHBACK) {
-        // A negative or invalid value means "do not retry" (gRFC A6).
-        let millis = pushback.to_str().ok().and_then(|text| text.parse().ok());
-        return millis.map_or(RetryAdvice::Never, |millis: u32| {
-            RetryAdvice::After(Duration::from_millis(millis.into()))
-        });
-    }
-    let details = fields.get(GRPC_STATUS_DETAILS).map(HeaderValue::as_bytes);
-    let details = details.and_then(|details| {
-        let padded = BASE64.decode(details);
-        padded.or_else(|_| BASE64_NOPAD.decode(details)).ok()
-    });
-    let status = Status::with_details(Code::Unknown, "", details.unwrap_or_default().into());
-    match status
-        .get_details_retry_info()
-        .and_then(|info| info.retry_delay)
-    {
-        None => RetryAdvice::Unspecified,
-        // A delay of more than `u32::MAX` milliseconds means "do not retry", as an invalid number
-        // in `grpc-retry-pushback-ms` does.
-        Some(delay) if delay.as_millis() > u128::from(u32::MAX) => RetryAdvice::Never,
-        Some(delay) => RetryAdvice::After(delay),
-    }
+    CallError::from_status(
+        code,
+        message.into_owned(),
+        RetryAdvice::of_grpc_status(fields),
+    )
 }

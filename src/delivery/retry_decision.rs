@@ -36,16 +36,12 @@ pub(super) fn decide_retry(error: &AttemptError) -> RetryDecision {
 /// A request that may have reached the server can be retried, because updates are idempotent.
 pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
     match error {
-        CallError::Status { code, advice, .. } => match advice {
-            _ if !is_transient(*code) => RetryDecision::Never,
-            RetryAdvice::Never => RetryDecision::Never,
-            RetryAdvice::After(delay) if *delay > RetryAdvice::MAX_DELAY => RetryDecision::Never,
-            RetryAdvice::After(delay) => RetryDecision::After(*delay),
-            RetryAdvice::Unspecified => RetryDecision::Backoff,
-        },
-        CallError::HttpStatus(429 | 502..=504)
-        | CallError::TimedOut(_)
-        | CallError::ConnectionLost(_) => RetryDecision::Backoff,
+        CallError::Status { code, advice, .. } if is_transient(*code) => follow(*advice),
+        CallError::HttpStatus {
+            status: 429 | 502..=504,
+            advice,
+        } => follow(*advice),
+        CallError::TimedOut(_) | CallError::ConnectionLost(_) => RetryDecision::Backoff,
         CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM)
         | CallError::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => RetryDecision::LongBackoff,
         CallError::StreamReset(h2::Reason::REFUSED_STREAM) => RetryDecision::Transparent,
@@ -54,6 +50,14 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
             RetryDecision::Backoff
         }
         _ => RetryDecision::Never,
+    }
+}
+
+fn follow(advice: RetryAdvice) -> RetryDecision {
+    match advice {
+        RetryAdvice::Unspecified => RetryDecision::Backoff,
+        RetryAdvice::After(delay) if delay <= RetryAdvice::MAX_DELAY => RetryDecision::After(delay),
+        RetryAdvice::After(_) | RetryAdvice::Never | RetryAdvice::Invalid => RetryDecision::Never,
     }
 }
 
@@ -143,6 +147,10 @@ mod tests {
     fn retries_transient_failures_only() {
         let second = Duration::from_secs(1);
         let plain = |code| status(code, RetryAdvice::Unspecified);
+        let http = |status| CallError::HttpStatus {
+            status,
+            advice: RetryAdvice::Unspecified,
+        };
         let not_sent = |has_goaway| CallError::NotSent {
             cause: String::new(),
             has_goaway,
@@ -186,9 +194,9 @@ mod tests {
             (plain(Code::DataLoss), RetryDecision::Never),
             (plain(Code::Unauthenticated), RetryDecision::Never),
             (plain(Code::Unimplemented), RetryDecision::Never),
-            (CallError::HttpStatus(503), RetryDecision::Backoff),
-            (CallError::HttpStatus(429), RetryDecision::Backoff),
-            (CallError::HttpStatus(401), RetryDecision::Never),
+            (http(503), RetryDecision::Backoff),
+            (http(429), RetryDecision::Backoff),
+            (http(401), RetryDecision::Never),
             (CallError::TimedOut(second), RetryDecision::Backoff),
             (
                 CallError::ConnectionLost(String::new()),

@@ -32,7 +32,7 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
         CallError::Status { code, .. } | CallError::TooLarge { code, .. } => {
             (*code, hint_for_status(*code))
         }
-        CallError::HttpStatus(status) => {
+        CallError::HttpStatus { status, .. } => {
             let code = status_of_http(*status);
             (code, hint_for_status(code).or(Some(CHECK_ADDRESS)))
         }
@@ -62,7 +62,7 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
             explain_client_refusal(failure, &answer)
         }
         // nginx answers HTTP status 400 to a client certificate that it refuses, and to none.
-        Some(answer) if *error == CallError::HttpStatus(400) => {
+        Some(answer) if matches!(error, CallError::HttpStatus { status: 400, .. }) => {
             let failure = match &answer {
                 CertificateAnswer::Sent { subject, .. } => {
                     failure.with_cause(format!("client certificate {subject:?} was sent"))

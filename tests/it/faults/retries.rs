@@ -31,7 +31,12 @@ const LONG_DELAYS: &[&str] = &["--retry=2", "--retry-delay=60s", "--retry-max-de
 #[test]
 fn server_retry_delay_replaces_backoff() {
     let delay = Duration::from_millis(1500);
-    for response in [Response::pushback("1500"), Response::retry_info(delay)] {
+    for response in [
+        Response::pushback("1500"),
+        Response::retry_info(delay),
+        Response::retry_after(429, "2"),
+        Response::retry_after(503, "2"),
+    ] {
         let server = FaultServer::serving([Action::Reject(response.clone()), ok()]);
         let push = push_one_record(&server, &[]).exits(0).attempts(2);
         let gap = push.traffic.gap_after(0);
@@ -39,23 +44,67 @@ fn server_retry_delay_replaces_backoff() {
         // that delay.
         assert!(gap >= delay && gap < 4 * delay, "{response:?}: {push}");
     }
-    let server = FaultServer::serving([Action::Reject(Response::pushback("0")), ok()]);
-    let push = push(&server, LONG_DELAYS, ONE_RECORD).exits(0).attempts(2);
-    assert!(push.traffic.gap_after(0) < Duration::from_secs(20));
-    for never in [
-        Response::pushback("-1"),
-        Response::pushback("600001"),
-        Response::pushback("4233600000"),
-        Response::retry_info(Duration::from_secs(601)),
-        Response::retry_info(Duration::from_secs(49 * 24 * 3600)),
+}
+
+#[test]
+fn retries_at_once_after_a_delay_of_zero_or_less() {
+    for response in [
+        Response::pushback("0"),
+        Response::retry_after(503, "0"),
+        Response::raw_retry_info(0, 0),
+        Response::raw_retry_info(-1, 0),
+        Response::raw_retry_info(-1, 1_000),
+        Response::raw_retry_info(0, i32::MIN),
+        Response::raw_retry_info(i64::MIN, 0),
+        Response::raw_retry_info(i64::MIN, -1),
+        Response::raw_retry_info(i64::MIN + 1, i32::MIN),
     ] {
-        let server = FaultServer::serving([Action::Reject(never.clone()), ok()]);
+        let server = FaultServer::serving([Action::Reject(response.clone()), ok()]);
+        let push = push(&server, LONG_DELAYS, ONE_RECORD).exits(0).attempts(2);
+        let gap = push.traffic.gap_after(0);
+        assert!(gap < Duration::from_secs(20), "{response:?}: {push}");
+    }
+}
+
+#[test]
+fn does_not_retry_if_the_server_forbids_it_or_asks_for_a_long_delay() {
+    let not_a_number = "not retried: grpc-retry-pushback-ms is not a number";
+    let too_long = "more than the maximum of 10 minutes";
+    for (response, reason) in [
+        (Response::pushback("-1"), "server asks not to retry"),
+        (Response::pushback("600001"), "after 600.001s, more than"),
+        (Response::pushback("4233600000"), too_long),
+        (Response::pushback("18446744073709551615"), not_a_number),
+        (Response::pushback("soon"), not_a_number),
+        (Response::pushback("300.5"), not_a_number),
+        (Response::pushback(""), not_a_number),
+        (Response::retry_info(Duration::from_secs(601)), too_long),
+        (Response::raw_retry_info(600, 1), "after 600.000000001s,"),
+        (Response::raw_retry_info(i64::MAX, i32::MAX), too_long),
+        (Response::retry_after(503, "601"), "after 601s, more than"),
+        (Response::retry_after(429, "18446744073709551615"), too_long),
+    ] {
+        let server = FaultServer::serving([Action::Reject(response.clone()), ok()]);
         let push = push_one_record(&server, &[])
             .exits(78)
             .attempts(1)
             .counts("unsent", 1);
-        let says_why = push.stderr.contains("server asks for a retry after ");
-        assert_eq!(says_why, never != Response::pushback("-1"), "{push}");
+        assert!(push.stderr.contains(reason), "{response:?}: {push}");
+    }
+}
+
+#[test]
+fn retries_with_the_usual_backoff_if_retry_after_is_no_number() {
+    for value in [
+        "Wed, 21 Oct 2026 07:28:00 GMT",
+        "-1",
+        "1.5",
+        "",
+        "99999999999999999999",
+    ] {
+        let response = Response::retry_after(503, value);
+        let server = FaultServer::serving([Action::Reject(response), ok()]);
+        push_one_record(&server, &[]).exits(0).attempts(2);
     }
 }
 

@@ -2,15 +2,9 @@
 
 use tonic::Code;
 
-use super::{
-    push_one_record,
-    responses::{Fail, Retry, case, check_all, response},
-};
+use super::responses::{Fail, Retry, case, check_all, response};
 
-use crate::support::fault_server::{
-    FaultServer,
-    action::{Action, Response, http, status},
-};
+use crate::support::fault_server::action::{Response, http, status};
 
 #[test]
 fn does_not_retry_final_statuses() {
@@ -244,15 +238,4 @@ fn retries_transient_statuses() {
             &[],
         ),
     ]);
-}
-
-#[test]
-fn does_not_retry_after_pushback_without_a_delay() {
-    for milliseconds in ["-1", "soon", "4294967296", "18446744073709551615"] {
-        let response = Response::status(Code::Unavailable, "")
-            .with_header("grpc-retry-pushback-ms", milliseconds);
-        let push = push_one_record(&FaultServer::serving([Action::Reject(response)]), &[]);
-        assert_eq!(push.code, 78, "{milliseconds}: {push}");
-        push.attempts(1).counts("unsent", 1);
-    }
 }

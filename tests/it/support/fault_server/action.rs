@@ -182,6 +182,11 @@ impl Response {
         self.trailers.is_some() && message.is_some_and(|message| message.code == 0)
     }
 
+    /// Returns an HTTP status with `Retry-After`.
+    pub(crate) fn retry_after(status: u16, value: &str) -> Self {
+        Self::http(status, "text/html", b"<html>").with_header("retry-after", value)
+    }
+
     /// Returns UNAVAILABLE with a retry delay in milliseconds in `grpc-retry-pushback-ms` (gRFC
     /// A6).
     pub(crate) fn pushback(milliseconds: &str) -> Self {
@@ -191,6 +196,12 @@ impl Response {
     /// Returns UNAVAILABLE with a retry delay in `google.rpc.RetryInfo`.
     pub(crate) fn retry_info(delay: Duration) -> Self {
         let delay = prost_types::Duration::try_from(delay).expect("short");
+        Self::raw_retry_info(delay.seconds, delay.nanos)
+    }
+
+    /// Returns UNAVAILABLE with these numbers in `google.rpc.RetryInfo`, which may be no valid delay.
+    pub(crate) fn raw_retry_info(seconds: i64, nanos: i32) -> Self {
+        let delay = prost_types::Duration { seconds, nanos };
         let info = RetryInfo { delay: Some(delay) };
         let status = RpcStatus {
             code: Code::Unavailable.into(),
