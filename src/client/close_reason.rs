@@ -27,14 +27,32 @@ pub(super) async fn refine_error(error: CallError, mut close_reason: CloseReason
         Ok(Err(_)) | Err(_) => None,
     };
     match (error, reason) {
-        (CallError::NotSent { cause, .. }, Some(CallError::GoAway(h2::Reason::NO_ERROR))) => {
+        (CallError::NotSent { cause, .. }, Some(CallError::GoAway { reason, .. })) => {
             CallError::NotSent {
                 cause,
-                has_goaway: true,
+                goaway: Some(reason),
             }
         }
-        (error, Some(CallError::GoAway(h2::Reason::NO_ERROR)) | None)
+        // The connection ended with a GOAWAY of this client.
+        (CallError::NotSent { cause, .. }, Some(CallError::TooManySmallFrames)) => {
+            CallError::NotSent {
+                cause,
+                goaway: Some(h2::Reason::NO_ERROR),
+            }
+        }
+        (
+            error,
+            Some(CallError::GoAway {
+                reason: h2::Reason::NO_ERROR,
+                ..
+            })
+            | None,
+        )
         | (error @ CallError::NotSent { .. }, Some(CallError::ConnectionLost(_))) => error,
+        (_, Some(CallError::GoAway { reason, .. })) => CallError::GoAway {
+            reason,
+            is_outcome_unknown: true,
+        },
         (_, Some(reason)) => reason,
     }
 }

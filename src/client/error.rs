@@ -34,17 +34,24 @@ pub(crate) enum CallError {
     MissingStatus,
     #[error("invalid grpc-status \"{0}\"")]
     InvalidStatus(String),
-    #[error("server reset the stream ({})", .0.description())]
+    #[error("server reset the stream ({})", describe_reason(.0))]
     StreamReset(h2::Reason),
-    /// The server sent GOAWAY with this error code. With `NO_ERROR`, the server did not process the
-    /// request.
-    #[error("server closed the connection (GOAWAY: {})", .0.description())]
-    GoAway(h2::Reason),
+    /// The server sent GOAWAY with this error code.
+    #[error("server closed the connection (GOAWAY: {})", describe_reason(reason))]
+    GoAway {
+        reason: h2::Reason,
+        /// Whether the server may have processed the request. The last stream in the GOAWAY tells.
+        is_outcome_unknown: bool,
+    },
+    /// This client ended the connection, because the HTTP/2 library limits the number of empty and
+    /// of very small DATA frames.
+    #[error("client closed the connection, because the server sent too many small HTTP/2 frames")]
+    TooManySmallFrames,
     #[error("connection lost before the request was sent{}", after_colon(cause))]
     NotSent {
         cause: String,
-        /// Whether the server had sent GOAWAY on the connection.
-        has_goaway: bool,
+        /// The error code of the GOAWAY that ended the connection.
+        goaway: Option<h2::Reason>,
     },
     /// The server or the network ended the connection during the call.
     #[error("connection lost{}", after_colon(.0))]
@@ -61,6 +68,7 @@ impl CallError {
         match self {
             Self::TimedOut(_)
             | Self::ConnectionLost(_)
+            | Self::TooManySmallFrames
             | Self::ProtocolError(_)
             // A proxy got no response from the server.
             | Self::HttpStatus {
@@ -71,7 +79,9 @@ impl CallError {
                 ..
             } => true,
             Self::StreamReset(reason) => *reason != h2::Reason::REFUSED_STREAM,
-            Self::GoAway(reason) => *reason != h2::Reason::NO_ERROR,
+            Self::GoAway {
+                is_outcome_unknown, ..
+            } => *is_outcome_unknown,
             _ => false,
         }
     }
@@ -120,7 +130,8 @@ impl CallError {
             | Self::MissingMessage
             | Self::MissingStatus
             | Self::StreamReset(_)
-            | Self::GoAway(_)
+            | Self::GoAway { .. }
+            | Self::TooManySmallFrames
             | Self::Panicked => {}
         }
         self
@@ -138,6 +149,13 @@ impl CallError {
             } if elapsed >= timeout => Self::TimedOut(timeout),
             error => error,
         }
+    }
+}
+
+fn describe_reason(reason: &h2::Reason) -> &str {
+    match reason {
+        &h2::Reason::NO_ERROR => "no error given",
+        reason => reason.description(),
     }
 }
 

@@ -9,18 +9,28 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> CallError {
     if is_protocol_error(error) {
         return CallError::ProtocolError(root_cause(error));
     }
-    if let Some(h2) = find_source::<h2::Error>(error).filter(|h2| h2.is_remote()) {
-        match h2.reason() {
-            Some(reason) if h2.is_reset() => return CallError::StreamReset(reason),
-            Some(reason) if h2.is_go_away() => return CallError::GoAway(reason),
-            _ => {}
+    if let Some(h2) = find_source::<h2::Error>(error)
+        && let Some(reason) = h2.reason()
+    {
+        if h2.is_remote() && h2.is_reset() {
+            return CallError::StreamReset(reason);
+        }
+        // Requests that the server may have processed stay open after GOAWAY.
+        if h2.is_remote() && h2.is_go_away() {
+            return CallError::GoAway {
+                reason,
+                is_outcome_unknown: false,
+            };
+        }
+        if h2.is_library() && reason == h2::Reason::ENHANCE_YOUR_CALM {
+            return CallError::TooManySmallFrames;
         }
     }
     let is_unsent = |error: &hyper::Error| error.is_canceled() || error.is_closed();
     if find_source(error).is_some_and(is_unsent) {
         return CallError::NotSent {
             cause: root_cause(error),
-            has_goaway: false,
+            goaway: None,
         };
     }
     CallError::ConnectionLost(match find_io(error) {

@@ -12,7 +12,9 @@ use super::{
     outcome_sink::UnacknowledgedReason,
     policy::{AttemptCounter, DeliveryPolicy},
     rate_limiter::{RateLimiter, release_after_window},
-    retry_decision::{decide_call_retry, is_end_of_connection, is_goaway, is_invalid_argument},
+    retry_decision::{
+        decide_call_retry, is_end_of_connection, is_harmless_close, is_invalid_argument,
+    },
     server::{Server, ServerConnection},
 };
 use crate::{batch::Batch, client::CallError, contract::Contract};
@@ -135,7 +137,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
             let acknowledged_before = mem::replace(&mut acknowledged, self.state.acknowledged());
             // Some proxies end each connection after a few requests, so a push with many requests in
             // flight uses many connections. Such a server is healthy while it acknowledges records.
-            if is_goaway(&error) && acknowledged > acknowledged_before {
+            if is_harmless_close(&error) && acknowledged > acknowledged_before {
                 attempts.forgive_transparent();
             }
             let decision = decide_call_retry(&error);

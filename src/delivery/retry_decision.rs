@@ -43,10 +43,17 @@ pub(super) fn decide_call_retry(error: &CallError) -> RetryDecision {
         } => follow(*advice),
         CallError::TimedOut(_) | CallError::ConnectionLost(_) => RetryDecision::Backoff,
         CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM)
-        | CallError::GoAway(h2::Reason::ENHANCE_YOUR_CALM) => RetryDecision::LongBackoff,
+        | CallError::GoAway {
+            reason: h2::Reason::ENHANCE_YOUR_CALM,
+            ..
+        }
+        | CallError::NotSent {
+            goaway: Some(h2::Reason::ENHANCE_YOUR_CALM),
+            ..
+        } => RetryDecision::LongBackoff,
         CallError::StreamReset(h2::Reason::REFUSED_STREAM) => RetryDecision::Transparent,
-        error if is_goaway(error) => RetryDecision::Transparent,
-        CallError::StreamReset(_) | CallError::GoAway(_) | CallError::NotSent { .. } => {
+        error if is_harmless_close(error) => RetryDecision::Transparent,
+        CallError::StreamReset(_) | CallError::GoAway { .. } | CallError::NotSent { .. } => {
             RetryDecision::Backoff
         }
         _ => RetryDecision::Never,
@@ -61,15 +68,18 @@ fn follow(advice: RetryAdvice) -> RetryDecision {
     }
 }
 
-/// Returns whether the server ended the connection without an error, and did not process the request.
-pub(super) fn is_goaway(error: &CallError) -> bool {
+/// Returns whether one side ended the connection for a reason that concerns no request: the server
+/// sent GOAWAY and did not process this request, or this client reached a limit of its own.
+pub(super) fn is_harmless_close(error: &CallError) -> bool {
     matches!(
         error,
-        CallError::GoAway(h2::Reason::NO_ERROR)
-            | CallError::NotSent {
-                has_goaway: true,
-                ..
-            }
+        CallError::GoAway {
+            is_outcome_unknown: false,
+            ..
+        } | CallError::NotSent {
+            goaway: Some(_),
+            ..
+        } | CallError::TooManySmallFrames
     )
 }
 
@@ -123,7 +133,8 @@ pub(super) fn is_invalid_argument(error: &CallError) -> bool {
 pub(super) fn is_end_of_connection(error: &CallError) -> bool {
     matches!(
         error,
-        CallError::GoAway(_)
+        CallError::GoAway { .. }
+            | CallError::TooManySmallFrames
             | CallError::NotSent { .. }
             | CallError::ConnectionLost(_)
             | CallError::ProtocolError(_)
@@ -151,9 +162,13 @@ mod tests {
             status,
             advice: RetryAdvice::Unspecified,
         };
-        let not_sent = |has_goaway| CallError::NotSent {
+        let not_sent = |goaway| CallError::NotSent {
             cause: String::new(),
-            has_goaway,
+            goaway,
+        };
+        let goaway = |reason, is_outcome_unknown| CallError::GoAway {
+            reason,
+            is_outcome_unknown,
         };
         for (error, expected) in [
             (plain(Code::Unavailable), RetryDecision::Backoff),
@@ -202,15 +217,43 @@ mod tests {
                 CallError::ConnectionLost(String::new()),
                 RetryDecision::Backoff,
             ),
-            (not_sent(true), RetryDecision::Transparent),
-            (not_sent(false), RetryDecision::Backoff),
+            (not_sent(None), RetryDecision::Backoff),
+            (
+                not_sent(Some(h2::Reason::NO_ERROR)),
+                RetryDecision::Transparent,
+            ),
+            (
+                not_sent(Some(h2::Reason::INTERNAL_ERROR)),
+                RetryDecision::Transparent,
+            ),
+            (
+                not_sent(Some(h2::Reason::ENHANCE_YOUR_CALM)),
+                RetryDecision::LongBackoff,
+            ),
+            (CallError::TooManySmallFrames, RetryDecision::Transparent),
             (
                 CallError::StreamReset(h2::Reason::REFUSED_STREAM),
                 RetryDecision::Transparent,
             ),
             (
-                CallError::GoAway(h2::Reason::NO_ERROR),
+                goaway(h2::Reason::NO_ERROR, false),
                 RetryDecision::Transparent,
+            ),
+            (
+                goaway(h2::Reason::PROTOCOL_ERROR, false),
+                RetryDecision::Transparent,
+            ),
+            (
+                goaway(h2::Reason::PROTOCOL_ERROR, true),
+                RetryDecision::Backoff,
+            ),
+            (
+                goaway(h2::Reason::ENHANCE_YOUR_CALM, false),
+                RetryDecision::LongBackoff,
+            ),
+            (
+                goaway(h2::Reason::ENHANCE_YOUR_CALM, true),
+                RetryDecision::LongBackoff,
             ),
             (
                 CallError::StreamReset(h2::Reason::INTERNAL_ERROR),

@@ -45,9 +45,10 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
             (Code::Unknown, None)
         }
         CallError::StreamReset(reason) => (status_of_reset(*reason), Some(CHECK_SERVER_LOG)),
-        CallError::GoAway(_) | CallError::NotSent { .. } | CallError::ConnectionLost(_) => {
+        CallError::GoAway { .. } | CallError::NotSent { .. } | CallError::ConnectionLost(_) => {
             (Code::Unavailable, Some(CHECK_SERVER_LOG))
         }
+        CallError::TooManySmallFrames => (Code::Unavailable, None),
         CallError::ProtocolError(_) => {
             return Failure::unreachable(message)
                 .with_hint("check the port, and the proxies between here and the server");

@@ -62,7 +62,7 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         | ConnectErrorKind::Http2(CallError::ProtocolError(_)) => {
             "check the port: gRPC needs HTTP/2"
         }
-        ConnectErrorKind::Http2(CallError::GoAway(_)) => {
+        ConnectErrorKind::Http2(CallError::GoAway { .. }) => {
             "check the server's log, or run the command again later"
         }
         ConnectErrorKind::Closed | ConnectErrorKind::Http2(_) => {

@@ -36,6 +36,12 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// `usize::MAX`, so a different limit shows that SETTINGS has arrived.
 const MAX_STREAMS_BEFORE_SETTINGS: usize = usize::MAX - 1;
 
+/// The end of a connection without an error.
+const GRACEFUL_GOAWAY: CallError = CallError::GoAway {
+    reason: h2::Reason::NO_ERROR,
+    is_outcome_unknown: false,
+};
+
 #[derive(Debug)]
 pub(in crate::client) struct Http2Connection {
     pub(in crate::client) sender: http2::SendRequest<RequestBody>,
@@ -74,7 +80,7 @@ pub(super) async fn handshake(
             Ok(()) = received.changed() => {}
             result = &mut connection => return Err(match result {
                 // The server sent GOAWAY without an error. Any other end is an error.
-                Ok(()) => ConnectErrorKind::Http2(CallError::GoAway(h2::Reason::NO_ERROR)),
+                Ok(()) => ConnectErrorKind::Http2(GRACEFUL_GOAWAY),
                 Err(error) => ConnectErrorKind::from_hyper(&error).refine(&received.borrow()),
             }),
         }
@@ -83,7 +89,7 @@ pub(super) async fn handshake(
     let (close_sender, close_reason) = watch::channel(None);
     let driver = tokio::spawn(async move {
         close_sender.send_replace(Some(match connection.await {
-            Ok(()) => CallError::GoAway(h2::Reason::NO_ERROR),
+            Ok(()) => GRACEFUL_GOAWAY,
             Err(error) => classify(&error),
         }));
     });

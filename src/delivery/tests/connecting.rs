@@ -27,10 +27,10 @@ fn failed_connect_attempts(reason: Option<&StopReason>) -> Option<u32> {
     }
 }
 
-fn not_sent(has_goaway: bool) -> Reply {
+fn not_sent(goaway: Option<h2::Reason>) -> Reply {
     Reply::Error(CallError::NotSent {
         cause: String::new(),
-        has_goaway,
+        goaway,
     })
 }
 
@@ -85,7 +85,7 @@ async fn reconnects_only_after_the_connection_is_lost() {
     let server = ScriptedServer::new([
         Reply::Error(CallError::ConnectionLost(String::new())),
         Reply::status(Code::Unavailable),
-        not_sent(true),
+        not_sent(Some(h2::Reason::NO_ERROR)),
         Reply::Code(0),
     ]);
     let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
@@ -99,8 +99,12 @@ async fn reconnects_only_after_the_connection_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn unsent_request_is_retried_at_once_only_after_goaway() {
-    for (has_goaway, connect_millis) in [(true, [0, 0, 0]), (false, [0, 100, 300])] {
-        let replies = [not_sent(has_goaway), not_sent(has_goaway), Reply::Code(0)];
+    for (goaway, connect_millis) in [
+        (Some(h2::Reason::NO_ERROR), [0, 0, 0]),
+        (Some(h2::Reason::INTERNAL_ERROR), [0, 0, 0]),
+        (None, [0, 100, 300]),
+    ] {
+        let replies = [not_sent(goaway), not_sent(goaway), Reply::Code(0)];
         let server = ScriptedServer::new(replies);
         let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
         assert_eq!(server.connect_millis(), connect_millis);
@@ -112,7 +116,12 @@ async fn unsent_request_is_retried_at_once_only_after_goaway() {
 
 #[tokio::test(start_paused = true)]
 async fn reconnects_at_once_after_goaway_without_error() {
-    let goaway = || ConnectErrorKind::Http2(CallError::GoAway(h2::Reason::NO_ERROR));
+    let goaway = || {
+        ConnectErrorKind::Http2(CallError::GoAway {
+            reason: h2::Reason::NO_ERROR,
+            is_outcome_unknown: false,
+        })
+    };
     let server = ScriptedServer::new([Reply::Code(0)]).with_connect_errors([goaway(), goaway()]);
     let outcome = push_without_signals(&server, &policy(), ONE_RECORD).await;
     assert_eq!(server.connect_millis(), [0, 0, 0]);
@@ -124,7 +133,7 @@ async fn each_attempt_after_a_failure_starts_with_the_next_address() {
     let lost = || Reply::Error(CallError::TimedOut(Duration::from_secs(1)));
     let server = ScriptedServer::new([
         Reply::Code(0),
-        not_sent(true),
+        not_sent(Some(h2::Reason::NO_ERROR)),
         Reply::Code(0),
         lost(),
         lost(),

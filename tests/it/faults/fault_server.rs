@@ -15,7 +15,7 @@ use crate::support::{
 #[test]
 fn fault_server_follows_its_script() {
     for action in [
-        Action::GoawayAfter(ok().into()),
+        Action::GoawayAfter(h2::Reason::NO_ERROR, ok().into()),
         Action::GracefulGoaway(ok().into()),
         Action::GracefulGoaway(ok_after(Duration::from_millis(100)).into()),
         Action::IfToken("another", Action::NeverAnswer.into()),

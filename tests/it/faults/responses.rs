@@ -96,6 +96,7 @@ impl Case {
                 | Action::EndAfterRequest { .. }
                 | Action::EndInsideFrame
                 | Action::GoawayBefore(_)
+                | Action::GoawayInstead(_)
         );
         let server = if ends_connection {
             let fault = Connection::Serve(vec![self.action.clone()]);
@@ -357,7 +358,7 @@ fn retries_after_the_connection_or_the_stream_ended() {
             reset(h2::Reason::NO_ERROR),
             Retry,
             77,
-            &[],
+            &["server reset the stream (no error given)"],
         ),
         case(
             "RST_STREAM NO_ERROR inside a message",
@@ -372,6 +373,20 @@ fn retries_after_the_connection_or_the_stream_ended() {
             Retry,
             65,
             &[],
+        ),
+        case(
+            "GOAWAY PROTOCOL_ERROR instead of the response",
+            Action::GoawayInstead(h2::Reason::PROTOCOL_ERROR),
+            Retry,
+            78,
+            &["GOAWAY: ", "outcome unknown for 1 record"],
+        ),
+        case(
+            "GOAWAY ENHANCE_YOUR_CALM instead of the response",
+            Action::GoawayInstead(h2::Reason::ENHANCE_YOUR_CALM),
+            Retry,
+            78,
+            &["GOAWAY: ", "outcome unknown for 1 record"],
         ),
         case(
             "GOAWAY ENHANCE_YOUR_CALM",

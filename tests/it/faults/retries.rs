@@ -21,6 +21,13 @@ use crate::support::{
 /// fail.
 const FREE_RETRIES_ONLY: &[&str] = &["--retry=0", "--retry-delay=60s", "--retry-max-delay=60s"];
 
+/// The error codes of GOAWAY for which a request that was not processed is retried at once.
+const GOAWAY_REASONS: [h2::Reason; 3] = [
+    h2::Reason::NO_ERROR,
+    h2::Reason::INTERNAL_ERROR,
+    h2::Reason::PROTOCOL_ERROR,
+];
+
 /// The number of free retries of one request.
 const MAX_FREE_RETRIES: usize = 10;
 
@@ -130,27 +137,30 @@ fn refused_streams_are_retried_for_free() {
 #[test]
 fn requests_before_a_goaway_are_retried_for_free() {
     let started = Instant::now();
-    let no_error = h2::Reason::NO_ERROR;
     // GOAWAY frames that replace SETTINGS: `short` has no debug data, and `long` has some.
     let short: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let mut long = vec![b'd'; 9 + 16384];
     long[..17].copy_from_slice(&[0, 64, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for fault in [
-        Connection::Goaway(no_error),
-        Serve(vec![Action::GoawayBefore(no_error)]),
-        Connection::SendAfterTls(short),
-        Connection::SendAfterTls(long.leak()),
-    ] {
+    let no_settings = [short, long.leak()].map(Connection::SendAfterTls);
+    let before_request = GOAWAY_REASONS.map(Connection::Goaway);
+    let at_request = GOAWAY_REASONS.map(|reason| Serve(vec![Action::GoawayBefore(reason)]));
+    for fault in before_request
+        .into_iter()
+        .chain(at_request)
+        .chain(no_settings)
+    {
         let server = FaultServer::start([fault.clone(), fault, Serve(vec![ok()])]);
         push(&server, FREE_RETRIES_ONLY, ONE_RECORD)
             .exits(0)
             .connections(3);
     }
-    // The server sends GOAWAY after each response.
-    let server = FaultServer::serving([Action::GoawayAfter(ok().into())]);
-    let flags = [FREE_RETRIES_ONLY, ONE_BY_ONE].concat();
-    let push = push(&server, &flags, &records(5)).exits(0).connections(5);
-    assert_eq!(push.traffic.applied().len(), 5, "{push}");
+    for reason in GOAWAY_REASONS {
+        // The server sends GOAWAY after each response.
+        let server = FaultServer::serving([Action::GoawayAfter(reason, ok().into())]);
+        let flags = [FREE_RETRIES_ONLY, ONE_BY_ONE].concat();
+        let push = push(&server, &flags, &records(5)).exits(0).connections(5);
+        assert_eq!(push.traffic.applied().len(), 5, "{push}");
+    }
     assert!(started.elapsed() < Duration::from_secs(50));
 }
 
@@ -192,6 +202,38 @@ fn many_responses_at_once_do_not_end_the_connection() {
             .connections(1)
             .attempts(concurrency);
     }
+}
+
+/// The number of empty DATA frames after which the HTTP/2 library ends a connection.
+const MAX_EMPTY_FRAMES: usize = 100;
+
+#[test]
+fn limit_of_empty_frames_costs_connections_and_no_retries() {
+    for (empty_frames, records_count, connections) in [
+        (1, MAX_EMPTY_FRAMES, 1),
+        (1, 2 * MAX_EMPTY_FRAMES + 50, 3),
+        (MAX_EMPTY_FRAMES, 3, 3),
+    ] {
+        let response = Response::code(0).with_empty_frames(empty_frames);
+        let server = FaultServer::serving([Action::Apply(response)]);
+        let flags = [FREE_RETRIES_ONLY, ONE_BY_ONE].concat();
+        push(&server, &flags, &records(records_count))
+            .exits(0)
+            .connections(connections)
+            .attempts(records_count + connections - 1);
+    }
+    let response = Response::code(0).with_empty_frames(1);
+    let server = FaultServer::serving([Action::Apply(response)]);
+    let flags = [FREE_RETRIES_ONLY, &["--batch-records=1"]].concat();
+    push(&server, &flags, &records(500)).exits(0);
+    // No connection can carry this response.
+    let response = Response::code(0).with_empty_frames(MAX_EMPTY_FRAMES + 1);
+    let server = FaultServer::serving([Action::Apply(response)]);
+    push(&server, FREE_RETRIES_ONLY, ONE_RECORD)
+        .exits(78)
+        .attempts(1 + MAX_FREE_RETRIES)
+        .stderr_contains("too many small HTTP/2 frames")
+        .stderr_contains("outcome unknown for 1 record");
 }
 
 #[test]

@@ -41,8 +41,11 @@ pub(crate) enum Action {
     /// Sends GOAWAY when the headers were read. Its last stream is lower than the stream of this
     /// request, so the client knows that this request is not processed.
     GoawayBefore(h2::Reason),
+    /// Sends GOAWAY instead of the response, and ends the connection. Its last stream is this
+    /// request, so the client does not know whether this request was processed.
+    GoawayInstead(h2::Reason),
     /// Takes the action, and then sends GOAWAY.
-    GoawayAfter(Box<Action>),
+    GoawayAfter(h2::Reason, Box<Action>),
     /// Sends a first GOAWAY, which lets all open requests finish, and then takes the action.
     GracefulGoaway(Box<Action>),
 }
@@ -65,6 +68,8 @@ pub(crate) enum Ending {
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    /// The number of empty DATA frames before the body.
+    pub(crate) empty_frames: usize,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) trailers: Option<Vec<(String, Vec<u8>)>>,
 }
@@ -110,6 +115,7 @@ impl Response {
         Self {
             status,
             headers: vec![field("content-type", content_type)],
+            empty_frames: 0,
             body: Some(body.to_vec()),
             trailers: None,
         }
@@ -145,6 +151,13 @@ impl Response {
 
     pub(crate) fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    pub(crate) fn with_empty_frames(self, empty_frames: usize) -> Self {
+        Self {
+            empty_frames,
+            ..self
+        }
     }
 
     pub(crate) fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {

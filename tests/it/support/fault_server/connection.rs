@@ -52,6 +52,7 @@ pub(super) async fn serve(
         request_count: 0,
         highest_stream: 0,
         is_leaving: false,
+        leaving_reason: h2::Reason::NO_ERROR,
         ignores_input: false,
         out: frames::frame(frames::SETTINGS, 0, 0, settings),
     };
@@ -68,7 +69,7 @@ pub(super) async fn serve(
         }
         ending = ending.or(state.act_on_due_requests());
         if ending.is_none() && state.is_leaving && state.open.is_empty() {
-            let goaway = frames::goaway(state.highest_stream, h2::Reason::NO_ERROR);
+            let goaway = frames::goaway(state.highest_stream, state.leaving_reason);
             state.out.extend(goaway);
             ending = Some(Ending::CloseNotify);
         }
@@ -111,6 +112,7 @@ struct State<'a> {
     highest_stream: u32,
     /// Whether the connection ends when no request is open.
     is_leaving: bool,
+    leaving_reason: h2::Reason,
     ignores_input: bool,
     /// The bytes to write next.
     out: Vec<u8>,
@@ -306,8 +308,13 @@ impl State<'_> {
                 open.action = if is_larger { *action } else { ok() };
                 return self.act_again(stream, open);
             }
-            Action::GoawayAfter(action) => {
+            Action::GoawayInstead(reason) => {
+                self.out.extend(frames::goaway(stream, reason));
+                return Some(Ending::CloseNotify);
+            }
+            Action::GoawayAfter(reason, action) => {
                 self.is_leaving = true;
+                self.leaving_reason = reason;
                 open.action = *action;
                 return self.act_again(stream, open);
             }
@@ -332,6 +339,9 @@ impl State<'_> {
         let fields = response_fields(response);
         self.out
             .extend(frames::headers(stream, &fields, is_headers_only));
+        for _ in 0..response.empty_frames {
+            self.out.extend(frames::frame(frames::DATA, 0, stream, &[]));
+        }
         if let Some(body) = &response.body {
             let flags = if response.trailers.is_none() {
                 frames::END_STREAM
