@@ -10,8 +10,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     client::{
-        CallError, Client, ConnectError, OpenCallResult, StageSuccess, Target, check_health,
-        list_services,
+        CallError, Client, ConnectError, LastAddress, OpenCallResult, StageSuccess, Target,
+        check_health, list_services,
     },
     contract::Contract,
 };
@@ -48,7 +48,7 @@ pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
     let stage_start = RefCell::new(Instant::now());
     let stages = RefCell::new(Vec::new());
     let end_stage = || stage_start.replace(Instant::now()).elapsed();
-    let connected = Client::connect(target, contract, 0, &|outcome| {
+    let connected = Client::connect(target, contract, &LastAddress::default(), &|outcome| {
         let duration = end_stage();
         stages
             .borrow_mut()

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     close_reason::refine_error,
-    connect::{ConnectError, Http2Connection, StageSuccess, connect},
+    connect::{ConnectError, Http2Connection, LastAddress, StageSuccess, connect},
     error::CallError,
     request::{RequestBody, new_request},
     response::{malformed, read_message},
@@ -48,10 +48,10 @@ impl Client {
     pub(crate) async fn connect(
         target: &Target,
         contract: &Contract,
-        first_address: usize,
+        last_address: &LastAddress,
         on_stage: &dyn Fn(StageSuccess),
     ) -> Result<Self, ConnectError> {
-        let connection = connect(target, first_address, on_stage).await?;
+        let connection = connect(target, last_address, on_stage).await?;
         // If the server allows no stream, a semaphore without permits would block every call
         // forever. With one permit, a call waits inside the HTTP/2 library instead, and the timeout
         // of the call ends the wait.

@@ -17,7 +17,7 @@ mod target;
 mod transport_error;
 
 pub(crate) use self::{
-    connect::{ConnectError, ConnectErrorKind, Stage, StageSuccess, TlsSession},
+    connect::{ConnectError, ConnectErrorKind, LastAddress, Stage, StageSuccess, TlsSession},
     descriptors::fetch_service_files,
     error::CallError,
     grpc_client::{Client, OpenCallResult},

@@ -183,7 +183,7 @@ impl<'d, 's, S: Server> BatchDelivery<'d, 's, S> {
         if let Err(RequestError::Failed(error)) = &result
             && is_end_of_connection(error)
         {
-            self.connection.discard(&connection, error).await;
+            self.connection.discard(&connection).await;
         }
         result
     }

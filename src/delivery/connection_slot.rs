@@ -1,7 +1,7 @@
 //! [`ConnectionSlot`]: the connection that all requests of a push share. A lost connection is
 //! replaced.
 
-use std::{cell::Cell, rc::Rc};
+use std::rc::Rc;
 
 use tokio::sync::Mutex;
 
@@ -9,17 +9,13 @@ use super::{
     delivery_state::{DeliveryState, DeliveryStopped},
     outcome::{AttemptError, AttemptFailure, StopReason},
     policy::{AttemptCounter, DeliveryPolicy},
-    retry_decision::{RetryDecision, decide_call_retry, decide_retry},
+    retry_decision::decide_retry,
     server::Server,
 };
-use crate::client::CallError;
 
 pub(super) struct ConnectionSlot<'s, S: Server> {
     server: &'s S,
     current: Mutex<Option<Rc<S::Connection>>>,
-    /// The failed connection attempts and connections. Each new attempt starts with the next
-    /// address, because an address that accepts connections may never answer.
-    failures: Cell<usize>,
 }
 
 impl<'s, S: Server> ConnectionSlot<'s, S> {
@@ -27,7 +23,6 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
         Self {
             server,
             current: Mutex::default(),
-            failures: Cell::default(),
         }
     }
 
@@ -58,11 +53,10 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
         loop {
             // The future of `connect` is large, and the future of each request would contain it.
             // Boxing the future of `connect` keeps the futures of the requests small.
-            let error = match Box::pin(self.server.connect(self.failures.get())).await {
+            let error = match Box::pin(self.server.connect()).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => AttemptError::Connect(error),
             };
-            self.failures.update(|failures| failures + 1);
             let delay = policy.delay_after(decide_retry(&error), &mut attempts);
             let failure = AttemptFailure {
                 error,
@@ -76,18 +70,15 @@ impl<'s, S: Server> ConnectionSlot<'s, S> {
         }
     }
 
-    /// Removes a connection that can carry no further request after this error. Does nothing if a
+    /// Removes a connection that can carry no further request. Does nothing if a
     /// different connection has already replaced this connection.
-    pub(super) async fn discard(&self, connection: &Rc<S::Connection>, error: &CallError) {
+    pub(super) async fn discard(&self, connection: &Rc<S::Connection>) {
         let mut current = self.current.lock().await;
         if current
             .as_ref()
             .is_some_and(|current| Rc::ptr_eq(current, connection))
         {
             *current = None;
-            if decide_call_retry(error) != RetryDecision::Transparent {
-                self.failures.update(|failures| failures + 1);
-            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     retry_decision::decide_retry,
 };
 use crate::{
-    client::{Client, StageSuccess, Target, fetch_service_files},
+    client::{Client, LastAddress, StageSuccess, Target, fetch_service_files},
     contract::Contract,
 };
 
@@ -23,9 +23,9 @@ pub(crate) async fn fetch_descriptors(
     on_retry: &dyn Fn(AttemptFailure),
 ) -> Result<Vec<FileDescriptorProto>, AttemptFailure> {
     let mut attempts = AttemptCounter::default();
-    let mut first_address = 0;
+    let last_address = LastAddress::default();
     loop {
-        let error = match fetch_once(target, service, first_address, on_stage).await {
+        let error = match fetch_once(target, service, &last_address, on_stage).await {
             Ok(files) => return Ok(files),
             Err(error) => error,
         };
@@ -37,18 +37,17 @@ pub(crate) async fn fetch_descriptors(
         };
         on_retry(failure);
         tokio::time::sleep(delay).await;
-        first_address += 1;
     }
 }
 
 async fn fetch_once(
     target: &Target,
     service: Option<&str>,
-    first_address: usize,
+    last_address: &LastAddress,
     on_stage: &dyn Fn(StageSuccess),
 ) -> Result<Vec<FileDescriptorProto>, AttemptError> {
     // `Client` uses the contract only for the requests of a push, which reflection does not send.
-    let client = Client::connect(target, &Contract::built_in(), first_address, on_stage)
+    let client = Client::connect(target, &Contract::built_in(), last_address, on_stage)
         .await
         .map_err(AttemptError::Connect)?;
     fetch_service_files(&client, service)

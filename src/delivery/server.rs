@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    client::{CallError, Client, ConnectError, StageSuccess, Target},
+    client::{CallError, Client, ConnectError, LastAddress, StageSuccess, Target},
     contract::Contract,
 };
 
@@ -16,11 +16,7 @@ use crate::{
 pub(crate) trait Server {
     type Connection: ServerConnection;
 
-    /// `first_address` is the number of the address to start with.
-    fn connect(
-        &self,
-        first_address: usize,
-    ) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, ConnectError>>;
 }
 
 pub(crate) trait ServerConnection {
@@ -39,13 +35,20 @@ pub(crate) struct RemoteServer<'t> {
     pub(crate) contract: &'t Contract,
     /// Called after each connection stage that succeeded, with the result of the stage.
     pub(crate) on_stage: &'t dyn Fn(StageSuccess),
+    pub(crate) last_address: LastAddress,
 }
 
 impl Server for RemoteServer<'_> {
     type Connection = Client;
 
-    async fn connect(&self, first_address: usize) -> Result<Client, ConnectError> {
-        Client::connect(self.target, self.contract, first_address, self.on_stage).await
+    async fn connect(&self) -> Result<Client, ConnectError> {
+        Client::connect(
+            self.target,
+            self.contract,
+            &self.last_address,
+            self.on_stage,
+        )
+        .await
     }
 }
 

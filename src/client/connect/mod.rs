@@ -16,5 +16,6 @@ mod tls_handshake;
 pub(crate) use self::{
     error::{ConnectError, ConnectErrorKind},
     stage_outcome::{Stage, StageSuccess, TlsSession},
+    stages::LastAddress,
 };
 pub(super) use self::{http2::Http2Connection, stages::connect};

@@ -1,6 +1,6 @@
 //! The stages of a connection in order: DNS, TCP, proxy, TLS and HTTP/2.
 
-use std::{cell::Cell, time::Instant};
+use std::{cell::Cell, net::SocketAddr, time::Instant};
 
 use tokio::{io::BufWriter, net::UnixStream};
 
@@ -19,22 +19,26 @@ use crate::{
     tls::{self, ClientTls, HandshakeError},
 };
 
+/// The address that was used last. The next attempt starts with the address after it, because an
+/// address that accepts connections may never answer.
+pub(crate) type LastAddress = Cell<Option<SocketAddr>>;
+
 struct Progress<'p> {
-    first_address: usize,
+    last_address: &'p LastAddress,
     stage: Cell<Stage>,
     on_stage: &'p dyn Fn(StageSuccess),
 }
 
 /// Connects to a server, waits for the server's HTTP/2 SETTINGS, and reports the outcome of each
-/// completed stage to `on_stage`. `first_address` is the number of the address to start with, and
-/// may exceed the number of addresses: after the last address, the first one is tried again.
+/// completed stage to `on_stage`. Starts with the address after `last_address`, and updates it.
 pub(in crate::client) async fn connect(
     target: &Target,
-    first_address: usize,
+    last_address: &LastAddress,
     on_stage: &dyn Fn(StageSuccess),
 ) -> Result<Http2Connection, ConnectError> {
+    let previous_address = last_address.clone();
     let progress = Progress {
-        first_address,
+        last_address,
         stage: Cell::new(Stage::Dns),
         on_stage,
     };
@@ -54,7 +58,7 @@ pub(in crate::client) async fn connect(
             | ConnectErrorKind::NotHttp2),
         ) if tls.is_none() && progress.stage.get() == Stage::Http2 => {
             let remaining = timeout.saturating_sub(started.elapsed());
-            match tokio::time::timeout(remaining, is_tls_server(target, first_address)).await {
+            match tokio::time::timeout(remaining, is_tls_server(target, &previous_address)).await {
                 Ok(true) => ConnectErrorKind::ServerExpectsTls,
                 Ok(false) | Err(_) => kind,
             }
@@ -78,11 +82,11 @@ pub(in crate::client) async fn connect(
 /// Returns whether the server answers a TLS handshake on a new connection. Many TLS servers close a
 /// plaintext connection without an answer, or answer with HTTP/1, so only a TLS handshake shows that
 /// the server expects TLS.
-async fn is_tls_server(target: &Target, first_address: usize) -> bool {
+async fn is_tls_server(target: &Target, last_address: &LastAddress) -> bool {
     let name = tls::PeerName::new(target.endpoint.host());
     let tls = ClientTls::new(tls::TrustPolicy::Unverified, None, name);
     let progress = Progress {
-        first_address,
+        last_address,
         stage: Cell::new(Stage::Dns),
         on_stage: &|_| {},
     };
@@ -135,11 +139,15 @@ async fn open_stream(
         (Endpoint::Tcp(address), None) => address,
     };
     let mut addresses = resolve(&address.host, address.port).await?;
-    let first = progress.first_address % addresses.len();
-    addresses.rotate_left(first);
+    let last = progress.last_address.get();
+    if let Some(last) = addresses.iter().position(|address| Some(*address) == last) {
+        addresses.rotate_left(last + 1);
+    }
+    progress.last_address.set(addresses.first().copied());
     (progress.on_stage)(StageSuccess::Resolved(addresses.clone()));
     progress.stage.set(Stage::Tcp);
     let connection = connect_any(addresses).await?;
+    progress.last_address.set(Some(connection.address));
     (progress.on_stage)(StageSuccess::TcpConnected {
         address: connection.address,
         failures: connection.failures,

@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 use super::{context::Run, ledger::LedgerThread, outputs::Outputs, rejects::Rejects};
 use crate::{
     batch::{Batch, Batches},
+    client::LastAddress,
     commands::interrupts::block_on,
     contract::Contract,
     delivery::{
@@ -55,6 +56,7 @@ fn send(
         target,
         contract,
         on_stage: &|stage| terminal.detail(1, || report::describe_stage(&stage, target)),
+        last_address: LastAddress::default(),
     };
     let (sender, requests) = delivery::batch_channel();
     let Outputs {

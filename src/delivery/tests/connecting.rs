@@ -127,30 +127,3 @@ async fn reconnects_at_once_after_goaway_without_error() {
     assert_eq!(server.connect_millis(), [0, 0, 0]);
     assert_eq!(outcome.acknowledged, 1);
 }
-
-#[tokio::test(start_paused = true)]
-async fn each_attempt_after_a_failure_starts_with_the_next_address() {
-    let lost = || Reply::Error(CallError::TimedOut(Duration::from_secs(1)));
-    let server = ScriptedServer::new([
-        Reply::Code(0),
-        not_sent(Some(h2::Reason::NO_ERROR)),
-        Reply::Code(0),
-        lost(),
-        lost(),
-        Reply::Code(0),
-    ])
-    .with_connect_errors([connection_refused()]);
-    let policy = DeliveryPolicy {
-        concurrency: 1,
-        ..policy()
-    };
-    let records = TestRecords {
-        count: 3,
-        per_request: 1,
-    };
-    let outcome = push_without_signals(&server, &policy, records).await;
-    assert_eq!(outcome.acknowledged, 3);
-    // A connection that the server ends with GOAWAY has not failed.
-    let addresses = server.first_addresses.lock().expect("not poisoned");
-    assert_eq!(*addresses, [0, 1, 1, 2, 3]);
-}

@@ -92,7 +92,6 @@ pub(super) struct ScriptedServer {
     pub(super) started: Instant,
     connect_results: Mutex<VecDeque<Result<(), ConnectErrorKind>>>,
     connect_times: Mutex<Vec<Duration>>,
-    pub(super) first_addresses: Mutex<Vec<usize>>,
     replies: Arc<Mutex<VecDeque<Reply>>>,
     attempts: Arc<Mutex<Vec<SeenAttempt>>>,
 }
@@ -110,7 +109,6 @@ impl ScriptedServer {
             started: Instant::now(),
             connect_results: Mutex::default(),
             connect_times: Mutex::default(),
-            first_addresses: Mutex::default(),
             replies: Arc::new(Mutex::new(replies.into())),
             attempts: Arc::default(),
         }
@@ -146,15 +144,12 @@ impl ScriptedServer {
 impl Server for ScriptedServer {
     type Connection = ScriptedConnection;
 
-    async fn connect(&self, first_address: usize) -> Result<ScriptedConnection, ConnectError> {
+    async fn connect(&self) -> Result<ScriptedConnection, ConnectError> {
         let number = {
             let mut times = self.connect_times.lock().expect("not poisoned");
             times.push(self.started.elapsed());
             times.len()
         };
-        let mut addresses = self.first_addresses.lock().expect("not poisoned");
-        addresses.push(first_address);
-        drop(addresses);
         let result = self
             .connect_results
             .lock()

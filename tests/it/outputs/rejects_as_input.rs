@@ -32,7 +32,7 @@ fn random_action(random: &mut fastrand::Rng) -> Action {
             is_applied: random.bool(),
         },
         13 => Action::ResetStream(h2::Reason::REFUSED_STREAM),
-        14 => Action::GoawayAfter(ok().into()),
+        14 => Action::GoawayAfter(h2::Reason::NO_ERROR, ok().into()),
         _ => [status(Code::Internal, "no"), http(403), http(502)][random.usize(..3)].clone(),
     }
 }
