@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::error::CallError;
+use super::error::{CallError, describe_reason};
 
 /// The maximum time that a failed call waits for the reason why its connection ended.
 const CLOSE_REASON_WAIT: Duration = Duration::from_millis(100);
@@ -27,18 +27,19 @@ pub(super) async fn refine_error(error: CallError, mut close_reason: CloseReason
         Ok(Err(_)) | Err(_) => None,
     };
     match (error, reason) {
-        (CallError::NotSent { cause, .. }, Some(CallError::GoAway { reason, .. })) => {
-            CallError::NotSent {
-                cause,
-                goaway: Some(reason),
-            }
-        }
+        (CallError::NotSent { .. }, Some(CallError::GoAway { reason, .. })) => CallError::NotSent {
+            cause: format!("GOAWAY: {}", describe_reason(&reason)),
+            goaway: Some(reason),
+        },
         // The connection ended with a GOAWAY of this client.
-        (CallError::NotSent { cause, .. }, Some(CallError::TooManySmallFrames)) => {
+        (CallError::NotSent { .. }, Some(reason @ CallError::TooManySmallFrames)) => {
             CallError::NotSent {
-                cause,
+                cause: reason.to_string(),
                 goaway: Some(h2::Reason::NO_ERROR),
             }
+        }
+        (CallError::NotSent { goaway, .. }, Some(CallError::ConnectionLost(cause))) => {
+            CallError::NotSent { cause, goaway }
         }
         (
             error,
@@ -47,8 +48,7 @@ pub(super) async fn refine_error(error: CallError, mut close_reason: CloseReason
                 ..
             })
             | None,
-        )
-        | (error @ CallError::NotSent { .. }, Some(CallError::ConnectionLost(_))) => error,
+        ) => error,
         (_, Some(CallError::GoAway { reason, .. })) => CallError::GoAway {
             reason,
             is_outcome_unknown: true,

@@ -49,6 +49,7 @@ pub(crate) enum CallError {
     TooManySmallFrames,
     #[error("connection lost before the request was sent{}", after_colon(cause))]
     NotSent {
+        /// The reason why the connection ended, or an empty text.
         cause: String,
         /// The error code of the GOAWAY that ended the connection.
         goaway: Option<h2::Reason>,
@@ -152,7 +153,7 @@ impl CallError {
     }
 }
 
-fn describe_reason(reason: &h2::Reason) -> &str {
+pub(super) fn describe_reason(reason: &h2::Reason) -> &str {
     match reason {
         &h2::Reason::NO_ERROR => "no error given",
         reason => reason.description(),

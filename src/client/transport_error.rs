@@ -29,7 +29,7 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> CallError {
     let is_unsent = |error: &hyper::Error| error.is_canceled() || error.is_closed();
     if find_source(error).is_some_and(is_unsent) {
         return CallError::NotSent {
-            cause: root_cause(error),
+            cause: String::new(),
             goaway: None,
         };
     }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use tonic::Code;
 
 use super::scripted_server::{

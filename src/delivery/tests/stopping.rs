@@ -184,7 +184,7 @@ async fn outcome_after_a_lost_attempt_is_unknown() {
     let not_sent = || {
         Reply::Error(CallError::NotSent {
             cause: String::new(),
-            has_goaway: false,
+            goaway: None,
         })
     };
     for (replies, signal_millis, first_reason, unknown) in [
