@@ -14,7 +14,7 @@ use rustix::{
 };
 use tempfile::TempPath;
 
-use crate::file_identity::{folder, resolve};
+use crate::file_identity::{folder, is_descriptor, resolve};
 
 /// The permission bits of a file with tokens or digests of tokens.
 pub(crate) const OWNER_ONLY_MODE: u32 = 0o600;
@@ -33,18 +33,15 @@ enum Target {
         temporary: TempPath,
         path: PathBuf,
     },
-    /// The existing file cannot be replaced, because it is a mount point, or because no file can be
-    /// created beside it. So `file` is copied into this file.
+    /// The existing file cannot be replaced by a rename, or no file can be created beside it. So
+    /// `file` is copied into this file.
     Overwritten(File),
 }
 
 impl AtomicFile {
     /// The file keeps its old content until [`AtomicFile::commit`], unless it is a stream.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
-        // Paths such as /dev/stdout may refer to an open file that other processes also write to.
-        let may_be_open =
-            path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm");
-        if may_be_open || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        if is_descriptor(path) || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             return Ok(Self {
                 file: open_stream(path)?,
                 target: Target::Stream,
@@ -58,18 +55,22 @@ impl AtomicFile {
         let mut builder = tempfile::Builder::new();
         // The name identifies a file that a killed process has left behind.
         builder.prefix(".sensor-license-").suffix(".tmp");
-        let created = (!is_mount_point(&path)).then(|| builder.tempfile_in(folder(&path)));
+        let created = if is_replaceable(&path) {
+            builder.tempfile_in(folder(&path))
+        } else {
+            Err(Errno::PERM.into())
+        };
         match created {
-            Some(Ok(created)) => {
+            Ok(created) => {
                 let (file, temporary) = created.into_parts();
                 file.set_permissions(Permissions::from_mode(mode))?;
                 let target = Target::Renamed { temporary, path };
                 Ok(Self { file, target })
             }
-            not_created => {
+            Err(not_created) => {
                 let existing = OpenOptions::new().write(true).open(&path);
-                let existing = existing.map_err(|error| match not_created {
-                    Some(Err(not_created)) => not_created,
+                let existing = existing.map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => not_created,
                     _ => error,
                 })?;
                 // Only the owner may change the mode, but a different user may write the file.
@@ -137,12 +138,34 @@ fn open_stream(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Returns whether a file is mounted by itself (a bind mount), so that `rename` fails with `EBUSY`.
+/// Returns whether `rename` can replace the file, which need not exist. The exceptions are a file that
+/// is mounted by itself, the file attributes of `chattr(1)`, and files of other users in a folder
+/// with the sticky bit.
 #[cfg(target_os = "linux")]
-fn is_mount_point(path: &Path) -> bool {
-    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-    let status = statx(CWD, path, AtFlags::empty(), StatxFlags::empty());
-    status.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+fn is_replaceable(path: &Path) -> bool {
+    use rustix::{
+        fs::{AtFlags, CWD, Mode, Statx, StatxAttributes, StatxFlags, statx},
+        process::geteuid,
+        thread::{CapabilitySet, capabilities},
+    };
+    let status = |path| statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+    let has = |status: &Statx, attributes| status.stx_attributes.intersects(attributes);
+    let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    let Ok(folder) = status(folder(path)) else {
+        return true;
+    };
+    if has(&folder, fixed) {
+        return false;
+    }
+    let Ok(file) = status(path) else {
+        return true;
+    };
+    let is_sticky = Mode::from_raw_mode(folder.stx_mode.into()).contains(Mode::SVTX);
+    let is_owner = || [file.stx_uid, folder.stx_uid].contains(&geteuid().as_raw());
+    let ignores_owners =
+        || capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::FOWNER));
+    !has(&file, fixed | StatxAttributes::MOUNT_ROOT)
+        && (!is_sticky || is_owner() || ignores_owners())
 }
 
 #[cfg(target_os = "linux")]
@@ -156,10 +179,9 @@ fn memory_file() -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Only Linux can mount a single file.
 #[cfg(not(target_os = "linux"))]
-fn is_mount_point(_: &Path) -> bool {
-    false
+fn is_replaceable(_: &Path) -> bool {
+    true
 }
 
 #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
     time::Duration,
 };
@@ -32,6 +32,9 @@ pub(crate) struct DatabaseFormat {
 pub(crate) enum DatabaseError {
     #[error("the file does not exist")]
     Missing,
+    /// SQLite names the write-ahead log after the database, so two names have two logs.
+    #[error("the file has {0} hard links")]
+    HardLinked(u64),
     #[error("the file is not a {name}")]
     OtherFormat { name: &'static str },
     #[error(
@@ -113,6 +116,9 @@ impl DatabaseFormat {
             io::ErrorKind::NotFound => DatabaseError::Missing,
             _ => error.into(),
         })?;
+        if metadata.is_file() && metadata.nlink() > 1 {
+            return Err(DatabaseError::HardLinked(metadata.nlink()));
+        }
         let mut header = Vec::new();
         // Opening a FIFO would wait for a writer.
         if metadata.is_file() {

@@ -47,6 +47,25 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     Ok(folder(&path).canonicalize()?.join(name))
 }
 
+/// Returns whether the path leads to an open file of a process, such as `/dev/stdout` or
+/// `/proc/self/fd/3`. Other processes may also write to that file.
+pub(crate) fn is_descriptor(path: &Path) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let is_in_descriptors = folder(&path).canonicalize().is_ok_and(|folder| {
+            folder == Path::new("/dev/fd") || folder.starts_with("/proc") && folder.ends_with("fd")
+        });
+        if is_in_descriptors {
+            return true;
+        }
+        match path.read_link() {
+            Ok(target) => path = path.with_file_name(target),
+            Err(_) => break,
+        }
+    }
+    false
+}
+
 /// Returns the folder that contains the file.
 pub(crate) fn folder(path: &Path) -> &Path {
     let folder = path.parent().filter(|path| !path.as_os_str().is_empty());
@@ -91,5 +110,30 @@ mod tests {
             assert_eq!(identity(one) == identity(other), are_same, "{one} {other}");
         }
         assert_eq!(FileIdentity::of(Path::new("/dev/null")), None);
+    }
+
+    #[test]
+    fn only_open_files_are_descriptors() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("link");
+        symlink("/dev/stdout", &link).expect("linked");
+        fs::create_dir(folder.path().join("fd")).expect("a folder");
+        let in_process = |path: &Path| PathBuf::from(format!("/proc/self/root{}", path.display()));
+        for (path, expected) in [
+            (Path::new("/dev/stdout"), true),
+            (Path::new("/dev/./stderr"), true),
+            (Path::new("/dev/fd/1"), true),
+            (Path::new("/proc/self/fd/1"), true),
+            (Path::new("/proc/thread-self/fd/1"), true),
+            (&link, true),
+            (Path::new("/proc/self/cwd/file"), false),
+            (Path::new("/proc/self/cwd/absent"), false),
+            (&in_process(&folder.path().join("fd/file")), false),
+            (Path::new("/dev/null"), false),
+            (Path::new("/dev/../tmp/file"), false),
+            (Path::new("file"), false),
+        ] {
+            assert_eq!(is_descriptor(path), expected, "{}", path.display());
+        }
     }
 }

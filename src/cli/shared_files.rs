@@ -9,7 +9,11 @@ use std::{
 use clap::ArgMatches;
 
 use super::command_line::CONFIG;
-use crate::{diagnostics::Failure, file_identity::FileIdentity, user_path::UserPath};
+use crate::{
+    diagnostics::Failure,
+    file_identity::{FileIdentity, is_descriptor, resolve},
+    user_path::UserPath,
+};
 
 const OUTPUTS: [&str; 7] = [
     "rejects",
@@ -62,14 +66,13 @@ impl NamedFile {
     }
 }
 
-/// The rejects file may also be the input, because it is replaced at the end of the push. An output
-/// such as `/dev/stdout` is appended to the standard output, and replaces nothing.
-fn is_allowed(output: &NamedFile, other: &NamedFile) -> bool {
-    match other.id {
-        INPUT_FILES | STDIN => output.id == "rejects",
-        STDOUT | STDERR => output.path.starts_with("/dev") || output.path.starts_with("/proc"),
-        _ => false,
-    }
+/// The rejects file may also be the input, because it is replaced at the end of the push. A rehearsal
+/// would replace its input by an empty file, and an open file cannot be replaced at all.
+fn is_allowed(output: &NamedFile, other: &NamedFile, matches: &ArgMatches) -> bool {
+    [INPUT_FILES, STDIN].contains(&other.id)
+        && output.id == "rejects"
+        && !matches.get_flag("rehearse")
+        && !is_descriptor(&output.path)
 }
 
 pub(super) fn refuse_shared_files(
@@ -118,14 +121,17 @@ pub(super) fn refuse_shared_files(
         let others = outputs[..index].iter().chain(&inputs);
         let shared = others
             .filter(|other| other.identity == output.identity && other.id != output.id)
-            .find(|other| !is_allowed(output, other));
+            .find(|other| !is_allowed(output, other, matches));
         if let Some(other) = shared {
-            return Err(Failure::usage(format!(
-                "{} and {} name the same file: {}",
-                other.option(),
-                output.option(),
-                UserPath::from(output.path.as_path())
-            )));
+            return Err(Failure::usage_with_hint(
+                format!(
+                    "{} and {} name the same file: {}",
+                    other.option(),
+                    output.option(),
+                    UserPath::from(output.path.as_path())
+                ),
+                format!("name a different file with {}", output.option()),
+            ));
         }
     }
     Ok(())
@@ -166,7 +172,11 @@ fn identify(id: &'static str, path: &Path) -> impl Iterator<Item = NamedFile> + 
     } else {
         1
     }];
-    let path = path.to_owned();
+    // SQLite and the lock use the name of the database itself, not the name of a link to it.
+    let path = match is_database.then(|| resolve(path)) {
+        Some(Ok(resolved)) => resolved,
+        _ => path.to_owned(),
+    };
     suffixes.iter().filter_map(move |suffix| {
         let mut path = path.clone().into_os_string();
         path.push(suffix);

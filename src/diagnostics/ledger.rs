@@ -5,6 +5,8 @@ use std::path::Path;
 use super::failure::Failure;
 use crate::{database::DatabaseError, ledger::LedgerError, user_path::UserPath};
 
+pub(super) const HARD_LINK_HINT: &str = "remove the other links, or make them symbolic links";
+
 pub(crate) fn describe_new_address(name: &str, last: &str, address: &str) -> String {
     format!("the last push to \"{name}\" used the address \"{last}\", this one uses \"{address}\"")
 }
@@ -21,6 +23,7 @@ pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
         LedgerError::Database(DatabaseError::OtherFormat { .. }) => {
             failure.with_hint("name a new file or a ledger with --ledger")
         }
+        LedgerError::Database(DatabaseError::HardLinked(_)) => failure.with_hint(HARD_LINK_HINT),
         LedgerError::Database(DatabaseError::NewerVersion { .. }) => {
             failure.with_hint("update sensor-license")
         }

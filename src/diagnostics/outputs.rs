@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use super::failure::Failure;
+use super::{failure::Failure, ledger::HARD_LINK_HINT};
 use crate::{database::DatabaseError, user_path::UserPath};
 
 pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
@@ -34,6 +34,7 @@ pub(crate) fn store_unusable(store: &Path, error: &DatabaseError) -> Failure {
         DatabaseError::OtherFormat { .. } => {
             failure.with_hint("name a new file or a store with --store")
         }
+        DatabaseError::HardLinked(_) => failure.with_hint(HARD_LINK_HINT),
         _ => failure,
     }
 }

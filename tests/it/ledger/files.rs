@@ -340,3 +340,30 @@ fn unusual_names_are_files() {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
 }
+
+/// SQLite names the write-ahead log after the name of the database, so two names would have two logs.
+#[test]
+fn ledger_with_two_hard_links_is_refused() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(1));
+    let link = ledger.path.with_file_name("link");
+    fs::hard_link(&ledger.path, &link).expect("linked");
+    let before = ledger.files();
+    let link_options = ["--ledger", utf8(&link)];
+    for run in [
+        push_with_ledger(&server, &ledger.path, &[], &records(2)),
+        push_with_ledger(&server, &link, &[], &records(2)),
+        push_with_ledger(&server, &link, &["--dry-run"], &records(2)),
+        run_program([&["ledger", "show"], &link_options[..]].concat()),
+        run_program([&["ledger", "forget", "--all"], &link_options[..]].concat()),
+        run_program(["serve", "--listen=127.0.0.1:0", "--store", utf8(&link)]),
+    ] {
+        run.exits(1)
+            .stderr_contains(": the file has 2 hard links\nhint: remove the other links");
+    }
+    assert_eq!(server.attempt_count(), 1);
+    assert!(ledger.files() == before);
+    fs::remove_file(&link).expect("removed");
+    symlink("ledger", &link).expect("linked");
+    push_with_ledger(&server, &link, &[], &records(2)).exits(0);
+}

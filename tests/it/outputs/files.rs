@@ -233,6 +233,7 @@ fn outputs_must_not_be_files_that_the_run_reads() {
     fs::write(path("sub/b.proto"), "").expect("written");
     symlink("file", path("link")).expect("linked");
     symlink("new", path("dangling")).expect("linked");
+    symlink("sub/l", path("link-to-ledger")).expect("linked");
     fs::hard_link(path("file"), path("hard")).expect("linked");
     let (input, file, link) = (path("a.csv"), path("file"), path("link"));
     let headers = format!("@{}", path("headers"));
@@ -276,6 +277,17 @@ fn outputs_must_not_be_files_that_the_run_reads() {
             path("l-wal"),
             vec!["--ledger", &path("l")],
         ),
+        // SQLite and the lock resolve a symbolic link.
+        (
+            "--rejects",
+            path("sub/l-lock"),
+            vec!["--ledger", &path("link-to-ledger")],
+        ),
+        (
+            "--metrics-file",
+            path("sub/l-journal"),
+            vec!["--ledger", &path("link-to-ledger")],
+        ),
     ] {
         for json in [&["--output=json"][..], &[]] {
             let push = ["push", "--server=127.0.0.1:1", "--retry=0", &input];
@@ -302,6 +314,7 @@ fn outputs_must_not_be_files_that_the_run_reads() {
     for args in [
         ["--store", "s.db", "--dump", "./s.db"],
         ["--store", "s.db", "--dump", "s.db-wal"],
+        ["--store", "link-to-ledger", "--dump", "sub/l-wal"],
         ["--store", "s.db", "--write-cacert", "s.db"],
         ["--dump", "new", "--write-cacert", "dangling"],
         ["--dump", "hard", "--client-ca", "file"],

@@ -5,6 +5,7 @@
 mod files;
 mod metrics;
 mod metrics_labels;
+mod names;
 mod rejects;
 mod rejects_as_input;
 mod terminal;
