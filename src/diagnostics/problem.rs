@@ -14,6 +14,10 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         | ProblemKind::NotArray {
             only_array: Some(pointer),
             ..
+        }
+        | ProblemKind::RecordWithArrays {
+            only_array: Some(pointer),
+            ..
         } => return records_hint(pointer),
         ProblemKind::MissingField {
             delimiter: Some(delimiter),
@@ -43,8 +47,11 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         },
         ProblemKind::Stream(StreamError::DeadlinePassed) => "increase --max-time",
         ProblemKind::RecordTooLong => "look for an unterminated quote or bracket",
-        ProblemKind::SeveralArrays { .. } => "choose one with --records /KEY",
+        ProblemKind::SeveralArrays { .. } | ProblemKind::RecordWithArrays { .. } => {
+            "choose one with --records POINTER"
+        }
         ProblemKind::MissingRequestArray => "pass --records /KEY if it has another name",
+        ProblemKind::AlteredRejects => "push the rejects file as this program wrote it",
         ProblemKind::MissingHeader => "pass --no-header if the file has no header row",
         ProblemKind::AmbiguousField { field, .. } => {
             return Some(format!("choose one with {} NAME", option(*field)));

@@ -131,6 +131,20 @@ impl Head {
         line == Some(REJECTS_HEADER.join(",").as_bytes())
     }
 
+    /// Returns whether the header row names the columns of a rejects file in another form: quoted,
+    /// with another delimiter, in upper case, in another order or among other columns.
+    pub(super) fn is_altered_rejects(&self) -> bool {
+        let lines = self.bytes.split(|byte| *byte == b'\n');
+        let lines = lines.map(<[u8]>::trim_ascii);
+        let is_header = |line: &&[u8]| !line.is_empty() && separator(line).is_none();
+        let header = lines.into_iter().find(is_header).unwrap_or_default();
+        let is_separator = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'_';
+        let names = header.split(is_separator).map(<[u8]>::to_ascii_lowercase);
+        let names: Vec<_> = names.collect();
+        let [token, encoding, ..] = REJECTS_HEADER.map(|name| name.as_bytes().to_vec());
+        names.contains(&token) && names.contains(&encoding)
+    }
+
     pub(super) fn first_byte(&self) -> Option<u8> {
         self.bytes.trim_ascii_start().first().copied()
     }
@@ -138,21 +152,7 @@ impl Head {
     /// Returns the delimiter of a first line such as `sep=;`, which LibreOffice writes in quotes.
     pub(super) fn separator(&self) -> Option<u8> {
         let line = first_line(&self.bytes);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let quoted = line
-            .strip_prefix(b"\"")
-            .and_then(|line| line.strip_suffix(b"\""));
-        match quoted.unwrap_or(line) {
-            [s, e, p, b'=', delimiter]
-                if [*s, *e, *p].eq_ignore_ascii_case(b"sep")
-                    && !delimiter.is_ascii_alphanumeric()
-                    && delimiter.is_ascii()
-                    && !b"\"\r\0".contains(delimiter) =>
-            {
-                Some(*delimiter)
-            }
-            _ => None,
-        }
+        separator(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// Returns TSV if the first line has more tabs than commas outside of quotes.
@@ -197,6 +197,23 @@ impl Head {
             .filter(|line| !line.is_empty());
         let is_object = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"{"));
         is_object(lines.next()) && is_object(lines.next())
+    }
+}
+
+fn separator(line: &[u8]) -> Option<u8> {
+    let quoted = line
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""));
+    match quoted.unwrap_or(line) {
+        [s, e, p, b'=', delimiter]
+            if [*s, *e, *p].eq_ignore_ascii_case(b"sep")
+                && !delimiter.is_ascii_alphanumeric()
+                && delimiter.is_ascii()
+                && !b"\"\r\0".contains(delimiter) =>
+        {
+            Some(*delimiter)
+        }
+        _ => None,
     }
 }
 

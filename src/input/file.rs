@@ -6,7 +6,7 @@ use super::{
     excerpt::Excerpt,
     fields::{FieldNames, find_duplicate},
     json,
-    options::{InputFormat, InputOptions},
+    options::{InputFormat, InputOptions, JsonPointer, format_pointer},
     position::InputLabel,
     problem::{Field, ProblemKind, ReadError},
     reader::RecordReader,
@@ -82,6 +82,9 @@ impl InputFile {
         if head.is_rejects() {
             return Ok(DetectedFormat::Rejects);
         }
+        if head.is_altered_rejects() {
+            return Err(ProblemKind::AlteredRejects.into());
+        }
         let separator = head.separator();
         let csv = |default| {
             let delimiter = options.delimiter.or(separator).unwrap_or(default);
@@ -134,39 +137,85 @@ impl InputFile {
     fn locate_records(&mut self, options: &InputOptions) -> Result<DetectedFormat, ReadError> {
         let members = json::read_root_members(self.line_buffer()?)?;
         let keys: Vec<_> = members.iter().map(|member| &*member.key).collect();
-        let arrays = members.iter().filter(|member| member.is_array);
-        let arrays: Vec<_> = arrays.map(|member| &*member.key).collect();
-        let has_request_array = keys.contains(&PROTOBUF_ARRAY_KEY);
-        let is_protobuf = has_request_array || self.known_format == Some(InputFormat::ProtoJson);
-        let array = |path| Ok(DetectedFormat::JsonArray { path, is_protobuf });
-        let excerpts = |keys: &[&str]| keys.iter().map(|key| Excerpt::from_text(key)).collect();
-        let is_record = is_record(&keys, !arrays.is_empty(), &FieldNames::new(options));
-        if is_record && !is_protobuf && options.records_pointer.is_none() {
-            return Ok(DetectedFormat::JsonRecord);
+        let arrays = members.iter().filter(|member| member.is_array());
+        let arrays: Vec<_> = arrays.map(|member| vec![member.key.clone()]).collect();
+        let is_request = keys.contains(&PROTOBUF_ARRAY_KEY);
+        let is_protobuf = is_request || self.known_format == Some(InputFormat::ProtoJson);
+        let array = |path, is_protobuf| Ok(DetectedFormat::JsonArray { path, is_protobuf });
+        let names = FieldNames::new(options);
+        let is_record = self.known_format != Some(InputFormat::ProtoJson)
+            && options.records_pointer.is_none()
+            && is_record(&keys, !arrays.is_empty(), &names);
+        if is_record {
+            match self.find_record_arrays(&members, &names)?.as_slice() {
+                [] if is_request => {}
+                [] => return Ok(DetectedFormat::JsonRecord),
+                arrays => {
+                    let only_array = json::only_pointer(arrays);
+                    let arrays = pointers(arrays);
+                    return Err(ProblemKind::RecordWithArrays { arrays, only_array }.into());
+                }
+            }
         }
         if let Some(key) = find_duplicate(keys.iter().copied()) {
             return Err(ProblemKind::DuplicateName(Excerpt::from_text(key)).into());
         }
         if let Some(path) = &options.records_pointer {
             json::check_path(self.line_buffer()?, path)?;
-            return array(path.clone());
+            let ends_at_request = path.last().is_some_and(|key| key == PROTOBUF_ARRAY_KEY);
+            let is_protobuf = is_protobuf || ends_at_request && options.format.is_none();
+            return array(path.clone(), is_protobuf);
         }
-        if has_request_array {
-            return array(vec![PROTOBUF_ARRAY_KEY.to_owned()]);
+        if is_request {
+            return match self.find_record_arrays(&members, &names)?.as_slice() {
+                [] | [_] => array(vec![PROTOBUF_ARRAY_KEY.to_owned()], true),
+                arrays => Err(ProblemKind::SeveralArrays(pointers(arrays)).into()),
+            };
         }
         if is_protobuf {
             return Err(ProblemKind::MissingRequestArray.into());
         }
-        match *arrays {
-            [only] => array(vec![only.to_owned()]),
+        match arrays.as_slice() {
+            [only] => array(only.clone(), false),
             [] => {
-                let keys = excerpts(&keys);
+                let keys = keys.iter().map(|key| Excerpt::from_text(key)).collect();
                 let only_array = json::find_only_array(&mut self.line_buffer()?, &[]);
                 Err(ProblemKind::NoArray { keys, only_array }.into())
             }
-            _ => Err(ProblemKind::SeveralArrays(excerpts(&arrays)).into()),
+            arrays => Err(ProblemKind::SeveralArrays(pointers(arrays)).into()),
         }
     }
+
+    /// Returns the arrays of records and, even if it is empty, the array of a request message.
+    fn find_record_arrays(
+        &mut self,
+        members: &[json::Member],
+        names: &FieldNames,
+    ) -> Result<Vec<JsonPointer>, ReadError> {
+        let is_request_array = |member: &&json::Member| {
+            let letters = member.key.replace('_', "");
+            member.is_array() && letters.eq_ignore_ascii_case(PROTOBUF_ARRAY_KEY)
+        };
+        let requests = members.iter().filter(is_request_array);
+        let mut arrays: Vec<_> = requests.map(|member| vec![member.key.clone()]).collect();
+        let may_be_others = members
+            .iter()
+            .any(|member| member.may_contain_arrays() && !is_request_array(&member));
+        if may_be_others {
+            let found = json::find_record_arrays(self.line_buffer()?, names)?;
+            arrays.extend(found);
+            arrays.sort_unstable();
+            arrays.dedup();
+        }
+        Ok(arrays)
+    }
+}
+
+fn pointers(paths: &[JsonPointer]) -> Vec<Excerpt> {
+    let pointers = paths.iter().map(|path| format_pointer(path));
+    pointers
+        .map(|pointer| Excerpt::from_text(&pointer))
+        .collect()
 }
 
 /// Returns whether the root of a document is a record: it has every field that the options use, or

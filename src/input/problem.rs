@@ -126,8 +126,15 @@ pub(crate) enum ProblemKind {
         /// The JSON Pointer of the only array of objects deeper in the document.
         only_array: Option<String>,
     },
+    /// The JSON Pointers of the arrays.
     #[error("expected one array of records, found {}", list(.0))]
     SeveralArrays(Vec<Excerpt>),
+    #[error("root object is a record and has other records at {}", list(.arrays))]
+    RecordWithArrays {
+        arrays: Vec<Excerpt>,
+        /// The JSON Pointer of the only array.
+        only_array: Option<String>,
+    },
     #[error("no value at --records \"{pointer}\"{}", keys_at(.parent, .keys))]
     PointerNotFound {
         pointer: String,
@@ -141,6 +148,8 @@ pub(crate) enum ProblemKind {
     SameNameForBothFields(Excerpt),
     #[error("unexpected text after the JSON document")]
     MultipleDocuments,
+    #[error("rejects file was changed by another program")]
+    AlteredRejects,
     #[error("no {field}: expected {}, found {}", alternatives(.wanted), list(.found))]
     MissingField {
         field: Field,

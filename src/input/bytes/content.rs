@@ -78,8 +78,8 @@ impl Content {
         })
     }
 
-    /// Returns a reader of the decompressed text, without a UTF-8 byte order mark and a
-    /// final Ctrl-Z.
+    /// Returns a reader of the decompressed text, without a UTF-8 byte order mark and a last line
+    /// that is a Ctrl-Z.
     pub(in crate::input) fn text_reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         let mut text = decompress(self.raw_reader()?)?;
         let mut head = Vec::new();

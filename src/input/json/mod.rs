@@ -8,5 +8,8 @@ mod reader;
 mod record;
 mod scanner;
 
-pub(super) use outline::{check_path, check_syntax, find_only_array, read_root_members};
+pub(super) use outline::{
+    Member, check_path, check_syntax, find_only_array, find_record_arrays, only_pointer,
+    read_root_members,
+};
 pub(super) use reader::JsonReader;

@@ -9,10 +9,10 @@ use super::{
     super::{
         bytes::LineBuffer,
         excerpt::Excerpt,
-        fields::find_duplicate,
+        fields::{FieldNames, find_duplicate},
         options::{JsonPointer, format_pointer},
         position::Position,
-        problem::{ProblemKind, ReadError},
+        problem::{Field, ProblemKind, ReadError},
     },
     record,
     scanner::{read_key, skip_byte, skip_member, skip_space},
@@ -45,30 +45,44 @@ fn read_error(error: serde_json::Error) -> ReadError {
     ReadError::fatal(Some(position), kind)
 }
 
-pub(in crate::input) struct RootMember {
+pub(in crate::input) struct Member {
     pub(in crate::input) key: String,
-    pub(in crate::input) is_array: bool,
+    first_byte: Option<u8>,
+}
+
+impl Member {
+    pub(in crate::input) fn is_array(&self) -> bool {
+        self.first_byte == Some(b'[')
+    }
+
+    pub(in crate::input) fn may_contain_arrays(&self) -> bool {
+        matches!(self.first_byte, Some(b'[' | b'{'))
+    }
 }
 
 /// Returns no members if the root is not an object. The document must have passed [`check_syntax`].
 pub(in crate::input) fn read_root_members(
     mut text: LineBuffer<'_>,
-) -> Result<Vec<RootMember>, ReadError> {
+) -> Result<Vec<Member>, ReadError> {
     read_members(&mut text).map_err(|kind| ReadError::fatal(Some(text.position(0, 0)), kind))
 }
 
-fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<RootMember>, ProblemKind> {
+/// Consumes the next value and the comma after it.
+fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
     let mut members = Vec::new();
     if skip_space(text)? != Some(b'{') {
+        skip_member(text)?;
         return Ok(members);
     }
     text.consume(1);
     while skip_space(text)? == Some(b'"') {
         let key = read_key(text)?;
-        let is_array = skip_space(text)? == Some(b'[');
-        members.push(RootMember { key, is_array });
+        let first_byte = skip_space(text)?;
+        members.push(Member { key, first_byte });
         skip_member(text)?;
     }
+    skip_byte(text, b'}')?;
+    skip_byte(text, b',')?;
     Ok(members)
 }
 
@@ -119,16 +133,39 @@ pub(in crate::input) fn find_only_array(
     path: &[String],
 ) -> Option<String> {
     let mut arrays = Vec::new();
-    find_arrays(text, &mut path.to_vec(), &mut arrays).ok()?;
-    match arrays.as_slice() {
+    find_arrays(text, &mut path.to_vec(), &|_| true, &mut arrays).ok()?;
+    only_pointer(&arrays)
+}
+
+/// Returns the JSON Pointer of the only array, unless messages must not show the pointer.
+pub(in crate::input) fn only_pointer(arrays: &[JsonPointer]) -> Option<String> {
+    match arrays {
         [only] if only.iter().all(|key| Excerpt::shows_whole(key)) => Some(format_pointer(only)),
         _ => None,
     }
 }
 
+/// Returns the arrays of objects with a device token. The document must have passed
+/// [`check_syntax`].
+pub(in crate::input) fn find_record_arrays(
+    mut text: LineBuffer<'_>,
+    names: &FieldNames,
+) -> Result<Vec<JsonPointer>, ReadError> {
+    let has_token = |members: &[Member]| {
+        let is_token = |member: &Member| names.find(member.key.as_bytes()) == Some(Field::Token);
+        members.iter().any(is_token)
+    };
+    let mut arrays = Vec::new();
+    find_arrays(&mut text, &mut Vec::new(), &has_token, &mut arrays)?;
+    Ok(arrays)
+}
+
+/// Adds the arrays that have an object with wanted members. An empty array counts as an array of
+/// objects without members.
 fn find_arrays(
     text: &mut LineBuffer<'_>,
     path: &mut JsonPointer,
+    is_wanted: &dyn Fn(&[Member]) -> bool,
     arrays: &mut Vec<JsonPointer>,
 ) -> Result<(), ProblemKind> {
     match skip_space(text)? {
@@ -136,18 +173,23 @@ fn find_arrays(
             text.consume(1);
             while skip_space(text)? == Some(b'"') {
                 path.push(read_key(text)?);
-                find_arrays(text, path, arrays)?;
+                find_arrays(text, path, is_wanted, arrays)?;
                 path.pop();
             }
             skip_byte(text, b'}')?;
         }
         Some(b'[') => {
             text.consume(1);
-            if let Some(b'{' | b']') = skip_space(text)? {
-                arrays.push(path.clone());
+            let mut is_found = skip_space(text)? == Some(b']') && is_wanted(&[]);
+            loop {
+                match skip_space(text)? {
+                    None | Some(b']') => break,
+                    Some(b'{') if !is_found => is_found = is_wanted(&read_members(text)?),
+                    Some(_) => skip_member(text)?,
+                }
             }
-            while !matches!(skip_space(text)?, None | Some(b']')) {
-                skip_member(text)?;
+            if is_found {
+                arrays.push(path.clone());
             }
             skip_byte(text, b']')?;
         }

@@ -189,11 +189,11 @@ fn field_options_select_names_and_columns() {
             "{\"token\":\"abc\",\"expire_time\":1000000007}\n{\"token\":\"abc\",\"expire_time\":1000000007}\n",
         ),
         (&["-"], "token,expire_time\r\nabc,1000000007\r\n\u{1a}"),
-        (&["-"], "token,expire_time\r\nabc,1000000007\u{1a}"),
         (
             &["-"],
             "[{\"token\":\"abc\",\"expire_time\":1000000007}]\n\u{1a}",
         ),
+        (&["-"], "token,expire_time\nabc,1000000007\n\n\u{1a}"),
         (&["-"], ",,\ntoken,expire_time,\n,,\nabc,1000000007,\n,,\n"),
         (
             &["--delimiter=tab"],
@@ -223,6 +223,21 @@ fn field_options_select_names_and_columns() {
         let receiver = Receiver::start();
         receiver.push_input(flags, content.as_bytes()).exits(0);
         assert_eq!(receiver.stop().rows, b"abc,1000000007\n", "{flags:?}");
+    }
+}
+
+#[test]
+fn ctrl_z_at_the_end_of_a_token_is_sent() {
+    for input in [
+        "expire_time,token\n1000000007,ab\u{1a}",
+        "expire_time,token\n1000000007,ab\u{1a}\n",
+        "expire_time,token\n1000000007,ab\u{1a}\n\u{1a}",
+        "expire_time,token\n1000000007,\"ab\u{1a}\"",
+        "[{\"token\":\"ab\\u001a\",\"expire_time\":1000000007}]",
+    ] {
+        let receiver = Receiver::start();
+        receiver.push_input(["-"], input.as_bytes()).exits(0);
+        assert_eq!(receiver.stop().rows, b"ab\x1a,1000000007\n", "{input:?}");
     }
 }
 

@@ -240,7 +240,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "two-lists.json",
         r#"{"a":[],"b":[]}"#,
-        &["expected one array of records, found \"a\", \"b\""],
+        &["expected one array of records, found \"/a\", \"/b\""],
     ),
     (
         "no-list.json",

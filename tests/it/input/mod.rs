@@ -1,5 +1,6 @@
 //! Input: formats, problems, duplicates, streams.
 
+mod documents;
 mod duplicates;
 mod expirations;
 mod formats;

@@ -169,3 +169,43 @@ fn changed_input_is_not_replaced_by_rejects() {
         "it was replaced by a part"
     );
 }
+
+#[test]
+fn altered_rejects_are_refused() {
+    for content in [
+        "\"rejected_token\",\"encoding\",\"expire_time\",\"reason\"\n/w==,base64,4070908800,no\n",
+        "rejected_token;encoding;expire_time;reason\n/w==;base64;4070908800;no\n",
+        "rejected_token\tencoding\texpire_time\treason\n/w==\tbase64\t4070908800\tno\n",
+        "rejected_token:encoding:expire_time:reason\n/w==:base64:4070908800:no\n",
+        "sep=,\nrejected_token,encoding,expire_time,reason\n/w==,base64,4070908800,no\n",
+        "\nrejected_token,encoding,expire_time,reason\n/w==,base64,4070908800,no\n",
+        "rejected_token,encoding,expire_time,reason,\n/w==,base64,4070908800,no,\n",
+        "Rejected_Token,Encoding,Expire_Time,Reason\n/w==,base64,4070908800,no\n",
+        "REJECTED_TOKEN , ENCODING , expire_time\n/w==,base64,4070908800\n",
+        "expire_time,encoding,rejected_token,reason\n4070908800,base64,/w==,no\n",
+        "\u{feff}\u{feff}rejected_token,encoding,expire_time,reason\n/w==,base64,4070908800,no\n",
+    ] {
+        for flags in [
+            &["-"][..],
+            &["--token-field=rejected_token"],
+            &["--token-field=1", "--time-field=3"],
+            &["--input-format=tsv"],
+            &["--delimiter=;", "--no-header"],
+        ] {
+            let server = FaultServer::ok();
+            server
+                .push(flags, content.as_bytes())
+                .exits(4)
+                .stderr_contains("rejects file was changed by another program")
+                .stderr_contains("hint: push the rejects file as this program wrote it");
+            assert!(server.traffic().applied().is_empty(), "{flags:?} {content}");
+        }
+    }
+    // Other files may have columns of these names.
+    let server = FaultServer::ok();
+    let content = "token,expire_time,encoding,reason\nabc,4070908800,utf8,no\n";
+    server.push(&[], content.as_bytes()).exits(0);
+    let content = "rejected_token,expire_time\nabd,4070908800\n";
+    let flags = ["--token-field=rejected_token"];
+    server.push(&flags, content.as_bytes()).exits(0);
+}
