@@ -50,6 +50,7 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         ProblemKind::SeveralArrays { .. } | ProblemKind::RecordWithArrays { .. } => {
             "choose one with --records POINTER"
         }
+        ProblemKind::NotOneObjectPerLine => "pass --input-format json",
         ProblemKind::MissingRequestArray => "pass --records /KEY if it has another name",
         ProblemKind::AlteredRejects => "push the rejects file as this program wrote it",
         ProblemKind::MissingHeader => "pass --no-header if the file has no header row",

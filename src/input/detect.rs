@@ -25,7 +25,10 @@ pub(crate) enum DetectedFormat {
     },
     /// A file that `--rejects` wrote, which names the encoding of each token.
     Rejects,
-    Ndjson,
+    Ndjson {
+        /// Whether the first lines suggest the format, and neither a name nor an option tells it.
+        is_guess: bool,
+    },
     JsonArray {
         path: JsonPointer,
         /// Whether the document is the request message in the JSON mapping of protobuf.
@@ -64,7 +67,7 @@ impl fmt::Display for DetectedFormat {
                 write!(f, "CSV, delimiter \"{}\"", char::from(*delimiter))
             }
             Self::Rejects => f.write_str("CSV written by --rejects"),
-            Self::Ndjson => f.write_str("NDJSON"),
+            Self::Ndjson { .. } => f.write_str("NDJSON"),
             Self::JsonRecord => f.write_str("JSON, one record"),
             Self::JsonObjects => f.write_str("JSON objects"),
             Self::JsonArray { path, is_protobuf } => {
@@ -184,8 +187,8 @@ impl Head {
         };
         is_on_own_line
             && !rest
-                .split(|byte| *byte == b'\n')
-                .any(|line| line.trim_ascii() == b"{")
+                .split_inclusive(|byte| *byte == b'\n')
+                .any(|line| line.ends_with(b"\n") && line.trim_ascii() == b"{")
     }
 
     /// Returns whether a text whose first JSON document is malformed seems to have one on each line.
@@ -280,6 +283,8 @@ mod tests {
             ("{\"a\":1}{\"a\":2}\n", false),
             ("{\n  \"a\":1\n}\n{\n", false),
             ("{}\n{\n  \"a\":1\n}\n", false),
+            // The first bytes end after the first byte of a line.
+            (&("{\"a\": 1}\n".repeat(500) + "{"), true),
             (&format!("{{\n\"b\":{long}}}\n{{}}"), false),
         ] {
             let head = head(text.as_bytes());

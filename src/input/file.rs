@@ -100,7 +100,7 @@ impl InputFile {
             }
             InputFormat::Csv => csv(b','),
             InputFormat::Tsv => csv(b'\t'),
-            InputFormat::Ndjson => Ok(DetectedFormat::Ndjson),
+            InputFormat::Ndjson => Ok(DetectedFormat::Ndjson { is_guess: false }),
             // The record reader checks each element of a root array, and refuses any other root.
             InputFormat::Json if head.first_byte() != Some(b'{') && !has_pointer => {
                 Ok(DetectedFormat::JsonArray {
@@ -124,12 +124,12 @@ impl InputFile {
         match (self.known_format, &options.records_pointer) {
             (Some(InputFormat::ProtoJson), _) => Err(error),
             (_, Some(_)) if has_documents => Err(ProblemKind::NotJsonDocument.into()),
-            (_, None) if has_documents && !head.has_document_per_line() => {
-                Ok(DetectedFormat::JsonObjects)
+            (None, None) if has_documents && head.has_document_per_line() => {
+                Ok(DetectedFormat::Ndjson { is_guess: true })
             }
-            (_, None) if has_documents => Ok(DetectedFormat::Ndjson),
+            (_, None) if has_documents => Ok(DetectedFormat::JsonObjects),
             // The NDJSON reader reports a malformed first line and continues.
-            (None, None) if head.is_ndjson() => Ok(DetectedFormat::Ndjson),
+            (None, None) if head.is_ndjson() => Ok(DetectedFormat::Ndjson { is_guess: false }),
             _ => Err(error),
         }
     }

@@ -146,6 +146,8 @@ pub(crate) enum ProblemKind {
     MissingRequestArray,
     #[error("{0} is selected as both device token and expiration time")]
     SameNameForBothFields(Excerpt),
+    #[error("expected one JSON object per line")]
+    NotOneObjectPerLine,
     #[error("unexpected text after the JSON document")]
     MultipleDocuments,
     #[error("rejects file was changed by another program")]

@@ -189,7 +189,7 @@ fn samples(records: &[Values], encoding: TokenEncoding, variant: bool) -> Vec<Sa
         sample(
             "NDJSON",
             lines.join("\n").into_bytes(),
-            DetectedFormat::Ndjson,
+            DetectedFormat::Ndjson { is_guess: variant },
         ),
         sample(
             "protobuf JSON",

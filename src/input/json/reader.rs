@@ -1,5 +1,7 @@
 //! The reader of JSON records.
 
+use serde::de::IgnoredAny;
+
 use super::{
     super::{
         bytes::LineBuffer,
@@ -27,6 +29,17 @@ pub(in crate::input) struct JsonReader<'i> {
     returns_line: bool,
 }
 
+/// A document that starts where a line starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Document {
+    /// The document, or malformed text, is the line.
+    Line,
+    /// The document spans lines, or another one follows in the line.
+    Other,
+    /// The document does not end in the bytes that were read, which have no other line.
+    Incomplete,
+}
+
 impl<'i> JsonReader<'i> {
     pub(in crate::input) fn new(
         buffer: LineBuffer<'i>,
@@ -47,13 +60,21 @@ impl<'i> JsonReader<'i> {
 
     /// Must not be called after [`Self::next`].
     pub(in crate::input) fn split_off_chunk(&mut self) -> Option<Self> {
-        if self.format != DetectedFormat::Ndjson {
-            return None;
-        }
+        let is_guess = match self.format {
+            DetectedFormat::Ndjson { is_guess } => is_guess,
+            _ => return None,
+        };
+        // The end of a chunk must not be inside a document that spans lines.
+        let ends_in_object = |lines: &[u8]| {
+            let lines = lines.trim_ascii_end();
+            let line_start = memchr::memrchr(b'\n', lines).map_or(0, |index| index + 1);
+            lines[line_start..].trim_ascii_start().starts_with(b"{") && lines.ends_with(b"}")
+        };
+        let can_move = |lines: &[u8]| !is_guess || ends_in_object(lines);
         Some(Self {
-            buffer: self.buffer.split_off_chunk(|_| true)?,
+            buffer: self.buffer.split_off_chunk(can_move)?,
             fields: self.fields.clone(),
-            format: DetectedFormat::Ndjson,
+            format: self.format.clone(),
             ..*self
         })
     }
@@ -68,7 +89,7 @@ impl<'i> JsonReader<'i> {
             self.buffer.consume(returned_bytes);
         }
         let length = match self.format {
-            DetectedFormat::Ndjson => self.next_line(),
+            DetectedFormat::Ndjson { .. } => self.next_line(),
             DetectedFormat::JsonRecord if self.record_count == 0 => self.measure_record(),
             DetectedFormat::JsonRecord => self.end_document(),
             DetectedFormat::JsonObjects => self.next_object(),
@@ -87,13 +108,21 @@ impl<'i> JsonReader<'i> {
             }),
             Err(error) => {
                 let position = position_at(error.offset.min(length));
-                // A malformed element makes the whole document malformed.
-                if matches!(error.kind, ProblemKind::JsonSyntax(_))
-                    && self.format != DetectedFormat::Ndjson
-                {
-                    return Err(ReadError::fatal(Some(position), error.kind));
+                let is_malformed = matches!(error.kind, ProblemKind::JsonSyntax(_));
+                match self.format {
+                    DetectedFormat::Ndjson { is_guess: true }
+                        if is_malformed && self.find_document(length) == Document::Other =>
+                    {
+                        let kind = ProblemKind::NotOneObjectPerLine;
+                        Err(ReadError::fatal(Some(position_at(0)), kind))
+                    }
+                    DetectedFormat::Ndjson { .. } => {
+                        Err(ReadError::in_record(position, error.kind))
+                    }
+                    // A malformed element makes the whole document malformed.
+                    _ if is_malformed => Err(ReadError::fatal(Some(position), error.kind)),
+                    _ => Err(ReadError::in_record(position, error.kind)),
                 }
-                Err(ReadError::in_record(position, error.kind))
             }
         }
     }
@@ -122,8 +151,12 @@ impl<'i> JsonReader<'i> {
             }
             let has_line_feed = end < unread.len();
             if length > 0 {
+                let is_like_object = line[before] == b'{' && line[before + length - 1] == b'}';
                 if before > 0 {
                     self.buffer.consume(before);
+                }
+                if !is_like_object && self.format == (DetectedFormat::Ndjson { is_guess: true }) {
+                    self.check_guess(length)?;
                 }
                 self.returns_line = has_line_feed;
                 self.returned_bytes = if has_line_feed {
@@ -138,6 +171,34 @@ impl<'i> JsonReader<'i> {
             }
             self.buffer.consume(end + 1);
             searched = 0;
+        }
+    }
+
+    /// Refuses a line of `length` bytes that is a part of a document.
+    fn check_guess(&mut self, length: usize) -> Result<(), ReadError> {
+        loop {
+            match self.find_document(length) {
+                Document::Line => return Ok(()),
+                Document::Other => return Err(self.fatal(ProblemKind::NotOneObjectPerLine)),
+                Document::Incomplete if self.read_more()? => {}
+                Document::Incomplete => return Ok(()),
+            }
+        }
+    }
+
+    /// Compares the next document with the next line, which has `length` bytes.
+    fn find_document(&self, length: usize) -> Document {
+        let text = self.buffer.unread();
+        let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+        let is_blank = |text: &[u8]| text.iter().all(|byte| is_space(*byte));
+        match documents.next() {
+            Some(Ok(_)) => match text[..length].get(documents.byte_offset()..) {
+                Some(rest) if !rest.trim_ascii_start().starts_with(b"{") => Document::Line,
+                _ => Document::Other,
+            },
+            Some(Err(error)) if error.is_eof() && is_blank(&text[length..]) => Document::Incomplete,
+            Some(Err(error)) if error.is_eof() => Document::Other,
+            _ => Document::Line,
         }
     }
 

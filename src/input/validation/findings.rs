@@ -100,6 +100,7 @@ impl Findings {
         self.records_before += other.counts.read;
         self.counts.read += other.counts.read;
         self.counts.invalid += other.counts.invalid;
+        self.counts.unreadable_inputs += other.counts.unreadable_inputs;
         self.counts.token_bytes += other.counts.token_bytes;
         for (class, count) in other.counts.by_class {
             *self.counts.by_class.entry(class).or_default() += count;

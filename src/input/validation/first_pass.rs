@@ -64,7 +64,9 @@ impl<'r> FirstPass<'r> {
         match input.records(options) {
             Ok(mut reader) => {
                 self.read_chunks(&label, &mut reader);
-                self.read_records(&label, &mut reader);
+                if self.findings.counts.unreadable_inputs == unreadable_before {
+                    self.read_records(&label, &mut reader);
+                }
                 self.findings.records_before = 0;
             }
             Err(error) => self.findings.add_error(&label, error),
@@ -101,7 +103,12 @@ impl<'r> FirstPass<'r> {
         }
         chunks.sort_unstable_by_key(|chunk| chunk.number);
         for chunk in chunks {
+            let is_unreadable = chunk.findings.counts.unreadable_inputs > 0;
             self.findings.append(chunk.findings);
+            // A fatal error ends the pass, although other threads have read later chunks.
+            if is_unreadable {
+                break;
+            }
         }
     }
 

@@ -84,7 +84,7 @@ fn reads_chunks_in_threads_as_one_reader_does() {
         delimiter: b',',
         has_separator_line: false,
     };
-    let lines = DetectedFormat::Ndjson;
+    let lines = DetectedFormat::Ndjson { is_guess: false };
     let quoted_late = csv() + "\"late\",2000000000\n\"later\",later\n";
     let first_row = csv().find('\n').expect("a header") + 1;
     let headless = csv()[first_row..].to_owned();
@@ -98,7 +98,7 @@ fn reads_chunks_in_threads_as_one_reader_does() {
     ] {
         let options = InputOptions {
             format: Some(match format {
-                DetectedFormat::Ndjson => InputFormat::Ndjson,
+                DetectedFormat::Ndjson { .. } => InputFormat::Ndjson,
                 _ => InputFormat::Csv,
             }),
             has_header,
@@ -177,7 +177,8 @@ fn reports_a_stream_error_after_the_records_before_it() {
     let broken = FailingOnce(Some(io::Error::other("broken")));
     let buffer = LineBuffer::new(Box::new(io::Cursor::new(lines).chain(broken)));
     let options = InputOptions::default();
-    let mut rest = RecordReader::open(DetectedFormat::Ndjson, buffer, &options).expect("no header");
+    let mut rest = RecordReader::open(DetectedFormat::Ndjson { is_guess: false }, buffer, &options)
+        .expect("no header");
     let mut read = 0;
     while let Some(mut chunk) = rest.split_off_chunk() {
         while let Some(record) = chunk.next() {

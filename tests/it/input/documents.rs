@@ -1,6 +1,10 @@
 //! JSON documents in which the records are in an unusual place, or in several places.
 
-use crate::support::{program::run_with_input, receiver::Receiver};
+use crate::support::{
+    files::TempFile,
+    program::{run, run_with_input},
+    receiver::Receiver,
+};
 
 const RECORD: &str = r#"{"token":"r1","expire_time":2000000000}"#;
 const REQUEST_RECORD: &str = r#"{"deviceToken":"YQ==","expireTime":2000000000}"#;
@@ -127,5 +131,98 @@ fn request_message_below_a_pointer_has_base64_tokens() {
         receiver.push_input(flags, input.as_bytes()).exits(0);
         let rows = String::from_utf8(receiver.stop().rows).expect("UTF-8");
         assert_eq!(rows, format!("{token},2000000000\n"), "{flags:?}");
+    }
+}
+
+/// JSON objects one after the other that are not one object per line, and the number of objects.
+fn concatenated() -> Vec<(String, u64)> {
+    let one = |number: usize| format!(r#"{{"token":"t{number}","expire_time":2000000000}}"#);
+    let lines = |numbers: std::ops::Range<usize>| {
+        numbers.map(|number| one(number) + "\n").collect::<String>()
+    };
+    let pretty = |number: usize| one(number).replace(',', ",\n").replace('{', "{\n");
+    let (first, second, third) = (one(0), one(1), one(2));
+    let nested = r#"{"owner":{"name":"x"}"#;
+    let rest = r#""token":"n","expire_time":2000000000}"#;
+    vec![
+        (
+            format!("{first}\n{{\"token\":\"b\",\n\"expire_time\":2000000000}}\n"),
+            2,
+        ),
+        (format!("{first}\n{second} {third}\n"), 3),
+        (format!("{first}\n{second}{third}"), 3),
+        (format!("{first}\n{nested},\n{rest}\n"), 2),
+        (format!("{first}\n{nested}\n,{rest}\n"), 2),
+        (format!("{first}\n{second}\n{}", pretty(2)), 3),
+        (lines(0..1000) + &pretty(1000), 1001),
+        // Several threads read the lines of a large input.
+        (
+            lines(0..20_000) + &pretty(20_000) + "\n" + &lines(20_001..40_000),
+            40_000,
+        ),
+        (
+            lines(0..20_000) + &(20_000..40_000).map(pretty).collect::<String>(),
+            40_000,
+        ),
+    ]
+}
+
+#[test]
+fn concatenated_objects_are_counted_as_objects() {
+    for (input, count) in concatenated() {
+        let file = TempFile::new("objects.json", &input);
+        let file = run(["check", file.str(), "--output=json"]);
+        let flags = ["check", "--input-format=json", "--output=json"];
+        for run in [file, run_with_input(flags, input.as_bytes())] {
+            run.exits(0).counts("read", count).counts("unsent", count);
+        }
+    }
+}
+
+#[test]
+fn guessed_lines_that_are_not_objects_are_not_counted_as_records() {
+    for (input, count) in concatenated() {
+        let run = run_with_input(["check", "--output=json"], input.as_bytes());
+        // The first bytes may show that the objects span lines.
+        if run.code == 0 {
+            run.counts("read", count);
+            continue;
+        }
+        let run = run
+            .exits(4)
+            .stderr_contains("expected one JSON object per line (hint: pass --input-format json)")
+            .counts("invalid", 0);
+        let problems = &run.json()["error"]["causes"];
+        assert_eq!(problems.as_array().map(Vec::len), Some(1), "{problems}");
+        // A name or an option tells that each line is a record.
+        let flags = ["check", "--input-format=ndjson", "--output=json"];
+        let run = run_with_input(flags, input.as_bytes()).exits(4);
+        assert!(run.count("invalid") > 0, "{run:?}");
+    }
+}
+
+#[test]
+fn malformed_lines_are_single_invalid_records() {
+    let good = r#"{"token":"a","expire_time":2000000000}"#;
+    for bad in [
+        r#"{"token":"b","expire_time":}"#,
+        r#"{"token":"b","expire_time":2000000000"#,
+        r#"{"token":"b","expire_time":2000000000}}"#,
+        r#"{"token":"b","expire_time":2000000000} x"#,
+        r#"{"token":"b"#,
+        "garbage",
+        "5",
+        "]",
+    ] {
+        for input in [
+            format!("{good}\n{bad}\n{good}\n"),
+            format!("{good}\n{good}\n{bad}"),
+        ] {
+            run_with_input(["check", "--output=json"], input.as_bytes())
+                .exits(4)
+                .stderr_contains("1 of 3 records invalid")
+                .counts("read", 3)
+                .counts("invalid", 1);
+        }
     }
 }
