@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
-    diagnostics::{self, Failure, escape},
+    diagnostics::{self, Failure, InputProblem, escape},
     report::{ProbeReport, Summary},
 };
 
@@ -96,6 +96,12 @@ impl Terminal {
         }
     }
 
+    pub(crate) fn input_warning(self, problem: &InputProblem) {
+        if !self.quiet {
+            Self::write_stderr(&format!("{}\n", problem.to_line("warning")));
+        }
+    }
+
     /// For an option that disables a security check. `quiet` does not suppress this warning.
     pub(crate) fn security_warning(text: &str) {
         Self::write_stderr(&format!("warning: {}\n", escape(text)));
@@ -164,9 +170,11 @@ fn escape_json(json: &str) -> String {
 }
 
 fn color_labels(text: &str) -> String {
+    const ERROR: Style = AnsiColor::Red.on_default().bold();
+    const WARNING: Style = AnsiColor::Yellow.on_default().bold();
     const LABELS: [(&str, Style); 5] = [
-        ("error:", AnsiColor::Red.on_default().bold()),
-        ("warning:", AnsiColor::Yellow.on_default().bold()),
+        ("error:", ERROR),
+        ("warning:", WARNING),
         ("caused by:", Style::new().bold()),
         ("hint:", AnsiColor::Cyan.on_default().bold()),
         ("note:", Style::new().bold()),
@@ -175,6 +183,15 @@ fn color_labels(text: &str) -> String {
         let colored = LABELS.iter().find_map(|(label, style)| {
             let rest = line.strip_prefix(label)?;
             Some(format!("{style}{label}{style:#}{rest}"))
+        });
+        // The label of a problem in the input follows the place.
+        let colored = colored.or_else(|| {
+            [("error:", ERROR), ("warning:", WARNING)]
+                .iter()
+                .find_map(|(label, style)| {
+                    let (place, rest) = line.split_once(&format!(": {label} "))?;
+                    Some(format!("{place}: {style}{label}{style:#} {rest}"))
+                })
         });
         colored.unwrap_or_else(|| line.to_owned())
     });

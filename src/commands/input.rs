@@ -94,15 +94,20 @@ pub(super) fn read_input(
     if let Some(failure) = interrupts.failure() {
         return Err(failure);
     }
+    for problem in &validated.warnings {
+        terminal.input_warning(&problem.into());
+    }
     for warning in diagnostics::input_warnings(&validated) {
         terminal.warning(&warning);
     }
     if validated.has_problems() {
-        return Err(diagnostics::input_refused(
-            &validated.counts,
-            &validated.problems,
-            "sent",
-        ));
+        let (counts, problems) = (&validated.counts, &validated.problems);
+        let failure = diagnostics::input_refused(counts, problems, "sent");
+        return Err(if failure.causes.is_empty() {
+            failure
+        } else {
+            failure.with_hint("pass --max-errors N to show more")
+        });
     }
     plan.check_counts(&validated.counts)?;
     if validated.counts.read == 0 {

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use tonic::Code;
 
+use super::problem::InputProblem;
 use crate::signals::Signal;
 
 /// The exit code of an internal error, and of every failure without a more specific exit code.
@@ -29,6 +30,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) causes: Vec<String>,
     pub(crate) hint: Option<String>,
+    /// The first problems of a refused input.
+    pub(crate) problems: Vec<InputProblem>,
     /// The command-line options in the hint, for `probe`.
     #[serde(skip)]
     pub(crate) options: Vec<String>,
@@ -60,6 +63,7 @@ impl Failure {
             message: message.into(),
             causes: Vec::new(),
             hint: None,
+            problems: Vec::new(),
             options: Vec::new(),
             exit_code,
         }
@@ -112,7 +116,7 @@ impl Failure {
         Self::new(FailureKind::Interrupted, signal.exit_code(), message)
     }
 
-    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

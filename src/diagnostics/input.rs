@@ -3,20 +3,21 @@
 use super::{
     failure::Failure,
     format::{count_noun, format_timestamp},
-    problem::problem_hint,
+    problem::{InputProblem, problem_hint},
 };
 use crate::input::{Problem, ProblemKind, StreamError, ValidatedInput, ValidationCounts};
 
-/// Returns the failure for an input with invalid records or unreadable files. Each problem is a
-/// cause. `skipped_action` is a participle for the action that was not performed, such as "sent" in
-/// "nothing was sent".
+/// Returns the failure for an input with invalid records or unreadable files. `skipped_action` is a
+/// participle for the action that was not performed, such as "sent" in "nothing was sent".
 pub(crate) fn input_refused(
     counts: &ValidationCounts,
     problems: &[Problem],
     skipped_action: &str,
 ) -> Failure {
     let total = counts.invalid + counts.unreadable_inputs;
-    if let ([problem @ Problem { position: None, .. }], 1) = (problems, total) {
+    if let ([problem], 1) = (problems, total)
+        && problem.kind.is_outside_input()
+    {
         let failure = Failure::input(problem.to_string());
         return match problem_hint(&problem.kind) {
             Some(hint) => failure.with_hint(hint),
@@ -25,26 +26,15 @@ pub(crate) fn input_refused(
     }
     let message = summarize_counts(counts);
     let mut failure = Failure::input(format!("{message}; nothing was {skipped_action}"));
-    for problem in problems {
-        failure = failure.with_cause(match problem_hint(&problem.kind) {
-            Some(hint) => format!("{problem} (hint: {hint})"),
-            None => problem.to_string(),
-        });
+    failure.problems = problems.iter().map(InputProblem::from).collect();
+    match total.saturating_sub(problems.len() as u64) {
+        0 => failure,
+        hidden => failure.with_cause(format!("{} not shown", count_noun(hidden, "more problem"))),
     }
-    let hidden = total.saturating_sub(problems.len() as u64);
-    if hidden > 0 {
-        failure = failure
-            .with_cause(format!("and {hidden} more"))
-            .with_hint("pass --max-errors N to show more");
-    }
-    failure
 }
 
 fn summarize_counts(counts: &ValidationCounts) -> String {
-    let files = format!(
-        "{} unreadable",
-        count_noun(counts.unreadable_inputs, "input")
-    );
+    let files = format!("{} refused", count_noun(counts.unreadable_inputs, "input"));
     let classes: Vec<_> = counts
         .by_class
         .iter()
@@ -153,9 +143,10 @@ pub(crate) fn input_not_read_again(problem: &Problem) -> Failure {
     }
 }
 
+/// Returns the warnings about the input as a whole.
 pub(crate) fn input_warnings(validated: &ValidatedInput) -> Vec<String> {
-    let mut warnings: Vec<_> = validated.warnings.iter().map(ToString::to_string).collect();
-    let hidden = validated.warning_count - warnings.len();
+    let mut warnings = Vec::new();
+    let hidden = validated.warning_count - validated.warnings.len();
     if hidden > 0 {
         let tokens = count_noun(hidden as u64, "more token");
         warnings.push(format!("{tokens} may be missing values or rounded numbers"));

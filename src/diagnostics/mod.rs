@@ -7,6 +7,7 @@
 mod call;
 mod connection;
 mod contract;
+mod escape;
 mod failure;
 mod format;
 mod input;
@@ -22,6 +23,7 @@ pub(crate) use self::{
     call::{attempt_failed, call_failed},
     connection::connection_failed,
     contract::contract_unusable,
+    escape::escape,
     failure::{EXIT_INTERNAL, EXIT_WOULD_SEND, Failure, FailureKind},
     format::{count_noun, format_timestamp},
     input::{
@@ -34,10 +36,10 @@ pub(crate) use self::{
         file_write_failed, listen_failed, rejects_incomplete, stdout_write_failed, store_unusable,
         thread_not_started,
     },
+    problem::InputProblem,
     run::{
         command_interrupted, counts_inconsistent, max_time_passed, max_time_passed_before_requests,
         partially_acknowledged, push_interrupted, rehearsal_differs, unexpected_response_codes,
         with_rejected_record, with_unknown_outcomes,
     },
-    text::escape,
 };

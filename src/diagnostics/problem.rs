@@ -1,9 +1,63 @@
-//! The hints for problems in the input.
+//! [`InputProblem`]: a problem in the input as failures and warnings report it, with its hint.
 
+use serde::Serialize;
+
+use super::escape::escape;
 use crate::{
-    input::{A_NUMBER, Field, ProblemKind, StreamError, UnsupportedFormat},
+    input::{A_NUMBER, Field, Problem, ProblemKind, StreamError, UnsupportedFormat},
     record::{LikelyTime, TimeError, TokenError},
 };
+
+/// A renderer formats it for an editor or a CI system. `line` and `column` count from 1, and `column`
+/// counts bytes. `record` counts from 1 without the header row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct InputProblem {
+    pub(crate) file: String,
+    pub(crate) record: Option<u64>,
+    pub(crate) line: Option<u64>,
+    pub(crate) column: Option<u64>,
+    /// The name of the column or key with the wrong value.
+    pub(crate) field: Option<String>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl InputProblem {
+    /// Returns the message, with the hint in parentheses.
+    pub(crate) fn text(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} ({hint})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// Returns a line of text in the style of GNU programs
+    /// (<https://www.gnu.org/prep/standards/html_node/Errors.html>). `severity` is `error` or
+    /// `warning`.
+    pub(crate) fn to_line(&self, severity: &str) -> String {
+        let number = |number: Option<u64>| number.map_or_else(String::new, |n| format!(":{n}"));
+        let (line, column) = (number(self.line), number(self.column));
+        let text = format!("{}{line}{column}: {severity}: {}", self.file, self.text());
+        escape(&text)
+    }
+}
+
+impl From<&Problem> for InputProblem {
+    fn from(problem: &Problem) -> Self {
+        let position = problem.position;
+        Self {
+            file: problem.input.name.to_string(),
+            record: position
+                .map(|position| position.record)
+                .filter(|record| *record > 0),
+            line: position.map(|position| position.line),
+            column: position.and_then(|position| position.column),
+            field: problem.kind.field_name().map(ToOwned::to_owned),
+            message: problem.kind.to_string(),
+            hint: problem_hint(&problem.kind),
+        }
+    }
+}
 
 pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
     let hint = match kind {

@@ -56,14 +56,12 @@ impl FilePosition {
     }
 }
 
+/// Formats `LINE[:COLUMN]`.
 impl Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.record > 0 {
-            write!(f, "record {}, ", self.record)?;
-        }
-        write!(f, "line {}", self.line)?;
+        write!(f, "{}", self.line)?;
         match self.column {
-            Some(column) => write!(f, ", column {column}"),
+            Some(column) => write!(f, ":{column}"),
             None => Ok(()),
         }
     }
@@ -71,6 +69,6 @@ impl Display for Position {
 
 impl Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.input.name, self.position)
+        write!(f, "{}:{}", self.input.name, self.position)
     }
 }

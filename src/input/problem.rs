@@ -84,7 +84,7 @@ impl Display for Problem {
             (ProblemKind::CannotRead(error), _) => {
                 write!(f, "cannot read {file}: {}", reason_of(error))
             }
-            (_, Some(position)) => write!(f, "{file}: {position}: {kind}"),
+            (_, Some(position)) => write!(f, "{file}:{position}: {kind}"),
             (_, None) => write!(f, "{file}: {kind}"),
         }
     }
@@ -260,6 +260,26 @@ pub(crate) enum UnsupportedFormat {
 }
 
 impl ProblemKind {
+    /// Returns the name of the column or key with the wrong value.
+    pub(crate) fn field_name(&self) -> Option<&str> {
+        match self {
+            Self::WrongType { name, .. }
+            | Self::InvalidToken { name, .. }
+            | Self::InvalidTime { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the reading of an input ended for a reason other than its content.
+    pub(crate) fn is_outside_input(&self) -> bool {
+        matches!(
+            self,
+            Self::CannotOpen(_)
+                | Self::CannotRead(_)
+                | Self::Stream(StreamError::DeadlinePassed | StreamError::Interrupted)
+        )
+    }
+
     pub(super) fn cannot_open(error: io::Error) -> Self {
         match Self::from(error) {
             Self::CannotRead(error) => Self::CannotOpen(error),

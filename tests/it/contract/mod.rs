@@ -254,8 +254,8 @@ fn records_that_the_contract_cannot_hold_are_rejected() {
         .push(&flags, input)
         .exits(4)
         .counts_add_up()
-        .stderr_contains("record 2, line 3: token is not UTF-8")
-        .stderr_contains("record 3, line 4: expiration time is later than 2038-01-19T03:14:07Z")
+        .stderr_contains(":3: error: token is not UTF-8")
+        .stderr_contains(":4: error: expiration time is later than 2038-01-19T03:14:07Z")
         .stderr_contains("invalid token: 1, invalid time: 1");
     assert_eq!(run.count("invalid"), 2);
     assert_eq!(server.calls(), []);
@@ -271,7 +271,7 @@ fn protobuf_json_uses_the_contract_field() {
         .push(&flags, request)
         .exits(4)
         .stderr_contains("no array \"sensorExpire\"")
-        .stderr_contains("hint: pass --records /KEY");
+        .stderr_contains("(pass --records /KEY");
     let flags = [&flags[..], &["--records=/licenses"]].concat();
     server.push(&flags, request).exits(0);
     let [call] = &server.calls()[..] else {

@@ -75,7 +75,7 @@ fn partial_success_has_its_own_status() {
         .push_input(["--batch-records=1", "--output=json"], input.as_bytes())
         .exits(3)
         .stderr_contains("2 of 3 records acknowledged")
-        .stderr_contains("record 2, line 3: xxxx")
+        .stderr_contains("caused by: standard input:3: xxxx")
         .counts("acknowledged", 2)
         .counts("rejected", 1);
     assert_eq!(run.json()["status"], "partial");

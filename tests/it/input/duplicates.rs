@@ -65,9 +65,7 @@ fn duplicates_are_found_across_files_and_encodings() {
     // The tokens of the two files are equal when both are decoded from Base64.
     run(args("--token-encoding=base64"))
         .exits(4)
-        .stderr_contains(
-            "two.json: record 1, line 1, column 18: token a… (3 bytes) has a different",
-        )
-        .stderr_contains("one.csv: record 1, line 2");
+        .stderr_contains("two.json:1:18: error: token a… (3 bytes) has a different")
+        .stderr_contains("one.csv:2");
     run(args("--token-encoding=utf8")).exits(0);
 }

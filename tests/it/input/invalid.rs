@@ -19,27 +19,27 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "nearest.csv",
         "devicetoken,expire_time\nabcdefghijkl,1000000001\n",
-        &["no device token", "hint: pass --token-field devicetoken"],
+        &["no device token", "(pass --token-field devicetoken)"],
     ),
     (
         "semicolons.csv",
         "device_token;expire_time\nabcdefghijkl;4070908800\n",
-        &["no device token", "hint: pass --delimiter ';'"],
+        &["no device token", "(pass --delimiter ';'"],
     ),
     (
         "bars.csv",
         "id,x|device_token|expire_time\nabcdefghijkl|4070908800\n",
-        &["hint: pass --delimiter '|'"],
+        &["(pass --delimiter '|'"],
     ),
     (
         "tabs.csv",
         "device_token\texpire_time\nabcdefghijkl\t4070908800\n",
-        &["hint: pass --delimiter tab"],
+        &["(pass --delimiter tab"],
     ),
     (
         "commas.tsv",
         "device_token,expire_time\nabcdefghijkl,4070908800\n",
-        &["hint: pass --delimiter ','"],
+        &["(pass --delimiter ','"],
     ),
     (
         "semicolons-without-header.csv",
@@ -54,17 +54,17 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "empty-rows.csv",
         "device_token,expire_time\n,\nabcdefghijkl,1000000001\n,\nabcdefghijkm,soon\n",
-        &["1 of 2 records", "record 2, line 5"],
+        &["1 of 2 records", ":5: error: "],
     ),
     (
         "two-spellings.csv",
         "token,device_token,expire_time\na,b,1000000001\n",
-        &["line 1", "\"token\" and \"device_token\""],
+        &[":1: error: ", "\"token\" and \"device_token\""],
     ),
     (
         "same-column-twice.csv",
         "token,token,expire_time\na,b,1000000001\n",
-        &["line 1: \"token\" occurs more than once"],
+        &[":1: error: \"token\" occurs more than once"],
     ),
     (
         "no-header.csv",
@@ -75,75 +75,75 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         "ragged.csv",
         "token,expire_time\na,1000000001\nb\nc,1000000003,\n",
         &[
-            "record 2, line 3: expected 2 columns, found 1",
-            "record 3, line 4: expected 2 columns, found 3",
+            ":3: error: expected 2 columns, found 1",
+            ":4: error: expected 2 columns, found 3",
         ],
     ),
     (
         "bare-quote.csv",
         "token,expire_time\na\"b,1000000001\n",
-        &["record 1, line 2", "quote"],
+        &[":2: error: ", "quote"],
     ),
     (
         "after-quote.csv",
         "token,expire_time\n\"a\"b,1000000001\n",
-        &["record 1, line 2", "quote"],
+        &[":2: error: ", "quote"],
     ),
     (
         "open-quote.csv",
         "token,expire_time\na,1000000001\n\"b,1000000002\nc,1000000003\n",
-        &["record 2, line 3: unterminated quote"],
+        &[":3: error: unterminated quote"],
     ),
     (
         "nul.csv",
         "token,expire_time,x\na,1000000001,\0\n",
-        &["record 1, line 2: NUL byte"],
+        &[":2: error: NUL byte"],
     ),
     (
         "lone-cr.csv",
         "token,expire_time\na,1000000001\rb,2\n",
-        &["record 1, line 2", "carriage return"],
+        &[":2: error: ", "carriage return"],
     ),
     (
         "old-mac.csv",
         "token,expire_time\ra,1\rb,2\r",
-        &["line 1", "carriage return"],
+        &[":1: error: ", "carriage return"],
     ),
     (
         "empty-token.csv",
         "token,expire_time\n,1\n",
-        &["record 1, line 2: token \"\" is empty"],
+        &[":2: error: token \"\" is empty"],
     ),
     (
         "empty-time.csv",
         "token,expire_time\na,\n",
-        &["record 1, line 2: expire_time \"\" is empty"],
+        &[":2: error: expire_time \"\" is empty"],
     ),
     (
         "space.csv",
         "token,expire_time\n abcdefghijkl,1000000001\nabc\u{a0},1\n",
         &[
-            "record 1, line 2: token \" abc… (13 characters)\" has leading",
-            "record 2, line 3: token \"a… (4 characters)\" has leading",
+            ":2: error: token \" abc… (13 characters)\" has leading",
+            ":3: error: token \"a… (4 characters)\" has leading",
         ],
     ),
     (
         "space-time.csv",
         "token,expire_time\na, 1\n",
-        &["record 1, line 2: expire_time \" 1\" is not Unix seconds"],
+        &[":2: error: expire_time \" 1\" is not Unix seconds"],
     ),
     (
         "lines.csv",
         "\n\ntoken,note,expire_time\r\na,\"x\r\ny\n\",1\r\n\r\nb,,no\n",
-        &["record 2, line 8: expire_time \"no\""],
+        &[":8: error: expire_time \"no\""],
     ),
     (
         "conflict.csv",
         "token,expire_time\na,1000000001\nb,1000000001\na,1000000002\na,1000000002\na,1000000001\n",
         &[
             "2 of 5 records invalid",
-            "record 3, line 4: token … (1 byte) has a different expiration time at",
-            "conflict.csv: record 1, line 2",
+            ":4: error: token … (1 byte) has a different expiration time at",
+            "conflict.csv:2",
         ],
     ),
     (
@@ -159,7 +159,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "float.json",
         r#"[{"token":"a","expire_time":1.0}]"#,
-        &["column 29", "decimal point"],
+        &[":1:29: error: ", "decimal point"],
     ),
     (
         "null.json",
@@ -184,7 +184,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "missing.json",
         r#"[{"token":"a"}]"#,
-        &["record 1, line 1, column 2: no expiration time"],
+        &[":1:2: error: no expiration time"],
     ),
     (
         "duplicate-key.json",
@@ -199,7 +199,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "element.json",
         "[\n  5\n]",
-        &["record 1, line 2, column 3: expected an object, found a number"],
+        &[":2:3: error: expected an object, found a number"],
     ),
     (
         "trailing-comma.json",
@@ -229,7 +229,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "ndjson.json",
         "{\"token\":\"a\",\"expire_time\":1000000001}\n{}\n",
-        &["record 2, line 2, column 1: no device token"],
+        &[":2:1: error: no device token"],
     ),
     (
         "string.json",
@@ -252,7 +252,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         r#"{"data":{"items":[{"token":"a","expire_time":1000000001}],"tags":["x"]}}"#,
         &[
             "found only the keys \"data\"",
-            "hint: pass --records /data/items",
+            "(pass --records /data/items",
         ],
     ),
     (
@@ -265,8 +265,8 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         "{\n \"token\":\"a\",\n \"expire_time\":1000000001}\n{\"token\":\"b\"}{\"token\":\"c\",\n\"expire_time\":-1}",
         &[
             "2 of 3 records",
-            "record 2, line 4, column 1: no expiration time",
-            "record 3, line 5, column 15: expire_time",
+            ":4:1: error: no expiration time",
+            ":5:15: error: expire_time",
         ],
     ),
     (
@@ -277,7 +277,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "objects-with-comma.json",
         "{\n\"token\":\"a\",\"expire_time\":1000000001},\n{\"token\":\"a\",\"expire_time\":1000000001}",
-        &["record 2, line 2, column 38: malformed JSON"],
+        &[":2:38: error: malformed JSON"],
     ),
     ("huge-number.json", HUGE_NUMBER, &["0 to 4294967295"]),
     (
@@ -288,17 +288,17 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "syntax.ndjson",
         "{\"token\":\"a\",\"expire_time\":1000000001}\n{\n",
-        &["record 2, line 2", "malformed"],
+        &[":2: error: ", "malformed"],
     ),
     (
         "unclosed.ndjson",
         "{\"token\":\"a\",\"expire_time\":\"2000000000}\n",
-        &["record 1, line 1", "malformed"],
+        &[":1: error: ", "malformed"],
     ),
     (
         "form-feed.ndjson",
         "\u{c}{\"token\":\"a\",\"expire_time\":1000000001}\u{c}\n",
-        &["record 1, line 1", "malformed"],
+        &[":1: error: ", "malformed"],
     ),
     (
         "list.ndjson",
@@ -323,15 +323,12 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "half-a-record.json",
         "\n{\"device_token\":\"abc\",\"expire_tim\":1980962440}",
-        &[
-            "record 1, line 2, column 1: no expiration time",
-            "--time-field expire_tim",
-        ],
+        &[":2:1: error: no expiration time", "--time-field expire_tim"],
     ),
     (
         "huge-in-object.json",
         "{\"token\":\"a\",\"expire_time\":1e400}",
-        &["record 1, line 1, column 28: expire_time \"1e400\" is not an integer"],
+        &[":1:28: error: expire_time \"1e400\" is not an integer"],
     ),
     ("word-in-list.json", "[tru]", &["malformed JSON"]),
 ];
@@ -373,7 +370,7 @@ fn unreadable_files_are_named() {
         ("sheet.csv", "XLSX"),
         (
             "bad-utf8.csv",
-            "record 1, line 2: token \"… (1 character)\" is not UTF-8",
+            ":2: error: token \"… (1 character)\" is not UTF-8",
         ),
     ] {
         run(["check", utf8(&path(name))])
@@ -387,16 +384,17 @@ fn unreadable_files_are_named() {
 fn max_errors_limits_the_shown_problems() {
     let rows: String = (0..50).map(|_| "a,x\n").collect();
     let path = TempFile::new("bad.csv", format!("token,expire_time\n{rows}"));
-    let lines = |run: &Run| run.stderr.matches("record ").count();
+    let lines = |run: &Run| run.stderr.matches("bad.csv:").count();
     let usual = run(["check", path.str(), "--output=json"]).exits(4);
     assert_eq!(lines(&usual), 20);
     assert_eq!(usual.count("invalid"), 50);
     let usual = usual
         .stderr_contains("50 of 50 records invalid")
-        .stderr_contains("and 30 more");
+        .stderr_contains("caused by: 30 more problems not shown")
+        .stderr_contains("hint: pass --max-errors N to show more");
     assert_eq!(
-        usual.json()["error"]["causes"].as_array().map(Vec::len),
-        Some(21)
+        usual.json()["error"]["problems"].as_array().map(Vec::len),
+        Some(20)
     );
     let few = run(["check", path.str(), "--max-errors=3"]).exits(4);
     assert_eq!(lines(&few), 3);
@@ -417,7 +415,7 @@ fn problems_of_all_files_are_reported() {
     ])
     .exits(4)
     .stderr_contains("one.json")
-    .stderr_contains("two.csv: record 1, line 2")
+    .stderr_contains("two.csv:2")
     .stderr_contains("nowhere.csv");
     assert_eq!(run.count("read"), 2);
     assert_eq!(run.count("unsent"), 1);
@@ -434,9 +432,9 @@ fn first_problems_are_shown_in_order() {
     let flags = ["check", "--max-errors=2", "--output=json"];
     let run = run_with_input(flags, input.as_bytes())
         .exits(4)
-        .stderr_contains("record 2, line 3")
-        .stderr_contains("record 3, line 4");
-    assert!(!run.stderr.contains("record 5"), "{}", run.stderr);
+        .stderr_contains(":3: error: ")
+        .stderr_contains(":4: error: ");
+    assert!(!run.stderr.contains(":6: "), "{}", run.stderr);
     assert_eq!(run.count("invalid"), 204);
 }
 
@@ -445,13 +443,13 @@ fn suspicious_tokens_are_warnings() {
     let rows = "device_token,expire_time\nNULL,4070908800\nabc,4070908800\n\n1.23E+15,4070908800\n";
     let run = run_with_input(["check"], rows.as_bytes())
         .exits(0)
-        .stderr_contains("warning: standard input: record 1, line 2: token \"NULL\" looks like")
-        .stderr_contains("record 3, line 5: token 1.… (8 bytes) looks like a number that");
+        .stderr_contains("standard input:2: warning: token \"NULL\" looks like")
+        .stderr_contains(":5: warning: token 1.… (8 bytes) looks like a number that");
     assert_eq!(run.stderr.lines().count(), 2, "{}", run.stderr);
     let json = r#"[{"token":"(null)","expire_time":4070908800}]"#;
     run_with_input(["check"], json.as_bytes())
         .exits(0)
-        .stderr_contains("record 1, line 1, column 2: token \"(null)\" looks like");
+        .stderr_contains(":1:2: warning: token \"(null)\" looks like");
     let base64 = "device_token,expire_time\nNULL,4070908800\n";
     let run = run_with_input(["check", "--token-encoding=base64"], base64.as_bytes()).exits(0);
     assert_eq!(run.stderr, "");
@@ -459,7 +457,7 @@ fn suspicious_tokens_are_warnings() {
     let rows = format!("{}\\N,4070908800\n", "NULL,4070908800\n".repeat(50_000));
     run_with_input(["check", "--no-header", "--max-errors=3"], rows.as_bytes())
         .exits(0)
-        .stderr_contains("record 3, line 3: token \"NULL\"")
+        .stderr_contains(":3: warning: token \"NULL\"")
         .stderr_contains("49998 more tokens may be");
 }
 
@@ -509,7 +507,7 @@ fn ambiguous_input_is_rejected() {
         (
             &["--token-field=expire_time"],
             r#"[{"token":"a","expire_time":"1000000001"}]"#,
-            "column 29: \"expire_time\" is selected as both",
+            ":1:29: error: \"expire_time\" is selected as both",
         ),
         (
             &["-"],
@@ -524,7 +522,7 @@ fn ambiguous_input_is_rejected() {
         (
             &["-"],
             "[{\"token\":\"a\",\"expire_time\":1000000001}\n]]",
-            "line 2, column 2: unexpected text",
+            ":2:2: error: unexpected text",
         ),
         (&["-"], "\u{7f}ELF", "a binary file"),
         (&["-"], "BZh91AY&SY", "an archive other than gzip and zstd"),
@@ -571,7 +569,7 @@ fn guard_options_reject_valid_records() {
         ),
         (
             &["--refuse-past"],
-            "record 1, line 2: expiration time 2001-09-09T01:46:41Z is in the past",
+            ":2: error: expiration time 2001-09-09T01:46:41Z is in the past",
         ),
     ] {
         let receiver = Receiver::start();

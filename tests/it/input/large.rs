@@ -30,8 +30,8 @@ fn lines_after_a_too_long_record_are_read() {
     let path = TempFile::new("a.ndjson", input);
     run(["check", path.str(), "--output=json"])
         .exits(4)
-        .stderr_contains("record 2, line 2, column 1: record is longer than 1 MiB")
-        .stderr_contains("record 3, line 3, column 2: malformed JSON")
+        .stderr_contains(":2:1: error: record is longer than 1 MiB")
+        .stderr_contains(":3:2: error: malformed JSON")
         .counts("read", 4)
         .counts("invalid", 2);
 
@@ -42,9 +42,9 @@ fn lines_after_a_too_long_record_are_read() {
         let path = TempFile::new("a.csv", input);
         let run = run(["check", path.str(), "--output=json"])
             .exits(4)
-            .stderr_contains("record 2, line 3: record is longer than 1 MiB")
-            .stderr_contains("record 3, line 4: ")
-            .stderr_contains("record 5, line 6: record is longer than 1 MiB");
+            .stderr_contains(":3: error: record is longer than 1 MiB")
+            .stderr_contains(":4: error: ")
+            .stderr_contains(":6: error: record is longer than 1 MiB");
         assert_eq!(run.count("read"), 5);
         assert_eq!(run.count("invalid"), 3);
     }
@@ -63,8 +63,8 @@ fn lines_after_a_too_long_record_are_read() {
         let flags = ["check", path.str(), "--no-header"];
         run(flags)
             .exits(4)
-            .stderr_contains("record 1, line 1: record is longer than 1 MiB")
-            .stderr_contains("record 2, line 2: ")
+            .stderr_contains(":1: error: record is longer than 1 MiB")
+            .stderr_contains(":2: error: ")
             .stderr_contains("2 of 3 records invalid");
     }
 }
@@ -118,7 +118,7 @@ fn millions_of_blank_lines_are_skipped() {
     );
     run(["check", path.str()])
         .exits(4)
-        .stderr_contains(&format!("record 2, line {}:", 3 * (3 << 20) + 3));
+        .stderr_contains(&format!(":{}: error:", 3 * (3 << 20) + 3));
 }
 
 #[test]
@@ -128,6 +128,6 @@ fn truncated_first_line_is_one_record() {
         let run = run_with_input(["check", "--output=json"], input.as_bytes()).exits(4);
         assert_eq!(run.count("read"), 2);
         assert_eq!(run.count("invalid"), 1);
-        run.stderr_contains("record 1, line 1");
+        run.stderr_contains("standard input:1:");
     }
 }

@@ -299,7 +299,7 @@ fn hints_recognize_other_formats() {
         ("05/05/2027", "%d/%m/%Y"),
     ] {
         let option = format!("--time-format={}", format.trim_matches('\''));
-        let hint = format!("(hint: pass --time-format {format})");
+        let hint = format!("(pass --time-format {format})");
         for run in check(&[], text) {
             run.exits(4).stderr_contains(&hint);
         }
@@ -333,7 +333,7 @@ fn hints_recognize_other_formats() {
     let number = br#"[{"token":"abc","expire_time":20271231}]"#;
     run_with_input(["check"], number)
         .exits(4)
-        .stderr_contains("(hint: pass --time-format %Y%m%d)");
+        .stderr_contains("(pass --time-format %Y%m%d)");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn batch_options_limit_records_and_bytes() {
     receiver
         .push_input(["--batch-bytes=21"], input.as_bytes())
         .exits(4)
-        .stderr_contains("record 1, line 2")
+        .stderr_contains(":2: error: ")
         .stderr_contains("record takes 22 bytes of a request, --batch-bytes allows 21");
     assert_eq!(receiver.stop().requests, 0);
 }
