@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderValue, Uri, uri::Scheme};
+use data_encoding::BASE64;
+use http::{HeaderValue, Uri, header::InvalidHeaderValue};
 use hyper_util::client::proxy::matcher::Matcher;
+use percent_encoding::percent_decode_str;
 
 use crate::endpoint::{Address, Endpoint};
 
@@ -42,26 +44,33 @@ const HTTP_PORT: u16 = 80;
 impl Proxy {
     /// Parses `[http://][user:password@]HOST[:PORT]`.
     fn parse(url: &str) -> Option<Self> {
-        let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        // An unescaped `/`, `?` or `#` in a password ends the authority of the URL. The parser
-        // would then take a part of the credentials for the host, so the URL is refused here.
-        if authority.contains(['/', '?', '#']) {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        // The last `@` ends the user info, as in curl, so an unescaped `@` in a password works. An
+        // unescaped `/`, `?` or `#` would end the authority of the URL, and could make a part of the
+        // credentials the host, so the URL is refused.
+        if !scheme.eq_ignore_ascii_case("http") || rest.contains(['/', '?', '#']) {
             return None;
         }
-        let proxy = Matcher::builder()
-            .all(url)
-            .build()
-            .intercept(&Uri::from_static("https://any.invalid"))?;
-        if proxy.uri().scheme() != Some(&Scheme::HTTP) {
-            return None;
-        }
-        let address = proxy.uri().authority()?.as_str();
+        let (user_info, address) = match rest.rsplit_once('@') {
+            Some((user_info, address)) => (Some(user_info), address),
+            None => (None, rest),
+        };
         Some(Self {
             address: Address::parse(address, Some(HTTP_PORT)).ok()?,
-            authorization: proxy.basic_auth().cloned(),
+            authorization: user_info.map(basic_authorization).transpose().ok()?,
         })
     }
+}
+
+/// Encodes `USER[:PASSWORD]` of a URL (RFC 7617 section 2).
+fn basic_authorization(user_info: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+    let [user, password] = [user, password].map(|text| percent_decode_str(text).collect());
+    let credentials: Vec<u8> = [user, vec![b':'], password].concat();
+    let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(&credentials)))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl ProxySettings {
@@ -83,7 +92,7 @@ impl ProxySettings {
 
     fn has_exception_for(&self, server: &Address) -> bool {
         let entries = self.exceptions.split([',', ' ', '\t']);
-        let hosts: Vec<_> = entries
+        let hosts: Vec<String> = entries
             .filter_map(|entry| exception_host(entry, server.port))
             .collect();
         let server = Address {
@@ -98,16 +107,16 @@ impl ProxySettings {
         let matcher = Matcher::builder().all("http://any.invalid");
         let matcher = matcher.no(hosts.join(",")).build();
         // The matcher compares `*` with names only, not with addresses.
-        hosts.contains(&"*") || matcher.intercept(&server).is_none()
+        hosts.iter().any(|host| host == "*") || matcher.intercept(&server).is_none()
     }
 }
 
 /// Returns the host of an entry of `NO_PROXY` in the form that the matcher knows, or `None` if the
 /// entry is limited to another port.
-fn exception_host(entry: &str, port: u16) -> Option<&str> {
+fn exception_host(entry: &str, port: u16) -> Option<String> {
     let host = match entry.rsplit_once(':') {
         // Another colon belongs to an IPv6 address without a port.
-        Some((host, suffix)) if host.ends_with(']') || !host.contains(':') => {
+        Some((host, suffix)) if host.contains(']') || !host.contains(':') => {
             (suffix.parse() == Ok(port)).then_some(host)?
         }
         _ => entry,
@@ -116,14 +125,18 @@ fn exception_host(entry: &str, port: u16) -> Option<&str> {
     let host = suffix
         .filter(|suffix| suffix.starts_with('.'))
         .unwrap_or(host);
-    Some(host.trim_start_matches('[').trim_end_matches([']', '.']))
+    Some(host.trim_end_matches('.').replace(['[', ']'], ""))
 }
 
-/// Returns whether a host is a loopback address or a name under `localhost` (RFC 6761 section 6.3).
+/// Returns whether a host is this machine: a loopback or unspecified address, or a name under
+/// `localhost` (RFC 6761 section 6.3).
 fn is_loopback(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(address) => address.is_loopback() || address.is_unspecified(),
+        // The C library also accepts short forms such as 127.1.
+        Err(_) if name.starts_with("127.") => name.chars().all(is_number),
         Err(_) => name == "localhost" || name.ends_with(".localhost"),
     }
 }
@@ -140,11 +153,35 @@ mod tests {
             ("http://proxy.test", "proxy.test:80", false),
             ("http://user:s3cret@proxy.test:1/", "proxy.test:1", true),
             ("http://[::1]:3128", "[::1]:3128", false),
+            ("HTTP://u:s3cret@[::1]:3128", "[::1]:3128", true),
+            ("user:s3cret@x@proxy.test:1", "proxy.test:1", true),
+            ("http://a@b:s3cret@proxy.test:1", "proxy.test:1", true),
+            ("http://s3cret@proxy.test", "proxy.test:80", true),
         ] {
             let proxy = Proxy::parse(url).expect(url);
             assert_eq!(proxy.address.to_string(), shown);
             assert_eq!(proxy.authorization.is_some(), has_credentials, "{url}");
             assert!(!format!("{proxy:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn last_at_sign_ends_the_credentials() {
+        for (user_info, credentials) in [
+            ("user:pass", "user:pass"),
+            ("user:se@kret", "user:se@kret"),
+            ("user:se%40kret", "user:se@kret"),
+            ("user:@@", "user:@@"),
+            ("user:a:b%2F%3f%23", "user:a:b/?#"),
+            ("user:50%", "user:50%"),
+            ("user:grün ß", "user:grün ß"),
+            ("user", "user:"),
+            ("", ":"),
+        ] {
+            let proxy = Proxy::parse(&format!("http://{user_info}@proxy.test:1")).expect(user_info);
+            let expected = format!("Basic {}", BASE64.encode(credentials.as_bytes()));
+            assert_eq!(proxy.authorization.expect("credentials"), *expected);
+            assert_eq!(proxy.address.to_string(), "proxy.test:1");
         }
     }
 
@@ -158,6 +195,10 @@ mod tests {
             "http://proxy.test:99999",
             "http://proxy.test:",
             "http://user:a/b@proxy.test:1",
+            "http://user:a?b@proxy.test:1",
+            "http://user:a#b@proxy.test:1",
+            "http://user:pass@",
+            "http://proxy.test/path@host",
             "https://proxy.test",
             "socks5://proxy.test:1",
             "ftp://proxy.test",
@@ -189,6 +230,10 @@ mod tests {
             (false, "", "a.localhost:1", None),
             (false, "", "127.8.9.1:1", None),
             (false, "", "[::1]:1", None),
+            (false, "", "0.0.0.0:1", None),
+            (false, "", "[::]:1", None),
+            (false, "", "127.1:1", None),
+            (false, "", "127.1.test:1", Some("environment.test")),
             (false, "", "[::ffff:127.0.0.1]:1", None),
             (true, "", "localhost:1", Some("flag.test")),
             (true, "", "[::1]:1", Some("flag.test")),
@@ -218,6 +263,10 @@ mod tests {
             (true, "[::1]:1", "[::1]:1", None),
             (true, "[::1]:2", "[::1]:1", Some("flag.test")),
             (true, "fd00::/8", "[fd00::5]:1", None),
+            (true, "[fd00::]/8", "[fd00::5]:1", None),
+            (true, "[fd00::]/8:1", "[fd00::5]:1", None),
+            (true, "[fd00::]/8:2", "[fd00::5]:1", Some("flag.test")),
+            (true, "[fd00::]/8", "[fe00::5]:1", Some("flag.test")),
             (true, "LICENSE.test.", "license.test:1", None),
             (true, "license.test", "license.TEST.:1", None),
             (true, "other.test license.test", "license.test:1", None),

@@ -103,13 +103,15 @@ fn proxy_errors_are_quoted() {
         (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
     ] {
         let proxy = server_answering(answer);
-        let url = format!("http://user:s3cret@{proxy}");
-        let flags = ["-s", "license.test:443", "--proxy", &url, "-k", "--retry=0"];
-        let run = push(&flags, &[])
-            .exits(5)
-            .stderr_contains(text)
-            .stderr_contains(&proxy);
-        assert!(!run.stderr.contains("s3cret"), "{run:?}");
+        for password in ["s3cret", "a@s3cret"] {
+            let url = format!("http://user:{password}@{proxy}");
+            let flags = ["-s", "license.test:443", "--proxy", &url, "-k", "--retry=0"];
+            let run = push(&flags, &[])
+                .exits(5)
+                .stderr_contains(text)
+                .stderr_contains(&format!(" through proxy \"{proxy}\""));
+            assert!(!run.stderr.contains("s3cret"), "{run:?}");
+        }
     }
 }
 
@@ -143,6 +145,9 @@ fn invalid_proxy_urls_are_rejected_without_the_password() {
             "--proxy",
         ),
         (Some("https://user:s3cret@proxy.test"), None, "--proxy"),
+        (Some("http://user:s3cret/a@proxy.test:1"), None, "--proxy"),
+        (Some("http://user:a?s3cret@proxy.test:1"), None, "--proxy"),
+        (None, Some("http://user:a#s3cret@proxy.test:1"), "ALL_PROXY"),
         (Some(""), None, "--proxy"),
         (None, Some("socks5h://user:s3cret@proxy.test"), "ALL_PROXY"),
     ] {
