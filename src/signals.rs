@@ -1,4 +1,4 @@
-//! Handles SIGHUP, SIGINT and SIGTERM: the first signal ends the run in an orderly way, and a
+//! Handles SIGHUP, SIGINT and SIGTERM: the first signal ends the run in an orderly way, and a later
 //! second signal ends the process at once.
 
 use std::{
@@ -9,11 +9,21 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 use signal_hook::{consts::SIGXFSZ, flag, low_level};
+
+/// The time after the first signal in which further signals do not end the process at once. They are
+/// the same request to end: timeout(1) of GNU signals the process and then its process group.
+const FIRST_REQUEST_TIME: Duration = Duration::from_millis(100);
+
+const THREAD_STACK_BYTES: usize = 64 << 10;
 
 /// A signal that asks the process to end, with its number, which POSIX fixes for kill(1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +57,8 @@ impl Signals {
         let is_second = Arc::new(AtomicBool::new(false));
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
+        let wake = Arc::new(wake);
+        let later = accept_second_signal_later(Arc::clone(&wake), Arc::clone(&is_second));
         for signal in Signal::ALL {
             // `nohup` starts a program with SIGHUP ignored, so that the program outlives its
             // terminal. A handler would undo this.
@@ -59,7 +71,9 @@ impl Signals {
             // find `is_second` set.
             flag::register_usize(number, Arc::clone(&last), usize::from(signal as u8))?;
             flag::register_conditional_shutdown(number, exit_code, Arc::clone(&is_second))?;
-            flag::register(number, Arc::clone(&is_second))?;
+            if later.is_err() {
+                flag::register(number, Arc::clone(&is_second))?;
+            }
             low_level::pipe::register(number, waker.try_clone()?)?;
         }
         if last.load(Ordering::SeqCst) != 0 {
@@ -68,10 +82,7 @@ impl Signals {
             is_second.store(true, Ordering::SeqCst);
             (&waker).write_all(b"!")?;
         }
-        Ok(Self {
-            last,
-            wake: Arc::new(wake),
-        })
+        Ok(Self { last, wake })
     }
 
     pub(crate) fn wake_stream(&self) -> Arc<UnixStream> {
@@ -124,6 +135,19 @@ impl Signals {
         };
         (signals, send)
     }
+}
+
+/// Sets `is_second` a while after `wake` became readable. A thread does this, because the rest of the
+/// process may be blocked.
+fn accept_second_signal_later(wake: Arc<UnixStream>, is_second: Arc<AtomicBool>) -> io::Result<()> {
+    let thread = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+    thread.spawn(move || {
+        let wait = || poll(&mut [PollFd::new(&wake, PollFlags::IN)], None);
+        while wait() == Err(Errno::INTR) {}
+        thread::sleep(FIRST_REQUEST_TIME);
+        is_second.store(true, Ordering::SeqCst);
+    })?;
+    Ok(())
 }
 
 /// Lets a write beyond the limit of `ulimit -f` fail with EFBIG. The signal would otherwise end the

@@ -21,8 +21,8 @@ use crate::support::{
     },
     files::TempFile,
     program::{
-        Run, SIGNAL_EXITS, command_under_nohup, finish, send_signal, start, start_command,
-        start_with_open_stdin, wait_until_handled,
+        Run, SIGNAL_EXITS, command_under_nohup, end_with_second_signal, finish, send_signal, start,
+        start_command, start_with_open_stdin, wait_until_handled,
     },
     receiver::Receiver,
     records::{ONE_RECORD, ONE_TOKEN, TOKEN_PREFIX, records, slow_input},
@@ -241,13 +241,34 @@ fn ignored_hangup_ends_nothing() {
 }
 
 #[test]
-fn second_signal_ends_the_run_at_once() {
+fn later_second_signal_ends_the_run_at_once() {
     let server = FaultServer::serving([Action::NeverAnswer]);
-    let child = start(server.args(&["--timeout=1h"]), ONE_RECORD);
+    let mut child = start(server.args(&["--timeout=1h"]), ONE_RECORD);
     server.wait_for_attempts(1);
     send_signal(&child, Signal::INT);
-    let run = interrupt(child, Signal::TERM);
+    end_with_second_signal(&mut child, Signal::TERM);
+    let run = finish(child);
     assert!([130, 143].contains(&run.code), "{run:?}");
+    assert_eq!(run.stdout, "", "{run:?}");
+}
+
+#[test]
+fn signals_right_after_the_first_one_are_the_same_request() {
+    for (first, second) in [
+        (Signal::TERM, Signal::TERM),
+        (Signal::INT, Signal::INT),
+        // systemd sends both with `SendSIGHUP=yes`.
+        (Signal::TERM, Signal::HUP),
+    ] {
+        let server = FaultServer::serving([ok_after(Duration::from_secs(1))]);
+        let child = start(server.args(&[]), ONE_RECORD);
+        server.wait_for_attempts(1);
+        send_signal(&child, first);
+        let run = interrupt(child, second)
+            .counts_add_up()
+            .counts("acknowledged", 1);
+        assert_eq!(run.json()["status"], "interrupted", "{run:?}");
+    }
 }
 
 #[test]
@@ -266,7 +287,7 @@ fn second_signal_ends_a_run_with_blocked_output() {
         // the output blocks.
         stderr.read_exact(&mut [0; 100]).expect("output");
         send_signal(&child, Signal::TERM);
-        send_signal(&child, Signal::INT);
+        end_with_second_signal(&mut child, Signal::INT);
         let status = child.wait().expect("it ends");
         assert!([Some(130), Some(143)].contains(&status.code()), "{status}");
     }

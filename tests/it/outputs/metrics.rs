@@ -11,7 +11,7 @@ use crate::support::{
         action::{Action, code, http, ok, status},
     },
     files::TempFile,
-    program::{run_with_input, send_signal, start},
+    program::{end_with_second_signal, run_with_input, send_signal, start},
     records::records,
     tcp_server::ClosedPort,
 };
@@ -202,7 +202,7 @@ fn metrics_are_replaced_atomically() {
     file.write("sensor_license_last_success_timestamp_seconds 12.5\nold\n");
     // The file keeps the old metrics while the push runs.
     let server = FaultServer::serving([Action::NeverAnswer]);
-    let child = start(
+    let mut child = start(
         server.args(&["--metrics-file", file.str(), "--timeout=1h"]),
         &records(1),
     );
@@ -210,8 +210,7 @@ fn metrics_are_replaced_atomically() {
     assert!(file.read().ends_with("old\n"));
     let reader = fs::File::open(&file.path).expect("there");
     send_signal(&child, Signal::INT);
-    send_signal(&child, Signal::TERM);
-    child.wait_with_output().expect("it ends");
+    end_with_second_signal(&mut child, Signal::TERM);
     // A push that a second signal ends writes no metrics.
     assert!(file.read().ends_with("old\n"));
     FaultServer::serving([code(5)])

@@ -242,6 +242,14 @@ pub(crate) fn send_signal(child: &Child, signal: Signal) {
         .expect("a process that can be signaled");
 }
 
+/// Signals a run that got a first signal, until the second signal ends it.
+pub(crate) fn end_with_second_signal(child: &mut Child, signal: Signal) {
+    wait_until("the second signal ends the run", || {
+        send_signal(child, signal);
+        child.try_wait().expect("a child").is_some()
+    });
+}
+
 /// Waits until a process has a handler for a signal.
 pub(crate) fn wait_until_handled(child: &Child, signal: Signal) {
     let status = format!("/proc/{}/status", child.id());
