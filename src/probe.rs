@@ -44,12 +44,17 @@ pub(crate) enum ProbeOutcome {
 /// A server that accepts the call waits for a message, so its call ends only at this timeout.
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
-pub(crate) async fn probe(target: &Target, contract: &Contract) -> ProbeResult {
+pub(crate) async fn probe(
+    target: &Target,
+    contract: &Contract,
+    on_stage: &dyn Fn(&StageSuccess),
+) -> ProbeResult {
     let stage_start = RefCell::new(Instant::now());
     let stages = RefCell::new(Vec::new());
     let end_stage = || stage_start.replace(Instant::now()).elapsed();
     let connected = Client::connect(target, contract, &LastAddress::default(), &|outcome| {
         let duration = end_stage();
+        on_stage(&outcome);
         stages
             .borrow_mut()
             .push(CompletedStage { outcome, duration });

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
     os::fd::BorrowedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -25,6 +25,7 @@ use crate::{
     diagnostics::{Failure, max_time_passed_before_requests},
     input::ReadLimits,
     terminal::Terminal,
+    user_path::UserPath,
 };
 
 /// The arguments of all layers, for clap.
@@ -32,6 +33,8 @@ use crate::{
 pub(super) struct MergedArguments {
     pub(super) arguments: Vec<OsString>,
     pub(super) config_file: Option<PathBuf>,
+    /// Whether the command reads the environment and the config file.
+    has_layers: bool,
     added: Vec<AddedOption>,
 }
 
@@ -69,6 +72,7 @@ impl MergedArguments {
         }
         let mut merged = Self {
             config_file: file.clone(),
+            has_layers,
             ..Self::default()
         };
         // Without this check, the names of all options would be compared with an empty environment.
@@ -166,6 +170,22 @@ impl MergedArguments {
             }
         });
         relaxed.mut_subcommands(|subcommand| self.relax(subcommand))
+    }
+
+    /// Prints the path of the config file, and where each option was set that is not on the command
+    /// line, as details.
+    pub(super) fn print_all_origins(&self, terminal: Terminal) {
+        if !self.has_layers {
+            return;
+        }
+        let file = self.config_file.as_deref();
+        terminal.detail(1, || match file.filter(|file| *file != Path::new("")) {
+            Some(file) => format!("config file: {}", UserPath::from(file)),
+            None => "config file: none".to_owned(),
+        });
+        for AddedOption { name, origin } in &self.added {
+            terminal.detail(1, || format!("{name} is set {origin}"));
+        }
     }
 
     /// Prints where each option in the message was set, unless it was set on the command line.

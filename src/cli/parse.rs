@@ -46,7 +46,10 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
         merged.print_origins(&error.to_string());
         exit_code
     })?;
-    let json_terminal = json_terminal(&cli.command);
+    let terminal = cli.command.terminal();
+    merged.print_all_origins(terminal);
+    let json_terminal = prints_summary(&cli.command).then_some(terminal);
+    let json_terminal = json_terminal.filter(|terminal| terminal.json);
     let plan = shared.and_then(|()| Plan::from_options(cli));
     plan.map_err(|failure| {
         let text = failure.to_string();
@@ -63,14 +66,9 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     })
 }
 
-/// Returns the terminal of a command that prints a summary as JSON, also if its options are wrong.
-fn json_terminal(command: &Command) -> Option<Terminal> {
-    let terminal = match command {
-        Command::Push(args) => args.output.terminal(),
-        Command::Check(args) => args.output.terminal(),
-        _ => return None,
-    };
-    terminal.json.then_some(terminal)
+/// Returns whether the command prints a summary, also if its options are wrong.
+fn prints_summary(command: &Command) -> bool {
+    matches!(command, Command::Push(_) | Command::Check(_))
 }
 
 fn print_failure(failure: &Failure) -> u8 {

@@ -1,5 +1,7 @@
 //! Reading and validating an input, which is the same for `push` and `check`.
 
+use std::io::{self, IsTerminal};
+
 use jiff::Timestamp;
 
 use super::interrupts::Interrupts;
@@ -70,6 +72,23 @@ pub(super) fn contract_check(contract: &Contract, max_bytes: usize) -> ContractC
     }
 }
 
+/// Reads and validates the input, and prints how it is read.
+pub(super) fn validate_input(
+    sources: &[InputSource],
+    options: &InputOptions,
+    rules: &ValidationRules<'_>,
+    terminal: Terminal,
+) -> ValidatedInput {
+    if sources.contains(&InputSource::Stdin) && io::stdin().is_terminal() {
+        terminal.note("reading standard input; press Ctrl-D at its end, or pass FILE");
+    }
+    let validated = validate(sources, options.clone(), rules);
+    for (name, format) in validated.detected_formats() {
+        terminal.detail(1, || format!("{name}: {format}"));
+    }
+    validated
+}
+
 /// Reads and validates the whole input, and adds its record counts to the summary.
 pub(super) fn read_input(
     plan: &InputPlan,
@@ -86,10 +105,7 @@ pub(super) fn read_input(
         contract_check,
         read_limits: interrupts.read_limits(),
     };
-    let validated = validate(&plan.sources, plan.options.clone(), &rules);
-    for (name, format) in validated.detected_formats() {
-        terminal.detail(1, || format!("{name}: {format}"));
-    }
+    let validated = validate_input(&plan.sources, &plan.options, &rules, terminal);
     summary.add_input(&validated);
     if let Some(failure) = interrupts.failure() {
         return Err(failure);

@@ -4,12 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::json;
 
+use super::input::validate_input;
 use crate::{
     diagnostics::{self, Failure},
-    input::{DuplicatePolicy, InputOptions, InputSource, ValidationRules, validate},
+    input::{DuplicatePolicy, InputOptions, InputSource, ValidationRules},
     ledger,
     report::{TokenTimes, format_ledger},
     terminal::Terminal,
+    user_path::UserPath,
 };
 
 pub(crate) struct Plan {
@@ -44,6 +46,8 @@ pub(crate) struct TokenInput {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
+    let path = UserPath::from(plan.path.as_path());
+    plan.terminal.detail(1, || format!("ledger: {path}"));
     Terminal::exit_code(match &plan.action {
         Action::Show { tokens: None } => show(plan),
         Action::Show {
@@ -64,7 +68,7 @@ fn show(Plan { path, terminal, .. }: &Plan) -> Result<u8, Failure> {
 
 fn show_tokens(plan: &Plan, input: &TokenInput) -> Result<u8, Failure> {
     let Plan { path, terminal, .. } = plan;
-    let tokens = read_tokens(input, "shown")?;
+    let tokens = read_tokens(input, "shown", *terminal)?;
     let mut targets = ledger::load_known_times(path)
         .map_err(|error| diagnostics::ledger_unusable(path, &error))?;
     let report = TokenTimes::find(&tokens, input.options.token_encoding, &mut targets);
@@ -77,7 +81,7 @@ fn forget(plan: &Plan, scope: &ForgetScope, lock_timeout: Duration) -> Result<u8
         ForgetScope::All => ledger::forget(path, None, None, lock_timeout),
         ForgetScope::Authority(name) => ledger::forget(path, Some(name), None, lock_timeout),
         ForgetScope::Tokens(input) => {
-            let tokens = read_tokens(input, "forgotten")?;
+            let tokens = read_tokens(input, "forgotten", *terminal)?;
             ledger::forget(path, None, Some(&tokens), lock_timeout)
         }
     };
@@ -88,13 +92,17 @@ fn forget(plan: &Plan, scope: &ForgetScope, lock_timeout: Duration) -> Result<u8
 
 /// Reads the tokens of the whole input before the ledger is changed. If a record is invalid, the
 /// ledger stays unchanged. `skipped_action` is as for [`diagnostics::input_refused`].
-fn read_tokens(input: &TokenInput, skipped_action: &str) -> Result<Vec<Box<[u8]>>, Failure> {
+fn read_tokens(
+    input: &TokenInput,
+    skipped_action: &str,
+    terminal: Terminal,
+) -> Result<Vec<Box<[u8]>>, Failure> {
     let rules = ValidationRules {
         // Expiration times are not read, so duplicates of a token cannot conflict.
         on_duplicate: DuplicatePolicy::First,
         ..ValidationRules::default()
     };
-    let mut input = validate(&input.sources, input.options.clone(), &rules);
+    let mut input = validate_input(&input.sources, &input.options, &rules, terminal);
     if input.has_problems() {
         return Err(diagnostics::input_refused(
             &input.counts,

@@ -10,12 +10,12 @@ use super::{
     interrupts::Interrupts,
 };
 use crate::{
-    client::{CallError, OpenCallResult, Target},
+    client::{CallError, OpenCallResult, StageSuccess, Target},
     contract::Contract,
     delivery::DeliveryPolicy,
     diagnostics::{self, Failure, FailureKind},
     probe::{self, ProbeOutcome, ProbeResult},
-    report::ProbeReport,
+    report::{ProbeReport, describe_stage},
     terminal::Terminal,
 };
 
@@ -57,7 +57,10 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    let found = interrupts.block_on(probe::probe(&target, &contract))?;
+    let on_stage = |stage: &StageSuccess| {
+        plan.terminal.detail(1, || describe_stage(stage, &target));
+    };
+    let found = interrupts.block_on(probe::probe(&target, &contract, &on_stage))?;
     let path = contract.path.as_str();
     let failure = match found.end {
         ProbeOutcome::ConnectFailed(_) => None,

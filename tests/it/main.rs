@@ -33,3 +33,4 @@ mod system_limits;
 mod troubleshooting;
 mod trust;
 mod usage;
+mod verbose;

@@ -9,10 +9,10 @@ use super::{
     connection::ConnectionArgs,
     delivery::DeliveryArgs,
     input::{FormatArgs, InputArgs},
-    output::{MessageArgs, OutputArgs},
+    output::{MessageArgs, OutputArgs, describe_verbose},
     receiver::ServeArgs,
 };
-use crate::report::MetricsLabel;
+use crate::{report::MetricsLabel, terminal::Terminal};
 
 /// Push sensor license expirations to a license server over gRPC
 ///
@@ -69,10 +69,29 @@ pub(in crate::cli) enum Command {
     Man(ManArgs),
 }
 
+impl Command {
+    pub(in crate::cli) fn terminal(&self) -> Terminal {
+        match self {
+            Self::Push(args) => args.output.terminal(),
+            Self::Check(args) => args.output.terminal(),
+            Self::Probe(args) => args.output.terminal(),
+            Self::Serve(args) => args.output.terminal(),
+            Self::Ledger(LedgerCommand::Show(args)) => args.common.output.terminal(),
+            Self::Ledger(LedgerCommand::Forget(args)) => args.common.output.terminal(),
+            Self::Completions(args) => args.messages.terminal(),
+            Self::Man(args) => args.messages.terminal(),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
-#[command(mut_arg("verbose", |arg| {
-    arg.help("Print formats, stages and retries; -vv: also requests")
-}))]
+#[command(mut_arg("verbose", |arg| describe_verbose(
+    arg,
+    "Print formats, stages and retries; -vv: also requests",
+    "-v prints the format of each input, each stage of the connection, each retry, the config \
+     file, and where each option of the environment or the config file is set. -vv also prints \
+     the outcome of each request.",
+)))]
 pub(in crate::cli) struct PushArgs {
     #[command(flatten)]
     pub(in crate::cli) connection: ConnectionArgs,
@@ -115,7 +134,12 @@ pub(in crate::cli) struct PushArgs {
 
 #[derive(Debug, Args)]
 #[command(mut_arg("server", |server| server.required(true)))]
-#[command(mut_arg("verbose", |arg| arg.help("Print each connection stage when it ends")))]
+#[command(mut_arg("verbose", |arg| describe_verbose(
+    arg,
+    "Print each stage of the connection as soon as it is complete",
+    "Also prints the config file, and where each option of the environment or the config file is \
+     set. -vv is the same as -v.",
+)))]
 pub(in crate::cli) struct ProbeArgs {
     #[command(flatten)]
     pub(in crate::cli) connection: ConnectionArgs,
@@ -129,7 +153,11 @@ pub(in crate::cli) struct ProbeArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("verbose", |arg| arg.help("Print the format of each input")))]
+#[command(mut_arg("verbose", |arg| describe_verbose(
+    arg,
+    "Print the format of each input, and the origin of options",
+    "The origin of an option is the environment or the config file. -vv is the same as -v.",
+)))]
 pub(in crate::cli) struct CheckArgs {
     #[command(flatten)]
     pub(in crate::cli) input: InputArgs,
@@ -160,9 +188,12 @@ pub(in crate::cli) enum LedgerCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("verbose", |arg| {
-    arg.help("Print which ledger is used, and the format of --tokens")
-}))]
+#[command(mut_arg("verbose", |arg| describe_verbose(
+    arg,
+    "Print which ledger is used, and the format of --tokens",
+    "Also prints the config file, and where each option of the environment or the config file is \
+     set. -vv is the same as -v.",
+)))]
 pub(in crate::cli) struct LedgerArgs {
     /// Use this ledger, which push --ledger wrote
     #[arg(
@@ -224,7 +255,11 @@ pub(in crate::cli) struct LedgerForgetArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("verbose", |arg| arg.help("Print how to install the completions")))]
+#[command(mut_arg("verbose", |arg| describe_verbose(
+    arg,
+    "Print how to install the completions",
+    "The note is on standard error. -vv is the same as -v.",
+)))]
 pub(in crate::cli) struct CompletionsArgs {
     /// Print the completions for this shell
     #[arg(value_name = "SHELL")]
@@ -235,7 +270,11 @@ pub(in crate::cli) struct CompletionsArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("verbose", |arg| arg.help("Print the name of each file that is written")))]
+#[command(mut_arg("verbose", |arg| describe_verbose(
+    arg,
+    "Print the name of each page",
+    "With --dir, the path of each file. The names are on standard error. -vv is the same as -v.",
+)))]
 pub(in crate::cli) struct ManArgs {
     /// Write one man page for each command to this folder
     ///

@@ -1,6 +1,6 @@
 //! The options that control the printed output.
 
-use clap::{ArgAction, Args};
+use clap::{Arg, ArgAction, Args};
 
 use super::super::values::{self, Choice};
 use crate::terminal::Terminal;
@@ -37,9 +37,16 @@ pub(in crate::cli) struct MessageArgs {
     #[arg(short, long)]
     quiet: bool,
 
-    /// Print details; twice (-vv): more details
+    /// Print details
+    // Each command describes which details: see `describe_verbose`.
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
+}
+
+/// Describes which details `--verbose` prints.
+pub(super) fn describe_verbose(arg: Arg, line: &str, details: &str) -> Arg {
+    arg.help(line.to_owned())
+        .long_help(format!("{line}\n\n{details}"))
 }
 
 impl OutputArgs {

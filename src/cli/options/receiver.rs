@@ -4,12 +4,20 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueHint};
 
-use super::{super::values, input::TOKEN_ENCODINGS, output::OutputArgs};
+use super::{
+    super::values,
+    input::TOKEN_ENCODINGS,
+    output::{OutputArgs, describe_verbose},
+};
 use crate::{record::TokenEncoding, user_path::UserPath};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Receiver")]
-#[command(mut_arg("verbose", |arg| arg.help("Print why a client was refused")))]
+#[command(mut_arg("verbose", |arg| describe_verbose(
+    arg,
+    "Print why a client was refused",
+    "-vv is the same as -v.",
+)))]
 pub(in crate::cli) struct ServeArgs {
     /// Listen on this address: IP:PORT or unix:PATH
     ///
