@@ -190,9 +190,9 @@ fn guessed_lines_that_are_not_objects_are_not_counted_as_records() {
         }
         let run = run
             .exits(4)
-            .stderr_contains("expected one JSON object per line (hint: pass --input-format json)")
+            .stderr_contains("expected one JSON object per line (pass --input-format json)")
             .counts("invalid", 0);
-        let problems = &run.json()["error"]["causes"];
+        let problems = &run.json()["error"]["problems"];
         assert_eq!(problems.as_array().map(Vec::len), Some(1), "{problems}");
         // A name or an option tells that each line is a record.
         let flags = ["check", "--input-format=ndjson", "--output=json"];

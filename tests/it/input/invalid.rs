@@ -214,7 +214,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "cut-off.json",
         r#"[{"token":"a","expire_time":1000000001},{"token":"b"#,
-        &["record 2", "truncated JSON"],
+        &["truncated JSON"],
     ),
     (
         "not-closed.json",
@@ -272,7 +272,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "objects-cut-off.json",
         "{\n \"token\":\"a\",\n \"expire_time\":1000000001}\n{\n",
-        &["record 2", "truncated JSON"],
+        &["truncated JSON"],
     ),
     (
         "objects-with-comma.json",
@@ -288,17 +288,17 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "syntax.ndjson",
         "{\"token\":\"a\",\"expire_time\":1000000001}\n{\n",
-        &[":2: error: ", "malformed"],
+        &[":2:", "malformed"],
     ),
     (
         "unclosed.ndjson",
         "{\"token\":\"a\",\"expire_time\":\"2000000000}\n",
-        &[":1: error: ", "malformed"],
+        &[":1:", "malformed"],
     ),
     (
         "form-feed.ndjson",
         "\u{c}{\"token\":\"a\",\"expire_time\":1000000001}\u{c}\n",
-        &[":1: error: ", "malformed"],
+        &[":1:", "malformed"],
     ),
     (
         "list.ndjson",

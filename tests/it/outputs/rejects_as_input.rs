@@ -197,7 +197,7 @@ fn altered_rejects_are_refused() {
                 .push(flags, content.as_bytes())
                 .exits(4)
                 .stderr_contains("rejects file was changed by another program")
-                .stderr_contains("hint: push the rejects file as this program wrote it");
+                .stderr_contains("(push the rejects file as this program wrote it)");
             assert!(server.traffic().applied().is_empty(), "{flags:?} {content}");
         }
     }
