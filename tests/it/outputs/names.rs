@@ -218,7 +218,11 @@ fn files_of_other_users_are_proven_writable() {
         set_mode(input.folder(), 0o755);
         // The other user may be unable to reach the program by its own path.
         let program = TempFile::absent("program");
-        fs::copy(PROGRAM, &program.path).expect("copied");
+        // If this process wrote the copy, a process that another test starts meanwhile would inherit
+        // the open file, and a file that is open for writing cannot be executed.
+        let mut copy = Command::new("cp");
+        let copied = copy.arg(PROGRAM).arg(&program.path).status();
+        assert!(copied.is_ok_and(|status| status.success()));
         set_mode(program.folder(), 0o755);
         let mut push = Command::new(&program.path);
         push.args(server.args(&[flag, file.str(), input.str()]));
