@@ -15,6 +15,9 @@ use crate::{
 /// The placeholder in a hint for the path of a PEM file.
 const PEM: &str = "PEM";
 
+/// The PEM label of a private key in the format of OpenSSH.
+const OPENSSH_KEY: &str = "OPENSSH PRIVATE KEY";
+
 const CHECK_CLIENT_TRUST: &str =
     "check that the server trusts the client certificate that was sent";
 
@@ -69,7 +72,9 @@ fn pem_hint(file: &UserPath, expected: &str, problem: &PemProblem) -> Option<Str
     let file = shell_word(file);
     let command = match problem {
         PemProblem::Binary(format) => conversion(*format, &file),
-        PemProblem::UnsupportedLabel(_) => format!("openssl x509 -in {file} -out CERT.pem"),
+        PemProblem::UnsupportedLabel(_) => format!(
+            "openssl crl2pkcs7 -nocrl -certfile {file} | openssl pkcs7 -print_certs -out CERT.pem"
+        ),
         PemProblem::OtherBlocks(labels) if labels.iter().any(|label| label == "PKCS7") => {
             format!("openssl pkcs7 -in {file} -print_certs -out CERT.pem")
         }
@@ -86,6 +91,14 @@ fn pem_hint(file: &UserPath, expected: &str, problem: &PemProblem) -> Option<Str
         PemProblem::MalformedBegin { .. } => {
             let hint = "write the file with its original line breaks, and without indentation";
             return Some(hint.to_owned());
+        }
+        PemProblem::OtherBlocks(labels)
+            if expected == PRIVATE_KEY && labels.iter().any(|label| label == OPENSSH_KEY) =>
+        {
+            return Some(format!(
+                "convert a copy of the key (Ed25519: with OpenSSH 9.6 or later): \
+                 cp {file} KEY.pem && ssh-keygen -p -m PKCS8 -N '' -f KEY.pem"
+            ));
         }
         PemProblem::OtherBlocks(_) if expected == PRIVATE_KEY => {
             return Some("pass the file with the private key: --key KEY.pem".to_owned());
@@ -148,7 +161,7 @@ pub(super) fn handshake_failed(
             let remarks = refusal.store_remarks.iter().cloned();
             with_refusal_hint(remarks.fold(failure, Failure::with_cause), &refusal.reason)
         }
-        HandshakeError::WrongPrivateKey(_) => {
+        HandshakeError::WrongPrivateKey => {
             failure.with_hint("check which server answers, and its certificate and private key")
         }
         HandshakeError::NotTls(_) => failure.with_option_hint(
@@ -172,15 +185,14 @@ pub(super) fn handshake_failed(
         HandshakeError::NoHttp2(_) => {
             failure.with_hint("check the port, and that a proxy in front of the server supports h2")
         }
-        HandshakeError::UnsupportedVersion(_) => {
+        HandshakeError::UnsupportedVersion => {
             failure.with_hint("enable TLS 1.2 or TLS 1.3 on the server")
         }
-        HandshakeError::Refused(_) if has_client_certificate => {
-            failure.with_hint("check the cipher suites of the server, and the kind of its key")
-        }
+        HandshakeError::Refused(_) if has_client_certificate => failure
+            .with_hint("check the cipher suites of the server, and the kind of the server's key"),
         HandshakeError::Refused(_) => failure.with_hint(
             "pass --cert and --key if the server requires a client certificate; \
-             otherwise check its cipher suites and the kind of its key",
+             otherwise check the cipher suites of the server, and the kind of the server's key",
         ),
         HandshakeError::Other(_) => failure,
     }
@@ -212,9 +224,9 @@ pub(super) fn explain_client_refusal(failure: Failure, answer: &CertificateAnswe
         Some(ClientCertificateFlaw::Weak(_)) => {
             "request a client certificate that is signed with SHA-256".to_owned()
         }
-        Some(ClientCertificateFlaw::InvalidPurpose(_)) => {
-            "request a certificate for clients (extendedKeyUsage: clientAuth)".to_owned()
-        }
+        Some(ClientCertificateFlaw::InvalidPurpose(_)) => "request a certificate for clients \
+             (keyUsage: digitalSignature, extendedKeyUsage: clientAuth)"
+            .to_owned(),
         Some(ClientCertificateFlaw::IssuerOutsideValidity { .. }) => {
             format!("{CHECK_CLIENT_TRUST}, or renew that CA certificate in --cert")
         }
@@ -234,21 +246,39 @@ fn check_clock() -> String {
     format!("check the clock of this machine, which says {now}")
 }
 
+/// A certificate in use is renewed soon after it expired, so otherwise the clock may be wrong.
+fn renewal(hint: &str, expired: i64) -> String {
+    const YEAR_SECONDS: i64 = 365 * 24 * 60 * 60;
+    let expired_for = Timestamp::now().as_second() - expired;
+    if expired_for < YEAR_SECONDS {
+        return hint.to_owned();
+    }
+    format!("{hint}, or {}", check_clock())
+}
+
 /// Adds the option, or the change of the server, with which the certificate would be accepted.
 fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
     let trusting = |remark: &str| failure.clone().with_option_hint(&["--cacert", PEM], remark);
     let hint = match reason {
         RefusalReason::OutsideValidity(_, ValidityError::NotYetValid { .. }) => &check_clock(),
-        RefusalReason::OutsideValidity(ChainMember::EndEntity, _) => {
-            "install a new certificate on the server"
-        }
-        RefusalReason::OutsideValidity(ChainMember::Issuer(_), _) => {
-            "renew that CA certificate, on the server and in --cacert"
+        RefusalReason::OutsideValidity(
+            ChainMember::EndEntity,
+            ValidityError::Expired(validity),
+        ) => &renewal(
+            "install a new certificate on the server",
+            validity.not_after.timestamp(),
+        ),
+        RefusalReason::OutsideValidity(
+            ChainMember::Issuer(_),
+            ValidityError::Expired(validity),
+        ) => {
+            let renew = "renew that CA certificate, on the server and in --cacert";
+            &renewal(renew, validity.not_after.timestamp())
         }
         RefusalReason::Weak(ChainMember::EndEntity, Weakness::Key { .. })
         | RefusalReason::Unsuitable(
             ChainMember::EndEntity,
-            Unsuitability::Curve(_) | Unsuitability::KeyAlgorithm(_),
+            Unsuitability::Curve(_) | Unsuitability::ExplicitCurve | Unsuitability::KeyAlgorithm(_),
         ) => "install a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more",
         RefusalReason::Weak(ChainMember::EndEntity, Weakness::Signature) => {
             "install a certificate that is signed with SHA-256"
@@ -257,12 +287,7 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
             accepted_name: Some(name),
             ..
         } => return with_name_hint(failure, name),
-        RefusalReason::NameMismatch { names, .. } => {
-            match names.iter().find(|name| name.contains('*')) {
-                Some(name) => &format!("pass --servername NAME with a name that matches {name:?}"),
-                None => "install a certificate with the name of the server",
-            }
-        }
+        RefusalReason::NameMismatch { .. } => "install a certificate with the name of the server",
         RefusalReason::AddressInDnsName(address) => {
             &format!("install a certificate with an IP SAN (subjectAltName=IP:{address})")
         }
@@ -276,7 +301,10 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         | RefusalReason::Unsuitable(_, Unsuitability::NameConstraints(_)) => {
             "install a certificate of a CA that may issue for this name"
         }
-        RefusalReason::Unsuitable(ChainMember::Issuer(_), Unsuitability::CriticalExtension(_)) => {
+        RefusalReason::Unsuitable(
+            ChainMember::Issuer(_),
+            Unsuitability::CriticalExtension(_) | Unsuitability::EarlyValidity(_),
+        ) => {
             return trusting(" with that CA certificate");
         }
         RefusalReason::Unsuitable(ChainMember::EndEntity, Unsuitability::CriticalExtension(_)) => {
@@ -285,6 +313,9 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         RefusalReason::Unsuitable(ChainMember::EndEntity, Unsuitability::Version(_)) => {
             "install an X.509 version 3 certificate"
         }
+        RefusalReason::Unsuitable(ChainMember::EndEntity, Unsuitability::EarlyValidity(_)) => {
+            "install a certificate whose validity period begins in 1970 or later"
+        }
         RefusalReason::Unsuitable(_, Unsuitability::SignatureAlgorithm(_)) => {
             "install certificates that are signed with ECDSA, Ed25519 or RSA and SHA-256"
         }
@@ -292,7 +323,8 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
             "install a certificate of another CA on the server"
         }
         RefusalReason::InvalidPurpose(..) => {
-            "install a certificate for servers (extendedKeyUsage: serverAuth)"
+            "install a certificate for servers \
+             (keyUsage: digitalSignature, extendedKeyUsage: serverAuth)"
         }
         RefusalReason::X509V1OnTls12 => {
             "enable TLS 1.3 on the server, or install an X.509 version 3 certificate"
@@ -315,6 +347,17 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
 }
 
 fn with_name_hint(failure: Failure, name: &AcceptedName) -> Failure {
+    if name.server_name.contains('*') {
+        let allowing = if name.needs_common_name {
+            " and --allow-common-name"
+        } else {
+            ""
+        };
+        return failure.with_hint(format!(
+            "pass --servername NAME with a name that matches {:?}{allowing}",
+            name.server_name
+        ));
+    }
     let options = ["--servername", &name.server_name, "--allow-common-name"];
     let count = if name.needs_common_name { 3 } else { 2 };
     failure.with_option_hint(&options[..count], "")

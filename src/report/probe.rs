@@ -10,7 +10,7 @@ use crate::{
     client::{Stage, StageSuccess, Target},
     diagnostics::{Failure, escape, format_timestamp},
     probe::{CompletedStage, ProbeOutcome, ProbeResult},
-    tls::{Certificate, ClientTls, TrustBasis},
+    tls::{Certificate, ClientTls, TrustBasis, list_names},
 };
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
@@ -61,6 +61,8 @@ struct CertificateReport {
     /// Negative after the expiration.
     #[serde(skip)]
     days_left: i64,
+    #[serde(skip)]
+    is_valid_yet: bool,
 }
 
 impl ProbeReport {
@@ -143,7 +145,12 @@ impl CertificateReport {
             sha256: certificate.fingerprint(),
             subject: certificate.subject(),
             issuer: certificate.issuer(),
-            san: certificate.alternative_names.unwrap_or_default(),
+            san: [
+                certificate.other_names(),
+                certificate.alternative_names.unwrap_or_default(),
+            ]
+            .concat(),
+            is_valid_yet: certificate.validity.not_before.timestamp() <= now,
             not_before: format_timestamp(certificate.validity.not_before.timestamp()),
             not_after: format_timestamp(not_after.timestamp()),
             days_left: (not_after.timestamp() - now).div_euclid(SECONDS_PER_DAY),
@@ -151,14 +158,19 @@ impl CertificateReport {
     }
 
     fn write_to(&self, text: &mut String) {
+        let san = match &*self.san {
+            [] => "none".to_owned(),
+            names => list_names(names.iter().cloned()),
+        };
         let valid = match self.days_left {
+            _ if !self.is_valid_yet => "not valid yet".to_owned(),
             days @ ..0 => format!("expired {} days ago", -days),
             days => format!("{days} days left"),
         };
         let valid = format!("{} to {} ({valid})", self.not_before, self.not_after);
         for (label, value) in [
             ("subject", &self.subject),
-            ("SAN", &self.san.join(", ")),
+            ("SAN", &san),
             ("issuer", &self.issuer),
             ("valid", &valid),
             ("SHA-256", &self.sha256),

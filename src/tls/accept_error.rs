@@ -2,9 +2,9 @@
 
 use std::io;
 
-use rustls::{CertificateError, Error, InvalidMessage};
+use rustls::Error;
 
-use super::{certificate::Certificate, refusal::Refusal};
+use super::{certificate::Certificate, protocol_error::TlsProtocolError, refusal::Refusal};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AcceptError {
@@ -12,14 +12,14 @@ pub(crate) enum AcceptError {
     CertificateRefused(Refusal),
     #[error("client sent no certificate")]
     NoCertificate,
-    #[error("client does not hold the private key of its certificate: {0}")]
-    WrongPrivateKey(CertificateError),
-    #[error("client does not speak TLS: {0:?}")]
-    NotTls(InvalidMessage),
+    #[error("client does not hold the private key of its certificate")]
+    WrongPrivateKey,
+    #[error("client does not speak TLS: {0}")]
+    NotTls(TlsProtocolError),
     #[error("client refused the handshake: {0}")]
-    RefusedByClient(Error),
+    RefusedByClient(TlsProtocolError),
     #[error("{0}")]
-    Other(Error),
+    Other(TlsProtocolError),
     #[error("client closed the connection")]
     Closed,
     #[error(transparent)]
@@ -28,8 +28,7 @@ pub(crate) enum AcceptError {
 
 impl From<io::Error> for AcceptError {
     fn from(error: io::Error) -> Self {
-        let tls_error = error.get_ref().and_then(|inner| inner.downcast_ref());
-        match tls_error.cloned() {
+        match TlsProtocolError::from_io(&error) {
             Some(error) => Self::from_tls(error),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
             None => Self::Io(error),
@@ -38,16 +37,16 @@ impl From<io::Error> for AcceptError {
 }
 
 impl AcceptError {
-    fn from_tls(error: Error) -> Self {
-        match error {
+    fn from_tls(error: TlsProtocolError) -> Self {
+        match &error.0 {
             Error::NoCertificatesPresented => Self::NoCertificate,
-            Error::InvalidCertificate(reason) => match Refusal::from_error(&reason) {
+            Error::InvalidCertificate(reason) => match Refusal::from_error(reason) {
                 Some(refusal) => Self::CertificateRefused(refusal.clone()),
-                None => Self::WrongPrivateKey(reason),
+                None => Self::WrongPrivateKey,
             },
-            Error::InvalidMessage(reason) => Self::NotTls(reason),
+            Error::InvalidMessage(_) => Self::NotTls(error),
             Error::AlertReceived(_) => Self::RefusedByClient(error),
-            error => Self::Other(error),
+            _ => Self::Other(error),
         }
     }
 }

@@ -6,6 +6,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::{
     certificate::{Validity, X509Certificate},
     der_parser::{Oid, oid},
+    error::X509Error,
     extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension},
     oid_registry,
     prelude::FromDer,
@@ -65,7 +66,7 @@ impl Certificate {
     /// The error is the parser's message.
     pub(super) fn parse(der: &CertificateDer<'_>) -> Result<Self, String> {
         let (rest, certificate) =
-            X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+            X509Certificate::from_der(der).map_err(|error| reason_of(error.into()))?;
         if !rest.is_empty() {
             return Err(format!("{} bytes after the certificate", rest.len()));
         }
@@ -114,13 +115,17 @@ impl Certificate {
     }
 
     /// Returns the names in the SAN that are neither DNS names nor IP addresses.
-    pub(super) fn other_names(&self) -> Vec<String> {
+    pub(crate) fn other_names(&self) -> Vec<String> {
         let certificate = self.to_x509();
         match certificate
             .as_ref()
             .map(|one| one.subject_alternative_name())
         {
-            Some(Ok(Some(san))) => san.value.general_names.iter().map(describe_name).collect(),
+            Some(Ok(Some(san))) => {
+                let names = san.value.general_names.iter();
+                let others = names.filter(|name| proven_name(name).is_none());
+                others.map(describe_name).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -188,26 +193,34 @@ impl Certificate {
     }
 }
 
+pub(super) fn describe_period(validity: &Validity) -> String {
+    let (from, to) = (date(validity.not_before), date(validity.not_after));
+    format!("valid from {from} to {to}")
+}
+
 fn date(time: ASN1Time) -> impl fmt::Display {
     time.to_datetime().date()
 }
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Option<Vec<String>>, String> {
-    let extension = certificate
-        .subject_alternative_name()
-        .map_err(|error| error.to_string())?;
+    let extension = certificate.subject_alternative_name().map_err(reason_of)?;
     Ok(extension.map(|extension| {
         extension
             .value
             .general_names
             .iter()
-            .filter_map(|name| match name {
-                GeneralName::DNSName(name) => Some((*name).to_owned()),
-                GeneralName::IPAddress(bytes) => address_text(bytes),
-                _ => None,
-            })
+            .filter_map(proven_name)
             .collect()
     }))
+}
+
+/// Returns the name if it can prove the identity of a server.
+fn proven_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => address_text(bytes),
+        _ => None,
+    }
 }
 
 pub(super) fn allows_role(usage: &ExtendedKeyUsage<'_>, role: PeerRole) -> bool {
@@ -216,6 +229,16 @@ pub(super) fn allows_role(usage: &ExtendedKeyUsage<'_>, role: PeerRole) -> bool 
             PeerRole::Server => usage.server_auth,
             PeerRole::Client => usage.client_auth,
         }
+}
+
+/// The text of the other errors shows variants of the parser.
+fn reason_of(error: X509Error) -> String {
+    match error {
+        X509Error::Der(_) | X509Error::NomError(_) | X509Error::Generic => {
+            "not valid DER".to_owned()
+        }
+        error => error.to_string(),
+    }
 }
 
 /// Turns "Key Cert Sign, CRL Sign" into the names of RFC 5280: "keyCertSign, cRLSign".

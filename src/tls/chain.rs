@@ -86,7 +86,8 @@ impl UnverifiedChain<'_> {
     ) -> Option<RefusalReason> {
         let is_of_any_certificate = matches!(
             error,
-            webpki::Error::UnsupportedCriticalExtension
+            webpki::Error::BadDerTime
+                | webpki::Error::UnsupportedCriticalExtension
                 | webpki::Error::UnsupportedCertVersion
                 | webpki::Error::UnsupportedSignatureAlgorithmContext(_)
         );

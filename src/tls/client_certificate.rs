@@ -8,8 +8,9 @@ use x509_parser::{prelude::FromDer, x509::X509Name};
 
 use super::{
     certificate::{Certificate, MAX_SHOWN_CHARS, ValidityError, Weakness},
+    general_name::quote,
     peer_role::PeerRole,
-    refusal::quote,
+    protocol_error::TlsProtocolError,
 };
 
 /// The answer to a certificate request. `subject` is the subject of the configured certificate.
@@ -50,7 +51,7 @@ pub(crate) enum ClientCertificateFlaw {
 pub(crate) struct ClientRefusal {
     pub(crate) answer: CertificateAnswer,
     /// `None` if the server only closed the connection, or if the alert was lost.
-    pub(crate) alert: Option<rustls::Error>,
+    pub(crate) alert: Option<TlsProtocolError>,
 }
 
 impl fmt::Display for ClientRefusal {

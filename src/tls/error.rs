@@ -2,14 +2,14 @@
 
 use std::error::Error;
 
-use super::{binary_format::BinaryFormat, refusal::quote};
+use super::{binary_format::BinaryFormat, general_name::quote};
 use crate::user_path::{FileError, UserPath};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("no {expected} in {file}: {problem}")]
+    #[error("{} {expected} in {file}: {problem}", if problem.is_absence() { "no" } else { "invalid" })]
     Pem {
         file: UserPath,
         expected: &'static str,
@@ -50,6 +50,19 @@ pub(crate) enum TlsError {
     CertificateGeneration(Box<dyn Error>),
 }
 
+impl PemProblem {
+    /// Returns whether the file holds nothing of the expected kind.
+    fn is_absence(&self) -> bool {
+        !matches!(
+            self,
+            Self::InvalidBlock { .. }
+                | Self::EncryptedKey
+                | Self::MislabeledKey { .. }
+                | Self::MultipleKeys
+        )
+    }
+}
+
 /// The reason why a PEM file is refused. Line numbers count from 1.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PemProblem {
@@ -70,7 +83,7 @@ pub(crate) enum PemProblem {
     NoBlock,
     #[error("found only {}", .0.join(", "))]
     OtherBlocks(Vec<String>),
-    #[error("{label} in line {line} is invalid: {reason}")]
+    #[error("{label} in line {line}: {reason}")]
     InvalidBlock {
         line: usize,
         label: String,

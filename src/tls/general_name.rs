@@ -10,6 +10,22 @@ pub(super) fn address_text(bytes: &[u8]) -> Option<String> {
     address.ok().map(|address| address.to_string())
 }
 
+/// Returns a list of names in quotes.
+pub(super) fn quote(names: &[String]) -> String {
+    list(names.iter().map(|name| format!("{name:?}")))
+}
+
+/// A certificate may have thousands of names, but a message stays readable with at most 20.
+pub(crate) fn list(names: impl ExactSizeIterator<Item = String>) -> String {
+    const MAX_NAMES: usize = 20;
+    let omitted = names.len().saturating_sub(MAX_NAMES);
+    let mut shown: Vec<_> = names.take(MAX_NAMES).collect();
+    if omitted > 0 {
+        shown.push(format!("and {omitted} more"));
+    }
+    shown.join(", ")
+}
+
 /// Returns a name as OpenSSL writes it.
 pub(super) fn describe_name(name: &GeneralName<'_>) -> String {
     let text = |label: &str, value: &dyn fmt::Display| {

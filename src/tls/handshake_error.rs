@@ -1,9 +1,10 @@
 //! [`HandshakeError`]: the reason why a TLS handshake failed.
 
-use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use rustls::{AlertDescription, Error, PeerIncompatible};
 
 use super::{
     client_certificate::{CertificateAnswer, ClientRefusal},
+    protocol_error::TlsProtocolError,
     refusal::Refusal,
 };
 
@@ -11,31 +12,31 @@ use super::{
 pub(crate) enum HandshakeError {
     #[error(transparent)]
     CertificateRefused(Refusal),
-    #[error("server does not hold the private key of its certificate: {0}")]
-    WrongPrivateKey(CertificateError),
+    #[error("server does not hold the private key of its certificate")]
+    WrongPrivateKey,
     #[error("server does not speak TLS: {0}")]
-    NotTls(Error),
+    NotTls(TlsProtocolError),
     /// The server had requested a client certificate before it ended the connection.
     #[error("{0}")]
     ClientRefused(ClientRefusal),
     /// The server sent this alert without a certificate request.
     #[error("server requires a client certificate: {0}")]
-    ClientCertificateRequired(Error),
+    ClientCertificateRequired(TlsProtocolError),
     /// The server sent this alert without a certificate request.
     #[error("server refused the client certificate: {0}")]
-    ClientCertificateRefused(Error),
+    ClientCertificateRefused(TlsProtocolError),
     #[error("server does not know the requested server name: {0}")]
-    UnknownServerName(Error),
+    UnknownServerName(TlsProtocolError),
     /// The value is the protocol that the server selected by ALPN.
     #[error("server does not support HTTP/2 (offered by ALPN: h2, selected: {0})")]
     NoHttp2(String),
-    #[error("server supports neither TLS 1.2 nor TLS 1.3: {0}")]
-    UnsupportedVersion(Error),
+    #[error("server supports neither TLS 1.2 nor TLS 1.3")]
+    UnsupportedVersion,
     /// The server sent the alert `handshake_failure`, whose cause it does not tell.
     #[error("server refused the TLS handshake: {0}")]
-    Refused(Error),
+    Refused(TlsProtocolError),
     #[error("TLS handshake failed: {0}")]
-    Other(Error),
+    Other(TlsProtocolError),
 }
 
 impl HandshakeError {
@@ -45,30 +46,32 @@ impl HandshakeError {
         match self {
             Self::ClientCertificateRequired(alert)
             | Self::ClientCertificateRefused(alert)
-            | Self::Refused(alert)
-            | Self::Other(alert @ Error::AlertReceived(_)) => Self::ClientRefused(ClientRefusal {
-                answer,
-                alert: Some(alert),
-            }),
+            | Self::Refused(alert) => Self::client_refused(answer, alert),
+            Self::Other(error) if error.is_alert() => Self::client_refused(answer, error),
             error => error,
         }
     }
+
+    fn client_refused(answer: CertificateAnswer, alert: TlsProtocolError) -> Self {
+        let alert = Some(alert);
+        Self::ClientRefused(ClientRefusal { answer, alert })
+    }
 }
 
-impl From<Error> for HandshakeError {
-    fn from(error: Error) -> Self {
+impl From<TlsProtocolError> for HandshakeError {
+    fn from(error: TlsProtocolError) -> Self {
         use AlertDescription as Alert;
-        match &error {
+        match &error.0 {
             Error::InvalidCertificate(reason) => match Refusal::from_error(reason) {
                 Some(refusal) => Self::CertificateRefused(refusal.clone()),
-                None => Self::WrongPrivateKey(reason.clone()),
+                None => Self::WrongPrivateKey,
             },
             Error::InvalidMessage(_) => Self::NotTls(error),
             Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
             )
-            | Error::AlertReceived(Alert::ProtocolVersion) => Self::UnsupportedVersion(error),
+            | Error::AlertReceived(Alert::ProtocolVersion) => Self::UnsupportedVersion,
             Error::AlertReceived(Alert::CertificateRequired) => {
                 Self::ClientCertificateRequired(error)
             }

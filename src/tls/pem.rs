@@ -198,7 +198,9 @@ fn split_blocks(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
             });
         }
         if let Some(block) = blocks.last_mut() {
-            block.text.push_str(text);
+            // The parser ignores spaces at the end of a line, but not tabs.
+            block.text.push_str(text.trim_end());
+            block.text.push('\n');
         }
     }
     Ok(blocks)

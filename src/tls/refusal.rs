@@ -6,7 +6,9 @@ use rustls::{CertificateError, OtherError};
 
 use super::{
     certificate::{Certificate, MAX_SHOWN_CHARS, ValidityError, Weakness},
+    general_name::quote,
     peer_role::PeerRole,
+    protocol_error::words,
     unsuitability::Unsuitability,
 };
 
@@ -31,12 +33,15 @@ pub(crate) enum RefusalReason {
     #[error("{0} {1}")]
     Weak(ChainMember, Weakness),
     #[error(
-        "certificate is not valid for {server_name:?} (valid for {})",
-        quote(names)
+        "certificate is not valid for {server_name:?} ({})",
+        describe_names(names, unsupported_wildcards)
     )]
     NameMismatch {
         server_name: String,
         names: Vec<String>,
+        /// Wildcards that match no name: those directly below a top-level domain, and those that
+        /// are not the whole leftmost label.
+        unsupported_wildcards: Vec<String>,
         /// A name with which the certificate would be accepted.
         accepted_name: Option<AcceptedName>,
     },
@@ -74,13 +79,14 @@ pub(crate) enum RefusalReason {
     /// No trusted CA certificate issued the chain, which ends with a certificate of this issuer.
     #[error("CA certificate {0:?} is missing")]
     UnknownIssuer(String),
-    #[error("certificate chain is invalid: {}", name_of(.0))]
+    #[error("certificate chain is invalid: {}", words(.0))]
     Invalid(webpki::Error),
 }
 
 /// The options with which a certificate would be accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct AcceptedName {
+    /// May begin with `*`, which stands for any label.
     pub(crate) server_name: String,
     /// Whether the name is a common name, which is accepted only with `--allow-common-name`.
     pub(crate) needs_common_name: bool,
@@ -119,14 +125,14 @@ impl From<Refusal> for rustls::Error {
     }
 }
 
-pub(super) fn quote(names: &[String]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
-    quoted.join(", ")
-}
-
-/// Returns the name of an error without its fields, which are numbers for programs.
-fn name_of(error: &webpki::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(|c: char| !c.is_alphanumeric());
-    text[..end.unwrap_or(text.len())].to_owned()
+fn describe_names(names: &[String], unsupported_wildcards: &[String]) -> String {
+    let lists = [
+        ("valid for ", names),
+        ("unsupported wildcard: ", unsupported_wildcards),
+    ];
+    let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+    let lists: Vec<_> = lists
+        .map(|(label, names)| format!("{label}{}", quote(names)))
+        .collect();
+    lists.join("; ")
 }

@@ -17,7 +17,7 @@ use rustls::{
     },
     sign::SingleCertAndKey,
 };
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::EndEntityCert;
 
 use super::{
     accept_error::AcceptError,
@@ -28,6 +28,7 @@ use super::{
     error::TlsError,
     identity::Identity,
     peer_role::PeerRole,
+    protocol_error::TlsProtocolError,
     refusal::{ChainMember, Refusal, RefusalReason},
     signature::{verify_tls12, verify_tls13},
     unsuitability::Unsuitability,
@@ -110,7 +111,10 @@ impl TrustedClients {
                 let property = Unsuitability::of_trust_root(certificate);
                 TlsError::InvalidTrustRoot {
                     subject: certificate.subject(),
-                    reason: property.map_or_else(|| error.to_string(), |one| format!("it {one}")),
+                    reason: match property {
+                        Some(property) => format!("it {property}"),
+                        None => TlsProtocolError::from(error).to_string(),
+                    },
                 }
             })?;
         }
@@ -126,12 +130,9 @@ impl TrustedClients {
         })
     }
 
-    /// Returns the reason why a client certificate is refused. rustls translates the error of webpki,
-    /// so the chain is verified again without rustls.
-    fn explain(&self, chain: &UnverifiedChain<'_>) -> Option<RefusalReason> {
+    fn verify(&self, chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
         let verified = EndEntityCert::try_from(&chain.end_entity.der).and_then(|certificate| {
             let roots = &self.roots.roots;
-            let usage = KeyUsage::client_auth();
             let (algorithms, now) = (self.algorithms.all, chain.now);
             certificate
                 .verify_for_usage(
@@ -139,13 +140,13 @@ impl TrustedClients {
                     roots,
                     chain.intermediates,
                     now,
-                    usage,
+                    PeerRole::Client,
                     None,
                     None,
                 )
                 .map(drop)
         });
-        Some(chain.explain(verified.err()?, &self.pinned))
+        verified.map_err(|error| chain.explain(error, &self.pinned))
     }
 }
 
@@ -159,14 +160,12 @@ struct ClientVerifier {
 }
 
 impl ClientVerifier {
-    fn refuse(&self, certificate: &Certificate, reason: Option<RefusalReason>) {
-        if let Some(reason) = reason {
-            let _ = self.refusal.set(Refusal {
-                reason,
-                certificate: Some(Box::new(certificate.clone())),
-                store_remarks: Vec::new(),
-            });
-        }
+    fn refuse(&self, certificate: &Certificate, reason: RefusalReason) {
+        let _ = self.refusal.set(Refusal {
+            reason,
+            certificate: Some(Box::new(certificate.clone())),
+            store_remarks: Vec::new(),
+        });
     }
 }
 
@@ -190,28 +189,31 @@ impl ClientCertVerifier for ClientVerifier {
                         ValidityError::NotYetValid(_) => CertificateError::NotValidYet,
                     };
                     let member = ChainMember::EndEntity;
-                    self.refuse(pinned, Some(RefusalReason::OutsideValidity(member, error)));
+                    self.refuse(pinned, RefusalReason::OutsideValidity(member, error));
                     Err(alert.into())
                 },
                 |()| Ok(ClientCertVerified::assertion()),
             );
         }
-        let verified = trusted
-            .issued
-            .verify_client_cert(end_entity, intermediates, now);
-        if let (Err(_), Ok(certificate)) = (&verified, Certificate::parse(end_entity)) {
+        if let Ok(certificate) = Certificate::parse(end_entity) {
             let parsed = intermediates.iter().map(Certificate::parse);
             let issuers: Vec<_> = parsed.filter_map(Result::ok).collect();
-            let reason = trusted.explain(&UnverifiedChain {
+            let verified = trusted.verify(&UnverifiedChain {
                 role: PeerRole::Client,
                 end_entity: &certificate,
                 issuers: &issuers,
                 intermediates,
                 now,
             });
-            self.refuse(&certificate, reason);
+            match verified {
+                Ok(()) => return Ok(ClientCertVerified::assertion()),
+                Err(reason) => self.refuse(&certificate, reason),
+            }
         }
-        verified
+        // rustls knows the alert for each error of webpki.
+        trusted
+            .issued
+            .verify_client_cert(end_entity, intermediates, now)
     }
 
     fn verify_tls12_signature(

@@ -48,8 +48,8 @@ pub(super) fn verify_tls13(
     })
 }
 
-fn explain(certificate: &CertificateDer<'_>, error: Error) -> Error {
-    let Ok(certificate) = Certificate::parse(certificate) else {
+fn explain(der: &CertificateDer<'_>, error: Error) -> Error {
+    let Ok(certificate) = Certificate::parse(der) else {
         return error;
     };
     let reason = match certificate.weak_key {
@@ -57,7 +57,10 @@ fn explain(certificate: &CertificateDer<'_>, error: Error) -> Error {
         None if certificate.is_x509_v1 => RefusalReason::X509V1OnTls12,
         None => match Unsuitability::of_signer(&certificate) {
             Some(property) => RefusalReason::Unsuitable(ChainMember::EndEntity, property),
-            None => return error,
+            None => match EndEntityCert::try_from(der) {
+                Err(invalid) => RefusalReason::Invalid(invalid),
+                Ok(_) => return error,
+            },
         },
     };
     Refusal {

@@ -1,7 +1,8 @@
 //! [`Unsuitability`]: the property of a certificate with which no chain through it is accepted.
 
 use x509_parser::{
-    certificate::X509Certificate,
+    asn1_rs::Tag,
+    certificate::{Validity, X509Certificate},
     der_parser::{Oid, oid},
     extensions::{GeneralSubtree, NameConstraints},
     oid_registry::{self, OidEntry, OidRegistry},
@@ -9,8 +10,8 @@ use x509_parser::{
 };
 
 use super::{
-    certificate::{Certificate, allows_role},
-    general_name::describe_name,
+    certificate::{Certificate, allows_role, describe_period},
+    general_name::{describe_name, list as list_names},
     peer_role::PeerRole,
 };
 
@@ -20,7 +21,7 @@ pub(crate) enum Unsuitability {
     CriticalExtension(String),
     #[error("may not issue certificates (basicConstraints: CA:TRUE is missing)")]
     NotCa,
-    #[error("allows fewer CA certificates below it (basicConstraints: pathlen:{0})")]
+    #[error("allows at most {0} CA certificates below it (basicConstraints: pathlen:{0})")]
     PathLength(u32),
     #[error("may not issue {0} certificates (extendedKeyUsage: {0}Auth is missing)")]
     ExtendedKeyUsage(PeerRole),
@@ -34,6 +35,10 @@ pub(crate) enum Unsuitability {
     SignatureAlgorithm(String),
     #[error("has an ECDSA key on a curve that is not supported: {0}")]
     Curve(String),
+    #[error("has an ECDSA key whose curve is written as explicit parameters, not as a name")]
+    ExplicitCurve,
+    #[error("has a validity period that begins before 1970, which is not supported ({})", describe_period(.0))]
+    EarlyValidity(Validity),
     #[error("has a key of a kind that is not supported: {0}")]
     KeyAlgorithm(String),
 }
@@ -93,6 +98,11 @@ impl Unsuitability {
                 let usage = certificate.extended_key_usage().ok()??.value;
                 (!allows_role(usage, role)).then_some(Self::ExtendedKeyUsage(role))
             }
+            Error::BadDerTime => {
+                let validity = certificate.validity();
+                let is_early = validity.not_before.timestamp() < 0;
+                is_early.then(|| Self::EarlyValidity(validity.clone()))
+            }
             Error::UnsupportedCertVersion if certificate.version() == X509Version::V1 => {
                 Some(Self::Version1)
             }
@@ -146,11 +156,12 @@ fn unsupported_key(certificate: &X509Certificate<'_>) -> Option<Unsuitability> {
         parameters,
     } = &certificate.public_key().algorithm;
     if *algorithm == oid_registry::OID_KEY_TYPE_EC_PUBLIC_KEY {
-        let curve = parameters.as_ref().and_then(|curve| curve.as_oid().ok());
+        let named = parameters.as_ref().filter(|curve| curve.tag() == Tag::Oid);
+        let curve = named.and_then(|curve| curve.as_oid().ok());
         return match curve {
             Some(curve) if SUPPORTED_CURVES.contains(&curve) => None,
             Some(curve) => Some(Unsuitability::Curve(name_of(&curve))),
-            None => Some(Unsuitability::Curve("explicit parameters".to_owned())),
+            None => Some(Unsuitability::ExplicitCurve),
         };
     }
     let is_supported = SUPPORTED_KEYS.contains(algorithm);
@@ -185,11 +196,8 @@ fn name_of(oid: &Oid<'_>) -> String {
 fn describe_constraints(constraints: &NameConstraints<'_>) -> String {
     let list = |label: &str, subtrees: &Option<Vec<GeneralSubtree<'_>>>| {
         let subtrees = subtrees.as_ref()?;
-        let bases: Vec<_> = subtrees
-            .iter()
-            .map(|one| describe_name(&one.base))
-            .collect();
-        Some(format!("{label} {}", bases.join(", ")))
+        let bases = list_names(subtrees.iter().map(|one| describe_name(&one.base)));
+        Some(format!("{label} {bases}"))
     };
     let permitted = list("permitted", &constraints.permitted_subtrees);
     let excluded = list("excluded", &constraints.excluded_subtrees);

@@ -14,7 +14,7 @@ use rustls::{
     crypto::WebPkiSupportedAlgorithms,
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::EndEntityCert;
 
 use super::{
     certificate::Certificate,
@@ -79,7 +79,7 @@ impl ServerVerifier {
                     &roots.roots,
                     chain.intermediates,
                     chain.now,
-                    KeyUsage::server_auth(),
+                    PeerRole::Server,
                     None,
                     Some(&|path| name_constraints::check_path(path, common_names)),
                 )
@@ -138,16 +138,25 @@ impl ServerVerifier {
         if self.server_name.is_address() && names.contains(&server_name) {
             return Err(RefusalReason::AddressInDnsName(server_name));
         }
-        let accepted_name = names
+        let is_usable = |name: &&String| {
+            (!name.contains('*') || is_supported_wildcard(name))
+                && is_accepted(&PeerName::new(&name.replacen('*', "a", 1)))
+        };
+        let (unsupported_wildcards, names): (Vec<_>, Vec<_>) = names
             .iter()
-            .find(|name| !name.contains('*') && is_accepted(&PeerName::new(name)))
+            .cloned()
+            .partition(|name| name.contains('*') && !is_usable(&name));
+        let usable = names.iter().filter(is_usable);
+        let accepted_name = usable
+            .min_by_key(|name| name.contains('*'))
             .map(|name| AcceptedName {
                 server_name: name.clone(),
                 needs_common_name,
             });
         Err(RefusalReason::NameMismatch {
             server_name,
-            names: names.to_vec(),
+            names,
+            unsupported_wildcards,
             accepted_name,
         })
     }
@@ -179,6 +188,12 @@ fn is_in_san(name: &PeerName, server: &Certificate) -> bool {
     EndEntityCert::try_from(&server.der)
         .is_ok_and(|certificate| certificate.verify_is_valid_for_subject_name(parsed).is_ok())
         || !name.is_address() && absolute.any(|presented| name.matches_common_name(presented))
+}
+
+/// Returns whether a wildcard is the whole leftmost label, and not directly below a top-level domain.
+fn is_supported_wildcard(name: &str) -> bool {
+    let parent = name.strip_suffix('.').unwrap_or(name).strip_prefix("*.");
+    parent.is_some_and(|parent| parent.contains('.') && !parent.contains('*'))
 }
 
 /// A certificate that webpki cannot use as a trust root is left out, but it can still be pinned.

@@ -4,10 +4,11 @@ use std::fs;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64, HEXLOWER};
+use rcgen::SanType;
 use serde_json::Value;
 
 use crate::support::{
-    certificates::{CertificateFolder, as_ca, authority, expired, params},
+    certificates::{CertificateFolder, as_ca, authority, expired, not_yet_valid, params},
     probe::{suggested_flags, with_suggested_flags},
     program::{Run, run, run_with_input},
     receiver::Receiver,
@@ -300,6 +301,36 @@ fn failed_stage_is_named() {
         .json();
     assert_eq!(stages(&report), (Vec::new(), None));
     assert_eq!(report["error"]["kind"], "usage");
+}
+
+#[test]
+fn report_shows_all_names_and_the_validity() {
+    let files = CertificateFolder::new();
+    let mut uri = params(Some("uri"), &[]);
+    let name = "spiffe://test/server".try_into().expect("ASCII");
+    uri.subject_alt_names = vec![SanType::URI(name)];
+    let names: Vec<_> = (0..100).map(|number| format!("h{number}.test")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    for (params, texts) in [
+        (uri, &["SAN      URI:spiffe://test/server\n"][..]),
+        (params(Some("x"), &[]), &["SAN      none\n"]),
+        (params(Some("x"), &names), &["h19.test, and 80 more\n"]),
+        (
+            not_yet_valid(params(Some("x"), &["x.test"])),
+            &["(not valid yet)\n"],
+        ),
+        (expired(params(Some("x"), &["x.test"])), &[" days ago)\n"]),
+    ] {
+        let receiver = Receiver::presenting(&files.self_signed(&params));
+        let probe = run(receiver.args_of("probe")).exits(6);
+        for text in texts {
+            assert!(
+                probe.stdout.contains(text),
+                "no {text:?} in {}",
+                probe.stdout
+            );
+        }
+    }
 }
 
 #[test]

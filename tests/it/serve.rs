@@ -340,7 +340,7 @@ fn verbose_receiver_says_why_a_handshake_failed() {
     let receiver = Receiver::with(["-v"]);
     push_to(&receiver.address, &["--retry=0"], INPUT).exits(6);
     receiver.wait_for_note("note: TLS handshake with client 127.0.0.1:");
-    receiver.wait_for_note(" failed: client refused the handshake: received fatal alert: ");
+    receiver.wait_for_note(" failed: client refused the handshake: TLS alert ");
     push_to(&receiver.address, &["--plaintext", "--retry=0"], INPUT).exits(6);
     receiver.wait_for_note(" failed: client does not speak TLS: ");
     drop(std::net::TcpStream::connect(&receiver.address).expect("connected"));

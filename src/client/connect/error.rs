@@ -18,7 +18,7 @@ use crate::{
     endpoint::Endpoint,
     metadata::Metadata,
     proxy::Proxy,
-    tls::{CertificateAnswer, ClientRefusal, HandshakeError},
+    tls::{CertificateAnswer, ClientRefusal, HandshakeError, TlsProtocolError},
 };
 
 #[derive(Debug)]
@@ -125,8 +125,8 @@ impl ConnectErrorKind {
     }
 
     pub(super) fn from_handshake(error: io::Error) -> Self {
-        match tls_error(&error) {
-            Some(error) => Self::Tls(error.clone().into()),
+        match TlsProtocolError::from_io(&error) {
+            Some(error) => Self::Tls(error.into()),
             None => Self::from_io(error),
         }
     }
@@ -137,7 +137,7 @@ impl ConnectErrorKind {
         let alert = match self {
             Self::Tls(error) => return Self::Tls(error.after_certificate_request(answer)),
             Self::Closed => None,
-            Self::Io(error) => tls_error(&error).cloned(),
+            Self::Io(error) => worded(&error).cloned(),
             kind => return kind,
         };
         Self::Tls(HandshakeError::ClientRefused(ClientRefusal {
@@ -179,7 +179,8 @@ pub(super) fn is_file_limit(error: &io::Error) -> bool {
     matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+/// Returns the error of TLS that an established connection reported.
+fn worded(error: &io::Error) -> Option<&TlsProtocolError> {
     error.get_ref()?.downcast_ref()
 }
 

@@ -12,6 +12,8 @@ use tokio::{
     sync::watch,
 };
 
+use crate::tls::TlsProtocolError;
+
 /// The number of bytes that are kept, which suffices for the status line of an HTTP/1.1 server.
 const MAX_FIRST_BYTES: usize = 256;
 
@@ -26,7 +28,7 @@ pub(super) struct Received {
     /// The first bytes from the server.
     pub(super) first_bytes: Vec<u8>,
     /// The TLS alert with which the server ended the connection.
-    pub(super) alert: Option<rustls::Error>,
+    pub(super) alert: Option<TlsProtocolError>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ServerBytes<S> {
@@ -38,27 +40,26 @@ impl<S: AsyncRead + Unpin> AsyncRead for ServerBytes<S> {
         let filled_before = buf.filled().len();
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         let bytes = &buf.filled()[filled_before..];
-        let alert = result.as_ref().err().and_then(alert);
-        let is_alert = alert.is_some();
+        let tls_error = result.as_ref().err().and_then(TlsProtocolError::from_io);
         self.received.send_modify(|received| {
             let missing = MAX_FIRST_BYTES - received.first_bytes.len();
             received.first_bytes.extend(bytes.iter().take(missing));
-            received.alert = alert;
+            received.alert = tls_error.clone().filter(TlsProtocolError::is_alert);
         });
         Poll::Ready(match result {
             // HTTP/2 itself shows whether a response is complete. An error would hide a GOAWAY frame
             // that the server sent before it closed the connection without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
-            // The HTTP/2 library keeps only the kind of an I/O error, which is the same for an alert
-            // and for invalid TLS.
-            Err(error) if is_alert => Err(io::Error::new(io::ErrorKind::ConnectionAborted, error)),
-            result => result,
+            Err(error) => Err(match tls_error {
+                // The HTTP/2 library keeps only the kind of an I/O error, which is the same for an
+                // alert and for invalid TLS.
+                Some(alert) if alert.is_alert() => {
+                    io::Error::new(io::ErrorKind::ConnectionAborted, alert)
+                }
+                Some(tls_error) => io::Error::new(error.kind(), tls_error),
+                None => error,
+            }),
+            Ok(()) => Ok(()),
         })
     }
-}
-
-fn alert(error: &io::Error) -> Option<rustls::Error> {
-    let tls_error: Option<&rustls::Error> = error.get_ref()?.downcast_ref();
-    let is_alert = |error: &&_| matches!(error, rustls::Error::AlertReceived(_));
-    tls_error.filter(is_alert).cloned()
 }

@@ -323,7 +323,10 @@ fn does_not_retry_wrong_protocols() {
             "garbage after the TLS handshake",
             Connection::EndAfterTls(Ending::Garbage),
             5,
-            &["server sent invalid TLS or HTTP/2", "corrupt message"],
+            &[
+                "server sent invalid TLS or HTTP/2",
+                "invalid TLS message: invalid content type",
+            ],
         ),
     ] {
         let push = push_one_record(&FaultServer::start([fault]), &[]);

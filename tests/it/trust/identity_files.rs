@@ -194,6 +194,7 @@ fn hints_convert_private_keys_to_pem() {
 #[test]
 fn hints_convert_certificates_to_pem() {
     const PKCS12: &str = "file is a PKCS#12 file, not PEM";
+    const OPENSSH: &str = "no private key in ";
     const LEAF_SECOND: &str = "belongs to certificate 2 of ";
     const TRUSTED: &str = "expected CERTIFICATE, found TRUSTED CERTIFICATE";
     let client = Client::new();
@@ -221,6 +222,24 @@ fn hints_convert_certificates_to_pem() {
         client.check_conversion(&file, "", PKCS12, "-passin pass:");
         client.check_conversion(cert, &file, PKCS12, "-passin pass:");
     }
+    let label = "OPENSSH PRIVATE KEY";
+    let openssh = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    client
+        .push(cert, &client.files.write(openssh))
+        .exits(2)
+        .stderr_contains(OPENSSH)
+        .stderr_contains("KEY.pem && ssh-keygen -p -m PKCS8 -N '' -f KEY.pem");
+    let both = fs::read_to_string(cert).expect("text");
+    let mixed = both.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
+    let mixed = client.identity.pem() + &mixed;
+    let run = client.push(&client.files.write(mixed), key).exits(2);
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = run_hinted_command(&run, "", folder.path());
+    let count = fs::read_to_string(made)
+        .expect("text")
+        .matches("BEGIN")
+        .count();
+    assert_eq!(count, 2 * both.matches("BEGIN").count());
     let keystore = client.files.write(b"\xfe\xed\xfe\xed\0\0\0\x02");
     client
         .push(&keystore, key)

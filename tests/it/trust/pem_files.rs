@@ -78,12 +78,12 @@ fn rejects_files_without_certificates() {
         (
             "invalid base64 in the second block",
             format!("{good}{}", good.replace("MI", "M!")).into(),
-            "base64",
+            "invalid certificate in ",
         ),
         (
             "block without a certificate",
             format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").into(),
-            "CERTIFICATE in line",
+            "CERTIFICATE in line 11: not valid DER",
         ),
     ] {
         file.write(content);
@@ -107,6 +107,8 @@ fn rejects_files_without_certificates() {
             format!("subject=CN = localhost\n\n{good}"),
         ),
         ("private key and certificate", format!("{key}{good}")),
+        ("tab at the ends of lines", good.replace('\n', "\t\n")),
+        ("spaces at the ends of lines", good.replace('\n', "  \n")),
     ] {
         file.write(content);
         let run = push_trusting(&receiver, file.str());

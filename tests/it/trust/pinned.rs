@@ -1,6 +1,6 @@
 //! `--cacert` with the server's own certificate.
 
-use rcgen::{KeyPair, KeyUsagePurpose};
+use rcgen::{ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::version::{TLS12, TLS13};
 
 use super::{
@@ -260,19 +260,61 @@ fn compares_addresses_with_sans() {
 }
 
 #[test]
-fn refuses_key_usage_without_tls_server_authentication() {
+fn key_usage_must_allow_tls_server_authentication() {
+    use ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
+    use KeyUsagePurpose::{CrlSign, DigitalSignature, KeyCertSign};
+    const NOT_ALLOWED: &str = "certificate key usage does not allow TLS server authentication";
     let files = CertificateFolder::new();
-    let mut signs_only = as_ca(params(Some(NAME), &[]));
-    signs_only.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let identity = files.self_signed(&signs_only);
-    check_all(&[refuse(
-        "keyCertSign only",
-        Serve,
-        &identity,
-        &identity.cert,
-        NAMED,
-        &["certificate key usage does not allow TLS server authentication (keyUsage: keyCertSign)"],
-    )]);
+    let ca = authority(params(Some("Test CA"), &[]));
+    let trusted = files.write(ca.pem());
+    let mut cases = Vec::new();
+    for (usages, extended, refusal) in [
+        (&[KeyCertSign][..], &[][..], Some("keyUsage: keyCertSign")),
+        (&[KeyCertSign], &[ServerAuth], Some("keyUsage: keyCertSign")),
+        (
+            &[KeyCertSign, CrlSign],
+            &[Any],
+            Some("keyUsage: keyCertSign, cRLSign"),
+        ),
+        (&[KeyCertSign, DigitalSignature], &[], None),
+        (&[DigitalSignature], &[ServerAuth], None),
+        (&[DigitalSignature], &[Any], None),
+        (&[], &[Any], None),
+        (&[], &[ClientAuth, Any], None),
+        (
+            &[DigitalSignature],
+            &[ClientAuth],
+            Some("extendedKeyUsage: serverAuth is missing"),
+        ),
+    ] {
+        let mut params = params(Some("unused"), &[NAME]);
+        params.key_usages = usages.to_vec();
+        params.extended_key_usages = extended.to_vec();
+        let pinned = files.self_signed(&as_ca(params.clone()));
+        let issued = files.issued_by(&ca, &params);
+        for (name, identity, trusted) in [
+            ("pinned", &pinned, &pinned.cert),
+            ("issued", &issued, &trusted),
+        ] {
+            let name = &format!("{name}, {usages:?}, {extended:?}");
+            let Some(refusal) = refusal else {
+                cases.push(accept(name, Serve, identity, trusted, NAMED));
+                continue;
+            };
+            let texts = &[
+                &*format!("{NOT_ALLOWED} ({refusal})"),
+                "hint: install a certificate for servers \
+                 (keyUsage: digitalSignature, extendedKeyUsage: serverAuth)",
+            ];
+            // The key usage of a certificate that a CA issued is not checked.
+            if identity.cert == issued.cert && refusal.starts_with("keyUsage") {
+                cases.push(accept(name, Serve, identity, trusted, NAMED));
+                continue;
+            }
+            cases.push(refuse(name, Serve, identity, trusted, NAMED, texts));
+        }
+    }
+    check_all(&cases);
 }
 
 #[test]

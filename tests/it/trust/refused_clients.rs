@@ -138,7 +138,8 @@ fn refused_clients(
             &[
                 "client certificate key usage does not allow TLS client authentication \
                  (extendedKeyUsage: clientAuth is missing)",
-                "hint: request a certificate for clients (extendedKeyUsage: clientAuth)",
+                "hint: request a certificate for clients \
+                 (keyUsage: digitalSignature, extendedKeyUsage: clientAuth)",
             ],
             "certificate key usage does not allow TLS client authentication",
         ),

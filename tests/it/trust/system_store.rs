@@ -72,6 +72,29 @@ fn system_store_is_the_default() {
             .stderr_contains(&cause)
             .stderr_contains("hint: pass --cacert PEM");
     }
+    let der = files.write(ca.der());
+    for (store, reason) in [
+        (&der, "file is a certificate in DER, not PEM"),
+        (&files.write(""), "file is empty"),
+    ] {
+        probe_with("SSL_CERT_FILE", store.as_ref(), &receiver)
+            .exits(2)
+            .stderr_contains(&format!("caused by: no certificate in {store}: {reason}"));
+    }
+    for store in ["", "/nowhere"] {
+        let run = probe_with("SSL_CERT_FILE", store.as_ref(), &receiver).exits(2);
+        assert!(!run.stderr.contains("os error"), "{run:?}");
+        assert!(!run.stderr.contains("''"), "{run:?}");
+    }
+    let mut probe = command(["probe", "-s", &receiver.address]);
+    probe
+        .env("SSL_CERT_FILE", &der)
+        .env("SSL_CERT_DIR", empty.path());
+    run_command(&mut probe).exits(2).stderr_contains(&format!(
+        "caused by: SSL_CERT_FILE and SSL_CERT_DIR replace the system trust store with \
+         \"{der}\" and \"{}\"",
+        empty.path().display()
+    ));
     std::fs::copy(&other_ca, empty.path().join("other.pem")).expect("copied");
     probe_with("SSL_CERT_DIR", empty.path(), &receiver)
         .exits(6)

@@ -1,13 +1,14 @@
 //! Certificates with a property that this program refuses: each refusal names the certificate and the
 //! property.
 
+use rcgen::DnType;
 use rustls::version::{TLS12, TLS13};
 use x509_parser::x509::X509Version;
 
 use super::{NAME, NAMED, Serve, Unchecked, accept, check_all, refuse};
 
 use crate::support::{
-    certificates::{CertificateFolder, Identity, authority, old_version, params, san},
+    certificates::{CertificateFolder, Identity, authority, below, old_version, params, san},
     openssl::openssl,
     program::run,
 };
@@ -22,11 +23,11 @@ fn root(files: &CertificateFolder) -> Identity {
     files.openssl_self_signed(&elliptic)
 }
 
-/// Makes a key on the curve secp256k1. Returns its path, and a certificate request.
-fn koblitz_request(files: &CertificateFolder, subject: &str) -> (String, Vec<u8>) {
+/// Makes a key on a curve. Returns its path, and a certificate request.
+fn curve_request(files: &CertificateFolder, curve: &[&str], subject: &str) -> (String, Vec<u8>) {
     let key = files.path("key");
-    let generate = ["ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out"];
-    openssl(generate.into_iter().chain([&*key]), b"");
+    let generate = ["ecparam", "-genkey", "-noout", "-out", &key, "-name"];
+    openssl(generate.iter().chain(curve).copied(), b"");
     let request = openssl(["req", "-new", "-subj", subject, "-key", &key], b"");
     (key, request)
 }
@@ -94,7 +95,7 @@ fn explains_unsuitable_intermediates() {
     let leaf = issue(&second, &san(&[NAME]), FOR_NAME);
     let leaf = files.with_chain(&leaf, &[second.pem(), first.pem()]);
     let too_long = &[
-        "CA certificate \"CN=First\" allows fewer CA certificates below it \
+        "CA certificate \"CN=First\" allows at most 0 CA certificates below it \
          (basicConstraints: pathlen:0)",
     ];
     cases.push(refuse("pathlen", Serve, &leaf, &root.cert, NAMED, too_long));
@@ -113,17 +114,49 @@ fn explains_unsuitable_server_certificates() {
         "certificate has a critical extension that is not supported: certificatePolicies (2.5.29.32)",
         "hint: install a certificate in which this extension is not critical",
     ];
+    let ca = authority(params(Some("Test CA"), &[]));
+    let ca_file = files.write(ca.pem());
     let rsa = files.openssl_self_signed(&["-newkey", "rsa:2048"]);
     let sha224 = issue(&rsa, "-sha224", FOR_NAME);
     let sha3 = issue(&rsa, "-sha3-256", FOR_NAME);
     let mail = issue(&root, SHA256, "subjectAltName=email:a@b.test,RID:1.2.3\n");
-    let (key, request) = koblitz_request(&files, "/CN=Koblitz");
+    let (key, request) = curve_request(&files, &["secp256k1"], "/CN=Koblitz");
     let koblitz = Identity {
         cert: files.write(files.openssl_sign(&root, &request, SHA256, CA)),
         key,
     };
-    let below = issue(&koblitz, SHA256, FOR_NAME);
+    let below_koblitz = issue(&koblitz, SHA256, FOR_NAME);
+    let mut early = san(&[NAME]);
+    early.not_before = rcgen::date_time_ymd(1950, 1, 1);
+    let early_leaf = files.issued_by(&ca, &early);
+    let early_texts = &[
+        "certificate has a validity period that begins before 1970, which is not supported \
+         (valid from 1950-01-01 to 2098-01-01)",
+        "hint: install a certificate whose validity period begins in 1970 or later",
+    ];
+    early
+        .distinguished_name
+        .push(DnType::CommonName, "Early CA");
+    let early_ca = below(&ca, early);
+    let below_early = files.issued_by(&early_ca, &san(&[NAME]));
+    let below_early = files.with_chain(&below_early, &[early_ca.pem()]);
+    let early_ca = files.write(early_ca.pem());
+    let early_issuer = &[
+        "CA certificate \"CN=Early CA\" has a validity period that begins before 1970",
+        "hint: pass --cacert PEM with that CA certificate",
+    ];
     let mut cases = vec![
+        refuse("early", Serve, &early_leaf, &ca_file, NAMED, early_texts),
+        accept("early, pinned", Serve, &early_leaf, &early_leaf.cert, NAMED),
+        refuse(
+            "early CA",
+            Serve,
+            &below_early,
+            &ca_file,
+            NAMED,
+            early_issuer,
+        ),
+        accept("early CA, trusted", Serve, &below_early, &early_ca, NAMED),
         refuse("issued", Serve, &critical, &root.cert, NAMED, texts),
         refuse("pinned", Serve, &critical, &critical.cert, NAMED, texts),
         accept("-k", Unchecked(&TLS13), &critical, &root.cert, &["-k"]),
@@ -150,7 +183,7 @@ fn explains_unsuitable_server_certificates() {
              2.16.840.1.101.3.4.3.14",
         ),
         (
-            &below,
+            &below_koblitz,
             &koblitz,
             "CA certificate \"CN=Koblitz\" has an ECDSA key on a curve that is not supported: \
              secp256k1 (1.3.132.0.10)",
@@ -170,11 +203,17 @@ fn explains_unsuitable_server_certificates() {
 fn explains_unsupported_curves_and_versions() {
     let files = CertificateFolder::new();
     let root = root(&files);
-    let (key, request) = koblitz_request(&files, "/");
-    let koblitz = Identity {
-        cert: files.write(files.openssl_sign(&root, &request, SHA256, FOR_NAME)),
-        key,
+    let on_curve = |curve: &[&str]| {
+        let (key, request) = curve_request(&files, curve, "/");
+        let cert = files.write(files.openssl_sign(&root, &request, SHA256, FOR_NAME));
+        Identity { cert, key }
     };
+    let koblitz = on_curve(&["secp256k1"]);
+    let explicit = on_curve(&["prime256v1", "-param_enc", "explicit"]);
+    let unnamed = &[
+        "certificate has an ECDSA key whose curve is written as explicit parameters, not as a name",
+        "hint: install a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more",
+    ];
     let curve = &[
         "certificate has an ECDSA key on a curve that is not supported: secp256k1 (1.3.132.0.10)",
         "hint: install a certificate with an ECDSA P-256 key, or RSA of 2048 bits or more",
@@ -187,9 +226,9 @@ fn explains_unsupported_curves_and_versions() {
         "hint: install an X.509 version 3 certificate",
     ];
     let old_ca = files.write(old_version(ca.der(), ca.key(), X509Version::V2));
-    let below = files.issued_by(&ca, &san(&[NAME]));
+    let below_old_ca = files.issued_by(&ca, &san(&[NAME]));
     let issuer = &["CA certificate \"CN=Test CA\" is X.509 version 2, which is not supported"];
-    let mut cases = vec![refuse("CA", Serve, &below, &old_ca, NAMED, issuer)];
+    let mut cases = vec![refuse("CA", Serve, &below_old_ca, &old_ca, NAMED, issuer)];
     run(["serve", "--listen=127.0.0.1:0", "--client-ca", &old_ca])
         .exits(2)
         .stderr_contains(
@@ -209,6 +248,30 @@ fn explains_unsupported_curves_and_versions() {
                 curve,
             ),
             refuse("curve, -k", server, &koblitz, &root.cert, &["-k"], curve),
+            refuse(
+                "explicit curve",
+                server,
+                &explicit,
+                &root.cert,
+                NAMED,
+                unnamed,
+            ),
+            refuse(
+                "explicit curve, pinned",
+                server,
+                &explicit,
+                &explicit.cert,
+                NAMED,
+                unnamed,
+            ),
+            refuse(
+                "explicit curve, -k",
+                server,
+                &explicit,
+                &root.cert,
+                &["-k"],
+                unnamed,
+            ),
             refuse("version", server, &version_2, &ca_file, NAMED, old),
             refuse(
                 "version, pinned",
