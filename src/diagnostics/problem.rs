@@ -86,10 +86,14 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
                 other => format!("pass --delimiter '{other}'"),
             });
         }
-        ProblemKind::MissingField { field, nearest, .. } => {
-            let name = nearest.as_deref().unwrap_or("NAME");
-            let name = shlex::try_quote(name).unwrap_or_else(|_| "NAME".into());
-            return Some(format!("pass {} {name}", option(*field)));
+        ProblemKind::MissingField {
+            field,
+            suggested_name,
+            ..
+        } => {
+            let name = shlex::try_quote(suggested_name.as_deref()?).ok()?;
+            let separator = if name.starts_with('-') { '=' } else { ' ' };
+            return Some(format!("pass {}{separator}{name}", option(*field)));
         }
         ProblemKind::UnsupportedFormat(format) => match format {
             UnsupportedFormat::Utf16 => "save it as UTF-8",
@@ -105,16 +109,26 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
             "choose one with --records POINTER"
         }
         ProblemKind::NotOneObjectPerLine => "pass --input-format json",
-        ProblemKind::MissingRequestArray => "pass --records /KEY if it has another name",
+        ProblemKind::MissingRequestArray { has_array: true } => {
+            "pass --records /KEY if it has another name"
+        }
+        ProblemKind::RequestMessage => {
+            "write each request message to a file of its own, and pass --input-format protojson"
+        }
+        ProblemKind::Stream(StreamError::ArchiveWindowTooLarge) => {
+            "decompress it with zstd -d --long=31, or compress it again without --long"
+        }
         ProblemKind::AlteredRejects => "push the rejects file as this program wrote it",
-        ProblemKind::MissingHeader => "pass --no-header if the file has no header row",
+        ProblemKind::MissingHeader => {
+            "pass --no-header if it is a record, else --token-field NAME --time-field NAME"
+        }
         ProblemKind::AmbiguousField { field, .. } => {
             return Some(format!("choose one with {} NAME", option(*field)));
         }
         ProblemKind::LoneCarriageReturn => "save the file with LF or CRLF line endings",
         ProblemKind::BareQuote => "quote the whole field and double the quotes inside it",
         ProblemKind::InvalidToken {
-            error: TokenError::NotUtf8,
+            error: TokenError::NotUtf8 { .. },
             ..
         } => "save the file as UTF-8, or write the tokens in hex or base64",
         ProblemKind::WrongType {
@@ -132,7 +146,11 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         ProblemKind::InvalidToken {
             error: TokenError::InvalidBase64 { .. },
             ..
-        } => "write base64 without spaces and line breaks",
+        } => "use only base64 characters, without spaces and line breaks",
+        ProblemKind::InvalidToken {
+            error: TokenError::WrongPadding { .. },
+            ..
+        } => "remove the padding, or pad with \"=\" to a multiple of 4 characters",
         ProblemKind::InvalidTime { error, value, .. } => {
             return time_hint(value.as_str(), *error);
         }
@@ -157,6 +175,9 @@ pub(super) fn time_hint(text: &str, error: TimeError) -> Option<String> {
             },
             _,
         ) => "pass --time-unit ms if these are milliseconds",
+        (TimeError::SkippedLocalTime | TimeError::AmbiguousLocalTime, _) if !text.contains(':') => {
+            "add a time of day with an offset, such as 00:00:00+01:00"
+        }
         (TimeError::SkippedLocalTime | TimeError::AmbiguousLocalTime, _) => {
             "add an offset such as +01:00"
         }

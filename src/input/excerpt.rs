@@ -23,7 +23,7 @@ impl Excerpt {
 
     pub(super) fn from_text(text: &str) -> Self {
         if Self::shows_whole(text) {
-            return Self(text.to_owned());
+            return Self(escape_invisible(text.chars()));
         }
         Self::shortened(text, text.chars().count(), SHOWN_CHARS)
     }
@@ -32,6 +32,11 @@ impl Excerpt {
         let is_date = |c: char| c.is_ascii_digit() || "-+/.,: TtZz".contains(c);
         let length = text.chars().count();
         length <= MAX_CHARS || (length <= MAX_DATE_CHARS && text.chars().all(is_date))
+    }
+
+    /// Returns whether a hint may contain the text, and the user can paste it.
+    pub(super) fn shows_exactly(text: &str) -> bool {
+        Self::shows_whole(text) && text.chars().all(is_visible)
     }
 
     /// Returns the text without quotes, which may be shortened.
@@ -43,10 +48,27 @@ impl Excerpt {
         if text.is_empty() {
             return Self(String::new());
         }
-        let shown: String = text.chars().take(shown).collect();
+        let shown = escape_invisible(text.chars().take(shown));
         let plural = if length == 1 { "" } else { "s" };
         Self(format!("{shown}… ({length} character{plural})"))
     }
+}
+
+fn is_visible(c: char) -> bool {
+    "'\"\\".contains(c) || c.escape_debug().len() == 1
+}
+
+/// Escapes control, format and combining characters, and white space other than the space.
+fn escape_invisible(text: impl Iterator<Item = char>) -> String {
+    let mut escaped = String::new();
+    for c in text {
+        if is_visible(c) {
+            escaped.push(c);
+        } else {
+            escaped.extend(c.escape_debug());
+        }
+    }
+    escaped
 }
 
 impl fmt::Display for Excerpt {
@@ -64,6 +86,11 @@ mod tests {
         for (text, shown) in [
             ("", ""),
             ("expire_time", "expire_time"),
+            ("a\u{200b}\u{feff}'é\"\\\n", "a\\u{200b}\\u{feff}'é\"\\\\n"),
+            (
+                "\u{202e}\u{a0}too long to show",
+                "\\u{202e}\\u{a0}to… (18 characters)",
+            ),
             ("123456789012abc", "123456789012abc"),
             ("fadfadftetwtwtwt", "fadf… (16 characters)"),
             ("1580962440000", "1580962440000"),

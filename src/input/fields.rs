@@ -87,7 +87,10 @@ impl FieldNames {
             (None, _) => ProblemKind::MissingField {
                 field,
                 wanted: self.names_of(field).to_vec(),
-                nearest: self.nearest(field, found.clone()).map(ToOwned::to_owned),
+                suggested_name: match self.nearest(field, found.clone()) {
+                    None => Some("NAME".to_owned()),
+                    Some(name) => Excerpt::shows_exactly(name).then(|| name.to_owned()),
+                },
                 found: found.map(Excerpt::from_text).collect(),
                 delimiter: None,
             },

@@ -6,14 +6,11 @@ use super::{
     excerpt::Excerpt,
     fields::{FieldNames, find_duplicate},
     json,
-    options::{InputFormat, InputOptions, JsonPointer, format_pointer},
+    options::{InputFormat, InputOptions, JsonPointer, REQUEST_ARRAY_KEY, format_pointer},
     position::InputLabel,
     problem::{Field, ProblemKind, ReadError},
     reader::RecordReader,
 };
-
-/// The key of the array of records in the request message (protobuf JSON mapping).
-const PROTOBUF_ARRAY_KEY: &str = "sensorExpire";
 
 #[derive(Debug)]
 pub(super) struct InputFile {
@@ -139,7 +136,7 @@ impl InputFile {
         let keys: Vec<_> = members.iter().map(|member| &*member.key).collect();
         let arrays = members.iter().filter(|member| member.is_array());
         let arrays: Vec<_> = arrays.map(|member| vec![member.key.clone()]).collect();
-        let is_request = keys.contains(&PROTOBUF_ARRAY_KEY);
+        let is_request = keys.contains(&REQUEST_ARRAY_KEY);
         let is_protobuf = is_request || self.known_format == Some(InputFormat::ProtoJson);
         let array = |path, is_protobuf| Ok(DetectedFormat::JsonArray { path, is_protobuf });
         let names = FieldNames::new(options);
@@ -162,18 +159,19 @@ impl InputFile {
         }
         if let Some(path) = &options.records_pointer {
             json::check_path(self.line_buffer()?, path)?;
-            let ends_at_request = path.last().is_some_and(|key| key == PROTOBUF_ARRAY_KEY);
+            let ends_at_request = path.last().is_some_and(|key| key == REQUEST_ARRAY_KEY);
             let is_protobuf = is_protobuf || ends_at_request && options.format.is_none();
             return array(path.clone(), is_protobuf);
         }
         if is_request {
             return match self.find_record_arrays(&members, &names)?.as_slice() {
-                [] | [_] => array(vec![PROTOBUF_ARRAY_KEY.to_owned()], true),
+                [] | [_] => array(vec![REQUEST_ARRAY_KEY.to_owned()], true),
                 arrays => Err(ProblemKind::SeveralArrays(pointers(arrays)).into()),
             };
         }
         if is_protobuf {
-            return Err(ProblemKind::MissingRequestArray.into());
+            let has_array = !arrays.is_empty();
+            return Err(ProblemKind::MissingRequestArray { has_array }.into());
         }
         match arrays.as_slice() {
             [only] => array(only.clone(), false),
@@ -194,7 +192,7 @@ impl InputFile {
     ) -> Result<Vec<JsonPointer>, ReadError> {
         let is_request_array = |member: &&json::Member| {
             let letters = member.key.replace('_', "");
-            member.is_array() && letters.eq_ignore_ascii_case(PROTOBUF_ARRAY_KEY)
+            member.is_array() && letters.eq_ignore_ascii_case(REQUEST_ARRAY_KEY)
         };
         let requests = members.iter().filter(is_request_array);
         let mut arrays: Vec<_> = requests.map(|member| vec![member.key.clone()]).collect();

@@ -9,6 +9,10 @@ pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The maximum length of a line without its line feed: the longest record and a carriage return.
 pub(super) const MAX_LINE_BYTES: usize = MAX_RECORD_BYTES + 1;
 
+/// The maximum length of a row that `--rejects` writes. Base64 and doubled quotes make a row longer
+/// than its record in the input, and the reason is added.
+const MAX_REJECTS_ROW_BYTES: usize = 3 * MAX_RECORD_BYTES;
+
 /// The maximum length of a line that is skipped as one invalid record. A longer line may be endless.
 pub(super) const MAX_SKIPPED_BYTES: usize = 64 * MAX_RECORD_BYTES;
 
@@ -62,6 +66,8 @@ pub(crate) struct InputOptions {
     pub(crate) time_range: TimeRange,
     /// `None` means that the format detection finds the records.
     pub(crate) records_pointer: Option<JsonPointer>,
+    /// The maximum length of a CSV row without its line ending.
+    pub(crate) max_row_bytes: usize,
 }
 
 impl Default for InputOptions {
@@ -76,6 +82,7 @@ impl Default for InputOptions {
             time_rules: TimeRules::default(),
             time_range: TimeRange::default(),
             records_pointer: None,
+            max_row_bytes: MAX_RECORD_BYTES,
         }
     }
 }
@@ -92,6 +99,7 @@ impl InputOptions {
             InputOptions {
                 token_field: FieldSelector::Name(token.to_owned()),
                 time_field: FieldSelector::Name(time.to_owned()),
+                max_row_bytes: MAX_REJECTS_ROW_BYTES,
                 ..InputOptions::default()
             }
         });
@@ -107,3 +115,6 @@ pub(super) fn format_pointer(path: &[String]) -> String {
         .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
         .collect()
 }
+
+/// The key of the array of records in the request message (protobuf JSON mapping).
+pub(super) const REQUEST_ARRAY_KEY: &str = "sensorExpire";

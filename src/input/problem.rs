@@ -143,7 +143,9 @@ pub(crate) enum ProblemKind {
         keys: Vec<Excerpt>,
     },
     #[error("no array \"sensorExpire\"")]
-    MissingRequestArray,
+    MissingRequestArray { has_array: bool },
+    #[error("expected a record, found a request message (\"sensorExpire\")")]
+    RequestMessage,
     #[error("{0} is selected as both device token and expiration time")]
     SameNameForBothFields(Excerpt),
     #[error("expected one JSON object per line")]
@@ -157,7 +159,8 @@ pub(crate) enum ProblemKind {
         field: Field,
         wanted: Vec<String>,
         found: Vec<Excerpt>,
-        nearest: Option<String>,
+        /// `NAME` stands for any name. `None` if the user could not type the probable name.
+        suggested_name: Option<String>,
         /// The delimiter that the header row seems to have.
         delimiter: Option<char>,
     },

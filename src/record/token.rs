@@ -25,8 +25,8 @@ pub(crate) enum TokenEncoding {
 pub(crate) enum TokenError {
     #[error("is empty")]
     Empty,
-    #[error("is not UTF-8")]
-    NotUtf8,
+    #[error("is not UTF-8 at byte {}", .offset + 1)]
+    NotUtf8 { offset: usize },
     #[error("has leading or trailing white space")]
     SurroundingWhitespace,
     #[error("has an odd number of hexadecimal digits")]
@@ -37,6 +37,10 @@ pub(crate) enum TokenError {
     InvalidBase64 { offset: usize },
     #[error("is truncated base64")]
     TruncatedBase64,
+    #[error("has wrong base64 padding at byte {}", .offset + 1)]
+    WrongPadding { offset: usize },
+    #[error("is not base64 at byte {}: its unused bits are not zero", .offset + 1)]
+    UnusedBits { offset: usize },
 }
 
 static BASE64_BOTH_ALPHABETS: LazyLock<Encoding> = LazyLock::new(|| {
@@ -58,17 +62,22 @@ impl<'a> Token<'a> {
         if is_plain {
             return Ok(Self(text));
         }
-        let decoded = str::from_utf8(&text).map_err(|_| TokenError::NotUtf8)?;
-        if decoded.is_empty() {
+        if text.is_empty() {
             return Err(TokenError::Empty);
         }
         let bytes = match encoding {
-            TokenEncoding::Utf8 if has_surrounding_whitespace(decoded) => {
-                return Err(TokenError::SurroundingWhitespace);
+            TokenEncoding::Utf8 => {
+                let decoded = str::from_utf8(&text).map_err(|error| TokenError::NotUtf8 {
+                    offset: error.valid_up_to(),
+                })?;
+                if has_surrounding_whitespace(decoded) {
+                    return Err(TokenError::SurroundingWhitespace);
+                }
+                return Ok(Self(text));
             }
-            TokenEncoding::Utf8 => return Ok(Self(text)),
-            TokenEncoding::Hex => decode_hex(decoded)?,
-            TokenEncoding::Base64 => decode_base64(decoded)?,
+            // Bytes that are not UTF-8 are wrong characters of these encodings.
+            TokenEncoding::Hex => decode_hex(&String::from_utf8_lossy(&text))?,
+            TokenEncoding::Base64 => decode_base64(&String::from_utf8_lossy(&text))?,
         };
         // No encoding decodes a string to zero bytes today, but `Token` does not rely on this.
         if bytes.is_empty() {
@@ -138,6 +147,9 @@ fn decode_base64(text: &str) -> Result<Vec<u8>, TokenError> {
                 Some(offset) => TokenError::InvalidBase64 { offset },
                 None if has_surrounding_whitespace(text) => TokenError::SurroundingWhitespace,
                 None if error.kind == DecodeKind::Length => TokenError::TruncatedBase64,
+                None if error.kind == DecodeKind::Trailing => TokenError::UnusedBits {
+                    offset: error.position,
+                },
                 None => TokenError::InvalidBase64 {
                     offset: error.position,
                 },
@@ -145,7 +157,7 @@ fn decode_base64(text: &str) -> Result<Vec<u8>, TokenError> {
         })?;
     let padding = text.len() - unpadded.len();
     if padding > 0 && (padding > 2 || !text.len().is_multiple_of(4)) {
-        return Err(TokenError::InvalidBase64 {
+        return Err(TokenError::WrongPadding {
             offset: unpadded.len(),
         });
     }
@@ -245,17 +257,25 @@ mod tests {
             ("AA==AAAA", Base64, TokenError::InvalidBase64 { offset: 2 }),
             ("AAAAA", Base64, TokenError::TruncatedBase64),
             ("A", Base64, TokenError::TruncatedBase64),
-            ("AAAA=", Base64, TokenError::InvalidBase64 { offset: 4 }),
-            ("AA=", Base64, TokenError::InvalidBase64 { offset: 2 }),
+            ("AAAA=", Base64, TokenError::WrongPadding { offset: 4 }),
+            ("AA=", Base64, TokenError::WrongPadding { offset: 2 }),
             ("A===", Base64, TokenError::TruncatedBase64),
             ("A!AA=", Base64, TokenError::InvalidBase64 { offset: 1 }),
             ("A!AAA", Base64, TokenError::InvalidBase64 { offset: 1 }),
-            ("====", Base64, TokenError::InvalidBase64 { offset: 0 }),
+            ("====", Base64, TokenError::WrongPadding { offset: 0 }),
             ("A A=", Base64, TokenError::InvalidBase64 { offset: 1 }),
             // The unused bits of the last symbol, `9`, are not zero.
-            ("+/9=", Base64, TokenError::InvalidBase64 { offset: 2 }),
+            ("+/9=", Base64, TokenError::UnusedBits { offset: 2 }),
         ] {
             assert_eq!(parse(text, encoding), Err(error), "{text:?}");
+        }
+        for (text, encoding, error) in [
+            (&b"ab\xff"[..], Utf8, TokenError::NotUtf8 { offset: 2 }),
+            (b"aa\xff", Hex, TokenError::InvalidHex { offset: 2 }),
+            (b"a\xffg", Hex, TokenError::InvalidHex { offset: 1 }),
+            (b"YQ\xff=", Base64, TokenError::InvalidBase64 { offset: 2 }),
+        ] {
+            assert_eq!(Token::parse(text.into(), encoding), Err(error), "{text:?}");
         }
     }
 

@@ -11,6 +11,17 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 /// The magic bytes of Zstandard (RFC 8878 section 3.1.1).
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
+/// The magic bytes after the first one of a skippable frame of Zstandard (RFC 8878 section 3.1.2),
+/// with which `pzstd` starts an archive. The first byte is between 0x50 and 0x5f.
+const ZSTD_SKIPPABLE_MAGIC: &[u8] = &[0x2a, 0x4d, 0x18];
+
+fn is_zstd(head: &[u8]) -> bool {
+    let is_skippable = |(first, rest): (&u8, &[u8])| {
+        (0x50..=0x5f).contains(first) && rest.starts_with(ZSTD_SKIPPABLE_MAGIC)
+    };
+    head.starts_with(ZSTD_MAGIC) || head.split_first().is_some_and(is_skippable)
+}
+
 pub(super) fn decompress<'r>(
     mut raw: Box<dyn Read + Send + 'r>,
 ) -> io::Result<Box<dyn Read + Send + 'r>> {
@@ -19,7 +30,7 @@ pub(super) fn decompress<'r>(
         .take(ZSTD_MAGIC.len() as u64)
         .read_to_end(&mut head)?;
     let is_gzip = head.starts_with(GZIP_MAGIC);
-    let is_zstd = head.starts_with(ZSTD_MAGIC);
+    let is_zstd = is_zstd(&head);
     let whole = io::Cursor::new(head).chain(raw);
     Ok(if is_gzip {
         let decoder = MultiGzDecoder::new(BufReader::new(whole));
@@ -42,8 +53,21 @@ impl<R: Read> Read for ArchiveReader<R> {
             .map_err(|error| match error.downcast::<StreamError>() {
                 Ok(error) => error.into(),
                 Err(error) if error.raw_os_error().is_some() => error,
-                Err(error) => StreamError::CorruptArchive(error.to_string()).into(),
+                Err(error) => archive_error(&error).into(),
             })
+    }
+}
+
+fn archive_error(error: &io::Error) -> StreamError {
+    // The `zstd` crate gives the error of the library only as text.
+    let message = error.to_string();
+    match error.kind() {
+        // The decoder of gzip reports the same for a truncated archive and for other bytes after it.
+        io::ErrorKind::UnexpectedEof => {
+            StreamError::CorruptArchive("incomplete, or followed by other bytes".to_owned())
+        }
+        _ if message.contains("too much memory") => StreamError::ArchiveWindowTooLarge,
+        _ => StreamError::CorruptArchive(message),
     }
 }
 
@@ -82,6 +106,34 @@ mod tests {
             let packed = [pack(b"one,"), pack(b""), pack(b"two")].concat();
             assert_eq!(read(&packed).expect("read"), b"one,two");
         }
+    }
+
+    #[test]
+    fn skips_skippable_frames() {
+        for first in [0x50, 0x5f] {
+            let frame = [&[first][..], ZSTD_SKIPPABLE_MAGIC, &[2, 0, 0, 0], b"xx"].concat();
+            let archive = [&frame[..], &zstandard(b"one"), &frame, &zstandard(b"two")].concat();
+            assert_eq!(read(&archive).expect("read"), b"onetwo");
+            assert_eq!(read(&frame).expect("read"), b"");
+        }
+        assert_eq!(
+            read(b"\x4f\x2a\x4d\x18").expect("plain"),
+            b"\x4f\x2a\x4d\x18"
+        );
+    }
+
+    #[test]
+    fn names_an_archive_with_a_long_window() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+        encoder.long_distance_matching(true).expect("an option");
+        encoder.window_log(28).expect("an option");
+        encoder.write_all(b"text").expect("written");
+        let archive = encoder.finish().expect("finished");
+        let error = read(&archive).expect_err("a window of 256 MiB");
+        assert_eq!(
+            error.downcast().ok(),
+            Some(StreamError::ArchiveWindowTooLarge)
+        );
     }
 
     #[test]

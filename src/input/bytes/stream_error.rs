@@ -12,6 +12,8 @@ pub(crate) enum StreamError {
     Interrupted,
     #[error("archive is corrupt or truncated: {0}")]
     CorruptArchive(String),
+    #[error("zstd archive needs a window of more than 128 MiB")]
+    ArchiveWindowTooLarge,
 }
 
 impl From<StreamError> for io::Error {

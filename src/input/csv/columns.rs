@@ -104,7 +104,7 @@ fn index_of_number(
             field,
             number,
             width,
-            delimiter: find_other_delimiter(rows),
+            delimiter: find_other_delimiter(rows, |cells| cells.len() >= number),
         })
 }
 
@@ -118,6 +118,19 @@ fn index_of_field(
     let may_be_record = || {
         !has_known_name(cells, names) && (!names.is_used(Field::Time) || parts().any(is_like_value))
     };
+    let count_named = |cells: &[&str]| {
+        let is_named = |field: &Field| {
+            names
+                .names_of(*field)
+                .iter()
+                .any(|name| cells.contains(&&**name))
+        };
+        [Field::Token, Field::Time]
+            .iter()
+            .filter(|field| is_named(field))
+            .count()
+    };
+    let named = count_named(cells);
     names
         .locate(field, cells.iter().copied())
         .map_err(|error| match error.kind {
@@ -126,32 +139,37 @@ fn index_of_field(
             ProblemKind::MissingField {
                 wanted,
                 found,
-                nearest,
+                suggested_name,
                 ..
             } => ProblemKind::MissingField {
                 field,
                 wanted,
                 found,
-                nearest,
-                delimiter: find_other_delimiter(rows),
+                suggested_name,
+                delimiter: find_other_delimiter(rows, |cells| count_named(cells) > named),
             },
             kind => kind,
         })
 }
 
 /// Returns the delimiter that the row seems to have instead of the one that it is read with.
-fn find_other_delimiter(rows: &RowReader<'_>) -> Option<char> {
+fn find_other_delimiter(
+    rows: &RowReader<'_>,
+    has_wanted_columns: impl Fn(&[&str]) -> bool,
+) -> Option<char> {
     if rows.problem().is_some() {
         return None;
     }
-    let count = |delimiter: char| {
-        let cells = (0..rows.width()).flat_map(|index| rows.cell(index));
-        cells.filter(|byte| char::from(**byte) == delimiter).count()
-    };
+    let delimiter = char::from(rows.delimiter);
+    let cells: Vec<_> = (0..rows.width())
+        .map(|index| String::from_utf8_lossy(rows.cell(index)))
+        .collect();
+    let row = cells.join(&delimiter.to_string());
     OTHER_DELIMITERS
         .into_iter()
-        .filter(|delimiter| *delimiter != char::from(rows.delimiter) && count(*delimiter) > 0)
-        .max_by_key(|delimiter| count(*delimiter))
+        .filter(|other| *other != delimiter && row.contains(*other))
+        .filter(|other| has_wanted_columns(&row.split(*other).collect::<Vec<_>>()))
+        .max_by_key(|other| row.matches(*other).count())
 }
 
 fn has_known_name(cells: &[&str], names: &FieldNames) -> bool {

@@ -31,7 +31,7 @@ impl<'i> CsvReader<'i> {
         delimiter: u8,
         has_separator_line: bool,
     ) -> Result<Option<Self>, ReadError> {
-        let mut rows = RowReader::new(buffer, delimiter);
+        let mut rows = RowReader::new(buffer, delimiter, options.max_row_bytes);
         let mut has_row = rows.advance();
         if has_separator_line && has_row.is_ok() {
             has_row = rows.advance();

@@ -3,17 +3,14 @@
 
 use csv_core::{ReadRecordResult, Terminator};
 
-use super::super::{
-    bytes::LineBuffer,
-    options::{MAX_LINE_BYTES, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES},
-    problem::ProblemKind,
-};
+use super::super::{bytes::LineBuffer, options::MAX_SKIPPED_BYTES, problem::ProblemKind};
 
 pub(super) struct RowReader<'i> {
     buffer: LineBuffer<'i>,
     /// Created for the first row with quotes, because its tables take 250,000 instructions.
     parser: Option<Box<csv_core::Reader>>,
     pub(super) delimiter: u8,
+    max_row_bytes: usize,
     /// The number of unread bytes that are known to have no quote, or 0 before the next search.
     unquoted_bytes: usize,
     /// Whether these bytes contain carriage returns or NUL bytes.
@@ -36,11 +33,12 @@ enum RowKind {
 }
 
 impl<'i> RowReader<'i> {
-    pub(super) fn new(buffer: LineBuffer<'i>, delimiter: u8) -> Self {
+    pub(super) fn new(buffer: LineBuffer<'i>, delimiter: u8, max_row_bytes: usize) -> Self {
         Self {
             buffer,
             parser: None,
             delimiter,
+            max_row_bytes,
             unquoted_bytes: 0,
             has_controls: false,
             row_bytes: 0,
@@ -68,7 +66,7 @@ impl<'i> RowReader<'i> {
         let is_unquoted = |lines: &[u8]| memchr::memchr(b'"', lines).is_none();
         let chunk = self.buffer.split_off_chunk(is_unquoted)?;
         (self.row_bytes, self.row_lines) = (0, 0);
-        Some(Self::new(chunk, self.delimiter))
+        Some(Self::new(chunk, self.delimiter, self.max_row_bytes))
     }
 
     /// Reads the next row that is not blank. Returns `false` at the end of the text.
@@ -91,7 +89,8 @@ impl<'i> RowReader<'i> {
             if self.unquoted_bytes < length {
                 return self.parse_quoted_row();
             }
-            if length > MAX_LINE_BYTES {
+            // The row may end in a carriage return.
+            if length > self.max_row_bytes + 1 {
                 return self.skip_overlong_row();
             }
             if !self.read_more()? {
@@ -134,7 +133,7 @@ impl<'i> RowReader<'i> {
     pub(super) fn problem(&self) -> Option<ProblemKind> {
         if self.kind == RowKind::Unquoted
             && !self.has_controls
-            && self.row_bytes <= MAX_RECORD_BYTES
+            && self.row_bytes <= self.max_row_bytes
         {
             return None;
         }
@@ -142,7 +141,7 @@ impl<'i> RowReader<'i> {
             return Some(ProblemKind::RecordTooLong);
         }
         let row = trim_line_end(&self.buffer.unread()[..self.row_bytes]);
-        if row.len() > MAX_RECORD_BYTES {
+        if row.len() > self.max_row_bytes {
             return Some(ProblemKind::RecordTooLong);
         }
         if self.kind == RowKind::Quoted
@@ -279,7 +278,7 @@ impl<'i> RowReader<'i> {
 
     fn read_more(&mut self) -> Result<bool, ProblemKind> {
         // Without this limit, a missing closing quote would fill the buffer with the rest of the text.
-        if self.buffer.unread().len() > 2 * MAX_RECORD_BYTES {
+        if self.buffer.unread().len() > 2 * self.max_row_bytes {
             return Err(ProblemKind::RecordTooLong);
         }
         self.unquoted_bytes = 0;

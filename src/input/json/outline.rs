@@ -140,7 +140,7 @@ pub(in crate::input) fn find_only_array(
 /// Returns the JSON Pointer of the only array, unless messages must not show the pointer.
 pub(in crate::input) fn only_pointer(arrays: &[JsonPointer]) -> Option<String> {
     match arrays {
-        [only] if only.iter().all(|key| Excerpt::shows_whole(key)) => Some(format_pointer(only)),
+        [only] if only.iter().all(|key| Excerpt::shows_exactly(key)) => Some(format_pointer(only)),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ use super::{
     super::{
         excerpt::Excerpt,
         fields::{FieldParser, NameError, find_duplicate},
+        options::REQUEST_ARRAY_KEY,
         problem::{A_NUMBER, Field, ProblemKind},
     },
     fast_path,
@@ -101,6 +102,10 @@ impl<'t> Object<'t> {
             .map(|index| &self.members[index])
             .map_err(|NameError { index, kind }| match index {
                 Some(index) => self.error_at(&self.members[index], kind),
+                None if self.keys().any(|key| key == REQUEST_ARRAY_KEY) => RecordError {
+                    offset: 0,
+                    kind: ProblemKind::RequestMessage,
+                },
                 None => RecordError { offset: 0, kind },
             })
     }

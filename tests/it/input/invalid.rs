@@ -331,6 +331,24 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
         &[":1:28: error: expire_time \"1e400\" is not an integer"],
     ),
     ("word-in-list.json", "[tru]", &["malformed JSON"]),
+    (
+        "request.ndjson",
+        r#"{"sensorExpire":[{"deviceToken":"YQ==","expireTime":1000000001}]}"#,
+        &[
+            "found a request message",
+            "a file of its own, and pass --input-format protojson",
+        ],
+    ),
+    (
+        "two-requests.json",
+        r#"{"sensorExpire":[]}{"sensorExpire":[]}"#,
+        &["2 of 2 records invalid", "found a request message"],
+    ),
+    (
+        "header-with-date.csv",
+        "serial,expires,2030-01-01\na,4070908800,x\n",
+        &["(pass --no-header if it is a record, else --token-field NAME --time-field NAME)"],
+    ),
 ];
 
 const HUGE_NUMBER: &str =
@@ -586,4 +604,155 @@ fn guard_options_reject_valid_records() {
         .push_input(flags, input)
         .exits(0)
         .stderr_contains("1 expiration time in the past");
+}
+
+/// Text after a message, which is a hint or the end of the line.
+type AfterMessage = &'static str;
+
+#[test]
+fn hints_help_or_are_absent() {
+    let hints: &[(&[&str], &[u8], &str, AfterMessage)] = &[
+        // A delimiter is suggested only if it separates a wanted name.
+        (
+            &[],
+            b"serial|no;expires\na;1\n",
+            "found \"seri… (17 characters)\"",
+            " (pass --token-field NAME)",
+        ),
+        (
+            &[],
+            b"serial;no,expire_time\na,1\n",
+            "\"expire_time\"",
+            " (pass --token-field NAME)",
+        ),
+        (
+            &[],
+            b"serial;expire_time\na;1\n",
+            "(18 characters)\"",
+            " (pass --delimiter ';')",
+        ),
+        (
+            &["--token-field=no"],
+            b"serial;no;until\na;1;1\n",
+            "found \"serial;no;until\"",
+            " (pass --delimiter ';')",
+        ),
+        (
+            &["--token-field=3", "--time-field=2"],
+            b"a;b;c\n1;2;3\n",
+            "found 1 column",
+            " (pass --delimiter ';')",
+        ),
+        (
+            &["--token-field=4", "--time-field=2"],
+            b"a;b;c\n1;2;3\n",
+            "found 1 column",
+            "\n",
+        ),
+        // A name that nobody can type is no hint, and is shown escaped.
+        (
+            &[],
+            "\u{feff}\u{feff}device_token,expire_time\na,1\n".as_bytes(),
+            r#"found "\u{feff}device_token", "expire_time""#,
+            "\n",
+        ),
+        (
+            &[],
+            b"\"device\ntoken\",expire_time\na,1\n",
+            r#""device\ntoken", "expire_time""#,
+            "\n",
+        ),
+        (
+            &[],
+            "device_tok\u{200b}en,expire_time\na,1\n".as_bytes(),
+            r#""device_tok\u{200b}en", "expire_time""#,
+            "\n",
+        ),
+        (
+            &[],
+            b"-device_token,expire_time\na,1\n",
+            "\"expire_time\"",
+            " (pass --token-field=-device_token)",
+        ),
+        (
+            &[],
+            b"device token,expire_time\na,1\n",
+            "\"expire_time\"",
+            " (pass --token-field 'device token')",
+        ),
+        (
+            &[],
+            br#"{"x\ny":{"items":[{}]}}"#,
+            r#"only the keys "x\ny""#,
+            "\n",
+        ),
+        (
+            &[],
+            br#"{"x y":{"items":[{}]}}"#,
+            r#"only the keys "x y""#,
+            " (pass --records '/x y/items')",
+        ),
+        // The encoding is already as a hint would say.
+        (
+            &["--token-encoding=hex"],
+            b"token,expire_time\naa\xff,1\n",
+            "is not hexadecimal at byte 3",
+            " (write two",
+        ),
+        (
+            &[],
+            b"token,expire_time\naa\xff,1\n",
+            "is not UTF-8 at byte 3",
+            " (save the file as UTF-8",
+        ),
+        (
+            &["--token-encoding=base64"],
+            b"token,expire_time\nYR==,1\n",
+            "is not base64 at byte 2: its unused bits are not zero",
+            "\n",
+        ),
+        (
+            &["--token-encoding=base64"],
+            b"token,expire_time\nYQ=,1\n",
+            "has wrong base64 padding at byte 3",
+            " (remove the padding, or pad",
+        ),
+        (
+            &["--token-encoding=base64"],
+            b"token,expire_time\nY Q=,1\n",
+            "is not base64 at byte 2",
+            " (use only base64 characters",
+        ),
+        // A date takes no offset.
+        (
+            &["--timezone=America/Sao_Paulo"],
+            b"token,expire_time\na,2018-11-04\n",
+            "is a local time that its time zone skips",
+            " (add a time of day with an offset, such as 00:00:00+01:00)",
+        ),
+        (
+            &["--timezone=America/Sao_Paulo"],
+            b"token,expire_time\na,2018-11-04 00:30\n",
+            "is a local time that its time zone skips",
+            " (add an offset such as +01:00)",
+        ),
+        (
+            &["--input-format=protojson"],
+            br#"{"token":"a","expire_time":1000000001}"#,
+            "no array \"sensorExpire\"",
+            "\n",
+        ),
+        (
+            &["--input-format=protojson"],
+            br#"{"items":[]}"#,
+            "no array \"sensorExpire\"",
+            " (pass --records /KEY if it has another name)",
+        ),
+    ];
+    for (flags, input, message, after) in hints {
+        let flags = [&["check", "-"], *flags].concat();
+        run_with_input(flags, input)
+            .exits(4)
+            .stderr_contains(&format!("{message}{after}"));
+    }
 }

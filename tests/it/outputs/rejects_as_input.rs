@@ -11,7 +11,7 @@ use crate::support::{
         action::{Action, Ending, code, http, ok, status},
     },
     files::TempFile,
-    program::{finish, start},
+    program::{finish, run_with_input, start},
     receiver::Receiver,
     records::{records, token},
     rejects::{HEADER_ROW, read_rejects},
@@ -196,8 +196,7 @@ fn altered_rejects_are_refused() {
             server
                 .push(flags, content.as_bytes())
                 .exits(4)
-                .stderr_contains("rejects file was changed by another program")
-                .stderr_contains("(push the rejects file as this program wrote it)");
+                .stderr_contains("rejects file was changed by another program (push the rejects");
             assert!(server.traffic().applied().is_empty(), "{flags:?} {content}");
         }
     }
@@ -208,4 +207,60 @@ fn altered_rejects_are_refused() {
     let content = "rejected_token,expire_time\nabd,4070908800\n";
     let flags = ["--token-field=rejected_token"];
     server.push(&flags, content.as_bytes()).exits(0);
+}
+
+/// The longest tokens of records that are accepted, as JSON strings and as bytes.
+#[test]
+fn longest_tokens_are_pushed_again() {
+    const RECORD_BYTES: usize = 1 << 20;
+    let record = |token: &str| format!("{{\"token\":\"{token}\",\"expire_time\":4070908800}}");
+    let available = RECORD_BYTES - record("").len();
+    for (piece, decoded) in [
+        ("x", "x"),
+        (",", ","),
+        ("\\\"", "\""),
+        ("\\n", "\n"),
+        ("\\u0000", "\0"),
+        ("\u{20ac}", "\u{20ac}"),
+    ] {
+        // One control character makes the whole token Base64.
+        for last in ["y", "\\ny"] {
+            let count = (available - last.len()) / piece.len();
+            let input = record(&(piece.repeat(count) + last));
+            assert!(input.len() > RECORD_BYTES - 6, "{} bytes", input.len());
+            let token = decoded.repeat(count) + &last.replace("\\n", "\n");
+            let file = TempFile::absent("rejects.csv");
+            let flags = ["--batch-bytes=4MiB", "--rejects", file.str()];
+            FaultServer::serving([code(7)])
+                .push(&flags, input.as_bytes())
+                .exits(7)
+                .counts("rejected", 1);
+            let server = FaultServer::ok();
+            let flags = ["--batch-bytes=4MiB", file.str()];
+            server.push(&flags, b"").exits(0).counts("acknowledged", 1);
+            let traffic = server.traffic();
+            let applied: Vec<_> = traffic
+                .applied()
+                .into_iter()
+                .map(|one| &one.token)
+                .collect();
+            assert!(applied == [token.as_bytes()], "{piece:?} and {last:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_of_rejects_have_a_maximum_length() {
+    for (token_bytes, code) in [(2 << 20, 0), (4 << 20, 4)] {
+        let token = "x".repeat(token_bytes);
+        for quote in ["", "\""] {
+            let rows = format!("{HEADER_ROW}{quote}{token}{quote},utf8,4070908800,no\n");
+            let run = run_with_input(["check", "--output=json"], rows.as_bytes()).exits(code);
+            assert_eq!(
+                run.stderr.contains("record is longer than"),
+                code == 4,
+                "{run:?}"
+            );
+        }
+    }
 }

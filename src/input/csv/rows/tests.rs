@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::super::options::MAX_RECORD_BYTES, *};
 
 fn rows_of(text: &[u8]) -> RowReader<'_> {
-    RowReader::new(LineBuffer::new(Box::new(text)), b',')
+    RowReader::new(LineBuffer::new(Box::new(text)), b',', MAX_RECORD_BYTES)
 }
 
 #[derive(Debug, PartialEq)]
