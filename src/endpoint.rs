@@ -34,6 +34,8 @@ pub(crate) enum EndpointError {
     UnsupportedScheme,
     #[error("expected HOST:PORT, found a path (\"{}\")", describe_value(.0))]
     UnexpectedPath(String),
+    #[error("expected HOST:PORT, found a query or a fragment (\"?\" or \"#\")")]
+    UnexpectedQuery,
     #[error(
         "credentials in the server URL are not supported; pass --header or --bearer-token-file"
     )]
@@ -64,13 +66,14 @@ impl Endpoint {
         if address.contains('@') {
             return Err(EndpointError::Credentials);
         }
-        if let Some(start) = address.find(['/', '?', '#']) {
-            // A query may hold a secret.
-            let path = address[start..]
-                .split(['?', '#'])
-                .next()
-                .unwrap_or_default();
-            return Err(EndpointError::UnexpectedPath(path.to_owned()));
+        // A query may hold a secret, so only the path is shown.
+        let address_and_path = address.split(['?', '#']).next().unwrap_or_default();
+        if let Some(start) = address_and_path.find('/') {
+            let path = address_and_path[start..].to_owned();
+            return Err(EndpointError::UnexpectedPath(path));
+        }
+        if address_and_path != address {
+            return Err(EndpointError::UnexpectedQuery);
         }
         Address::parse(address, default_port).map(Self::Tcp)
     }
@@ -206,6 +209,13 @@ mod tests {
                 "https://localhost/path",
                 EndpointError::UnexpectedPath("/path".into()),
             ),
+            (
+                "localhost:1/p?x",
+                EndpointError::UnexpectedPath("/p".into()),
+            ),
+            ("localhost:1?x", EndpointError::UnexpectedQuery),
+            ("localhost:1?x/y", EndpointError::UnexpectedQuery),
+            ("https://localhost#x", EndpointError::UnexpectedQuery),
             ("https://user:a/b@localhost", EndpointError::Credentials),
         ] {
             assert_eq!(Endpoint::parse(text), Err(error), "{text}");

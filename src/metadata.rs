@@ -46,6 +46,10 @@ pub(crate) enum MetadataError {
     EmptyToken,
     #[error("expected one line with a bearer token, found {0} lines")]
     MultilineToken(usize),
+    #[error("expected only the bearer token, found \"Bearer\" before it")]
+    SchemeBeforeToken,
+    #[error("bearer token contains white space")]
+    SpaceInToken,
     #[error("bearer token contains a character that is not printable ASCII")]
     InvalidToken,
 }
@@ -69,10 +73,13 @@ impl Metadata {
     /// If the name ends in `-bin`, the value must be Base64, with or without padding.
     pub(crate) fn add_line(&mut self, line: &str) -> Result<(), MetadataError> {
         refuse_byte_order_mark(line)?;
-        if line.starts_with(':') {
-            return Err(MetadataError::ReservedName(":".to_owned()));
-        }
-        let (name, value) = line.split_once(':').ok_or(MetadataError::MissingColon)?;
+        // The name of a pseudo-header starts with a colon, such as `:path`.
+        let (name, value) = match line.strip_prefix(':') {
+            Some(rest) if rest.contains(':') => {
+                return Err(MetadataError::ReservedName(":".to_owned()));
+            }
+            _ => line.split_once(':').ok_or(MetadataError::MissingColon)?,
+        };
         self.add(name.trim(), value.trim())
     }
 
@@ -86,6 +93,8 @@ impl Metadata {
         let mut lines = text.lines();
         let token = lines.next().unwrap_or_default();
         match lines.count() {
+            0 if has_bearer_scheme(token) => Err(MetadataError::SchemeBeforeToken),
+            0 if token.contains(char::is_whitespace) => Err(MetadataError::SpaceInToken),
             0 => self
                 .add("authorization", &format!("Bearer {token}"))
                 .map_err(|_| MetadataError::InvalidToken),
@@ -156,6 +165,12 @@ impl Metadata {
     }
 }
 
+fn has_bearer_scheme(token: &str) -> bool {
+    let mut words = token.split_whitespace();
+    let is_scheme = |word: &str| word.eq_ignore_ascii_case("bearer");
+    words.next().is_some_and(is_scheme) && words.next().is_some()
+}
+
 fn refuse_byte_order_mark(text: &str) -> Result<(), MetadataError> {
     if text.starts_with('\u{feff}') {
         return Err(MetadataError::ByteOrderMark);
@@ -189,7 +204,7 @@ mod tests {
     fn rejects_invalid_header_lines() {
         for (line, error) in [
             ("no colon", MetadataError::MissingColon),
-            (": x", MetadataError::ReservedName(":".into())),
+            (": x", MetadataError::InvalidName),
             (":path: /x", MetadataError::ReservedName(":".into())),
             ("a b: x", MetadataError::InvalidName),
             (

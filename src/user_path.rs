@@ -126,6 +126,8 @@ impl fmt::Display for UserPath {
         let text = self.path.to_string_lossy();
         let shown = if self.is_hidden() {
             describe_hidden(&text).into()
+        } else if text.is_empty() {
+            "\"\"".into()
         } else if text.contains("://") {
             without_user_info(&text)
         } else {

@@ -24,16 +24,20 @@ pub(crate) enum CallError {
     HttpStatus { status: u16, advice: RetryAdvice },
     #[error("content type \"{content_type}\" instead of a gRPC response")]
     NotGrpc { content_type: String },
-    /// The response message is truncated or cannot be decoded, or the response has more than one
-    /// message.
+    /// The message cannot be decoded with the contract.
     #[error("malformed response: {0}")]
     MalformedResponse(String),
+    /// The response is not exactly one message with the prefix of gRPC.
+    #[error("malformed response: {0}")]
+    InvalidFraming(&'static str),
     #[error("status OK without a response message")]
     MissingMessage,
     #[error("response without grpc-status")]
     MissingStatus,
     #[error("invalid grpc-status \"{0}\"")]
     InvalidStatus(String),
+    #[error("response with several different grpc-status values")]
+    SeveralStatuses,
     #[error("server reset the stream ({})", describe_reason(.0))]
     StreamReset(h2::Reason),
     /// The server sent GOAWAY with this error code.
@@ -57,7 +61,7 @@ pub(crate) enum CallError {
     /// The server or the network ended the connection during the call.
     #[error("connection lost{}", after_colon(.0))]
     ConnectionLost(String),
-    #[error("server sent invalid TLS or HTTP/2: {0}")]
+    #[error("server violated the protocol: {0}")]
     ProtocolError(String),
     #[error("internal error (bug); please report it")]
     Panicked,
@@ -130,6 +134,8 @@ impl CallError {
             | Self::HttpStatus { .. }
             | Self::MissingMessage
             | Self::MissingStatus
+            | Self::InvalidFraming(_)
+            | Self::SeveralStatuses
             | Self::StreamReset(_)
             | Self::GoAway { .. }
             | Self::TooManySmallFrames

@@ -17,7 +17,9 @@ mod target;
 mod transport_error;
 
 pub(crate) use self::{
-    connect::{ConnectError, ConnectErrorKind, LastAddress, Stage, StageSuccess, TlsSession},
+    connect::{
+        ConnectError, ConnectErrorKind, LastAddress, Stage, StageSuccess, TlsSession, is_file_limit,
+    },
     descriptors::fetch_service_files,
     error::CallError,
     grpc_client::{Client, OpenCallResult},

@@ -14,8 +14,6 @@ use crate::contract::PREFIX_BYTES;
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_MESSAGE: &str = "grpc-message";
 
-const NOT_ONE_MESSAGE: &str = "more than one message, a part of one, or a compressed one";
-
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
 /// Returns the message of a response with status OK and exactly one message.
@@ -59,10 +57,14 @@ pub(super) async fn read_message(response: Response<Incoming>) -> Result<Bytes, 
             // hyper reports a reset without an error as the end of the body.
             None => break Err(CallError::StreamReset(h2::Reason::NO_ERROR)),
         }
-        if message_bytes(&data)
-            .is_some_and(|bytes| bytes > MAX_MESSAGE_BYTES || data.len() > PREFIX_BYTES + bytes)
-        {
-            break Err(malformed(NOT_ONE_MESSAGE));
+        match message_bytes(&data) {
+            Some(bytes) if bytes > MAX_MESSAGE_BYTES => {
+                break Err(CallError::InvalidFraming("message larger than 16 MiB"));
+            }
+            Some(bytes) if data.len() > PREFIX_BYTES + bytes => {
+                break Err(CallError::InvalidFraming("more than one message"));
+            }
+            _ => {}
         }
     };
     let code = grpc_code(&fields)?;
@@ -75,7 +77,10 @@ pub(super) async fn read_message(response: Response<Incoming>) -> Result<Bytes, 
         Some(_) if is_complete && data[0] == 0 => Ok(data.freeze().split_off(PREFIX_BYTES)),
         Some(_) if data.is_empty() => Err(CallError::MissingMessage),
         None if is_complete || data.is_empty() => Err(CallError::MissingStatus),
-        _ => Err(malformed(NOT_ONE_MESSAGE)),
+        _ if !is_complete => Err(CallError::InvalidFraming("truncated message")),
+        // The request does not offer `grpc-accept-encoding`.
+        _ if data[0] == 1 => Err(CallError::InvalidFraming("unrequested compression")),
+        _ => Err(CallError::InvalidFraming("unknown compression flag")),
     }
 }
 
@@ -96,7 +101,7 @@ fn grpc_code(fields: &HeaderMap) -> Result<Option<Code>, CallError> {
         return Ok(None);
     };
     if values.any(|value| value != first) {
-        return Err(CallError::InvalidStatus("several".to_owned()));
+        return Err(CallError::SeveralStatuses);
     }
     let text = String::from_utf8_lossy(first.as_bytes());
     match text.parse::<u8>() {

@@ -6,8 +6,8 @@ use super::error::CallError;
 
 /// Classifies the error of a stream or a connection that ended early.
 pub(super) fn classify(error: &(dyn Error + 'static)) -> CallError {
-    if is_protocol_error(error) {
-        return CallError::ProtocolError(root_cause(error));
+    if let Some(violation) = describe_violation(error) {
+        return CallError::ProtocolError(violation);
     }
     if let Some(h2) = find_source::<h2::Error>(error)
         && let Some(reason) = h2.reason()
@@ -72,21 +72,19 @@ pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     last.map(ToString::to_string).unwrap_or_default()
 }
 
-/// Returns whether this program ended the connection because the received bytes are not valid TLS
-/// or HTTP/2.
-pub(super) fn is_protocol_error(error: &(dyn Error + 'static)) -> bool {
-    let is_invalid_tls = |error: &io::Error| error.kind() == io::ErrorKind::InvalidData;
-    let is_invalid_http2 = |error: &h2::Error| {
-        error.is_library()
-            && matches!(
-                error.reason(),
-                Some(
-                    h2::Reason::PROTOCOL_ERROR
-                        | h2::Reason::FRAME_SIZE_ERROR
-                        | h2::Reason::FLOW_CONTROL_ERROR
-                        | h2::Reason::COMPRESSION_ERROR
-                )
-            )
+/// Describes the violation of TLS or HTTP/2 because of which this program ended the connection.
+/// Returns `None` if the connection ended for another reason.
+pub(super) fn describe_violation(error: &(dyn Error + 'static)) -> Option<String> {
+    if find_io(error).is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
+        return Some(root_cause(error));
+    }
+    let http2 = find_source::<h2::Error>(error).filter(|h2| h2.is_library())?;
+    let violation = match http2.reason()? {
+        h2::Reason::PROTOCOL_ERROR => "invalid HTTP/2",
+        h2::Reason::FRAME_SIZE_ERROR => "HTTP/2 frame of a wrong size",
+        h2::Reason::FLOW_CONTROL_ERROR => "more data than HTTP/2 flow control allows",
+        h2::Reason::COMPRESSION_ERROR => "HTTP/2 headers that cannot be decompressed",
+        _ => return None,
     };
-    find_io(error).is_some_and(is_invalid_tls) || find_source(error).is_some_and(is_invalid_http2)
+    Some(violation.to_owned())
 }

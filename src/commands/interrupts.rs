@@ -30,7 +30,7 @@ impl Interrupts {
     /// Installs the signal handlers for the rest of the command.
     pub(super) fn listen(time_limit: Option<TimeLimit>) -> Result<Self, Failure> {
         let signals = Signals::install()
-            .map_err(|error| Failure::internal("cannot handle signals", &error))?;
+            .map_err(|error| diagnostics::start_failed("cannot handle signals", &error))?;
         Ok(Self {
             signals,
             time_limit,
@@ -94,8 +94,8 @@ impl Interrupts {
 
 /// Runs `future` to its end, in a Tokio runtime on the current thread.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime =
-        runtime().map_err(|error| Failure::internal("cannot start the Tokio runtime", &error))?;
+    let runtime = runtime()
+        .map_err(|error| diagnostics::start_failed("cannot start the Tokio runtime", &error))?;
     Ok(runtime.block_on(future))
 }
 

@@ -61,7 +61,7 @@ impl Rehearsal {
             Ok(address)
         };
         let address = start().map_err(|error: io::Error| {
-            Failure::internal("cannot start the receiver of the rehearsal", &error)
+            diagnostics::start_failed("cannot start the receiver of the rehearsal", &error)
         })?;
         let target = Target {
             endpoint: Endpoint::Tcp(Address {

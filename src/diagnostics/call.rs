@@ -11,6 +11,7 @@ use crate::{
 
 const CHECK_SERVER_LOG: &str = "check the server's log, or run the command again later";
 const CHECK_ADDRESS: &str = "check the address: a proxy or a server without gRPC answered";
+const SHORTEN_HEADERS: &str = "pass fewer or shorter --header values";
 const USE_DESCRIPTORS: &str = "describe the service with --proto FILE or --protoset FILE";
 
 pub(crate) fn attempt_failed(target: &Target, failure: &AttemptFailure) -> Failure {
@@ -34,15 +35,26 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
         }
         CallError::HttpStatus { status, .. } => {
             let code = status_of_http(*status);
-            (code, hint_for_status(code).or(Some(CHECK_ADDRESS)))
+            let hint = match status {
+                407 | 408 | 414 => None,
+                421 => Some("check --servername and --authority"),
+                431 => Some(SHORTEN_HEADERS),
+                _ => hint_for_status(code).or(Some(CHECK_ADDRESS)),
+            };
+            (code, hint)
         }
         CallError::NotGrpc { .. } => (Code::Unknown, Some(CHECK_ADDRESS)),
         CallError::MalformedResponse(_) => (
             Code::Internal,
             Some("pass the server's contract with --proto, --protoset or --reflection"),
         ),
-        CallError::MissingMessage | CallError::MissingStatus | CallError::InvalidStatus(_) => {
-            (Code::Unknown, None)
+        CallError::InvalidFraming(_) => (Code::Internal, None),
+        CallError::MissingMessage
+        | CallError::MissingStatus
+        | CallError::InvalidStatus(_)
+        | CallError::SeveralStatuses => (Code::Unknown, None),
+        CallError::GoAway { .. } if has_long_headers(target) => {
+            (Code::Unavailable, Some(SHORTEN_HEADERS))
         }
         CallError::StreamReset(reason) => (status_of_reset(*reason), Some(CHECK_SERVER_LOG)),
         CallError::GoAway { .. } | CallError::NotSent { .. } | CallError::ConnectionLost(_) => {
@@ -74,6 +86,15 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
         }
         _ => hint.into_iter().fold(failure, Failure::with_hint),
     }
+}
+
+/// Returns whether the headers of the user may exceed the limit of a server. Common limits are 8 KiB
+/// and 16 KiB.
+fn has_long_headers(target: &Target) -> bool {
+    const COMMON_LIMIT_BYTES: usize = 8 << 10;
+    let headers = target.metadata.headers().iter();
+    let bytes = headers.map(|(name, value)| name.as_str().len() + value.len());
+    bytes.sum::<usize>() > COMMON_LIMIT_BYTES
 }
 
 fn hint_for_status(status: Code) -> Option<&'static str> {

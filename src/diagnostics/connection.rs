@@ -12,6 +12,7 @@ use crate::{
 const CHECK_NAME: &str = "check the name and the DNS resolver";
 const CHECK_PROXY: &str = "check the proxy's address: it must be an HTTP proxy that allows CONNECT";
 
+pub(super) const RAISE_FILE_LIMIT: &str = "raise the limit of open files (ulimit -n)";
 const CHECK_PROXY_OR_TIMEOUT: &str = "check the proxy, or increase --connect-timeout";
 
 pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
@@ -35,7 +36,7 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
             Stage::Tls | Stage::Http2 => "check the server, or increase --connect-timeout",
         },
         ConnectErrorKind::NoThread(_) => "raise the limit of processes and threads (ulimit -u)",
-        kind if kind.is_file_limit() => "raise the limit of open files (ulimit -n)",
+        kind if kind.is_file_limit() => RAISE_FILE_LIMIT,
         ConnectErrorKind::NoAddress => CHECK_NAME,
         ConnectErrorKind::Io(_) if error.stage == Stage::Dns => CHECK_NAME,
         ConnectErrorKind::Io(_) | ConnectErrorKind::AllAddressesFailed(_) => {
@@ -52,10 +53,19 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
         ConnectErrorKind::ProxyRefused(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
             "pass other credentials with --proxy http://USER:PASSWORD@HOST:PORT"
         }
-        ConnectErrorKind::ProxyRefused(_) => {
+        ConnectErrorKind::ProxyRefused(StatusCode::FORBIDDEN) => {
             "ask the proxy's operator to allow the server, or bypass the proxy with NO_PROXY"
         }
-        ConnectErrorKind::ProxyNotHttp => CHECK_PROXY,
+        ConnectErrorKind::ProxyRefused(StatusCode::TOO_MANY_REQUESTS) => {
+            "run the command again later"
+        }
+        ConnectErrorKind::ProxyRefused(
+            StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::INTERNAL_SERVER_ERROR,
+        ) => "check that the proxy can reach the server, or bypass the proxy with NO_PROXY",
+        ConnectErrorKind::ProxyRefused(_) | ConnectErrorKind::ProxyNotHttp => CHECK_PROXY,
         ConnectErrorKind::Closed if error.stage == Stage::Proxy => CHECK_PROXY,
         ConnectErrorKind::Http1 { .. }
         | ConnectErrorKind::NotHttp2

@@ -33,8 +33,8 @@ pub(crate) use self::{
     ledger::{describe_new_address, ledger_unusable},
     options::{metadata_invalid, time_invalid},
     outputs::{
-        file_write_failed, listen_failed, rejects_incomplete, stdout_write_failed, store_unusable,
-        thread_not_started,
+        file_write_failed, listen_failed, rejects_incomplete, start_failed, stdout_write_failed,
+        store_unusable, thread_not_started,
     },
     problem::InputProblem,
     run::{

@@ -33,6 +33,8 @@ impl From<ProxyError> for Failure {
 pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError) -> Failure {
     let hint = match error {
         MetadataError::ByteOrderMark => "save the file without a byte order mark",
+        MetadataError::ReservedName(name) if name == "user-agent" => "pass --user-agent TEXT",
+        MetadataError::ReservedName(name) if name == "host" => "pass --authority NAME",
         MetadataError::ReservedName(_) => "remove this header",
         MetadataError::InvalidBase64(_) => "encode the value, for example with: base64 -w0 FILE",
         MetadataError::InvalidValue(_) => {
@@ -40,6 +42,8 @@ pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError)
         }
         MetadataError::EmptyToken
         | MetadataError::MultilineToken(_)
+        | MetadataError::SchemeBeforeToken
+        | MetadataError::SpaceInToken
         | MetadataError::InvalidToken => "write only the token into the file, in one line",
         MetadataError::MissingColon | MetadataError::InvalidName => {
             "write a header as 'x-tenant: north'"

@@ -2,8 +2,8 @@
 
 use std::{io, path::Path};
 
-use super::{failure::Failure, ledger::HARD_LINK_HINT};
-use crate::{database::DatabaseError, user_path::UserPath};
+use super::{connection::RAISE_FILE_LIMIT, failure::Failure, ledger::HARD_LINK_HINT};
+use crate::{client::is_file_limit, database::DatabaseError, user_path::UserPath};
 
 pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
     Failure::internal_without_cause(UserPath::from(file).error("write", error).to_string())
@@ -11,6 +11,15 @@ pub(crate) fn file_write_failed(file: &Path, error: &io::Error) -> Failure {
 
 pub(crate) fn stdout_write_failed(error: &io::Error) -> Failure {
     Failure::internal_without_cause(format!("cannot write standard output: {error}"))
+}
+
+/// Returns the failure for a part of the program that the system did not let start.
+pub(crate) fn start_failed(message: &str, error: &io::Error) -> Failure {
+    let failure = Failure::internal(message, error);
+    if is_file_limit(error) {
+        return failure.with_hint(RAISE_FILE_LIMIT);
+    }
+    failure
 }
 
 pub(crate) fn thread_not_started(error: &io::Error) -> Failure {

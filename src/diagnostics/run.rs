@@ -7,16 +7,25 @@ use tonic::Code;
 use super::{failure::Failure, format::count_noun};
 use crate::{client::CallError, input::FilePosition, record::MaskedToken, signals::Signal};
 
+const RUN_AGAIN: &str = "run the command again: sending a record twice is safe";
 const INCREASE_MAX_TIME: &str = "increase --max-time";
 
 /// Returns the failure for a push that a signal ended. `cause` is a failure that occurred in
 /// addition to the signal, if there is one.
 pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failure>) -> Failure {
     let name = signal_name(signal);
-    let unsent = count_noun(unsent, "record");
-    Failure::interrupted(signal, format!("interrupted by {name}; {unsent} unsent"))
-        .with_hint("run the command again: sending a record twice is safe")
-        .and(cause)
+    let failure = match unsent {
+        0 => Failure::interrupted(
+            signal,
+            format!("interrupted by {name}; all records were sent"),
+        ),
+        unsent => {
+            let unsent = count_noun(unsent, "record");
+            Failure::interrupted(signal, format!("interrupted by {name}; {unsent} unsent"))
+                .with_hint(RUN_AGAIN)
+        }
+    };
+    failure.and(cause)
 }
 
 /// Returns the failure for a command that a signal ended at a time when no records were being sent.
@@ -86,8 +95,10 @@ pub(crate) fn unexpected_response_codes(server: &str, codes: &[i32], ok_codes: &
 /// Returns the failure for a push in which the server acknowledged only some of the `total`
 /// records. `cause` is the failure because of which the other records were not acknowledged.
 pub(crate) fn partially_acknowledged(acknowledged: u64, total: u64, cause: Failure) -> Failure {
-    const RUN_AGAIN: &str = "run the command again: sending a record twice is safe";
     let hint = match &cause.hint {
+        Some(hint) if hint.contains("run the command again") => {
+            format!("{hint}; sending a record twice is safe")
+        }
         Some(hint) => format!("{hint}; {RUN_AGAIN}"),
         None => RUN_AGAIN.to_owned(),
     };

@@ -8,7 +8,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use super::stage::{describe_stage, stage_of};
 use crate::{
     client::{Stage, StageSuccess, Target},
-    diagnostics::{Failure, escape, format_timestamp},
+    diagnostics::{Failure, FailureKind, escape, format_timestamp},
     probe::{CompletedStage, ProbeOutcome, ProbeResult},
     tls::{Certificate, ClientTls, TrustBasis, list_names},
 };
@@ -100,6 +100,9 @@ impl ProbeReport {
             warnings: Vec::new(),
             verdict: match &failure {
                 None => "push would work".to_owned(),
+                Some(failure) if failure.kind == FailureKind::Interrupted => {
+                    format!("unknown: {}", failure.message)
+                }
                 Some(failure) => format!("push would fail: {}", failure.message),
             },
             flags: failure

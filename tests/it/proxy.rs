@@ -86,29 +86,65 @@ fn no_proxy_hosts_are_connected_directly() {
 
 #[test]
 fn proxy_errors_are_quoted() {
-    for (answer, text) in [
+    const NO_PROXY: &str = "check the proxy's address: it must be an HTTP proxy";
+    const UNREACHED: &str = "check that the proxy can reach the server";
+    for (answer, text, hint) in [
         (
-            &b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"[..],
+            "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
             "HTTP status 407",
+            "pass other credentials",
         ),
         (
-            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
             "HTTP status 403 Forbidden",
+            "ask the proxy's operator to allow the server",
         ),
         (
-            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
-            "HTTP status 502",
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 400",
+            NO_PROXY,
         ),
-        (b"", "closed the connection"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
+        (
+            "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 405",
+            NO_PROXY,
+        ),
+        (
+            "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 429",
+            "run the command again later",
+        ),
+        (
+            "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 502",
+            UNREACHED,
+        ),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 503",
+            UNREACHED,
+        ),
+        (
+            "HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 504",
+            UNREACHED,
+        ),
+        (
+            "HTTP/1.1 204 No Content\r\n\r\n",
+            "proxy answered HTTP status 204 No Content",
+            NO_PROXY,
+        ),
+        ("", "closed the connection", NO_PROXY),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP", NO_PROXY),
     ] {
-        let proxy = server_answering(answer);
+        let proxy = server_answering(answer.as_bytes());
         for password in ["s3cret", "a@s3cret"] {
             let url = format!("http://user:{password}@{proxy}");
             let flags = ["-s", "license.test:443", "--proxy", &url, "-k", "--retry=0"];
             let run = push(&flags, &[])
                 .exits(5)
                 .stderr_contains(text)
+                .stderr_contains(&format!("hint: {hint}"))
                 .stderr_contains(&format!(" through proxy \"{proxy}\""));
             assert!(!run.stderr.contains("s3cret"), "{run:?}");
         }

@@ -135,6 +135,12 @@ fn unsuitable_bearer_files_are_described() {
             "expected one line with a bearer token, found 2 lines",
         ),
         (b"t0ken\n\n", "found 2 lines"),
+        (b" t0ken\n", "bearer token contains white space"),
+        (b"t0ken \n", "bearer token contains white space"),
+        (b"t0ken x\n", "bearer token contains white space"),
+        (b"t0ken\tx\n", "bearer token contains white space"),
+        (b"Bearer t0ken\n", "found \"Bearer\" before it"),
+        (b"bearer  t0ken", "found \"Bearer\" before it"),
         ("t\u{f6}ken".as_bytes(), "not printable ASCII"),
         (b"\xff\xfet\0", "not UTF-8 text"),
     ] {

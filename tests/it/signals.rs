@@ -158,7 +158,7 @@ fn signal_lets_open_requests_finish() {
         let server = FaultServer::serving([ok_after(Duration::from_secs(1))]);
         push_interrupted_when(&server, &[], ONE_RECORD, has_attempt, signal)
             .exits(exit)
-            .stderr_contains("; 0 records unsent")
+            .stderr_contains("; all records were sent")
             .counts("acknowledged", 1);
     }
     // A failure of the open request is also reported.

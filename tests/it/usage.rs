@@ -15,6 +15,8 @@ fn invalid_server_addresses_get_a_hint() {
         ("::1:9102", "[::1]:9102"),
         ("http://localhost:80", "--plaintext"),
         ("https://localhost/path", "found a path (\"/path\")"),
+        ("localhost:1?x", "found a query or a fragment"),
+        ("https://localhost#x", "found a query or a fragment"),
         ("", "localhost:9102"),
     ] {
         push_to(server, &["--retry=0"], ONE_RECORD)
@@ -85,6 +87,18 @@ fn invalid_headers_are_named_with_their_line_and_a_hint() {
             "header \"te\" is set by gRPC or HTTP/2",
             "remove this header",
         ),
+        (
+            "user-agent: me",
+            "header \"user-agent\" is set",
+            "pass --user-agent TEXT",
+        ),
+        (
+            "host: me",
+            "header \"host\" is set",
+            "pass --authority NAME",
+        ),
+        (": x", "invalid header name", "'x-tenant: north'"),
+        ("@", "cannot open \"\": No such file or directory", ""),
         ("x: \u{e9}", "not printable ASCII", "ends in -bin"),
         (
             "x-bin: !",

@@ -13,7 +13,7 @@ use crate::{
     client::{
         error::CallError,
         server_text::safe_text,
-        transport_error::{classify, find_io, is_closed, is_protocol_error},
+        transport_error::{classify, describe_violation, find_io, is_closed},
     },
     endpoint::Endpoint,
     metadata::Metadata,
@@ -110,7 +110,7 @@ impl ConnectErrorKind {
     /// Classifies an error of an HTTP/2 or HTTP/1.1 connection by the sources of the error.
     pub(super) fn from_hyper(error: &hyper::Error) -> Self {
         match find_io(error) {
-            Some(io) if !is_protocol_error(error) => {
+            Some(io) if describe_violation(error).is_none() => {
                 Self::from_io(io::Error::new(io.kind(), io.to_string()))
             }
             _ => Self::Http2(classify(error)),
@@ -174,7 +174,7 @@ pub(super) fn peer_text(text: &[u8]) -> String {
 }
 
 /// Returns whether this process or the system has too many open files.
-pub(super) fn is_file_limit(error: &io::Error) -> bool {
+pub(crate) fn is_file_limit(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }

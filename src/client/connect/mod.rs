@@ -14,7 +14,7 @@ mod stages;
 mod tls_handshake;
 
 pub(crate) use self::{
-    error::{ConnectError, ConnectErrorKind},
+    error::{ConnectError, ConnectErrorKind, is_file_limit},
     stage_outcome::{Stage, StageSuccess, TlsSession},
     stages::LastAddress,
 };

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use hyper::{client::conn::http1, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::oneshot};
@@ -52,13 +52,16 @@ pub(super) async fn open_tunnel(
         }
         Err(error) => return Err(proxy_error(&error)),
     };
-    if !response.status().is_success() {
-        return Err(ConnectErrorKind::ProxyRefused(response.status()));
+    let status = response.status();
+    if !status.is_success() {
+        return Err(ConnectErrorKind::ProxyRefused(status));
     }
-    hyper::upgrade::on(response)
-        .await
-        .map(TokioIo::new)
-        .map_err(|error| proxy_error(&error))
+    match hyper::upgrade::on(response).await {
+        Ok(stream) => Ok(TokioIo::new(stream)),
+        Err(error) if status == StatusCode::OK => Err(proxy_error(&error)),
+        // hyper opens no tunnel after 204.
+        Err(_) => Err(ConnectErrorKind::ProxyRefused(status)),
+    }
 }
 
 fn proxy_error(error: &hyper::Error) -> ConnectErrorKind {

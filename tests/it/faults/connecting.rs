@@ -134,7 +134,7 @@ fn reports_why_a_connection_failed() {
             &invalid_frame,
             &["--plaintext"],
             5,
-            &["server sent invalid TLS or HTTP/2"],
+            &["server violated the protocol: invalid HTTP/2"],
         ),
         (
             &tls_only,
@@ -323,10 +323,7 @@ fn does_not_retry_wrong_protocols() {
             "garbage after the TLS handshake",
             Connection::EndAfterTls(Ending::Garbage),
             5,
-            &[
-                "server sent invalid TLS or HTTP/2",
-                "invalid TLS message: invalid content type",
-            ],
+            &["server violated the protocol: invalid TLS message: invalid content type"],
         ),
     ] {
         let push = push_one_record(&FaultServer::start([fault]), &[]);

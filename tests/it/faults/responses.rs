@@ -152,14 +152,14 @@ fn fails_on_invalid_messages() {
             Response::body(&code_5[..3]),
             Fail,
             77,
-            &["malformed response"],
+            &["truncated message"],
         ),
         response(
             "truncated message",
             Response::body(&code_5[..6]),
             Fail,
             77,
-            &[],
+            &["truncated message"],
         ),
         response(
             "message and half a length",
@@ -180,23 +180,37 @@ fn fails_on_invalid_messages() {
             Response::body(b"\x01\0\0\0\0"),
             Fail,
             77,
-            &["malformed response"],
+            &["unrequested compression"],
         ),
         response(
             "unknown compression flag",
             Response::body(b"\x07\0\0\0\0"),
             Fail,
             77,
-            &["malformed response"],
+            &["unknown compression flag"],
         ),
         response(
             "length of 2 GiB",
             Response::body(b"\x00\x7f\xff\xff\xffab"),
             Fail,
             77,
-            &["malformed response"],
+            &["larger than 16 MiB"],
         ),
     ]);
+}
+
+#[test]
+fn only_undecodable_messages_get_the_hint_to_pass_a_contract() {
+    for (body, has_hint) in [
+        (framed(b"\xff"), true),
+        (framed(b"")[..3].to_vec(), false),
+        ([framed(b""), framed(b"")].concat(), false),
+        (b"\x01\0\0\0\0".to_vec(), false),
+    ] {
+        let server = FaultServer::serving([Action::Reject(Response::body(&body))]);
+        let push = push_one_record(&server, &[]).exits(77);
+        assert_eq!(push.stderr.contains("hint: pass "), has_hint, "{push}");
+    }
 }
 
 #[test]
@@ -229,7 +243,7 @@ fn fails_without_exactly_one_grpc_status() {
             trailers(&[("grpc-status", b"0"), ("grpc-status", b"13")]),
             Fail,
             66,
-            &["several"],
+            &["several different grpc-status values"],
         ),
     ]);
 }
@@ -406,7 +420,7 @@ fn does_not_retry_invalid_http2() {
     };
     push_one_record(&FaultServer::serving([garbage.clone()]), &[])
         .exits(5)
-        .stderr_contains("server sent invalid TLS or HTTP/2")
+        .stderr_contains("server violated the protocol: invalid TLS message")
         .attempts(1)
         .connections(1)
         .counts("unsent", 1);

@@ -2,9 +2,18 @@
 
 use tonic::Code;
 
-use super::responses::{Fail, Retry, case, check_all, response};
+use super::{
+    FAST_RETRIES, ONE_BY_ONE, push, push_one_record,
+    responses::{Fail, Retry, case, check_all, response},
+};
 
-use crate::support::fault_server::action::{Response, http, status};
+use crate::support::{
+    fault_server::{
+        FaultServer,
+        action::{Action, Response, http, ok, status},
+    },
+    records::records,
+};
 
 #[test]
 fn does_not_retry_final_statuses() {
@@ -128,6 +137,20 @@ fn maps_http_statuses_to_grpc_statuses() {
             76,
             &["HTTP status 404", "--method"],
         ),
+        case(
+            "HTTP 421",
+            http(421),
+            Fail,
+            66,
+            &["hint: check --servername and --authority"],
+        ),
+        case(
+            "HTTP 431",
+            http(431),
+            Fail,
+            66,
+            &["hint: pass fewer or shorter --header values"],
+        ),
         case("HTTP 429", http(429), Retry, 78, &["HTTP status 429"]),
         case("HTTP 500", http(500), Fail, 66, &["HTTP status 500"]),
         case(
@@ -203,6 +226,47 @@ fn maps_http_statuses_to_grpc_statuses() {
             &["quota"],
         ),
     ]);
+}
+
+#[test]
+fn statuses_without_a_known_cause_get_no_hint() {
+    for status in [407, 408, 414] {
+        let push = push_one_record(&FaultServer::serving([http(status)]), &[]).exits(66);
+        assert!(!push.stderr.contains("hint: "), "{push}");
+    }
+}
+
+#[test]
+fn goaway_after_long_headers_gets_the_hint_to_shorten_them() {
+    for (length, hint) in [
+        (100, "hint: check the server's log"),
+        (9000, "hint: pass fewer or shorter --header values"),
+    ] {
+        let goaway = Action::GoawayBefore(h2::Reason::ENHANCE_YOUR_CALM);
+        let header = format!("--header=x: {}", "y".repeat(length));
+        push_one_record(&FaultServer::serving([goaway]), &[&header])
+            .exits(78)
+            .stderr_contains(hint);
+    }
+}
+
+#[test]
+fn hint_of_a_partial_push_repeats_no_advice() {
+    for (fault, hint) in [
+        (
+            http(503),
+            "hint: run the command again later; sending a record twice is safe",
+        ),
+        (
+            http(414),
+            "hint: run the command again: sending a record twice is safe",
+        ),
+    ] {
+        let flags = [FAST_RETRIES, ONE_BY_ONE].concat();
+        push(&FaultServer::serving([ok(), fault]), &flags, &records(3))
+            .exits(3)
+            .stderr_contains(hint);
+    }
 }
 
 #[test]
