@@ -15,6 +15,7 @@ mod general_name;
 mod handshake_error;
 mod identity;
 mod name_constraints;
+mod path;
 mod peer_name;
 mod peer_role;
 mod pem;

@@ -1,32 +1,13 @@
-//! Checks names of a certificate against the name constraints of its CAs (RFC 5280 section
-//! 4.2.1.10). webpki checks only the names in the SAN.
+//! Compares names with the name constraints of a CA (RFC 5280 section 4.2.1.10).
 
 use std::{borrow::Cow, net::IpAddr};
 
-use webpki::VerifiedPath;
 use x509_parser::{
     asn1_rs::{Sequence, ToDer},
     certificate::X509Certificate,
     extensions::{GeneralName, GeneralSubtree, NameConstraints},
     prelude::FromDer,
 };
-
-/// Fails if a CA of the path may not issue for one of the names.
-pub(super) fn check_path(path: &VerifiedPath<'_>, names: &[String]) -> Result<(), webpki::Error> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let mut intermediates = path.intermediate_certificates().map(webpki::Cert::der);
-    let allow = intermediates.all(|der| {
-        X509Certificate::from_der(&der).is_ok_and(|(_, issuer)| may_issue_for(&issuer, names))
-    });
-    let root = path.anchor().name_constraints.as_deref();
-    if allow && root.is_none_or(|content| content_allows(content, names)) {
-        Ok(())
-    } else {
-        Err(webpki::Error::NameConstraintViolation)
-    }
-}
 
 pub(super) fn may_issue_for(issuer: &X509Certificate<'_>, names: &[String]) -> bool {
     match issuer.name_constraints() {
@@ -37,7 +18,7 @@ pub(super) fn may_issue_for(issuer: &X509Certificate<'_>, names: &[String]) -> b
 }
 
 /// `content` is the content of the outer sequence, which is what a trust anchor of webpki holds.
-fn content_allows(content: &[u8], names: &[String]) -> bool {
+pub(super) fn content_allows(content: &[u8], names: &[String]) -> bool {
     let Ok(der) = Sequence::new(Cow::Borrowed(content)).to_der_vec() else {
         return false;
     };

@@ -27,6 +27,7 @@ use super::{
     clock::Clock,
     error::TlsError,
     identity::Identity,
+    path::check_path,
     peer_role::PeerRole,
     protocol_error::TlsProtocolError,
     refusal::{ChainMember, Refusal, RefusalReason},
@@ -142,7 +143,7 @@ impl TrustedClients {
                     now,
                     PeerRole::Client,
                     None,
-                    None,
+                    Some(&|path| check_path(path, &[])),
                 )
                 .map(drop)
         });
@@ -195,25 +196,27 @@ impl ClientCertVerifier for ClientVerifier {
                 |()| Ok(ClientCertVerified::assertion()),
             );
         }
-        if let Ok(certificate) = Certificate::parse(end_entity) {
-            let parsed = intermediates.iter().map(Certificate::parse);
-            let issuers: Vec<_> = parsed.filter_map(Result::ok).collect();
-            let verified = trusted.verify(&UnverifiedChain {
-                role: PeerRole::Client,
-                end_entity: &certificate,
-                issuers: &issuers,
-                intermediates,
-                now,
-            });
-            match verified {
-                Ok(()) => return Ok(ClientCertVerified::assertion()),
-                Err(reason) => self.refuse(&certificate, reason),
-            }
-        }
+        let verify_with_rustls =
+            || (trusted.issued).verify_client_cert(end_entity, intermediates, now);
+        let Ok(certificate) = Certificate::parse(end_entity) else {
+            return verify_with_rustls();
+        };
+        let parsed = intermediates.iter().map(Certificate::parse);
+        let issuers: Vec<_> = parsed.filter_map(Result::ok).collect();
+        let verified = trusted.verify(&UnverifiedChain {
+            role: PeerRole::Client,
+            end_entity: &certificate,
+            issuers: &issuers,
+            intermediates,
+            now,
+        });
+        let Err(reason) = verified else {
+            return Ok(ClientCertVerified::assertion());
+        };
+        self.refuse(&certificate, reason);
         // rustls knows the alert for each error of webpki.
-        trusted
-            .issued
-            .verify_client_cert(end_entity, intermediates, now)
+        verify_with_rustls()?;
+        Err(CertificateError::InvalidPurpose.into())
     }
 
     fn verify_tls12_signature(

@@ -12,6 +12,7 @@ use x509_parser::{
 use super::{
     certificate::{Certificate, allows_role, describe_period},
     general_name::{describe_name, list as list_names},
+    path::may_sign_certificates,
     peer_role::PeerRole,
 };
 
@@ -21,6 +22,8 @@ pub(crate) enum Unsuitability {
     CriticalExtension(String),
     #[error("may not issue certificates (basicConstraints: CA:TRUE is missing)")]
     NotCa,
+    #[error("may not issue certificates (keyUsage: keyCertSign is missing)")]
+    NotSigner,
     #[error("allows at most {0} CA certificates below it (basicConstraints: pathlen:{0})")]
     PathLength(u32),
     #[error("may not issue {0} certificates (extendedKeyUsage: {0}Auth is missing)")]
@@ -89,7 +92,10 @@ impl Unsuitability {
         let certificate = &certificate.to_x509()?;
         match error {
             Error::UnsupportedCriticalExtension => critical_extension(certificate),
-            Error::EndEntityUsedAsCa => (!certificate.is_ca()).then_some(Self::NotCa),
+            Error::EndEntityUsedAsCa if !certificate.is_ca() => Some(Self::NotCa),
+            Error::EndEntityUsedAsCa => {
+                (!may_sign_certificates(certificate)).then_some(Self::NotSigner)
+            }
             Error::PathLenConstraintViolated => {
                 let constraints = certificate.basic_constraints().ok()??.value;
                 constraints.path_len_constraint.map(Self::PathLength)

@@ -19,7 +19,7 @@ use webpki::EndEntityCert;
 use super::{
     certificate::Certificate,
     chain::UnverifiedChain,
-    name_constraints,
+    path::check_path,
     peer_name::PeerName,
     peer_role::PeerRole,
     refusal::{AcceptedName, ChainMember, Refusal, RefusalReason},
@@ -81,7 +81,7 @@ impl ServerVerifier {
                     chain.now,
                     PeerRole::Server,
                     None,
-                    Some(&|path| name_constraints::check_path(path, common_names)),
+                    Some(&|path| check_path(path, common_names)),
                 )
                 .map(|_| ())
         };

@@ -6,10 +6,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use rcgen::KeyPair;
+use rcgen::{ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 
 use crate::support::{
-    certificates::{CertificateFolder, Identity, as_ca, authority, expired, params},
+    certificates::{CertificateFolder, Identity, as_ca, authority, below, expired, params},
     program::{Run, push_to},
     receiver::Receiver,
     records::ONE_RECORD,
@@ -42,6 +42,48 @@ fn client_certificate_must_be_issued_by_the_client_ca() {
         .exits(2)
         .stderr_contains("pass --cert and --key that belong to each other");
     assert_eq!(receiver.stop().requests, 1);
+}
+
+#[test]
+fn client_certificates_and_their_issuers_need_the_right_usages() {
+    use ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
+    use KeyUsagePurpose::{DigitalSignature, KeyCertSign};
+    let files = CertificateFolder::new();
+    let ca = authority(params(Some("Client CA"), &[]));
+    let receiver = Receiver::with(["-v", "--client-ca", &files.write(ca.pem())]);
+    for (ca_usages, extended, refusal) in [
+        (&[][..], &[][..], None),
+        (&[KeyCertSign], &[ClientAuth], None),
+        (&[KeyCertSign, DigitalSignature], &[Any], None),
+        (&[], &[ServerAuth, Any], None),
+        (
+            &[],
+            &[ServerAuth],
+            Some("certificate key usage does not allow TLS client authentication"),
+        ),
+        (
+            &[DigitalSignature],
+            &[],
+            Some(
+                "CA certificate \"CN=Intermediate\" may not issue certificates \
+                 (keyUsage: keyCertSign is missing)",
+            ),
+        ),
+    ] {
+        let mut intermediate = params(Some("Intermediate"), &[]);
+        intermediate.key_usages = ca_usages.to_vec();
+        let intermediate = below(&ca, intermediate);
+        let mut client = params(Some("cron"), &[]);
+        client.extended_key_usages = extended.to_vec();
+        let client = files.issued_by(&intermediate, &client);
+        let client = files.with_chain(&client, &[intermediate.pem()]);
+        let run = push_with(&receiver, &client);
+        let expected = if refusal.is_some() { 6 } else { 0 };
+        assert_eq!(run.code, expected, "{ca_usages:?} {extended:?}: {run:?}");
+        if let Some(refusal) = refusal {
+            receiver.wait_for_note(refusal);
+        }
+    }
 }
 
 #[test]

@@ -70,6 +70,10 @@ fn explains_unsuitable_intermediates() {
             "may not issue certificates (basicConstraints: CA:TRUE is missing)",
         ),
         (
+            &format!("{CA}keyUsage=digitalSignature,cRLSign\n"),
+            "may not issue certificates (keyUsage: keyCertSign is missing)",
+        ),
+        (
             "keyUsage=keyCertSign\n",
             "may not issue certificates (basicConstraints: CA:TRUE is missing)",
         ),
