@@ -162,14 +162,6 @@ mod tests {
             status,
             advice: RetryAdvice::Unspecified,
         };
-        let not_sent = |goaway| CallError::NotSent {
-            cause: String::new(),
-            goaway,
-        };
-        let goaway = |reason, is_outcome_unknown| CallError::GoAway {
-            reason,
-            is_outcome_unknown,
-        };
         for (error, expected) in [
             (plain(Code::Unavailable), RetryDecision::Backoff),
             (plain(Code::DeadlineExceeded), RetryDecision::Backoff),
@@ -217,6 +209,28 @@ mod tests {
                 CallError::ConnectionLost(String::new()),
                 RetryDecision::Backoff,
             ),
+            (CallError::MissingStatus, RetryDecision::Never),
+            (
+                CallError::MalformedResponse(String::new()),
+                RetryDecision::Never,
+            ),
+            (CallError::Panicked, RetryDecision::Never),
+        ] {
+            assert_eq!(decide_call_retry(&error), expected, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn retries_closed_connections_and_reset_streams() {
+        let not_sent = |goaway| CallError::NotSent {
+            cause: String::new(),
+            goaway,
+        };
+        let goaway = |reason, is_outcome_unknown| CallError::GoAway {
+            reason,
+            is_outcome_unknown,
+        };
+        for (error, expected) in [
             (not_sent(None), RetryDecision::Backoff),
             (
                 not_sent(Some(h2::Reason::NO_ERROR)),
@@ -267,12 +281,6 @@ mod tests {
                 CallError::StreamReset(h2::Reason::ENHANCE_YOUR_CALM),
                 RetryDecision::LongBackoff,
             ),
-            (CallError::MissingStatus, RetryDecision::Never),
-            (
-                CallError::MalformedResponse(String::new()),
-                RetryDecision::Never,
-            ),
-            (CallError::Panicked, RetryDecision::Never),
         ] {
             assert_eq!(decide_call_retry(&error), expected, "{error:?}");
         }
