@@ -20,143 +20,89 @@ fn subnet(prefix: u8) -> GeneralSubtree {
     GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], prefix))
 }
 
-fn permitted<const N: usize>(subtrees: [GeneralSubtree; N]) -> NameConstraints {
+/// Parses constraints that are written as in the messages.
+fn parse(constraints: &str) -> NameConstraints {
+    let (kind, names) = constraints.split_once(' ').expect("a kind");
+    let subtrees = names.split(", ").map(|name| match name.split_once(':') {
+        Some(("DNS", name)) => dns(name),
+        Some(("IP", "127.0.0.0/255.0.0.0")) => subnet(8),
+        Some(("IP", "127.0.0.0/255.255.255.255")) => subnet(32),
+        _ => panic!("{name}"),
+    });
+    let subtrees = subtrees.collect();
+    let (permitted_subtrees, excluded_subtrees) = match kind {
+        "permitted" => (subtrees, Vec::new()),
+        _ => (Vec::new(), subtrees),
+    };
     NameConstraints {
-        permitted_subtrees: subtrees.into(),
-        excluded_subtrees: Vec::new(),
+        permitted_subtrees,
+        excluded_subtrees,
     }
 }
 
-fn excluded<const N: usize>(subtrees: [GeneralSubtree; N]) -> NameConstraints {
-    NameConstraints {
-        permitted_subtrees: Vec::new(),
-        excluded_subtrees: subtrees.into(),
-    }
-}
-
-/// Each row is a constraint, a common name, a server name, and the constraint in the message or `None`
-/// if the CA may issue for the name.
 #[test]
 fn common_names_are_within_name_constraints() {
+    const SUBNET: &str = "IP:127.0.0.0/255.0.0.0";
+    const ADDRESS: &str = "IP:127.0.0.0/255.255.255.255";
+    const LOOPBACK: &str = "127.0.0.1";
+    let corp = "permitted DNS:corp.test";
+    let below_corp = "permitted DNS:.corp.test";
+    let corp_or_bank = "permitted DNS:corp.test, DNS:bank.test";
     let files = CertificateFolder::new();
     let root = authority(params(Some("Root"), &[]));
     let root_file = files.write(root.pem());
     let mut cases = Vec::new();
-    for (constraints, common_name, server_name, text) in [
+    // Constraints, common name, server name, and whether the CA may issue for the common name.
+    for (constraints, common_name, server_name, is_allowed) in [
+        (corp, "bank.test", "bank.test", false),
+        (corp, "corp.test", "CORP.test", true),
+        (corp, "A.CORP.test", "a.corp.test", true),
         (
-            permitted([dns("corp.test")]),
-            "bank.test",
-            "bank.test",
-            Some("permitted DNS:corp.test"),
-        ),
-        (
-            permitted([dns("corp.test")]),
-            "corp.test",
-            "CORP.test",
-            None,
-        ),
-        (
-            permitted([dns("corp.test")]),
-            "A.CORP.test",
-            "a.corp.test",
-            None,
-        ),
-        (
-            permitted([dns("CORP.TEST")]),
+            "permitted DNS:CORP.TEST",
             "a.corp.test",
             "a.corp.test",
-            None,
+            true,
         ),
+        (corp, "*.corp.test", "a.corp.test", true),
+        (corp, "acorp.test", "acorp.test", false),
+        (corp, "License Server 7", "License Server 7", false),
+        (corp, LOOPBACK, LOOPBACK, false),
+        (below_corp, "corp.test", "corp.test", false),
+        (below_corp, "a.corp.test", "a.corp.test", true),
         (
-            permitted([dns("corp.test")]),
+            "permitted DNS:a.corp.test",
             "*.corp.test",
             "a.corp.test",
-            None,
+            false,
         ),
+        (corp_or_bank, "bank.test", "bank.test", true),
+        (&format!("{corp}, {SUBNET}"), LOOPBACK, LOOPBACK, true),
+        (&format!("permitted {ADDRESS}"), LOOPBACK, LOOPBACK, false),
         (
-            permitted([dns("corp.test")]),
-            "acorp.test",
-            "acorp.test",
-            Some("permitted DNS:corp.test"),
-        ),
-        (
-            permitted([dns(".corp.test")]),
-            "corp.test",
-            "corp.test",
-            Some("permitted DNS:.corp.test"),
-        ),
-        (
-            permitted([dns(".corp.test")]),
-            "a.corp.test",
-            "a.corp.test",
-            None,
-        ),
-        (
-            permitted([dns("a.corp.test")]),
-            "*.corp.test",
-            "a.corp.test",
-            Some("permitted DNS:a.corp.test"),
-        ),
-        (
-            permitted([dns("corp.test"), dns("bank.test")]),
+            &format!("permitted {ADDRESS}"),
             "bank.test",
             "bank.test",
-            None,
+            true,
         ),
+        (&format!("excluded {SUBNET}"), LOOPBACK, LOOPBACK, false),
+        (&format!("excluded {ADDRESS}"), LOOPBACK, LOOPBACK, true),
         (
-            permitted([dns("corp.test")]),
-            "License Server 7",
-            "License Server 7",
-            Some("permitted DNS:corp.test"),
-        ),
-        (
-            permitted([dns("corp.test")]),
-            "127.0.0.1",
-            "127.0.0.1",
-            Some("permitted DNS:corp.test"),
-        ),
-        (
-            permitted([dns("corp.test"), subnet(8)]),
-            "127.0.0.1",
-            "127.0.0.1",
-            None,
-        ),
-        (
-            permitted([subnet(32)]),
-            "127.0.0.1",
-            "127.0.0.1",
-            Some("permitted IP:127.0.0.0/255.255.255.255"),
-        ),
-        (permitted([subnet(32)]), "bank.test", "bank.test", None),
-        (
-            excluded([subnet(8)]),
-            "127.0.0.1",
-            "127.0.0.1",
-            Some("excluded IP:127.0.0.0/255.0.0.0"),
-        ),
-        (excluded([subnet(32)]), "127.0.0.1", "127.0.0.1", None),
-        (
-            excluded([dns("bank.test")]),
+            "excluded DNS:bank.test",
             "a.bank.test",
             "a.bank.test",
-            Some("excluded DNS:bank.test"),
+            false,
         ),
         (
-            excluded([dns("a.bank.test")]),
+            "excluded DNS:a.bank.test",
             "*.bank.test",
             "a.bank.test",
-            Some("excluded DNS:a.bank.test"),
+            false,
         ),
-        (
-            excluded([dns("")]),
-            "bank.test",
-            "bank.test",
-            Some("excluded DNS:"),
-        ),
-        (excluded([dns("bank.test")]), "corp.test", "corp.test", None),
+        ("excluded DNS:", "bank.test", "bank.test", false),
+        ("excluded DNS:bank.test", "corp.test", "corp.test", true),
     ] {
         let mut constrained = params(Some("Constrained"), &[]);
-        constrained.name_constraints = Some(constraints);
+        constrained.name_constraints = Some(parse(constraints));
         let constrained_root = authority(constrained.clone());
         let intermediate = below(&root, constrained);
         let leaf = params(Some(common_name), &[]);
@@ -170,16 +116,16 @@ fn common_names_are_within_name_constraints() {
             (&below_root, &constrained_file),
             (&below_intermediate, &root_file),
         ] {
-            let name = &format!("{common_name} of a CA with {text:?}");
-            let Some(text) = text else {
+            let name = &format!("{common_name} of a CA with {constraints}");
+            if is_allowed {
                 let hint = &["hint: pass --allow-common-name"];
                 cases.push(accept(name, Serve, identity, trusted, allowed));
                 cases.push(refuse(name, Serve, identity, trusted, named, hint));
                 continue;
-            };
+            }
             let text = format!(
                 "CA certificate \"CN=Constrained\" may not issue for the names of the certificate \
-                 (nameConstraints: {text})"
+                 (nameConstraints: {constraints})"
             );
             let hint = "hint: install a certificate of a CA that may issue for this name";
             for flags in [&named[..], allowed, &["--servername=other.test"]] {
@@ -204,7 +150,7 @@ fn names_the_ca_whose_constraints_are_violated() {
     let files = CertificateFolder::new();
     let constrained = |name, domain| {
         let mut constrained = params(Some(name), &[]);
-        constrained.name_constraints = Some(permitted([dns(domain)]));
+        constrained.name_constraints = Some(parse(&format!("permitted DNS:{domain}")));
         constrained
     };
     let root = authority(constrained("Root", "corp.test"));
@@ -239,7 +185,7 @@ fn names_the_ca_whose_constraints_are_violated() {
 fn system_store_constrains_common_names() {
     let files = CertificateFolder::new();
     let mut constrained = params(Some("Constrained"), &[]);
-    constrained.name_constraints = Some(permitted([dns("corp.test")]));
+    constrained.name_constraints = Some(parse("permitted DNS:corp.test"));
     let root = authority(constrained);
     let store = files.write(root.pem());
     let receiver = Receiver::presenting(&files.issued_by(&root, &params(Some("bank.test"), &[])));
