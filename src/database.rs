@@ -9,8 +9,9 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rustix::process::{Resource, getrlimit};
 
-use crate::atomic_file::OWNER_ONLY_MODE;
+use crate::{atomic_file::OWNER_ONLY_MODE, user_path::reason_of};
 
 /// The maximum time to wait for a lock of SQLite, where no option sets another one.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +42,7 @@ pub(crate) enum DatabaseError {
         "a newer version of sensor-license wrote the file (format {version}, supported {supported})"
     )]
     NewerVersion { version: i32, supported: i32 },
-    #[error(transparent)]
+    #[error("{}", reason_of(.0))]
     Io(#[from] io::Error),
     #[error("{}", describe(.0))]
     Sqlite(#[from] rusqlite::Error),
@@ -57,8 +58,9 @@ impl DatabaseError {
 pub(crate) fn describe(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy) => "locked by another program".to_owned(),
-        Some(ErrorCode::SystemIoFailure) => {
-            "disk I/O error, or the file would become larger than \"ulimit -f\" allows".to_owned()
+        // SQLite does not tell a file that is too large from a disk that fails.
+        Some(ErrorCode::SystemIoFailure) if getrlimit(Resource::Fsize).current.is_some() => {
+            "disk I/O error; the limit of \"ulimit -f\" may be the cause".to_owned()
         }
         _ => error.to_string(),
     }
@@ -147,6 +149,8 @@ impl DatabaseFormat {
         let version = pragma(connection, "user_version")?;
         if version > 0 {
             self.check(pragma(connection, "application_id")?, version)?;
+        } else if has_tables(connection)? {
+            return Err(DatabaseError::OtherFormat { name: self.name });
         }
         Ok(version)
     }
@@ -202,6 +206,12 @@ fn open(
 
 fn pragma(connection: &Connection, name: &str) -> Result<i32, DatabaseError> {
     Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+fn has_tables(connection: &Connection) -> Result<bool, DatabaseError> {
+    let count: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(count > 0)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) struct Proxy {
 
 /// `origin` is the option or the environment variable that holds the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{origin}: expected http://[USER:PASSWORD@]HOST:PORT of an HTTP proxy")]
+#[error("{origin}: expected http://[USER:PASSWORD@]HOST:PORT")]
 pub(crate) struct ProxyError {
     origin: &'static str,
 }

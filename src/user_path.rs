@@ -154,6 +154,10 @@ pub(crate) fn describe_value(value: &str) -> String {
 }
 
 pub(crate) fn reason_of(error: &io::Error) -> String {
+    // Only a FIFO or a pipe has a reader.
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return "its reader closed it".to_owned();
+    }
     let reason = error.to_string();
     match reason.split_once(" (os error ") {
         Some((reason, _)) => reason.to_owned(),

@@ -1,5 +1,7 @@
 //! The clap command with all options.
 
+use std::ffi::OsStr;
+
 use clap::{Arg, Command, CommandFactory};
 
 use super::{
@@ -57,6 +59,17 @@ pub(super) fn option_name(arg: &Arg) -> String {
 
 pub(super) fn takes_value(arg: &Arg) -> bool {
     arg.get_action().takes_values()
+}
+
+/// Two options set the header "authorization", with which clap cannot see a conflict.
+pub(super) fn sets_authorization(argument: &OsStr) -> bool {
+    match argument.to_string_lossy().split_once('=') {
+        Some(("--bearer-token-file", _)) => true,
+        Some(("--header", header)) => header
+            .split_once(':')
+            .is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case("authorization")),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

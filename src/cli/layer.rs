@@ -20,7 +20,6 @@ use crate::{
     diagnostics::Failure,
     endpoint::Endpoint,
     metadata::HeaderSource,
-    terminal::Terminal,
     user_path::{UserPath, Wait, describe_value},
 };
 
@@ -48,6 +47,8 @@ pub(super) struct LayerOption {
 
 const PREFIX: &str = "SENSOR_LICENSE_";
 
+const LIST_OPTIONS: &str = "list the options with: sensor-license push --help";
+
 impl Variables {
     pub(super) fn read() -> Self {
         let variables = env::vars_os().filter_map(|(name, value)| {
@@ -62,23 +63,22 @@ impl Variables {
         self.0.get(&variable_name(option)).map(OsString::as_os_str)
     }
 
-    /// Prints a warning for each variable whose name matches no option.
-    pub(super) fn warn_of_unknown(&self, known_options: &BTreeSet<String>) {
-        let terminal = Terminal {
-            json: false,
-            quiet: false,
-            verbosity: 0,
-        };
+    /// Returns a warning for each variable whose name matches no option.
+    pub(super) fn warnings_of_unknown(&self, known_options: &BTreeSet<String>) -> Vec<String> {
         let known = known_options.iter().map(String::as_str);
         let known = known.chain([CONFIG, PROFILE]).map(variable_name);
         let known: Vec<_> = known.collect();
         let unknown = self.0.keys().filter(|name| !known.contains(name));
-        for name in unknown.filter(|name| !is_made_by_kubernetes(name)) {
-            let nearest = nearest_name(name, known.iter()).unwrap_or_default();
-            terminal.warning(&format!(
-                "unknown environment variable {name}; the nearest is {nearest}"
-            ));
-        }
+        let unknown = unknown.filter(|name| !is_made_by_kubernetes(name));
+        let warnings = unknown.map(|name| {
+            let known = known.iter().map(String::as_str);
+            let advice = match nearest_name(name, known, PREFIX) {
+                Some(nearest) => format!("the nearest is {nearest}"),
+                None => LIST_OPTIONS.to_owned(),
+            };
+            format!("unknown environment variable {name}; {advice}")
+        });
+        warnings.collect()
     }
 }
 
@@ -89,7 +89,7 @@ impl Layer<'_> {
         let found = names.find_map(|name| match self {
             Self::Environment(variables) => {
                 let origin = format!("by the environment variable {}", variable_name(name));
-                Some((Some(split_lines(arg, variables.value_of(name)?)), origin))
+                Some((Ok(split_lines(arg, variables.value_of(name)?)), origin))
             }
             Self::Table { table, file } => {
                 let values = toml_texts(arg, table.get(name)?, file.parent()?);
@@ -100,22 +100,31 @@ impl Layer<'_> {
             return Ok(None);
         };
         let option = option_name(arg);
-        let to_arguments = |values: Vec<OsString>| {
+        let to_arguments = |values: &Vec<OsString>| {
             if takes_value(arg) {
+                let is_valid = |value: &OsString| takes_path(arg) || value.to_str().is_some();
                 let with_value = |value: &OsString| join(&format!("{option}="), value);
-                return Some(values.iter().map(with_value).collect());
+                let are_valid = values.iter().all(is_valid);
+                return are_valid.then(|| values.iter().map(with_value).collect());
             }
-            Some(vec![option.clone().into(); repetitions(values.first()?)?])
+            let count = repetitions(arg, values.first()?)?;
+            Some(vec![option.clone().into(); count])
         };
-        if let Some(arguments) = values.and_then(to_arguments) {
+        if let Some(arguments) = values.as_ref().ok().and_then(to_arguments) {
             return Ok(Some(LayerOption { arguments, origin }));
         }
         let expected = match arg.get_action() {
+            _ if !takes_value(arg) => "true or false",
+            _ if values.is_ok() => "UTF-8 text",
             ArgAction::Append => "strings or numbers",
-            _ if takes_value(arg) => "a string or a number",
-            _ => "true or false",
+            _ => "a string or a number",
         };
-        let message = format!("{option} is set {origin}: expected {expected}");
+        let found = match values {
+            Err("array") => ", found an array".to_owned(),
+            Err(found) => format!(", found a {found}"),
+            Ok(_) => String::new(),
+        };
+        let message = format!("{option} is set {origin}: expected {expected}{found}");
         Err(Failure::usage(message))
     }
 }
@@ -135,8 +144,8 @@ fn split_lines(arg: &Arg, value: &OsStr) -> Vec<OsString> {
     }
 }
 
-/// Returns `None` if the type of the value is wrong.
-fn toml_texts(arg: &Arg, value: &Value, folder: &Path) -> Option<Vec<OsString>> {
+/// Returns the type of the value if it is wrong.
+fn toml_texts(arg: &Arg, value: &Value, folder: &Path) -> Result<Vec<OsString>, &'static str> {
     let values = match value {
         Value::Array(values) if is_repeatable(arg) => values.as_slice(),
         value => slice::from_ref(value),
@@ -148,20 +157,30 @@ fn toml_texts(arg: &Arg, value: &Value, folder: &Path) -> Option<Vec<OsString>> 
             Value::Float(number) => number.to_string(),
             Value::Datetime(time) => time.to_string(),
             Value::Boolean(is_on) if !takes_value(arg) => is_on.to_string(),
-            _ => return None,
+            other => return Err(other.type_str()),
         };
-        Some(resolve_path(arg, text, folder))
+        Ok(resolve_path(arg, text, folder))
     });
     texts.collect()
 }
 
 /// Returns how often a switch is given.
-fn repetitions(value: &OsStr) -> Option<usize> {
+fn repetitions(arg: &Arg, value: &OsStr) -> Option<usize> {
     match value.to_str()? {
         "true" => Some(1),
         "false" => Some(0),
-        number => number.parse::<u8>().ok().map(Into::into),
+        number => {
+            let number = number.parse::<u8>().ok();
+            let is_countable =
+                |number: &u8| *number < 2 || matches!(arg.get_action(), ArgAction::Count);
+            number.filter(is_countable).map(Into::into)
+        }
     }
+}
+
+fn takes_path(arg: &Arg) -> bool {
+    let value_type = arg.get_value_parser().type_id();
+    value_type == TypeId::of::<PathBuf>() || value_type == TypeId::of::<UserPath>()
 }
 
 /// Resolves a relative path in the value of an option against `folder`, which contains the config
@@ -173,7 +192,7 @@ fn resolve_path(arg: &Arg, text: String, folder: &Path) -> OsString {
         "unix:"
     } else if value_type == TypeId::of::<HeaderSource>() {
         "@"
-    } else if value_type == TypeId::of::<PathBuf>() || value_type == TypeId::of::<UserPath>() {
+    } else if takes_path(arg) {
         ""
     } else {
         return text.into();
@@ -201,16 +220,18 @@ fn variable_name(option: &str) -> String {
     format!("{PREFIX}{}", option.to_uppercase().replace('-', "_"))
 }
 
-/// Returns whether Kubernetes makes a variable of this name for a service named `sensor-license`.
+/// Returns whether Kubernetes makes a variable of this name for a service named `sensor-license`, or
+/// whose name continues, such as `sensor-license-server`.
 fn is_made_by_kubernetes(variable: &str) -> bool {
     let name = variable.strip_prefix(PREFIX).unwrap_or_default();
-    let is_numbered = |start| {
-        let number = name.strip_prefix(start);
-        number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    ["SERVICE_HOST", "SERVICE_PORT", "PORT"].contains(&name)
-        || name.starts_with("SERVICE_PORT_")
-        || is_numbered("PORT_")
+    let words: Vec<_> = name.split('_').collect();
+    (0..words.len()).any(|start| match words[start..] {
+        ["PORT"] | ["SERVICE", "HOST"] | ["SERVICE", "PORT", ..] => true,
+        ["PORT", number, protocol] | ["PORT", number, protocol, "PROTO" | "PORT" | "ADDR"] => {
+            number.parse::<u16>().is_ok() && ["TCP", "UDP", "SCTP"].contains(&protocol)
+        }
+        _ => false,
+    })
 }
 
 /// Reads the config file, unless its path is empty. Returns the options of the selected profile, and
@@ -249,7 +270,7 @@ pub(super) fn read_config_file(
     if let Some(name) = profile {
         let name = name.to_string_lossy();
         let Some(table) = profiles.remove(&*name) else {
-            let hint = match nearest_name(&name, profiles.keys()) {
+            let hint = match nearest_name(&name, profiles.keys().map(String::as_str), "") {
                 Some(nearest) => format!("pass --profile {nearest}"),
                 None => format!("add a table [profile.NAME] to {file}"),
             };
@@ -285,17 +306,29 @@ fn check_keys(
         return Ok(());
     };
     let message = format!("{file}: unknown key \"{}\"", describe_value(key));
-    let nearest = nearest_name(key, known_options.iter()).unwrap_or_default();
-    let hint = format!("the nearest key is \"{nearest}\"");
+    let hint = match nearest_name(key, known_options.iter().map(String::as_str), "") {
+        Some(nearest) => format!("the nearest key is \"{nearest}\""),
+        None => LIST_OPTIONS.to_owned(),
+    };
     Err(Failure::usage_with_hint(message, hint))
 }
 
-/// Returns the candidate that is most similar to a misspelled name.
-fn nearest_name<'c>(name: &str, candidates: impl Iterator<Item = &'c String>) -> Option<&'c str> {
-    let similarity = |candidate: &&String| strsim::jaro_winkler(candidate.as_str(), name);
+/// Returns the candidate that is most similar to a misspelled name, apart from a prefix that all
+/// names have. Returns `None` if no candidate is similar.
+fn nearest_name<'c>(
+    name: &str,
+    candidates: impl Iterator<Item = &'c str>,
+    prefix: &str,
+) -> Option<&'c str> {
+    const MIN_SIMILARITY: f64 = 0.8;
+    let stem = |name: &str| name.strip_prefix(prefix).unwrap_or(name).to_lowercase();
+    let name = stem(name);
+    let similarity = |candidate: &str| strsim::jaro_winkler(&stem(candidate), &name);
     candidates
-        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
-        .map(String::as_str)
+        .map(|candidate| (similarity(candidate), candidate))
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
 }
 
 /// Returns the path of the default config file (XDG Base Directory Specification). A file that is

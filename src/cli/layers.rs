@@ -16,9 +16,11 @@ use anstream::ColorChoice;
 use clap::{Arg, Command, builder::Resettable};
 
 use super::{
-    command_line::{COLOR, COMMANDS_WITHOUT_LAYERS, CONFIG, PROFILE, names_of, option_name},
+    command_line::{
+        COLOR, COMMANDS_WITHOUT_LAYERS, CONFIG, PROFILE, names_of, option_name, sets_authorization,
+    },
     layer::{Layer, Variables, default_config_file, read_config_file},
-    typed::TypedArguments,
+    typed::{TypedArguments, TypedOption},
     values::parse_duration,
 };
 use crate::{
@@ -36,6 +38,8 @@ pub(super) struct MergedArguments {
     /// Whether the command reads the environment and the config file.
     has_layers: bool,
     added: Vec<AddedOption>,
+    /// Why the push is no dry run, although a lower layer sets `--dry-run`.
+    dropped_dry_run: Option<String>,
 }
 
 /// An option that a layer below the command line sets.
@@ -100,7 +104,14 @@ impl MergedArguments {
             layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));
             merged.add_layers(&typed, &layers)?;
             if !typed.has("quiet") && !merged.has("--quiet") {
-                variables.warn_of_unknown(&known);
+                let terminal = Terminal {
+                    json: false,
+                    quiet: false,
+                    verbosity: 0,
+                };
+                let warnings = variables.warnings_of_unknown(&known);
+                let warnings = warnings.iter().chain(&merged.dropped_dry_run);
+                warnings.for_each(|warning| terminal.warning(warning));
             }
         }
         // No option may follow `--`, so the added options precede the typed ones.
@@ -122,16 +133,34 @@ impl MergedArguments {
         // A switch that is off conflicts with nothing.
         let on = typed.options.iter().filter(|option| !option.is_off);
         let mut present: Vec<_> = on.map(|option| option.arg).collect();
+        let mut has_authorization = typed.options.iter().any(TypedOption::sets_authorization);
         for layer in layers {
             let mut added = Vec::new();
+            let start = self.arguments.len();
             for arg in typed.known_args().filter(|arg| is_configurable(arg)) {
-                let conflicts = |other: &&Arg| are_in_conflict(typed.command, arg, other);
-                if decided.contains(arg.get_id()) || present.iter().any(conflicts) {
+                if decided.contains(arg.get_id()) {
                     continue;
                 }
-                let Some(option) = layer.find(arg)? else {
+                let conflicts = |other: &&&Arg| are_in_conflict(typed.command, arg, other);
+                if let Some(other) = present.iter().find(conflicts) {
+                    if arg.get_id() == "dry_run"
+                        && let Some(dry_run) = layer.find(arg)?
+                        && !dry_run.arguments.is_empty()
+                    {
+                        self.dropped_dry_run = Some(format!(
+                            "--dry-run is set {}, and ignored because of {}",
+                            dry_run.origin,
+                            option_name(other)
+                        ));
+                    }
+                    continue;
+                }
+                let Some(mut option) = layer.find(arg)? else {
                     continue;
                 };
+                if has_authorization {
+                    option.arguments.retain(|it| !sets_authorization(it));
+                }
                 decided.insert(arg.get_id());
                 if option.arguments.is_empty() {
                     continue;
@@ -148,6 +177,8 @@ impl MergedArguments {
                 });
             }
             present.extend(added);
+            let mut arguments = self.arguments[start..].iter();
+            has_authorization |= arguments.any(|it| sets_authorization(it));
         }
         Ok(())
     }
@@ -200,8 +231,12 @@ impl MergedArguments {
     }
 }
 
+/// Clap accepts `--quiet` with `--verbose`, but quiet output has no details.
 fn are_in_conflict(command: &Command, arg: &Arg, other: &Arg) -> bool {
-    let excludes = |arg, other| command.get_arg_conflicts_with(arg).contains(&other);
+    let excludes = |arg: &Arg, other: &Arg| {
+        command.get_arg_conflicts_with(arg).contains(&other)
+            || arg.get_id() == "quiet" && other.get_id() == "verbose"
+    };
     excludes(arg, other) || excludes(other, arg)
 }
 

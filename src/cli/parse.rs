@@ -98,8 +98,11 @@ fn hide_secrets(error: &mut clap::Error) {
 /// code.
 fn print_clap_error(error: &clap::Error) -> u8 {
     match error.print() {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            diagnostics::stdout_write_failed(&error).exit_code
+        // An error is reported by its exit code if standard error cannot be written.
+        Err(write_error)
+            if !error.use_stderr() && write_error.kind() != io::ErrorKind::BrokenPipe =>
+        {
+            print_failure(&diagnostics::stdout_write_failed(&write_error))
         }
         _ => u8::try_from(error.exit_code()).unwrap_or(2),
     }

@@ -7,9 +7,9 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
-use clap_lex::RawArgs;
+use clap_lex::{RawArgs, ShortFlags};
 
-use super::command_line::{names_of, option_name, takes_value};
+use super::command_line::{names_of, option_name, sets_authorization, takes_value};
 
 pub(super) struct TypedArguments<'c> {
     /// The arguments for clap, which accepts no value for a switch. `--insecure=true` is therefore
@@ -30,6 +30,15 @@ pub(super) struct TypedOption<'c> {
     value: Option<OsString>,
     /// Whether the option is a switch with the value `false`.
     pub(super) is_off: bool,
+}
+
+impl TypedOption<'_> {
+    pub(super) fn sets_authorization(&self) -> bool {
+        let value = self.value.as_deref().unwrap_or_default();
+        let mut argument = OsString::from(format!("{}=", option_name(self.arg)));
+        argument.push(value);
+        sets_authorization(&argument)
+    }
 }
 
 impl<'c> TypedArguments<'c> {
@@ -62,7 +71,11 @@ impl<'c> TypedArguments<'c> {
                 while let Some(flag) = flags.next_flag() {
                     let is_named = |arg: &Arg| arg.get_short().map(Ok) == Some(flag);
                     typed.add(is_named, |arg| {
-                        takes_value(arg).then(|| flags.next_value_os())?
+                        if takes_value(arg) {
+                            flags.next_value_os()
+                        } else {
+                            next_switch_value(&mut flags)
+                        }
                     });
                 }
             } else if let Some(command) = typed.command.find_subcommand(text) {
@@ -117,11 +130,21 @@ impl<'c> TypedArguments<'c> {
         let is = |text| !takes_value(arg) && value == Some(OsStr::new(text));
         // `--insecure=false` after `--insecure` is kept, so that clap refuses the contradiction.
         let is_off = is("false") && !self.has(arg.get_id().as_str());
-        if is_off || is("true") {
-            self.arguments.pop();
-        }
-        if is("true") {
-            self.arguments.push(option_name(arg).into());
+        if (is_off || is("true"))
+            && let Some(argument) = self.arguments.pop()
+        {
+            let argument = argument.to_string_lossy();
+            // Other switches may precede this one, as in `-qn=true`.
+            let kept = match argument.split_once('=') {
+                Some((switch, _)) if is("true") => switch,
+                Some((switches, _)) if !switches.starts_with("--") => {
+                    &switches[..switches.len() - 1]
+                }
+                _ => "-",
+            };
+            if kept != "-" {
+                self.arguments.push(kept.into());
+            }
         }
         self.options.push(TypedOption {
             arg,
@@ -129,4 +152,14 @@ impl<'c> TypedArguments<'c> {
             is_off,
         });
     }
+}
+
+/// Returns the value of a switch, such as in `-n=true`.
+fn next_switch_value<'s>(flags: &mut ShortFlags<'s>) -> Option<&'s OsStr> {
+    let mut value = flags.clone();
+    if value.next_flag() != Some(Ok('=')) {
+        return None;
+    }
+    flags.next_value_os();
+    value.next_value_os()
 }

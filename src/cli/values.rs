@@ -72,16 +72,20 @@ pub(super) fn parse_method(text: &str) -> Result<PathAndQuery, &'static str> {
         .ok_or("expected /PACKAGE.SERVICE/METHOD (example: /Internal/UpdateSensorExpireTime)")
 }
 
-pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, &'static str> {
-    if let Ok(Endpoint::Unix(path)) = Endpoint::parse(text) {
-        return Ok(ListenAddress::Unix(path));
+pub(super) fn parse_listen_address(text: &str) -> Result<ListenAddress, String> {
+    match Endpoint::parse(text) {
+        Ok(Endpoint::Unix(path)) => return Ok(ListenAddress::Unix(path)),
+        Err(error) if text.starts_with("unix:") => return Err(error.to_string()),
+        _ => {}
     }
     let text = text
         .strip_prefix("localhost:")
         .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse::<SocketAddr>()
         .map(ListenAddress::Tcp)
-        .map_err(|_| "expected an IP address with a port, or unix:PATH (example: 127.0.0.1:9102)")
+        .map_err(|_| {
+            "expected an IP address with a port, or unix:PATH (example: 127.0.0.1:9102)".to_owned()
+        })
 }
 
 pub(super) fn parse_field_selector(text: &str) -> Result<FieldSelector, &'static str> {

@@ -73,7 +73,7 @@ impl ContractPlan {
             }
             ContractSource::Reflection => {
                 let files = fetch_files(method, target, policy, interrupts, terminal)?;
-                let source_name = format!("the reflection of {}", target.endpoint);
+                let source_name = format!("server reflection of \"{}\"", target.endpoint);
                 (source_name, contract::link_files(files))
             }
         };

@@ -95,7 +95,7 @@ impl Interrupts {
 /// Runs `future` to its end, in a Tokio runtime on the current thread.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = runtime()
-        .map_err(|error| diagnostics::start_failed("cannot start the Tokio runtime", &error))?;
+        .map_err(|error| diagnostics::start_failed("cannot set up network I/O", &error))?;
     Ok(runtime.block_on(future))
 }
 

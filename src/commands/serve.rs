@@ -69,18 +69,11 @@ pub(crate) enum DumpDestination {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    Terminal::exit_code(serve(plan).map(|totals| {
-        let Totals {
-            requests,
-            records,
-            tokens,
-        } = totals;
-        let text = || format!("requests: {requests}, records: {records}, tokens: {tokens}");
-        plan.terminal.print_report(&totals, 0, text)
-    }))
+    Terminal::exit_code(serve(plan))
 }
 
-fn serve(plan: &Plan) -> Result<Totals, Failure> {
+/// Prints the totals also if the dump cannot be written.
+fn serve(plan: &Plan) -> Result<u8, Failure> {
     let cannot_run = |error| Failure::internal("cannot run the receiver", &error);
     receiver::check_clock().map_err(cannot_run)?;
     let store = Arc::new(match &plan.store_file {
@@ -95,10 +88,15 @@ fn serve(plan: &Plan) -> Result<Totals, Failure> {
     let tls = plan.tls.as_ref().map(read_tls).transpose();
     let tls = tls.map_err(|failure| interrupts.explain(failure))?;
     let totals = block_on(receive(plan, tls, Arc::clone(&store), &interrupts.signals))??;
-    if let Some(dump) = dump {
-        dump.write(&store, plan.token_encoding)?;
-    }
-    Ok(totals)
+    let dumped = dump.map_or(Ok(()), |dump| dump.write(&store, plan.token_encoding));
+    let Totals {
+        requests,
+        records,
+        tokens,
+    } = totals;
+    let text = || format!("requests: {requests}, records: {records}, tokens: {tokens}");
+    let exit_code = plan.terminal.print_report(&totals, 0, text);
+    dumped.map(|()| exit_code)
 }
 
 async fn receive(

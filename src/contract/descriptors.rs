@@ -47,7 +47,12 @@ pub(crate) fn compile_proto(
         } else {
             // The text that was found may be a secret, if the file is not a .proto file.
             let expected = text.split(", but found ").next().unwrap_or_default();
-            ContractError::InvalidProto(expected.to_owned())
+            // The parser has one message for both.
+            let expected = expected.replace(
+                "invalid group name",
+                "invalid group name, or import path with \"..\" or \".\"",
+            );
+            ContractError::InvalidProto(expected)
         }
     })?;
     Ok(compiler.descriptor_pool())

@@ -241,7 +241,9 @@ fn field_list(message: &MessageDescriptor) -> Vec<String> {
         .fields()
         .map(|field| {
             let repeated = if field.is_list() { "repeated " } else { "" };
-            format!("{repeated}{:?} {}", field.kind(), field.name())
+            let oneof = field.containing_oneof().filter(|it| !it.is_synthetic());
+            let oneof = oneof.map_or_else(String::new, |it| format!(" (oneof {})", it.name()));
+            format!("{repeated}{:?} {}{oneof}", field.kind(), field.name())
         })
         .collect()
 }

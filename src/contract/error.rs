@@ -10,9 +10,9 @@ pub(crate) enum ContractError {
     UnsupportedSyntax { file: String, syntax: String },
     #[error("invalid or incomplete descriptors: {0}")]
     InvalidDescriptors(String),
-    #[error("no method {wanted}, found {}", list(.found))]
+    #[error("expected the method {wanted}, found {}", list(.found, "no method"))]
     MethodNotFound { wanted: String, found: Vec<String> },
-    #[error("expected one method, found {}", list(.0))]
+    #[error("expected one method, found {}", list(.0, "none"))]
     AmbiguousMethod(Vec<String>),
     #[error("{method} cannot take records: {problem}")]
     UnsuitableMethod {
@@ -29,7 +29,7 @@ pub(crate) enum MethodProblem {
     Streaming,
     #[error("its name is not a valid HTTP/2 path")]
     InvalidPath,
-    #[error("{message} has no {wanted}, found {}", list(.fields))]
+    #[error("{message}: expected a {wanted}, found {}", list(.fields, "no fields"))]
     NoField {
         message: String,
         wanted: &'static str,
@@ -40,10 +40,10 @@ pub(crate) enum MethodProblem {
 }
 
 /// More than 12 names would not fit on a line.
-fn list(names: &[String]) -> String {
+fn list(names: &[String], nothing: &str) -> String {
     const MAX_NAMES: usize = 12;
     match names.split_at_checked(MAX_NAMES) {
-        _ if names.is_empty() => "none".to_owned(),
+        _ if names.is_empty() => nothing.to_owned(),
         Some((shown, rest @ [_, ..])) => format!("{} and {} more", shown.join(", "), rest.len()),
         _ => names.join(", "),
     }

@@ -101,7 +101,7 @@ fn hint_for_status(status: Code) -> Option<&'static str> {
     match status {
         Code::Unavailable => Some("run the command again later"),
         Code::Unimplemented | Code::NotFound => Some(
-            "check the address and --method, or pass the contract with --proto, --protoset or --reflection",
+            "check the address, and the method that --method, --proto, --protoset or --reflection selects",
         ),
         Code::DeadlineExceeded => Some("increase --timeout"),
         Code::Unauthenticated => Some(
@@ -128,10 +128,15 @@ fn reflection_failed(target: &Target, error: &ReflectionError) -> Failure {
         .with_hint(USE_DESCRIPTORS),
         ReflectionError::Call(error @ CallError::TimedOut(_)) => call_failed(target, error)
             .with_hint(format!("increase --timeout, or {USE_DESCRIPTORS}")),
-        ReflectionError::Call(error) => call_failed(target, error),
-        ReflectionError::Refused { code, .. } => {
+        // Some servers end the call for an unknown service, and others answer with an error.
+        ReflectionError::Refused { code, .. }
+        | ReflectionError::Call(CallError::Status {
+            code: code @ Code::NotFound,
+            ..
+        }) => {
             Failure::rpc(*code, message).with_hint(format!("check --method, or {USE_DESCRIPTORS}"))
         }
+        ReflectionError::Call(error) => call_failed(target, error),
         ReflectionError::InvalidResponse(_) => {
             Failure::rpc(Code::Internal, message).with_hint(USE_DESCRIPTORS)
         }

@@ -6,7 +6,7 @@ use crate::contract::ContractError;
 /// Returns the failure for descriptors that do not describe a usable contract. `source_name` is the
 /// name of the file or server with the descriptors.
 pub(crate) fn contract_unusable(source_name: &str, error: &ContractError) -> Failure {
-    let failure = Failure::usage(format!("cannot use the contract of {source_name}"))
+    let failure = Failure::usage(format!("cannot use the contract from {source_name}"))
         .with_cause(error.to_string());
     let hint = match error {
         ContractError::MissingProto(_) => {

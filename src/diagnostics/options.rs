@@ -24,7 +24,7 @@ impl From<ProxyError> for Failure {
     fn from(error: ProxyError) -> Self {
         Self::usage_with_hint(
             error.to_string(),
-            "an example is http://proxy.example.com:3128; write / ? # in a password as %2F %3F %23",
+            "write the URL as in http://proxy.example.com:3128, and / ? # in a password as %2F %3F %23",
         )
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 
 use crate::{
     database::{self, DatabaseError},
-    user_path::describe_value,
+    user_path::{describe_value, reason_of},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub(crate) enum LedgerError {
     Database(#[from] DatabaseError),
     #[error("{}", database::describe(.0))]
     Sqlite(#[from] rusqlite::Error),
-    #[error(transparent)]
+    #[error("{}", reason_of(.0))]
     Io(#[from] io::Error),
     #[error("the file is corrupt")]
     Corrupt,
@@ -23,7 +23,7 @@ pub(crate) enum LedgerError {
     WriterPanicked,
     #[error("still locked by {holder} after {waited:.1?}")]
     Locked { holder: String, waited: Duration },
-    #[error("no target \"{}\" in the ledger", describe_value(authority))]
+    #[error("it has no target \"{}\"", describe_value(authority))]
     UnknownTarget {
         authority: String,
         /// The `:authority` values in the ledger.

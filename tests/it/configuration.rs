@@ -132,7 +132,10 @@ fn invalid_config_is_reported_with_its_place() {
             "config.toml: expected a table for each profile\nhint: write [profile.NAME]",
         ),
         ("quiet = 'yes'", "config.toml: expected true or false"),
-        ("retry = true", "config.toml: expected a string or a number"),
+        (
+            "retry = true",
+            "config.toml: expected a string or a number, found a boolean",
+        ),
         (
             "server = ['a:1']",
             "config.toml: expected a string or a number",

@@ -1,10 +1,14 @@
 //! How the command line, the environment, the profile and the config file combine.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+};
 
 use crate::support::{
     files::{TempFile, utf8},
-    program::{Run, run, run_with},
+    program::{Run, command, run, run_command, run_with},
     receiver::Receiver,
     records::ONE_RECORD,
 };
@@ -237,6 +241,16 @@ fn ignores_variables_that_kubernetes_makes() {
         "PORT_9102_TCP_ADDR",
         "PORT_53_UDP_ADDR",
         "PORT_53_SCTP",
+        // The variables of the service sensor-license-server.
+        "SERVER_SERVICE_HOST",
+        "SERVER_SERVICE_PORT",
+        "SERVER_SERVICE_PORT_HTTP_METRICS",
+        "SERVER_PORT",
+        "SERVER_PORT_9102_TCP",
+        "SERVER_PORT_9102_TCP_PROTO",
+        "SERVER_PORT_9102_TCP_PORT",
+        "SERVER_PORT_9102_TCP_ADDR",
+        "NORTH_SERVER_PORT_53_UDP_ADDR",
     ]
     .map(|name| format!("SENSOR_LICENSE_{name}"));
     let variables = variables
@@ -244,9 +258,236 @@ fn ignores_variables_that_kubernetes_makes() {
         .map(|name| (name.as_str(), "tcp://10.0.0.1:9102"));
     let run = run_with(&["check"], &variables, ONE_RECORD).exits(0);
     assert_eq!(run.stderr, "");
-    for name in ["SENSOR_LICENSE_PORT_X_TCP", "SENSOR_LICENSE_PORTS"] {
+    for name in [
+        "PORT_X_TCP",
+        "PORTS",
+        "SERVERR",
+        "SERVICE",
+        "SERVER_PORT_9102",
+        "SERVER_PORT_9102_QUIC",
+        "SUPPORT",
+        "SERVER_PORT_9102_TCP_NAME",
+    ] {
+        let name = &format!("SENSOR_LICENSE_{name}");
         run_with(&["check"], &[(name, "1")], ONE_RECORD)
             .exits(0)
             .stderr_contains(&format!("warning: unknown environment variable {name};"));
     }
+}
+
+#[test]
+fn dropped_dry_run_is_a_warning() {
+    let in_variable = [("SENSOR_LICENSE_DRY_RUN", "true")];
+    let reflection = "note: --dry-run";
+    for (flags, variables, file, text) in [
+        (
+            &["--reflection"][..],
+            &in_variable[..],
+            "",
+            "warning: --dry-run is set by the environment variable SENSOR_LICENSE_DRY_RUN, and ignored \
+             because of --reflection\n",
+        ),
+        (
+            &["--reflection"],
+            &[],
+            "dry-run = true",
+            "config.toml, and ignored because of --reflection\n",
+        ),
+        (
+            &["--rehearse"],
+            &[],
+            "dry-run = true",
+            "config.toml, and ignored because of --rehearse\n",
+        ),
+        (
+            &["--profile=a"],
+            &[],
+            "dry-run = true\n[profile.a]\nreflection = true",
+            "config.toml, and ignored because of --reflection\n",
+        ),
+    ] {
+        let run = push(flags, variables, file);
+        assert!(run.stderr.contains(text), "{flags:?} {run:?}");
+        assert!(!run.stderr.contains(reflection), "{run:?}");
+        let quiet = push(&[flags, &["--quiet"]].concat(), variables, file);
+        assert!(!quiet.stderr.contains("warning:"), "{quiet:?}");
+    }
+    // A dry run that is off or not dropped is no warning.
+    for (flags, variables, file) in [
+        (&["--reflection"][..], &[][..], "dry-run = false"),
+        (&["--reflection", "--dry-run=false"], &in_variable, ""),
+        (&[], &in_variable, "reflection = true"),
+    ] {
+        let run = push(flags, variables, file);
+        assert!(!run.stderr.contains("ignored"), "{flags:?} {run:?}");
+    }
+}
+
+#[test]
+fn higher_layer_decides_between_options_that_clap_accepts_together() {
+    let quiet = "quiet = true";
+    let note = "note: standard input: CSV";
+    for (flags, variables, file, has_notes) in [
+        (&["-v"][..], &[][..], quiet, true),
+        (&["-v"], &[("SENSOR_LICENSE_QUIET", "true")], "", true),
+        (&[], &[("SENSOR_LICENSE_VERBOSE", "1")], quiet, true),
+        (&["-q"], &[], "verbose = 1", false),
+        (&["-q", "-v"], &[], "", false),
+        (&[], &[], "quiet = true\nverbose = 1", false),
+        (&["-v", "-q=false"], &[], quiet, true),
+    ] {
+        let run = push(flags, variables, file).exits(5);
+        assert_eq!(run.stderr.contains(note), has_notes, "{flags:?} {run:?}");
+    }
+    let missing = "/no/token";
+    let bearer = ("SENSOR_LICENSE_BEARER_TOKEN_FILE", missing);
+    let header = "authorization: x";
+    let headers = (
+        "SENSOR_LICENSE_HEADER",
+        "x-tenant: north\nAuthorization: y\n",
+    );
+    let bearer_key = "bearer-token-file = '/no/token'";
+    for (flags, variables, file, exit, text) in [
+        (&["-H", header][..], &[bearer][..], "", 5, "cannot connect"),
+        (
+            &["-H", "Authorization : x"],
+            &[],
+            bearer_key,
+            5,
+            "cannot connect",
+        ),
+        (&["-H", "x-tenant: a"], &[bearer], "", 2, missing),
+        (&[], &[headers], bearer_key, 5, "cannot connect"),
+        (
+            &["--bearer-token-file=/no/token"],
+            &[headers],
+            "",
+            2,
+            missing,
+        ),
+        (&[], &[headers, bearer], "", 2, "authorization"),
+        (
+            &["-H", header, "--bearer-token-file=/no/token"],
+            &[],
+            "",
+            2,
+            "authorization",
+        ),
+    ] {
+        let run = push(flags, variables, file).exits(exit);
+        assert!(run.stderr.contains(text), "{flags:?} {variables:?} {run:?}");
+    }
+}
+
+#[test]
+fn names_the_layer_of_an_option_that_contradicts_a_typed_one() {
+    for (flags, variable, origin) in [
+        (
+            &["--token-field=serial"][..],
+            ("SENSOR_LICENSE_NO_HEADER", "true"),
+            "note: --no-header is set by the environment variable SENSOR_LICENSE_NO_HEADER\n",
+        ),
+        (
+            &["--no-header"],
+            ("SENSOR_LICENSE_TOKEN_FIELD", "serial"),
+            "note: --token-field is set by the environment variable SENSOR_LICENSE_TOKEN_FIELD\n",
+        ),
+    ] {
+        push(flags, &[variable], "")
+            .exits(2)
+            .stderr_contains(origin);
+    }
+}
+
+#[test]
+fn invalid_values_of_variables_name_the_variable() {
+    for (name, value, text) in [
+        ("PLAINTEXT", "2", "expected true or false"),
+        ("PLAINTEXT", "yes", "expected true or false"),
+        ("DRY_RUN", "255", "expected true or false"),
+        ("VERBOSE", "many", "expected true or false"),
+        ("TIMEOUT", "soon", "--timeout"),
+    ] {
+        let name = format!("SENSOR_LICENSE_{name}");
+        push(&[], &[(&name, value)], "")
+            .exits(2)
+            .stderr_contains(text)
+            .stderr_contains(&name);
+    }
+    for name in ["TIMEOUT", "SERVER", "HEADER", "RETRY", "QUIET"] {
+        let name = format!("SENSOR_LICENSE_{name}");
+        let mut push = command(["push", "-n"]);
+        push.env(&name, OsStr::from_bytes(b"\xff"));
+        let expected = if name.ends_with("QUIET") {
+            "true or false"
+        } else {
+            "UTF-8 text"
+        };
+        run_command(&mut push).exits(2).stderr_contains(&format!(
+            "by the environment variable {name}: expected {expected}\n"
+        ));
+    }
+    // A path need not be UTF-8.
+    let mut with_path = command(["push", "-s127.0.0.1:1", "--retry=0"]);
+    with_path.env("SENSOR_LICENSE_CACERT", OsStr::from_bytes(b"/no/\xff"));
+    run_command(&mut with_path)
+        .exits(2)
+        .stderr_contains("cannot open /no/");
+    for (value, exit) in [("1", 0), ("0", 5), ("true", 0), ("false", 5)] {
+        push(&[], &[("SENSOR_LICENSE_DRY_RUN", value)], "").exits(exit);
+    }
+}
+
+#[test]
+fn short_switches_accept_true_and_false() {
+    for (flags, exit) in [
+        (&["-n=true"][..], 0),
+        (&["-n=false"], 5),
+        (&["-qn=true"], 0),
+        (&["-qn=false"], 5),
+        (&["-n", "-n=false"], 2),
+        (&["-n=maybe"], 2),
+        (&["-n="], 2),
+    ] {
+        push(flags, &[], "").exits(exit);
+    }
+    let run = push(&["-qn=true"], &[], "").exits(0);
+    assert_eq!(run.stdout, "");
+    push(&["-n=false"], &[("SENSOR_LICENSE_DRY_RUN", "true")], "").exits(5);
+}
+
+#[test]
+fn only_similar_names_are_suggested() {
+    for (key, nearest) in [
+        ("file", None),
+        ("push", None),
+        ("zzz", None),
+        ("tmeout", Some("timeout")),
+        ("retries", Some("retry")),
+        ("plain-text", Some("plaintext")),
+    ] {
+        let hint = match nearest {
+            Some(nearest) => format!("hint: the nearest key is \"{nearest}\"\n"),
+            None => "hint: list the options with: sensor-license push --help\n".to_owned(),
+        };
+        push(&[], &[], &format!("{key} = 1"))
+            .exits(2)
+            .stderr_contains(&hint);
+        let variable = format!("SENSOR_LICENSE_{}", key.to_uppercase().replace('-', "_"));
+        let advice = match nearest {
+            Some(nearest) => {
+                let nearest = nearest.to_uppercase();
+                format!(
+                    "unknown environment variable {variable}; the nearest is SENSOR_LICENSE_{nearest}\n"
+                )
+            }
+            None => format!("{variable}; list the options with: sensor-license push --help\n"),
+        };
+        push(&["-n"], &[(&variable, "1")], "")
+            .exits(0)
+            .stderr_contains(&advice);
+    }
+    push(&["--profile=x"], &[], "[profile.north]")
+        .exits(2)
+        .stderr_contains("hint: add a table [profile.NAME]");
 }

@@ -29,6 +29,7 @@ use crate::support::{
     files::{TempFile, mode, set_mode, utf8},
     program::{command, finish, push_to, run, run_with_input, send_signal},
     receiver::{Receiver, read_listening_url},
+    records::ONE_RECORD,
 };
 
 async fn connect(receiver: &Receiver) -> Channel {
@@ -472,4 +473,94 @@ fn open_requests_finish_before_shutdown() {
         stopped.await.expect("stopped")
     });
     assert_eq!(received.rows, b"a,7\n");
+}
+
+#[test]
+fn listen_failures_have_hints_that_help() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let existing = folder.path().join("existing");
+    fs::write(&existing, "").expect("written");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("an address").to_string();
+    let unix = |name: &str| format!("unix:{}", folder.path().join(name).display());
+    for (address, reason, hint) in [
+        (
+            taken,
+            "Address already in use",
+            Some("--listen 127.0.0.1:0"),
+        ),
+        (
+            "192.0.2.1:0".to_owned(),
+            "",
+            Some("an address of this machine"),
+        ),
+        (unix("no/socket"), "No such file or directory", None),
+        (
+            unix("existing"),
+            "Address already in use",
+            Some("no file exists"),
+        ),
+    ] {
+        let run = run(["serve", "--listen", &address])
+            .exits(1)
+            .stderr_contains(&format!("error: cannot listen on {address}: {reason}"));
+        assert_eq!(
+            run.stderr.lines().count(),
+            1 + usize::from(hint.is_some()),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains(hint.unwrap_or_default()), "{run:?}");
+        assert!(!run.stderr.contains("os error"), "{run:?}");
+    }
+    for (address, reason) in [
+        (unix(&"x".repeat(120)), "path of the socket is longer than"),
+        ("unix:".to_owned(), "path of the socket is missing"),
+    ] {
+        run(["serve", "--listen", &address])
+            .exits(2)
+            .stderr_contains(reason);
+    }
+}
+
+#[test]
+fn unknown_service_is_a_failure_of_reflection() {
+    let receiver = Receiver::start();
+    receiver
+        .push_input(["--reflection", "--method=/A1/Foo"], INPUT)
+        .exits(64 + 5)
+        .stderr_contains("error: server reflection of \"")
+        .stderr_contains("hint: check --method, or describe the service with --proto FILE");
+}
+
+#[test]
+fn totals_are_printed_if_the_dump_cannot_be_written() {
+    for output in ["text", "json"] {
+        let flags = [
+            "serve",
+            "--plaintext",
+            "--listen=127.0.0.1:0",
+            "--dump=/dev/full",
+        ];
+        let mut child = command(flags)
+            .args(["--output", output])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stdout = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+        let url = read_listening_url(&mut stdout);
+        let address = url.strip_prefix("http://").expect("an address");
+        push_to(address, &["--plaintext"], ONE_RECORD).exits(0);
+        send_signal(&child, Signal::TERM);
+        let totals = std::io::read_to_string(stdout).expect("text");
+        finish(child)
+            .exits(1)
+            .stderr_contains("error: cannot write /dev/full: No space left on device\n");
+        let expected = if output == "json" {
+            r#"{"requests":1,"records":1,"tokens":1}"#
+        } else {
+            "requests: 1, records: 1, tokens: 1"
+        };
+        assert_eq!(totals.trim_end(), expected);
+    }
 }

@@ -95,7 +95,7 @@ fn missing_file_descriptor_is_reported() {
             let run = run_command(&mut command_after(&setup, args));
             assert_eq!(run.json()["exit_code"], run.code, "{limit} {args:?}");
             let is_start = run.stderr.contains("cannot handle signals")
-                || run.stderr.contains("cannot start the Tokio runtime")
+                || run.stderr.contains("cannot set up network I/O")
                 || run.stderr.contains("cannot start the receiver");
             let has_hint = run.stderr.contains("(ulimit -n)");
             assert!(has_hint || !is_start, "{limit} {args:?}: {run:?}");

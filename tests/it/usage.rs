@@ -1,8 +1,10 @@
 //! Command lines that the program refuses before it reads or sends anything.
 
+use std::{fs, process::Stdio};
+
 use crate::support::{
     files::TempFile,
-    program::{push_to, run, run_with},
+    program::{command, finish, push_to, run, run_with},
     records::ONE_RECORD,
 };
 
@@ -43,6 +45,39 @@ fn invalid_push_options_are_rejected() {
         "--nonsense",
     ] {
         push_to("localhost:1", &["--retry=0", flag], ONE_RECORD).exits(2);
+    }
+}
+
+/// The exit code says what happened, also if the message cannot be written.
+#[test]
+fn full_streams_keep_the_meaning_of_the_exit_code() {
+    for (args, is_stderr_full, exit) in [
+        (&["push", "--bogus"][..], true, 2),
+        (&["bogus"], true, 2),
+        (&["push"], true, 2),
+        (&["-V"], false, 1),
+        (&["--version"], false, 1),
+        (&["--help"], false, 1),
+        (&["help", "push"], false, 1),
+        (&["push", "-h"], false, 1),
+    ] {
+        let mut command = command(args);
+        let full = || {
+            fs::File::options()
+                .write(true)
+                .open("/dev/full")
+                .expect("opened")
+        };
+        if is_stderr_full {
+            command.stdout(Stdio::piped()).stderr(full());
+        } else {
+            command.stdout(full()).stderr(Stdio::piped());
+        }
+        let run = finish(command.spawn().expect("the program starts")).exits(exit);
+        let is_reported = run
+            .stderr
+            .starts_with("error: cannot write standard output: ");
+        assert_eq!(is_reported, !is_stderr_full, "{args:?} {run:?}");
     }
 }
 

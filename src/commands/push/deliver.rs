@@ -27,8 +27,8 @@ pub(super) fn deliver(
     outputs: &mut Outputs<'_>,
     input: &mut ValidatedInput,
 ) -> Result<DeliveryOutcome, Failure> {
-    outputs.reserve_space(selected, input.counts.token_bytes)?;
     if let Some(rejects) = &mut outputs.rejects {
+        rejects.reserve(selected, input.counts.token_bytes)?;
         rejects.missing_records = Some(selected);
     }
     // The delivery itself reacts to a signal and to the deadline, and may then have to read the

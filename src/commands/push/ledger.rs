@@ -59,7 +59,7 @@ impl<'p> Ledger<'p> {
     }
 
     /// Checks that the disk has space for the acknowledged records.
-    pub(super) fn check_space(&self, records: u64) -> Result<(), Failure> {
+    fn check_space(&self, records: u64) -> Result<(), Failure> {
         // An entry takes 20 bytes in the write-ahead log, and then in the ledger.
         let bytes = 48 * records + (64 << 10);
         let reserved =
@@ -77,8 +77,10 @@ impl<'p> Ledger<'p> {
     pub(super) fn begin_sending(
         &mut self,
         known: &KnownTimes,
+        selected: u64,
         address: &str,
     ) -> Result<(), Failure> {
+        self.check_space(selected)?;
         let marked = self.writer.mark_unconfirmed(known);
         marked
             .and_then(|()| self.writer.save_address(address))

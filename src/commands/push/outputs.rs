@@ -1,7 +1,11 @@
 //! [`Outputs`]: the rejects file, the changes file and the ledger of a push.
 
 use super::{changes::ChangesFile, context::Run, ledger::Ledger, rejects::Rejects};
-use crate::{diagnostics::Failure, report::Summary};
+use crate::{
+    diagnostics::{Failure, FailureKind},
+    input::ValidatedInput,
+    report::Summary,
+};
 
 pub(super) struct Outputs<'p> {
     pub(super) rejects: Option<Rejects<'p>>,
@@ -31,16 +35,19 @@ impl<'p> Outputs<'p> {
         Ok(())
     }
 
-    /// Fails if the disk has no space for what the push may write. `token_bytes` is the total length
-    /// of the tokens.
-    pub(super) fn reserve_space(&self, records: u64, token_bytes: u64) -> Result<(), Failure> {
-        if let Some(rejects) = &self.rejects {
-            rejects.reserve(records, token_bytes)?;
+    /// Rejects all records of a push that failed before it could send any. If the failure refuses the
+    /// input, its records must not be pushed again.
+    pub(super) fn reject_unsent(
+        &mut self,
+        failure: &Failure,
+        unsent: u64,
+        input: &mut ValidatedInput,
+    ) {
+        if failure.kind != FailureKind::Input
+            && let Some(rejects) = &mut self.rejects
+        {
+            rejects.add_unsent(unsent, input);
         }
-        if let Some(ledger) = &self.ledger {
-            ledger.check_space(records)?;
-        }
-        Ok(())
     }
 
     /// Completes all outputs and returns the result of the push. The failure of an output comes

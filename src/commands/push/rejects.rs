@@ -15,10 +15,11 @@ use crate::{
     batch::Batch,
     commands::interrupts::Interrupts,
     contract::{Contract, DecodedRecord},
-    delivery::SinkError,
+    delivery::{SinkError, UnacknowledgedReason},
     diagnostics::{self, Failure, FailureKind},
     file_identity::FileIdentity,
-    input::InputSource,
+    input::{InputSource, ReadLimits, ValidatedInput},
+    record::Record,
     rejects::RejectsFile,
     report::Summary,
 };
@@ -75,6 +76,31 @@ impl<'p> Rejects<'p> {
         Ok(())
     }
 
+    /// Adds all records of the input, none of which was sent.
+    pub(super) fn add_unsent(&mut self, count: u64, input: &mut ValidatedInput) {
+        let reason = UnacknowledgedReason::PushStopped.to_string();
+        // A signal or the deadline may have ended the push.
+        input.set_read_limits(&ReadLimits::default());
+        let mut records = input.records();
+        let mut add_next = || {
+            records.next(|Record { token, expire_time }| {
+                self.file
+                    .add(token.as_bytes(), expire_time.as_unix(), &reason)
+            })
+        };
+        self.missing_records = loop {
+            match add_next() {
+                Ok(Some(Ok(()))) => {}
+                Ok(Some(Err(error))) => {
+                    self.error = Some(error);
+                    break Some(count);
+                }
+                Ok(None) => break Some(0),
+                Err(_) => break Some(count),
+            }
+        };
+    }
+
     /// Counts the records of a batch that was acknowledged or written to the file.
     pub(super) fn account_for(&mut self, batch: &Batch) {
         if let Some(missing) = &mut self.missing_records {
@@ -86,8 +112,8 @@ impl<'p> Rejects<'p> {
     ///
     /// The old file is kept if the new one lacks records, because the old file may be the input of
     /// this push. A refused input leaves an empty file, so that nobody pushes the rejects of an
-    /// earlier run. If the push ended for another reason before the selection was complete, the old
-    /// file is kept, because the whole input must be pushed again.
+    /// earlier run. If the push ended for another reason before the input was validated, the old file
+    /// is kept, because the whole input must be pushed again.
     pub(super) fn finish(
         self,
         result: Result<(), Failure>,

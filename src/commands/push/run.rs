@@ -45,10 +45,17 @@ fn push(plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
         Ok(input) => input,
         Err(failure) => return outputs.close(Err(failure), run.summary),
     };
-    outputs.open_ledger(&run)?;
-    let result = select(&mut run, &mut outputs, &mut input)
-        .and_then(|selected| deliver(&mut run, selected, &mut outputs, &mut input))
-        .and_then(|outcome| judge(&run, outcome, &mut input));
+    let selected = outputs
+        .open_ledger(&run)
+        .and_then(|()| select(&mut run, &mut outputs, &mut input));
+    let result = match selected {
+        Ok(selected) => deliver(&mut run, selected, &mut outputs, &mut input)
+            .and_then(|outcome| judge(&run, outcome, &mut input)),
+        Err(failure) => {
+            outputs.reject_unsent(&failure, run.summary.records.unsent, &mut input);
+            Err(failure)
+        }
+    };
     outputs.close(result, run.summary)?;
     run.verify_rehearsal(&mut input)
 }

@@ -25,7 +25,7 @@ pub(super) fn select(
     let mut known = known.transpose()?;
     let selected = select_with(known.as_mut(), run, outputs.changes.as_mut(), input)?;
     if let (Some(ledger), Some(known)) = (&mut outputs.ledger, known) {
-        ledger.begin_sending(&known, &run.server.target.endpoint.to_string())?;
+        ledger.begin_sending(&known, selected, &run.server.target.endpoint.to_string())?;
     }
     Ok(selected)
 }

@@ -6,7 +6,7 @@ use std::io;
 pub(crate) enum StreamError {
     #[error("input changed while it was being read")]
     FileChanged,
-    #[error("--max-time passed while the input was being read")]
+    #[error("--max-time passed before the end of the file")]
     DeadlinePassed,
     #[error("interrupted by a signal while the input was being read")]
     Interrupted,

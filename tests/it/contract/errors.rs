@@ -45,20 +45,20 @@ fn unsuitable_methods() -> Vec<(String, &'static [&'static str], &'static [&'sta
             "syntax = \"proto3\";\nmessage {}".to_owned(),
             &[][..],
             &[
-                "cannot use the contract of",
+                "cannot use the contract from",
                 "main.proto:2:9: expected an identifier",
             ][..],
         ),
         (
             COMMON_MESSAGES.to_owned(),
             &[],
-            &["no method UpdateSensorExpireTime, found none"],
+            &["expected the method UpdateSensorExpireTime, found no method"],
         ),
         (
             service("rpc A(E) returns (E); rpc B(E) returns (E);"),
             &[],
             &[
-                "no method UpdateSensorExpireTime, found /Internal/A, /Internal/B",
+                "expected the method UpdateSensorExpireTime, found /Internal/A, /Internal/B",
                 "--method",
             ],
         ),
@@ -78,7 +78,7 @@ fn unsuitable_methods() -> Vec<(String, &'static [&'static str], &'static [&'sta
         (
             method("R"),
             &["--method=/Internal/Wrong"],
-            &["no method /Internal/Wrong, found /Internal/UpdateSensorExpireTime"],
+            &["expected the method /Internal/Wrong, found /Internal/UpdateSensorExpireTime"],
         ),
         (
             method("stream R"),
@@ -95,18 +95,18 @@ fn unsuitable_messages() -> Vec<(String, &'static [&'static str], &'static [&'st
         (
             method("E"),
             &[],
-            &["E has no field for the records (one repeated message), found none"],
+            &["E: expected a field for the records (one repeated message), found no fields"],
         ),
         (
             method("L"),
             &[],
-            &["E has no field for the device token (one bytes or string), found none"],
+            &["E: expected a field for the device token (one bytes or string), found no fields"],
         ),
         (
             record("int32 device_token = 1; bytes b = 2; uint32 expire_time = 3;"),
             &[],
             &[
-                "Y has no field for the device token (one bytes or string)",
+                "Y: expected a field for the device token (one bytes or string)",
                 "int32 device_token, bytes b, uint32 expire_time",
             ],
         ),
@@ -114,7 +114,7 @@ fn unsuitable_messages() -> Vec<(String, &'static [&'static str], &'static [&'st
             record("bytes device_token = 1; repeated uint32 expire_time = 3; bool on = 4;"),
             &[],
             &[
-                "Y has no field for the expiration time (one integer in seconds or google.protobuf.Timestamp)",
+                "Y: expected a field for the expiration time (one integer in seconds or google.protobuf.Timestamp)",
                 "repeated uint32 expire_time",
             ],
         ),
@@ -122,7 +122,7 @@ fn unsuitable_messages() -> Vec<(String, &'static [&'static str], &'static [&'st
             record("bytes device_token = 1; int64 expire_time_ms = 3;"),
             &[],
             &[
-                "Y has no field for the expiration time",
+                "Y: expected a field for the expiration time",
                 "int64 expire_time_ms",
             ],
         ),
@@ -130,37 +130,37 @@ fn unsuitable_messages() -> Vec<(String, &'static [&'static str], &'static [&'st
             record("oneof x { bytes device_token = 1; int64 expire_time = 3; }"),
             &[],
             &[
-                "Y has no field for the expiration time",
-                "found bytes device_token, int64 expire_time",
+                "Y: expected a field for the expiration time",
+                "found bytes device_token (oneof x), int64 expire_time (oneof x)",
             ],
         ),
         (
             method("R").replace("returns (E)", "returns (A)") + "message A { string code = 1; }",
             &[],
-            &["A has no code (one integer or enum", "string code"],
+            &["A: expected a code (one integer or enum", "string code"],
         ),
         (
             method("R").replace("returns (E)", "returns (A)")
                 + "message A { oneof x { int32 code = 1; string error = 2; } }",
             &[],
-            &["A has no code (one integer or enum outside of a oneof"],
+            &["A: expected a code (one integer or enum outside of a oneof"],
         ),
         (
             method("R").replace("returns (E)", "returns (A)")
                 + "message A { int32 set = 1; int32 failed = 2; }",
             &[],
-            &["A has no code", "int32 set, int32 failed"],
+            &["A: expected a code", "int32 set, int32 failed"],
         ),
         (
             method("R").replace("returns (E)", "returns (A)") + "message A { int32 accepted = 1; }",
             &[],
-            &["A has no code", "int32 accepted"],
+            &["A: expected a code", "int32 accepted"],
         ),
         (
             method("X")
                 + "message X { repeated S removed = 1; repeated string sensor_expire = 2; }",
             &[],
-            &["X has no field for the records"],
+            &["X: expected a field for the records"],
         ),
         (
             record("bytes device_token = 1; double expire_time = 3;"),
@@ -263,12 +263,23 @@ fn proto_files_are_accepted_or_explained() {
             IMPORT_HINT,
         ),
         (
+            with("syntax = \"proto3\"; import \"../other.proto\";"),
+            2,
+            "main.proto:3:27: invalid group name, or import path with \"..\"",
+            "",
+        ),
+        (
             with("syntax = \"proto3\"; message {"),
             2,
             "expected an identifier",
             "",
         ),
-        (format!("{SYNTAX}\nmessage A {{}}\n"), 2, "found none", ""),
+        (
+            format!("{SYNTAX}\nmessage A {{}}\n"),
+            2,
+            "found no method",
+            "",
+        ),
         (renamed, 2, "found /Internal/Set", METHOD_HINT),
         (streaming, 2, "it is streaming", ""),
         (two, 2, "it is streaming", METHOD_HINT),
@@ -318,7 +329,7 @@ fn failed_reflection_is_explained() {
         .stderr_contains("not \\u{1b}[31mhere");
     open.push(&["--reflection", "--method=/acme.v1.Internal/Set"], INPUT)
         .exits(2)
-        .stderr_contains("no method /acme.v1.Internal/Set")
+        .stderr_contains("expected the method /acme.v1.Internal/Set")
         .stderr_contains("/acme.v1.Internal/UpdateSensorExpireTime");
     let other = [
         "--reflection",

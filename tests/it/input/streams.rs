@@ -58,7 +58,7 @@ fn max_time_ends_the_wait_for_input() {
         let _ = input.write_all(b"token,expire_time\na,1000000001\nb,");
         let run = finish(child);
         run.exits(4)
-            .stderr_contains("--max-time passed while the input was being read")
+            .stderr_contains("--max-time passed before the end of the file")
             .stderr_contains("hint: increase --max-time")
             .counts_add_up();
     }
@@ -74,7 +74,7 @@ fn max_time_ends_the_reading_of_files() {
     args.extend(slow_input(&file));
     run(args)
         .exits(4)
-        .stderr_contains("--max-time passed while the input was being read")
+        .stderr_contains("--max-time passed before the end of the file")
         .stderr_contains("hint: increase --max-time")
         .counts_add_up();
     assert_eq!(receiver.stop().requests, 0);

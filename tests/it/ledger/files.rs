@@ -367,3 +367,28 @@ fn ledger_with_two_hard_links_is_refused() {
     symlink("ledger", &link).expect("linked");
     push_with_ledger(&server, &link, &[], &records(2)).exits(0);
 }
+
+/// With version 0, only an empty database may become a ledger.
+#[test]
+fn ledger_without_its_version_is_refused() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(1));
+    let database = ledger.database();
+    database
+        .pragma_update(None, "user_version", 0)
+        .expect("set");
+    drop(database);
+    let options = ["--ledger", ledger.str()];
+    for run in [
+        ledger.push(&server, &[], &records(2)),
+        ledger.push(&server, &["--dry-run"], &records(2)),
+        run_program([&["ledger", "show"], &options[..]].concat()),
+        run_program([&["ledger", "forget", "--all"], &options[..]].concat()),
+    ] {
+        run.exits(1).stderr_contains(&format!(
+            "error: cannot use ledger {}: the file is not a ledger\nhint: ",
+            ledger.str()
+        ));
+    }
+    assert_eq!(server.attempt_count(), 1);
+}

@@ -397,6 +397,62 @@ fn rejects_are_replaced_unless_they_are_the_input() {
     file.is_alone();
 }
 
+/// The push fails after the validation and before the first request.
+#[test]
+fn rejects_hold_the_records_of_a_push_that_cannot_use_its_ledger() {
+    let file = TempFile::absent("rejects.csv");
+    let ledger = TempFile::absent("ledger");
+    let garbage = TempFile::new("garbage", "not a ledger");
+    let linked = TempFile::new("linked", "");
+    std::fs::hard_link(&linked.path, linked.path.with_file_name("link")).expect("linked");
+    let server = FaultServer::ok();
+    server
+        .push(&["--ledger", ledger.str()], &records(1))
+        .exits(0);
+    let held = TempFile::new("held", "");
+    let lock = std::fs::File::create(held.path.with_file_name("held-lock")).expect("created");
+    lock.lock().expect("locked");
+    for (flags, exit) in [
+        (&["--ledger", garbage.str()][..], 1),
+        (&["--ledger", linked.str()], 1),
+        (&["--ledger", held.str(), "--lock-timeout=0"], 1),
+        (&["--ledger", "/nowhere/ledger"], 1),
+        (&["--ledger", ledger.str(), "--changes=/dev/full"], 1),
+        (&["--ledger", garbage.str(), "--shard=0/2"], 1),
+    ] {
+        file.write("old");
+        let attempts = server.attempt_count();
+        let flags = [flags, &["--rejects", file.str()]].concat();
+        let run = server.push(&flags, &records(4)).exits(exit);
+        let rejects = read_rejects(&file.path);
+        assert_eq!(rejects.len() as u64, run.count("unsent"), "{flags:?}");
+        assert!(rejects.len() >= 3, "{rejects:?}");
+        assert!(
+            rejects
+                .iter()
+                .all(|row| row.reason == "unsent: the push stopped")
+        );
+        assert_eq!(server.attempt_count(), attempts, "{flags:?}");
+    }
+    let args = ["--rejects", file.str(), file.str()];
+    server.push(&args, b"").exits(0);
+    // An input that cannot be read again keeps the old file, as for any unsent record.
+    file.write(records(1));
+    server
+        .push(
+            &[
+                "--ledger",
+                garbage.str(),
+                "--rejects",
+                file.str(),
+                file.str(),
+            ],
+            b"",
+        )
+        .exits(1);
+    assert_eq!(read_rejects(&file.path).len(), 1);
+}
+
 #[test]
 fn summary_names_rejects_that_hold_records() {
     let file = TempFile::absent("rejects.csv");
