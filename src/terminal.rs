@@ -2,9 +2,12 @@
 
 use std::{
     borrow::Cow,
+    env,
     fmt::Write as _,
+    fs::OpenOptions,
     io::{self, Write},
     panic::Location,
+    path::PathBuf,
 };
 
 use anstream::{AutoStream, ColorChoice};
@@ -15,9 +18,10 @@ use serde::Serialize;
 use crate::{
     diagnostics::{self, Failure, InputProblem, escape},
     report::{ProbeReport, Summary},
+    user_path::UserPath,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terminal {
     pub(crate) json: bool,
     /// Whether only errors, security warnings and requested data are printed.
@@ -25,7 +29,23 @@ pub(crate) struct Terminal {
     /// The level of detail: 0 adds no notes, 1 adds notes about input formats, connection stages
     /// and retries, and 2 also adds a note about the outcome of each request.
     pub(crate) verbosity: u8,
+    pub(crate) error_format: ErrorFormat,
 }
+
+/// The form in which the problems of the input are printed, besides the text on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ErrorFormat {
+    #[default]
+    Text,
+    GithubActions,
+    /// A JSON array in place of the summary.
+    GitlabCodeQuality,
+    /// An XML document in place of the summary.
+    Junit,
+}
+
+/// The environment variable with the path of the file for the summary of a GitHub Actions job.
+const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 impl Terminal {
     /// A closed pipe is not a failure, because its reader does not need the rest of the output.
@@ -42,10 +62,55 @@ impl Terminal {
     }
 
     pub(crate) fn print_summary(self, summary: &Summary) -> u8 {
-        if let Some(failure) = &summary.error {
+        let failure = summary.error.as_ref();
+        if let Some(failure) = failure {
             Self::error(failure);
         }
-        self.print_report(summary, summary.exit_code, || summary.to_text())
+        let document = match self.error_format {
+            ErrorFormat::Text => None,
+            ErrorFormat::GithubActions => {
+                if let Err(failure) = self.print_github(summary) {
+                    return Self::exit_code(Err(failure));
+                }
+                None
+            }
+            ErrorFormat::GitlabCodeQuality => Some(
+                diagnostics::gitlab_code_quality(failure)
+                    .map_err(|error| Failure::internal("cannot write the report", &error)),
+            ),
+            ErrorFormat::Junit => Some(
+                diagnostics::junit(summary.command(), failure)
+                    .map_err(|error| Failure::internal("cannot write the report", &error)),
+            ),
+        };
+        match document {
+            None => self.print_report(summary, summary.exit_code, || summary.to_text()),
+            Some(document) => {
+                let printed = document.and_then(|text| Self::print_data(text.trim_end()));
+                Self::exit_code(printed.map(|()| summary.exit_code))
+            }
+        }
+    }
+
+    /// Prints annotations, and appends the summary to the summary of the job.
+    fn print_github(self, summary: &Summary) -> Result<(), Failure> {
+        let failure = summary.error.as_ref();
+        if let Some(failure) = failure {
+            Self::print_data(&diagnostics::github_annotations(failure))?;
+        }
+        let file = env::var_os(GITHUB_STEP_SUMMARY).filter(|path| !path.is_empty());
+        let Some(path) = file.map(PathBuf::from) else {
+            return Ok(());
+        };
+        let text =
+            diagnostics::github_step_summary(summary.command(), &summary.result_line(), failure);
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+        if let Err(error) = written {
+            let error = UserPath::from(path.as_path()).error("write", &error);
+            self.warning(&format!("{GITHUB_STEP_SUMMARY}: {error}"));
+        }
+        Ok(())
     }
 
     pub(crate) fn print_probe_report(self, report: &ProbeReport) -> u8 {

@@ -104,11 +104,7 @@ impl MergedArguments {
             layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));
             merged.add_layers(&typed, &layers)?;
             if !typed.has("quiet") && !merged.has("--quiet") {
-                let terminal = Terminal {
-                    json: false,
-                    quiet: false,
-                    verbosity: 0,
-                };
+                let terminal = Terminal::default();
                 let warnings = variables.warnings_of_unknown(&known);
                 let warnings = warnings.iter().chain(&merged.dropped_dry_run);
                 warnings.for_each(|warning| terminal.warning(warning));

@@ -1,6 +1,6 @@
 //! Parses the arguments of this process.
 
-use std::{env, io};
+use std::{env, ffi::OsString, io};
 
 use clap::{
     FromArgMatches,
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     diagnostics::{self, Failure},
-    report::Summary,
-    terminal::Terminal,
+    report::{ProbeReport, Summary},
+    terminal::{ErrorFormat, Terminal},
     user_path::describe_value,
 };
 
@@ -31,7 +31,12 @@ use crate::{
 pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     let command = clap_command();
     let typed = TypedArguments::read(&command, env::args_os());
-    let merged = MergedArguments::new(typed).map_err(|failure| print_failure(&failure))?;
+    let name = typed.command.get_name().to_owned();
+    let wants_json = is_json(&typed.arguments);
+    let merged = MergedArguments::new(typed).map_err(|failure| {
+        Terminal::error(&failure);
+        print_report(&name, wants_json, failure)
+    })?;
     let mut shared = Ok(());
     let parsed = merged
         .relax(command)
@@ -44,36 +49,75 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
         hide_secrets(&mut error);
         let exit_code = print_clap_error(&error);
         merged.print_origins(&error.to_string());
-        exit_code
+        if exit_code == 2 {
+            print_report(&name, is_json(&merged.arguments), to_failure(&error))
+        } else {
+            exit_code
+        }
     })?;
     let terminal = cli.command.terminal();
     merged.print_all_origins(terminal);
-    let json_terminal = prints_summary(&cli.command).then_some(terminal);
-    let json_terminal = json_terminal.filter(|terminal| terminal.json);
+    let prints_summary = matches!(cli.command, Command::Push(_) | Command::Check(_));
     let plan = shared.and_then(|()| Plan::from_options(cli));
     plan.map_err(|failure| {
         let text = failure.to_string();
-        let exit_code = match json_terminal {
-            Some(terminal) => {
-                let mut summary = Summary::new(None);
-                summary.finish(Some(failure));
-                terminal.print_summary(&summary)
-            }
-            None => print_failure(&failure),
+        let exit_code = if prints_summary && terminal.error_format != ErrorFormat::Text {
+            terminal.print_summary(&summary_of(failure))
+        } else {
+            Terminal::error(&failure);
+            print_report(&name, terminal.json, failure)
         };
         merged.print_origins(&text);
         exit_code
     })
 }
 
-/// Returns whether the command prints a summary, also if its options are wrong.
-fn prints_summary(command: &Command) -> bool {
-    matches!(command, Command::Push(_) | Command::Check(_))
+/// Returns whether the arguments ask for JSON, also if clap refuses them.
+fn is_json(arguments: &[OsString]) -> bool {
+    let mut options = arguments.iter().take_while(|argument| *argument != "--");
+    let mut is_value = false;
+    options.any(|argument| {
+        let is_json = argument == "--output=json" || is_value && argument == "json";
+        is_value = argument == "--output";
+        is_json
+    })
 }
 
-fn print_failure(failure: &Failure) -> u8 {
-    Terminal::error(failure);
-    failure.exit_code
+/// Prints the report of a command whose options are wrong, if it is JSON. Returns the exit code.
+fn print_report(command: &str, wants_json: bool, failure: Failure) -> u8 {
+    let exit_code = failure.exit_code;
+    let terminal = Terminal {
+        json: true,
+        ..Terminal::default()
+    };
+    match command {
+        _ if !wants_json => exit_code,
+        "probe" => {
+            let report = ProbeReport::without_stages(Some(failure));
+            terminal.print_report(&report, exit_code, String::new)
+        }
+        _ => terminal.print_report(&summary_of(failure), exit_code, String::new),
+    }
+}
+
+fn summary_of(failure: Failure) -> Summary {
+    let mut summary = Summary::new(None);
+    summary.finish(Some(failure));
+    summary
+}
+
+/// Converts an error of clap, whose text begins with a paragraph that is the message.
+fn to_failure(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let mut paragraphs = text.split("\n\n");
+    let message = paragraphs.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let lines: Vec<_> = message.lines().map(str::trim).collect();
+    let failure = Failure::usage(lines.join(" "));
+    match paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: ")) {
+        Some(tip) => failure.with_hint(tip),
+        None => failure,
+    }
 }
 
 /// Replaces each value that the error quotes, unless messages may show it.
@@ -102,7 +146,7 @@ fn print_clap_error(error: &clap::Error) -> u8 {
         Err(write_error)
             if !error.use_stderr() && write_error.kind() != io::ErrorKind::BrokenPipe =>
         {
-            print_failure(&diagnostics::stdout_write_failed(&write_error))
+            Terminal::exit_code(Err(diagnostics::stdout_write_failed(&write_error)))
         }
         _ => u8::try_from(error.exit_code()).unwrap_or(2),
     }

@@ -10,7 +10,10 @@ mod contract;
 mod escape;
 mod failure;
 mod format;
+mod github_actions;
+mod gitlab_code_quality;
 mod input;
+mod junit;
 mod ledger;
 mod options;
 mod outputs;
@@ -26,10 +29,13 @@ pub(crate) use self::{
     escape::escape,
     failure::{EXIT_INTERNAL, EXIT_WOULD_SEND, Failure, FailureKind},
     format::{count_noun, format_timestamp},
+    github_actions::{github_annotations, github_step_summary},
+    gitlab_code_quality::gitlab_code_quality,
     input::{
         describe_missing, expirations_shortened, input_empty, input_not_read_again, input_refused,
         input_warnings, record_count_refused, too_many_changes, too_many_missing,
     },
+    junit::junit,
     ledger::{describe_new_address, ledger_unusable},
     options::{metadata_invalid, time_invalid},
     outputs::{

@@ -35,10 +35,13 @@ impl InputProblem {
     /// (<https://www.gnu.org/prep/standards/html_node/Errors.html>). `severity` is `error` or
     /// `warning`.
     pub(crate) fn to_line(&self, severity: &str) -> String {
+        escape(&format!("{}: {severity}: {}", self.place(), self.text()))
+    }
+
+    /// Returns `FILE[:LINE[:COLUMN]]`.
+    pub(crate) fn place(&self) -> String {
         let number = |number: Option<u64>| number.map_or_else(String::new, |n| format!(":{n}"));
-        let (line, column) = (number(self.line), number(self.column));
-        let text = format!("{}{line}{column}: {severity}: {}", self.file, self.text());
-        escape(&text)
+        format!("{}{}{}", self.file, number(self.line), number(self.column))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Formatting of a [`Failure`] as text. Its `Serialize` implementation formats the failure as JSON.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::{escape::escape, failure::Failure};
 
@@ -12,13 +12,18 @@ impl fmt::Display for Failure {
         for problem in &self.problems {
             writeln!(f, "{}", problem.to_line("error"))?;
         }
-        writeln!(f, "error: {}", escape(&self.message))?;
-        for cause in &self.causes {
-            writeln!(f, "caused by: {}", escape(cause))?;
-        }
-        if let Some(hint) = &self.hint {
-            writeln!(f, "hint: {}", escape(hint))?;
-        }
-        Ok(())
+        writeln!(f, "error: {}", describe(self))
     }
+}
+
+/// Returns the message, the causes and the hint, without the problems of the input.
+pub(super) fn describe(failure: &Failure) -> String {
+    let mut text = escape(&failure.message);
+    for cause in &failure.causes {
+        let _ = write!(text, "\ncaused by: {}", escape(cause));
+    }
+    if let Some(hint) = &failure.hint {
+        let _ = write!(text, "\nhint: {}", escape(hint));
+    }
+    text
 }

@@ -211,7 +211,15 @@ impl Summary {
                 + records.unsent
     }
 
-    pub(crate) fn to_text(&self) -> String {
+    /// Returns the name of the command that the summary belongs to.
+    pub(crate) fn command(&self) -> &'static str {
+        match self.server {
+            Some(_) => "push",
+            None => "check",
+        }
+    }
+
+    pub(crate) fn result_line(&self) -> String {
         let mut text = format!("{}: {} read", self.status.as_str(), self.records.read);
         let contacts_server = self.server.is_some();
         let unsent = match (contacts_server, self.is_dry_run) {
@@ -245,6 +253,11 @@ impl Summary {
         if let Some(path) = &self.rejects_file {
             let _ = write!(text, "; rejects in {}", UserPath::from(path.as_path()));
         }
+        text
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = self.result_line();
         if let Some(expiry) = &self.expiry
             && self.error.is_none()
         {

@@ -9,7 +9,7 @@ use super::{
     connection::ConnectionArgs,
     delivery::DeliveryArgs,
     input::{FormatArgs, InputArgs},
-    output::{MessageArgs, OutputArgs, describe_verbose},
+    output::{MessageArgs, OutputArgs, SummaryArgs, describe_verbose},
     receiver::ServeArgs,
 };
 use crate::{report::MetricsLabel, terminal::Terminal};
@@ -100,7 +100,7 @@ pub(in crate::cli) struct PushArgs {
     #[command(flatten)]
     pub(in crate::cli) delivery: DeliveryArgs,
     #[command(flatten)]
-    pub(in crate::cli) output: OutputArgs,
+    pub(in crate::cli) output: SummaryArgs,
 
     /// Show a progress bar on a terminal: auto or never
     ///
@@ -171,7 +171,7 @@ pub(in crate::cli) struct CheckArgs {
     pub(in crate::cli) list_expiring: Option<Duration>,
 
     #[command(flatten)]
-    pub(in crate::cli) output: OutputArgs,
+    pub(in crate::cli) output: SummaryArgs,
 }
 
 #[derive(Debug, Subcommand)]

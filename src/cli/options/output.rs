@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, Args};
 
 use super::super::values::{self, Choice};
-use crate::terminal::Terminal;
+use crate::terminal::{ErrorFormat, Terminal};
 
 #[derive(Clone, Debug, PartialEq)]
 enum OutputFormat {
@@ -28,6 +28,53 @@ pub(in crate::cli) struct OutputArgs {
 
     #[command(flatten)]
     pub(in crate::cli) messages: MessageArgs,
+}
+
+const ERROR_FORMATS: [Choice<ErrorFormat>; 4] = [
+    ("text", "Only text on standard error", ErrorFormat::Text),
+    (
+        "github-actions",
+        "Also annotations for GitHub Actions, and the summary in $GITHUB_STEP_SUMMARY",
+        ErrorFormat::GithubActions,
+    ),
+    (
+        "gitlab-code-quality",
+        "A Code Quality report for GitLab instead of the result",
+        ErrorFormat::GitlabCodeQuality,
+    ),
+    (
+        "junit",
+        "A JUnit XML document instead of the result",
+        ErrorFormat::Junit,
+    ),
+];
+
+/// The output options of commands that read an input and print a summary.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(in crate::cli) struct SummaryArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Print the problems of the input in the format of a CI system
+    ///
+    /// The text on standard error is the same in all formats.
+    ///
+    /// Example: sensor-license check licenses.csv --error-format junit > report.xml
+    #[arg(
+        long, value_name = "FORMAT", default_value = "text", hide_possible_values = true,
+        value_parser = values::one_of(&ERROR_FORMATS)
+    )]
+    error_format: ErrorFormat,
+}
+
+impl SummaryArgs {
+    pub(in crate::cli) fn terminal(&self) -> Terminal {
+        Terminal {
+            error_format: self.error_format,
+            ..self.output.terminal()
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -61,9 +108,9 @@ impl OutputArgs {
 impl MessageArgs {
     pub(in crate::cli) fn terminal(&self) -> Terminal {
         Terminal {
-            json: false,
             quiet: self.quiet,
             verbosity: self.verbose,
+            ..Terminal::default()
         }
     }
 }

@@ -54,7 +54,7 @@ fn check_charts_expirations() {
 #[test]
 fn check_lists_expiring_records() {
     let now = unix_now();
-    let in_days = |days: u64| now + days * 86_400 + 60;
+    let in_days = |days: u64| now + days * 86_400 + 600;
     let times = [in_days(29), now - 60, in_days(30), in_days(0), in_days(400)];
     let rows: String = (0..)
         .zip(times)

@@ -2,6 +2,7 @@
 //!
 //! `ledger` tests ledgers.
 
+mod ci_formats;
 mod files;
 mod metrics;
 mod metrics_labels;
