@@ -172,7 +172,8 @@ fn holds_secret(text: &str) -> bool {
 }
 
 fn describe_hidden(text: &str) -> String {
-    format!("({} bytes, not shown)", text.len())
+    let unit = if text.len() == 1 { "byte" } else { "bytes" };
+    format!("({} {unit}, not shown)", text.len())
 }
 
 /// Leaves out the parts of a URL or an address that may be a password: the user info, the query, and

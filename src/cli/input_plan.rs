@@ -1,6 +1,11 @@
 //! Turns the options of input into the plans for reading it.
 
-use std::path::PathBuf;
+use std::{
+    collections::HashSet,
+    fs,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::PathBuf,
+};
 
 use jiff::civil::Time;
 
@@ -10,7 +15,7 @@ use crate::{
     diagnostics::{self, Failure},
     input::{FieldSelector, InputOptions, InputSource},
     record::{TimeRange, TimeRules},
-    user_path::describe_value,
+    user_path::{UserPath, describe_value},
 };
 
 pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
@@ -24,6 +29,13 @@ pub(super) fn input_plan(args: InputArgs) -> Result<InputPlan, Failure> {
             Time::midnight()
         },
     };
+    if let (Some(min), Some(max)) = (args.min_records, args.max_records)
+        && max < min
+    {
+        return Err(Failure::usage(format!(
+            "--max-records {max} is less than --min-records {min}"
+        )));
+    }
     let time_field = args.time_field.unwrap_or(FieldSelector::DefaultNames);
     Ok(InputPlan {
         sources: input_sources(args.files)?,
@@ -122,10 +134,24 @@ fn input_sources(files: Vec<PathBuf>) -> Result<Vec<InputSource>, Failure> {
         Some("-") => InputSource::Stdin,
         _ => InputSource::File(file),
     };
+    if let Some(fifo) = find_repeated_fifo(&files) {
+        let fifo = UserPath::from(fifo.as_path());
+        return Err(Failure::usage(format!("{fifo} can be read only once")));
+    }
     let sources: Vec<_> = files.into_iter().map(to_source).collect();
     let is_stdin = |source: &&InputSource| **source == InputSource::Stdin;
     if sources.iter().filter(is_stdin).count() > 1 {
         return Err(Failure::usage("standard input can be read only once"));
     }
     Ok(sources)
+}
+
+/// A second reader of a FIFO would wait forever for a second writer.
+fn find_repeated_fifo(files: &[PathBuf]) -> Option<&PathBuf> {
+    let mut fifos = HashSet::new();
+    files.iter().find(|file| {
+        let metadata = fs::metadata(file);
+        let metadata = metadata.ok().filter(|one| one.file_type().is_fifo());
+        metadata.is_some_and(|fifo| !fifos.insert((fifo.dev(), fifo.ino())))
+    })
 }

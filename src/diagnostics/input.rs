@@ -134,10 +134,10 @@ fn with_examples(failure: Failure, total: u64, examples: Vec<String>) -> Failure
 
 /// Returns the failure for a validated input that could not be read again.
 pub(crate) fn input_not_read_again(problem: &Problem) -> Failure {
-    let failure = Failure::input(format!("{problem}; nothing more was sent"));
+    let failure = Failure::input(format!("{problem}; the command stopped"));
     match problem.kind {
         ProblemKind::Stream(StreamError::FileChanged) => {
-            failure.with_hint("run the command again when the file is complete")
+            failure.with_hint("wait until the file is complete")
         }
         _ => failure,
     }
@@ -160,8 +160,13 @@ pub(crate) fn input_warnings(validated: &ValidatedInput) -> Vec<String> {
     }
     let duplicates = validated.counts.duplicate;
     if duplicates > 0 {
+        let times = if validated.counts.has_different_times {
+            " (with different expiration times)"
+        } else {
+            ""
+        };
         warnings.push(format!(
-            "{} skipped, each token is sent once",
+            "{} skipped{times}, each token is sent once",
             count_noun(duplicates, "duplicate")
         ));
     }

@@ -99,7 +99,7 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
             return Some(format!("pass {}{separator}{name}", option(*field)));
         }
         ProblemKind::UnsupportedFormat(format) => match format {
-            UnsupportedFormat::Utf16 => "save it as UTF-8",
+            UnsupportedFormat::Utf16 | UnsupportedFormat::Utf32 => "save it as UTF-8",
             UnsupportedFormat::Zip | UnsupportedFormat::Xls => "save the sheet as CSV in UTF-8",
             UnsupportedFormat::OtherArchive => "decompress it first",
             UnsupportedFormat::Pdf | UnsupportedFormat::Binary => {
@@ -111,6 +111,10 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         ProblemKind::SeveralArrays { .. } | ProblemKind::RecordWithArrays { .. } => {
             "choose one with --records POINTER"
         }
+        ProblemKind::NoArray {
+            may_be_record: true,
+            ..
+        } => "pass --token-field KEY --time-field KEY if it is a record",
         ProblemKind::NotOneObjectPerLine => "pass --input-format json",
         ProblemKind::MissingRequestArray { has_array: true } => {
             "pass --records /KEY if it has another name"

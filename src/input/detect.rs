@@ -105,6 +105,10 @@ impl Head {
 
     pub(super) fn unsupported_format(&self) -> Option<UnsupportedFormat> {
         Some(match self.bytes.as_slice() {
+            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => UnsupportedFormat::Utf32,
+            [0, 0, 0, byte, ..] | [byte, 0, 0, 0, ..] if (1..128).contains(byte) => {
+                UnsupportedFormat::Utf32
+            }
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => UnsupportedFormat::Utf16,
             [b'P', b'K', 3 | 5, ..] => UnsupportedFormat::Zip,
             [0xd0, 0xcf, 0x11, 0xe0, ..] => UnsupportedFormat::Xls,
@@ -317,6 +321,10 @@ mod tests {
             (&b"\xff\xfed\0"[..], Some(UnsupportedFormat::Utf16)),
             (b"d\0e\0v\0", Some(UnsupportedFormat::Utf16)),
             (b"\0d\0e", Some(UnsupportedFormat::Utf16)),
+            (b"\xff\xfe\0\0d\0\0\0", Some(UnsupportedFormat::Utf32)),
+            (b"\0\0\xfe\xff\0\0\0d", Some(UnsupportedFormat::Utf32)),
+            (b"d\0\0\0e\0\0\0", Some(UnsupportedFormat::Utf32)),
+            (b"\0\0\0d\0\0\0e", Some(UnsupportedFormat::Utf32)),
             (b"PK\x03\x04", Some(UnsupportedFormat::Zip)),
             (b"\xd0\xcf\x11\xe0\xa1", Some(UnsupportedFormat::Xls)),
             (b"%PDF-1.7", Some(UnsupportedFormat::Pdf)),

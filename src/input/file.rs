@@ -4,7 +4,7 @@ use super::{
     bytes::{Content, InputSource, LineBuffer, ReadLimits},
     detect::{DetectedFormat, Head, format_from_name},
     excerpt::Excerpt,
-    fields::{FieldNames, find_duplicate},
+    fields::FieldNames,
     json,
     options::{InputFormat, InputOptions, JsonPointer, REQUEST_ARRAY_KEY, format_pointer},
     position::InputLabel,
@@ -154,9 +154,7 @@ impl InputFile {
                 }
             }
         }
-        if let Some(key) = find_duplicate(keys.iter().copied()) {
-            return Err(ProblemKind::DuplicateName(Excerpt::from_text(key)).into());
-        }
+        json::check_keys(&members)?;
         if let Some(path) = &options.records_pointer {
             json::check_path(self.line_buffer()?, path)?;
             let ends_at_request = path.last().is_some_and(|key| key == REQUEST_ARRAY_KEY);
@@ -178,7 +176,14 @@ impl InputFile {
             [] => {
                 let keys = keys.iter().map(|key| Excerpt::from_text(key)).collect();
                 let only_array = json::find_only_array(&mut self.line_buffer()?, &[]);
-                Err(ProblemKind::NoArray { keys, only_array }.into())
+                let may_be_record =
+                    !members.is_empty() && !members.iter().any(json::Member::may_contain_arrays);
+                Err(ProblemKind::NoArray {
+                    keys,
+                    may_be_record,
+                    only_array,
+                }
+                .into())
             }
             arrays => Err(ProblemKind::SeveralArrays(pointers(arrays)).into()),
         }

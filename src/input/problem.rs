@@ -120,9 +120,11 @@ pub(crate) enum ProblemKind {
         found: &'static str,
         only_array: Option<String>,
     },
-    #[error("expected an array of records, found only the keys {}", list(.keys))]
+    #[error("expected an array of records, found {}", only_keys(.keys))]
     NoArray {
         keys: Vec<Excerpt>,
+        /// Whether no value is an array or an object, so that the document may be a record.
+        may_be_record: bool,
         /// The JSON Pointer of the only array of objects deeper in the document.
         only_array: Option<String>,
     },
@@ -169,7 +171,7 @@ pub(crate) enum ProblemKind {
     #[error("no column {number} for the {field}, found {}", columns(*.width))]
     ColumnOutOfRange {
         field: Field,
-        number: usize,
+        number: String,
         width: usize,
         delimiter: Option<char>,
     },
@@ -250,6 +252,8 @@ pub(crate) enum Field {
 pub(crate) enum UnsupportedFormat {
     #[error("UTF-16 text")]
     Utf16,
+    #[error("UTF-32 text")]
+    Utf32,
     #[error("a zip archive, such as an XLSX or ODS spreadsheet")]
     Zip,
     #[error("an XLS spreadsheet")]
@@ -348,6 +352,13 @@ fn keys_at(parent: &str, keys: &[Excerpt]) -> String {
     match keys {
         [] => String::new(),
         keys => format!("; keys{}: {}", at(parent), list(keys)),
+    }
+}
+
+fn only_keys(keys: &[Excerpt]) -> String {
+    match keys {
+        [] => "an empty object".to_owned(),
+        keys => format!("only the keys {}", list(keys)),
     }
 }
 

@@ -27,6 +27,10 @@ pub(crate) enum TimeError {
     NotInteger,
     #[error("is not in the range of Unix seconds from 0 to 4294967295")]
     IntegerOutOfRange { looks_like_milliseconds: bool },
+    #[error("is not in the range of milliseconds from 0 to 4294967295000")]
+    MillisecondsOutOfRange,
+    #[error("has leading or trailing white space")]
+    SurroundingWhitespace,
     #[error("is in milliseconds, but not a whole number of seconds")]
     NotWholeSecond,
     #[error("is not Unix seconds or an RFC 3339 date (example: 2099-12-31)")]

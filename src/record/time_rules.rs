@@ -94,8 +94,11 @@ impl TimeRules {
         match DateTimeText::split(text) {
             Some(date_time) => self.resolve_text(&date_time),
             None if is_number(text) => Err(TimeError::NotInteger),
-            None if str::from_utf8(text).is_err() => Err(TimeError::NotUtf8),
-            None => Err(TimeError::UnknownFormat),
+            None => Err(match str::from_utf8(text) {
+                Err(_) => TimeError::NotUtf8,
+                Ok(text) if text.trim() != text => TimeError::SurroundingWhitespace,
+                Ok(_) => TimeError::UnknownFormat,
+            }),
         }
     }
 
@@ -107,9 +110,11 @@ impl TimeRules {
         };
         u32::try_from(seconds)
             .map(ExpireTime::from_unix)
-            .map_err(|_| TimeError::IntegerOutOfRange {
-                looks_like_milliseconds: self.unit == TimeUnit::Seconds
-                    && value >= MIN_LIKELY_MILLISECONDS,
+            .map_err(|_| match self.unit {
+                TimeUnit::Milliseconds => TimeError::MillisecondsOutOfRange,
+                TimeUnit::Seconds => TimeError::IntegerOutOfRange {
+                    looks_like_milliseconds: value >= MIN_LIKELY_MILLISECONDS,
+                },
             })
     }
 
@@ -247,8 +252,8 @@ mod tests {
         };
         for (text, error) in [
             ("", TimeError::Empty),
-            (" 1", TimeError::UnknownFormat),
-            ("1 ", TimeError::UnknownFormat),
+            (" 1", TimeError::SurroundingWhitespace),
+            ("1 ", TimeError::SurroundingWhitespace),
             ("-1", TimeError::NotInteger),
             ("+1", TimeError::NotInteger),
             ("1.0", TimeError::NotInteger),
@@ -320,17 +325,10 @@ mod tests {
             ("1580962440000", Ok(1_580_962_440)),
             ("0", Ok(0)),
             ("1580962440001", Err(TimeError::NotWholeSecond)),
-            (
-                "4294967296000",
-                Err(TimeError::IntegerOutOfRange {
-                    looks_like_milliseconds: false,
-                }),
-            ),
+            ("4294967296000", Err(TimeError::MillisecondsOutOfRange)),
             (
                 "99999999999999999999999",
-                Err(TimeError::IntegerOutOfRange {
-                    looks_like_milliseconds: false,
-                }),
+                Err(TimeError::MillisecondsOutOfRange),
             ),
             ("2020-02-06T04:14:00Z", Ok(1_580_962_440)),
         ] {

@@ -57,8 +57,13 @@ impl Columns {
                 }
                 _ => default_number,
             };
+            // A number that is too large for any file is shown as the user wrote it.
+            let shown = match selector {
+                FieldSelector::Name(text) => Excerpt::from_text(text),
+                _ => Excerpt::from_text(&number.to_string()),
+            };
             Ok(Column {
-                index: index_of_number(number, field, rows)?,
+                index: index_of_number(number, &shown, field, rows)?,
                 // The text of the cell may be a token, which no message may show.
                 name: format!("column {number}"),
             })
@@ -93,6 +98,7 @@ impl Columns {
 
 fn index_of_number(
     number: usize,
+    shown: &Excerpt,
     field: Field,
     rows: &RowReader<'_>,
 ) -> Result<usize, ProblemKind> {
@@ -102,7 +108,7 @@ fn index_of_number(
         .filter(|index| *index < width)
         .ok_or_else(|| ProblemKind::ColumnOutOfRange {
             field,
-            number,
+            number: shown.as_str().to_owned(),
             width,
             delimiter: find_other_delimiter(rows, |cells| cells.len() >= number),
         })

@@ -9,7 +9,7 @@ mod record;
 mod scanner;
 
 pub(super) use outline::{
-    Member, check_path, check_syntax, find_only_array, find_record_arrays, only_pointer,
-    read_root_members,
+    Member, check_keys, check_path, check_syntax, find_only_array, find_record_arrays,
+    only_pointer, read_root_members,
 };
 pub(super) use reader::JsonReader;

@@ -37,16 +37,14 @@ fn read_error(error: serde_json::Error) -> ReadError {
     };
     let kind = match error.classify() {
         Category::Io => return io::Error::from(error).into(),
-        Category::Eof => ProblemKind::TruncatedJson,
-        Category::Syntax | Category::Data => {
-            ProblemKind::JsonSyntax(record::syntax_message(&error))
-        }
+        Category::Eof | Category::Syntax | Category::Data => record::syntax_problem(&error),
     };
     ReadError::fatal(Some(position), kind)
 }
 
 pub(in crate::input) struct Member {
     pub(in crate::input) key: String,
+    position: Position,
     first_byte: Option<u8>,
 }
 
@@ -76,14 +74,32 @@ fn read_members(text: &mut LineBuffer<'_>) -> Result<Vec<Member>, ProblemKind> {
     }
     text.consume(1);
     while skip_space(text)? == Some(b'"') {
-        let key = read_key(text)?;
-        let first_byte = skip_space(text)?;
-        members.push(Member { key, first_byte });
+        members.push(read_member_start(text)?);
         skip_member(text)?;
     }
     skip_byte(text, b'}')?;
     skip_byte(text, b',')?;
     Ok(members)
+}
+
+fn read_member_start(text: &mut LineBuffer<'_>) -> Result<Member, ProblemKind> {
+    let position = text.position(0, 0);
+    Ok(Member {
+        key: read_key(text)?,
+        position,
+        first_byte: skip_space(text)?,
+    })
+}
+
+/// Refuses an object that has a key twice.
+pub(in crate::input) fn check_keys(members: &[Member]) -> Result<(), ReadError> {
+    let Some(key) = find_duplicate(members.iter().map(|member| &*member.key)) else {
+        return Ok(());
+    };
+    let mut members = members.iter().filter(|member| member.key == key);
+    let position = members.nth(1).map(|member| member.position);
+    let kind = ProblemKind::DuplicateName(Excerpt::from_text(key));
+    Err(ReadError::fatal(position, kind))
 }
 
 /// Refuses an object on the path to the records that has a key twice. The document must have passed
@@ -92,24 +108,26 @@ pub(in crate::input) fn check_path(
     mut text: LineBuffer<'_>,
     path: &[String],
 ) -> Result<(), ReadError> {
-    check_member(&mut text, path).map_err(ReadError::from)
+    check_member(&mut text, path)
 }
 
-fn check_member(text: &mut LineBuffer<'_>, path: &[String]) -> Result<(), ProblemKind> {
+fn check_member(text: &mut LineBuffer<'_>, path: &[String]) -> Result<(), ReadError> {
     let (is_object, step, rest) = match (skip_space(text)?, path) {
         (Some(b'{'), [step, rest @ ..]) => (true, step, rest),
         (Some(b'['), [step, rest @ ..]) => (false, step, rest),
-        _ => return skip_member(text),
+        _ => return Ok(skip_member(text)?),
     };
     text.consume(1);
-    let mut keys = Vec::new();
+    let mut members = Vec::new();
     for index in 0_u64.. {
         if matches!(skip_space(text)?, None | Some(b'}' | b']')) {
             break;
         }
         let is_step = if is_object {
-            keys.push(read_key(text)?);
-            keys.last() == Some(step)
+            let member = read_member_start(text)?;
+            let is_step = member.key == *step;
+            members.push(member);
+            is_step
         } else {
             index.to_string() == *step
         };
@@ -117,10 +135,7 @@ fn check_member(text: &mut LineBuffer<'_>, path: &[String]) -> Result<(), Proble
     }
     skip_byte(text, if is_object { b'}' } else { b']' })?;
     skip_byte(text, b',')?;
-    match find_duplicate(keys.iter().map(String::as_str)) {
-        Some(key) => Err(ProblemKind::DuplicateName(Excerpt::from_text(key))),
-        None => Ok(()),
-    }
+    check_keys(&members)
 }
 
 /// The maximum number of keys in a suggested JSON Pointer.

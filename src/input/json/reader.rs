@@ -108,7 +108,10 @@ impl<'i> JsonReader<'i> {
             }),
             Err(error) => {
                 let position = position_at(error.offset.min(length));
-                let is_malformed = matches!(error.kind, ProblemKind::JsonSyntax(_));
+                let is_malformed = matches!(
+                    error.kind,
+                    ProblemKind::JsonSyntax(_) | ProblemKind::TruncatedJson
+                );
                 match self.format {
                     DetectedFormat::Ndjson { is_guess: true }
                         if is_malformed && self.find_document(length) == Document::Other =>
@@ -248,7 +251,7 @@ impl<'i> JsonReader<'i> {
             match self.skip_space()? {
                 Some(b',') => self.buffer.consume(1),
                 Some(b']') => return self.leave_array(),
-                Some(_) => return Err(self.fatal(syntax("expected `,` or `]`"))),
+                Some(_) => return Err(self.fatal(syntax("expected \",\" or \"]\""))),
                 None => return Err(self.fatal(ProblemKind::TruncatedJson)),
             }
         }
@@ -259,7 +262,10 @@ impl<'i> JsonReader<'i> {
         let DetectedFormat::JsonArray { path, .. } = &self.format else {
             return Ok(());
         };
-        enter_path(&mut self.buffer, path).map_err(|kind| self.fatal(kind))?;
+        enter_path(&mut self.buffer, path).map_err(|kind| match kind {
+            ProblemKind::PointerNotFound { .. } => kind.into(),
+            kind => self.fatal(kind),
+        })?;
         let first = skip_space(&mut self.buffer).map_err(|error| self.fatal(error))?;
         let position = self.buffer.position(self.record_count + 1, 0);
         let kind = match first {

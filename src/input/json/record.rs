@@ -119,8 +119,7 @@ impl<'t> Object<'t> {
 
 impl<'t> Member<'t> {
     fn string(&self) -> Result<Cow<'t, str>, ProblemKind> {
-        parse_string(self.value.get().as_bytes())
-            .map_err(|error| ProblemKind::JsonSyntax(syntax_message(&error)))
+        parse_string(self.value.get().as_bytes()).map_err(|error| syntax_problem(&error))
     }
 
     fn wrong_type(&self, field: Field) -> ProblemKind {
@@ -186,17 +185,30 @@ fn malformed(text: &[u8], error: &serde_json::Error) -> RecordError {
     };
     RecordError {
         offset: (line_start + error.column().saturating_sub(1)).min(text.len()),
-        kind: ProblemKind::JsonSyntax(syntax_message(error)),
+        kind: match text.first() {
+            // Such a text may be the start of a literal, and more text may follow in the document.
+            Some(first) if error.is_eof() && !b"{[\"".contains(first) => {
+                ProblemKind::JsonSyntax("expected value".to_owned())
+            }
+            _ => syntax_problem(error),
+        },
     }
 }
 
-/// Returns the message of a syntax error without the position, which is relative to the record.
-pub(super) fn syntax_message(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
+/// The position in the message of `serde_json` is relative to the record, so it is left out.
+pub(super) fn syntax_problem(error: &serde_json::Error) -> ProblemKind {
+    if error.is_eof() {
+        return ProblemKind::TruncatedJson;
     }
+    let text = error.to_string();
+    let message = text.rfind(" at line ").map_or(&*text, |end| &text[..end]);
+    ProblemKind::JsonSyntax(match message {
+        "expected ident" => "expected true, false or null".to_owned(),
+        "unexpected end of hex escape" | "lone leading surrogate in hex escape" => {
+            "unpaired surrogate in a string".to_owned()
+        }
+        message => message.replace('`', "\""),
+    })
 }
 
 #[derive(Deserialize)]

@@ -77,11 +77,11 @@ fn enter_member(
 pub(super) fn read_key(buffer: &mut LineBuffer<'_>) -> Result<String, ProblemKind> {
     let length = measure_value(buffer)?;
     let key = record::parse_string(&buffer.unread()[..length])
-        .map_err(|error| ProblemKind::JsonSyntax(record::syntax_message(&error)))?
+        .map_err(|error| record::syntax_problem(&error))?
         .into_owned();
     buffer.consume(length);
     if skip_space(buffer)? != Some(b':') {
-        return Err(syntax("expected `:`"));
+        return Err(syntax("expected \":\""));
     }
     buffer.consume(1);
     Ok(key)

@@ -70,6 +70,8 @@ pub(super) struct DuplicateFinder<'r> {
 pub(super) struct Duplicates {
     pub(super) skipped: RecordSet,
     pub(super) duplicate_count: u64,
+    /// Whether a duplicate has another time than the record that is kept.
+    pub(super) has_different_times: bool,
     pub(super) conflict_count: u64,
     /// The first conflicts, in the order of the input.
     pub(super) conflicts: Vec<Conflict>,
@@ -252,6 +254,7 @@ impl Duplicates {
         }
         if has_equal_times || policy != DuplicatePolicy::Error {
             self.duplicate_count += 1;
+            self.has_different_times |= !has_equal_times;
             return;
         }
         self.conflict_count += 1;

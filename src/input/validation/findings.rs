@@ -18,6 +18,8 @@ pub(crate) struct ValidationCounts {
     pub(crate) invalid: u64,
     /// Valid records that are not sent, because a different record with the same token is sent.
     pub(crate) duplicate: u64,
+    /// Whether a duplicate has another expiration time than the record that is sent.
+    pub(crate) has_different_times: bool,
     pub(crate) unreadable_inputs: u64,
     /// The total length of the tokens of valid records, duplicates included.
     pub(crate) token_bytes: u64,
@@ -82,6 +84,7 @@ impl Findings {
 
     pub(super) fn add_duplicates(&mut self, found: &Duplicates) {
         self.counts.duplicate += found.duplicate_count;
+        self.counts.has_different_times |= found.has_different_times;
         self.counts.invalid += found.conflict_count;
         if found.conflict_count > 0 {
             let class = ProblemClass::ConflictingDuplicate;

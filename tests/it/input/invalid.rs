@@ -130,7 +130,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "space-time.csv",
         "token,expire_time\na, 1\n",
-        &[":2: error: expire_time \" 1\" is not Unix seconds"],
+        &[":2: error: expire_time \" 1\" has leading or trailing white space"],
     ),
     (
         "lines.csv",
@@ -574,6 +574,26 @@ fn misplaced_tokens_are_not_shown() {
 }
 
 #[test]
+fn options_that_no_input_can_meet_are_usage_errors() {
+    let fifo = TempFile::fifo();
+    let link = &*fifo.link("link");
+    let fifo = fifo.str();
+    for (args, text) in [
+        (
+            &["--min-records=3", "--max-records=1"][..],
+            "--max-records 1 is less than --min-records 3",
+        ),
+        (&[fifo, fifo], "fifo can be read only once"),
+        (&[fifo, link], "link can be read only once"),
+        (&["-", "-"], "standard input can be read only once"),
+    ] {
+        run([&["check"], args].concat())
+            .exits(2)
+            .stderr_contains(text);
+    }
+}
+
+#[test]
 fn guard_options_reject_valid_records() {
     let input = b"token,expire_time\na,1000000001\nb,4070908800\nb,4070908800\n";
     for (flags, text) in [
@@ -735,6 +755,86 @@ fn hints_help_or_are_absent() {
             b"token,expire_time\na,2018-11-04 00:30\n",
             "is a local time that its time zone skips",
             " (add an offset such as +01:00)",
+        ),
+        (
+            &["--token-field=99999999999999999999999"],
+            b"a,expire_time\nb,1\n",
+            "no column 99999999999999999999999",
+            " for the",
+        ),
+        (
+            &[],
+            b"{}",
+            "expected an array of records, found an empty object",
+            "\n",
+        ),
+        (
+            &["--token-field=1", "--time-field=2"],
+            br#"{"device_token":"a","expire_time":1}"#,
+            r#"found only the keys "device_token", "expire_time""#,
+            " (pass --token-field KEY --time-field KEY if it is a record)",
+        ),
+        // A key at the root or on the path is an error at its second place.
+        (
+            &[],
+            b"{\"items\":[],\n \"items\":[]}",
+            ":2:2: error: \"items\" occurs more than once",
+            "\n",
+        ),
+        (
+            &["--records=/a/list"],
+            b"{\"a\":\n{\"list\":[],\"list\":[]}}",
+            ":2:12: error: \"list\" occurs more than once",
+            "\n",
+        ),
+        (
+            &["--records=/a/none"],
+            b"{\"a\":\n{\"list\":[]}}",
+            "input: error: no value at --records \"/a/none\"; keys at \"/a\": \"list\"",
+            "\n",
+        ),
+        (
+            &[],
+            b"t\0\0\0o\0\0\0",
+            "input is UTF-32 text",
+            " (save it as UTF-8)",
+        ),
+        (
+            &["--time-unit=ms"],
+            b"token,expire_time\na,4294967296000\n",
+            "is not in the range of milliseconds from 0 to 4294967295000",
+            "\n",
+        ),
+        (
+            &[],
+            b"token,expire_time\na, 2099-12-31\n",
+            "\" 2099-12-31\" has leading or trailing white space",
+            "\n",
+        ),
+        (
+            &[],
+            br#"[{"token":"\ud800","expire_time":1}]"#,
+            "malformed JSON: unpaired surrogate in a string",
+            "\n",
+        ),
+        (&[], b"[tru]", "malformed JSON: expected value", "\n"),
+        (
+            &[],
+            br#"[{"token":tru}]"#,
+            "malformed JSON: expected true, false or null",
+            "\n",
+        ),
+        (
+            &["--input-format=ndjson"],
+            br#"{"token":"a""#,
+            "truncated JSON",
+            "\n",
+        ),
+        (
+            &[],
+            br#"[{"token" "a"}]"#,
+            "malformed JSON: expected \":\"",
+            "\n",
         ),
         (
             &["--input-format=protojson"],

@@ -142,7 +142,11 @@ fn times_in_no_format_are_refused() {
             "soon",
             "is not in the --time-format, Unix seconds or an RFC 3339 date",
         ),
-        (&[GERMAN], "31.12.2027 ", "is not in the --time-format"),
+        (
+            &[GERMAN],
+            "31.12.2027 ",
+            "has leading or trailing white space",
+        ),
         (&[GERMAN], "", "is empty"),
         (&[GERMAN], "1.5", "is not an integer"),
         // January 23 or December 3?
