@@ -98,14 +98,7 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
             let separator = if name.starts_with('-') { '=' } else { ' ' };
             return Some(format!("pass {}{separator}{name}", option(*field)));
         }
-        ProblemKind::UnsupportedFormat(format) => match format {
-            UnsupportedFormat::Utf16 | UnsupportedFormat::Utf32 => "save it as UTF-8",
-            UnsupportedFormat::Zip | UnsupportedFormat::Xls => "save the sheet as CSV in UTF-8",
-            UnsupportedFormat::OtherArchive => "decompress it first",
-            UnsupportedFormat::Pdf | UnsupportedFormat::Binary => {
-                "export the records as CSV or JSON"
-            }
-        },
+        ProblemKind::UnsupportedFormat(format) => format_hint(*format),
         ProblemKind::Stream(StreamError::DeadlinePassed) => "increase --max-time",
         ProblemKind::RecordTooLong => "look for an unterminated quote or bracket",
         ProblemKind::SeveralArrays { .. } | ProblemKind::RecordWithArrays { .. } => {
@@ -134,10 +127,7 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         }
         ProblemKind::LoneCarriageReturn => "save the file with LF or CRLF line endings",
         ProblemKind::BareQuote => "quote the whole field and double the quotes inside it",
-        ProblemKind::InvalidToken {
-            error: TokenError::NotUtf8 { .. },
-            ..
-        } => "save the file as UTF-8, or write the tokens in hex or base64",
+        ProblemKind::InvalidToken { error, .. } => token_hint(*error)?,
         ProblemKind::WrongType {
             field: Field::Token,
             found: A_NUMBER,
@@ -146,24 +136,39 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         ProblemKind::ConflictingDuplicate { .. } => {
             "choose a record with --on-duplicate first, last or latest"
         }
-        ProblemKind::InvalidToken {
-            error: TokenError::InvalidHex { .. },
-            ..
-        } => "write two hexadecimal digits for each byte, without separators",
-        ProblemKind::InvalidToken {
-            error: TokenError::InvalidBase64 { .. },
-            ..
-        } => "use only base64 characters, without spaces and line breaks",
-        ProblemKind::InvalidToken {
-            error: TokenError::WrongPadding { .. },
-            ..
-        } => "remove the padding, or pad with \"=\" to a multiple of 4 characters",
         ProblemKind::InvalidTime { error, value, .. } => {
             return time_hint(value.as_str(), *error);
         }
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn format_hint(format: UnsupportedFormat) -> &'static str {
+    match format {
+        UnsupportedFormat::Utf16 | UnsupportedFormat::Utf32 => "save it as UTF-8",
+        UnsupportedFormat::Zip | UnsupportedFormat::Xls => "save the sheet as CSV in UTF-8",
+        UnsupportedFormat::OtherArchive => "decompress it first",
+        UnsupportedFormat::Pdf | UnsupportedFormat::Binary => "export the records as CSV or JSON",
+    }
+}
+
+fn token_hint(error: TokenError) -> Option<&'static str> {
+    Some(match error {
+        TokenError::NotUtf8 { .. } => {
+            "save the file as UTF-8, or write the tokens in hex or base64"
+        }
+        TokenError::InvalidHex { .. } => {
+            "write two hexadecimal digits for each byte, without separators"
+        }
+        TokenError::InvalidBase64 { .. } => {
+            "use only base64 characters, without spaces and line breaks"
+        }
+        TokenError::WrongPadding { .. } => {
+            "remove the padding, or pad with \"=\" to a multiple of 4 characters"
+        }
+        _ => return None,
+    })
 }
 
 /// `text` is the refused time.

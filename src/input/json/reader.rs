@@ -60,9 +60,8 @@ impl<'i> JsonReader<'i> {
 
     /// Must not be called after [`Self::next`].
     pub(in crate::input) fn split_off_chunk(&mut self) -> Option<Self> {
-        let is_guess = match self.format {
-            DetectedFormat::Ndjson { is_guess } => is_guess,
-            _ => return None,
+        let DetectedFormat::Ndjson { is_guess } = self.format else {
+            return None;
         };
         // The end of a chunk must not be inside a document that spans lines.
         let ends_in_object = |lines: &[u8]| {
@@ -181,10 +180,9 @@ impl<'i> JsonReader<'i> {
     fn check_guess(&mut self, length: usize) -> Result<(), ReadError> {
         loop {
             match self.find_document(length) {
-                Document::Line => return Ok(()),
                 Document::Other => return Err(self.fatal(ProblemKind::NotOneObjectPerLine)),
                 Document::Incomplete if self.read_more()? => {}
-                Document::Incomplete => return Ok(()),
+                Document::Incomplete | Document::Line => return Ok(()),
             }
         }
     }

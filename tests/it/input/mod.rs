@@ -4,6 +4,7 @@ mod documents;
 mod duplicates;
 mod expirations;
 mod formats;
+mod hints;
 mod invalid;
 mod large;
 mod streams;
