@@ -128,9 +128,13 @@ impl<'p> Ledger<'p> {
         run.acknowledged = Some(records.acknowledged);
         run.rejected = Some(records.rejected);
         run.unsent = Some(records.unsent);
-        match self.writer.end_run() {
-            Err(error) if !has_failed => Err(unusable(error).and(result.err())),
-            _ => result,
+        match (self.writer.end_run().map_err(unusable), result) {
+            (Err(failure), result) if !has_failed => Err(match result {
+                // A corrupt ledger fails in the same way whenever it is used.
+                Err(before) if before.message == failure.message => before,
+                result => failure.and(result.err()),
+            }),
+            (_, result) => result,
         }
     }
 }

@@ -4,7 +4,9 @@ use super::{Ledger, THREE_RECORDS};
 
 use crate::support::{
     fault_server::FaultServer,
-    program::{Run, run, run_with_input},
+    files::utf8,
+    program::{Run, push_to, run, run_with_input},
+    receiver::Receiver,
     records::{EXPIRE_TIME, csv, records},
     tcp_server::ClosedPort,
 };
@@ -61,6 +63,28 @@ fn another_address_is_a_warning() {
     // The hint is right: all records are sent to the other server.
     let run = ledger.push(&other, &["--full"], &records(3)).exits(0);
     run.counts("acknowledged", 3);
+}
+
+/// All Unix sockets have the server name `localhost`.
+#[test]
+fn another_socket_is_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = |name: &str| format!("unix:{}", utf8(&folder.path().join(name)));
+    let (one, other) = (socket("one"), socket("other"));
+    let receivers =
+        [&one, &other].map(|address| Receiver::with(["--plaintext", "--listen", address]));
+    let ledger = Ledger::absent();
+    for (address, last) in [(&one, None), (&other, Some(&one)), (&other, None)] {
+        let flags = ["--plaintext", "--ledger", ledger.str()];
+        let run = push_to(address, &flags, &records(3)).exits(0);
+        let expected = last.map(|last| warning(last, address));
+        assert!(
+            run.stderr.contains(&expected.unwrap_or_default()),
+            "{run:?}"
+        );
+        assert_eq!(run.stderr.contains("warning"), last.is_some(), "{run:?}");
+    }
+    drop(receivers);
 }
 
 #[test]

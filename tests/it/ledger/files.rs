@@ -230,6 +230,26 @@ fn other_files_are_rejected_and_not_changed() {
 }
 
 #[test]
+fn destroyed_page_is_reported_once() {
+    const PAGE_BYTES: usize = 4096;
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(2));
+    let good = fs::read(&ledger.path).expect("read");
+    for page in 1..good.len() / PAGE_BYTES {
+        let mut bad = good.clone();
+        bad[page * PAGE_BYTES..][..PAGE_BYTES].fill(0xff);
+        fs::write(&ledger.path, &bad).expect("written");
+        let run = ledger.push(&server, &[], &records(2));
+        let messages = run.stderr.matches("cannot use ledger ").count();
+        assert_eq!(
+            messages,
+            usize::from(run.code != 0),
+            "page {page}: {run:#?}"
+        );
+    }
+}
+
+#[test]
 fn corrupt_ledger_is_an_error() {
     let server = FaultServer::ok();
     let input = records(2000);
