@@ -14,11 +14,22 @@ use super::{
 };
 use crate::{report::MetricsLabel, terminal::Terminal};
 
+/// `build.rs` sets the commit and the target.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("BUILD_COMMIT"),
+    "\ntarget: ",
+    env!("BUILD_TARGET"),
+    "\nfeatures: TLS 1.2, TLS 1.3, X25519MLKEM768, gzip, zstd, SQLite"
+);
+
 /// Push sensor license expirations to a license server over gRPC
 ///
 /// All records are read and validated before anything is sent, and each record is accounted for.
 #[derive(Debug, Parser)]
-#[command(name = "sensor-license", version, max_term_width = 100)]
+#[command(name = "sensor-license", version, long_version = LONG_VERSION)]
+#[command(max_term_width = 100)]
 #[command(next_help_heading = "Configuration")]
 #[allow(dead_code, reason = "the options here are read before clap parses")]
 pub(in crate::cli) struct Cli {
