@@ -1,6 +1,6 @@
 //! Shell completions and man pages, generated from the options.
 
-use clap::Command;
+use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
 
 use super::{
@@ -17,7 +17,31 @@ pub(super) fn completions(shell: Shell) -> String {
     // The name of this program contains a hyphen. For such a name, clap_complete writes the labels
     // of subcommands in two different forms. The replacement makes the two forms equal.
     let text = String::from_utf8_lossy(&text);
-    text.replace("sensor__subcmd__license", "sensor__license")
+    let mut text = text.replace("sensor__subcmd__license", "sensor__license");
+    for subcommand in command.get_subcommands() {
+        if subcommand.get_positionals().any(is_file) {
+            offer_files_in_bash(&mut text, subcommand.get_name());
+        }
+    }
+    // In the completions of zsh, clap_complete does not escape the colon in the name of a value.
+    text.replace(":HOST:PORT:", ":HOST\\:PORT:")
+}
+
+fn is_file(arg: &Arg) -> bool {
+    arg.get_value_hint() == ValueHint::FilePath
+}
+
+/// Lets bash offer options of a subcommand only after a hyphen, and files otherwise.
+/// `clap_complete` also offers options where the user has typed nothing.
+fn offer_files_in_bash(text: &mut String, subcommand: &str) {
+    let label = format!("sensor__license__subcmd__{subcommand})\n");
+    let Some(start) = text.find(&label) else {
+        return;
+    };
+    if let Some(position) = text[start..].find("\n            if [[ ${cur}") {
+        let no_options = "\n            [[ ${cur} == -* ]] || opts=\"\"";
+        text.insert_str(start + position, no_options);
+    }
 }
 
 /// Returns how to install the completions of a shell.

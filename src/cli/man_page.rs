@@ -66,7 +66,7 @@ fn add_synopsis(page: &mut Roff, command: &Command) {
     let is_alternative = |arg: &&Arg| alternatives.contains(&arg.get_id());
     let visible = || command.get_arguments().filter(|arg| !arg.is_hide_set());
     for arg in visible().filter(|arg| !is_alternative(arg) && !arg.is_positional()) {
-        let mut usage = usage(arg);
+        let mut usage = usage(arg, "|");
         if !arg.is_required_set() {
             usage.insert(0, roman("["));
             usage.push(roman("]"));
@@ -75,14 +75,14 @@ fn add_synopsis(page: &mut Roff, command: &Command) {
     }
     let mut separator = "{";
     for arg in visible().filter(is_alternative) {
-        page.text([vec![roman(format!("{separator} "))], usage(arg)].concat());
+        page.text([vec![roman(format!("{separator} "))], usage(arg, "|")].concat());
         separator = "|";
     }
     if separator == "|" {
         page.text([roman("}")]);
     }
     for arg in visible().filter(|arg| arg.is_positional()) {
-        let usage = usage(arg);
+        let usage = usage(arg, "|");
         page.text(if arg.is_required_set() {
             usage
         } else {
@@ -95,7 +95,7 @@ fn add_synopsis(page: &mut Roff, command: &Command) {
 }
 
 /// Returns the names of an option and of its value, or the name of a positional argument.
-fn usage(arg: &Arg) -> Vec<Inline> {
+fn usage(arg: &Arg, separator: &str) -> Vec<Inline> {
     let names = [
         arg.get_short().map(|name| format!("-{name}")),
         arg.get_long().map(|name| format!("--{name}")),
@@ -103,7 +103,7 @@ fn usage(arg: &Arg) -> Vec<Inline> {
     let mut usage = Vec::new();
     for name in names.into_iter().flatten() {
         if !usage.is_empty() {
-            usage.push(roman("|"));
+            usage.push(roman(separator));
         }
         usage.push(bold(name));
     }
@@ -145,7 +145,7 @@ fn add_options(page: &mut Roff, command: &Command) {
 
 fn add_option(page: &mut Roff, arg: &Arg) {
     page.control("TP", []);
-    let mut names = usage(arg);
+    let mut names = usage(arg, ", ");
     for alias in arg.get_visible_aliases().unwrap_or_default() {
         names.extend([roman(", "), bold(format!("--{alias}"))]);
         names.extend([roman(" "), italic(value_name(arg))]);
@@ -231,7 +231,8 @@ fn add_sections(page: &mut Roff, command: &Command) {
                 page.control("PP", []);
                 page.control("RS", ["4"]);
                 page.control("nf", []);
-                for line in description.lines() {
+                let command = description.replace('\n', "\n  ");
+                for line in command.lines() {
                     page.text([bold(line)]);
                 }
                 page.control("fi", []);

@@ -1,11 +1,11 @@
 //! Options from the environment and from config files, and the completions and the man page, which
 //! are generated from the options.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use crate::support::{
     files::{TempFile, utf8},
-    program::{PROGRAM, Run, run_with},
+    program::run_with,
     receiver::Receiver,
     records::ONE_RECORD,
 };
@@ -254,59 +254,6 @@ fn help_hides_environment_values() {
     let args = ["push", "--plaintext", "--server=127.0.0.1:1"];
     let shown = run_with(&args, &variables, ONE_RECORD).exits(2);
     assert!(!shown.stderr.contains("s3cret"), "{shown:?}");
-}
-
-#[test]
-fn completions_and_man_page_name_every_push_option() {
-    let help = run_with(&["push", "--help"], &[], b"").exits(0).stdout;
-    let flags: Vec<_> = help
-        .lines()
-        .filter(|line| line.trim_start().starts_with('-'))
-        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")))
-        .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
-        .collect();
-    assert!(flags.len() > 50, "{flags:?}");
-    for args in [
-        &["completions", "bash"][..],
-        &["completions", "zsh"],
-        &["completions", "fish"],
-        &["completions", "elvish"],
-        &["completions", "powershell"],
-        &["man"],
-    ] {
-        let printed = run_with(args, &[], b"").exits(0);
-        assert_eq!(printed.stderr, "");
-        let printed = printed.stdout.replace("\\-", "-");
-        for flag in &flags {
-            assert!(printed.contains(flag), "{args:?}: {flag}");
-        }
-    }
-    run_with(&["completions", "tcsh"], &[], b"").exits(2);
-    // A shell may run `completions` at its start, so the command must work even with an invalid
-    // config file.
-    let broken = config("nothing = ");
-    run_with(
-        &["completions", "bash"],
-        &[("SENSOR_LICENSE_CONFIG", broken.str())],
-        b"",
-    )
-    .exits(0);
-}
-
-#[test]
-fn bash_completes_options() {
-    let script = "source <(\"$0\" completions bash)
-        COMP_WORDS=(sensor-license ledger forget --lo); COMP_CWORD=3
-        _sensor__license sensor-license --lo forget; echo \"${COMPREPLY[@]}\"
-        COMP_WORDS=(sensor-license push --tim); COMP_CWORD=2
-        _sensor__license sensor-license --tim push; echo \"${COMPREPLY[@]}\"";
-    let mut bash = Command::new("bash");
-    let output = bash.args(["-c", script, PROGRAM]).output();
-    let completed: Run = output.expect("bash runs").into();
-    assert_eq!(
-        completed.stdout,
-        "--lock-timeout\n--timeout --time-field --time-unit --timezone --time-format\n"
-    );
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod automation;
+mod completions;
 mod configuration;
 mod contract;
 mod crash;
@@ -18,6 +19,7 @@ mod help;
 mod input;
 mod layers;
 mod ledger;
+mod man_pages;
 mod option_secrets;
 mod outputs;
 mod pictures;

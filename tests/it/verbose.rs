@@ -1,17 +1,13 @@
 //! Details that `--verbose` prints, and the note about input from a terminal.
 
-use std::{fs::File, io::Write, process::Stdio};
-
-use rustix::{
-    fs::{self, Mode, OFlags},
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-};
+use std::{io::Write, process::Stdio};
 
 use crate::support::{
     files::TempFile,
     program::{Run, command, finish, run, run_command, run_with_input},
     receiver::Receiver,
     records::ONE_RECORD,
+    terminal::open_terminal,
 };
 
 #[test]
@@ -99,18 +95,13 @@ fn origins_of_options_are_details() {
 
 /// Runs the program with a terminal as standard input, on which a user types the text and Ctrl-D.
 fn run_with_terminal_input(args: &[&str], text: &[u8]) -> Run {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
-    grantpt(&terminal).expect("granted");
-    unlockpt(&terminal).expect("unlocked");
-    let name = ptsname(&terminal, Vec::new()).expect("a name");
-    let stdin = fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+    let (mut keyboard, terminal) = open_terminal();
     let child = command(args)
-        .stdin(stdin.expect("a terminal"))
+        .stdin(terminal)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let mut keyboard = File::from(terminal);
     keyboard.write_all(text).expect("typed");
     keyboard.write_all(b"\x04").expect("typed");
     let run = finish(child);

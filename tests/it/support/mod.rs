@@ -16,4 +16,5 @@ pub(crate) mod records;
 pub(crate) mod reflection_server;
 pub(crate) mod rejects;
 pub(crate) mod tcp_server;
+pub(crate) mod terminal;
 pub(crate) mod tls_server;
