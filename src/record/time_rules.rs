@@ -280,7 +280,7 @@ mod tests {
             ("2026-01-01T00:00:00+2400", TimeError::UnknownFormat),
             ("2026-01-01T00:00:00+0060", TimeError::UnknownFormat),
             ("2026-01-01T00:00:00  +01:00", TimeError::UnknownFormat),
-            ("2026-01-01T00:00:00 ", TimeError::UnknownFormat),
+            ("2026-01-01T00:00:00 ", TimeError::SurroundingWhitespace),
             ("2026-01-01T00:00:00UTC", TimeError::UnknownFormat),
             ("2026-01-01T00:00:00 GMT", TimeError::UnknownFormat),
             ("2026-01-01 UTC", TimeError::UnknownFormat),
