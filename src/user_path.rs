@@ -154,14 +154,12 @@ pub(crate) fn describe_value(value: &str) -> String {
 }
 
 pub(crate) fn reason_of(error: &io::Error) -> String {
-    // Only a FIFO or a pipe has a reader.
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return "its reader closed it".to_owned();
-    }
-    let reason = error.to_string();
-    match reason.split_once(" (os error ") {
-        Some((reason, _)) => reason.to_owned(),
-        None => reason,
+    let text = error.to_string();
+    match text.split_once(" (os error ").map(|(reason, _)| reason) {
+        // The writer of CSV wraps the error, so its kind may be lost.
+        Some("Broken pipe") => "its reader closed it".to_owned(),
+        Some(reason) => reason.to_owned(),
+        None => text,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File},
+    io::Read,
     os::unix::{fs::chown, fs::symlink, process::CommandExt},
     path::Path,
     process::{Command, Stdio},
@@ -125,6 +126,24 @@ fn pipes_are_outputs() {
         let run = run_with_input(args, &records(2)).exits(7);
         assert!(run.stdout.contains("rejected_token,"), "{run:?}");
     }
+}
+
+#[test]
+fn reader_that_leaves_is_named() {
+    const MORE_THAN_A_PIPE_HOLDS: usize = 5000;
+    let fifo = TempFile::fifo();
+    let path = fifo.path.clone();
+    let reader = std::thread::spawn(move || {
+        let mut file = File::open(path).expect("opened");
+        file.read_exact(&mut [0]).expect("read");
+    });
+    let server = FaultServer::serving([code(5)]);
+    let expected = format!("error: cannot write {}: its reader closed it\n", fifo.str());
+    server
+        .push(&["--rejects", fifo.str()], &records(MORE_THAN_A_PIPE_HOLDS))
+        .exits(1)
+        .stderr_contains(&expected);
+    reader.join().expect("no panic");
 }
 
 /// `/proc/self/cwd` and `/proc/self/root` are other names of normal folders.
