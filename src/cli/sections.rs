@@ -317,7 +317,7 @@ const OPTION_VARIABLE: Entry = (
 const NO_COLOR: Entry = ("NO_COLOR", "Turns off colors, except with --color always.");
 const CONFIG_HOME: Entry = (
     "XDG_CONFIG_HOME, HOME",
-    "Say where the default config file is (see FILES).",
+    "The default config file is in one of these folders (see FILES).",
 );
 const PLAIN_ENVIRONMENT: &[Entry] = &[NO_COLOR];
 const LAYERS_ENVIRONMENT: &[Entry] = &[OPTION_VARIABLE, NO_COLOR, CONFIG_HOME];

@@ -36,3 +36,4 @@ mod troubleshooting;
 mod trust;
 mod usage;
 mod verbose;
+mod version;

@@ -212,27 +212,3 @@ fn standard_input_can_be_named_only_once() {
         .exits(2)
         .stderr_contains("standard input");
 }
-
-#[test]
-fn program_under_test_has_this_version() {
-    let short = run(["-V"]).exits(0).stdout;
-    assert_eq!(
-        short,
-        concat!("sensor-license ", env!("CARGO_PKG_VERSION"), "\n")
-    );
-    let long = run(["--version"]).exits(0).stdout;
-    let lines: Vec<_> = long
-        .strip_prefix(&short)
-        .expect("the version")
-        .lines()
-        .collect();
-    let [commit, target, features] = lines[..] else {
-        panic!("{long}")
-    };
-    let commit = commit.strip_prefix("commit: ").expect("a commit");
-    let is_hash = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-    // A source archive has no commit.
-    assert!(is_hash || commit == "unknown", "{commit}");
-    assert!(target.contains(std::env::consts::ARCH), "{target}");
-    assert!(features.starts_with("features: TLS 1.2, "), "{features}");
-}
