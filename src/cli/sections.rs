@@ -24,19 +24,9 @@ const EXIT_CODE_WIDTH: usize = "129, 130, 143".len();
 /// Returns the sections of a command. The name is as in `ledger show`, and empty for the program.
 pub(super) fn sections_of(command: &str) -> Vec<Section> {
     let (examples, exit_status, environment, files): (_, _, _, &[Entry]) = match command {
-        "push" => (PUSH_EXAMPLES, PUSH_STATUS, NETWORK_ENVIRONMENT, PUSH_FILES),
-        "check" => (
-            CHECK_EXAMPLES,
-            CHECK_STATUS,
-            LAYERS_ENVIRONMENT,
-            CHECK_FILES,
-        ),
-        "probe" => (
-            PROBE_EXAMPLES,
-            PROBE_STATUS,
-            NETWORK_ENVIRONMENT,
-            PROBE_FILES,
-        ),
+        "push" => (PUSH_EXAMPLES, PUSH_STATUS, PUSH_ENVIRONMENT, PUSH_FILES),
+        "check" => (CHECK_EXAMPLES, CHECK_STATUS, CHECK_ENVIRONMENT, CHECK_FILES),
+        "probe" => (PROBE_EXAMPLES, PROBE_STATUS, PROBE_ENVIRONMENT, PROBE_FILES),
         "serve" => (SERVE_EXAMPLES, SERVE_STATUS, PLAIN_ENVIRONMENT, SERVE_FILES),
         "ledger" => (
             LEDGER_EXAMPLES,
@@ -63,12 +53,7 @@ pub(super) fn sections_of(command: &str) -> Vec<Section> {
             COMPLETIONS_FILES,
         ),
         "man" => (MAN_EXAMPLES, PRINT_STATUS, PLAIN_ENVIRONMENT, MAN_FILES),
-        _ => (
-            PROGRAM_EXAMPLES,
-            PUSH_STATUS,
-            NETWORK_ENVIRONMENT,
-            PUSH_FILES,
-        ),
+        _ => (PROGRAM_EXAMPLES, PUSH_STATUS, PUSH_ENVIRONMENT, PUSH_FILES),
     };
     let sections = [
         (EXAMPLES, examples),
@@ -319,20 +304,35 @@ const CONFIG_HOME: Entry = (
     "XDG_CONFIG_HOME, HOME",
     "The default config file is in one of these folders (see FILES).",
 );
+const STEP_SUMMARY: Entry = (
+    "GITHUB_STEP_SUMMARY",
+    "With --error-format github-actions, the summary is added to this file as Markdown.",
+);
+const PROXY_VARIABLES: Entry = (
+    "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+    "Name an HTTP proxy, and the servers that are connected to without a proxy. Lower-case \
+     names work too. --proxy overrides the first two.",
+);
+const TRUST_VARIABLES: Entry = (
+    "SSL_CERT_FILE, SSL_CERT_DIR",
+    "Replace the trust store of the operating system by this file, or by the files in these \
+     folders.",
+);
 const PLAIN_ENVIRONMENT: &[Entry] = &[NO_COLOR];
 const LAYERS_ENVIRONMENT: &[Entry] = &[OPTION_VARIABLE, NO_COLOR, CONFIG_HOME];
-const NETWORK_ENVIRONMENT: &[Entry] = &[
+const CHECK_ENVIRONMENT: &[Entry] = &[OPTION_VARIABLE, STEP_SUMMARY, NO_COLOR, CONFIG_HOME];
+const PROBE_ENVIRONMENT: &[Entry] = &[
     OPTION_VARIABLE,
-    (
-        "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
-        "Name an HTTP proxy, and the servers that are connected to without a proxy. Lower-case \
-         names work too. --proxy overrides the first two.",
-    ),
-    (
-        "SSL_CERT_FILE, SSL_CERT_DIR",
-        "Replace the trust store of the operating system by this file, or by the files in these \
-         folders.",
-    ),
+    PROXY_VARIABLES,
+    TRUST_VARIABLES,
+    NO_COLOR,
+    CONFIG_HOME,
+];
+const PUSH_ENVIRONMENT: &[Entry] = &[
+    OPTION_VARIABLE,
+    PROXY_VARIABLES,
+    TRUST_VARIABLES,
+    STEP_SUMMARY,
     NO_COLOR,
     CONFIG_HOME,
 ];

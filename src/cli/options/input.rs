@@ -45,8 +45,8 @@ pub(super) const TOKEN_ENCODINGS: [Choice<TokenEncoding>; 3] = [
 ];
 
 const TIME_UNITS: [Choice<TimeUnit>; 2] = [
-    ("s", "Seconds", TimeUnit::Seconds),
-    ("ms", "Milliseconds", TimeUnit::Milliseconds),
+    ("s", "Unix seconds", TimeUnit::Seconds),
+    ("ms", "Unix milliseconds", TimeUnit::Milliseconds),
 ];
 
 const DUPLICATE_POLICIES: [Choice<DuplicatePolicy>; 4] = [
@@ -141,9 +141,9 @@ pub(in crate::cli) struct InputArgs {
     )]
     pub(in crate::cli) time_field: Option<input::FieldSelector>,
 
-    /// Read numeric times as Unix seconds (s) or milliseconds (ms)
+    /// Read numeric times in this unit
     #[arg(
-        long, value_name = "UNIT", default_value = "s", hide_possible_values = true,
+        long, value_name = "UNIT", default_value = "s", hide_short_help = true,
         value_parser = values::one_of(&TIME_UNITS)
     )]
     pub(in crate::cli) time_unit: TimeUnit,

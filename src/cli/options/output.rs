@@ -56,13 +56,13 @@ pub(in crate::cli) struct SummaryArgs {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Print the problems of the input in the format of a CI system
+    /// Print the problems of the input for a CI system
     ///
     /// The text on standard error is the same in all formats.
     ///
     /// Example: sensor-license check licenses.csv --error-format junit > report.xml
     #[arg(
-        long, value_name = "FORMAT", default_value = "text", hide_possible_values = true,
+        long, value_name = "FORMAT", default_value = "text",
         value_parser = values::one_of(&ERROR_FORMATS)
     )]
     error_format: ErrorFormat,
