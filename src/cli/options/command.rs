@@ -98,7 +98,7 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(mut_arg("verbose", |arg| describe_verbose(
     arg,
-    "Print formats, stages and retries; -vv: also requests",
+    "Print formats, stages and retries; -vv: requests",
     "-v prints the format of each input, each stage of the connection, each retry, the config \
      file, and where each option of the environment or the config file is set. -vv also prints \
      the outcome of each request.",

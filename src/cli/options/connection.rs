@@ -11,7 +11,7 @@ use crate::{endpoint::Endpoint, metadata::HeaderSource, user_path::UserPath};
 #[command(next_help_heading = "Connection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(in crate::cli) struct ConnectionArgs {
-    /// Connect to this server: HOST:PORT, https://HOST or unix:PATH
+    /// Connect to HOST:PORT, https://HOST or unix:PATH
     ///
     /// The port of https:// is 443, unless another one is given. Write an IPv6 address in brackets, such as [::1]:9102.
     /// All addresses of a host name are tried, and each retry starts with the next address. The
@@ -44,7 +44,10 @@ pub(in crate::cli) struct ConnectionArgs {
     ///
     /// The deadline is also sent to the server (grpc-timeout). A request that passes its deadline
     /// is retried.
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = values::parse_timeout)]
+    #[arg(
+        long, value_name = "DUR", default_value = "10s", hide_short_help = true,
+        value_parser = values::parse_timeout
+    )]
     pub(in crate::cli) timeout: Duration,
 
     /// Send an HTTP/2 PING this often while requests are open; at least 10s
@@ -56,7 +59,7 @@ pub(in crate::cli) struct ConnectionArgs {
     )]
     pub(in crate::cli) keepalive_time: Option<Duration>,
 
-    /// Send this header ('NAME: VALUE'), or those in @FILE; repeatable
+    /// Send this header: 'NAME: VALUE' or @FILE; repeatable
     ///
     /// Headers are the metadata of gRPC. @FILE names a file with one header on each line. The value of a header whose name ends in
     /// -bin is base64. Headers that gRPC or HTTP/2 sets itself are refused: grpc-*, te,
@@ -89,9 +92,9 @@ pub(in crate::cli) struct ConnectionArgs {
     )]
     pub(in crate::cli) compress: Option<String>,
 
-    /// Trust only this certificate: a CA, or the server's own; repeatable
+    /// Trust only this CA or server certificate
     ///
-    /// A PEM file with one or more certificates. The server's own certificate (pinned) may be
+    /// A PEM file with one or more certificates. This option is repeatable. The server's own certificate (pinned) may be
     /// self-signed, and its common name is enough if it has no SAN. Default: the trust store of the
     /// operating system.
     #[arg(

@@ -23,9 +23,9 @@ pub(in crate::cli) struct DeliveryArgs {
     )]
     pub(in crate::cli) detailed_exitcode: bool,
 
-    /// Push to a receiver inside this process, and verify the result
+    /// Push to a receiver inside this process
     ///
-    /// The records are sent over TLS on the loopback interface. The ledger is not written, and the
+    /// The records are sent over TLS on the loopback interface, and what arrived is verified. The ledger is not written, and the
     /// other connection options are not used.
     #[arg(long)]
     pub(in crate::cli) rehearse: bool,
@@ -113,7 +113,7 @@ pub(in crate::cli) struct DeliveryArgs {
     #[arg(long)]
     pub(in crate::cli) isolate: bool,
 
-    /// Write the records that were not acknowledged to this CSV file
+    /// Write unacknowledged records to this CSV file
     ///
     /// Each row has the reason, and the same command pushes the file again. The file is replaced
     /// even if all records were acknowledged. It holds whole device tokens and has mode 0600.
@@ -135,7 +135,7 @@ pub(in crate::cli) struct DeliveryArgs {
     )]
     pub(in crate::cli) shard: Shard,
 
-    /// Remember acknowledged records, and send only new or changed ones
+    /// Remember acknowledged records, send only changes
     ///
     /// The ledger is a SQLite file, and is created if it does not exist. Each server (:authority and
     /// method) has its own entries. The ledger holds hashes of tokens, not tokens.
@@ -151,9 +151,9 @@ pub(in crate::cli) struct DeliveryArgs {
     )]
     pub(in crate::cli) full: bool,
 
-    /// Refuse to change the times of more than N (or P%) known tokens
+    /// Refuse more than N (or P%) changed times
     ///
-    /// P% is of the records read. The first push to a server is not limited. A refused input sends
+    /// A time is changed if the ledger has another time for the token. P% is of the records read. The first push to a server is not limited. A refused input sends
     /// nothing and exits with code 4.
     ///
     /// Example: --max-changes 20%
@@ -163,9 +163,9 @@ pub(in crate::cli) struct DeliveryArgs {
     )]
     pub(in crate::cli) max_changes: Option<CountLimit>,
 
-    /// Refuse an input that lacks more than N (or P%) of the known tokens
+    /// Refuse more than N (or P%) missing tokens
     ///
-    /// P% is of the tokens that the ledger knows for this server.
+    /// A token is missing if the ledger knows it, but the input does not contain it. P% is of the tokens that the ledger knows for this server.
     ///
     /// Example: --max-missing 5%
     #[arg(

@@ -71,7 +71,7 @@ pub(in crate::cli) struct FormatArgs {
     )]
     pub(in crate::cli) input_format: FormatChoice,
 
-    /// Read device tokens from this CSV column or JSON key
+    /// Read tokens from this CSV column or JSON key
     ///
     /// A number is a CSV column, counted from 1, if no header has this name. Default: device_token,
     /// deviceToken, DeviceToken or token.
@@ -108,11 +108,11 @@ pub(in crate::cli) struct FormatArgs {
     )]
     pub(in crate::cli) records: Option<input::JsonPointer>,
 
-    /// Decode device tokens from this encoding
+    /// Decode tokens from this encoding
     ///
-    /// Tokens in protojson are always base64.
+    /// Device tokens in protojson are always base64.
     #[arg(
-        long, value_name = "ENCODING", default_value = "utf8",
+        long, value_name = "ENC", default_value = "utf8",
         value_parser = values::one_of(&TOKEN_ENCODINGS)
     )]
     pub(in crate::cli) token_encoding: TokenEncoding,
@@ -131,7 +131,7 @@ pub(in crate::cli) struct InputArgs {
     #[command(flatten)]
     pub(in crate::cli) format: FormatArgs,
 
-    /// Read expiration times from this CSV column or JSON key
+    /// Read times from this CSV column or JSON key
     ///
     /// A number is a CSV column, counted from 1, if no header has this name. Default: expire_time,
     /// expireTime or ExpireTime.

@@ -56,7 +56,7 @@ pub(in crate::cli) struct SummaryArgs {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Print the problems of the input for a CI system
+    /// Print problems of the input for a CI system
     ///
     /// The text on standard error is the same in all formats.
     ///

@@ -79,7 +79,7 @@ pub(in crate::cli) struct ServeArgs {
 
     /// Write the device tokens of --dump in this encoding
     #[arg(
-        long, value_name = "ENCODING", default_value = "utf8",
+        long, value_name = "ENC", default_value = "utf8",
         value_parser = values::one_of(&TOKEN_ENCODINGS)
     )]
     pub(in crate::cli) token_encoding: TokenEncoding,
