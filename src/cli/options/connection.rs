@@ -13,7 +13,7 @@ use crate::{endpoint::Endpoint, metadata::HeaderSource, user_path::UserPath};
 pub(in crate::cli) struct ConnectionArgs {
     /// Connect to HOST:PORT, https://HOST or unix:PATH
     ///
-    /// The port of https:// is 443, unless another one is given. Write an IPv6 address in brackets, such as [::1]:9102.
+    /// The default port of https:// is 443. Write an IPv6 address in brackets, such as [::1]:9102.
     /// All addresses of a host name are tried, and each retry starts with the next address. The
     /// server name of unix:PATH is localhost.
     #[arg(
@@ -25,8 +25,8 @@ pub(in crate::cli) struct ConnectionArgs {
     /// Connect through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT
     ///
     /// The proxy opens a tunnel (CONNECT) and resolves the name of the server. Default: the
-    /// environment variables HTTPS_PROXY or ALL_PROXY, in either case, which do not apply to a
-    /// server on this machine. Servers in NO_PROXY are always connected to without a proxy.
+    /// environment variable HTTPS_PROXY or ALL_PROXY, in upper or lower case, which does not apply
+    /// to loopback addresses. No proxy is used for the servers in NO_PROXY.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, hide_short_help = true)]
     pub(in crate::cli) proxy: Option<String>,
 

@@ -32,9 +32,9 @@ pub(in crate::cli) struct DeliveryArgs {
 
     /// Retry each request at most N times
     ///
-    /// Retried are UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED, a passed --timeout, a lost or refused
-    /// connection, a stream reset, and HTTP 429 and 502 to 504. Certificate, authentication and
-    /// contract errors are not retried.
+    /// These failures are retried: UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED, an exceeded --timeout, a
+    /// lost or refused connection, a stream reset, and HTTP 429 and 502 to 504. Certificate,
+    /// authentication and contract errors are not retried.
     #[arg(long, value_name = "N", default_value_t = 5, hide_short_help = true)]
     pub(in crate::cli) retry: u32,
 
@@ -64,7 +64,7 @@ pub(in crate::cli) struct DeliveryArgs {
 
     /// Keep at most N requests in flight; up to 1000
     ///
-    /// On a link with a round trip of 50 ms, 32 are faster for a million records.
+    /// On a link with a round trip of 50 ms, 32 requests are faster than 16 for a million records.
     // Each request in flight takes memory, and servers accept a few hundred concurrent streams.
     #[arg(
         long, value_name = "N", default_value_t = 16, hide_short_help = true,
@@ -87,8 +87,8 @@ pub(in crate::cli) struct DeliveryArgs {
 
     /// Put at most this many bytes into one request
     ///
-    /// The 5-byte prefix of gRPC counts. Sizes are bytes, or have the unit KiB or MiB, such as
-    /// 512KiB. A single record that is larger is refused.
+    /// The size includes the 5-byte prefix of gRPC. Sizes are in bytes, or have the unit KiB or MiB,
+    /// such as 512KiB. A single record that is larger is refused.
     #[arg(
         long, value_name = "SIZE", default_value = "1MiB", hide_short_help = true,
         value_parser = values::parse_size
