@@ -162,8 +162,8 @@ impl Certificate {
 
     /// Returns the key usage or extended key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12), if it
     /// does not allow TLS authentication in this role. A certificate without these extensions allows
-    /// every usage.
-    pub(super) fn forbidden_usage(&self, role: PeerRole) -> Option<String> {
+    /// every usage. webpki and OpenSSL do not accept `anyExtendedKeyUsage`.
+    pub(super) fn forbidden_usage(&self, role: PeerRole, accepts_any: bool) -> Option<String> {
         let certificate = self.to_x509()?;
         let mut extensions = certificate.extensions().iter();
         extensions.find_map(|extension| match extension.parsed_extension() {
@@ -174,7 +174,9 @@ impl Certificate {
             {
                 Some(format!("keyUsage: {}", in_camel_case(&usage.to_string())))
             }
-            ParsedExtension::ExtendedKeyUsage(usage) if !allows_role(usage, role) => {
+            ParsedExtension::ExtendedKeyUsage(usage)
+                if !(allows_role(usage, role) || accepts_any && usage.any) =>
+            {
                 Some(format!("extendedKeyUsage: {role}Auth is missing"))
             }
             _ => None,
@@ -224,11 +226,10 @@ fn proven_name(name: &GeneralName<'_>) -> Option<String> {
 }
 
 pub(super) fn allows_role(usage: &ExtendedKeyUsage<'_>, role: PeerRole) -> bool {
-    usage.any
-        || match role {
-            PeerRole::Server => usage.server_auth,
-            PeerRole::Client => usage.client_auth,
-        }
+    match role {
+        PeerRole::Server => usage.server_auth,
+        PeerRole::Client => usage.client_auth,
+    }
 }
 
 /// The text of the other errors shows variants of the parser.

@@ -40,7 +40,7 @@ impl UnverifiedChain<'_> {
             }
             Error::CaUsedAsEndEntity => RefusalReason::CaUsedAsEndEntity,
             Error::RequiredEkuNotFoundContext(_) => {
-                match self.end_entity.forbidden_usage(self.role) {
+                match self.end_entity.forbidden_usage(self.role, false) {
                     Some(usage) => RefusalReason::InvalidPurpose(self.role, usage),
                     None => self.cause_of(error, trusted),
                 }

@@ -90,7 +90,7 @@ pub(super) fn find_flaws(
         return Vec::new();
     };
     let validity = certificate.check_validity(now).err();
-    let usage = certificate.forbidden_usage(PeerRole::Client);
+    let usage = certificate.forbidden_usage(PeerRole::Client, false);
     // The signature of a self-signed certificate proves nothing.
     let weakness = certificate.weak_signature;
     let weakness = weakness.filter(|_| !certificate.is_self_issued());

@@ -141,7 +141,7 @@ impl TrustedClients {
                     roots,
                     chain.intermediates,
                     now,
-                    PeerRole::Client,
+                    PeerRole::Client.key_usage(),
                     None,
                     Some(&|path| check_path(path, &[])),
                 )

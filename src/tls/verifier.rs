@@ -79,7 +79,7 @@ impl ServerVerifier {
                     &roots.roots,
                     chain.intermediates,
                     chain.now,
-                    PeerRole::Server,
+                    PeerRole::Server.key_usage(),
                     None,
                     Some(&|path| check_path(path, common_names)),
                 )
@@ -167,7 +167,7 @@ fn check_pinned(chain: &UnverifiedChain<'_>) -> Result<(), RefusalReason> {
         .end_entity
         .check_validity(chain.now)
         .map_err(|error| RefusalReason::OutsideValidity(ChainMember::EndEntity, error))?;
-    if let Some(usage) = chain.end_entity.forbidden_usage(chain.role) {
+    if let Some(usage) = chain.end_entity.forbidden_usage(chain.role, true) {
         return Err(RefusalReason::InvalidPurpose(chain.role, usage));
     }
     match EndEntityCert::try_from(&chain.end_entity.der) {

@@ -297,9 +297,8 @@ fn fails_without_grpc_headers() {
 }
 
 #[test]
-fn retries_after_the_connection_or_the_stream_ended() {
+fn retries_after_the_connection_ended() {
     let ended = |ending, is_applied| Action::EndAfterRequest { ending, is_applied };
-    let reset = Action::ResetStream;
     check_all([
         case(
             "close_notify at headers",
@@ -339,6 +338,13 @@ fn retries_after_the_connection_or_the_stream_ended() {
         case("FIN, applied", ended(Ending::Fin, true), Retry, 78, &[]),
         case("RST, applied", ended(Ending::Rst, true), Retry, 78, &[]),
         case("end inside a frame", Action::EndInsideFrame, Retry, 78, &[]),
+    ]);
+}
+
+#[test]
+fn retries_after_a_stream_was_reset_or_goaway() {
+    let reset = Action::ResetStream;
+    check_all([
         case(
             "RST_STREAM INTERNAL_ERROR",
             reset(h2::Reason::INTERNAL_ERROR),

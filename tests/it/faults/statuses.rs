@@ -162,6 +162,12 @@ fn maps_http_statuses_to_grpc_statuses() {
         ),
         case("HTTP 503", http(503), Retry, 78, &["HTTP status 503"]),
         case("HTTP 504", http(504), Retry, 78, &["HTTP status 504"]),
+    ]);
+}
+
+#[test]
+fn maps_http_statuses_of_answers_with_trailers() {
+    check_all([
         response(
             "HTTP 400, trailers",
             http_with_trailers(400),

@@ -48,19 +48,16 @@ fn client_certificate_must_be_issued_by_the_client_ca() {
 fn client_certificates_and_their_issuers_need_the_right_usages() {
     use ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
     use KeyUsagePurpose::{DigitalSignature, KeyCertSign};
+    const NOT_ALLOWED: &str = "certificate key usage does not allow TLS client authentication";
     let files = CertificateFolder::new();
     let ca = authority(params(Some("Client CA"), &[]));
     let receiver = Receiver::with(["-v", "--client-ca", &files.write(ca.pem())]);
     for (ca_usages, extended, refusal) in [
         (&[][..], &[][..], None),
         (&[KeyCertSign], &[ClientAuth], None),
-        (&[KeyCertSign, DigitalSignature], &[Any], None),
-        (&[], &[ServerAuth, Any], None),
-        (
-            &[],
-            &[ServerAuth],
-            Some("certificate key usage does not allow TLS client authentication"),
-        ),
+        (&[KeyCertSign, DigitalSignature], &[Any], Some(NOT_ALLOWED)),
+        (&[], &[ServerAuth, Any], Some(NOT_ALLOWED)),
+        (&[], &[ServerAuth], Some(NOT_ALLOWED)),
         (
             &[DigitalSignature],
             &[],
