@@ -12,14 +12,17 @@ const TITLE: &str = "sensor-license";
 pub(crate) fn github_annotations(failure: &Failure) -> String {
     let mut commands = String::new();
     for problem in &failure.problems {
-        let mut properties = format!("file={}", escape_property(&problem.file));
+        let mut properties = String::new();
+        if let Some(file) = &problem.file {
+            let _ = write!(properties, "file={},", escape_property(file));
+        }
         for (name, number) in [("line", problem.line), ("col", problem.column)] {
             if let Some(number) = number {
-                let _ = write!(properties, ",{name}={number}");
+                let _ = write!(properties, "{name}={number},");
             }
         }
         let message = escape_data(&problem.text());
-        let _ = writeln!(commands, "::error {properties},title={TITLE}::{message}");
+        let _ = writeln!(commands, "::error {properties}title={TITLE}::{message}");
     }
     let message = escape_data(&describe(failure));
     let _ = write!(commands, "::error title={TITLE}::{message}");

@@ -29,25 +29,27 @@ struct Lines {
 /// Returns a JSON array with the problems of the input.
 pub(crate) fn gitlab_code_quality(failure: Option<&Failure>) -> serde_json::Result<String> {
     let problems = failure.map_or(&[][..], |failure| &failure.problems);
-    let issues: Vec<_> = problems.iter().map(Issue::from).collect();
+    let issues: Vec<_> = problems.iter().filter_map(Issue::new).collect();
     serde_json::to_string_pretty(&issues)
 }
 
-impl From<&InputProblem> for Issue {
-    fn from(problem: &InputProblem) -> Self {
+impl Issue {
+    /// Returns `None` for a problem without a file, which GitLab requires.
+    fn new(problem: &InputProblem) -> Option<Self> {
+        let file = problem.file.as_ref()?;
         // GitLab recognizes a problem that an earlier pipeline has reported by its fingerprint.
         let identity = format!("{}: {}", problem.place(), problem.message);
-        Self {
+        Some(Self {
             description: escape(&problem.text()),
             check_name: "sensor-license",
             fingerprint: format!("{:016x}", XxHash3_64::oneshot(identity.as_bytes())),
             severity: "major",
             location: Location {
-                path: problem.file.trim_start_matches("./").to_owned(),
+                path: file.trim_start_matches("./").to_owned(),
                 lines: Lines {
                     begin: problem.line.unwrap_or(1),
                 },
             },
-        }
+        })
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn too_many_changes(
     changed: u64,
     allowed: u64,
     limit: &str,
-    examples: Vec<String>,
+    examples: Vec<InputProblem>,
 ) -> Failure {
     let failure = Failure::input(format!(
         "{} in the ledger would change, but --max-changes {limit} allows {allowed}; nothing was sent",
@@ -101,7 +101,7 @@ pub(crate) fn too_many_missing(
     ));
     let times = times.iter().map(|time| {
         let time = format_timestamp((*time).into());
-        format!("missing: a token that expires {time}")
+        InputProblem::without_place(format!("missing token that expires {time}"))
     });
     with_examples(failure, missing, times.collect()).with_hint(format!(
         "pass --max-missing {missing} if the input is complete"
@@ -115,7 +115,7 @@ pub(crate) fn describe_missing(missing: u64, known: u64) -> String {
 
 /// Returns the failure for an input in which `shortened` expiration times are earlier than in the
 /// ledger. Each example describes one of the shortened expiration times.
-pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Failure {
+pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<InputProblem>) -> Failure {
     let failure = Failure::input(format!(
         "{} earlier than in the ledger (--refuse-shortened); nothing was sent",
         count_noun(shortened, "expiration time")
@@ -123,13 +123,18 @@ pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<String>) -> Fa
     with_examples(failure, shortened, examples)
 }
 
-fn with_examples(failure: Failure, total: u64, examples: Vec<String>) -> Failure {
+fn with_examples(failure: Failure, total: u64, examples: Vec<InputProblem>) -> Failure {
     let hidden = total.saturating_sub(examples.len() as u64);
-    let failure = examples.into_iter().fold(failure, Failure::with_cause);
+    let failure = Failure {
+        problems: examples,
+        ..failure
+    };
     if hidden == 0 {
         return failure;
     }
-    failure.with_cause(format!("and {hidden} more; --max-errors N shows more"))
+    failure.with_cause(format!(
+        "{hidden} more not shown; --max-errors N shows more"
+    ))
 }
 
 /// Returns the failure for a validated input that could not be read again.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::escape::escape;
 use crate::{
-    input::{A_NUMBER, Field, Problem, ProblemKind, StreamError, UnsupportedFormat},
+    input::{A_NUMBER, Field, FilePosition, Problem, ProblemKind, StreamError, UnsupportedFormat},
     record::{LikelyTime, TimeError, TokenError},
 };
 
@@ -12,7 +12,8 @@ use crate::{
 /// counts bytes. `record` counts from 1 without the header row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct InputProblem {
-    pub(crate) file: String,
+    /// `None` for a token of the ledger that no file has.
+    pub(crate) file: Option<String>,
     pub(crate) record: Option<u64>,
     pub(crate) line: Option<u64>,
     pub(crate) column: Option<u64>,
@@ -35,13 +36,43 @@ impl InputProblem {
     /// (<https://www.gnu.org/prep/standards/html_node/Errors.html>). `severity` is `error` or
     /// `warning`.
     pub(crate) fn to_line(&self, severity: &str) -> String {
-        escape(&format!("{}: {severity}: {}", self.place(), self.text()))
+        let place = match &*self.place() {
+            "" => String::new(),
+            place => format!("{place}: "),
+        };
+        escape(&format!("{place}{severity}: {}", self.text()))
     }
 
-    /// Returns `FILE[:LINE[:COLUMN]]`.
+    /// Returns `FILE[:LINE[:COLUMN]]`, or an empty text.
     pub(crate) fn place(&self) -> String {
         let number = |number: Option<u64>| number.map_or_else(String::new, |n| format!(":{n}"));
-        format!("{}{}{}", self.file, number(self.line), number(self.column))
+        let (line, column) = (number(self.line), number(self.column));
+        self.file
+            .as_ref()
+            .map_or_else(String::new, |file| format!("{file}{line}{column}"))
+    }
+
+    /// Returns a problem of a record as a whole.
+    pub(crate) fn of_record(place: &FilePosition, message: String) -> Self {
+        Self {
+            file: Some(place.input.name.to_string()),
+            record: Some(place.position.record),
+            line: Some(place.position.line),
+            column: place.position.column,
+            ..Self::without_place(message)
+        }
+    }
+
+    pub(super) fn without_place(message: String) -> Self {
+        Self {
+            file: None,
+            record: None,
+            line: None,
+            column: None,
+            field: None,
+            message,
+            hint: None,
+        }
     }
 }
 
@@ -49,7 +80,7 @@ impl From<&Problem> for InputProblem {
     fn from(problem: &Problem) -> Self {
         let position = problem.position;
         Self {
-            file: problem.input.name.to_string(),
+            file: Some(problem.input.name.to_string()),
             record: position
                 .map(|position| position.record)
                 .filter(|record| *record > 0),

@@ -29,8 +29,8 @@ pub(crate) struct InputLabel {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FilePosition {
-    pub(super) input: InputLabel,
-    pub(super) position: Position,
+    pub(crate) input: InputLabel,
+    pub(crate) position: Position,
 }
 
 pub(crate) struct RecordLocation<'a> {
@@ -46,13 +46,6 @@ impl RecordLocation<'_> {
             input: self.input.clone(),
             position: self.position,
         }
-    }
-}
-
-impl FilePosition {
-    /// `FILE:LINE`, which terminals and editors open.
-    pub(crate) fn place(&self) -> String {
-        format!("{}:{}", self.input.name, self.position.line)
     }
 }
 

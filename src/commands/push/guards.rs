@@ -4,7 +4,7 @@
 use super::plan::LedgerPlan;
 use crate::{
     client::Target,
-    diagnostics::{self, Failure},
+    diagnostics::{self, Failure, InputProblem},
     input::RecordLocation,
     ledger::{EntryStatus, KnownTimes},
     record::Record,
@@ -25,7 +25,7 @@ pub(super) struct Comparison<'p, 'k> {
 struct Changes {
     count: u64,
     /// Descriptions of the first of them, in the order of the input.
-    examples: Vec<String>,
+    examples: Vec<InputProblem>,
 }
 
 impl<'p, 'k> Comparison<'p, 'k> {
@@ -75,8 +75,8 @@ impl<'p, 'k> Comparison<'p, 'k> {
         let describe = || {
             let [before, now] =
                 [previous, time].map(|time| diagnostics::format_timestamp(time.into()));
-            let place = location.to_file_position().place();
-            format!("{place}: {}: {before} becomes {now}", record.token)
+            let message = format!("token {}: {before} becomes {now}", record.token);
+            InputProblem::of_record(&location.to_file_position(), message)
         };
         self.changed.add(self.max_examples, describe);
         if time < previous {
@@ -134,7 +134,7 @@ impl<'p, 'k> Comparison<'p, 'k> {
 }
 
 impl Changes {
-    fn add(&mut self, max_examples: usize, describe: impl FnOnce() -> String) {
+    fn add(&mut self, max_examples: usize, describe: impl FnOnce() -> InputProblem) {
         self.count += 1;
         if self.examples.len() < max_examples {
             self.examples.push(describe());

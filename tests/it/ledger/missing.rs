@@ -168,7 +168,7 @@ fn max_missing_percentage_is_of_known_tokens() {
             run.stderr_contains(&format!(
                 "the input lacks {missing} of 20 tokens in the ledger"
             ))
-            .stderr_contains("missing: a token that expires 2099-01-01T00:00:00Z")
+            .stderr_contains("missing token that expires 2099-01-01T00:00:00Z")
             .stderr_contains(&format!("hint: pass --max-missing {missing} "));
         }
     }
@@ -256,18 +256,20 @@ fn refusals_list_the_first_records() {
     let path = changed.str();
     let later = |line| {
         format!(
-            "{path}:{line}: sens… (12 bytes): 2099-01-01T00:00:00Z becomes 2099-01-01T00:00:10Z"
+            "{path}:{line}: error: token sens… (12 bytes): 2099-01-01T00:00:00Z becomes \
+             2099-01-01T00:00:10Z"
         )
     };
     let earlier = |line| {
         format!(
-            "{path}:{line}: sens… (12 bytes): 2099-01-01T00:00:00Z becomes 2098-12-31T23:59:55Z"
+            "{path}:{line}: error: token sens… (12 bytes): 2099-01-01T00:00:00Z becomes \
+             2098-12-31T23:59:55Z"
         )
     };
-    let more = |number| format!("and {number} more; --max-errors N shows more");
-    let missing = "missing: a token that expires 2099-01-01T00:00:01Z".to_owned();
+    let more = |number| format!("caused by: {number} more not shown; --max-errors N shows more");
+    let missing = "error: missing token that expires 2099-01-01T00:00:01Z".to_owned();
     let first_20 = (2..22).map(later).chain([more(9)]).collect();
-    for (flags, causes) in [
+    for (flags, lines) in [
         (&["--max-changes=1"][..], first_20),
         (
             &["--max-changes=1", "--max-errors=2"],
@@ -284,7 +286,19 @@ fn refusals_list_the_first_records() {
             let run = ledger
                 .push(&server, &[flags, dry, &[path]].concat(), b"")
                 .exits(4);
-            assert_eq!(run.json()["error"]["causes"], json!(causes), "{flags:?}");
+            let is_listed = |line: &&str| {
+                [" becomes ", "missing token", "not shown"]
+                    .iter()
+                    .any(|text| line.contains(text))
+            };
+            let listed: Vec<_> = run.stderr.lines().filter(is_listed).collect();
+            assert_eq!(listed, lines, "{flags:?}");
+            let problems = &run.json()["error"]["problems"];
+            let shown = lines
+                .iter()
+                .filter(|line| !line.contains("not shown"))
+                .count();
+            assert_eq!(problems.as_array().map(Vec::len), Some(shown), "{problems}");
             run.hides("sensor-0");
         }
     }
@@ -292,13 +306,19 @@ fn refusals_list_the_first_records() {
     let run = ledger
         .push(&server, &["--max-missing=0", "--max-errors=29"], b"")
         .exits(4);
-    let causes = run.json()["error"]["causes"].clone();
-    assert_eq!(causes.as_array().expect("causes").len(), 30);
+    let error = &run.json()["error"];
+    assert_eq!(error["problems"].as_array().map(Vec::len), Some(29));
     assert_eq!(
-        causes[0],
-        "missing: a token that expires 2099-01-01T00:00:00Z"
+        error["problems"][0],
+        json!({
+            "file": null, "record": null, "line": null, "column": null, "field": null,
+            "message": "missing token that expires 2099-01-01T00:00:00Z", "hint": null,
+        })
     );
-    assert_eq!(causes[29], more(1));
+    assert_eq!(
+        error["causes"],
+        json!(["1 more not shown; --max-errors N shows more"])
+    );
     assert_eq!(server.connection_count(), 1);
 }
 
