@@ -157,7 +157,7 @@ pub(crate) fn reason_of(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ").map(|(reason, _)| reason) {
         // The writer of CSV wraps the error, so its kind may be lost.
-        Some("Broken pipe") => "its reader closed it".to_owned(),
+        Some("Broken pipe") => "the reader closed the pipe".to_owned(),
         Some(reason) => reason.to_owned(),
         None => text,
     }

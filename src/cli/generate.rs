@@ -50,7 +50,7 @@ pub(super) fn installation(shell: Shell) -> &'static str {
         Shell::Bash => {
             "write the completions to ~/.local/share/bash-completion/completions/sensor-license"
         }
-        Shell::Zsh => "write the completions to the file _sensor-license in a folder of fpath",
+        Shell::Zsh => "write the completions to the file _sensor-license in a directory of fpath",
         Shell::Fish => "write the completions to ~/.config/fish/completions/sensor-license.fish",
         _ => "load the completions in the startup file of the shell",
     }

@@ -73,7 +73,7 @@ impl Variables {
         let warnings = unknown.map(|name| {
             let known = known.iter().map(String::as_str);
             let advice = match nearest_name(name, known, PREFIX) {
-                Some(nearest) => format!("the nearest is {nearest}"),
+                Some(nearest) => format!("the nearest name is {nearest}"),
                 None => LIST_OPTIONS.to_owned(),
             };
             format!("unknown environment variable {name}; {advice}")
@@ -307,7 +307,7 @@ fn check_keys(
     };
     let message = format!("{file}: unknown key \"{}\"", describe_value(key));
     let hint = match nearest_name(key, known_options.iter().map(String::as_str), "") {
-        Some(nearest) => format!("the nearest key is \"{nearest}\""),
+        Some(nearest) => format!("use the key \"{nearest}\""),
         None => LIST_OPTIONS.to_owned(),
     };
     Err(Failure::usage_with_hint(message, hint))

@@ -128,7 +128,7 @@ const PUSH_EXAMPLES: &[Entry] = &[
         "sensor-license push --server license.example.com:9102 --dry-run licenses.csv",
     ),
     (
-        "Send the other records if the server rejects some, and keep those for later",
+        "Send the other records, and write the records that the server rejects to a file",
         "sensor-license push --server license.example.com:9102 --cacert server.crt \\\n\
          --isolate --rejects rejects.csv licenses.csv",
     ),
@@ -232,11 +232,16 @@ const LOCAL_FAILURE: Entry = (
     "Local failure, such as an output that cannot be written",
 );
 const USAGE: Entry = ("2", "Invalid options, config file or PEM file");
+const USAGE_WITHOUT_PEM: Entry = ("2", "Invalid options or config file");
+const USAGE_WITHOUT_CONFIG: Entry = ("2", "Invalid options or PEM file");
 const UNREACHED: Entry = (
     "5",
-    "Server not reached (DNS, TCP, proxy, timeout); run it again",
+    "Server not reached (DNS, TCP, proxy, --connect-timeout); run it again",
 );
-const UNTRUSTED: Entry = ("6", "TLS refused (certificate, name, ALPN); fix the trust");
+const UNTRUSTED: Entry = (
+    "6",
+    "TLS refused (certificate, name, ALPN, client certificate); fix the TLS options",
+);
 const SIGNAL: Entry = (
     "129, 130, 143",
     "Ended by SIGHUP, SIGINT or SIGTERM; run it again",
@@ -257,14 +262,14 @@ const PUSH_STATUS: &[Entry] = &[
     ),
     (
         "64+N",
-        "gRPC status N, nothing acknowledged; run 68, 72, 74, 78 again",
+        "gRPC status N, nothing acknowledged; after 68, 72, 74, 78: run it again",
     ),
     SIGNAL,
 ];
 const CHECK_STATUS: &[Entry] = &[
     ("0", "Input is valid"),
     LOCAL_FAILURE,
-    USAGE,
+    USAGE_WITHOUT_PEM,
     ("4", "Input refused; fix the input"),
     SIGNAL,
 ];
@@ -283,26 +288,26 @@ const SERVE_STATUS: &[Entry] = &[
         "Ended by SIGHUP, SIGINT or SIGTERM, after the open requests",
     ),
     LOCAL_FAILURE,
-    USAGE,
+    USAGE_WITHOUT_CONFIG,
 ];
 const LEDGER_STATUS: &[Entry] = &[
     ("0", "Success"),
     LOCAL_FAILURE,
-    USAGE,
+    USAGE_WITHOUT_PEM,
     ("4", "The file of --tokens is refused; fix the file"),
 ];
-const PRINT_STATUS: &[Entry] = &[("0", "Success"), LOCAL_FAILURE, USAGE];
+const PRINT_STATUS: &[Entry] = &[("0", "Success"), LOCAL_FAILURE, ("2", "Invalid options")];
 
 const OPTION_VARIABLE: Entry = (
     "SENSOR_LICENSE_<OPTION>",
     "Sets an option, such as SENSOR_LICENSE_MAX_ERRORS=50 for --max-errors. A switch is true or \
      false, and a repeatable option has one value on each line. The command line overrides \
-     variables, and variables override the config file.",
+     environment variables, and environment variables override the config file.",
 );
 const NO_COLOR: Entry = ("NO_COLOR", "Turns off colors, except with --color always.");
 const CONFIG_HOME: Entry = (
     "XDG_CONFIG_HOME, HOME",
-    "The default config file is in one of these folders (see FILES).",
+    "The default config file is in one of these directories (see FILES).",
 );
 const STEP_SUMMARY: Entry = (
     "GITHUB_STEP_SUMMARY",
@@ -316,7 +321,7 @@ const PROXY_VARIABLES: Entry = (
 const TRUST_VARIABLES: Entry = (
     "SSL_CERT_FILE, SSL_CERT_DIR",
     "Replace the trust store of the operating system by this file, or by the files in these \
-     folders.",
+     directories.",
 );
 const PLAIN_ENVIRONMENT: &[Entry] = &[NO_COLOR];
 const LAYERS_ENVIRONMENT: &[Entry] = &[OPTION_VARIABLE, NO_COLOR, CONFIG_HOME];
@@ -344,7 +349,7 @@ const CONFIG_FILE: Entry = (
 );
 const BESIDE_LEDGER: Entry = (
     "LEDGER-lock, LEDGER-wal, LEDGER-shm",
-    "Files beside the file LEDGER of --ledger: its lock, and files of SQLite.",
+    "The lock file and the SQLite files of the ledger LEDGER. Do not delete them while a push runs.",
 );
 const ZONES: Entry = ("/usr/share/zoneinfo", "The time zones of --timezone.");
 const PUSH_FILES: &[Entry] = &[CONFIG_FILE, BESIDE_LEDGER, ZONES];

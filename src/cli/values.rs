@@ -102,7 +102,7 @@ pub(super) fn parse_field_selector(text: &str) -> Result<FieldSelector, &'static
 pub(super) fn parse_delimiter(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        [b'"' | b'\r' | b'\n' | 0] => Err("this character has another meaning in CSV"),
+        [b'"' | b'\r' | b'\n' | 0] => Err("a delimiter cannot be a quote, a line break or NUL"),
         [byte] => Ok(*byte),
         _ => Err("expected one ASCII character, or tab"),
     }
@@ -152,7 +152,7 @@ fn find_time_zone(name: &str, database: &TimeZoneDatabase) -> Result<TimeZone, &
         if database.is_definitively_empty() {
             "this machine has no time zone data; install tzdata, or pass an offset such as +02:00"
         } else if is_local {
-            "cannot tell the time zone of this machine from TZ and /etc/localtime"
+            "cannot determine the time zone of this machine from TZ or /etc/localtime"
         } else {
             "unknown time zone (examples: Europe/Berlin, +02:00, local)"
         }

@@ -80,7 +80,7 @@ pub(super) fn validate_input(
     terminal: Terminal,
 ) -> ValidatedInput {
     if sources.contains(&InputSource::Stdin) && io::stdin().is_terminal() {
-        terminal.note("reading standard input; press Ctrl-D at its end, or pass FILE");
+        terminal.note("reading standard input; press Ctrl-D to end the input, or pass FILE");
     }
     let validated = validate(sources, options.clone(), rules);
     for (name, format) in validated.detected_formats() {

@@ -100,6 +100,7 @@ fn decide_connect_retry(error: &ConnectError) -> RetryDecision {
         | ConnectErrorKind::NoAddress
         | ConnectErrorKind::NoThread(_)
         | ConnectErrorKind::AllAddressesFailed(_)
+        | ConnectErrorKind::ProxyClosed
         | ConnectErrorKind::Closed => RetryDecision::Backoff,
         ConnectErrorKind::ProxyRefused(status)
             if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS =>

@@ -65,8 +65,9 @@ pub(crate) fn connection_failed(error: &ConnectError) -> Failure {
             | StatusCode::GATEWAY_TIMEOUT
             | StatusCode::INTERNAL_SERVER_ERROR,
         ) => "check that the proxy can reach the server, or bypass the proxy with NO_PROXY",
-        ConnectErrorKind::ProxyRefused(_) | ConnectErrorKind::ProxyNotHttp => CHECK_PROXY,
-        ConnectErrorKind::Closed if error.stage == Stage::Proxy => CHECK_PROXY,
+        ConnectErrorKind::ProxyRefused(_)
+        | ConnectErrorKind::ProxyNotHttp
+        | ConnectErrorKind::ProxyClosed => CHECK_PROXY,
         ConnectErrorKind::Http1 { .. }
         | ConnectErrorKind::NotHttp2
         | ConnectErrorKind::Http2(CallError::ProtocolError(_)) => {

@@ -10,13 +10,13 @@ pub(crate) fn contract_unusable(source_name: &str, error: &ContractError) -> Fai
         .with_cause(error.to_string());
     let hint = match error {
         ContractError::MissingProto(_) => {
-            "name the folder of its imports with --import-path, or pass a descriptor set with --protoset"
+            "name the directory of its imports with --import-path, or pass a descriptor set with --protoset"
         }
         ContractError::UnsupportedSyntax { .. } => {
             "pass a proto2 or proto3 file with the same messages and field numbers with --proto"
         }
         ContractError::InvalidDescriptors(_) => {
-            "write them from proto2 or proto3: protoc --include_imports --descriptor_set_out=FILE"
+            "write a descriptor set with: protoc --include_imports --descriptor_set_out=FILE license.proto"
         }
         ContractError::MethodNotFound { found: others, .. }
         | ContractError::UnsuitableMethod { others, .. }

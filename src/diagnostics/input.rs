@@ -171,7 +171,7 @@ pub(crate) fn input_warnings(validated: &ValidatedInput) -> Vec<String> {
             ""
         };
         warnings.push(format!(
-            "{} skipped{times}, each token is sent once",
+            "{} skipped{times}; each token is sent once",
             count_noun(duplicates, "duplicate")
         ));
     }

@@ -8,7 +8,7 @@ use crate::{database::DatabaseError, ledger::LedgerError, user_path::UserPath};
 pub(super) const HARD_LINK_HINT: &str = "remove the other links, or make them symbolic links";
 
 pub(crate) fn describe_new_address(name: &str, last: &str, address: &str) -> String {
-    format!("the last push to \"{name}\" used the address \"{last}\", this one uses \"{address}\"")
+    format!("\"{name}\" now has the address \"{address}\", but the last push used \"{last}\"")
 }
 
 pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
@@ -20,9 +20,8 @@ pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
         _ => Failure::internal_without_cause(message),
     };
     match error {
-        LedgerError::Database(DatabaseError::OtherFormat { .. }) => {
-            failure.with_hint("name a new file or a ledger with --ledger")
-        }
+        LedgerError::Database(DatabaseError::OtherFormat { .. }) => failure
+            .with_hint("pass --ledger FILE with a ledger, or with a file that does not exist yet"),
         LedgerError::Database(DatabaseError::HardLinked(_)) => failure.with_hint(HARD_LINK_HINT),
         LedgerError::Database(DatabaseError::NewerVersion { .. }) => {
             failure.with_hint("update sensor-license")
@@ -31,7 +30,7 @@ pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
             failure.with_hint("move the file away; the next push then sends every record once more")
         }
         LedgerError::Locked { .. } => {
-            failure.with_hint("wait until it ends, or wait longer with --lock-timeout 5m")
+            failure.with_hint("wait until the other process ends, or pass --lock-timeout 5m")
         }
         error if error.is_locked() => {
             failure.with_hint("wait until the other program ends, and run the command again")

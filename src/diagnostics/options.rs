@@ -24,7 +24,7 @@ impl From<ProxyError> for Failure {
     fn from(error: ProxyError) -> Self {
         Self::usage_with_hint(
             error.to_string(),
-            "write the URL as in http://proxy.example.com:3128, and / ? # in a password as %2F %3F %23",
+            "write the URL as http://HOST:PORT; in a password, write / as %2F, ? as %3F and # as %23",
         )
     }
 }
@@ -38,7 +38,7 @@ pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError)
         MetadataError::ReservedName(_) => "remove this header",
         MetadataError::InvalidBase64(_) => "encode the value, for example with: base64 -w0 FILE",
         MetadataError::InvalidValue(_) => {
-            "send the value in Base64 in a header whose name ends in -bin, if the server reads it"
+            "use a header whose name ends in -bin, with the value in base64, if the server reads it"
         }
         MetadataError::EmptyToken
         | MetadataError::MultilineToken(_)

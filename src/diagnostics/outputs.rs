@@ -47,9 +47,8 @@ pub(crate) fn store_unusable(store: &Path, error: &DatabaseError) -> Failure {
     let message = format!("cannot use store {}: {error}", UserPath::from(store));
     let failure = Failure::internal_without_cause(message);
     match error {
-        DatabaseError::OtherFormat { .. } => {
-            failure.with_hint("name a new file or a store with --store")
-        }
+        DatabaseError::OtherFormat { .. } => failure
+            .with_hint("pass --store FILE with a store, or with a file that does not exist yet"),
         DatabaseError::HardLinked(_) => failure.with_hint(HARD_LINK_HINT),
         _ => failure,
     }

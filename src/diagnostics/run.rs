@@ -77,8 +77,10 @@ pub(crate) fn unexpected_response_codes(server: &str, codes: &[i32], ok_codes: &
         let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
         codes.join(", ")
     };
-    let failure = Failure::response_code(format!("\"{server}\" answered code {}", list(codes)))
-        .with_cause(format!("only code {} means success", list(ok_codes)));
+    let noun = if codes.len() == 1 { "code" } else { "codes" };
+    let message = format!("\"{server}\" answered with response {noun} {}", list(codes));
+    let success = format!("response codes that mean success: {}", list(ok_codes));
+    let failure = Failure::response_code(message).with_cause(success);
     if codes.contains(&0) {
         // The first `--ok-code` replaces the default, which is code 0.
         let accepted = ok_codes.iter().chain(&[0]).map(ToString::to_string);

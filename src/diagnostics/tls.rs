@@ -231,7 +231,10 @@ pub(super) fn explain_client_refusal(failure: Failure, answer: &CertificateAnswe
             format!("{CHECK_CLIENT_TRUST}, or renew that CA certificate in --cert")
         }
         Some(ClientCertificateFlaw::UnnamedIssuer { .. }) => {
-            format!("{CHECK_CLIENT_TRUST}, or pass one of a CA that the server named")
+            format!(
+                "{CHECK_CLIENT_TRUST}, or pass a client certificate issued by a CA that the server \
+                 named"
+            )
         }
         None => CHECK_CLIENT_TRUST.to_owned(),
     })
@@ -331,9 +334,13 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         }
         RefusalReason::X509V1NotPinned
         | RefusalReason::CaUsedAsEndEntity
-        | RefusalReason::SelfSigned => return trusting(" with this certificate"),
+        | RefusalReason::SelfSigned => {
+            let remark = " with this certificate, if the server's operator confirms its SHA-256";
+            return trusting(remark);
+        }
         RefusalReason::SelfSignedNotPinned => {
-            return trusting(" with the current certificate of the server");
+            let remark = " with the server's new certificate, if its operator confirms the SHA-256";
+            return trusting(remark);
         }
         RefusalReason::NotSignedByNamesake(_) => {
             return trusting(" with the current certificate of that CA");

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_the_delimiter_that_excel_tells() {
+    fn reads_delimiter_from_excel_sep_line() {
         for (text, delimiter) in [
             ("sep=;\r\na;1\r\n", Some(b';')),
             ("SEP=,\n", Some(b',')),

@@ -23,7 +23,7 @@ pub(crate) enum LedgerError {
     WriterPanicked,
     #[error("still locked by {holder} after {waited:.1?}")]
     Locked { holder: String, waited: Duration },
-    #[error("it has no target \"{}\"", describe_value(authority))]
+    #[error("no server with the :authority \"{}\"", describe_value(authority))]
     UnknownTarget {
         authority: String,
         /// The `:authority` values in the ledger.

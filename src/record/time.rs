@@ -23,7 +23,7 @@ pub(crate) enum TimeError {
     Empty,
     #[error("is not UTF-8")]
     NotUtf8,
-    #[error("is not an integer without sign, decimal point and exponent")]
+    #[error("has a sign, a decimal point or an exponent; only digits are allowed")]
     NotInteger,
     #[error("is not in the range of Unix seconds from 0 to 4294967295")]
     IntegerOutOfRange { looks_like_milliseconds: bool },
@@ -35,7 +35,7 @@ pub(crate) enum TimeError {
     NotWholeSecond,
     #[error("is not Unix seconds or an RFC 3339 date (example: 2099-12-31)")]
     UnknownFormat,
-    #[error("is not in the --time-format, Unix seconds or an RFC 3339 date")]
+    #[error("matches no --time-format, and is not Unix seconds or an RFC 3339 date")]
     NoFormatMatches,
     #[error("is not an existing date and time of day")]
     InvalidDateTime,

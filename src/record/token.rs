@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_text_tells_each_token_apart() {
+    fn csv_text_is_unique_for_each_token() {
         use TokenEncoding::{Base64, Hex, Utf8};
         for (encoding, token, text) in [
             (Utf8, &b"fadf"[..], "fadf"),

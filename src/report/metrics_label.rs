@@ -20,13 +20,13 @@ impl MetricsLabel {
             .ok_or("expected NAME=VALUE (example: site=north)")?;
         let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err("the name of a label starts with a letter or an underscore");
+            return Err("label name must start with a letter or an underscore");
         }
         if !name.chars().all(is_name_char) {
-            return Err("the name of a label contains only ASCII letters, digits and underscores");
+            return Err("label name must contain only ASCII letters, digits and underscores");
         }
         if name.starts_with("__") {
-            return Err("Prometheus reserves the names of labels that start with \"__\"");
+            return Err("label name must not start with \"__\", which Prometheus reserves");
         }
         if OWN_NAMES.contains(&name) {
             return Err("the metrics have a label with this name; choose another name");

@@ -8,7 +8,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use super::stage::{describe_stage, stage_of};
 use crate::{
     client::{Stage, StageSuccess, Target},
-    diagnostics::{Failure, FailureKind, escape, format_timestamp},
+    diagnostics::{Failure, FailureKind, count_noun, escape, format_timestamp},
     probe::{CompletedStage, ProbeOutcome, ProbeResult},
     tls::{Certificate, ClientTls, TrustBasis, list_names},
 };
@@ -167,8 +167,8 @@ impl CertificateReport {
         };
         let valid = match self.days_left {
             _ if !self.is_valid_yet => "not valid yet".to_owned(),
-            days @ ..0 => format!("expired {} days ago", -days),
-            days => format!("{days} days left"),
+            days @ ..0 => format!("expired {} ago", count_noun(days.unsigned_abs(), "day")),
+            days => format!("{} left", count_noun(days.unsigned_abs(), "day")),
         };
         let valid = format!("{} to {} ({valid})", self.not_before, self.not_after);
         for (label, value) in [
@@ -257,7 +257,7 @@ fn describe_call(
     services: Option<&[String]>,
 ) -> String {
     let mut text = match failure {
-        None => format!("{path} waits for its message"),
+        None => format!("{path} not refused; no message sent"),
         Some(failure) => format!("{path}: {}", failure.message),
     };
     if let Some(health) = health {
@@ -279,8 +279,9 @@ fn warnings(
         && (0..i64::from(warn_days)).contains(&certificate.days_left)
     {
         warnings.push(format!(
-            "server certificate expires in {} days, on {}",
-            certificate.days_left, certificate.not_after
+            "server certificate expires in {}, on {}",
+            count_noun(certificate.days_left.unsigned_abs(), "day"),
+            certificate.not_after
         ));
     }
     if let ProbeOutcome::Called { health, .. } = &probe.end

@@ -51,7 +51,7 @@ pub(crate) enum RefusalReason {
     /// section 2).
     #[error("certificate has the common name {0:?}, but no SAN")]
     CommonNameOnly(String),
-    #[error("certificate has no SAN, and not exactly one common name")]
+    #[error("certificate has no SAN, and either no common name or several")]
     NoCommonName,
     /// The names are of other kinds, such as `URI:spiffe://test/server`.
     #[error("certificate SAN has no DNS name or IP address, only {}", quote(.0))]
@@ -74,7 +74,7 @@ pub(crate) enum RefusalReason {
     SelfSigned,
     #[error("certificate is self-signed and not the pinned certificate")]
     SelfSignedNotPinned,
-    #[error("certificate is not signed by the trusted CA {0:?}: same name, another key")]
+    #[error("certificate names the trusted CA {0:?} as issuer, but is signed with another key")]
     NotSignedByNamesake(String),
     /// No trusted CA certificate issued the chain, which ends with a certificate of this issuer.
     #[error("CA certificate {0:?} is missing")]

@@ -1,7 +1,12 @@
 //! The crontabs in the documents, which must run as cron runs them, and the nightly job of
 //! `docs/automation.md`, whose guards and alert rules must notice a bad export.
 
-use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+    process::Command,
+};
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 use tempfile::TempDir;
@@ -54,6 +59,10 @@ impl Host {
         }
         host.set_up();
         symlink(PROGRAM, host.path("/usr/local/bin/sensor-license")).expect("linked");
+        // Only root can run runuser, so this script replaces `runuser -u USER -- COMMAND`.
+        let runuser = host.path("/usr/local/bin/runuser");
+        fs::write(&runuser, "#!/bin/sh\nshift 3\nexec \"$@\"\n").expect("written");
+        fs::set_permissions(&runuser, PermissionsExt::from_mode(0o755)).expect("executable");
         for directory in [HOME, "/etc/sensor-license"] {
             let copy = host.path(directory).join("server.crt");
             fs::copy(host.receiver.cacert(), copy).expect("copied");
@@ -89,7 +98,7 @@ impl Host {
         text
     }
 
-    /// Runs a command of a document in a login shell of the user.
+    /// Runs a command of a document in a login shell.
     fn run(&self, command: &str) -> Run {
         let output = Command::new("sh")
             .args(["-c", &self.localize(command)])

@@ -120,11 +120,11 @@ fn invalid_config_is_reported_with_its_place() {
     let rows = [
         (
             "tmeout = '1s'",
-            "config.toml: unknown key \"tmeout\"\nhint: the nearest key is \"timeout\"",
+            "config.toml: unknown key \"tmeout\"\nhint: use the key \"timeout\"",
         ),
         (
             "[profile.a]\nplain = true",
-            "config.toml: unknown key \"plain\"\nhint: the nearest key is \"plaintext\"",
+            "config.toml: unknown key \"plain\"\nhint: use the key \"plaintext\"",
         ),
         ("config = 'x'", "config.toml: unknown key \"config\""),
         (
@@ -219,7 +219,7 @@ fn unknown_variables_cause_warnings() {
     let warned = run_with(&["check"], &variable, ONE_RECORD).exits(0);
     assert_eq!(
         warned.stderr,
-        "warning: unknown environment variable SENSOR_LICENSE_REFUSE_PATS; the nearest is \
+        "warning: unknown environment variable SENSOR_LICENSE_REFUSE_PATS; the nearest name is \
          SENSOR_LICENSE_REFUSE_PAST\n"
     );
     assert_eq!(

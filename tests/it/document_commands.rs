@@ -80,6 +80,8 @@ impl Reader {
         let client = certificates.self_signed(&params(Some("cron"), &[]));
         fs::copy(&client.cert, reader.path("client.crt")).expect("copied");
         fs::copy(&client.key, reader.path("client.key")).expect("copied");
+        // The client certificate is self-signed, so it is the certificate of its CA, too.
+        fs::copy(&client.cert, reader.path("client-ca.crt")).expect("copied");
         symlink(root().join("samples"), reader.path("samples")).expect("linked");
         fs::create_dir(reader.path("bin")).expect("a folder");
         symlink(PROGRAM, reader.path("bin/sensor-license")).expect("linked");

@@ -467,7 +467,7 @@ fn only_similar_names_are_suggested() {
         ("plain-text", Some("plaintext")),
     ] {
         let hint = match nearest {
-            Some(nearest) => format!("hint: the nearest key is \"{nearest}\"\n"),
+            Some(nearest) => format!("hint: use the key \"{nearest}\"\n"),
             None => "hint: list the options with: sensor-license push --help\n".to_owned(),
         };
         push(&[], &[], &format!("{key} = 1"))
@@ -478,7 +478,7 @@ fn only_similar_names_are_suggested() {
             Some(nearest) => {
                 let nearest = nearest.to_uppercase();
                 format!(
-                    "unknown environment variable {variable}; the nearest is SENSOR_LICENSE_{nearest}\n"
+                    "unknown environment variable {variable}; the nearest name is SENSOR_LICENSE_{nearest}\n"
                 )
             }
             None => format!("{variable}; list the options with: sensor-license push --help\n"),

@@ -1,6 +1,9 @@
 //! `probe`: the stages of a connection, and the options that it suggests.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64, HEXLOWER};
@@ -77,7 +80,7 @@ fn successful_probe_reports_all_stages() {
         (3, "X25519MLKEM768"),
         (3, "ALPN h2"),
         (3, "trusted: pinned certificate"),
-        (5, "/Internal/UpdateSensorExpireTime waits"),
+        (5, "/Internal/UpdateSensorExpireTime not refused"),
         (5, "health: SERVING"),
         (5, "services: Internal"),
     ] {
@@ -309,6 +312,13 @@ fn report_shows_all_names_and_the_validity() {
     let mut uri = params(Some("uri"), &[]);
     let name = "spiffe://test/server".try_into().expect("ASCII");
     uri.subject_alt_names = vec![SanType::URI(name)];
+    let with_end = |not_after: SystemTime| {
+        let mut params = params(Some("x"), &["x.test"]);
+        params.not_after = not_after.into();
+        params
+    };
+    let half_day = Duration::from_secs(12 * 60 * 60);
+    let now = SystemTime::now();
     let names: Vec<_> = (0..100).map(|number| format!("h{number}.test")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     for (params, texts) in [
@@ -320,6 +330,8 @@ fn report_shows_all_names_and_the_validity() {
             &["(not valid yet)\n"],
         ),
         (expired(params(Some("x"), &["x.test"])), &[" days ago)\n"]),
+        (with_end(now - half_day), &["(expired 1 day ago)\n"]),
+        (with_end(now + 3 * half_day), &["(1 day left)\n"]),
     ] {
         let receiver = Receiver::presenting(&files.self_signed(&params));
         let probe = run(receiver.args_of("probe")).exits(6);

@@ -134,7 +134,7 @@ fn proxy_errors_are_quoted() {
             "proxy answered HTTP status 204 No Content",
             NO_PROXY,
         ),
-        ("", "closed the connection", NO_PROXY),
+        ("", "proxy closed the connection", NO_PROXY),
         ("SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP", NO_PROXY),
     ] {
         let proxy = server_answering(answer.as_bytes());

@@ -237,7 +237,7 @@ fn refused_runs() -> Vec<(&'static str, Run)> {
         )
     };
     vec![
-        ("ADDRESS answered code N", to_receiver(&[])),
+        ("ADDRESS answered with response code N", to_receiver(&[])),
         (
             "gRPC call to ADDRESS failed: UNIMPLEMENTED",
             to_receiver(&["--method", "/other.Service/Method"]),

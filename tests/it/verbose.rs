@@ -111,7 +111,7 @@ fn run_with_terminal_input(args: &[&str], text: &[u8]) -> Run {
 
 #[test]
 fn input_from_a_terminal_is_noted() {
-    let note = "note: reading standard input; press Ctrl-D at its end, or pass FILE\n";
+    let note = "note: reading standard input; press Ctrl-D to end the input, or pass FILE\n";
     for args in [&["check"][..], &["check", "-"], &["push", "--rehearse"]] {
         run_with_terminal_input(args, ONE_RECORD)
             .exits(0)

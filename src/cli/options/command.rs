@@ -287,9 +287,9 @@ pub(in crate::cli) struct CompletionsArgs {
     "With --dir, the path of each file. The names are on standard error. -vv is the same as -v.",
 )))]
 pub(in crate::cli) struct ManArgs {
-    /// Write one man page for each command to this folder
+    /// Write one man page for each command to this directory
     ///
-    /// The folder is created if it does not exist. Without this option, all pages are printed to
+    /// The directory is created if it does not exist. Without this option, all pages are printed to
     /// standard output.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) dir: Option<PathBuf>,

@@ -14,8 +14,8 @@ pub(in crate::cli) struct ConnectionArgs {
     /// Connect to HOST:PORT, https://HOST or unix:PATH
     ///
     /// The default port of https:// is 443. Write an IPv6 address in brackets, such as [::1]:9102.
-    /// All addresses of a host name are tried, and each retry starts with the next address. The
-    /// server name of unix:PATH is localhost.
+    /// All addresses of a host name are tried. With push, each retry starts with the next address.
+    /// The server name of unix:PATH is localhost.
     #[arg(
         short, long, value_name = "HOST:PORT", value_hint = ValueHint::Hostname,
         value_parser = Endpoint::parse
@@ -42,8 +42,8 @@ pub(in crate::cli) struct ConnectionArgs {
 
     /// Limit the time of one request
     ///
-    /// The deadline is also sent to the server (grpc-timeout). A request that passes its deadline
-    /// is retried.
+    /// The deadline is also sent to the server (grpc-timeout). With push, a request that passes its
+    /// deadline is retried.
     #[arg(
         long, value_name = "DUR", default_value = "10s", hide_short_help = true,
         value_parser = values::parse_timeout
@@ -182,9 +182,9 @@ pub(in crate::cli) struct ConnectionArgs {
     )]
     pub(in crate::cli) proto: Option<PathBuf>,
 
-    /// Search this folder for the files that --proto imports; repeatable
+    /// Search this directory for the files that --proto imports; repeatable
     ///
-    /// The folder of the .proto file itself is searched last.
+    /// The directory of the .proto file itself is searched last.
     // clap drops a requirement if the required option conflicts with a given one.
     #[arg(
         long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Contract",

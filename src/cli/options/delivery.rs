@@ -115,8 +115,9 @@ pub(in crate::cli) struct DeliveryArgs {
 
     /// Write unacknowledged records to this CSV file
     ///
-    /// Each row has the reason, and the same command pushes the file again. The file is replaced
-    /// even if all records were acknowledged. It holds whole device tokens and has mode 0600.
+    /// Each row has the reason. To push these records again, pass this file as FILE. The file is
+    /// replaced even if all records were acknowledged. It holds whole device tokens and has mode
+    /// 0600.
     #[arg(
         long, value_name = "FILE", value_hint = ValueHint::FilePath,
         value_parser = values::output_path()
@@ -138,7 +139,7 @@ pub(in crate::cli) struct DeliveryArgs {
     /// Remember acknowledged records, send only changes
     ///
     /// The ledger is a SQLite file, and is created if it does not exist. Each server (:authority and
-    /// method) has its own entries. The ledger holds hashes of tokens, not tokens.
+    /// method) has its own entries. The ledger contains digests of the tokens, not the tokens.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Ledger")]
     pub(in crate::cli) ledger: Option<PathBuf>,
 

@@ -123,7 +123,7 @@ pub(in crate::cli) struct FormatArgs {
 pub(in crate::cli) struct InputArgs {
     /// Read these files; - or no file is standard input
     ///
-    /// Each record has a device token and an expiration time. One invalid record and nothing is
+    /// Each record has a device token and an expiration time. If one record is invalid, nothing is
     /// sent. Files that are compressed with gzip or zstd are decompressed.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = None)]
     pub(in crate::cli) files: Vec<PathBuf>,
@@ -168,9 +168,9 @@ pub(in crate::cli) struct InputArgs {
     )]
     pub(in crate::cli) time_format: Vec<TimeFormat>,
 
-    /// Read a date without a time of day as its end, 23:59:59
+    /// Read a date without a time as 23:59:59 of that day, not as 00:00:00
     ///
-    /// Without this option, such a date means 00:00:00. The day is in --timezone.
+    /// The day is in --timezone.
     #[arg(long, hide_short_help = true)]
     pub(in crate::cli) end_of_day: bool,
 
@@ -188,7 +188,7 @@ pub(in crate::cli) struct InputArgs {
 
     /// Use this rule for a token with different times
     ///
-    /// The same record twice is one record and a warning.
+    /// A repeated record with the same time is sent once, with a warning.
     #[arg(
         long, value_name = "RULE", default_value = "error", hide_short_help = true,
         value_parser = values::one_of(&DUPLICATE_POLICIES)
@@ -209,7 +209,7 @@ pub(in crate::cli) struct InputArgs {
 
     /// Refuse an empty input
     ///
-    /// Without this option, an empty input is a note and exit code 0.
+    /// Without this option, an empty input causes a note, and the exit code is 0.
     #[arg(long, hide_short_help = true)]
     pub(in crate::cli) fail_on_empty: bool,
 

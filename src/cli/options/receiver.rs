@@ -45,7 +45,7 @@ pub(in crate::cli) struct ServeArgs {
     )]
     pub(in crate::cli) key: Option<UserPath>,
 
-    /// Write the certificate that clients should trust to this file
+    /// Write the certificate to this file, for the --cacert option of clients
     ///
     /// The file is written before the receiver listens. Pass it to push as --cacert.
     #[arg(

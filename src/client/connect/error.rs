@@ -53,7 +53,9 @@ pub(crate) enum ConnectErrorKind {
     ProxyRefused(StatusCode),
     #[error("proxy does not speak HTTP")]
     ProxyNotHttp,
-    #[error("peer closed the connection")]
+    #[error("proxy closed the connection")]
+    ProxyClosed,
+    #[error("server closed the connection")]
     Closed,
     /// The server closed a plaintext connection, but answered a TLS handshake on a second one.
     #[error("server expects TLS")]

@@ -47,7 +47,7 @@ pub(super) async fn open_tunnel(
         Err(error) if error.is_canceled() => {
             return Err(match result_receiver.await {
                 Ok(Err(error)) => proxy_error(&error),
-                Ok(Ok(())) | Err(_) => ConnectErrorKind::Closed,
+                Ok(Ok(())) | Err(_) => ConnectErrorKind::ProxyClosed,
             });
         }
         Err(error) => return Err(proxy_error(&error)),
@@ -66,9 +66,10 @@ pub(super) async fn open_tunnel(
 
 fn proxy_error(error: &hyper::Error) -> ConnectErrorKind {
     if error.is_incomplete_message() {
-        return ConnectErrorKind::Closed;
+        return ConnectErrorKind::ProxyClosed;
     }
     match ConnectErrorKind::from_hyper(error) {
+        ConnectErrorKind::Closed => ConnectErrorKind::ProxyClosed,
         ConnectErrorKind::Http2(_) => ConnectErrorKind::ProxyNotHttp,
         other => other,
     }

@@ -15,7 +15,7 @@ fn exact_duplicates_are_left_out() {
             b"device_token,expire_time\nabc,1000000100\nxyz,1000000100\nabc,2001-09-09T01:48:20Z\n",
         )
         .exits(0)
-        .stderr_contains("2 duplicates skipped, each token is sent once");
+        .stderr_contains("2 duplicates skipped; each token is sent once");
     let run = run
         .counts("read", 4)
         .counts("duplicate", 2)
@@ -33,7 +33,7 @@ fn on_duplicate_chooses_the_record() {
         let run = receiver
             .push_input(args, input)
             .exits(0)
-            .stderr_contains("4 duplicates skipped (with different expiration times), each");
+            .stderr_contains("4 duplicates skipped (with different expiration times); each");
         assert_eq!(run.count("duplicate"), 4, "{rule}");
         assert_eq!(run.count("acknowledged"), 2, "{rule}");
         let rows = String::from_utf8(receiver.stop().rows).expect("UTF-8");

@@ -140,7 +140,7 @@ fn times_in_no_format_are_refused() {
         (
             &[GERMAN],
             "soon",
-            "is not in the --time-format, Unix seconds or an RFC 3339 date",
+            "matches no --time-format, and is not Unix seconds or an RFC 3339 date",
         ),
         (
             &[GERMAN],
@@ -148,7 +148,11 @@ fn times_in_no_format_are_refused() {
             "has leading or trailing white space",
         ),
         (&[GERMAN], "", "is empty"),
-        (&[GERMAN], "1.5", "is not an integer"),
+        (
+            &[GERMAN],
+            "1.5",
+            "has a sign, a decimal point or an exponent",
+        ),
         // January 23 or December 3?
         (&["--time-format=%Y%m%d"], "2027123", "is before --earliest"),
         (

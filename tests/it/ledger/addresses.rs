@@ -12,8 +12,9 @@ use crate::support::{
 };
 
 fn warning(last: &str, address: &str) -> String {
-    let moved = format!("used the address \"{last}\", this one uses \"{address}\"");
-    format!("warning: the last push to \"localhost\" {moved}")
+    format!(
+        "warning: \"localhost\" now has the address \"{address}\", but the last push used \"{last}\""
+    )
 }
 
 const HINT: &str = "; pass --full if it is another server";

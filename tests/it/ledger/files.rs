@@ -64,7 +64,7 @@ fn push_that_cannot_write_its_outputs_reports_each_of_them_and_ends_its_run() {
     let run = ledger.push(&server, &flags, &records(10_000));
     run.exits(1)
         .stderr_contains("segment is full")
-        .stderr_contains("answered code 5")
+        .stderr_contains("answered with response code 5")
         .stderr_contains("/dev/full")
         .counts_add_up();
     let shown = run_program(["ledger", "show", "--ledger", ledger.str(), "--output=json"]);

@@ -136,7 +136,7 @@ fn lock_timeout_limits_the_wait_for_other_programs() {
             .push(&server, &[timeout], &records(2))
             .exits(1)
             .stderr_contains("still locked by another program")
-            .stderr_contains("hint: wait until it ends, or wait longer with --lock-timeout")
+            .stderr_contains("hint: wait until the other process ends, or pass --lock-timeout")
             .counts("unsent", 2);
         run(forget.iter().chain([&timeout]))
             .exits(1)

@@ -135,13 +135,19 @@ fn invalid_labels_are_usage_errors() {
     for (label, message) in [
         ("", "expected NAME=VALUE (example: site=north)"),
         ("site", "expected NAME=VALUE (example: site=north)"),
-        ("=north", "starts with a letter or an underscore"),
-        ("9=north", "starts with a letter or an underscore"),
+        (
+            "=north",
+            "label name must start with a letter or an underscore",
+        ),
+        (
+            "9=north",
+            "label name must start with a letter or an underscore",
+        ),
         ("a-b=north", "only ASCII letters, digits and underscores"),
         ("a:b=north", "only ASCII letters, digits and underscores"),
         (" a=north", "only ASCII letters, digits and underscores"),
         ("ä=north", "only ASCII letters, digits and underscores"),
-        ("__a=north", "Prometheus reserves"),
+        ("__a=north", "which Prometheus reserves"),
         ("outcome=north", "choose another name"),
         ("state=north", "choose another name"),
     ] {

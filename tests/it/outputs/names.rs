@@ -138,7 +138,10 @@ fn reader_that_leaves_is_named() {
         file.read_exact(&mut [0]).expect("read");
     });
     let server = FaultServer::serving([code(5)]);
-    let expected = format!("error: cannot write {}: its reader closed it\n", fifo.str());
+    let expected = format!(
+        "error: cannot write {}: the reader closed the pipe\n",
+        fifo.str()
+    );
     server
         .push(&["--rejects", fifo.str()], &records(MORE_THAN_A_PIPE_HOLDS))
         .exits(1)

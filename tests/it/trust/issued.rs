@@ -332,7 +332,7 @@ fn refuses_certificates_of_other_cas() {
     let expired_ca = files.write(expired_ca.pem());
 
     let another_key = &[
-        "not signed by the trusted CA \"CN=Test CA\": same name, another key",
+        "certificate names the trusted CA \"CN=Test CA\" as issuer, but is signed with another key",
         "hint: pass --cacert PEM",
     ];
     let missing = &[

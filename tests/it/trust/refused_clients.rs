@@ -130,7 +130,7 @@ fn refused_clients(
             "another CA of the same name",
             files.issued_by(&authority(params(Some("Client CA"), &[])), &cron()),
             &["hint: check that the server trusts the client certificate that was sent\n"],
-            "certificate is not signed by the trusted CA \"CN=Client CA\": same name, another key",
+            "certificate names the trusted CA \"CN=Client CA\" as issuer, but is signed with another key",
         ),
         sent(
             "server certificate",
