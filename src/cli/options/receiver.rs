@@ -45,7 +45,7 @@ pub(in crate::cli) struct ServeArgs {
     )]
     pub(in crate::cli) key: Option<UserPath>,
 
-    /// Write the certificate to this file, for the --cacert option of clients
+    /// Write the certificate for the --cacert of clients to this file
     ///
     /// The file is written before the receiver listens. Pass it to push as --cacert.
     #[arg(
