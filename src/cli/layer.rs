@@ -271,7 +271,12 @@ pub(super) fn read_config_file(
         let name = name.to_string_lossy();
         let Some(table) = profiles.remove(&*name) else {
             let hint = match nearest_name(&name, profiles.keys().map(String::as_str), "") {
-                Some(nearest) => format!("pass --profile {nearest}"),
+                Some(nearest) => {
+                    format!(
+                        "pass --profile {}",
+                        shlex::try_quote(nearest).unwrap_or_default()
+                    )
+                }
                 None => format!("add a table [profile.NAME] to {file}"),
             };
             let message = format!("{file} has no profile \"{}\"", describe_value(&name));

@@ -103,8 +103,10 @@ impl CallError {
             "message size",
         ];
         let lowercase = message.to_ascii_lowercase();
+        // A smaller request has the same headers.
         let is_too_large = matches!(code, Code::ResourceExhausted | Code::OutOfRange)
-            && TOO_LARGE.iter().any(|words| lowercase.contains(words));
+            && TOO_LARGE.iter().any(|words| lowercase.contains(words))
+            && !is_about_headers(&lowercase);
         if is_too_large {
             return Self::TooLarge { code, message };
         }
@@ -113,6 +115,30 @@ impl CallError {
             message,
             advice,
         }
+    }
+
+    /// Returns whether the server refused the length of the headers, which gRPC also calls metadata.
+    pub(crate) fn refuses_headers(&self) -> bool {
+        match self {
+            Self::HttpStatus { status, .. } => *status == 431,
+            Self::Status {
+                code: Code::ResourceExhausted,
+                message,
+                ..
+            } => is_about_headers(message),
+            _ => false,
+        }
+    }
+
+    /// Returns whether the server says that it cannot decompress the request.
+    pub(crate) fn refuses_compression(&self) -> bool {
+        // The words are those of the gRPC libraries for C++, Go, Java, .NET and Rust.
+        const WORDS: [&str; 2] = ["compress", "grpc-encoding"];
+        let Self::Status { message, .. } = self else {
+            return false;
+        };
+        let message = message.to_ascii_lowercase();
+        WORDS.iter().any(|words| message.contains(words))
     }
 
     /// Makes the text in which the error may quote the server safe to show.
@@ -157,6 +183,13 @@ impl CallError {
             error => error,
         }
     }
+}
+
+fn is_about_headers(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["header", "metadata"]
+        .iter()
+        .any(|word| message.contains(word))
 }
 
 pub(super) fn describe_reason(reason: &h2::Reason) -> &str {
@@ -229,6 +262,7 @@ mod tests {
             (Code::ResourceExhausted, GO, true),
             (Code::OutOfRange, TONIC, true),
             (Code::ResourceExhausted, "quota exceeded", false),
+            (Code::ResourceExhausted, "header list too large", false),
             (Code::InvalidArgument, GO, false),
         ] {
             let is_too_large = matches!(status(code, message), CallError::TooLarge { .. });

@@ -62,6 +62,15 @@ pub(crate) struct IdentityFiles {
     pub(crate) key: UserPath,
 }
 
+impl TlsPlan {
+    pub(super) fn conflicts_with_plaintext(&self) -> bool {
+        !self.trusted_certificates.is_empty()
+            || self.identity.is_some()
+            || self.skips_verification
+            || self.allows_common_name
+    }
+}
+
 pub(super) const USER_AGENT: &str = concat!("sensor-license/", env!("CARGO_PKG_VERSION"));
 
 impl ConnectionPlan {
@@ -131,10 +140,14 @@ impl ConnectionPlan {
         let server_name = self.server_name.as_deref().and_then(parse_authority);
         let endpoint = || parse_authority(&self.endpoint.authority());
         server_name.or_else(endpoint).ok_or_else(|| {
-            Failure::usage_with_hint(
-                format!("\"{}\" is not a valid :authority", self.endpoint),
-                "pass --authority NAME",
-            )
+            let hint = if self.endpoint.host().is_ascii() {
+                "pass --authority NAME"
+            } else {
+                // The DNS and certificates have only this form of the name (RFC 5890).
+                "pass the ASCII form of the name, such as --server xn--bcher-kva.example:443"
+            };
+            let message = format!("\"{}\" is not a valid :authority", self.endpoint);
+            Failure::usage_with_hint(message, hint)
         })
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tonic::Code;
 
 use super::{
-    connection::{ConnectionPlan, Timeouts},
+    connection::{ConnectionPlan, Timeouts, TlsPlan},
     contract::ContractSource,
     interrupts::Interrupts,
 };
@@ -67,7 +67,14 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         ProbeOutcome::Called { .. } => reflection_failure,
     };
     let source = &plan.connection.contract.source;
-    let failure = failure.or_else(|| push_failure(&found, &target, path, source));
+    let mut failure = failure.or_else(|| push_failure(&found, &target, path, source));
+    let tls = plan.connection.tls.as_ref();
+    if let Some(failure) = &mut failure
+        && tls.is_some_and(TlsPlan::conflicts_with_plaintext)
+    {
+        // The report lists options to add, and `--plaintext` would need the removal of others.
+        failure.options.retain(|option| option != "--plaintext");
+    }
     Ok(ProbeReport::new(
         &found,
         &target,

@@ -12,6 +12,8 @@ use crate::{
 const CHECK_SERVER_LOG: &str = "check the server's log, or run the command again later";
 const CHECK_ADDRESS: &str = "check the address: a proxy or a server without gRPC answered";
 const SHORTEN_HEADERS: &str = "pass fewer or shorter --header values";
+const CHECK_METHOD_OR_GZIP: &str =
+    "check the address and --method, or remove --compress gzip, which the server may not support";
 const USE_DESCRIPTORS: &str = "describe the service with --proto FILE or --protoset FILE";
 
 pub(crate) fn attempt_failed(target: &Target, failure: &AttemptFailure) -> Failure {
@@ -30,6 +32,14 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
             Code::DeadlineExceeded,
             Some("increase --timeout, or reduce --batch-records"),
         ),
+        CallError::Status { code, .. } if target.sends_gzip && error.refuses_compression() => {
+            (*code, Some("remove --compress gzip"))
+        }
+        CallError::Status { code, .. } if error.refuses_headers() => (*code, Some(SHORTEN_HEADERS)),
+        CallError::Status {
+            code: code @ Code::Unimplemented,
+            ..
+        } if target.sends_gzip => (*code, Some(CHECK_METHOD_OR_GZIP)),
         CallError::Status { code, .. } | CallError::TooLarge { code, .. } => {
             (*code, hint_for_status(*code))
         }
@@ -38,7 +48,7 @@ pub(crate) fn call_failed(target: &Target, error: &CallError) -> Failure {
             let hint = match status {
                 407 | 408 | 414 => None,
                 421 => Some("check --servername and --authority"),
-                431 => Some(SHORTEN_HEADERS),
+                _ if error.refuses_headers() => Some(SHORTEN_HEADERS),
                 _ => hint_for_status(code).or(Some(CHECK_ADDRESS)),
             };
             (code, hint)
@@ -107,7 +117,7 @@ fn hint_for_status(status: Code) -> Option<&'static str> {
         Code::Unauthenticated => Some(
             "pass credentials that the server accepts with --header, --bearer-token-file or --cert",
         ),
-        Code::ResourceExhausted | Code::OutOfRange => {
+        Code::ResourceExhausted => {
             Some("reduce --batch-records or --batch-bytes, or run the command again later")
         }
         _ => None,

@@ -1,9 +1,12 @@
 //! Failures to use a ledger.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::failure::Failure;
 use crate::{database::DatabaseError, ledger::LedgerError, user_path::UserPath};
+
+/// The value of `--lock-timeout` in a hint, which a run that has waited longer does not get.
+const LONG_LOCK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 pub(super) const HARD_LINK_HINT: &str = "remove the other links, or make them symbolic links";
 
@@ -29,7 +32,7 @@ pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
         error if error.is_corrupt() => {
             failure.with_hint("move the file away; the next push then sends every record once more")
         }
-        LedgerError::Locked { .. } => {
+        LedgerError::Locked { waited, .. } if *waited < LONG_LOCK_TIMEOUT => {
             failure.with_hint("wait until the other process ends, or pass --lock-timeout 5m")
         }
         error if error.is_locked() => {

@@ -33,8 +33,10 @@ impl From<ProxyError> for Failure {
 pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError) -> Failure {
     let hint = match error {
         MetadataError::ByteOrderMark => "save the file without a byte order mark",
-        MetadataError::ReservedName(name) if name == "user-agent" => "pass --user-agent TEXT",
-        MetadataError::ReservedName(name) if name == "host" => "pass --authority NAME",
+        MetadataError::ReservedName(name) if name == "user-agent" => {
+            "pass --user-agent TEXT instead"
+        }
+        MetadataError::ReservedName(name) if name == "host" => "pass --authority NAME instead",
         MetadataError::ReservedName(_) => "remove this header",
         MetadataError::InvalidBase64(_) => "encode the value, for example with: base64 -w0 FILE",
         MetadataError::InvalidValue(_) => {

@@ -81,17 +81,19 @@ pub(crate) fn unexpected_response_codes(server: &str, codes: &[i32], ok_codes: &
     let message = format!("\"{server}\" answered with response {noun} {}", list(codes));
     let success = format!("response codes that mean success: {}", list(ok_codes));
     let failure = Failure::response_code(message).with_cause(success);
-    if codes.contains(&0) {
-        // The first `--ok-code` replaces the default, which is code 0.
-        let accepted = ok_codes.iter().chain(&[0]).map(ToString::to_string);
-        let options: Vec<_> = accepted
-            .flat_map(|code| ["--ok-code".to_owned(), code])
-            .collect();
-        let options: Vec<_> = options.iter().map(String::as_str).collect();
-        return failure.with_option_hint(&options, " if code 0 means success as well");
-    }
-    failure
-        .with_hint("ask the server's operator what the code means, or accept it with --ok-code N")
+    // The first `--ok-code` replaces the default, which is code 0.
+    let accepting = |codes: &[i32]| {
+        let codes = ok_codes.iter().chain(codes);
+        let options: Vec<_> = codes.map(|code| format!("--ok-code {code}")).collect();
+        options.join(" ")
+    };
+    failure.with_hint(if codes.contains(&0) {
+        let options = accepting(&[0]);
+        format!("pass {options} if code 0 means success as well")
+    } else {
+        let options = accepting(codes);
+        format!("ask the server's operator what the code means; if it is success, pass {options}")
+    })
 }
 
 /// Returns the failure for a push in which the server acknowledged only some of the `total`

@@ -18,6 +18,10 @@ const PEM: &str = "PEM";
 /// The PEM label of a private key in the format of OpenSSH.
 const OPENSSH_KEY: &str = "OPENSSH PRIVATE KEY";
 
+const PASS_KEY: &str = "pass the file with the private key: --key KEY.pem";
+const PASS_CERTIFICATE: &str =
+    "pass the file with the certificate: --cert CERT.pem, or --cacert CA.pem";
+
 const CHECK_CLIENT_TRUST: &str =
     "check that the server trusts the client certificate that was sent";
 
@@ -71,7 +75,17 @@ fn pem_hint(file: &UserPath, expected: &str, problem: &PemProblem) -> Option<Str
     let has_only_keys = |labels: &[String]| labels.iter().all(|one| one.ends_with("PRIVATE KEY"));
     let file = shell_word(file);
     let command = match problem {
-        PemProblem::Binary(format) => conversion(*format, &file),
+        PemProblem::Binary(BinaryFormat::Certificate | BinaryFormat::Pkcs7)
+            if expected == PRIVATE_KEY =>
+        {
+            return Some(PASS_KEY.to_owned());
+        }
+        PemProblem::Binary(BinaryFormat::PrivateKey | BinaryFormat::EncryptedKey)
+            if expected != PRIVATE_KEY =>
+        {
+            return Some(PASS_CERTIFICATE.to_owned());
+        }
+        PemProblem::Binary(format) => conversion(*format, &file)?,
         PemProblem::UnsupportedLabel(_) => format!(
             "openssl crl2pkcs7 -nocrl -certfile {file} | openssl pkcs7 -print_certs -out CERT.pem"
         ),
@@ -101,20 +115,20 @@ fn pem_hint(file: &UserPath, expected: &str, problem: &PemProblem) -> Option<Str
             ));
         }
         PemProblem::OtherBlocks(_) if expected == PRIVATE_KEY => {
-            return Some("pass the file with the private key: --key KEY.pem".to_owned());
+            return Some(PASS_KEY.to_owned());
         }
         PemProblem::OtherBlocks(labels) if has_only_keys(labels) => {
-            let hint = "pass the file with the certificate: --cert CERT.pem, or --cacert CA.pem";
-            return Some(hint.to_owned());
+            return Some(PASS_CERTIFICATE.to_owned());
         }
         _ => return None,
     };
     Some(format!("convert the file with: {command}"))
 }
 
-fn conversion(format: BinaryFormat, file: &str) -> String {
-    match format {
-        BinaryFormat::Certificate | BinaryFormat::OtherDer => {
+fn conversion(format: BinaryFormat, file: &str) -> Option<String> {
+    Some(match format {
+        BinaryFormat::OtherDer => return None,
+        BinaryFormat::Certificate => {
             format!("openssl x509 -inform der -in {file} -out CERT.pem")
         }
         BinaryFormat::PrivateKey | BinaryFormat::EncryptedKey => {
@@ -131,7 +145,7 @@ fn conversion(format: BinaryFormat, file: &str) -> String {
             "keytool -importkeystore -srckeystore {file} -deststoretype PKCS12 \
              -destkeystore STORE.p12"
         ),
-    }
+    })
 }
 
 /// Returns a path for a command in a hint.

@@ -1,6 +1,9 @@
 //! [`BinaryFormat`]: files that hold keys or certificates in a format other than PEM.
 
-use x509_parser::asn1_rs::{Any, FromDer, Tag};
+use x509_parser::{
+    asn1_rs::{Any, FromDer, Tag},
+    certificate::X509Certificate,
+};
 
 /// A file format that is not PEM, but that PEM can be made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +59,10 @@ impl BinaryFormat {
             // PKCS#8, PKCS#1 and SEC1.
             (Tag::Integer, Tag::Sequence | Tag::Integer | Tag::OctetString) => Self::PrivateKey,
             (Tag::Sequence, Tag::OctetString) => Self::EncryptedKey,
-            (Tag::Sequence, Tag::Sequence) => Self::Certificate,
+            // Certificate requests and revocation lists begin in the same way.
+            (Tag::Sequence, Tag::Sequence) if X509Certificate::from_der(bytes).is_ok() => {
+                Self::Certificate
+            }
             (Tag::Oid, _) => Self::Pkcs7,
             _ => Self::OtherDer,
         })

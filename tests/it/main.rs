@@ -16,6 +16,7 @@ mod document_commands;
 mod documents;
 mod faults;
 mod help;
+mod hints;
 mod input;
 mod layers;
 mod ledger;

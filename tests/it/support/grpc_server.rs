@@ -34,6 +34,8 @@ pub(crate) struct Behavior {
     pub(crate) reads_request: bool,
     /// Whether requests to methods other than [`METHOD`] are answered with UNIMPLEMENTED.
     pub(crate) has_one_method: bool,
+    /// Returns the response to a request that the server refuses because of its headers.
+    pub(crate) refuse: fn(&Parts) -> Option<Response>,
 }
 
 impl Behavior {
@@ -44,6 +46,7 @@ impl Behavior {
             response,
             reads_request: true,
             has_one_method: false,
+            refuse: |_| None,
         }
     }
 }
@@ -119,6 +122,9 @@ pub(crate) async fn respond_to(
     }
     if behavior.has_one_method && head.uri.path() != METHOD {
         return send_response(respond, &Response::status(Code::Unimplemented, ""));
+    }
+    if let Some(response) = (behavior.refuse)(&head) {
+        return send_response(respond, &response);
     }
     // If the test has ended, sending fails, which does not matter.
     let _ = record.send(head);

@@ -59,6 +59,7 @@ impl TlsServer {
             response: Response::code(0),
             reads_request: true,
             has_one_method: true,
+            refuse: |_| None,
         });
         let task = serve_connections(move |stream| {
             let (acceptor, behavior) = (acceptor.clone(), Arc::clone(&behavior));

@@ -1,0 +1,244 @@
+//! Hints about gRPC calls, the ledger and the whole run.
+
+use http::request::Parts;
+use tonic::Code;
+
+use super::Case;
+
+use crate::support::{
+    fault_server::action::Response,
+    files::TempFile,
+    grpc_server::{Behavior, GrpcServer},
+    program::run_with_input,
+    receiver::Receiver,
+    records::{ONE_RECORD, records},
+};
+
+const PLAIN: &[&str] = &["--plaintext", "--retry=0"];
+
+/// A situation, the response of a server to requests in this situation, and the hint.
+struct Refused<'a> {
+    refuse: fn(&Parts) -> Option<Response>,
+    flags: &'a [&'a str],
+    exit: i32,
+    hint: &'a str,
+    add: &'a str,
+    remove: &'a [&'a str],
+}
+
+fn has(head: &Parts, name: &str) -> bool {
+    head.headers.contains_key(name)
+}
+
+#[test]
+fn call_succeeds_as_the_hint_says() {
+    let long = "--header=x-long: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
+    for refused in [
+        Refused {
+            refuse: |head| {
+                let message = "grpc: Decompressor is not installed for grpc-encoding \"gzip\"";
+                has(head, "grpc-encoding").then(|| Response::status(Code::Unimplemented, message))
+            },
+            flags: &["--compress=gzip"],
+            exit: 76,
+            hint: "remove --compress gzip",
+            add: "",
+            remove: &["--compress=gzip"],
+        },
+        Refused {
+            refuse: |head| {
+                has(head, "grpc-encoding").then(|| Response::status(Code::Unimplemented, ""))
+            },
+            flags: &["--compress=gzip"],
+            exit: 76,
+            hint: "check the address and --method, or remove --compress gzip, which the server may not support",
+            add: "",
+            remove: &["--compress=gzip"],
+        },
+        Refused {
+            refuse: |head| {
+                let message = "received metadata size exceeds hard limit: too large";
+                has(head, "x-long").then(|| Response::status(Code::ResourceExhausted, message))
+            },
+            flags: &[long],
+            exit: 72,
+            hint: "pass fewer or shorter --header values",
+            add: "--header 'x-short: y'",
+            remove: &[long],
+        },
+        Refused {
+            refuse: |head| has(head, "x-long").then(|| Response::http(431, "text/html", b"")),
+            flags: &[long],
+            exit: 66,
+            hint: "pass fewer or shorter --header values",
+            add: "",
+            remove: &[long],
+        },
+        Refused {
+            refuse: |head| {
+                (!has(head, "authorization")).then(|| Response::status(Code::Unauthenticated, ""))
+            },
+            flags: &[],
+            exit: 80,
+            hint: "pass credentials that the server accepts with --header, --bearer-token-file or --cert",
+            add: "--header 'authorization: Basic eDp5'",
+            remove: &[],
+        },
+        Refused {
+            refuse: |head| {
+                let is_known = head.uri.path().starts_with("/license.v1.");
+                (!is_known).then(|| Response::status(Code::Unimplemented, "unknown service"))
+            },
+            flags: &[],
+            exit: 76,
+            hint: "check the address, and the method that --method, --proto, --protoset or --reflection selects",
+            add: "--method /license.v1.Internal/UpdateSensorExpireTime",
+            remove: &[],
+        },
+        Refused {
+            refuse: |head| {
+                let is_known = head.uri.host() == Some("license.internal");
+                (!is_known).then(|| Response::http(421, "text/html", b""))
+            },
+            flags: &[],
+            exit: 66,
+            hint: "check --servername and --authority",
+            add: "--authority license.internal",
+            remove: &[],
+        },
+    ] {
+        let server = GrpcServer::with(Behavior {
+            refuse: refused.refuse,
+            ..Behavior::reading(Response::code(0))
+        });
+        let case = Case {
+            args: &[&["push", "--server", &server.address], PLAIN, refused.flags].concat(),
+            input: ONE_RECORD,
+            exit: refused.exit,
+            hint: refused.hint,
+            add: refused.add,
+            remove: refused.remove,
+            next_exit: 0,
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn code_means_success_with_the_option_of_the_hint() {
+    let refusing = Receiver::with(["--plaintext", "--code=3"]);
+    let accepting = Receiver::with(["--plaintext"]);
+    for (receiver, flags, hint, add) in [
+        (
+            &refusing,
+            &[][..],
+            "ask the server's operator what the code means; if it is success, pass --ok-code 0 --ok-code 3",
+            "--ok-code 0 --ok-code 3",
+        ),
+        (
+            &accepting,
+            &["--ok-code=5"],
+            "pass --ok-code 5 --ok-code 0 if code 0 means success as well",
+            "--ok-code 0",
+        ),
+    ] {
+        let case = Case {
+            args: &[&["push", "--server", &receiver.address], PLAIN, flags].concat(),
+            input: ONE_RECORD,
+            exit: 7,
+            hint,
+            add,
+            remove: &[],
+            next_exit: 0,
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn slow_call_succeeds_with_the_timeout_of_the_hint() {
+    let receiver = Receiver::with(["--plaintext", "--delay=300ms"]);
+    for (limit, exit, hint, add) in [
+        (
+            "--timeout=50ms",
+            68,
+            "increase --timeout, or reduce --batch-records",
+            "--timeout 20s",
+        ),
+        (
+            "--max-time=50ms",
+            68,
+            "increase --max-time",
+            "--max-time 20s",
+        ),
+    ] {
+        let case = Case {
+            args: &[&["push", "--server", &receiver.address, limit], PLAIN].concat(),
+            input: ONE_RECORD,
+            exit,
+            hint,
+            add,
+            remove: &[limit],
+            next_exit: 0,
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn ledger_is_used_as_the_hint_says() {
+    let receiver = Receiver::with(["--plaintext"]);
+    let ledger = TempFile::absent("ledger");
+    let push = ["push", "--server", &receiver.address, "--plaintext"];
+    let push = [&push[..], &["--ledger", ledger.str(), "-n"]].concat();
+    run_with_input(&push[..6], &records(3)).exits(0);
+    let show = ["ledger", "forget", "--ledger", ledger.str()];
+    let show = [&show[..], &["--target", "nowhere.test:1"]].concat();
+    let target = format!("pass one of these to --target: {}", receiver.address);
+    let text = TempFile::new(
+        "text",
+        "this is not a ledger, but it is longer than a header of one",
+    );
+    let other = TempFile::absent("other");
+    let changed = b"token,expire_time\nsensor-00000,4070908801\nsensor-00001,4070908801\n";
+    for case in [
+        Case {
+            args: &[&push[..], &["--max-changes=1"]].concat(),
+            input: changed,
+            exit: 4,
+            hint: "pass --max-changes 2 if the changes are right",
+            add: "--max-changes 2",
+            remove: &["--max-changes=1"],
+            next_exit: 0,
+        },
+        Case {
+            args: &[&push[..], &["--max-missing=0"]].concat(),
+            input: changed,
+            exit: 4,
+            hint: "pass --max-missing 1 if the input is complete",
+            add: "--max-missing 1",
+            remove: &["--max-missing=0"],
+            next_exit: 0,
+        },
+        Case {
+            args: &show,
+            input: b"",
+            exit: 2,
+            hint: &target,
+            add: &format!("--target {}", receiver.address),
+            remove: &["--target", "nowhere.test:1"],
+            next_exit: 0,
+        },
+        Case {
+            args: &[&push[..4], &["--ledger", text.str()]].concat(),
+            input: ONE_RECORD,
+            exit: 1,
+            hint: "name a new file or a ledger with --ledger",
+            add: &format!("--ledger {}", other.str()),
+            remove: &["--ledger", text.str()],
+            next_exit: 0,
+        },
+    ] {
+        case.check();
+    }
+}
