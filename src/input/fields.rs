@@ -67,6 +67,7 @@ impl FieldNames {
             .clone()
             .enumerate()
             .filter(|(_, name)| self.names_of(field).iter().any(|known| known == name));
+        let is_free = |name: &str| self.find(name.as_bytes()).is_none();
         let kind = match (matching.next(), matching.next()) {
             (Some((index, _)), None) => return Ok(index),
             (Some((_, first)), Some((index, second))) => {
@@ -88,7 +89,7 @@ impl FieldNames {
                 field,
                 wanted: self.names_of(field).to_vec(),
                 suggested_name: match self.nearest(field, found.clone()) {
-                    None => Some("NAME".to_owned()),
+                    None => found.clone().any(is_free).then(|| "NAME".to_owned()),
                     Some(name) => Excerpt::shows_exactly(name).then(|| name.to_owned()),
                 },
                 found: found.map(Excerpt::from_text).collect(),

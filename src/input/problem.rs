@@ -161,7 +161,8 @@ pub(crate) enum ProblemKind {
         field: Field,
         wanted: Vec<String>,
         found: Vec<Excerpt>,
-        /// `NAME` stands for any name. `None` if the user could not type the probable name.
+        /// `NAME` stands for any name. `None` if the user could not type the probable name, or if
+        /// each name found is a name of the other field.
         suggested_name: Option<String>,
         /// The delimiter that the header row seems to have.
         delimiter: Option<char>,

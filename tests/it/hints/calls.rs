@@ -1,17 +1,23 @@
 //! Hints about gRPC calls, the ledger and the whole run.
 
+use std::{fs, path::Path};
+
 use http::request::Parts;
 use tonic::Code;
 
 use super::Case;
 
 use crate::support::{
-    fault_server::action::Response,
+    fault_server::{
+        FaultServer,
+        action::{Action, Response, status},
+    },
     files::TempFile,
     grpc_server::{Behavior, GrpcServer},
     program::run_with_input,
     receiver::Receiver,
     records::{ONE_RECORD, records},
+    reflection_server::{Reflection, ReflectionServer, compile},
 };
 
 const PLAIN: &[&str] = &["--plaintext", "--retry=0"];
@@ -118,6 +124,76 @@ fn call_succeeds_as_the_hint_says() {
             hint: refused.hint,
             add: refused.add,
             remove: refused.remove,
+            next_exit: 0,
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn large_request_succeeds_in_the_batches_of_the_hint() {
+    let refusal = status(Code::ResourceExhausted, "over the limit");
+    let server = FaultServer::serving([Action::IfLargerThan(100, refusal.into())]);
+    let args = server.args(&["--retry=0"]);
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    for add in ["--batch-records 1", "--batch-bytes 100"] {
+        let case = Case {
+            args: &args,
+            input: &records(10),
+            exit: 72,
+            hint: "reduce --batch-records or --batch-bytes, or run the command again later",
+            add,
+            remove: &[],
+            next_exit: 0,
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn contract_is_found_as_the_hint_says() {
+    let pool = || compile(Path::new("proto"), "sensor.proto");
+    let silent = ReflectionServer::start(pool(), Reflection::None, b"");
+    let open = ReflectionServer::start(pool(), Reflection::V1, b"");
+    let proto = fs::read_to_string("proto/sensor.proto").expect("text");
+    let service = proto.find("\nservice ").expect("a service");
+    let second = proto[service..].replace("Internal", "Other");
+    let second = second.split_inclusive("\n}\n").next().expect("a service");
+    let first = proto.replace("service Internal", "service First");
+    let two_services = TempFile::new("two.proto", format!("{first}\n{second}"));
+    for (server, flags, exit, hint, add, remove) in [
+        (
+            &silent,
+            &["--reflection"][..],
+            76,
+            "describe the service with --proto FILE or --protoset FILE",
+            "--proto proto/sensor.proto",
+            &["--reflection"][..],
+        ),
+        (
+            &open,
+            &["--reflection", "--method=/no.Service/Method"],
+            69,
+            "check --method, or describe the service with --proto FILE or --protoset FILE",
+            "--method /Internal/UpdateSensorExpireTime",
+            &["--method=/no.Service/Method"],
+        ),
+        (
+            &silent,
+            &["--proto", two_services.str()],
+            2,
+            "pass the method that takes records with --method /PKG.SERVICE/METHOD",
+            "--method /First/UpdateSensorExpireTime",
+            &[],
+        ),
+    ] {
+        let case = Case {
+            args: &[&["push", "--server", &server.address], PLAIN, flags].concat(),
+            input: ONE_RECORD,
+            exit,
+            hint,
+            add,
+            remove,
             next_exit: 0,
         };
         case.check();
@@ -233,7 +309,7 @@ fn ledger_is_used_as_the_hint_says() {
             args: &[&push[..4], &["--ledger", text.str()]].concat(),
             input: ONE_RECORD,
             exit: 1,
-            hint: "name a new file or a ledger with --ledger",
+            hint: "pass --ledger FILE with a ledger, or with a file that does not exist yet",
             add: &format!("--ledger {}", other.str()),
             remove: &["--ledger", text.str()],
             next_exit: 0,

@@ -52,7 +52,12 @@ fn certificate_is_accepted_with_the_options_of_the_hint() {
             "pass --allow-common-name",
             "--allow-common-name",
         ),
-        (&local, &[], "pass --cacert PEM with this certificate", &pin),
+        (
+            &local,
+            &[],
+            "pass --cacert PEM with this certificate, if the server's operator confirms its SHA-256",
+            &pin,
+        ),
     ] {
         let receiver = Receiver::presenting(identity);
         let case = Case {

@@ -2,8 +2,6 @@
 
 use super::Case;
 
-use crate::support::files::TempFile;
-
 /// Options of `check`, an input that it refuses, the hint, and the options of the hint.
 type Refused = (
     &'static [&'static str],
@@ -13,6 +11,14 @@ type Refused = (
 );
 
 const REFUSED: &[Refused] = &[
+    (
+        &[],
+        "{\"token\":\"a\",\"expire_time\":4070908800}\n\
+         {\"token\":\"b\",\"expire_time\":4070908800} \
+         {\"token\":\"c\",\"expire_time\":4070908800}\n",
+        "pass --input-format json",
+        "--input-format json",
+    ),
     (
         &[],
         "token;expire_time\na;4070908800\n",
@@ -189,24 +195,6 @@ fn hidden_problems_are_shown_with_the_option_of_the_hint() {
         add: "--max-errors 25",
         remove: &[],
         next_exit: 4,
-    };
-    case.check();
-}
-
-#[test]
-fn json_array_is_accepted_in_the_format_of_the_hint() {
-    let file = TempFile::new(
-        "a.ndjson",
-        "[\n{\"token\":\"a\",\"expire_time\":4070908800}\n]\n",
-    );
-    let case = Case {
-        args: &["check", file.str()],
-        input: b"",
-        exit: 4,
-        hint: "pass --input-format json",
-        add: "--input-format json",
-        remove: &[],
-        next_exit: 0,
     };
     case.check();
 }

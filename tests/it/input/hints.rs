@@ -49,6 +49,10 @@ const CASES: &[Case] = &[
         "found 1 column",
         "\n",
     ),
+    // A record without a second field has no name to choose.
+    (&[], b"token\na\n", "found \"token\"", "\n"),
+    (&[], b"[{\"token\":\"a\"}]", "found \"token\"", "\n"),
+    (&[], b"[{}]", "found none", "\n"),
     // A name that nobody can type is no hint, and is shown escaped.
     (
         &[],
