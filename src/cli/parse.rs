@@ -32,7 +32,9 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     let command = clap_command();
     let typed = TypedArguments::read(&command, env::args_os());
     let name = typed.command.get_name().to_owned();
-    let wants_json = is_json(&typed.arguments);
+    let is_typed = typed.value_of("output").is_some();
+    let variable = env::var_os("SENSOR_LICENSE_OUTPUT").filter(|_| !is_typed);
+    let wants_json = is_json(&typed.arguments) || variable.is_some_and(|format| format == "json");
     let merged = MergedArguments::new(typed).map_err(|failure| {
         Terminal::error(&failure);
         print_report(&name, wants_json, failure)
@@ -50,7 +52,8 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
         let exit_code = print_clap_error(&error);
         merged.print_origins(&error.to_string());
         if exit_code == 2 {
-            print_report(&name, is_json(&merged.arguments), to_failure(&error))
+            let wants_json = wants_json || is_json(&merged.arguments);
+            print_report(&name, wants_json, to_failure(&error))
         } else {
             exit_code
         }

@@ -140,6 +140,9 @@ fn destination(
                 "--rehearse ignores --server, --reflection and the other options of the connection",
             );
         }
+        if delivery.ledger.is_some() {
+            terminal.note("--rehearse ignores --ledger and its guards");
+        }
         if has_reflection {
             contract.source = ContractSource::BuiltIn;
         }

@@ -18,11 +18,14 @@ pub(crate) fn input_refused(
     if let ([problem], 1) = (problems, total)
         && problem.kind.is_outside_input()
     {
-        let failure = Failure::input(problem.to_string());
-        return match problem_hint(&problem.kind) {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        };
+        let mut failure = Failure::input(problem.to_string());
+        failure.hint = problem_hint(&problem.kind);
+        // The text shows a message only once.
+        failure.problems.push(InputProblem {
+            message: failure.message.clone(),
+            ..problem.into()
+        });
+        return failure;
     }
     let message = summarize_counts(counts);
     let mut failure = Failure::input(format!("{message}; nothing was {skipped_action}"));

@@ -2,14 +2,15 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{escape::escape, failure::Failure};
+use super::{escape::escape, failure::Failure, problem::InputProblem};
 
 /// Writes the problems of the input, the message, the causes and the hint, each on its own line.
 ///
 /// Control characters are escaped, because the text may quote servers, certificates and file names.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
+        let is_other = |problem: &&InputProblem| problem.message != self.message;
+        for problem in self.problems.iter().filter(is_other) {
             writeln!(f, "{}", problem.to_line("error"))?;
         }
         writeln!(f, "error: {}", describe(self))

@@ -117,6 +117,12 @@ fn other_failures_are_in_each_format() {
     assert!(first.contains("%0Ahint: "), "{first}");
     assert!(result.starts_with("failed: 1 read"), "{result}");
     assert_eq!(push("gitlab-code-quality").json(), json!([]));
+    let missing = ["check", "nowhere.csv", "--error-format=gitlab-code-quality"];
+    let missing = run(missing).exits(4);
+    assert_eq!(missing.json()[0]["location"]["path"], "nowhere.csv");
+    let message = "cannot open nowhere.csv: No such file or directory";
+    assert_eq!(missing.json()[0]["description"], message);
+    assert_eq!(missing.stderr, format!("error: {message}\n"));
     let document = push("junit").stdout;
     assert!(document.contains("cannot connect to"), "{document}");
     // An option with an unsuitable value.
@@ -203,6 +209,9 @@ fn usage_errors_have_the_json_form_of_the_command() {
         assert!(run.stderr.starts_with("error: "), "{args:?}: {run:?}");
         assert_eq!(error["problems"], json!([]), "{args:?}");
     }
+    let variable = [("SENSOR_LICENSE_OUTPUT", "json")];
+    let report = run_with(&["check", "--nonsense"], &variable, b"").exits(2);
+    assert_eq!(report.json()["error"]["kind"], "usage");
     let run = run(["check", "--", "--output=json"]).exits(4);
     assert!(
         serde_json::from_str::<Value>(&run.stdout).is_err(),
