@@ -47,7 +47,7 @@ pub(crate) enum ValidityError {
     NotYetValid(Validity),
 }
 
-/// A property with which a certificate can be forged.
+/// A property that lets an attacker forge a certificate.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(crate) enum Weakness {
     #[error("has an RSA key of {bits} bits (minimum: {})", MIN_RSA_KEY_BITS)]

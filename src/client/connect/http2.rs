@@ -19,9 +19,9 @@ use crate::client::{
 /// small window suffices, because the responses of a license server are only a few bytes long.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 
-/// The receive window of the connection in bytes. `h2` ends a connection that has too many small
-/// DATA frames unread: their limit is half of this window, and each frame counts as 256 bytes less
-/// its length. So this window allows 1,000 responses of four frames each.
+/// The receive window of the connection in bytes. `h2` ends a connection with too many unread small
+/// DATA frames: each counts as 256 bytes minus its length, and their sum is at most half of this
+/// window. The size allows 1,000 responses with four frames each.
 const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
 
 /// The maximum length of the response headers in bytes. Some servers put a long error report into

@@ -39,7 +39,7 @@ pub(in crate::input) struct Findings {
     pub(in crate::input) expirations: ExpirationCounts,
     /// The number of records before the part of the input that is being read.
     pub(in crate::input) records_before: u64,
-    /// No more input is read after the deadline or a signal.
+    /// Whether the deadline or a signal has ended the reading.
     pub(in crate::input) is_stopped: bool,
 }
 

@@ -167,7 +167,7 @@ impl CronJob {
     }
 
     /// Runs the job as cron does: in the home directory of the user, without the environment of a
-    /// login. cron mails the output, unless there is none.
+    /// login. cron mails the output if there is any.
     pub(crate) fn run(&self, home: &Path) -> Run {
         let mut command = Command::new(self.variable("SHELL").unwrap_or("/bin/sh"));
         command
