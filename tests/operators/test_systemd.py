@@ -7,7 +7,7 @@ import shutil
 import tomllib
 
 import pytest
-from conftest import PERMANENT_EXIT_CODES, ROOT, SAMPLES, run, write_export
+from conftest import PERMANENT_EXIT_CODES, SAMPLES, run, write_export
 
 UNITS = SAMPLES / "systemd"
 SERVICE = "sensor-license@north.service"
@@ -159,33 +159,3 @@ def test_command_line_pushes_the_export(binary, certificates, receiver, service,
     totals, records = receiver.stop()
     assert totals["records"] == 20 and records == export
     assert (state / "ledger").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.fixture
-def crontab_command(binary, tmp_path, monkeypatch):
-    """The command of the crontab line in docs/automation.md, with its files below `tmp_path`."""
-    text = (ROOT / "docs/automation.md").read_text()
-    (line,) = re.findall(r"^```crontab\n(.*)\n```$", text, re.MULTILINE)
-    schedule, command = re.fullmatch(r"((?:\S+ ){5})(.*)", line).groups()
-    assert schedule == "30 2 * * * " and "%" not in command
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/sensor-license").symlink_to(binary)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    for folder in ["etc/sensor-license/north", "var/lib/sensor-license", "var/lib/sensor-license-metrics"]:
-        (tmp_path / folder).mkdir(parents=True)
-    return re.sub(r" /(etc|var)/", rf" {tmp_path}/\1/", command)
-
-
-def test_crontab_line_pushes_changed_records(certificates, receiver, crontab_command, tmp_path):
-    folder = tmp_path / "etc/sensor-license/north"
-    config = enable_all_options((UNITS / "config.toml").read_text(), receiver.address)
-    (folder / "config.toml").write_text(config)
-    (folder / "bearer-token").write_text("a-bearer-token\n")
-    for name in ["ca.crt", "client.crt", "client.key"]:
-        (folder / name).write_text(certificates[name].read_text())
-    export = write_export(tmp_path / "var/spool/sensor-license/north.csv", 20)
-    for _ in range(2):
-        result = run("sh", "-c", crontab_command, cwd=tmp_path)
-        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    totals, records = receiver.stop()
-    assert totals["records"] == 20 and records == export
