@@ -31,6 +31,15 @@ const DIRECTORIES: [&str; 5] = [
     "/var/spool/sensor-license",
 ];
 
+/// The first words of commands that only root can run. `.ci/samples --boot` runs those of systemd.
+const ROOT_COMMANDS: [&str; 5] = [
+    "journalctl",
+    "systemctl",
+    "systemd-sysusers",
+    "systemd-tmpfiles",
+    "useradd",
+];
+
 /// Directories that exist before an operator follows the documents.
 const EXISTING_DIRECTORIES: [&str; 4] = [
     "/etc",
@@ -38,6 +47,9 @@ const EXISTING_DIRECTORIES: [&str; 4] = [
     "/var/lib/prometheus/node-exporter",
     "/var/spool/sensor-license",
 ];
+
+/// The number of commands in `docs/automation.md` that create directories.
+const SET_UP_COMMANDS: usize = 3;
 
 const HOME: &str = "/var/lib/sensor-license";
 
@@ -70,15 +82,12 @@ impl Host {
         host
     }
 
-    /// Runs the commands of the set-up, without those that only root can run.
+    /// Runs the commands of the set-up.
     fn set_up(&self) {
-        let commands = blocks_in(&automation(), "sh").swap_remove(0);
-        for command in commands.lines() {
-            if !command.starts_with("useradd ") {
-                let command = self.localize(&command.replace("--owner=sensor-license ", ""));
-                let status = Command::new("sh").args(["-c", &command]).status();
-                assert!(status.expect("it runs").success(), "{command}");
-            }
+        for command in &commands()[..SET_UP_COMMANDS] {
+            let command = self.localize(&command.replace("--owner=sensor-license ", ""));
+            let status = Command::new("sh").args(["-c", &command]).status();
+            assert!(status.expect("it runs").success(), "{command}");
         }
     }
 
@@ -137,6 +146,14 @@ fn blocks_in(document: &str, language: &str) -> Vec<String> {
     let blocks = code_blocks(document).into_iter();
     let blocks = blocks.filter(|block| block.language == language);
     blocks.map(|block| block.text).collect()
+}
+
+/// Returns the commands of `docs/automation.md`, without those that only root can run.
+fn commands() -> Vec<String> {
+    let shell = blocks_in(&automation(), "sh").concat();
+    let is_root = |line: &str| ROOT_COMMANDS.contains(&line.split(' ').next().unwrap_or_default());
+    let commands = shell.lines().filter(|line| !is_root(line));
+    commands.map(ToOwned::to_owned).collect()
 }
 
 /// Returns the only code block of `docs/automation.md` in this language.
@@ -258,7 +275,7 @@ fn crontabs_in_the_documents_run() {
 
 /// Returns the names of the alert rules that fire.
 fn alerts(metrics: &[Series], now: f64) -> Vec<String> {
-    let rules = only_block("yaml");
+    let rules = read_document("samples/prometheus/alerts.yml");
     let names = rules.lines().filter_map(|line| line.split_once("alert: "));
     let expressions = rules.lines().filter_map(|line| line.split_once("expr: "));
     let rules = names.zip(expressions);
@@ -266,7 +283,8 @@ fn alerts(metrics: &[Series], now: f64) -> Vec<String> {
     firing.map(|((_, name), _)| name.to_owned()).collect()
 }
 
-/// Evaluates `absent(SELECTOR)`, or `SELECTOR` or `time() - SELECTOR` with a comparison.
+/// Evaluates `absent(SELECTOR)`, or a comparison of `SELECTOR`, `time() - SELECTOR` or
+/// `(SELECTOR > 0) - time()` with a number.
 fn is_firing(expression: &str, metrics: &[Series], now: f64) -> bool {
     if let Some(rest) = expression.strip_prefix("absent(") {
         return select(rest.strip_suffix(')').expect("a parenthesis"), metrics).is_empty();
@@ -275,17 +293,22 @@ fn is_firing(expression: &str, metrics: &[Series], now: f64) -> bool {
     let mut next = || parts.next().expect("a comparison");
     let (limit, operator, left) = (next(), next(), next());
     let limit: f64 = limit.parse().expect("a number");
-    let (selector, is_age) = match left.strip_prefix("time() - ") {
-        Some(selector) => (selector, true),
-        None => (left, false),
+    let values: Vec<f64> = if let Some(selector) = left.strip_prefix("time() - ") {
+        let times = select(selector, metrics).into_iter();
+        times.map(|time| now - time).collect()
+    } else if let Some(rest) = left.strip_prefix('(') {
+        let selector = rest.strip_suffix(" > 0) - time()").expect("a time");
+        let times = select(selector, metrics).into_iter();
+        let times = times.filter(|time| *time > 0.0);
+        times.map(|time| time - now).collect()
+    } else {
+        select(left, metrics)
     };
-    select(selector, metrics).into_iter().any(|value| {
-        let value = if is_age { now - value } else { value };
-        match operator {
-            ">" => value > limit,
-            "!=" => value.to_bits() != limit.to_bits(),
-            _ => panic!("unknown operator {operator}"),
-        }
+    values.into_iter().any(|value| match operator {
+        ">" => value > limit,
+        "<" => value < limit,
+        "!=" => value.to_bits() != limit.to_bits(),
+        _ => panic!("unknown operator {operator}"),
     })
 }
 
@@ -318,10 +341,9 @@ fn nightly_job_refuses_bad_exports() {
     fs::write(host.path("/etc/sensor-license/north.toml"), config).expect("written");
     let jobs = parse_crontab(&host.localize(&only_block("crontab")));
     let mut job = jobs.expect("a crontab").remove(0);
-    let shell = blocks_in(&automation(), "sh").split_off(1).concat();
-    let commands: Vec<_> = shell.lines().collect();
-    let [first_push, preview, overriding_push, forget, link] = commands[..] else {
-        panic!("five commands in {shell}");
+    let commands = commands();
+    let [first_push, preview, overriding_push, forget, link] = &commands[SET_UP_COMMANDS..] else {
+        panic!("{commands:?}");
     };
     host.run(link).exits(0);
     let linked = "/var/lib/prometheus/node-exporter/sensor-license-north.prom";
@@ -378,7 +400,7 @@ fn nightly_job_refuses_bad_exports() {
     // A device was removed. Its token is missing until the ledger forgets it.
     host.set_export(Some(&extended(1202)));
     let verbose = CronJob {
-        command: format!("{} --quiet=false >/dev/null", job.command),
+        command: job.command.replace(" --quiet", "") + " >/dev/null",
         ..job.clone()
     };
     let is_missing = |run: &Run| run.stderr.contains("lacks 1 of 1203 tokens");

@@ -1,12 +1,13 @@
 """Fixtures of the tests of samples/: the program, certificates, and the reference receiver.
 
-Usage: pytest tests/operators --binary target/release/sensor-license
+`.ci/samples` runs these tests.
 """
 
 import csv
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -15,16 +16,15 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
 
-# The exit codes that no retry fixes: usage, refused input, TLS, the server's own code, and the gRPC
-# statuses (64+N) that are not temporary.
-TEMPORARY_STATUSES = {68, 72, 74, 78}
-PERMANENT_EXIT_CODES = {2, 4, 6, 7} | {64 + status for status in range(1, 17)} - TEMPORARY_STATUSES
-TEMPORARY_EXIT_CODES = {1, 3, 5} | TEMPORARY_STATUSES
+# The exit codes that a retry can fix, and the others. 64+N stands for the gRPC status N. A signal ends
+# a push with 129, 130 or 143.
+TEMPORARY_EXIT_CODES = {1, 3, 5, 68, 72, 74, 78}
+PERMANENT_EXIT_CODES = ({2, 4, 6, 7} | set(range(65, 81))) - TEMPORARY_EXIT_CODES
 
 
 def pytest_addoption(parser):
-    parser.addoption("--binary", required=True, help="the sensor-license program")
-    parser.addoption("--boot-root", help="a root directory with systemd, in which the units are started")
+    parser.addoption("--binary", help="the sensor-license program")
+    parser.addoption("--boot-root", help="the root directory for test_boot.py")
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +121,17 @@ def write_export(path, count):
     lines = [f"{token},{time}\n" for token, time in records.items()]
     path.write_text("device_token,expire_time\n" + "".join(lines))
     return records
+
+
+def nightly_config():
+    """Returns the config file in docs/automation.md."""
+    (config,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs/automation.md").read_text(), re.DOTALL | re.MULTILINE)
+    return config
+
+
+def enable_all_options(config, server):
+    """Returns a config file with its optional options, for this server."""
+    return re.sub(r"^# ([\w-]+ = )", r"\1", config, flags=re.MULTILINE).replace("license.example.com:443", server)
 
 
 def run(*command, **options):

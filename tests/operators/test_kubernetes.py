@@ -10,14 +10,8 @@ from conftest import PERMANENT_EXIT_CODES, SAMPLES, run, write_export
 
 MANIFESTS = SAMPLES / "kubernetes"
 
-# The longest time that a push needs to end after SIGTERM, in seconds: the default of --timeout.
-REQUEST_TIMEOUT = 10
-
-# The names that the keys of the two secrets usually have.
-SECRETS = {
-    "sensor-license-tls": {"tls.crt": "client.crt", "tls.key": "client.key", "ca.crt": "ca.crt"},
-    "sensor-license-token": {"token": None},
-}
+# The usual names of the keys of a secret with certificates.
+SECRET = {"tls.crt": "client.crt", "tls.key": "client.key", "ca.crt": "ca.crt"}
 
 
 def job_spec(name):
@@ -65,14 +59,13 @@ def test_deadline_has_room_for_all_attempts(spec):
     # Kubernetes waits 10 s before the first retry, and twice as long before each further one.
     backoff = 10 * (2**retries - 1)
     assert (retries + 1) * minutes * 60 + backoff < spec["activeDeadlineSeconds"]
-    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] > REQUEST_TIMEOUT
 
 
 def test_pod_has_no_privileges(spec):
     pod, container = spec["template"]["spec"], container_of(spec)
     assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert not pod["automountServiceAccountToken"] and not pod["enableServiceLinks"]
+    assert not pod["automountServiceAccountToken"]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -93,8 +86,8 @@ class Pod:
             path = self.folders[mount["mountPath"]] = folder / mount["name"]
             path.mkdir()
             if "secret" in volumes[mount["name"]]:
-                for key, source in SECRETS[volumes[mount["name"]]["secret"]["secretName"]].items():
-                    (path / key).write_bytes(certificates[source].read_bytes() if source else b"a-bearer-token\n")
+                for key, source in SECRET.items():
+                    (path / key).write_bytes(certificates[source].read_bytes())
 
     def path(self, path):
         """Returns the path outside of the container."""
@@ -153,6 +146,13 @@ def test_indexed_job_pushes_every_record_once(binary, certificates, receiver, tm
     assert sum(summary["acknowledged"] for summary in first) == count
     assert all(summary["acknowledged"] + summary["other_shard"] == count for summary in first)
     assert all(summary["unchanged"] + summary["other_shard"] == count for summary in second)
+
+    # A bad export is refused by each shard.
+    (file,) = [pathlib.Path(arg) for arg in pod.args(0) if arg.startswith("/")]
+    file.write_text(file.read_text().replace(",40", ",41"))
+    result = run(binary, *pod.args(0))
+    assert result.returncode == 4 and "--max-changes" in result.stdout
+
     totals, records = receiver.stop()
     assert totals["records"] == count, "every record once"
     assert records == export, "none missing"

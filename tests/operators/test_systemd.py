@@ -1,13 +1,13 @@
 """samples/systemd/: the units are valid and confined, and their command line pushes an export."""
 
-import os
+import datetime
 import pathlib
 import re
 import shutil
-import tomllib
 
 import pytest
-from conftest import PERMANENT_EXIT_CODES, SAMPLES, run, write_export
+from conftest import PERMANENT_EXIT_CODES, ROOT, SAMPLES, enable_all_options, nightly_config, run, write_export
+from test_boot import SCRIPT
 
 UNITS = SAMPLES / "systemd"
 SERVICE = "sensor-license@north.service"
@@ -16,30 +16,23 @@ SERVICE = "sensor-license@north.service"
 MAX_EXPOSURE = 25
 
 
-class Unit:
-    """The settings of a unit file."""
-
-    def __init__(self, name):
-        text = (UNITS / name).read_text().replace("\\\n", " ")
-        pairs = re.findall(r"^([A-Za-z]+)=(.*)$", text, re.MULTILINE)
-        self.settings = [(name, value.replace("%i", "north")) for name, value in pairs]
-
-    def values(self, name):
-        return [value for setting, value in self.settings if setting == name]
-
-    def value(self, name):
-        (value,) = self.values(name)
-        return value
+def settings(unit):
+    """Returns the values of each setting of a unit."""
+    text = (UNITS / unit).read_text().replace("\\\n", " ").replace("%i", "north")
+    values = {}
+    for name, value in re.findall(r"^([A-Za-z]+)=(.*)$", text, re.MULTILINE):
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def seconds(timespan):
-    number, unit = re.fullmatch(r"(\d+)(s|m|min|h)", timespan).groups()
-    return int(number) * {"s": 1, "m": 60, "min": 60, "h": 3600}[unit]
+    number, unit = re.fullmatch(r"(\d+)(m|min|h)", timespan).groups()
+    return int(number) * {"m": 60, "min": 60, "h": 3600}[unit]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def service():
-    return Unit("sensor-license@.service")
+    return settings("sensor-license@.service")
 
 
 @pytest.fixture
@@ -48,11 +41,10 @@ def root(tmp_path):
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     for unit in UNITS.glob("*@.*"):
         shutil.copy(unit, tmp_path / "usr/lib/systemd/system")
-    for program in ["sensor-license", "logger"]:
-        path = tmp_path / "usr/bin" / program
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("#!/bin/sh\n")
-        path.chmod(0o755)
+    for program in ["bin/sh", "usr/bin/logger"]:
+        path = tmp_path / program
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.touch(0o755)
     return tmp_path
 
 
@@ -78,84 +70,58 @@ def test_exposure_is_low(root):
 
 
 def test_exit_codes_that_no_retry_fixes_are_not_retried(service):
-    codes = [int(code) for code in service.value("RestartPreventExitStatus").split()]
-    assert codes == sorted(PERMANENT_EXIT_CODES)
+    (codes,) = service["RestartPreventExitStatus"]
+    assert [int(code) for code in codes.split()] == sorted(PERMANENT_EXIT_CODES)
 
 
 def test_timeouts_and_start_limit_fit_together(service):
-    max_time = seconds(re.search(r"--max-time=(\S+)", service.value("ExecStart")).group(1))
-    timeout = seconds(service.value("TimeoutStartSec"))
+    max_time = seconds(re.search(r"--max-time=(\S+)", service["ExecStart"][0]).group(1))
+    timeout = seconds(service["TimeoutStartSec"][0])
     assert timeout > max_time
     # All attempts are within the interval, so that the limit ends the retries.
-    attempts = int(service.value("StartLimitBurst"))
-    attempts_end = attempts * (timeout + seconds(service.value("RestartSec")))
-    assert attempts_end < seconds(service.value("StartLimitIntervalSec")) < 24 * 3600
+    attempts_end = int(service["StartLimitBurst"][0]) * (timeout + seconds(service["RestartSec"][0]))
+    assert attempts_end < seconds(service["StartLimitIntervalSec"][0]) < 24 * 3600
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a directory")
-def test_group_and_directories_are_created(tmp_path, service):
-    for folder in ["sysusers.d", "tmpfiles.d"]:
-        (tmp_path / "usr/lib" / folder).mkdir(parents=True)
-        shutil.copy(UNITS / f"{folder[:-2]}.conf", tmp_path / "usr/lib" / folder / "sensor-license.conf")
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
-    (tmp_path / "etc/group").write_text("root:x:0:\n")
-    assert run("systemd-sysusers", f"--root={tmp_path}").returncode == 0
-    assert run("systemd-tmpfiles", "--create", f"--root={tmp_path}").returncode == 0
-
-    groups = [line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines()]
-    gids = {name: int(gid) for name, _, gid, _ in groups}
-    assert service.value("Group") == "sensor-license-data"
-    # systemd gives this name to the dynamic user, and refuses the name of an existing group.
-    assert "sensor-license" not in gids
-    for path, mode, group in [
-        ("etc/sensor-license", 0o700, "root"),
-        ("var/spool/sensor-license", 0o2750, "sensor-license-data"),
-        ("var/lib/sensor-license-metrics", 0o2775, "sensor-license-data"),
-    ]:
-        status = (tmp_path / path).stat()
-        assert (status.st_mode & 0o7777, status.st_gid) == (mode, gids.get(group, 0)), path
-
-
-def enable_all_options(config, server):
-    """Returns the sample configuration with its optional options, for this server."""
-    text = re.sub(r"^# (\w[\w-]* = )", r"\1", config, flags=re.MULTILINE)
-    text, count = re.subn(r'^server = ".*"', f'server = "{server}"', text, flags=re.MULTILINE)
-    assert count == 1
-    assert {"cacert", "cert", "key", "bearer-token-file"} <= tomllib.loads(text).keys()
-    return text
-
-
-def test_command_line_pushes_the_export(binary, certificates, receiver, service, tmp_path):
-    credentials, state = tmp_path / "credentials", tmp_path / "state"
-    for folder in [credentials, state, tmp_path / "var/lib/sensor-license-metrics"]:
-        folder.mkdir(parents=True)
+def test_command_line_pushes_the_export(binary, certificates, receiver, service, tmp_path, monkeypatch):
     contents = {
-        "config.toml": enable_all_options((UNITS / "config.toml").read_text(), receiver.address),
-        "bearer-token": "a-bearer-token\n",
-        **{name: certificates[name].read_text() for name in ["ca.crt", "client.crt", "client.key"]},
+        "north.toml": enable_all_options(nightly_config(), receiver.address),
+        "north.token": "a-bearer-token\n",
+        "north.crt": certificates["client.crt"].read_text(),
+        "north.key": certificates["client.key"].read_text(),
+        "server.crt": certificates.ca.read_text(),
     }
-    for credential in service.values("LoadCredential"):
-        name, _, path = credential.partition(":")
-        assert path == f"/etc/sensor-license/north/{name}"
-        (credentials / name).write_text(contents.pop(name))
-    assert not contents, "each file that the configuration names is a credential"
+    for folder in ["bin", "credentials", "lib/sensor-license", "lib/sensor-license-metrics"]:
+        (tmp_path / folder).mkdir(parents=True)
+    for credential in service["LoadCredential"]:
+        name, path = credential.split(":")
+        assert path == f"/etc/sensor-license/{name}"
+        content = contents.pop(name).replace("/var/", f"{tmp_path}/")
+        (tmp_path / "credentials" / name).write_text(content)
+    assert not contents, "each file that the config file names is a credential"
+    (tmp_path / "bin/sensor-license").symlink_to(binary)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
 
-    (name, _, files) = service.value("Environment").partition("=")
-    assert name == "INPUT_FILES"
-    export = write_export(pathlib.Path(f"{tmp_path}{files}"), 20)
-    command = service.value("ExecStart").replace("$INPUT_FILES", files)
-    command = command.replace("${CREDENTIALS_DIRECTORY}", str(credentials))
-    command = command.replace("${STATE_DIRECTORY}", str(state))
-    command = re.sub(r"(?<![\w/.-])/(var|usr)/", rf"{tmp_path}/\1/", command).split()
-    assert command[0] == f"{tmp_path}/usr/bin/sensor-license"
-
+    (command,) = service["ExecStart"]
+    command = re.fullmatch(r"/bin/sh -c '(.*)'", command).group(1).replace("$$", "$").replace("%%", "%")
+    command = command.replace("${CREDENTIALS_DIRECTORY}", f"{tmp_path}/credentials")
+    command = re.sub(r"(?<=[ =])/var/", f"{tmp_path}/", command)
+    # The test may run at midnight.
+    for day in [datetime.date.today() + datetime.timedelta(days) for days in range(2)]:
+        export = write_export(tmp_path / f"spool/sensor-license/north-{day}.csv", 1000)
     for outcome in ["acknowledged", "unchanged"]:
-        result = run(binary, *command[1:], cwd="/")
-        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-        metrics = (tmp_path / "var/lib/sensor-license-metrics/north.prom").read_text()
-        assert re.search(rf'^sensor_license_records{{.*outcome="{outcome}".*}} 20$', metrics, re.MULTILINE)
-        assert re.search(r'^sensor_license_exit_code{site="north"} 0$', metrics, re.MULTILINE)
+        result = run("sh", "-c", command, cwd="/")
+        assert result.returncode == 0 and f"1000 {outcome}" in result.stdout and not result.stderr
+    metrics = (tmp_path / "lib/sensor-license-metrics/north.prom").read_text()
+    assert re.search(r'^sensor_license_exit_code{site="north"} 0$', metrics, re.MULTILINE)
     totals, records = receiver.stop()
-    assert totals["records"] == 20 and records == export
-    assert (state / "ledger").stat().st_mode & 0o777 == 0o600
+    assert totals["records"] == 1000 and records == export
+
+
+def test_boot_runs_the_commands_of_the_document():
+    document = (ROOT / "docs/automation.md").read_text()
+    commands = re.findall(r"^ *((?:journalctl|systemctl|systemd-\w+)\b.*)$", document, re.MULTILINE)
+    assert commands
+    script = SCRIPT.replace("push first", "systemctl start sensor-license@north.service").splitlines()
+    for command in commands:
+        assert command in script, command
