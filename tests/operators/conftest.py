@@ -123,14 +123,9 @@ def write_export(path, count):
     return records
 
 
-def nightly_config():
-    """Returns the config file in docs/automation.md."""
-    (config,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs/automation.md").read_text(), re.DOTALL | re.MULTILINE)
-    return config
-
-
-def enable_all_options(config, server):
-    """Returns a config file with its optional options, for this server."""
+def nightly_config(server):
+    """Returns the config file of the nightly push, with its optional options, for this server."""
+    config = (SAMPLES / "systemd/config.toml").read_text()
     return re.sub(r"^# ([\w-]+ = )", r"\1", config, flags=re.MULTILINE).replace("license.example.com:443", server)
 
 

@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from conftest import PERMANENT_EXIT_CODES, ROOT, SAMPLES, enable_all_options, nightly_config, run, write_export
+from conftest import PERMANENT_EXIT_CODES, ROOT, SAMPLES, nightly_config, run, write_export
 from test_boot import SCRIPT
 
 UNITS = SAMPLES / "systemd"
@@ -85,7 +85,7 @@ def test_timeouts_and_start_limit_fit_together(service):
 
 def test_command_line_pushes_the_export(binary, certificates, receiver, service, tmp_path, monkeypatch):
     contents = {
-        "north.toml": enable_all_options(nightly_config(), receiver.address),
+        "north.toml": nightly_config(receiver.address),
         "north.token": "a-bearer-token\n",
         "north.crt": certificates["client.crt"].read_text(),
         "north.key": certificates["client.key"].read_text(),
@@ -116,6 +116,11 @@ def test_command_line_pushes_the_export(binary, certificates, receiver, service,
     assert re.search(r'^sensor_license_exit_code{site="north"} 0$', metrics, re.MULTILINE)
     totals, records = receiver.stop()
     assert totals["records"] == 1000 and records == export
+
+
+def test_document_shows_the_config_file():
+    _, _, config = (UNITS / "config.toml").read_text().partition("\n\n")
+    assert f"```toml\n{config}```\n" in (ROOT / "docs/automation.md").read_text()
 
 
 def test_boot_runs_the_commands_of_the_document():
