@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use clap::{Arg, Command, CommandFactory};
 
 use super::{
-    options::Cli,
+    options::{Cli, add_options},
     sections::{sections_of, to_help},
 };
 
@@ -18,25 +18,37 @@ pub(super) const PROFILE: &str = "profile";
 /// it starts, so an invalid config file must not break it.
 pub(super) const COMMANDS_WITHOUT_LAYERS: [&str; 3] = ["serve", "completions", "man"];
 
-pub(super) fn clap_command() -> Command {
-    let hidden = [CONFIG, PROFILE].map(|id| Arg::new(id).long(id).hide(true));
-    let add_hidden = |command: Command, name| command.mut_subcommand(name, |it| it.args(&hidden));
-    let command = Cli::command().mut_subcommands(allow_negative_numbers);
-    let command = COMMANDS_WITHOUT_LAYERS
-        .into_iter()
-        .fold(command, add_hidden);
-    add_sections(command, "")
+/// Returns the command of the program. Only the commands whose names `is_needed` accepts have
+/// options and a complete help text.
+pub(super) fn clap_command(is_needed: impl Fn(&str) -> bool) -> Command {
+    let program = Cli::command().mut_subcommands(|command| {
+        if is_needed(command.get_name()) {
+            complete(command)
+        } else {
+            command
+        }
+    });
+    add_sections(program, "")
 }
 
-/// Adds the sections at the end of the help of a command and its subcommands. `path` is the path of
-/// the command as in [`sections_of`].
+fn complete(command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    let mut command = allow_negative_numbers(add_options(command));
+    if COMMANDS_WITHOUT_LAYERS.contains(&&*name) {
+        command = command.args([CONFIG, PROFILE].map(|id| Arg::new(id).long(id).hide(true)));
+    }
+    let command = command.mut_subcommands(|subcommand| {
+        let path = format!("{name} {}", subcommand.get_name());
+        add_sections(subcommand, &path)
+    });
+    add_sections(command, &name)
+}
+
+/// Adds the sections at the end of the help of a command. `path` is the path of the command as in
+/// [`sections_of`].
 fn add_sections(command: Command, path: &str) -> Command {
     let heading = *command.get_styles().get_header();
-    let help = to_help(&sections_of(path), &heading);
-    command.after_long_help(help).mut_subcommands(|subcommand| {
-        let path = format!("{path} {}", subcommand.get_name());
-        add_sections(subcommand, path.trim_start())
-    })
+    command.after_long_help(to_help(&sections_of(path), &heading))
 }
 
 /// Lets the parser of an option refuse a negative number, because clap would take the number for an
@@ -80,12 +92,12 @@ mod tests {
 
     #[test]
     fn passes_clap_debug_assert() {
-        clap_command().debug_assert();
+        clap_command(|_| true).debug_assert();
     }
 
     #[test]
     fn help_of_each_option_begins_with_one_line() {
-        let mut command = clap_command();
+        let mut command = clap_command(|_| true);
         command.build();
         check_help(&command);
     }

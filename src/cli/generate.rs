@@ -66,7 +66,7 @@ pub(super) fn man_pages() -> Vec<Page> {
 /// Returns the command with the options of all subcommands. Without `build`, clap adds the options
 /// of a subcommand only when it parses that subcommand.
 fn built_command() -> Command {
-    let mut command = clap_command();
+    let mut command = clap_command(|_| true);
     command.build();
     command
 }

@@ -5,7 +5,7 @@
 
 use std::{
     any::TypeId,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     env,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
@@ -15,7 +15,10 @@ use std::{
 use clap::{Arg, ArgAction};
 use toml::{Table, Value};
 
-use super::command_line::{CONFIG, PROFILE, names_of, option_name, takes_value};
+use super::{
+    command_line::{CONFIG, PROFILE, names_of, option_name, takes_value},
+    known_options::KnownOptions,
+};
 use crate::{
     diagnostics::Failure,
     endpoint::Endpoint,
@@ -64,13 +67,17 @@ impl Variables {
     }
 
     /// Returns a warning for each variable whose name matches no option.
-    pub(super) fn warnings_of_unknown(&self, known_options: &BTreeSet<String>) -> Vec<String> {
-        let known = known_options.iter().map(String::as_str);
-        let known = known.chain([CONFIG, PROFILE]).map(variable_name);
-        let known: Vec<_> = known.collect();
-        let unknown = self.0.keys().filter(|name| !known.contains(name));
-        let unknown = unknown.filter(|name| !is_made_by_kubernetes(name));
+    pub(super) fn warnings_of_unknown(&self, known_options: &KnownOptions) -> Vec<String> {
+        let is_known = |variable: &str| {
+            option_of(variable).is_some_and(|option| {
+                known_options.contains(&option) || [CONFIG, PROFILE].contains(&&*option)
+            })
+        };
+        let unknown = self.0.keys().filter(|name| !is_made_by_kubernetes(name));
+        let unknown = unknown.filter(|name| !is_known(name));
         let warnings = unknown.map(|name| {
+            let known = known_options.all().chain([CONFIG, PROFILE]);
+            let known: Vec<_> = known.map(variable_name).collect();
             let known = known.iter().map(String::as_str);
             let advice = match nearest_name(name, known, PREFIX) {
                 Some(nearest) => format!("the nearest name is {nearest}"),
@@ -220,6 +227,13 @@ fn variable_name(option: &str) -> String {
     format!("{PREFIX}{}", option.to_uppercase().replace('-', "_"))
 }
 
+/// Returns the only option that can have a variable of this name.
+fn option_of(variable: &str) -> Option<String> {
+    let option = variable.strip_prefix(PREFIX)?;
+    let option = option.to_lowercase().replace('_', "-");
+    (variable_name(&option) == variable).then_some(option)
+}
+
 /// Returns whether Kubernetes makes a variable of this name for a service named `sensor-license`, or
 /// whose name continues, such as `sensor-license-server`.
 fn is_made_by_kubernetes(variable: &str) -> bool {
@@ -244,7 +258,7 @@ fn is_made_by_kubernetes(variable: &str) -> bool {
 pub(super) fn read_config_file(
     path: &Path,
     profile: Option<&OsStr>,
-    known_options: &BTreeSet<String>,
+    known_options: &KnownOptions,
     wait: Wait<'_>,
 ) -> Result<Vec<Table>, Failure> {
     if path.as_os_str().is_empty() {
@@ -302,16 +316,12 @@ fn parse_toml(file: &UserPath, wait: Wait<'_>) -> Result<Table, Failure> {
     })
 }
 
-fn check_keys(
-    file: &UserPath,
-    table: &Table,
-    known_options: &BTreeSet<String>,
-) -> Result<(), Failure> {
-    let Some(key) = table.keys().find(|key| !known_options.contains(*key)) else {
+fn check_keys(file: &UserPath, table: &Table, known_options: &KnownOptions) -> Result<(), Failure> {
+    let Some(key) = table.keys().find(|key| !known_options.contains(key)) else {
         return Ok(());
     };
     let message = format!("{file}: unknown key \"{}\"", describe_value(key));
-    let hint = match nearest_name(key, known_options.iter().map(String::as_str), "") {
+    let hint = match nearest_name(key, known_options.all(), "") {
         Some(nearest) => format!("use the key \"{nearest}\""),
         None => LIST_OPTIONS.to_owned(),
     };

@@ -17,8 +17,9 @@ use clap::{Arg, Command, builder::Resettable};
 
 use super::{
     command_line::{
-        COLOR, COMMANDS_WITHOUT_LAYERS, CONFIG, PROFILE, names_of, option_name, sets_authorization,
+        COLOR, COMMANDS_WITHOUT_LAYERS, CONFIG, PROFILE, option_name, sets_authorization,
     },
+    known_options::{KnownOptions, is_configurable},
     layer::{Layer, Variables, default_config_file, read_config_file},
     typed::{TypedArguments, TypedOption},
     values::parse_duration,
@@ -82,7 +83,7 @@ impl MergedArguments {
         // Without this check, the names of all options would be compared with an empty environment.
         let are_empty = variables.0.is_empty() && file.is_none() && profile.is_none();
         if !are_empty && typed.are_known && !typed.command.has_subcommands() {
-            let known = configurable_names(typed.program);
+            let known = KnownOptions::new(typed.known_args());
             let file = file.unwrap_or_default();
             // A value that is not a duration is refused later.
             let max_time = selected("max_time").and_then(OsStr::to_str);
@@ -234,24 +235,6 @@ fn are_in_conflict(command: &Command, arg: &Arg, other: &Arg) -> bool {
             || arg.get_id() == "quiet" && other.get_id() == "verbose"
     };
     excludes(arg, other) || excludes(other, arg)
-}
-
-/// Returns the names of all options that a variable or a config file may set.
-fn configurable_names(command: &Command) -> BTreeSet<String> {
-    let args = command.get_arguments().filter(|arg| is_configurable(arg));
-    let names = args.flat_map(names_of).map(ToOwned::to_owned);
-    let subcommands = command.get_subcommands();
-    let with_layers =
-        subcommands.filter(|command| !COMMANDS_WITHOUT_LAYERS.contains(&command.get_name()));
-    names
-        .chain(with_layers.flat_map(configurable_names))
-        .collect()
-}
-
-/// Returns whether an argument is an option, and not one that selects the config file.
-fn is_configurable(arg: &Arg) -> bool {
-    let name = arg.get_long();
-    name.is_some_and(|name| name != CONFIG && name != PROFILE)
 }
 
 /// Turns colors on or off for the whole process, so that errors in the options have them too.

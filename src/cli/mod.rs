@@ -5,6 +5,7 @@
 mod command_line;
 mod generate;
 mod input_plan;
+mod known_options;
 mod layer;
 mod layers;
 mod man_page;

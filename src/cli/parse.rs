@@ -29,8 +29,11 @@ use crate::{
 /// Returns the exit code if there is no command to run. The help text, the version or an error has
 /// already been printed.
 pub(crate) fn parse_command_line() -> Result<Plan, u8> {
-    let command = clap_command();
-    let typed = TypedArguments::read(&command, env::args_os());
+    let arguments: Vec<_> = env::args_os().collect();
+    // A file may have the name of a command, so the command that runs may not be the only one that
+    // gets its options here.
+    let command = clap_command(|name| arguments.iter().any(|argument| argument == name));
+    let typed = TypedArguments::read(&command, arguments);
     let name = typed.command.get_name().to_owned();
     let is_typed = typed.value_of("output").is_some();
     let variable = env::var_os("SENSOR_LICENSE_OUTPUT").filter(|_| !is_typed);

@@ -5,7 +5,9 @@ use std::{env, path::PathBuf};
 use super::{
     generate,
     input_plan::{input_plan, token_input},
-    options::{Cli, Command, ConnectionArgs, DeliveryArgs, LedgerCommand, PushArgs, ServeArgs},
+    options::{
+        Cli, Command, ConnectionArgs, Deferred, DeliveryArgs, LedgerCommand, PushArgs, ServeArgs,
+    },
 };
 use crate::{
     batch::BatchLimits,
@@ -44,26 +46,28 @@ impl Plan {
     /// Options contradict each other in a way that clap does not check.
     pub(super) fn from_options(cli: Cli) -> Result<Self, Failure> {
         match cli.command {
-            Command::Push(args) => push_plan(*args).map(|plan| Self::Push(Box::new(plan))),
-            Command::Check(args) => Ok(Self::Check(check::Plan {
+            Command::Push(Deferred(args)) => {
+                push_plan(*args).map(|plan| Self::Push(Box::new(plan)))
+            }
+            Command::Check(Deferred(args)) => Ok(Self::Check(check::Plan {
                 input: input_plan(args.input)?,
                 listed_period: args.list_expiring,
                 terminal: args.output.terminal(),
             })),
-            Command::Probe(args) => Ok(Self::Probe(Box::new(probe::Plan {
+            Command::Probe(Deferred(args)) => Ok(Self::Probe(Box::new(probe::Plan {
                 timeouts: timeouts(&args.connection),
                 connection: connection_plan(args.connection)?,
                 warn_days: args.warn_days,
                 terminal: args.output.terminal(),
             }))),
-            Command::Serve(args) => Ok(Self::Serve(serve_plan(*args))),
+            Command::Serve(Deferred(args)) => Ok(Self::Serve(serve_plan(*args))),
             Command::Ledger(command) => ledger_plan(command).map(Self::Ledger),
-            Command::Completions(args) => Ok(Self::Completions(completions::Plan {
+            Command::Completions(Deferred(args)) => Ok(Self::Completions(completions::Plan {
                 script: generate::completions(args.shell),
                 installation: generate::installation(args.shell),
                 terminal: args.messages.terminal(),
             })),
-            Command::Man(args) => Ok(Self::Man(man::Plan {
+            Command::Man(Deferred(args)) => Ok(Self::Man(man::Plan {
                 pages: generate::man_pages(),
                 folder: args.dir,
                 terminal: args.messages.terminal(),
@@ -197,13 +201,13 @@ fn serve_plan(args: ServeArgs) -> serve::Plan {
 
 fn ledger_plan(command: LedgerCommand) -> Result<ledger::Plan, Failure> {
     let (common, action) = match command {
-        LedgerCommand::Show(args) => {
+        LedgerCommand::Show(Deferred(args)) => {
             let args = *args;
             let tokens = args.tokens.map(|file| token_input(file, args.format));
             let tokens = tokens.transpose()?;
             (args.common, Action::Show { tokens })
         }
-        LedgerCommand::Forget(args) => {
+        LedgerCommand::Forget(Deferred(args)) => {
             let args = *args;
             let scope = match (args.target, args.tokens) {
                 (Some(authority), _) => ForgetScope::Authority(authority),

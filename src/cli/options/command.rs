@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use super::{
     super::values,
     connection::ConnectionArgs,
+    deferred::Deferred,
     delivery::DeliveryArgs,
     input::{FormatArgs, InputArgs},
     output::{MessageArgs, OutputArgs, SummaryArgs, describe_verbose},
@@ -64,33 +65,49 @@ pub(in crate::cli) enum Command {
         override_usage = "sensor-license push [OPTIONS] --server <HOST:PORT> [FILE]...\n       \
         sensor-license push [OPTIONS] --rehearse [FILE]..."
     )]
-    Push(Box<PushArgs>),
+    Push(Deferred<PushArgs>),
     /// Read and validate like push, without contacting a server
-    Check(Box<CheckArgs>),
+    Check(Deferred<CheckArgs>),
     /// Diagnose the connection stage by stage, without sending a record
-    Probe(Box<ProbeArgs>),
+    Probe(Deferred<ProbeArgs>),
     /// Run the reference receiver, for rehearsals and tests
-    Serve(Box<ServeArgs>),
+    Serve(Deferred<ServeArgs>),
     /// Inspect a ledger, or remove tokens from it
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// Print a shell completion script
-    Completions(CompletionsArgs),
+    Completions(Deferred<CompletionsArgs>),
     /// Print the man pages, or write them to files
-    Man(ManArgs),
+    Man(Deferred<ManArgs>),
+}
+
+/// Adds the options of a command, which the enums here leave out.
+pub(in crate::cli) fn add_options(command: clap::Command) -> clap::Command {
+    match command.get_name() {
+        "push" => PushArgs::augment_args(command),
+        "check" => CheckArgs::augment_args(command),
+        "probe" => ProbeArgs::augment_args(command),
+        "serve" => ServeArgs::augment_args(command),
+        "ledger" => command
+            .mut_subcommand("show", LedgerShowArgs::augment_args)
+            .mut_subcommand("forget", LedgerForgetArgs::augment_args),
+        "completions" => CompletionsArgs::augment_args(command),
+        "man" => ManArgs::augment_args(command),
+        _ => command,
+    }
 }
 
 impl Command {
     pub(in crate::cli) fn terminal(&self) -> Terminal {
         match self {
-            Self::Push(args) => args.output.terminal(),
-            Self::Check(args) => args.output.terminal(),
-            Self::Probe(args) => args.output.terminal(),
-            Self::Serve(args) => args.output.terminal(),
-            Self::Ledger(LedgerCommand::Show(args)) => args.common.output.terminal(),
-            Self::Ledger(LedgerCommand::Forget(args)) => args.common.output.terminal(),
-            Self::Completions(args) => args.messages.terminal(),
-            Self::Man(args) => args.messages.terminal(),
+            Self::Push(args) => args.0.output.terminal(),
+            Self::Check(args) => args.0.output.terminal(),
+            Self::Probe(args) => args.0.output.terminal(),
+            Self::Serve(args) => args.0.output.terminal(),
+            Self::Ledger(LedgerCommand::Show(args)) => args.0.common.output.terminal(),
+            Self::Ledger(LedgerCommand::Forget(args)) => args.0.common.output.terminal(),
+            Self::Completions(args) => args.0.messages.terminal(),
+            Self::Man(args) => args.0.messages.terminal(),
         }
     }
 }
@@ -188,14 +205,14 @@ pub(in crate::cli) struct CheckArgs {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LedgerCommand {
     /// Show what each server acknowledged, and the last pushes
-    Show(Box<LedgerShowArgs>),
+    Show(Deferred<LedgerShowArgs>),
     /// Remove acknowledged tokens, so that the next push sends them again
     #[command(
         group(clap::ArgGroup::new("what").required(true).multiple(true)),
         override_usage = "sensor-license ledger forget [OPTIONS] --ledger <FILE>\n       \
             <--target <NAME>|--tokens <FILE>|--all>"
     )]
-    Forget(Box<LedgerForgetArgs>),
+    Forget(Deferred<LedgerForgetArgs>),
 }
 
 #[derive(Debug, Args)]

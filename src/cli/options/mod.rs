@@ -9,14 +9,16 @@
 
 mod command;
 mod connection;
+mod deferred;
 mod delivery;
 mod input;
 mod output;
 mod receiver;
 
 pub(in crate::cli) use self::{
-    command::{Cli, Command, LedgerCommand, PushArgs},
+    command::{Cli, Command, LedgerCommand, PushArgs, add_options},
     connection::ConnectionArgs,
+    deferred::Deferred,
     delivery::DeliveryArgs,
     input::{FormatArgs, InputArgs},
     receiver::ServeArgs,

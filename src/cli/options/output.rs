@@ -49,7 +49,8 @@ const ERROR_FORMATS: [Choice<ErrorFormat>; 4] = [
     ),
 ];
 
-/// The output options of commands that read an input and print a summary.
+// The output options of commands that read an input and print a summary. A doc comment here would
+// replace the description of the command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(in crate::cli) struct SummaryArgs {
