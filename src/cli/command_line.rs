@@ -60,9 +60,9 @@ fn allow_negative_numbers(command: Command) -> Command {
 }
 
 /// Returns the name of an option and its aliases, without the dashes.
-pub(super) fn names_of(arg: &Arg) -> Vec<&str> {
-    let aliases = arg.get_all_aliases().unwrap_or_default();
-    arg.get_long().into_iter().chain(aliases).collect()
+pub(super) fn names_of(arg: &Arg) -> impl Iterator<Item = &str> {
+    let aliases = arg.get_all_aliases().into_iter().flatten();
+    arg.get_long().into_iter().chain(aliases)
 }
 
 pub(super) fn option_name(arg: &Arg) -> String {

@@ -92,7 +92,7 @@ impl Variables {
 impl Layer<'_> {
     /// Returns the option that the layer sets under the name or an alias of `arg`.
     pub(super) fn find(&self, arg: &Arg) -> Result<Option<LayerOption>, Failure> {
-        let mut names = names_of(arg).into_iter();
+        let mut names = names_of(arg);
         let found = names.find_map(|name| match self {
             Self::Environment(variables) => {
                 let origin = format!("by the environment variable {}", variable_name(name));

@@ -65,7 +65,7 @@ impl<'c> TypedArguments<'c> {
                 typed.arguments.extend(rest.map(OsStr::to_owned));
                 break;
             } else if let Some((name, value)) = argument.to_long() {
-                let is_named = |arg: &Arg| name.is_ok_and(|name| names_of(arg).contains(&name));
+                let is_named = |arg: &Arg| names_of(arg).any(|it| name == Ok(it));
                 typed.add(is_named, |_| value);
             } else if let Some(mut flags) = argument.to_short() {
                 while let Some(flag) = flags.next_flag() {
