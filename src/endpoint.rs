@@ -126,7 +126,8 @@ impl Address {
             Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
             _ => address.split_at(address.find(':').unwrap_or(address.len())),
         };
-        let is_invalid = |c: char| c.is_whitespace() || c.is_control() || "[]\"\\<>".contains(c);
+        let is_invalid =
+            |c: char| c.is_whitespace() || c.is_control() || "[]\"\\<>%^`{|}".contains(c);
         if host.is_empty() || host.contains(is_invalid) {
             return Err(EndpointError::InvalidHost);
         }
@@ -203,6 +204,8 @@ mod tests {
             ("[::1]9102", EndpointError::InvalidPort),
             ("[host]:1", EndpointError::InvalidHost),
             ("a b:1", EndpointError::InvalidHost),
+            ("a%b:1", EndpointError::InvalidHost),
+            ("{host}:1", EndpointError::InvalidHost),
             ("http://localhost:80", EndpointError::UnsupportedScheme),
             ("dns:///localhost:80", EndpointError::UnsupportedScheme),
             (

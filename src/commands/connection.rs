@@ -140,14 +140,12 @@ impl ConnectionPlan {
         let server_name = self.server_name.as_deref().and_then(parse_authority);
         let endpoint = || parse_authority(&self.endpoint.authority());
         server_name.or_else(endpoint).ok_or_else(|| {
-            let hint = if self.endpoint.host().is_ascii() {
-                "pass --authority NAME"
-            } else {
-                // The DNS and certificates have only this form of the name (RFC 5890).
-                "pass the ASCII form of the name, such as --server xn--bcher-kva.example:443"
-            };
-            let message = format!("\"{}\" is not a valid :authority", self.endpoint);
-            Failure::usage_with_hint(message, hint)
+            // Only a name with other characters than ASCII is no authority. The DNS and certificates
+            // have only its ASCII form (RFC 5890).
+            Failure::usage_with_hint(
+                format!("\"{}\" is not a valid :authority", self.endpoint),
+                "pass the ASCII form of the name, such as --server xn--bcher-kva.example:443",
+            )
         })
     }
 

@@ -114,9 +114,10 @@ fn hint_for_status(status: Code) -> Option<&'static str> {
             "check the address, and the method that --method, --proto, --protoset or --reflection selects",
         ),
         Code::DeadlineExceeded => Some("increase --timeout"),
-        Code::Unauthenticated => Some(
-            "pass credentials that the server accepts with --header, --bearer-token-file or --cert",
-        ),
+        // A server that wants a client certificate requests it, so such a failure has another hint.
+        Code::Unauthenticated => {
+            Some("pass credentials that the server accepts with --header or --bearer-token-file")
+        }
         Code::ResourceExhausted => {
             Some("reduce --batch-records or --batch-bytes, or run the command again later")
         }

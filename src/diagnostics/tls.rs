@@ -202,12 +202,8 @@ pub(super) fn handshake_failed(
         HandshakeError::UnsupportedVersion => {
             failure.with_hint("enable TLS 1.2 or TLS 1.3 on the server")
         }
-        HandshakeError::Refused(_) if has_client_certificate => failure
+        HandshakeError::Refused(_) => failure
             .with_hint("check the cipher suites of the server, and the kind of the server's key"),
-        HandshakeError::Refused(_) => failure.with_hint(
-            "pass --cert and --key if the server requires a client certificate; \
-             otherwise check the cipher suites of the server, and the kind of the server's key",
-        ),
         HandshakeError::Other(_) => failure,
     }
 }

@@ -32,7 +32,8 @@ pub(crate) enum HandshakeError {
     NoHttp2(String),
     #[error("server supports neither TLS 1.2 nor TLS 1.3")]
     UnsupportedVersion,
-    /// The server sent the alert `handshake_failure`, whose cause it does not tell.
+    /// The server sent the alert `handshake_failure` without a certificate request, so a client
+    /// certificate would not help.
     #[error("server refused the TLS handshake: {0}")]
     Refused(TlsProtocolError),
     #[error("TLS handshake failed: {0}")]

@@ -432,7 +432,7 @@ fn explains_tls_alerts() {
             40,
             &[
                 "server refused the TLS handshake",
-                "hint: pass --cert and --key if",
+                "hint: check the cipher suites of the server",
             ],
         ),
         (

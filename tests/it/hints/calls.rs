@@ -16,7 +16,7 @@ use crate::support::{
     grpc_server::{Behavior, GrpcServer},
     program::run_with_input,
     receiver::Receiver,
-    records::{ONE_RECORD, records},
+    records::records,
     reflection_server::{Reflection, ReflectionServer, compile},
 };
 
@@ -32,12 +32,31 @@ struct Refused<'a> {
     remove: &'a [&'a str],
 }
 
+impl Refused<'_> {
+    fn check(&self) {
+        let server = GrpcServer::with(Behavior {
+            refuse: self.refuse,
+            ..Behavior::reading(Response::code(0))
+        });
+        let case = Case {
+            args: &[&["push", "--server", &server.address], PLAIN, self.flags].concat(),
+            exit: self.exit,
+            hint: self.hint,
+            add: self.add,
+            remove: self.remove,
+            ..Case::DEFAULT
+        };
+        case.check();
+    }
+}
+
 fn has(head: &Parts, name: &str) -> bool {
     head.headers.contains_key(name)
 }
 
 #[test]
 fn call_succeeds_as_the_hint_says() {
+    let token = TempFile::new("token", "secret\n");
     let long = "--header=x-long: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
     for refused in [
         Refused {
@@ -86,20 +105,31 @@ fn call_succeeds_as_the_hint_says() {
             },
             flags: &[],
             exit: 80,
-            hint: "pass credentials that the server accepts with --header, --bearer-token-file or --cert",
+            hint: "pass credentials that the server accepts with --header or --bearer-token-file",
             add: "--header 'authorization: Basic eDp5'",
             remove: &[],
         },
         Refused {
             refuse: |head| {
-                let is_known = head.uri.path().starts_with("/license.v1.");
-                (!is_known).then(|| Response::status(Code::Unimplemented, "unknown service"))
+                (!has(head, "authorization")).then(|| Response::status(Code::Unauthenticated, ""))
             },
             flags: &[],
-            exit: 76,
-            hint: "check the address, and the method that --method, --proto, --protoset or --reflection selects",
-            add: "--method /license.v1.Internal/UpdateSensorExpireTime",
+            exit: 80,
+            hint: "pass credentials that the server accepts with --header or --bearer-token-file",
+            add: &format!("--bearer-token-file {}", token.str()),
             remove: &[],
+        },
+        Refused {
+            refuse: |head| {
+                let limit = head.headers["grpc-timeout"].to_str().unwrap_or_default();
+                let is_short = limit.starts_with('1');
+                is_short.then(|| Response::status(Code::DeadlineExceeded, "too slow"))
+            },
+            flags: &["--timeout=1s"],
+            exit: 68,
+            hint: "increase --timeout",
+            add: "--timeout 20s",
+            remove: &["--timeout=1s"],
         },
         Refused {
             refuse: |head| {
@@ -113,21 +143,46 @@ fn call_succeeds_as_the_hint_says() {
             remove: &[],
         },
     ] {
-        let server = GrpcServer::with(Behavior {
-            refuse: refused.refuse,
-            ..Behavior::reading(Response::code(0))
-        });
-        let case = Case {
-            args: &[&["push", "--server", &server.address], PLAIN, refused.flags].concat(),
-            input: ONE_RECORD,
-            exit: refused.exit,
-            hint: refused.hint,
-            add: refused.add,
-            remove: refused.remove,
-            next_exit: 0,
-        };
-        case.check();
+        refused.check();
     }
+}
+
+#[test]
+fn method_is_selected_as_the_hint_says() {
+    let proto = fs::read_to_string("proto/sensor.proto").expect("text");
+    let proto = proto.replace("\nservice ", "\npackage license.v1;\nservice ");
+    let proto = TempFile::new("license.proto", proto);
+    let set = compile(proto.folder(), "license.proto").encode_to_vec();
+    let set = TempFile::new("set", set);
+    for add in [
+        "--method /license.v1.Internal/UpdateSensorExpireTime",
+        &format!("--proto {}", proto.str()),
+        &format!("--protoset {}", set.str()),
+    ] {
+        let refused = Refused {
+            refuse: |head| {
+                let is_known = head.uri.path().starts_with("/license.v1.");
+                (!is_known).then(|| Response::status(Code::Unimplemented, "unknown service"))
+            },
+            flags: &[],
+            exit: 76,
+            hint: "check the address, and the method that --method, --proto, --protoset or --reflection selects",
+            add,
+            remove: &[],
+        };
+        refused.check();
+    }
+    let receiver = Receiver::with(["--plaintext"]);
+    let method = "--method=/no.Service/Method";
+    let case = Case {
+        args: &[&["push", method, "--server", &receiver.address], PLAIN].concat(),
+        exit: 76,
+        hint: "check the address, and the method that --method, --proto, --protoset or --reflection selects",
+        add: "--reflection",
+        remove: &[method],
+        ..Case::DEFAULT
+    };
+    case.check();
 }
 
 #[test]
@@ -143,8 +198,7 @@ fn large_request_succeeds_in_the_batches_of_the_hint() {
             exit: 72,
             hint: "reduce --batch-records or --batch-bytes, or run the command again later",
             add,
-            remove: &[],
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -153,6 +207,9 @@ fn large_request_succeeds_in_the_batches_of_the_hint() {
 #[test]
 fn contract_is_found_as_the_hint_says() {
     let pool = || compile(Path::new("proto"), "sensor.proto");
+    let set = TempFile::new("set", pool().encode_to_vec());
+    let protoset = format!("--protoset {}", set.str());
+    let mute = ReflectionServer::start(pool(), Reflection::Silent, b"");
     let silent = ReflectionServer::start(pool(), Reflection::None, b"");
     let open = ReflectionServer::start(pool(), Reflection::V1, b"");
     let proto = fs::read_to_string("proto/sensor.proto").expect("text");
@@ -169,6 +226,22 @@ fn contract_is_found_as_the_hint_says() {
             "describe the service with --proto FILE or --protoset FILE",
             "--proto proto/sensor.proto",
             &["--reflection"][..],
+        ),
+        (
+            &silent,
+            &["--reflection"],
+            76,
+            "describe the service with --proto FILE or --protoset FILE",
+            &protoset,
+            &["--reflection"],
+        ),
+        (
+            &mute,
+            &["--reflection", "--timeout=100ms"],
+            68,
+            "increase --timeout, or describe the service with --proto FILE or --protoset FILE",
+            &protoset,
+            &["--reflection", "--timeout=100ms"],
         ),
         (
             &open,
@@ -189,12 +262,11 @@ fn contract_is_found_as_the_hint_says() {
     ] {
         let case = Case {
             args: &[&["push", "--server", &server.address], PLAIN, flags].concat(),
-            input: ONE_RECORD,
             exit,
             hint,
             add,
             remove,
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -220,12 +292,10 @@ fn code_means_success_with_the_option_of_the_hint() {
     ] {
         let case = Case {
             args: &[&["push", "--server", &receiver.address], PLAIN, flags].concat(),
-            input: ONE_RECORD,
             exit: 7,
             hint,
             add,
-            remove: &[],
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -250,12 +320,11 @@ fn slow_call_succeeds_with_the_timeout_of_the_hint() {
     ] {
         let case = Case {
             args: &[&["push", "--server", &receiver.address, limit], PLAIN].concat(),
-            input: ONE_RECORD,
             exit,
             hint,
             add,
             remove: &[limit],
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -285,7 +354,7 @@ fn ledger_is_used_as_the_hint_says() {
             hint: "pass --max-changes 2 if the changes are right",
             add: "--max-changes 2",
             remove: &["--max-changes=1"],
-            next_exit: 0,
+            ..Case::DEFAULT
         },
         Case {
             args: &[&push[..], &["--max-missing=0"]].concat(),
@@ -294,25 +363,23 @@ fn ledger_is_used_as_the_hint_says() {
             hint: "pass --max-missing 1 if the input is complete",
             add: "--max-missing 1",
             remove: &["--max-missing=0"],
-            next_exit: 0,
+            ..Case::DEFAULT
         },
         Case {
             args: &show,
             input: b"",
-            exit: 2,
             hint: &target,
             add: &format!("--target {}", receiver.address),
             remove: &["--target", "nowhere.test:1"],
-            next_exit: 0,
+            ..Case::DEFAULT
         },
         Case {
             args: &[&push[..4], &["--ledger", text.str()]].concat(),
-            input: ONE_RECORD,
             exit: 1,
             hint: "pass --ledger FILE with a ledger, or with a file that does not exist yet",
             add: &format!("--ledger {}", other.str()),
             remove: &["--ledger", text.str()],
-            next_exit: 0,
+            ..Case::DEFAULT
         },
     ] {
         case.check();

@@ -1,6 +1,6 @@
 //! Hints about options, certificates and connections.
 
-use std::io::Write;
+use std::{fs, io::Write, process::Command};
 
 use rcgen::SanType;
 
@@ -8,10 +8,10 @@ use super::Case;
 
 use crate::support::{
     certificates::{CertificateFolder, authority, params, san},
-    files::TempFile,
+    files::{TempFile, utf8},
     openssl::openssl,
     probe::suggested_flags,
-    program::{push_to, run, run_with_input},
+    program::{PROGRAM, push_to, run, run_command, run_with_input},
     receiver::Receiver,
     records::ONE_RECORD,
     tcp_server::{forward, http_proxy, read_http1_head, serve_tcp},
@@ -62,12 +62,10 @@ fn certificate_is_accepted_with_the_options_of_the_hint() {
         let receiver = Receiver::presenting(identity);
         let case = Case {
             args: &[&["push", "--server", &receiver.address], flags].concat(),
-            input: ONE_RECORD,
             exit: 6,
             hint,
             add,
-            remove: &[],
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -134,12 +132,12 @@ fn tls_is_used_as_the_hint_says() {
     ] {
         let case = Case {
             args: &[&["push", "--server", &receiver.address], flags].concat(),
-            input: ONE_RECORD,
             exit: 6,
             hint,
             add,
             remove,
             next_exit,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -191,12 +189,10 @@ fn internationalized_name_is_sent_in_the_form_of_the_hint() {
             "--server",
             "b\u{fc}cher.example:443",
         ],
-        input: ONE_RECORD,
-        exit: 2,
         hint: "pass the ASCII form of the name, such as --server xn--bcher-kva.example:443",
         add: "--server xn--bcher-kva.example:443",
         remove: &["--server", "b\u{fc}cher.example:443"],
-        next_exit: 0,
+        ..Case::DEFAULT
     };
     case.check();
     let request = requests.recv().expect("a request");
@@ -227,12 +223,11 @@ fn proxy_accepts_the_credentials_of_the_hint() {
     ];
     let case = Case {
         args: &[&push[..], &[&bare]].concat(),
-        input: ONE_RECORD,
         exit: 5,
         hint: "pass other credentials with --proxy http://USER:PASSWORD@HOST:PORT",
         add: &format!("--proxy http://user:p%40ss@{proxy}"),
         remove: &["--proxy", &bare],
-        next_exit: 0,
+        ..Case::DEFAULT
     };
     case.check();
 }
@@ -274,12 +269,10 @@ fn options_are_accepted_as_the_hint_says() {
     ] {
         let case = Case {
             args: given,
-            input: ONE_RECORD,
-            exit: 2,
             hint,
             add,
             remove,
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -296,12 +289,10 @@ fn outputs_are_different_files_as_the_hint_says() {
     let flags = [&flags[..], &[output.str(), "--changes", &same]].concat();
     let case = Case {
         args: &[&["push", "--server", &receiver.address], &flags[..]].concat(),
-        input: ONE_RECORD,
-        exit: 2,
         hint: "name a different file with --changes",
         add: &format!("--changes {}/b.csv", output.folder().display()),
         remove: &["--changes", &same],
-        next_exit: 0,
+        ..Case::DEFAULT
     };
     case.check();
 }
@@ -344,12 +335,10 @@ fn binary_file_of_the_wrong_option_gets_the_hint_to_the_right_file() {
     ] {
         let case = Case {
             args: &[&push[..], flags].concat(),
-            input: ONE_RECORD,
-            exit: 2,
             hint,
             add: &add,
             remove,
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -362,8 +351,54 @@ fn binary_file_of_the_wrong_option_gets_the_hint_to_the_right_file() {
 #[test]
 fn receiver_listens_as_the_hint_says() {
     let first = Receiver::start();
-    run(["serve", "--listen", &first.address])
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = |name: &str| format!("unix:{}/{name}", utf8(folder.path()));
+    fs::write(folder.path().join("existing"), "").expect("written");
+    for (address, hint, next) in [
+        (
+            &*first.address,
+            "pass --listen 127.0.0.1:0 to take a free port",
+            "127.0.0.1:0",
+        ),
+        (
+            &socket("existing"),
+            "pass a path at which no file exists with --listen unix:PATH",
+            &socket("new"),
+        ),
+        // The port in the hint is the default, which another process may have.
+        (
+            "192.0.2.1:0",
+            "pass an address of this machine, such as --listen 127.0.0.1:9102",
+            "127.0.0.1:0",
+        ),
+    ] {
+        run(["serve", "--listen", address])
+            .exits(1)
+            .stderr_contains(&format!("hint: {hint}\n"));
+        Receiver::with(["--listen", next]);
+    }
+}
+
+/// Only a process with the capability `CAP_NET_BIND_SERVICE` may listen on such a port, unless the
+/// system allows it to all. Then the test ends.
+#[test]
+fn receiver_listens_above_the_privileged_ports() {
+    let first_port = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if first_port.expect("Linux").trim() == "0" {
+        return;
+    }
+    let mut serve = Command::new("sh");
+    let drop_root = "test $(id -u) -ne 0 || set -- setpriv --bounding-set=-net_bind_service \
+                     --inh-caps=-net_bind_service \"$@\"; exec \"$@\"";
+    serve.args([
+        "-c",
+        drop_root,
+        "sh",
+        PROGRAM,
+        "serve",
+        "--listen=127.0.0.1:1",
+    ]);
+    run_command(&mut serve)
         .exits(1)
-        .stderr_contains("hint: pass --listen 127.0.0.1:0 to take a free port\n");
-    Receiver::with(["--listen", "127.0.0.1:0"]);
+        .stderr_contains("hint: pass a port above 1023, such as --listen 127.0.0.1:9102\n");
 }

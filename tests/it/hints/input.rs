@@ -150,8 +150,7 @@ fn input_is_accepted_with_the_options_of_the_hint() {
             exit: 4,
             hint,
             add,
-            remove: &[],
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -174,11 +173,9 @@ fn limits_of_times_are_accepted_with_the_options_of_the_hint() {
         let case = Case {
             args: &["check", "-", limit],
             input: b"",
-            exit: 2,
             hint,
             add,
-            remove: &[],
-            next_exit: 0,
+            ..Case::DEFAULT
         };
         case.check();
     }
@@ -193,8 +190,8 @@ fn hidden_problems_are_shown_with_the_option_of_the_hint() {
         exit: 4,
         hint: "pass --max-errors N to show more",
         add: "--max-errors 25",
-        remove: &[],
         next_exit: 4,
+        ..Case::DEFAULT
     };
     case.check();
 }

@@ -1,6 +1,7 @@
 //! Servers that exchange raw bytes, and ports that refuse or ignore every connection.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::OwnedFd,
@@ -8,6 +9,7 @@ use std::{
     thread,
 };
 
+use super::program::wait_until;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
 /// Listens on a free port, and passes each connection to `serve` on a new thread. Returns the
@@ -79,8 +81,14 @@ pub(crate) fn http_proxy(to: &str) -> (String, mpsc::Receiver<Vec<String>>) {
 }
 
 /// Connects to `address`, and forwards all bytes in both directions.
-pub(crate) fn forward(mut client: TcpStream, address: &str) {
+pub(crate) fn forward(client: TcpStream, address: &str) {
+    forward_after(b"", client, address);
+}
+
+/// Forwards like [`forward`], after these first bytes of the client.
+pub(crate) fn forward_after(first: &[u8], mut client: TcpStream, address: &str) {
     let mut server = TcpStream::connect(address).expect("connected");
+    let _ = server.write_all(first);
     forward_responses(&server, &client);
     let _ = std::io::copy(&mut client, &mut server);
 }
@@ -111,7 +119,8 @@ impl ClosedPort {
 /// A port whose connection queue is full, so the system does not answer new connections.
 pub(crate) struct FullBacklog {
     pub(crate) address: String,
-    _sockets: Vec<OwnedFd>,
+    /// The listener and the clients that fill its queue.
+    sockets: Vec<OwnedFd>,
 }
 
 impl FullBacklog {
@@ -126,8 +135,30 @@ impl FullBacklog {
         }));
         Self {
             address: address.to_string(),
-            _sockets: sockets,
+            sockets,
         }
+    }
+
+    /// Forwards all connections to the address `to`, from the time when a client waits for the answer
+    /// to its first packet. The system of the client sends this packet again after a second.
+    pub(crate) fn forward_after_wait(&self, to: &str) {
+        let listener = self.sockets[0].try_clone().expect("cloned");
+        let listener = TcpListener::from(listener);
+        listener.set_nonblocking(false).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let to = to.to_owned();
+        thread::spawn(move || {
+            // A remote port and the state SYN_SENT (02), as Linux writes them.
+            let wanted = format!(":{port:04X} 02");
+            wait_until("a client connects", || {
+                let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
+                table.lines().any(|line| line.contains(&wanted))
+            });
+            for client in listener.incoming().map_while(Result::ok) {
+                let to = to.clone();
+                thread::spawn(move || forward(client, &to));
+            }
+        });
     }
 }
 

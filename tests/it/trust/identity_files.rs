@@ -61,9 +61,19 @@ impl Client {
     }
 
     /// Pushes with an unsuitable file, runs the command in the hint, and pushes with the result.
-    fn check_conversion(&self, cert: &str, key: &str, says: &str, more_options: &str) {
+    /// `FILE` in the command stands for the path `file`.
+    fn check_conversion(
+        &self,
+        [cert, key, file]: [&str; 3],
+        says: &str,
+        command: &str,
+        more_options: &str,
+    ) {
         let run = self.push(cert, key).exits(2);
-        assert!(run.stderr.contains(says), "no {says:?} in {run:?}");
+        let command = format!("{}\n", command.replace("FILE", file));
+        for text in [says, &command] {
+            assert!(run.stderr.contains(text), "no {text:?} in {run:?}");
+        }
         let folder = tempfile::tempdir().expect("a folder");
         let made = run_hinted_command(&run, more_options, folder.path());
         let text = fs::read_to_string(&made).expect("text");
@@ -161,6 +171,10 @@ fn hints_convert_private_keys_to_pem() {
     const MISLABELED_PKCS8: &str =
         "EC PRIVATE KEY in line 1 holds a PKCS#8 key, whose label is PRIVATE KEY";
     const ENCRYPTED: &str = "private key is encrypted";
+    const CONVERT: &str = "convert the file with: openssl pkey -in FILE -out KEY.pem";
+    const CONVERT_DER: &str =
+        "convert the file with: openssl pkey -inform der -in FILE -out KEY.pem";
+    const DECRYPT: &str = "decrypt the key with: openssl pkey -in FILE -out KEY.pem";
     const DER: &str = "file is a private key in DER, not PEM";
     let client = Client::new();
     let Identity { cert, key } = &client.identity;
@@ -171,17 +185,29 @@ fn hints_convert_private_keys_to_pem() {
     let unmarked = relabeled(&encrypted, "ENCRYPTED PRIVATE", "PRIVATE");
     let encrypted_der = made("pkcs8 -topk8 -in KEY -passout pass:x -outform der");
     let traditional = made("ec -in KEY -aes256 -passout pass:x");
-    for (says, file) in [
-        (MISLABELED_SEC1, relabeled(&sec1, "EC PRIVATE", "PRIVATE")),
-        (MISLABELED_PKCS8, relabeled(key, "PRIVATE", "EC PRIVATE")),
-        (DER, made("pkey -in KEY -outform der")),
-        (DER, made("ec -in KEY -outform der")),
-        (ENCRYPTED, encrypted),
-        (ENCRYPTED, unmarked),
-        (ENCRYPTED, traditional),
-        ("file is an encrypted private key in DER", encrypted_der),
+    for (says, file, command) in [
+        (
+            MISLABELED_SEC1,
+            relabeled(&sec1, "EC PRIVATE", "PRIVATE"),
+            CONVERT,
+        ),
+        (
+            MISLABELED_PKCS8,
+            relabeled(key, "PRIVATE", "EC PRIVATE"),
+            CONVERT,
+        ),
+        (DER, made("pkey -in KEY -outform der"), CONVERT_DER),
+        (DER, made("ec -in KEY -outform der"), CONVERT_DER),
+        (ENCRYPTED, encrypted, DECRYPT),
+        (ENCRYPTED, unmarked, DECRYPT),
+        (ENCRYPTED, traditional, DECRYPT),
+        (
+            "file is an encrypted private key in DER",
+            encrypted_der,
+            CONVERT_DER,
+        ),
     ] {
-        client.check_conversion(cert, &file, says, "-passin pass:x");
+        client.check_conversion([cert, &file, &file], says, command, "-passin pass:x");
     }
     let rsa = made("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048");
     let rsa = made(&format!("rsa -traditional -in {rsa}"));
@@ -194,7 +220,6 @@ fn hints_convert_private_keys_to_pem() {
 #[test]
 fn hints_convert_certificates_to_pem() {
     const PKCS12: &str = "file is a PKCS#12 file, not PEM";
-    const OPENSSH: &str = "no private key in ";
     const LEAF_SECOND: &str = "belongs to certificate 2 of ";
     const TRUSTED: &str = "expected CERTIFICATE, found TRUSTED CERTIFICATE";
     let client = Client::new();
@@ -202,33 +227,43 @@ fn hints_convert_certificates_to_pem() {
     let made = |args: &str| client.openssl(&args.replace("CERT", cert).replace("KEY", key));
     let leaf_second = client.intermediate.clone() + &client.identity.pem();
     let trusted = client.relabeled(cert, "CERTIFICATE", "TRUSTED CERTIFICATE");
-    for (says, file) in [
-        ("found only PKCS7", made("crl2pkcs7 -nocrl -certfile CERT")),
+    let sort = format!(
+        "sort the file with: openssl pkcs12 -export -in FILE -inkey {key} -passout pass: \
+         | openssl pkcs12 -passin pass: -nokeys -out CERT.pem"
+    );
+    for (says, file, command) in [
+        (
+            "found only PKCS7",
+            made("crl2pkcs7 -nocrl -certfile CERT"),
+            "openssl pkcs7 -in FILE -print_certs -out CERT.pem",
+        ),
         (
             "file is a PKCS#7 file, not PEM",
             made("crl2pkcs7 -nocrl -certfile CERT -outform der"),
+            "openssl pkcs7 -inform der -in FILE -print_certs -out CERT.pem",
         ),
         (
             "file is a certificate in DER, not PEM",
             made("x509 -in CERT -outform der"),
+            "openssl x509 -inform der -in FILE -out CERT.pem",
         ),
-        (TRUSTED, trusted),
-        (LEAF_SECOND, client.files.write(leaf_second)),
+        (
+            TRUSTED,
+            trusted,
+            "openssl crl2pkcs7 -nocrl -certfile FILE | openssl pkcs7 -print_certs -out CERT.pem",
+        ),
+        (LEAF_SECOND, client.files.write(leaf_second), &*sort),
     ] {
-        client.check_conversion(&file, key, says, "");
+        client.check_conversion([&file, key, &file], says, command, "");
     }
-    for args in ["-passout pass:", "-passout pass: -legacy"] {
-        let file = made(&format!("pkcs12 -export -in CERT -inkey KEY {args}"));
-        client.check_conversion(&file, "", PKCS12, "-passin pass:");
-        client.check_conversion(cert, &file, PKCS12, "-passin pass:");
+    for (args, legacy) in [("", ""), (" -legacy", "-legacy ")] {
+        let export = "pkcs12 -export -in CERT -inkey KEY -passout pass:";
+        let file = made(&format!("{export}{args}"));
+        let command = format!("openssl pkcs12 {legacy}-nodes -in FILE -out BOTH.pem");
+        for (cert, key) in [(&*file, ""), (cert, &file)] {
+            client.check_conversion([cert, key, &file], PKCS12, &command, "-passin pass:");
+        }
     }
-    let label = "OPENSSH PRIVATE KEY";
-    let openssh = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
-    client
-        .push(cert, &client.files.write(openssh))
-        .exits(2)
-        .stderr_contains(OPENSSH)
-        .stderr_contains("KEY.pem && ssh-keygen -p -m PKCS8 -N '' -f KEY.pem");
     let both = fs::read_to_string(cert).expect("text");
     let mixed = both.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
     let mixed = client.identity.pem() + &mixed;
@@ -240,12 +275,6 @@ fn hints_convert_certificates_to_pem() {
         .matches("BEGIN")
         .count();
     assert_eq!(count, 2 * both.matches("BEGIN").count());
-    let keystore = client.files.write(b"\xfe\xed\xfe\xed\0\0\0\x02");
-    client
-        .push(&keystore, key)
-        .exits(2)
-        .stderr_contains("file is a Java keystore, not PEM")
-        .stderr_contains("hint: convert the file with: keytool -importkeystore");
 }
 
 #[test]
