@@ -62,10 +62,15 @@ impl Terminal {
     }
 
     pub(crate) fn print_summary(self, summary: &Summary) -> u8 {
-        let failure = summary.error.as_ref();
-        if let Some(failure) = failure {
+        if let Some(failure) = &summary.error {
             Self::error(failure);
         }
+        self.print_summary_after_error(summary)
+    }
+
+    /// Prints the summary of a run whose error is already on standard error.
+    pub(crate) fn print_summary_after_error(self, summary: &Summary) -> u8 {
+        let failure = summary.error.as_ref();
         let document = match self.error_format {
             ErrorFormat::Text => None,
             ErrorFormat::GithubActions => {
@@ -79,7 +84,7 @@ impl Terminal {
                     .map_err(|error| Failure::internal("cannot write the report", &error)),
             ),
             ErrorFormat::Junit => Some(
-                diagnostics::junit(summary.command(), failure)
+                diagnostics::junit(summary.command, failure)
                     .map_err(|error| Failure::internal("cannot write the report", &error)),
             ),
         };
@@ -103,7 +108,7 @@ impl Terminal {
             return Ok(());
         };
         let text =
-            diagnostics::github_step_summary(summary.command(), &summary.result_line(), failure);
+            diagnostics::github_step_summary(summary.command, &summary.result_line(), failure);
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
         if let Err(error) = written {

@@ -39,6 +39,9 @@ pub(super) struct MergedArguments {
     /// Whether the command reads the environment and the config file.
     has_layers: bool,
     added: Vec<AddedOption>,
+    /// The options of the lower layers, if clap must refuse the typed arguments first. They only
+    /// decide how the error is reported.
+    pub(super) ignored: Vec<OsString>,
     /// Why the push is no dry run, although a lower layer sets `--dry-run`.
     dropped_dry_run: Option<String>,
 }
@@ -82,7 +85,7 @@ impl MergedArguments {
         };
         // Without this check, the names of all options would be compared with an empty environment.
         let are_empty = variables.0.is_empty() && file.is_none() && profile.is_none();
-        if !are_empty && typed.are_known && !typed.command.has_subcommands() {
+        if !are_empty && !typed.command.has_subcommands() {
             let known = KnownOptions::new(typed.known_args());
             let file = file.unwrap_or_default();
             // A value that is not a duration is refused later.
@@ -99,12 +102,25 @@ impl MergedArguments {
                     max_time_passed_before_requests(max_time, failure)
                 }
                 _ => failure,
-            })?;
+            });
+            // Clap prints the help text or refuses a mistake in the typed arguments, whatever the
+            // config file contains.
+            let tables = if typed.are_known {
+                tables?
+            } else {
+                tables.unwrap_or_default()
+            };
             let mut layers = vec![Layer::Environment(&variables)];
             let file = file.as_path();
             layers.extend(tables.into_iter().map(|table| Layer::Table { table, file }));
-            merged.add_layers(&typed, &layers)?;
-            if !typed.has("quiet") && !merged.has("--quiet") {
+            let added = merged.add_layers(&typed, &layers);
+            if typed.are_known {
+                added?;
+            } else {
+                merged.added.clear();
+                merged.ignored = std::mem::take(&mut merged.arguments);
+            }
+            if typed.are_known && !typed.has("quiet") && !merged.has("--quiet") {
                 let terminal = Terminal::default();
                 let warnings = variables.warnings_of_unknown(&known);
                 let warnings = warnings.iter().chain(&merged.dropped_dry_run);

@@ -8,9 +8,9 @@ use clap::{
 };
 
 use super::{
-    command_line::clap_command,
+    command_line::{COMMANDS_WITHOUT_LAYERS, clap_command},
     layers::MergedArguments,
-    options::{Cli, Command},
+    options::{Cli, ERROR_FORMATS},
     plan::Plan,
     shared_files::refuse_shared_files,
     typed::TypedArguments,
@@ -35,12 +35,10 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     let command = clap_command(|name| arguments.iter().any(|argument| argument == name));
     let typed = TypedArguments::read(&command, arguments);
     let name = typed.command.get_name().to_owned();
-    let is_typed = typed.value_of("output").is_some();
-    let variable = env::var_os("SENSOR_LICENSE_OUTPUT").filter(|_| !is_typed);
-    let wants_json = is_json(&typed.arguments) || variable.is_some_and(|format| format == "json");
+    let terminal = read_terminal(&name, &typed.arguments);
     let merged = MergedArguments::new(typed).map_err(|failure| {
         Terminal::error(&failure);
-        print_report(&name, wants_json, failure)
+        print_report(&name, terminal, failure)
     })?;
     let mut shared = Ok(());
     let parsed = merged
@@ -53,63 +51,81 @@ pub(crate) fn parse_command_line() -> Result<Plan, u8> {
     let cli = parsed.map_err(|mut error| {
         hide_secrets(&mut error);
         let exit_code = print_clap_error(&error);
-        merged.print_origins(&error.to_string());
-        if exit_code == 2 {
-            let wants_json = wants_json || is_json(&merged.arguments);
-            print_report(&name, wants_json, to_failure(&error))
-        } else {
-            exit_code
+        if exit_code != 2 {
+            return exit_code;
         }
+        merged.print_origins(&error.to_string());
+        let arguments = [&merged.ignored[..], &merged.arguments].concat();
+        let terminal = read_terminal(&name, &arguments);
+        print_report(&name, terminal, to_failure(&error))
     })?;
     let terminal = cli.command.terminal();
     merged.print_all_origins(terminal);
-    let prints_summary = matches!(cli.command, Command::Push(_) | Command::Check(_));
     let plan = shared.and_then(|()| Plan::from_options(cli));
     plan.map_err(|failure| {
         let text = failure.to_string();
-        let exit_code = if prints_summary && terminal.error_format != ErrorFormat::Text {
-            terminal.print_summary(&summary_of(failure))
-        } else {
-            Terminal::error(&failure);
-            print_report(&name, terminal.json, failure)
-        };
+        Terminal::error(&failure);
+        let exit_code = print_report(&name, terminal, failure);
         merged.print_origins(&text);
         exit_code
     })
 }
 
-/// Returns whether the arguments ask for JSON, also if clap refuses them.
-fn is_json(arguments: &[OsString]) -> bool {
-    let mut options = arguments.iter().take_while(|argument| *argument != "--");
-    let mut is_value = false;
-    options.any(|argument| {
-        let is_json = argument == "--output=json" || is_value && argument == "json";
-        is_value = argument == "--output";
-        is_json
-    })
-}
-
-/// Prints the report of a command whose options are wrong, if it is JSON. Returns the exit code.
-fn print_report(command: &str, wants_json: bool, failure: Failure) -> u8 {
-    let exit_code = failure.exit_code;
-    let terminal = Terminal {
-        json: true,
-        ..Terminal::default()
+/// Returns the form of the output that the arguments ask for, also if clap refuses the arguments. The
+/// environment decides only for a command that reads it.
+fn read_terminal(command: &str, arguments: &[OsString]) -> Terminal {
+    let has_layers = !COMMANDS_WITHOUT_LAYERS.contains(&command);
+    let is = |option: &str, variable: &str, value: &str| match last_value(option, arguments) {
+        Some(typed) => typed == value,
+        None => has_layers && env::var_os(variable).is_some_and(|set| set == value),
     };
-    match command {
-        _ if !wants_json => exit_code,
-        "probe" => {
-            let report = ProbeReport::without_stages(Some(failure));
-            terminal.print_report(&report, exit_code, String::new)
-        }
-        _ => terminal.print_report(&summary_of(failure), exit_code, String::new),
+    let formats = ERROR_FORMATS.iter().filter(|(name, ..)| {
+        has_summary(command) && is("--error-format", "SENSOR_LICENSE_ERROR_FORMAT", name)
+    });
+    Terminal {
+        json: is("--output", "SENSOR_LICENSE_OUTPUT", "json"),
+        error_format: formats
+            .map(|(.., format)| *format)
+            .next()
+            .unwrap_or_default(),
+        ..Terminal::default()
     }
 }
 
-fn summary_of(failure: Failure) -> Summary {
-    let mut summary = Summary::new(None);
+fn last_value<'a>(option: &str, arguments: &'a [OsString]) -> Option<&'a str> {
+    let options = arguments.iter().take_while(|argument| *argument != "--");
+    let mut options = options.map(|argument| argument.to_str().unwrap_or_default());
+    let mut value = None;
+    while let Some(argument) = options.next() {
+        match argument.strip_prefix(option) {
+            Some("") => value = options.next(),
+            Some(rest) => value = rest.strip_prefix('=').or(value),
+            None => {}
+        }
+    }
+    value
+}
+
+/// Returns whether a command prints a [`Summary`] also in the formats of CI systems.
+fn has_summary(command: &str) -> bool {
+    ["push", "check"].contains(&command)
+}
+
+/// Prints the report of a command whose options are wrong, unless it is text, which adds nothing to
+/// the error. Returns the exit code.
+fn print_report(command: &str, terminal: Terminal, failure: Failure) -> u8 {
+    let exit_code = failure.exit_code;
+    if command == "probe" && terminal.json {
+        let report = ProbeReport::without_stages(Some(failure));
+        return terminal.print_report(&report, exit_code, String::new);
+    }
+    if !terminal.json && terminal.error_format == ErrorFormat::Text {
+        return exit_code;
+    }
+    let command = if command == "check" { "check" } else { "push" };
+    let mut summary = Summary::new(command, None);
     summary.finish(Some(failure));
-    summary
+    terminal.print_summary_after_error(&summary)
 }
 
 /// Converts an error of clap, whose text begins with a paragraph that is the message.

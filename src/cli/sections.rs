@@ -240,7 +240,7 @@ const UNREACHED: Entry = (
 );
 const UNTRUSTED: Entry = (
     "6",
-    "TLS refused (certificate, name, ALPN, client certificate); fix the TLS options",
+    "TLS refused (certificate, name, ALPN, client certificate); fix the trust",
 );
 const SIGNAL: Entry = (
     "129, 130, 143",

@@ -3,6 +3,7 @@
 use std::{error::Error, io, iter};
 
 use super::error::CallError;
+use crate::user_path::reason_of;
 
 /// Classifies the error of a stream or a connection that ended early.
 pub(super) fn classify(error: &(dyn Error + 'static)) -> CallError {
@@ -69,7 +70,11 @@ pub(super) fn find_source<'e, E: Error + 'static>(
 /// Returns the message of the last source of an error, which is the most specific one.
 pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let last = chain(Some(error)).last();
-    last.map(ToString::to_string).unwrap_or_default()
+    let describe = |error: &(dyn Error + 'static)| match error.downcast_ref() {
+        Some(io) => reason_of(io),
+        None => error.to_string(),
+    };
+    last.map(describe).unwrap_or_default()
 }
 
 /// Describes the violation of TLS or HTTP/2 because of which this program ended the connection.

@@ -21,7 +21,7 @@ pub(crate) struct Plan {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    let mut summary = Summary::new(None);
+    let mut summary = Summary::new("check", None);
     let result = check(plan, &mut summary);
     summary.finish(result.err());
     plan.terminal.print_summary(&summary)

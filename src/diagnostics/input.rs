@@ -80,7 +80,7 @@ pub(crate) fn too_many_changes(
     examples: Vec<InputProblem>,
 ) -> Failure {
     let failure = Failure::input(format!(
-        "{} in the ledger would change, but --max-changes {limit} allows {allowed}; nothing was sent",
+        "{} in the ledger would change, but --max-changes {limit} allows {allowed}",
         count_noun(changed, "expiration time")
     ));
     with_examples(failure, changed, examples).with_hint(format!(
@@ -99,7 +99,7 @@ pub(crate) fn too_many_missing(
     times: &[u32],
 ) -> Failure {
     let failure = Failure::input(format!(
-        "{}, but --max-missing {limit} allows {allowed}; nothing was sent",
+        "{}, but --max-missing {limit} allows {allowed}",
         describe_missing(missing, known)
     ));
     let times = times.iter().map(|time| {
@@ -120,10 +120,32 @@ pub(crate) fn describe_missing(missing: u64, known: u64) -> String {
 /// ledger. Each example describes one of the shortened expiration times.
 pub(crate) fn expirations_shortened(shortened: u64, examples: Vec<InputProblem>) -> Failure {
     let failure = Failure::input(format!(
-        "{} earlier than in the ledger (--refuse-shortened); nothing was sent",
+        "{} earlier than in the ledger (--refuse-shortened)",
         count_noun(shortened, "expiration time")
     ));
     with_examples(failure, shortened, examples)
+}
+
+/// Combines the failures of all guards that the input violates. An example that two of them have is
+/// shown once.
+pub(crate) fn guards_violated(failures: Vec<Failure>) -> Option<Failure> {
+    let combined = failures.into_iter().reduce(|mut first, other| {
+        first.message = format!("{}; {}", first.message, other.message);
+        first.causes.extend(other.causes);
+        let hints = [first.hint, other.hint].into_iter().flatten();
+        first.hint = hints.reduce(|first, other| format!("{first}; {other}"));
+        let shown = first.problems.clone();
+        let is_new = |problem: &InputProblem| !shown.contains(problem);
+        first
+            .problems
+            .extend(other.problems.into_iter().filter(is_new));
+        first
+    })?;
+    let message = format!("{}; nothing was sent", combined.message);
+    Some(Failure {
+        message,
+        ..combined
+    })
 }
 
 fn with_examples(failure: Failure, total: u64, examples: Vec<InputProblem>) -> Failure {

@@ -32,8 +32,9 @@ pub(crate) use self::{
     github_actions::{github_annotations, github_step_summary},
     gitlab_code_quality::gitlab_code_quality,
     input::{
-        describe_missing, expirations_shortened, input_empty, input_not_read_again, input_refused,
-        input_warnings, record_count_refused, too_many_changes, too_many_missing,
+        describe_missing, expirations_shortened, guards_violated, input_empty,
+        input_not_read_again, input_refused, input_warnings, record_count_refused,
+        too_many_changes, too_many_missing,
     },
     junit::junit,
     ledger::{describe_new_address, ledger_unusable},

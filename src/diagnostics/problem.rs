@@ -218,10 +218,17 @@ pub(super) fn time_hint(text: &str, error: TimeError) -> Option<String> {
             },
             _,
         ) => "pass --time-unit ms if these are milliseconds",
-        (TimeError::SkippedLocalTime | TimeError::AmbiguousLocalTime, _) if !text.contains(':') => {
+        (
+            TimeError::SkippedLocalTime { is_in_format: true }
+            | TimeError::AmbiguousLocalTime { is_in_format: true },
+            _,
+        ) => "add an offset such as +0100, and pass another --time-format with %z",
+        (TimeError::SkippedLocalTime { .. } | TimeError::AmbiguousLocalTime { .. }, _)
+            if !text.contains(':') =>
+        {
             "add a time of day with an offset, such as 00:00:00+01:00"
         }
-        (TimeError::SkippedLocalTime | TimeError::AmbiguousLocalTime, _) => {
+        (TimeError::SkippedLocalTime { .. } | TimeError::AmbiguousLocalTime { .. }, _) => {
             "add an offset such as +01:00"
         }
         _ => return None,

@@ -45,10 +45,11 @@ pub(crate) enum TimeError {
     FractionalSecond,
     #[error("is not in the range from 1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z")]
     DateOutOfRange,
+    /// `is_in_format` is whether the time is in a format of the user, which then has no offset.
     #[error("is a local time that its time zone skips")]
-    SkippedLocalTime,
+    SkippedLocalTime { is_in_format: bool },
     #[error("is a local time that occurs twice in its time zone")]
-    AmbiguousLocalTime,
+    AmbiguousLocalTime { is_in_format: bool },
     #[error("is in an unknown time zone")]
     UnknownTimeZone,
     #[error("is before --earliest {earliest}")]

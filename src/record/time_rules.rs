@@ -135,7 +135,7 @@ impl TimeRules {
         let offset = text.offset_seconds.map(Offset::from_seconds).transpose();
         let offset = offset.map_err(|_| TimeError::InvalidDateTime)?;
         let time = text.has_time.then_some(time);
-        self.resolve(date, time, offset, &self.zone)
+        self.resolve(date, time, offset, &self.zone, false)
     }
 
     fn resolve_parsed(&self, parsed: &BrokenDownTime) -> Result<ExpireTime, TimeError> {
@@ -156,7 +156,7 @@ impl TimeRules {
             Some(name) => &TimeZone::get(name).map_err(|_| TimeError::UnknownTimeZone)?,
             None => &self.zone,
         };
-        self.resolve(date, time, parsed.offset(), zone)
+        self.resolve(date, time, parsed.offset(), zone, true)
     }
 
     /// The offset counts more than the time zone.
@@ -166,14 +166,19 @@ impl TimeRules {
         time: Option<Time>,
         offset: Option<Offset>,
         zone: &TimeZone,
+        is_in_format: bool,
     ) -> Result<ExpireTime, TimeError> {
         let civil = date.to_datetime(time.unwrap_or(self.default_time));
         let offset = match offset {
             Some(offset) => offset,
             None => match zone.to_ambiguous_timestamp(civil).offset() {
                 AmbiguousOffset::Unambiguous { offset } => offset,
-                AmbiguousOffset::Gap { .. } => return Err(TimeError::SkippedLocalTime),
-                AmbiguousOffset::Fold { .. } => return Err(TimeError::AmbiguousLocalTime),
+                AmbiguousOffset::Gap { .. } => {
+                    return Err(TimeError::SkippedLocalTime { is_in_format });
+                }
+                AmbiguousOffset::Fold { .. } => {
+                    return Err(TimeError::AmbiguousLocalTime { is_in_format });
+                }
             },
         };
         let timestamp = offset.to_timestamp(civil);
@@ -309,8 +314,18 @@ mod tests {
         for (text, expected) in [
             ("2026-06-01", Ok(1_780_264_800)),
             ("2026-06-01T00:00:00Z", Ok(1_780_272_000)),
-            ("2026-03-29T02:30:00", Err(TimeError::SkippedLocalTime)),
-            ("2026-10-25T02:30:00", Err(TimeError::AmbiguousLocalTime)),
+            (
+                "2026-03-29T02:30:00",
+                Err(TimeError::SkippedLocalTime {
+                    is_in_format: false,
+                }),
+            ),
+            (
+                "2026-10-25T02:30:00",
+                Err(TimeError::AmbiguousLocalTime {
+                    is_in_format: false,
+                }),
+            ),
             ("2026-10-25T02:30:00+01:00", Ok(1_792_891_800)),
         ] {
             let read = rules.parse(text.as_bytes()).map(ExpireTime::as_unix);

@@ -12,12 +12,12 @@ pub(super) fn expiration_chart(counts: &ExpirationCounts) -> String {
         return String::new();
     };
     let rows = [
-        ("already past", counts.past),
-        ("within 7 days", counts.within_7_days),
-        ("within 30 days", counts.within_30_days),
-        ("within 90 days", counts.within_90_days),
-        ("within a year", counts.within_365_days),
-        ("later", counts.later),
+        ("expired", counts.past),
+        ("in less than 7 days", counts.within_7_days),
+        ("in 7 to 29 days", counts.within_30_days),
+        ("in 30 to 89 days", counts.within_90_days),
+        ("in 90 to 364 days", counts.within_365_days),
+        ("in 365 days or more", counts.later),
     ];
     let largest = rows.iter().map(|(_, count)| *count).max().unwrap_or(1);
     let mut chart = String::from("\n");
@@ -25,12 +25,12 @@ pub(super) fn expiration_chart(counts: &ExpirationCounts) -> String {
         // The length is rounded up, so that even a single record has a visible bar.
         let length = (count * MAX_BAR_CHARS).div_ceil(largest.max(1));
         let bar: String = (0..length).map(|_| '█').collect();
-        let row = format!("{name:<14} {count:>10} {bar}");
+        let row = format!("{name:<19} {count:>10} {bar}");
         let _ = writeln!(chart, "{}", row.trim_end());
     }
     let _ = write!(
         chart,
-        "earliest {}, latest {}",
+        "earliest expiration {}, latest {}",
         format_timestamp(earliest.as_unix().into()),
         format_timestamp(latest.as_unix().into())
     );
@@ -56,13 +56,13 @@ mod tests {
             ..ExpirationCounts::default()
         };
         insta::assert_snapshot!(expiration_chart(&counts), @r"
-        already past            1 █
-        within 7 days           0
-        within 30 days        250 ██████████
-        within 90 days        500 ████████████████████
-        within a year        1000 ████████████████████████████████████████
-        later                   1 █
-        earliest 1970-01-01T00:00:00Z, latest 2106-02-07T06:28:15Z
+        expired                      1 █
+        in less than 7 days          0
+        in 7 to 29 days            250 ██████████
+        in 30 to 89 days           500 ████████████████████
+        in 90 to 364 days         1000 ████████████████████████████████████████
+        in 365 days or more          1 █
+        earliest expiration 1970-01-01T00:00:00Z, latest 2106-02-07T06:28:15Z
         ");
     }
 }

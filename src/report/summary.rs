@@ -114,11 +114,15 @@ pub(crate) struct Summary {
     pub(crate) rejects_file: Option<PathBuf>,
     #[serde(skip)]
     is_dry_run: bool,
+    /// The name of the command that the summary belongs to.
+    #[serde(skip)]
+    pub(crate) command: &'static str,
 }
 
 impl Summary {
-    pub(crate) fn new(server: Option<String>) -> Self {
+    pub(crate) fn new(command: &'static str, server: Option<String>) -> Self {
         Self {
+            command,
             status: Status::Ok,
             exit_code: 0,
             records: RecordCounts::default(),
@@ -211,17 +215,9 @@ impl Summary {
                 + records.unsent
     }
 
-    /// Returns the name of the command that the summary belongs to.
-    pub(crate) fn command(&self) -> &'static str {
-        match self.server {
-            Some(_) => "push",
-            None => "check",
-        }
-    }
-
     pub(crate) fn result_line(&self) -> String {
         let mut text = format!("{}: {} read", self.status.as_str(), self.records.read);
-        let contacts_server = self.server.is_some();
+        let contacts_server = self.command == "push";
         let unsent = match (contacts_server, self.is_dry_run) {
             (false, _) => "valid",
             (true, true) => "to be sent",
@@ -244,9 +240,13 @@ impl Summary {
         }
         if let Some(server) = &self.server {
             let requests = diagnostics::count_noun(self.requests.sent, "request");
-            let _ = write!(text, "; {requests} to {}", escape(server));
-            if self.requests.retried > 0 {
-                let _ = write!(text, " ({} retried)", self.requests.retried);
+            let _ = write!(text, "; {requests} sent to {}", escape(server));
+            match self.requests.retried {
+                0 => {}
+                1 => text.push_str(" (1 of them a retry)"),
+                retries => {
+                    let _ = write!(text, " ({retries} of them retries)");
+                }
             }
         }
         let _ = write!(text, " in {:.3} s", self.elapsed_seconds);
@@ -274,5 +274,25 @@ impl Summary {
             );
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_line_tells_retries_from_first_attempts() {
+        for (sent, retried, text) in [
+            (1, 0, "; 1 request sent to a:1 in "),
+            (2, 1, "; 2 requests sent to a:1 (1 of them a retry) in "),
+            (3, 2, "; 3 requests sent to a:1 (2 of them retries) in "),
+        ] {
+            let mut summary = Summary::new("push", Some("a:1".to_owned()));
+            summary.requests.sent = sent;
+            summary.requests.retried = retried;
+            let line = summary.result_line();
+            assert!(line.contains(text), "{line}");
+        }
     }
 }

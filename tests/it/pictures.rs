@@ -63,7 +63,7 @@ fn picture_of_check_is_current() {
     let output = output.lines().map(|line| match line.split_once(" in ") {
         Some((counts, _)) if line.starts_with("ok:") => format!("{counts} in 0.002 s\n"),
         _ if line.starts_with("earliest ") => {
-            "earliest 2026-11-25T09:00:00Z, latest 2028-04-11T09:06:13Z\n".to_owned()
+            "earliest expiration 2026-11-25T09:00:00Z, latest 2028-04-11T09:06:13Z\n".to_owned()
         }
         _ => format!("{line}\n"),
     });

@@ -21,5 +21,6 @@ pub(in crate::cli) use self::{
     deferred::Deferred,
     delivery::DeliveryArgs,
     input::{FormatArgs, InputArgs},
+    output::ERROR_FORMATS,
     receiver::ServeArgs,
 };

@@ -30,7 +30,7 @@ pub(in crate::cli) struct OutputArgs {
     pub(in crate::cli) messages: MessageArgs,
 }
 
-const ERROR_FORMATS: [Choice<ErrorFormat>; 4] = [
+pub(in crate::cli) const ERROR_FORMATS: [Choice<ErrorFormat>; 4] = [
     ("text", "Only text on standard error", ErrorFormat::Text),
     (
         "github-actions",

@@ -19,6 +19,7 @@ use crate::{
     metadata::Metadata,
     proxy::Proxy,
     tls::{CertificateAnswer, ClientRefusal, HandshakeError, TlsProtocolError},
+    user_path::reason_of,
 };
 
 #[derive(Debug)]
@@ -35,9 +36,9 @@ pub(crate) enum ConnectErrorKind {
     #[error("timed out after {0:?}")]
     TimedOut(Duration),
     /// The DNS lookup failed, or the operating system reported an error of the connection.
-    #[error(transparent)]
+    #[error("{}", reason_of(.0))]
     Io(io::Error),
-    #[error("cannot start a thread: {0}")]
+    #[error("cannot start a thread: {}", reason_of(.0))]
     NoThread(io::Error),
     #[error("the name has no address")]
     NoAddress,

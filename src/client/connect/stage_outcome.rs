@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr};
 
+use crate::user_path::reason_of;
+
 /// A stage of establishing a connection. The variants are in the order of the stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -28,7 +30,7 @@ pub(crate) enum StageSuccess {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{address}: {error}")]
+#[error("{address}: {}", reason_of(.error))]
 pub(crate) struct AddressFailure {
     pub(crate) address: SocketAddr,
     pub(crate) error: io::Error,

@@ -101,16 +101,17 @@ impl<'p, 'k> Comparison<'p, 'k> {
             changed,
             shortened,
         } = self;
+        let mut failures = Vec::new();
         if ledger.refuses_shortened && shortened.count > 0 {
             let (count, examples) = (shortened.count, shortened.examples);
-            return Err(diagnostics::expirations_shortened(count, examples));
+            failures.push(diagnostics::expirations_shortened(count, examples));
         }
         if let Some(option) = ledger.max_changes
             && changed.count > option.of(records_read)
         {
             let (count, allowed) = (changed.count, option.of(records_read));
             let (option, examples) = (option.to_string(), changed.examples);
-            return Err(diagnostics::too_many_changes(
+            failures.push(diagnostics::too_many_changes(
                 count, allowed, &option, examples,
             ));
         }
@@ -121,7 +122,7 @@ impl<'p, 'k> Comparison<'p, 'k> {
             times.sort_unstable();
             times.truncate(max_examples);
             let (allowed, option) = (option.of(counts.known), option.to_string());
-            return Err(diagnostics::too_many_missing(
+            failures.push(diagnostics::too_many_missing(
                 counts.missing,
                 counts.known,
                 allowed,
@@ -129,7 +130,10 @@ impl<'p, 'k> Comparison<'p, 'k> {
                 &times,
             ));
         }
-        Ok(())
+        match diagnostics::guards_violated(failures) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
     }
 }
 

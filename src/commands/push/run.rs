@@ -16,7 +16,7 @@ use crate::{
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(plan: &Plan) -> u8 {
-    let mut summary = Summary::new(Some(plan.destination.to_string()));
+    let mut summary = Summary::new("push", Some(plan.destination.to_string()));
     let mut metrics = None;
     let mut carry_out = || {
         if let Some(options) = plan.dry_run {

@@ -91,7 +91,7 @@ fn reports_why_a_connection_failed() {
             &*closed.address,
             &["-k"][..],
             5,
-            &["TCP connection failed", "Connection refused"][..],
+            &["TCP connection failed", ": Connection refused\n"][..],
         ),
         (
             "no-such-host.invalid:443",

@@ -43,9 +43,9 @@ fn check_charts_expirations() {
     );
     let text = run(["check", path.str()]).exits(0).stdout;
     for line in [
-        "already past            2 ████████████████████████████████████████\n",
-        "within 7 days           1 ████████████████████\n",
-        "earliest 2001-09-09T01:46:40Z, latest ",
+        "expired                      2 ████████████████████████████████████████\n",
+        "in less than 7 days          1 ████████████████████\n",
+        "earliest expiration 2001-09-09T01:46:40Z, latest ",
     ] {
         assert!(text.contains(line), "{text}");
     }

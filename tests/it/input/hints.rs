@@ -141,6 +141,15 @@ const CASES: &[Case] = &[
         " (add an offset such as +01:00)",
     ),
     (
+        &[
+            "--timezone=America/Sao_Paulo",
+            "--time-format=%d.%m.%Y %H:%M",
+        ],
+        b"token,expire_time\na,04.11.2018 00:30\n",
+        "is a local time that its time zone skips",
+        " (add an offset such as +0100, and pass another --time-format with %z)",
+    ),
+    (
         &["--token-field=99999999999999999999999"],
         b"a,expire_time\nb,1\n",
         "no column 99999999999999999999999",

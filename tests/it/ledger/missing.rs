@@ -133,6 +133,28 @@ fn each_guard_in_each_situation() {
 }
 
 #[test]
+fn a_refusal_names_each_violated_guard() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(10));
+    let flags = ["--max-changes=2", "--max-missing=1", "--refuse-shortened"];
+    let run = ledger.push(&server, &flags, &input(3, 4, -1)).exits(4);
+    let error = &run.json()["error"];
+    assert_eq!(
+        error["message"],
+        "4 expiration times earlier than in the ledger (--refuse-shortened); \
+         4 expiration times in the ledger would change, but --max-changes 2 allows 2; \
+         the input lacks 3 of 10 tokens in the ledger for this server, but --max-missing 1 allows 1; \
+         nothing was sent"
+    );
+    assert_eq!(
+        error["hint"],
+        "pass --max-changes 4 if the changes are right; pass --max-missing 3 if the input is complete"
+    );
+    // The changed tokens, which are also the shortened ones, are shown once.
+    assert_eq!(error["problems"].as_array().map(Vec::len), Some(7));
+}
+
+#[test]
 fn max_missing_percentage_is_of_known_tokens() {
     let server = FaultServer::ok();
     let ledger = Ledger::after_push(&server, &records(20));

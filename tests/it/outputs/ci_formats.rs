@@ -1,12 +1,13 @@
 //! `--error-format`: problems of the input in the formats of CI systems.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 
 use crate::support::{
     files::{TempFile, utf8},
     program::{Run, command, run, run_command, run_with, run_with_input},
+    records::ONE_RECORD,
 };
 
 const TWO_PROBLEMS: &str = "token,expire_time\nabcdefghijkl,31/12/2099\nb,2099-12-31\nc\n";
@@ -219,11 +220,116 @@ fn usage_errors_have_the_json_form_of_the_command() {
     );
 }
 
+/// Commands without a config file and an environment ignore the variables.
 #[test]
-fn junit_document_is_valid_xml() {
-    let document = TempFile::new("junit.xml", check_samples("junit").stdout);
+fn the_environment_decides_the_form_of_a_usage_error_only_where_it_is_read() {
+    let variables = [
+        ("SENSOR_LICENSE_OUTPUT", "json"),
+        ("SENSOR_LICENSE_ERROR_FORMAT", "junit"),
+    ];
+    for command in ["serve", "man", "completions"] {
+        let run = run_with(&[command, "--nonsense"], &variables, b"").exits(2);
+        assert_eq!(run.stdout, "", "{command}");
+    }
+    for command in ["probe", "ledger"] {
+        let run = run_with(&[command, "--nonsense"], &variables, b"").exits(2);
+        assert_eq!(run.json()["error"]["kind"], "usage", "{command}");
+    }
+    let run = run_with(&["check", "--nonsense"], &variables, b"").exits(2);
+    assert!(run.stdout.starts_with("<?xml"), "{run:?}");
+    let run = run_with(
+        &["check", "--nonsense", "--error-format=text"],
+        &variables,
+        b"",
+    );
+    assert_eq!(run.json()["exit_code"], 2);
+}
+
+#[test]
+fn the_config_file_decides_the_form_of_a_usage_error() {
+    // Clap refuses the argument before the value of the file.
+    let file = TempFile::new("config.toml", "output = 'json'\nretry = 'x'\n");
+    let args = ["check", "--config", file.str()];
+    for arg in ["--nonsense", "--max-errors=x"] {
+        let run = run([&args[..], &[arg]].concat()).exits(2);
+        let message = run.json()["error"]["message"].to_string();
+        assert!(message.contains(&arg[..10]), "{message}");
+    }
+    let typed = run([&args[..], &["--nonsense", "--output=text"]].concat()).exits(2);
+    assert_eq!(typed.stdout, "");
+    let invalid = TempFile::new("config.toml", "output = ");
+    let help = run(["check", "--config", invalid.str(), "--help"]).exits(0);
+    assert_eq!(help.stderr, "");
+    let help = run(["push", "--config", file.str(), "--help"]).exits(0);
+    assert_eq!(help.stderr, "");
+    let file = TempFile::new("config.toml", "error-format = 'gitlab-code-quality'\n");
+    let run = run(["push", "--config", file.str(), "--nonsense"]).exits(2);
+    assert_eq!(run.json(), json!([]));
+}
+
+/// Command lines that are refused by clap, and by the program itself.
+const USAGE_ERRORS: [&[&str]; 4] = [
+    &["push"],
+    &["push", "--nonsense"],
+    &["push", "-sx:1", "--rejects=a", "--metrics-file=a"],
+    &["push", "-sx:1", "--timezone=Nowhere"],
+];
+
+#[test]
+fn usage_errors_are_in_each_format() {
+    for args in USAGE_ERRORS {
+        let push = |format: &str| run([args, &["--error-format", format]].concat()).exits(2);
+        assert_eq!(push("gitlab-code-quality").json(), json!([]), "{args:?}");
+        let document = push("junit");
+        let error = document.stderr.lines().next().expect("an error");
+        assert_eq!(document.stderr.matches(error).count(), 1, "{document:?}");
+        for text in ["tests=\"1\"", "failures=\"1\"", "<testcase name=\"push\""] {
+            assert!(document.stdout.contains(text), "{document:?}");
+        }
+        let annotation = push("github-actions").stdout;
+        assert!(
+            annotation.starts_with("::error title=sensor-license::"),
+            "{annotation}"
+        );
+    }
+    let summary = TempFile::new("summary.md", "");
+    let variables = [("GITHUB_STEP_SUMMARY", summary.str())];
+    let args = ["push", "--nonsense", "--error-format=github-actions"];
+    run_with(&args, &variables, b"").exits(2);
+    assert!(summary.read().starts_with("### sensor-license push\n"));
+}
+
+#[test]
+fn junit_documents_match_the_schema() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
+    let samples = ["valid", "invalid"].map(|folder| fs::read_dir(format!("{root}/{folder}")));
+    let samples = samples
+        .into_iter()
+        .flat_map(|folder| folder.expect("samples"));
+    let samples: Vec<_> = samples
+        .map(|entry| entry.expect("a sample").path())
+        .collect();
+    let checks = samples.iter().map(|sample| vec!["check", utf8(sample)]);
+    let pushes = USAGE_ERRORS.map(<[&str]>::to_vec);
+    let documents: Vec<_> = checks
+        .chain(pushes)
+        .chain([vec!["push", "--rehearse", "--min-records=1"]])
+        .map(|args| {
+            let args = [args, vec!["--error-format=junit"]].concat();
+            let document = run_with_input(args, ONE_RECORD).stdout;
+            TempFile::new("junit.xml", document)
+        })
+        .collect();
     let mut lint = Command::new("xmllint");
-    let lint = lint.args(["--noout", document.str()]).output();
+    lint.args(["--noout", "--relaxng"]);
+    lint.arg(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/it/outputs/junit.rng"
+    ));
+    let lint = lint.args(documents.iter().map(TempFile::str)).output();
     // `.ci/run` installs it.
-    assert!(lint.is_err() || lint.is_ok_and(|lint| lint.status.success()));
+    assert!(
+        lint.as_ref().is_err() || lint.as_ref().is_ok_and(|lint| lint.status.success()),
+        "{lint:?}"
+    );
 }
