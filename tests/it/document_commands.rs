@@ -28,8 +28,9 @@ use crate::support::{
 const CI_COMMANDS: [&str; 3] = ["cargo test", "cargo install --locked --path .", ".ci/run"];
 
 /// Documents whose commands are for developers, or run in a test of their own.
-const OTHER_DOCUMENTS: [&str; 3] = [
+const OTHER_DOCUMENTS: [&str; 4] = [
     "CONTRIBUTING.md",
+    "RELEASE.md",
     "docs/automation.md",
     "docs/performance.md",
 ];

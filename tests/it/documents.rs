@@ -89,6 +89,31 @@ fn links_in_documents_have_targets() {
 }
 
 #[test]
+fn packages_in_documents_and_samples_have_this_version() {
+    let samples = [
+        "samples/ci/github/action.yml",
+        "samples/ci/gitlab/license-expirations.gitlab-ci.yml",
+        "samples/kubernetes/cronjob.yaml",
+        "samples/kubernetes/indexed-job.yaml",
+    ];
+    let samples = samples.map(|name| root().join(name));
+    let mut count = 0;
+    for document in documents().into_iter().chain(samples) {
+        let text = fs::read_to_string(&document).expect("text");
+        for separator in ["sensor-license_", "sensor-license-", "sensor-license:"] {
+            let names = text.split(separator).skip(1);
+            for name in names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit())) {
+                let version = name.split(['-', '_', '.']).take(3).collect::<Vec<_>>();
+                let expected = env!("CARGO_PKG_VERSION").split('.').collect::<Vec<_>>();
+                assert_eq!(version, expected, "{}", document.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 6, "{count}");
+}
+
+#[test]
 fn changelog_and_licenses_exist() {
     for file in [
         "CHANGELOG.md",

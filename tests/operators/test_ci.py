@@ -15,13 +15,14 @@ import xml.etree.ElementTree
 
 import pytest
 import yaml
-from conftest import SAMPLES, TEMPORARY_EXIT_CODES, run, write_export
+from conftest import ROOT, SAMPLES, TEMPORARY_EXIT_CODES, run, write_export
 
 CI = SAMPLES / "ci"
 ACTION = CI / "github/action.yml"
 WORKFLOW = CI / "github/license-expirations.yml"
 GITLAB = CI / "gitlab/license-expirations.gitlab-ci.yml"
 JENKINSFILE = CI / "jenkins/Jenkinsfile"
+OWN_WORKFLOWS = sorted((ROOT / ".github/workflows").iterdir())
 
 BAD_FILE = "licenses/south.csv"
 BAD_LINE = 3
@@ -104,7 +105,7 @@ def assert_junit_has_bad_line(path):
 def test_files_match_their_schemas():
     check = ["check-jsonschema", "--builtin-schema"]
     assert run(*check, "vendor.github-actions", ACTION).returncode == 0
-    assert run(*check, "vendor.github-workflows", WORKFLOW).returncode == 0
+    assert run(*check, "vendor.github-workflows", WORKFLOW, *OWN_WORKFLOWS).returncode == 0
     assert run(*check, "vendor.gitlab-ci", "--data-transform", "gitlab-ci", GITLAB).returncode == 0
 
 
@@ -121,12 +122,13 @@ def repository(tmp_path):
 
 def test_actionlint_finds_no_problem(repository):
     assert run("actionlint", cwd=repository).returncode == 0
+    assert run("actionlint", *OWN_WORKFLOWS).returncode == 0
 
 
 def test_zizmor_finds_no_problem(repository):
-    config = pathlib.Path(__file__).with_name("zizmor.yml")
-    result = run("zizmor", "--offline", "--persona=pedantic", "--config", config, repository)
-    assert result.returncode == 0
+    zizmor = ["zizmor", "--offline", "--persona=pedantic", "--config"]
+    assert run(*zizmor, pathlib.Path(__file__).with_name("zizmor.yml"), repository).returncode == 0
+    assert run(*zizmor, ROOT / ".github/zizmor.yml", *OWN_WORKFLOWS).returncode == 0
 
 
 def test_shellcheck_finds_no_problem():
