@@ -1,14 +1,17 @@
-"""Compares `push` with clients that do the same job in Python and, if Go is installed, in Go.
+"""Compares `push` with clients that do the same job in Go and Python, and with the goals of the project.
 
-Prints medians and ratios. Usage: run.py [--records N] [--runs N] [--vs BINARY]. With --vs, another
-build of the program takes its turn too.
+Prints medians, ratios, and a table that says which goals are missed.
+
+Usage: run.py [--records N] [--runs N] [--vs BINARY] [--new-go GO --new-gopath DIR] [--large]
+              [--clean-build]
 
 The script needs the build tools that the README lists, and python3-venv. The Go client also needs
-the Go toolchain, and the packages google.golang.org/grpc and google.golang.org/protobuf in GOPATH
-or in /usr/share/gocode (Debian: golang-go, golang-google-grpc-dev,
-golang-github-golang-protobuf-1-5-dev, protobuf-compiler, protoc-gen-go-1-5). The script uses the
-first `go` and `protoc-gen-go` in PATH, and prefers GOPATH to Debian's /usr/share/gocode, so a newer
-Go can be measured.
+the Go toolchain, and the packages google.golang.org/grpc and google.golang.org/protobuf in
+/usr/share/gocode (Debian: golang-go, golang-google-grpc-dev,
+golang-github-golang-protobuf-1-5-dev, protobuf-compiler, protoc-gen-go-1-5). --new-go and
+--new-gopath add a client that is built with a newer Go toolchain and newer packages. --vs adds
+another build of the program. --large adds 10,000,000 and 100,000,000 records, which need 5 GB in the
+folder for temporary files. --clean-build measures a release build in an empty folder.
 
 The clients take turns against one receiver that uses almost no CPU time (sink.rs), over TLS on
 loopback. Each request has 10,000 records with tokens of 32 bytes. The figures describe whole
@@ -59,36 +62,31 @@ def python_client(target):
     return [python, HERE / "client.py"], {"PYTHONPATH": str(generated)}
 
 
-def go_client(target):
-    """Builds the Go client and returns its command.
+def go_client(target, go, gopath):
+    """Builds a Go client and returns its command.
 
     Returns None if `go`, `protoc` or `protoc-gen-go` is missing, or if the build fails (for
     example, because grpc-go is missing).
     """
-    if not all(shutil.which(tool) for tool in ("go", "protoc", "protoc-gen-go")):
+    if not all(shutil.which(tool) for tool in (go, "protoc", "protoc-gen-go")):
         return None
-    path = target / "peers-go"
+    name = f"peers-go-{str(gopath).strip('/').replace('/', '-')}"
+    path = target / name
     package = path / "src/peers"
     (package / "sensor").mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "go/main.go", package)
     generate = ["protoc", f"-I{ROOT / 'proto'}", f"--go_out={package / 'sensor'}"]
     generate += ["--go_opt=Msensor.proto=peers/sensor", "--go_opt=paths=source_relative", "sensor.proto"]
     subprocess.run(generate, check=True)
-    sources = [path, *filter(None, [os.environ.get("GOPATH")]), "/usr/share/gocode"]
-    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": ":".join(map(str, sources))}
-    binary = path / "client"
-    build = subprocess.run(["go", "build", "-o", binary, "."], cwd=package, env=environment)
-    version = next((found for source in sources if (found := grpc_version_line(source))), "")
-    subprocess.run(["go", "version"], check=True)
-    print(version, flush=True)
-    return [installed(binary, target / "peers-installed")] if build.returncode == 0 else None
-
-
-def grpc_version_line(source):
-    """Returns the line that has the version of grpc-go, or None if `source` has no grpc-go."""
-    file = pathlib.Path(source) / "src/google.golang.org/grpc/version.go"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return next((line for line in lines if line.startswith("const Version")), None)
+    environment = {**os.environ, "GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOPATH": f"{path}:{gopath}"}
+    binary = path / name
+    build = subprocess.run([go, "build", "-o", binary, "."], cwd=package, env=environment)
+    if build.returncode != 0:
+        return None
+    subprocess.run([go, "version"], check=True)
+    lines = (pathlib.Path(gopath) / "src/google.golang.org/grpc/version.go").read_text().splitlines()
+    print(*(line for line in lines if line.startswith("const Version")), flush=True)
+    return [installed(binary, target / "peers-installed")]
 
 
 def installed(binary, folder):
@@ -119,19 +117,25 @@ def receiver(target, folder):
         process.wait()
 
 
-def write_records(path, count, file_format):
+BLOCK_RECORDS = 1_000_000
+
+
+def write_records(path, count, file_format="csv", copies=1):
+    """Writes `count` records, all of them `copies` times. Every run writes the same records."""
+    start = "" if file_format == "csv" else '{"device_token":"'
+    line = "{},{}\n" if file_format == "csv" else '{}","expire_time":{}}}\n'
+    # The tokens are distributed like hashes. Those of two blocks differ in their first 8 digits.
+    ends = [
+        line.format(f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:08x}", 4_000_000_000 + number % 1000)
+        for number in range(min(count, BLOCK_RECORDS))
+    ]
     with open(path, "w") as file:
         if file_format == "csv":
             file.write("device_token,expire_time\n")
-        for number in range(count):
-            # The tokens are distributed like hashes, but every run of this script writes the same
-            # tokens.
-            token = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:016x}"
-            expire_time = 4_000_000_000 + number % 1000
-            if file_format == "csv":
-                file.write(f"{token},{expire_time}\n")
-            else:
-                file.write(f'{{"device_token":"{token}","expire_time":{expire_time}}}\n')
+        for _ in range(copies):
+            for first in range(0, count, BLOCK_RECORDS):
+                block = ends[: count - first]
+                file.write(f"{start}{first:08x}".join(["", *block]))
 
 
 class Figures(typing.NamedTuple):
@@ -172,6 +176,8 @@ class Job:
 
 
 def report(title, jobs, runs):
+    """Runs the jobs, prints their medians, and returns the medians by the names of the jobs."""
+    jobs = [job for job in jobs if job]
     for _ in range(runs):
         # The order is random. In a fixed order, a job would always find the CPU caches as the same
         # other job left them.
@@ -179,11 +185,33 @@ def report(title, jobs, runs):
             job.run()
     print(f"\n{title}, medians of {runs} runs in turn")
     print(f"{'':34}{'wall s':>9}{'CPU s':>9}{'MiB':>8}{'wall ratio':>12}{'CPU ratio':>11}")
-    baseline = jobs[0].medians()
-    for job in jobs:
-        wall, cpu, memory = job.medians()
+    medians = {job.name: job.medians() for job in jobs}
+    baseline = medians[jobs[0].name]
+    for name, (wall, cpu, memory) in medians.items():
         ratios = f"{wall / baseline.wall_seconds:12.2f}{cpu / baseline.cpu_seconds:11.2f}"
-        print(f"{job.name:34}{wall:9.4f}{cpu:9.4f}{memory:8.1f}{ratios}")
+        print(f"{name:34}{wall:9.4f}{cpu:9.4f}{memory:8.1f}{ratios}")
+    return medians
+
+
+class Goal(typing.NamedTuple):
+    """A measured value, which should be at most the limit."""
+
+    name: str
+    value: float
+    limit: float
+    unit: str = ""
+
+    def line(self):
+        verdict = "reached" if self.value <= self.limit else "MISSED"
+        return f"{self.name:60}{self.value:10.2f}{self.limit:10.2f} {self.unit:4} {verdict}"
+
+
+def clean_build_minutes():
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        command = ["cargo", "build", "--quiet", "--locked", "--release", "--bin", "sensor-license"]
+        subprocess.run([*command, "--target-dir", folder], cwd=ROOT, check=True)
+        return (time.perf_counter() - started) / 60
 
 
 def main():
@@ -191,18 +219,25 @@ def main():
     arguments.add_argument("--records", type=int, default=1_000_000)
     arguments.add_argument("--runs", type=int, default=5)
     arguments.add_argument("--vs", type=pathlib.Path, metavar="BINARY")
+    arguments.add_argument("--new-go", metavar="GO")
+    arguments.add_argument("--new-gopath", metavar="DIR")
+    arguments.add_argument("--large", action="store_true")
+    arguments.add_argument("--clean-build", action="store_true")
     arguments = arguments.parse_args()
     target = build_release()
     python, python_environment = python_client(target)
-    go = go_client(target)
+    debian_go = go_client(target, "/usr/bin/go", "/usr/share/gocode")
+    new_go = go_client(target, arguments.new_go, arguments.new_gopath) if arguments.new_go else None
     binary = installed(target / "release/sensor-license", target / "peers-installed")
     other = installed(arguments.vs, target / "peers-vs") if arguments.vs else None
+    goals = []
     with tempfile.TemporaryDirectory() as name, receiver(target, pathlib.Path(name)) as (address, slow, cacert):
         folder = pathlib.Path(name)
         one, many, lines = folder / "one.csv", folder / "many.csv", folder / "many.ndjson"
-        write_records(one, 1, "csv")
-        write_records(many, arguments.records, "csv")
-        write_records(lines, arguments.records, "ndjson")
+        count = arguments.records
+        write_records(one, 1)
+        write_records(many, count)
+        write_records(lines, count, "ndjson")
         new_ledger, full_ledger = folder / "ledger", folder / "kept"
 
         def remove_ledger():
@@ -212,38 +247,83 @@ def main():
         def push_command(*options, server=address):
             return [binary, "push", "--server", server, "--cacert", cacert, *options]
 
-        def peer_jobs(file):
-            jobs = [Job("Go", [*go, address, cacert, file])] if go else []
-            return jobs + [Job("Python", [*python, address, cacert, file], python_environment)]
+        def go_jobs(file):
+            clients = [("Go of Debian", debian_go), ("newer Go", new_go)]
+            return [Job(name, [*client, address, cacert, file]) for name, client in clients if client]
+
+        def python_job(file):
+            return Job("Python", [*python, address, cacert, file], python_environment)
 
         def push_job(name, *options, count, prepare=None, server=address):
             command = push_command(*options, server=server)
-            return Job(f"sensor-license{name}", command, prepare=prepare, expected=f"{count} acknowledged")
+            return Job(name, command, prepare=prepare, expected=f"{count} acknowledged")
 
         def push_jobs(name, file, count):
             job = push_job(name, file, count=count)
-            return [job, Job(f"{arguments.vs}{name}", [other, *job.command[1:]])] if other else [job]
+            return [job, other and Job(f"{name}, {arguments.vs.name}", [other, *job.command[1:]])]
 
-        count = arguments.records
         subprocess.run(push_command("--ledger", full_ledger, many), check=True, stdout=subprocess.DEVNULL)
-        one_in_go, one_in_python = peer_jobs(one)[:-1], peer_jobs(one)
-        report("One record", [*one_in_go, *push_jobs("", one, 1)], arguments.runs * 16)
+        first = report("One record", go_jobs(one) + push_jobs("push", one, 1), arguments.runs * 16)
         # The start of Python replaces most of the CPU caches' content, so a client that runs after
         # Python does not profit from the clients before.
-        report("One record, with Python between", [*one_in_python, *push_jobs("", one, 1)], arguments.runs * 4)
-        report(
-            f"{count} records",
-            peer_jobs(many)
-            + push_jobs("", many, count)
-            + push_jobs(", NDJSON", lines, count)
-            + [
-                push_job(", new ledger", "--ledger", new_ledger, many, count=count, prepare=remove_ledger),
-                push_job(", nothing changed", "--ledger", full_ledger, many, count=0),
-                push_job(", 50 ms away", many, count=count, server=slow),
-                push_job(", the same, 32 in flight", "--concurrency", "32", many, count=count, server=slow),
-            ],
-            arguments.runs,
-        )
+        jobs = [*go_jobs(one), python_job(one), *push_jobs("push", one, 1)]
+        report("One record, with Python between", jobs, arguments.runs * 4)
+        jobs = [
+            *go_jobs(many),
+            python_job(many),
+            *push_jobs("push", many, count),
+            *push_jobs("push, NDJSON", lines, count),
+            push_job("push, new ledger", "--ledger", new_ledger, many, count=count, prepare=remove_ledger),
+            push_job("push, nothing changed", "--ledger", full_ledger, many, count=0),
+            push_job("push, 50 ms away", many, count=count, server=slow),
+        ]
+        all_of = report(f"{count} records", jobs, arguments.runs)
+        push = all_of["push"]
+        for go, limit in [("newer Go", 0.55), ("Go of Debian", 0.65)]:
+            if go in first:
+                value = first["push"].wall_seconds / first[go].wall_seconds
+                goals.append(Goal(f"one record, wall, to {go}", value, limit))
+        if go := all_of.get("Go of Debian"):
+            for name, limit in [
+                ("push", 0.36),
+                ("push, NDJSON", 0.48),
+                ("push, new ledger", 1.2),
+                ("push, nothing changed", 1.0),
+            ]:
+                value = all_of[name].wall_seconds / go.wall_seconds
+                goals.append(Goal(f"{count} records, {name}, wall, to Go of Debian", value, limit))
+            goals.append(Goal(f"{count} records, push, CPU, to Go of Debian", push.cpu_seconds / go.cpu_seconds, 0.4))
+        away = all_of["push, 50 ms away"].wall_seconds
+        goals.append(Goal(f"{count} records, 50 ms away", away, 2 * push.wall_seconds + 0.3, "s"))
+        if arguments.large:
+            goals += measure_large(folder / "large.csv", push_job, push, binary, arguments.runs)
+    goals.append(Goal("size of the program", binary.stat().st_size / 1e6, 11, "MB"))
+    if arguments.clean_build:
+        goals.append(Goal("clean release build", clean_build_minutes(), 4, "min"))
+    # The goals are for 1,000,000 records.
+    if count != 1_000_000:
+        return
+    print(f"\n{'goal':60}{'value':>10}{'at most':>10}")
+    for goal in goals:
+        print(goal.line())
+
+
+def measure_large(file, push_job, push, binary, runs):
+    """Measures more records than `push`, which describes 1,000,000. Returns the goals."""
+    goals = []
+    for count, ratio, memory_mib in [(10_000_000, 9, 100), (100_000_000, 105, 64 + 1e9 / 2**20)]:
+        write_records(file, count)
+        name = f"{count} records"
+        wall, _, memory = report(name, [push_job(name, file, count=count)], min(runs, 3))[name]
+        goals.append(Goal(f"{name}, wall, to 1000000", wall / push.wall_seconds, ratio))
+        goals.append(Goal(f"{name}, memory", memory, memory_mib, "MiB"))
+    walls = []
+    for copies in [1, 2]:
+        write_records(file, 10_000_000 // copies, copies=copies)
+        name = f"check of 10000000 records, each {copies} times"
+        walls.append(report(name, [Job(name, [binary, "check", "-q", file])], min(runs, 3))[name].wall_seconds)
+    file.unlink()
+    return [*goals, Goal("check, each record twice, wall, to once", walls[1] / walls[0], 3)]
 
 
 main()

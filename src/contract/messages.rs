@@ -4,14 +4,13 @@ use std::iter;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use prost::encoding::{
-    WireType, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len,
-};
+use prost::encoding::{WireType, decode_varint, encoded_len_varint, key_len};
 use prost_reflect::Kind;
 
 use super::{
     codec::{CodeField, MalformedResponse, decode_code},
     time_field::{TimeEncoding, TimeField, TimeType},
+    varint::{append_key, append_varint},
 };
 use crate::record::{ContractViolation, ExpireTime, Record};
 
@@ -103,10 +102,10 @@ impl Contract {
     /// The request is complete after each record.
     pub(crate) fn append_record(&self, record: &Record<'_>, request: &mut Vec<u8>) {
         let token = record.token.as_bytes();
-        encode_key(self.records_field, WireType::LengthDelimited, request);
-        encode_varint(self.encoded_fields_len(record) as u64, request);
-        encode_key(self.token_field, WireType::LengthDelimited, request);
-        encode_varint(token.len() as u64, request);
+        append_key(self.records_field, WireType::LengthDelimited, request);
+        append_varint(self.encoded_fields_len(record) as u64, request);
+        append_key(self.token_field, WireType::LengthDelimited, request);
+        append_varint(token.len() as u64, request);
         request.extend_from_slice(token);
         self.time_field
             .encode(record.expire_time.as_unix(), request);

@@ -8,6 +8,7 @@ mod error;
 mod messages;
 pub(crate) mod proto;
 mod time_field;
+mod varint;
 
 pub(crate) use descriptors::{compile_proto, decode_descriptor_set, is_well_known, link_files};
 pub(crate) use discovery::find_contract;

@@ -1,8 +1,12 @@
 //! [`TimeField`]: the record field that holds the expiration time.
 
 use bytes::Buf;
-use prost::encoding::{decode_varint, fixed32, fixed64, key_len, message, sint64, uint32};
+use prost::encoding::{
+    WireType, decode_varint, fixed32, fixed64, key_len, message, sint64, uint32,
+};
 use prost_types::Timestamp;
+
+use super::varint::{append_key, append_varint};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeField {
@@ -56,7 +60,10 @@ impl TimeField {
             return;
         }
         match self.value_type.encoding {
-            TimeEncoding::Varint => uint32::encode(self.number, &time, request),
+            TimeEncoding::Varint => {
+                append_key(self.number, WireType::Varint, request);
+                append_varint(time.into(), request);
+            }
             TimeEncoding::ZigZag => sint64::encode(self.number, &time.into(), request),
             TimeEncoding::Fixed32 => fixed32::encode(self.number, &time, request),
             TimeEncoding::Fixed64 => fixed64::encode(self.number, &time.into(), request),
