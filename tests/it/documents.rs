@@ -103,9 +103,8 @@ fn packages_in_documents_and_samples_have_this_version() {
         for separator in ["sensor-license_", "sensor-license-", "sensor-license:"] {
             let names = text.split(separator).skip(1);
             for name in names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit())) {
-                let version = name.split(['-', '_', '.']).take(3).collect::<Vec<_>>();
-                let expected = env!("CARGO_PKG_VERSION").split('.').collect::<Vec<_>>();
-                assert_eq!(version, expected, "{}", document.display());
+                let is_this_version = name.starts_with(env!("CARGO_PKG_VERSION"));
+                assert!(is_this_version, "{}", document.display());
                 count += 1;
             }
         }
