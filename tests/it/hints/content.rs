@@ -137,6 +137,25 @@ fn input_is_accepted_with_the_values_of_the_hint() {
 }
 
 #[test]
+fn local_time_is_accepted_with_an_offset_and_its_format() {
+    let file = TempFile::new("input", csv("a,25.03.2035 02:30\n"));
+    let case = Case {
+        args: &[
+            "check",
+            file.str(),
+            "--timezone=Europe/Berlin",
+            "--time-format=%d.%m.%Y %H:%M",
+        ],
+        exit: 4,
+        hint: "add an offset such as +0100, and pass another --time-format with %z",
+        act: &|| file.write(csv("a,25.03.2035 02:30 +0100\n")),
+        add: "--time-format='%d.%m.%Y %H:%M %z'",
+        ..Case::DEFAULT
+    };
+    case.check();
+}
+
+#[test]
 fn file_of_an_option_is_accepted_with_the_content_of_the_hint() {
     let files = CertificateFolder::new();
     let pem = files.self_signed(&san(&["localhost"])).pem();
