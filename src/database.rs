@@ -25,7 +25,8 @@ pub(crate) struct DatabaseFormat {
     pub(crate) name: &'static str,
     /// The `PRAGMA application_id`, which tells the file apart from files of other programs.
     pub(crate) application_id: i32,
-    /// Each is from one `PRAGMA user_version` to the next. A released migration must never change.
+    /// Each migration leads from one `PRAGMA user_version` to the next. A released migration must
+    /// never change.
     pub(crate) migrations: &'static [&'static str],
 }
 

@@ -234,8 +234,8 @@ fn option_of(variable: &str) -> Option<String> {
     (variable_name(&option) == variable).then_some(option)
 }
 
-/// Returns whether Kubernetes makes a variable of this name for a service named `sensor-license`, or
-/// whose name continues, such as `sensor-license-server`.
+/// Returns whether Kubernetes makes a variable of this name for a service whose name begins with
+/// `sensor-license`, such as `sensor-license-server`.
 fn is_made_by_kubernetes(variable: &str) -> bool {
     let name = variable.strip_prefix(PREFIX).unwrap_or_default();
     let words: Vec<_> = name.split('_').collect();
@@ -347,7 +347,7 @@ fn nearest_name<'c>(
 }
 
 /// Returns the path of the default config file (XDG Base Directory Specification). A file that is
-/// missing or in an unreadable home directory is no error: many a service has no home directory.
+/// missing or in an unreadable home directory is no error: many services have no home directory.
 pub(super) fn default_config_file() -> Option<PathBuf> {
     let folder = |name| {
         env::var_os(name)

@@ -42,7 +42,7 @@ pub(super) struct MergedArguments {
     /// The options of the lower layers, if clap must refuse the typed arguments first. They only
     /// decide how the error is reported.
     pub(super) ignored: Vec<OsString>,
-    /// Why the push is no dry run, although a lower layer sets `--dry-run`.
+    /// Why the push is not a dry run, although a lower layer sets `--dry-run`.
     dropped_dry_run: Option<String>,
 }
 

@@ -111,8 +111,8 @@ fn has_summary(command: &str) -> bool {
     ["push", "check"].contains(&command)
 }
 
-/// Prints the report of a command whose options are wrong, unless it is text, which adds nothing to
-/// the error. Returns the exit code.
+/// Prints the report of a command whose options are wrong. A report in text would only repeat the
+/// error, and is not printed. Returns the exit code.
 fn print_report(command: &str, terminal: Terminal, failure: Failure) -> u8 {
     let exit_code = failure.exit_code;
     if command == "probe" && terminal.json {

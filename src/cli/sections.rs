@@ -168,7 +168,7 @@ const PROBE_EXAMPLES: &[Entry] = &[
 
 const SERVE_EXAMPLES: &[Entry] = &[
     (
-        "Listen with a self-signed certificate, which push takes as --cacert",
+        "Listen, and write a self-signed certificate for push --cacert to a file",
         "sensor-license serve --listen 127.0.0.1:9102 --write-cacert cacert.pem",
     ),
     (
@@ -240,7 +240,7 @@ const UNREACHED: Entry = (
 );
 const UNTRUSTED: Entry = (
     "6",
-    "TLS refused (certificate, name, ALPN, client certificate); fix the trust",
+    "TLS refused (certificate, name, ALPN, client certificate); fix the TLS options",
 );
 const SIGNAL: Entry = (
     "129, 130, 143",
@@ -285,7 +285,7 @@ const PROBE_STATUS: &[Entry] = &[
 const SERVE_STATUS: &[Entry] = &[
     (
         "0",
-        "Ended by SIGHUP, SIGINT or SIGTERM, after the open requests",
+        "Ended by SIGHUP, SIGINT or SIGTERM, after open requests finished",
     ),
     LOCAL_FAILURE,
     USAGE_WITHOUT_CONFIG,
@@ -300,7 +300,7 @@ const PRINT_STATUS: &[Entry] = &[("0", "Success"), LOCAL_FAILURE, ("2", "Invalid
 
 const OPTION_VARIABLE: Entry = (
     "SENSOR_LICENSE_<OPTION>",
-    "Sets an option, such as SENSOR_LICENSE_MAX_ERRORS=50 for --max-errors. A switch is true or \
+    "Sets an option, such as SENSOR_LICENSE_OUTPUT=json for --output. Hyphens are written as _. A switch is true or \
      false, and a repeatable option has one value on each line. The command line overrides \
      environment variables, and environment variables override the config file.",
 );
@@ -315,13 +315,13 @@ const STEP_SUMMARY: Entry = (
 );
 const PROXY_VARIABLES: Entry = (
     "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
-    "Name an HTTP proxy, and the servers that are connected to without a proxy. Lower-case \
-     names work too. --proxy overrides the first two.",
+    "Name an HTTP proxy, and the servers to connect to without a proxy. Lower-case names \
+     work too. --proxy overrides the first two.",
 );
 const TRUST_VARIABLES: Entry = (
     "SSL_CERT_FILE, SSL_CERT_DIR",
-    "Replace the trust store of the operating system by this file, or by the files in these \
-     directories.",
+    "Replace the trust store of the operating system with this file, or with the files in \
+     these directories.",
 );
 const PLAIN_ENVIRONMENT: &[Entry] = &[NO_COLOR];
 const LAYERS_ENVIRONMENT: &[Entry] = &[OPTION_VARIABLE, NO_COLOR, CONFIG_HOME];
@@ -349,7 +349,8 @@ const CONFIG_FILE: Entry = (
 );
 const BESIDE_LEDGER: Entry = (
     "LEDGER-lock, LEDGER-wal, LEDGER-shm",
-    "The lock file and the SQLite files of the ledger LEDGER. Do not delete them while a push runs.",
+    "The lock file and the SQLite files of the ledger LEDGER. Do not delete these files \
+     while a push runs.",
 );
 const ZONES: Entry = ("/usr/share/zoneinfo", "The time zones of --timezone.");
 const PUSH_FILES: &[Entry] = &[CONFIG_FILE, BESIDE_LEDGER, ZONES];

@@ -161,7 +161,7 @@ impl ConnectionPlan {
         }
         let trust = if plan.skips_verification {
             Terminal::security_warning(
-                "--insecure: the server is not verified, anyone can pose as it",
+                "--insecure: the server is not verified, so anyone on the network can pose as the server",
             );
             TrustPolicy::Unverified
         } else if certificates.is_empty() {

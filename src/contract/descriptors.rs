@@ -93,7 +93,7 @@ impl FileResolver for ProtoFolder {
     fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
         match fs::read_to_string(self.0.join(name)) {
             Ok(text) => parse_proto(name, &text),
-            // This words the error.
+            // This resolver describes the error.
             Err(_) => IncludeFileResolver::new(self.0.clone()).open_file(name),
         }
     }

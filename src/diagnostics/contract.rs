@@ -10,7 +10,7 @@ pub(crate) fn contract_unusable(source_name: &str, error: &ContractError) -> Fai
         .with_cause(error.to_string());
     let hint = match error {
         ContractError::MissingProto(_) => {
-            "name the directory of its imports with --import-path, or pass a descriptor set with --protoset"
+            "pass the directory of the imports with --import-path, or pass a descriptor set with --protoset"
         }
         ContractError::UnsupportedSyntax { .. } => {
             "pass a proto2 or proto3 file with the same messages and field numbers with --proto"

@@ -46,7 +46,7 @@ pub(crate) fn metadata_invalid(origin: &dyn fmt::Display, error: &MetadataError)
         | MetadataError::MultilineToken(_)
         | MetadataError::SchemeBeforeToken
         | MetadataError::SpaceInToken
-        | MetadataError::InvalidToken => "write only the token into the file, in one line",
+        | MetadataError::InvalidToken => "write only the token into the file, on one line",
         MetadataError::MissingColon | MetadataError::InvalidName => {
             "write a header as 'x-tenant: north'"
         }

@@ -133,28 +133,28 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         ProblemKind::Stream(StreamError::DeadlinePassed) => "increase --max-time",
         ProblemKind::RecordTooLong => "look for an unterminated quote or bracket",
         ProblemKind::SeveralArrays { .. } | ProblemKind::RecordWithArrays { .. } => {
-            "choose one with --records POINTER"
+            "choose the records with --records POINTER"
         }
         ProblemKind::NoArray {
             may_be_record: true,
             ..
-        } => "pass --token-field KEY --time-field KEY if it is a record",
+        } => "pass --token-field KEY --time-field KEY if the object is a record",
         ProblemKind::NotOneObjectPerLine => "pass --input-format json",
         ProblemKind::MissingRequestArray { has_array: true } => {
-            "pass --records /KEY if it has another name"
+            "pass --records /KEY if the array has another name"
         }
         ProblemKind::RequestMessage => {
             "write each request message to a file of its own, and pass --input-format protojson"
         }
         ProblemKind::Stream(StreamError::ArchiveWindowTooLarge) => {
-            "decompress it with zstd -d --long=31, or compress it again without --long"
+            "decompress the archive with zstd -d --long=31, or compress it again without --long"
         }
         ProblemKind::AlteredRejects => "push the rejects file as this program wrote it",
         ProblemKind::MissingHeader => {
-            "pass --no-header if it is a record, else --token-field NAME --time-field NAME"
+            "pass --no-header if the row is a record, else --token-field NAME --time-field NAME"
         }
         ProblemKind::AmbiguousField { field, .. } => {
-            return Some(format!("choose one with {} NAME", option(*field)));
+            return Some(format!("choose a name with {} NAME", option(*field)));
         }
         ProblemKind::LoneCarriageReturn => "save the file with LF or CRLF line endings",
         ProblemKind::BareQuote => "quote the whole field and double the quotes inside it",
@@ -177,9 +177,9 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
 
 fn format_hint(format: UnsupportedFormat) -> &'static str {
     match format {
-        UnsupportedFormat::Utf16 | UnsupportedFormat::Utf32 => "save it as UTF-8",
+        UnsupportedFormat::Utf16 | UnsupportedFormat::Utf32 => "save the file as UTF-8",
         UnsupportedFormat::Zip | UnsupportedFormat::Xls => "save the sheet as CSV in UTF-8",
-        UnsupportedFormat::OtherArchive => "decompress it first",
+        UnsupportedFormat::OtherArchive => "decompress the file first",
         UnsupportedFormat::Pdf | UnsupportedFormat::Binary => "export the records as CSV or JSON",
     }
 }
@@ -210,14 +210,14 @@ pub(super) fn time_hint(text: &str, error: TimeError) -> Option<String> {
             return Some(format!("pass --time-format {quote}{format}{quote}"));
         }
         (_, Some(LikelyTime::SpreadsheetSerial)) => {
-            "export dates as YYYY-MM-DD; this looks like a spreadsheet's date serial"
+            "export dates as YYYY-MM-DD; the number looks like a spreadsheet's date serial"
         }
         (
             TimeError::IntegerOutOfRange {
                 looks_like_milliseconds: true,
             },
             _,
-        ) => "pass --time-unit ms if these are milliseconds",
+        ) => "pass --time-unit ms if the times are in milliseconds",
         (
             TimeError::SkippedLocalTime { is_in_format: true }
             | TimeError::AmbiguousLocalTime { is_in_format: true },

@@ -92,7 +92,9 @@ pub(crate) fn unexpected_response_codes(server: &str, codes: &[i32], ok_codes: &
         format!("pass {options} if code 0 means success as well")
     } else {
         let options = accepting(codes);
-        format!("ask the server's operator what the code means; if it is success, pass {options}")
+        format!(
+            "ask the server's operator what the code means; if it means success, pass {options}"
+        )
     })
 }
 

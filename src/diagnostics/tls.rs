@@ -46,7 +46,7 @@ impl From<TlsError> for Failure {
                     ", or install the CA certificates of the system",
                 ),
             TlsError::UnsupportedKey(_) => failure.with_hint(
-                "request a certificate for a new key from: openssl genpkey -algorithm EC \
+                "request a certificate for a new key, created with: openssl genpkey -algorithm EC \
                  -pkeyopt ec_paramgen_curve:P-256 -out KEY.pem",
             ),
             TlsError::LeafNotFirst {
@@ -175,9 +175,8 @@ pub(super) fn handshake_failed(
             let remarks = refusal.store_remarks.iter().cloned();
             with_refusal_hint(remarks.fold(failure, Failure::with_cause), &refusal.reason)
         }
-        HandshakeError::WrongPrivateKey => {
-            failure.with_hint("check which server answers, and its certificate and private key")
-        }
+        HandshakeError::WrongPrivateKey => failure
+            .with_hint("check the address, and the certificate and the private key of the server"),
         HandshakeError::NotTls(_) => failure.with_option_hint(
             &["--plaintext"],
             " without TLS options if the server does not use TLS; otherwise check the port",
@@ -194,7 +193,7 @@ pub(super) fn handshake_failed(
         HandshakeError::ClientCertificateRequired(_)
         | HandshakeError::ClientCertificateRefused(_) => with_client_certificate_hint(failure),
         HandshakeError::UnknownServerName(_) => {
-            failure.with_hint("pass --servername NAME with a name that the server has")
+            failure.with_hint("pass --servername NAME with a name that the server knows")
         }
         HandshakeError::NoHttp2(_) => {
             failure.with_hint("check the port, and that a proxy in front of the server supports h2")

@@ -1,4 +1,4 @@
-//! What a refused time probably is.
+//! Guesses the form of a refused time, for its hint.
 
 use jiff::{civil::DateTime, fmt::strtime::BrokenDownTime, tz::Offset};
 
@@ -12,7 +12,7 @@ pub(crate) enum LikelyTime {
     InFormat(&'static str),
 }
 
-/// A serial number below this is before 2173.
+/// A serial number below this limit is a date before 2173.
 const MAX_SERIAL: u64 = 100_000;
 
 const DATE_DIGITS: &str = "%Y%m%d";

@@ -1,4 +1,4 @@
-//! Tokens that are valid, but that a database or a spreadsheet has probably written in place of one.
+//! Valid tokens that a database or a spreadsheet has probably written in place of the real token.
 
 use super::MaskedToken;
 

@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub(crate) struct ExpireTime(u32);
 
-/// The expiration times that are plausible. 0 always is, because the server decides what it means.
+/// The expiration times that are plausible. 0 is always plausible, because the server decides what
+/// 0 means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimeRange {
     pub(crate) earliest: ExpireTime,

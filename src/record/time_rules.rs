@@ -159,7 +159,7 @@ impl TimeRules {
         self.resolve(date, time, parsed.offset(), zone, true)
     }
 
-    /// The offset counts more than the time zone.
+    /// The offset overrides the time zone.
     fn resolve(
         &self,
         date: Date,

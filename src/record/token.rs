@@ -109,7 +109,8 @@ impl TokenEncoding {
     }
 
     /// Encodes a token for a CSV file that has no column for the encoding. A token that CSV text
-    /// cannot hold becomes `base64:` and its Base64, and so does a token that begins like that.
+    /// cannot hold becomes `base64:` and its Base64, and so does a token that begins with
+    /// `base64:`.
     pub(crate) fn to_csv_text(self, token: &[u8]) -> Cow<'_, [u8]> {
         const MARK: &str = "base64:";
         if self == Self::Utf8 && (!fits_csv_text(token) || token.starts_with(MARK.as_bytes())) {

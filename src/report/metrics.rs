@@ -101,10 +101,11 @@ fn format_metrics(summary: &Summary, now: i64, last_success: Option<&str>, label
             let _ = writeln!(text, "sensor_license_{name}{labels} {value}");
         }
     };
-    let help = "When the last push ended.";
+    let help = "The end of the last push, in Unix seconds.";
     add("last_run_timestamp_seconds", help, &[("", &now)]);
     if let Some(time) = last_success {
-        add(LAST_SUCCESS, "When a push last succeeded.", &[("", &time)]);
+        let help = "The end of the last successful push, in Unix seconds.";
+        add(LAST_SUCCESS, help, &[("", &time)]);
     }
     let help = "The exit code of the last push.";
     add("exit_code", help, &[("", &summary.exit_code)]);
@@ -136,7 +137,7 @@ fn format_metrics(summary: &Summary, now: i64, last_success: Option<&str>, label
     let requests = &summary.requests;
     add(
         "requests",
-        "Attempts of the last push, retries among them, and requests that failed.",
+        "Requests of the last push: attempts (sent), retries (retried), and final failures (failed).",
         &[
             (r#"outcome="sent""#, &requests.sent),
             (r#"outcome="retried""#, &requests.retried),
@@ -144,10 +145,10 @@ fn format_metrics(summary: &Summary, now: i64, last_success: Option<&str>, label
         ],
     );
     let seconds = format!("{:.6}", summary.elapsed_seconds);
-    let help = "The duration of the last push.";
+    let help = "The duration of the last push, in seconds.";
     add("duration_seconds", help, &[("", &seconds)]);
     if let Some(time) = summary.earliest_expire_time {
-        let help = "The earliest expiration time in the input of the last push.";
+        let help = "The earliest expiration time in the input of the last push, in Unix seconds.";
         add("earliest_expiry_timestamp_seconds", help, &[("", &time)]);
     }
     text

@@ -74,7 +74,7 @@ pub(crate) enum PemProblem {
     ByteOrderMark,
     #[error("file is {0}, not PEM")]
     Binary(BinaryFormat),
-    #[error("-----BEGIN in line {line} does not stand alone in its line")]
+    #[error("-----BEGIN on line {line} is not alone on its line")]
     MalformedBegin { line: usize },
     /// A block has a certificate label other than `CERTIFICATE`, such as `TRUSTED CERTIFICATE`.
     #[error("expected CERTIFICATE, found {0}")]
@@ -83,7 +83,7 @@ pub(crate) enum PemProblem {
     NoBlock,
     #[error("found only {}", .0.join(", "))]
     OtherBlocks(Vec<String>),
-    #[error("{label} in line {line}: {reason}")]
+    #[error("{label} on line {line}: {reason}")]
     InvalidBlock {
         line: usize,
         label: String,
@@ -91,7 +91,7 @@ pub(crate) enum PemProblem {
     },
     #[error("private key is encrypted")]
     EncryptedKey,
-    #[error("{label} in line {line} holds a {format} key, whose label is {right_label}")]
+    #[error("{label} on line {line} holds a {format} key, whose label is {right_label}")]
     MislabeledKey {
         line: usize,
         label: String,

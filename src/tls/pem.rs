@@ -17,7 +17,7 @@ use super::{
 };
 use crate::user_path::{FileError, MAX_OPTION_FILE_BYTES, UserPath, Wait};
 
-/// What [`TlsError::Pem`] expects in the file of `--key`.
+/// The content that [`TlsError::Pem`] expects in the file of `--key`.
 pub(crate) const PRIVATE_KEY: &str = "private key";
 
 const CERTIFICATE: &str = "certificate";

@@ -44,7 +44,9 @@ pub(in crate::cli) struct Cli {
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
-    /// Prefer the options in [profile.NAME] of the config file
+    /// Use the profile NAME of the config file
+    ///
+    /// The options in the table [profile.NAME] override the other options in the config file.
     #[arg(long, global = true, value_name = "NAME", value_hint = ValueHint::Other)]
     profile: Option<String>,
 
@@ -183,8 +185,8 @@ pub(in crate::cli) struct ProbeArgs {
 #[derive(Debug, Args)]
 #[command(mut_arg("verbose", |arg| describe_verbose(
     arg,
-    "Print the format of each input, and the origin of options",
-    "The origin of an option is the environment or the config file. -vv is the same as -v.",
+    "Print the format of each input, and where options are set",
+    "Also prints the config file, and each option that the environment or the config file sets. -vv is the same as -v.",
 )))]
 pub(in crate::cli) struct CheckArgs {
     #[command(flatten)]
@@ -301,7 +303,7 @@ pub(in crate::cli) struct CompletionsArgs {
 #[command(mut_arg("verbose", |arg| describe_verbose(
     arg,
     "Print the name of each page",
-    "With --dir, the path of each file. The names are on standard error. -vv is the same as -v.",
+    "With --dir, the path of each file is printed. The names are on standard error. -vv is the same as -v.",
 )))]
 pub(in crate::cli) struct ManArgs {
     /// Write one man page for each command to this directory

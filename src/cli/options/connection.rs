@@ -50,7 +50,7 @@ pub(in crate::cli) struct ConnectionArgs {
     )]
     pub(in crate::cli) timeout: Duration,
 
-    /// Send an HTTP/2 PING this often while requests are open; at least 10s
+    /// Send an HTTP/2 PING at this interval while requests are open; at least 10s
     ///
     /// PINGs detect a connection that was lost silently, for example in a firewall. Default: off.
     #[arg(
@@ -150,7 +150,7 @@ pub(in crate::cli) struct ConnectionArgs {
     /// Do not verify the server
     ///
     /// Anyone on the network can then pose as the server and read the device tokens, so every run
-    /// prints a warning, also with --quiet. It is safer to pin the certificate with --cacert.
+    /// prints a warning, also with --quiet. Pinning the certificate with --cacert is safer.
     #[arg(short = 'k', long, help_heading = "TLS")]
     pub(in crate::cli) insecure: bool,
 

@@ -25,8 +25,8 @@ pub(in crate::cli) struct DeliveryArgs {
 
     /// Push to a receiver inside this process
     ///
-    /// The records are sent over TLS on the loopback interface, and what arrived is verified. The ledger is not written, and the
-    /// other connection options are not used.
+    /// The records are sent over TLS on the loopback interface, and the received records are compared
+    /// with the input. The ledger and its guards, and the options of the connection, are ignored.
     #[arg(long)]
     pub(in crate::cli) rehearse: bool,
 
@@ -41,8 +41,8 @@ pub(in crate::cli) struct DeliveryArgs {
     /// Wait at most this long before the first retry; doubles with each retry
     ///
     /// The delay is random between 0 and this limit (exponential backoff with full jitter). A delay
-    /// that the server asks for replaces it, but one above 10 minutes means that the request is not
-    /// retried.
+    /// that the server asks for replaces the random delay. If the server asks for more than 10
+    /// minutes, the request is not retried.
     #[arg(
         long, value_name = "DUR", default_value = "200ms", hide_short_help = true,
         value_parser = values::parse_duration
@@ -116,8 +116,8 @@ pub(in crate::cli) struct DeliveryArgs {
     /// Write unacknowledged records to this CSV file
     ///
     /// Each row has the reason. To push these records again, pass this file as FILE. The file is
-    /// replaced even if all records were acknowledged. It holds whole device tokens and has mode
-    /// 0600.
+    /// replaced even if all records were acknowledged. The file holds whole device tokens and has
+    /// mode 0600.
     #[arg(
         long, value_name = "FILE", value_hint = ValueHint::FilePath,
         value_parser = values::output_path()
@@ -136,10 +136,11 @@ pub(in crate::cli) struct DeliveryArgs {
     )]
     pub(in crate::cli) shard: Shard,
 
-    /// Remember acknowledged records, send only changes
+    /// Send only new and changed records, using this ledger
     ///
-    /// The ledger is a SQLite file, and is created if it does not exist. Each server (:authority and
-    /// method) has its own entries. The ledger contains digests of the tokens, not the tokens.
+    /// The ledger remembers the records that each server (:authority and method) acknowledged. The
+    /// file is a SQLite database, and is created if it does not exist. The ledger contains digests of
+    /// the tokens, not the tokens.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Ledger")]
     pub(in crate::cli) ledger: Option<PathBuf>,
 

@@ -19,12 +19,12 @@ const FORMATS: [Choice<FormatChoice>; 6] = [
     ("tsv", "Tab-separated values", Some(InputFormat::Tsv)),
     (
         "json",
-        "A JSON array of records, or an object with one",
+        "A JSON array of records, or an object that contains the array",
         Some(InputFormat::Json),
     ),
     (
         "ndjson",
-        "JSON objects, one on each line or in any layout",
+        "JSON objects one after the other, usually one per line",
         Some(InputFormat::Ndjson),
     ),
     (
@@ -88,7 +88,7 @@ pub(in crate::cli) struct FormatArgs {
     #[arg(long, hide_short_help = true)]
     pub(in crate::cli) no_header: bool,
 
-    /// Separate CSV columns at this character
+    /// Split CSV rows at this character
     ///
     /// One ASCII character, or tab. Default: a comma, in TSV files a tab.
     #[arg(
@@ -121,7 +121,7 @@ pub(in crate::cli) struct FormatArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(in crate::cli) struct InputArgs {
-    /// Read these files; - or no file is standard input
+    /// Read these files, or standard input if FILE is - or omitted
     ///
     /// Each record has a device token and an expiration time. If one record is invalid, nothing is
     /// sent. Files that are compressed with gzip or zstd are decompressed.
@@ -195,7 +195,7 @@ pub(in crate::cli) struct InputArgs {
     )]
     pub(in crate::cli) on_duplicate: DuplicatePolicy,
 
-    /// Refuse expiration times in the past, instead of a warning
+    /// Refuse expiration times in the past, instead of printing a warning
     #[arg(long, hide_short_help = true)]
     pub(in crate::cli) refuse_past: bool,
 

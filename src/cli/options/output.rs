@@ -12,7 +12,7 @@ enum OutputFormat {
 }
 
 const FORMATS: [Choice<OutputFormat>; 2] = [
-    ("text", "Text for people", OutputFormat::Text),
+    ("text", "Human-readable text", OutputFormat::Text),
     ("json", "One JSON object", OutputFormat::Json),
 ];
 

@@ -31,7 +31,7 @@ pub(in crate::cli) struct ServeArgs {
     /// Present this server certificate
     ///
     /// A PEM file with the certificate and its chain. Default: a self-signed certificate for
-    /// localhost, 127.0.0.1 and ::1, which is made at start.
+    /// localhost, 127.0.0.1 and ::1, which is created at start.
     #[arg(
         long, value_name = "PEM", value_hint = ValueHint::FilePath,
         value_parser = values::secret_path()
@@ -45,9 +45,9 @@ pub(in crate::cli) struct ServeArgs {
     )]
     pub(in crate::cli) key: Option<UserPath>,
 
-    /// Write the certificate for the --cacert of clients to this file
+    /// Write the server certificate to this file, for --cacert of clients
     ///
-    /// The file is written before the receiver listens. Pass it to push as --cacert.
+    /// The file is written before the receiver listens.
     #[arg(
         long, value_name = "FILE", value_hint = ValueHint::FilePath,
         value_parser = values::output_path()
@@ -100,7 +100,7 @@ pub(in crate::cli) struct ServeArgs {
     )]
     pub(in crate::cli) delay: Duration,
 
-    /// Refuse larger requests
+    /// Refuse requests that are larger than this size
     #[arg(
         long, value_name = "SIZE", default_value = "4MiB", value_parser = values::parse_size
     )]

@@ -1,4 +1,4 @@
-//! `--changes`: a CSV file of the records that a push sends, with the times before.
+//! `--changes`: a CSV file of the records that a push sends, with the previous times.
 
 use std::{io, path::Path};
 
@@ -71,8 +71,8 @@ impl<'p> ChangesFile<'p> {
         finish(csv).map_err(write_failed)
     }
 
-    /// Leaves only the header row if the input was refused, so that the records of an earlier push
-    /// are not taken for those of this one. Returns the result of the push.
+    /// Leaves only the header row if the input was refused, so that nobody mistakes the records
+    /// of an earlier push for the records of this push. Returns the result of the push.
     pub(super) fn close(self, result: Result<(), Failure>) -> Result<(), Failure> {
         let is_refused = matches!(&result, Err(failure) if failure.kind == FailureKind::Input);
         let Some(file) = self.file.filter(|_| is_refused) else {
@@ -88,8 +88,8 @@ impl<'p> ChangesFile<'p> {
 /// Reserves disk space for `selected` records with tokens of average length.
 fn reserve(file: &AtomicFile, selected: u64, counts: &ValidationCounts) -> io::Result<()> {
     let token_bytes = counts.token_bytes / counts.valid().max(1) + 1;
-    // The times and the delimiters take up to 23 bytes, the mark of base64 another 7, and base64 a
-    // third more than the token.
+    // The times and the delimiters take up to 23 bytes, the prefix `base64:` another 7, and base64
+    // text a third more than the token.
     file.reserve(HEADER_BYTES + selected * (token_bytes + token_bytes.div_ceil(3) + 32))
 }
 

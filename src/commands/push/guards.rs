@@ -24,7 +24,7 @@ pub(super) struct Comparison<'p, 'k> {
 #[derive(Default)]
 struct Changes {
     count: u64,
-    /// Descriptions of the first of them, in the order of the input.
+    /// Descriptions of the first changed tokens, in the order of the input.
     examples: Vec<InputProblem>,
 }
 

@@ -12,7 +12,7 @@ use super::{
     rows::RowReader,
 };
 
-/// The delimiters of files that were written with another one than they are read with.
+/// The delimiters that a file may have instead of the delimiter that it is read with.
 const OTHER_DELIMITERS: [char; 4] = [',', '|', '\t', ';'];
 
 #[derive(Clone, Debug)]

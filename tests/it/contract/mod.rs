@@ -299,7 +299,7 @@ fn import_path_is_searched_for_imports() {
         .exits(2)
         .stderr_contains("main.proto:2:")
         .stderr_contains("import 'other.proto' not found")
-        .stderr_contains("hint: name the directory of its imports with --import-path");
+        .stderr_contains("hint: pass the directory of the imports with --import-path");
     server
         .push(&["--proto", proto, "--import-path=no/such"], INPUT)
         .exits(2)

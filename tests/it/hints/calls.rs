@@ -280,7 +280,7 @@ fn code_means_success_with_the_option_of_the_hint() {
         (
             &refusing,
             &[][..],
-            "ask the server's operator what the code means; if it is success, pass --ok-code 0 --ok-code 3",
+            "ask the server's operator what the code means; if it means success, pass --ok-code 0 --ok-code 3",
             "--ok-code 0 --ok-code 3",
         ),
         (

@@ -36,7 +36,7 @@ fn input_is_accepted_in_the_format_of_the_hint() {
     for (bad, hint, good) in [
         (
             utf16("token,expire_time\n"),
-            "save it as UTF-8",
+            "save the file as UTF-8",
             good.clone(),
         ),
         (
@@ -44,7 +44,11 @@ fn input_is_accepted_in_the_format_of_the_hint() {
             "save the sheet as CSV in UTF-8",
             good.clone(),
         ),
-        (b"BZh91AY&SY".to_vec(), "decompress it first", good.clone()),
+        (
+            b"BZh91AY&SY".to_vec(),
+            "decompress the file first",
+            good.clone(),
+        ),
         (
             b"%PDF-1.7\n".to_vec(),
             "export the records as CSV or JSON",
@@ -116,7 +120,7 @@ fn input_is_accepted_with_the_values_of_the_hint() {
         (
             &[],
             csv("a,46000\n"),
-            "export dates as YYYY-MM-DD; this looks like a spreadsheet's date serial",
+            "export dates as YYYY-MM-DD; the number looks like a spreadsheet's date serial",
             csv("a,2099-12-09\n"),
         ),
         (
@@ -162,7 +166,7 @@ fn file_of_an_option_is_accepted_with_the_content_of_the_hint() {
     let bom = |text: &str| format!("\u{feff}{text}").into_bytes();
     let indented = pem.replace('\n', " ");
     let header = "write a header as 'x-tenant: north'";
-    let token = "write only the token into the file, in one line";
+    let token = "write only the token into the file, on one line";
     for (option, bad, hint, good) in [
         ("--cacert=", utf16(&pem), "save the file as UTF-8", &*pem),
         (

@@ -35,7 +35,7 @@ fn archive_is_decompressed_with_the_command_of_the_hint() {
         let case = Case {
             args: &["check", &archive],
             exit: 4,
-            hint: "decompress it with zstd -d --long=31, or compress it again without --long",
+            hint: "decompress the archive with zstd -d --long=31, or compress it again without --long",
             act: &|| {
                 shell(command, folder);
             },
@@ -80,7 +80,7 @@ fn descriptors_are_found_as_the_hint_says() {
     .expect("written");
     let set = format!("--protoset {}", utf8(&set));
     let editions = TempFile::new("editions.proto", "edition = \"2023\";");
-    let importing = "name the directory of its imports with --import-path, or pass a descriptor set with --protoset";
+    let importing = "pass the directory of the imports with --import-path, or pass a descriptor set with --protoset";
     for (given, hint, add, remove) in [
         (
             ["--proto", main],
@@ -207,7 +207,7 @@ fn keys_are_made_with_the_commands_of_the_hints() {
         ],
         b"",
     );
-    let request = "request a certificate for a new key from: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out KEY.pem";
+    let request = "request a certificate for a new key, created with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out KEY.pem";
     let issuer = Identity {
         cert: files.write(ca.pem()),
         key: files.write(ca.key().serialize_pem()),

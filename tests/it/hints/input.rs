@@ -58,19 +58,19 @@ const REFUSED: &[Refused] = &[
     (
         &[],
         "device_token,token,expire_time\na,b,4070908800\n",
-        "choose one with --token-field NAME",
+        "choose a name with --token-field NAME",
         "--token-field token",
     ),
     (
         &[],
         "abc,4070908800\n",
-        "pass --no-header if it is a record, else --token-field NAME --time-field NAME",
+        "pass --no-header if the row is a record, else --token-field NAME --time-field NAME",
         "--no-header",
     ),
     (
         &[],
         "abc,4070908800\nxyz,4070908800\n",
-        "pass --no-header if it is a record, else --token-field NAME --time-field NAME",
+        "pass --no-header if the row is a record, else --token-field NAME --time-field NAME",
         "--token-field abc --time-field 4070908800",
     ),
     (
@@ -88,19 +88,19 @@ const REFUSED: &[Refused] = &[
     (
         &["--input-format=protojson"],
         r#"{"items":[{"deviceToken":"YWJj","expireTime":4070908800}]}"#,
-        "pass --records /KEY if it has another name",
+        "pass --records /KEY if the array has another name",
         "--records /items",
     ),
     (
         &[],
         r#"{"a":[{"token":"a","expire_time":4070908800}],"b":[]}"#,
-        "choose one with --records POINTER",
+        "choose the records with --records POINTER",
         "--records /a",
     ),
     (
         &[],
         r#"{"serial":"a","until":4070908800}"#,
-        "pass --token-field KEY --time-field KEY if it is a record",
+        "pass --token-field KEY --time-field KEY if the object is a record",
         "--token-field serial --time-field until",
     ),
     (
@@ -124,7 +124,7 @@ const REFUSED: &[Refused] = &[
     (
         &[],
         "token,expire_time\na,4070908800000\n",
-        "pass --time-unit ms if these are milliseconds",
+        "pass --time-unit ms if the times are in milliseconds",
         "--time-unit ms",
     ),
     (
@@ -166,7 +166,7 @@ fn limits_of_times_are_accepted_with_the_options_of_the_hint() {
         ),
         (
             "--latest=4070908800000",
-            "pass --time-unit ms if these are milliseconds",
+            "pass --time-unit ms if the times are in milliseconds",
             "--time-unit ms",
         ),
     ] {

@@ -127,7 +127,7 @@ fn server_knows_the_name_of_the_hint() {
     let case = Case {
         args: &["push", "--server", &server, "--cacert", &identity.cert],
         exit: 6,
-        hint: "pass --servername NAME with a name that the server has",
+        hint: "pass --servername NAME with a name that the server knows",
         add: "--servername license.internal",
         ..Case::DEFAULT
     };

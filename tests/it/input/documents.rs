@@ -36,7 +36,7 @@ fn records_in_two_places_are_refused() {
         (
             r#"F,"a":[R],"b":[R]"#,
             "other records at \"/a\", \"/b\"",
-            "choose one with --records POINTER",
+            "choose the records with --records POINTER",
         ),
         (
             r#"F,"sensorExpire":[]"#,
@@ -52,22 +52,22 @@ fn records_in_two_places_are_refused() {
         (
             r#""sensorExpire":[P],"sensor_expire":[P]"#,
             "expected one array of records, found \"/sensorExpire\", \"/sensor_expire\"",
-            "choose one with --records POINTER",
+            "choose the records with --records POINTER",
         ),
         (
             r#""sensor_expire":[],"sensorExpire":[P]"#,
             "expected one array of records",
-            "choose one with --records POINTER",
+            "choose the records with --records POINTER",
         ),
         (
             r#""sensorExpire":[P],"items":[R]"#,
             "expected one array of records, found \"/items\", \"/sensorExpire\"",
-            "choose one with --records POINTER",
+            "choose the records with --records POINTER",
         ),
         (
             r#""sensorExpire":[P],"data":{"x":[R]}"#,
             "expected one array of records, found \"/data/x\", \"/sensorExpire\"",
-            "choose one with --records POINTER",
+            "choose the records with --records POINTER",
         ),
     ] {
         let members = document(members).replace('F', fields);

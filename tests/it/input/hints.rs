@@ -165,7 +165,7 @@ const CASES: &[Case] = &[
         &["--token-field=1", "--time-field=2"],
         br#"{"device_token":"a","expire_time":1}"#,
         r#"found only the keys "device_token", "expire_time""#,
-        " (pass --token-field KEY --time-field KEY if it is a record)",
+        " (pass --token-field KEY --time-field KEY if the object is a record)",
     ),
     // A key at the root or on the path is an error at its second place.
     (
@@ -190,7 +190,7 @@ const CASES: &[Case] = &[
         &[],
         b"t\0\0\0o\0\0\0",
         "input is UTF-32 text",
-        " (save it as UTF-8)",
+        " (save the file as UTF-8)",
     ),
     (
         &["--time-unit=ms"],
@@ -239,7 +239,7 @@ const CASES: &[Case] = &[
         &["--input-format=protojson"],
         br#"{"items":[]}"#,
         "no array \"sensorExpire\"",
-        " (pass --records /KEY if it has another name)",
+        " (pass --records /KEY if the array has another name)",
     ),
 ];
 

@@ -347,7 +347,7 @@ const INVALID_FILES: &[(&str, &str, &[&str])] = &[
     (
         "header-with-date.csv",
         "serial,expires,2030-01-01\na,4070908800,x\n",
-        &["(pass --no-header if it is a record, else --token-field NAME --time-field NAME)"],
+        &["(pass --no-header if the row is a record, else --token-field NAME --time-field NAME)"],
     ),
 ];
 

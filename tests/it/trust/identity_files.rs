@@ -167,9 +167,9 @@ fn one_stream_may_hold_certificate_and_key() {
 #[test]
 fn hints_convert_private_keys_to_pem() {
     const MISLABELED_SEC1: &str =
-        "PRIVATE KEY in line 1 holds a SEC1 key, whose label is EC PRIVATE KEY";
+        "PRIVATE KEY on line 1 holds a SEC1 key, whose label is EC PRIVATE KEY";
     const MISLABELED_PKCS8: &str =
-        "EC PRIVATE KEY in line 1 holds a PKCS#8 key, whose label is PRIVATE KEY";
+        "EC PRIVATE KEY on line 1 holds a PKCS#8 key, whose label is PRIVATE KEY";
     const ENCRYPTED: &str = "private key is encrypted";
     const CONVERT: &str = "convert the file with: openssl pkey -in FILE -out KEY.pem";
     const CONVERT_DER: &str =

@@ -68,7 +68,7 @@ fn rejects_files_without_certificates() {
         (
             "private key without line ends",
             key.replace('\n', "").into(),
-            "does not stand alone in its line",
+            "is not alone on its line",
         ),
         (
             "truncated block",
@@ -83,7 +83,7 @@ fn rejects_files_without_certificates() {
         (
             "block without a certificate",
             format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").into(),
-            "CERTIFICATE in line 11: not valid DER",
+            "CERTIFICATE on line 11: not valid DER",
         ),
     ] {
         file.write(content);
