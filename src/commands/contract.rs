@@ -108,7 +108,7 @@ fn fetch_files(
     let last_failure = Cell::new(None);
     let on_stage = |stage| {
         is_connected.set(matches!(stage, StageSuccess::SettingsReceived));
-        terminal.detail(1, || report::describe_stage(&stage, target));
+        terminal.detail(1, || report::format_stage(&stage, target));
     };
     let on_retry = |failure| {
         is_connected.set(false);

@@ -15,7 +15,7 @@ use crate::{
     delivery::DeliveryPolicy,
     diagnostics::{self, Failure, FailureKind},
     probe::{self, ProbeOutcome, ProbeResult},
-    report::{ProbeReport, describe_stage},
+    report::{ProbeReport, format_stage},
     terminal::Terminal,
 };
 
@@ -58,7 +58,7 @@ fn probe(plan: &Plan) -> Result<ProbeReport, Failure> {
         Err(failure) => return Err(failure),
     };
     let on_stage = |stage: &StageSuccess| {
-        plan.terminal.detail(1, || describe_stage(stage, &target));
+        plan.terminal.detail(1, || format_stage(stage, &target));
     };
     let found = interrupts.block_on(probe::probe(&target, &contract, &on_stage))?;
     let path = contract.path.as_str();

@@ -14,7 +14,7 @@ pub(crate) use self::{
     metrics::MetricsFile,
     metrics_label::MetricsLabel,
     probe::ProbeReport,
-    stage::describe_stage,
+    stage::format_stage,
     summary::{LedgerCounts, Status, Summary},
     token_times::TokenTimes,
 };

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use serde::Serialize;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use super::stage::{describe_stage, stage_of};
+use super::stage::{describe_stage, stage_name, stage_of};
 use crate::{
     client::{Stage, StageSuccess, Target},
     diagnostics::{Failure, FailureKind, count_noun, escape, format_timestamp},
@@ -15,16 +15,14 @@ use crate::{
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
-const TLS_STAGE: &str = "TLS";
-
-/// The stages in order, with their names. Every report lists all of them, and the last text stands
-/// for a stage that the connection does not use.
-const CONNECTION_STAGES: [(Stage, &str, &str); 5] = [
-    (Stage::Dns, "DNS", "none (Unix domain socket)"),
-    (Stage::Tcp, "TCP", ""),
-    (Stage::Proxy, "proxy", "none"),
-    (Stage::Tls, TLS_STAGE, "none (--plaintext)"),
-    (Stage::Http2, "HTTP/2", ""),
+/// The stages in order, all of which are in every report. The text stands for a stage that the
+/// connection does not use.
+const CONNECTION_STAGES: [(Stage, &str); 5] = [
+    (Stage::Dns, "none (Unix domain socket)"),
+    (Stage::Tcp, ""),
+    (Stage::Proxy, "none"),
+    (Stage::Tls, "none (--plaintext)"),
+    (Stage::Http2, ""),
 ];
 
 #[derive(Clone, Debug, Serialize)]
@@ -125,7 +123,7 @@ impl ProbeReport {
                 stage.seconds * 1000.0,
                 escape(&stage.detail)
             );
-            if stage.name == TLS_STAGE {
+            if stage.name == stage_name(Stage::Tls) {
                 for certificate in self.certificate.iter().chain(&self.issuers) {
                     certificate.write_to(&mut text);
                 }
@@ -191,7 +189,7 @@ fn report_stages(
 ) -> Vec<StageReport> {
     let mut stages = Vec::new();
     let mut completed = probe.stages.iter().peekable();
-    for (stage, name, detail_if_unused) in CONNECTION_STAGES {
+    for (stage, detail_if_unused) in CONNECTION_STAGES {
         let (ok, duration, detail) = match &probe.end {
             ProbeOutcome::ConnectFailed(error) if error.stage == stage => {
                 (false, probe.last_stage_duration, error.kind.to_string())
@@ -204,7 +202,7 @@ fn report_stages(
             },
         };
         stages.push(StageReport {
-            name,
+            name: stage_name(stage),
             ok,
             seconds: duration.as_secs_f64(),
             detail,

@@ -14,7 +14,23 @@ pub(super) fn stage_of(outcome: &StageSuccess) -> Stage {
     }
 }
 
-pub(crate) fn describe_stage(outcome: &StageSuccess, target: &Target) -> String {
+pub(super) fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Dns => "DNS",
+        Stage::Tcp => "TCP",
+        Stage::Proxy => "proxy",
+        Stage::Tls => "TLS",
+        Stage::Http2 => "HTTP/2",
+    }
+}
+
+/// Returns the name of a stage and the description of its outcome.
+pub(crate) fn format_stage(outcome: &StageSuccess, target: &Target) -> String {
+    let name = stage_name(stage_of(outcome));
+    format!("{name}: {}", describe_stage(outcome, target))
+}
+
+pub(super) fn describe_stage(outcome: &StageSuccess, target: &Target) -> String {
     let host = match &target.proxy {
         Some(proxy) => &proxy.address.host,
         None => target.endpoint.host(),

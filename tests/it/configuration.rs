@@ -355,13 +355,13 @@ fn verbose_reports_connection_retries_and_requests() {
         panic!("{once:?}")
     };
     assert_eq!(format, "note: standard input: CSV, delimiter \",\"");
-    assert_eq!(address, "note: 127.0.0.1 is an IP address");
+    assert_eq!(address, "note: DNS: 127.0.0.1 is an IP address");
     assert_eq!(
         connected,
-        format!("note: connected to {}", receiver.address)
+        format!("note: TCP: connected to {}", receiver.address)
     );
-    assert!(session.starts_with("note: TLS 1.3, "), "{session}");
-    assert_eq!(http2, "note: SETTINGS received");
+    assert!(session.starts_with("note: TLS: TLS 1.3, "), "{session}");
+    assert_eq!(http2, "note: HTTP/2: SETTINGS received");
     assert!(
         retry.starts_with(
             "note: gRPC call failed: UNAVAILABLE: simulated failure (--fail-first); retry 1 in 0.00"

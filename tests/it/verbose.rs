@@ -33,7 +33,7 @@ fn every_command_prints_details() {
             push,
             &[
                 &*format,
-                "note: connected to 127.0.0.1:",
+                "note: TCP: connected to 127.0.0.1:",
                 "note: config file: none",
             ][..],
         ),
@@ -43,7 +43,7 @@ fn every_command_prints_details() {
         ),
         (
             [&["probe"][..], &server].concat(),
-            &["note: SETTINGS received"],
+            &["note: HTTP/2: SETTINGS received"],
         ),
         (vec!["ledger", "show", "--ledger", &ledger], &[&used_ledger]),
         (

@@ -55,7 +55,7 @@ fn send(
     let server = RemoteServer {
         target,
         contract,
-        on_stage: &|stage| terminal.detail(1, || report::describe_stage(&stage, target)),
+        on_stage: &|stage| terminal.detail(1, || report::format_stage(&stage, target)),
         last_address: LastAddress::default(),
     };
     let (sender, requests) = delivery::batch_channel();
