@@ -113,6 +113,26 @@ fn packages_in_documents_and_samples_have_this_version() {
 }
 
 #[test]
+fn changelog_and_man_pages_have_the_same_version_and_date() {
+    let changelog = fs::read_to_string(root().join("CHANGELOG.md")).expect("text");
+    let mut headings = changelog
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "));
+    let newest = headings.find_map(|heading| heading.split_once(" - "));
+    let (version, date) = newest.expect("a release");
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    let pages = run(["man"]).exits(0).stdout;
+    let first = pages
+        .lines()
+        .find(|line| line.starts_with(".TH "))
+        .expect("a page");
+    assert!(
+        first.contains(date) && first.contains(version),
+        "{first}, {date}"
+    );
+}
+
+#[test]
 fn changelog_and_licenses_exist() {
     for file in [
         "CHANGELOG.md",
