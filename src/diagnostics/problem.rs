@@ -114,6 +114,9 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
         | ProblemKind::ColumnOutOfRange {
             delimiter: Some(delimiter),
             ..
+        }
+        | ProblemKind::OtherDelimiter {
+            found: delimiter, ..
         } => {
             return Some(match delimiter {
                 '\t' => "pass --delimiter tab".to_owned(),
@@ -150,8 +153,11 @@ pub(super) fn problem_hint(kind: &ProblemKind) -> Option<String> {
             "decompress the archive with zstd -d --long=31, or compress it again without --long"
         }
         ProblemKind::AlteredRejects => "push the rejects file as this program wrote it",
-        ProblemKind::MissingHeader => {
+        ProblemKind::MissingHeader { has_time: true } => {
             "pass --no-header if the row is a record, else --token-field NAME --time-field NAME"
+        }
+        ProblemKind::MissingHeader { has_time: false } => {
+            "pass --no-header if the row is a record, else --token-field NAME"
         }
         ProblemKind::AmbiguousField { field, .. } => {
             return Some(format!("choose a name with {} NAME", option(*field)));

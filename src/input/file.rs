@@ -172,7 +172,13 @@ impl InputFile {
             return Err(ProblemKind::MissingRequestArray { has_array }.into());
         }
         match arrays.as_slice() {
-            [only] => array(only.clone(), false),
+            [only] => match self.find_other_arrays(&members, &names, only)?.as_slice() {
+                [] => array(only.clone(), false),
+                others => {
+                    let arrays = [std::slice::from_ref(only), others].concat();
+                    Err(ProblemKind::SeveralArrays(pointers(&arrays)).into())
+                }
+            },
             [] => {
                 let keys = keys.iter().map(|key| Excerpt::from_text(key)).collect();
                 let only_array = json::find_only_array(&mut self.line_buffer()?, &[]);
@@ -187,6 +193,27 @@ impl InputFile {
             }
             arrays => Err(ProblemKind::SeveralArrays(pointers(arrays)).into()),
         }
+    }
+
+    /// Returns the arrays of records in the objects of the root, unless `array` has records too.
+    fn find_other_arrays(
+        &mut self,
+        members: &[json::Member],
+        names: &FieldNames,
+        array: &JsonPointer,
+    ) -> Result<Vec<JsonPointer>, ReadError> {
+        if members
+            .iter()
+            .all(|member| member.is_array() || !member.may_contain_arrays())
+        {
+            return Ok(Vec::new());
+        }
+        let arrays = json::find_record_arrays(self.line_buffer()?, names)?;
+        Ok(if arrays.contains(array) {
+            Vec::new()
+        } else {
+            arrays
+        })
     }
 
     /// Returns the arrays of records and, even if it is empty, the array of a request message.

@@ -168,7 +168,9 @@ pub(crate) enum ProblemKind {
         delimiter: Option<char>,
     },
     #[error("first row looks like a record, not like a header row")]
-    MissingHeader,
+    MissingHeader { has_time: bool },
+    #[error("expected \"{expected}\" after a quoted field, found \"{}\"", .found.escape_default())]
+    OtherDelimiter { expected: char, found: char },
     #[error("no column {number} for the {field}, found {}", columns(*.width))]
     ColumnOutOfRange {
         field: Field,

@@ -1,5 +1,7 @@
 //! The rules by which the text of an expiration time is read.
 
+use std::ops::RangeInclusive;
+
 use jiff::{
     Timestamp,
     civil::{Date, Time},
@@ -31,8 +33,8 @@ pub(crate) struct TimeRules {
     pub(crate) default_time: Time,
 }
 
-/// The smallest integer that probably means milliseconds. As seconds, it is after the year 5000.
-const MIN_LIKELY_MILLISECONDS: u64 = 100_000_000_000;
+/// The integers that probably mean milliseconds. As seconds, all of them are after the year 5000.
+const LIKELY_MILLISECONDS: RangeInclusive<u64> = 100_000_000_000..=4_294_967_295_999;
 
 /// An integer that is out of range in every unit, and a whole number of seconds in milliseconds.
 const TOO_LARGE: u64 = u64::MAX / 1000 * 1000;
@@ -113,7 +115,7 @@ impl TimeRules {
             .map_err(|_| match self.unit {
                 TimeUnit::Milliseconds => TimeError::MillisecondsOutOfRange,
                 TimeUnit::Seconds => TimeError::IntegerOutOfRange {
-                    looks_like_milliseconds: value >= MIN_LIKELY_MILLISECONDS,
+                    looks_like_milliseconds: LIKELY_MILLISECONDS.contains(&value),
                 },
             })
     }
@@ -270,7 +272,9 @@ mod tests {
             ("99999999999", out_of_range(false)),
             ("100000000000", out_of_range(true)),
             ("1580962440000", out_of_range(true)),
-            ("99999999999999999999999999", out_of_range(true)),
+            ("4294967295999", out_of_range(true)),
+            ("4294967296000", out_of_range(false)),
+            ("99999999999999999999999999", out_of_range(false)),
             ("31/12/2026", TimeError::UnknownFormat),
             ("2026-1-1", TimeError::UnknownFormat),
             ("2026-01-01T", TimeError::UnknownFormat),

@@ -85,7 +85,8 @@ impl Columns {
         // A column that was chosen by number may have any text in the header row.
         let is_like_record = |cell: &&str| last.name != **cell && is_like_value(cell);
         if !has_known_name(&cells, &names) && cells.get(last.index).is_some_and(is_like_record) {
-            return Err(ProblemKind::MissingHeader);
+            let has_time = time.is_some();
+            return Err(ProblemKind::MissingHeader { has_time });
         }
         Ok(Self {
             token,
@@ -141,7 +142,9 @@ fn index_of_field(
         .locate(field, cells.iter().copied())
         .map_err(|error| match error.kind {
             // `MissingField` shows the cells, so it must not be used for a row that may be a record.
-            ProblemKind::MissingField { .. } if may_be_record() => ProblemKind::MissingHeader,
+            ProblemKind::MissingField { .. } if may_be_record() => ProblemKind::MissingHeader {
+                has_time: names.is_used(Field::Time),
+            },
             ProblemKind::MissingField {
                 wanted,
                 found,
@@ -152,10 +155,27 @@ fn index_of_field(
                 wanted,
                 found,
                 suggested_name,
-                delimiter: find_other_delimiter(rows, |cells| count_named(cells) > named),
+                delimiter: find_other_delimiter(rows, |parts| {
+                    count_named(parts) > named || cells.len() == 1
+                }),
             },
             kind => kind,
         })
+}
+
+/// Returns the problem of a header row whose fields are quoted, but not separated by the delimiter.
+pub(super) fn find_delimiter_after_quote(rows: &RowReader<'_>) -> Option<ProblemKind> {
+    let row = rows.text();
+    let follows_quote = |other: &char| {
+        let end = format!("\"{other}");
+        row.starts_with(b"\"") && memchr::memmem::find(row, end.as_bytes()).is_some()
+    };
+    let expected = char::from(rows.delimiter);
+    let mut others = OTHER_DELIMITERS
+        .into_iter()
+        .filter(|other| *other != expected);
+    let found = others.find(follows_quote)?;
+    Some(ProblemKind::OtherDelimiter { expected, found })
 }
 
 /// Returns the delimiter that the row seems to have instead of the one that it is read with.

@@ -9,7 +9,7 @@ use super::{
         position::{Located, Position},
         problem::{ProblemKind, ReadError},
     },
-    columns::Columns,
+    columns::{Columns, find_delimiter_after_quote},
     rows::RowReader,
 };
 use crate::record::{ExpireTime, Record, TimeRange, TokenEncoding};
@@ -42,6 +42,9 @@ impl<'i> CsvReader<'i> {
             return Ok(None);
         }
         let columns = match rows.problem() {
+            Some(kind @ ProblemKind::BareQuote) if options.has_header => {
+                Err(find_delimiter_after_quote(&rows).unwrap_or(kind))
+            }
             Some(kind) if options.has_header => Err(kind),
             _ => Columns::find(&rows, options),
         };

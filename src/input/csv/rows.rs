@@ -107,6 +107,11 @@ impl<'i> RowReader<'i> {
         self.kind == RowKind::Unquoted && self.cell_ends.last() == Some(&(self.cell_ends.len() - 1))
     }
 
+    /// Returns the bytes of the current row, with its line ending.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.buffer.unread()[..self.row_bytes]
+    }
+
     pub(super) fn width(&self) -> usize {
         match self.kind {
             RowKind::Overlong { width } => width,

@@ -26,6 +26,12 @@ const REFUSED: &[Refused] = &[
         "--delimiter ';'",
     ),
     (
+        &[],
+        "\"token\";\"expire_time\"\n\"a\";\"4070908800\"\n",
+        "pass --delimiter ';'",
+        "--delimiter ';'",
+    ),
+    (
         &["--input-format=csv"],
         "token\texpire_time\na\t4070908800\n",
         "pass --delimiter tab",
@@ -90,6 +96,12 @@ const REFUSED: &[Refused] = &[
         r#"{"items":[{"deviceToken":"YWJj","expireTime":4070908800}]}"#,
         "pass --records /KEY if the array has another name",
         "--records /items",
+    ),
+    (
+        &[],
+        r#"{"errors":[],"data":{"items":[{"token":"a","expire_time":4070908800}]}}"#,
+        "choose the records with --records POINTER",
+        "--records /data/items",
     ),
     (
         &[],

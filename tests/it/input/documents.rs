@@ -69,6 +69,16 @@ fn records_in_two_places_are_refused() {
             "expected one array of records, found \"/data/x\", \"/sensorExpire\"",
             "choose the records with --records POINTER",
         ),
+        (
+            r#""errors":[],"data":{"x":[R]}"#,
+            "expected one array of records, found \"/errors\", \"/data/x\"",
+            "choose the records with --records POINTER",
+        ),
+        (
+            r#""data":{"x":[R]},"links":["a"]"#,
+            "expected one array of records, found \"/links\", \"/data/x\"",
+            "choose the records with --records POINTER",
+        ),
     ] {
         let members = document(members).replace('F', fields);
         let input = format!("{{{members}}}");

@@ -12,12 +12,18 @@ type Case = (
 );
 
 const CASES: &[Case] = &[
-    // A delimiter is suggested only if it separates a wanted name.
+    // A delimiter is suggested if it separates a wanted name, or if the header row has one column.
     (
         &[],
         b"serial|no;expires\na;1\n",
         "found \"seri… (17 characters)\"",
-        " (pass --token-field NAME)",
+        " (pass --delimiter ';')",
+    ),
+    (
+        &[],
+        b"Kennung;Ende\na;1\n",
+        "found \"Kennung;Ende\"",
+        " (pass --delimiter ';')",
     ),
     (
         &[],
