@@ -114,7 +114,7 @@ impl Layer<'_> {
                 let are_valid = values.iter().all(is_valid);
                 return are_valid.then(|| values.iter().map(with_value).collect());
             }
-            let count = repetitions(arg, values.first()?)?;
+            let count = count_repetitions(arg, values.first()?)?;
             Some(vec![option.clone().into(); count])
         };
         if let Some(arguments) = values.as_ref().ok().and_then(to_arguments) {
@@ -172,7 +172,7 @@ fn toml_texts(arg: &Arg, value: &Value, folder: &Path) -> Result<Vec<OsString>, 
 }
 
 /// Returns how often a switch is given.
-fn repetitions(arg: &Arg, value: &OsStr) -> Option<usize> {
+pub(super) fn count_repetitions(arg: &Arg, value: &OsStr) -> Option<usize> {
     match value.to_str()? {
         "true" => Some(1),
         "false" => Some(0),

@@ -69,6 +69,7 @@ impl MergedArguments {
         };
         let selected = |id| typed.value_of(id).or_else(|| variables.value_of(id));
         choose_color(selected(COLOR).and_then(OsStr::to_str));
+        typed.check_switches()?;
         let (mut file, profile) = (selected(CONFIG).map(PathBuf::from), selected(PROFILE));
         if has_layers {
             file = file.or_else(default_config_file);
@@ -144,7 +145,7 @@ impl MergedArguments {
         let ids = typed.options.iter().map(|option| option.arg.get_id());
         let mut decided: BTreeSet<_> = ids.collect();
         // A switch that is off conflicts with nothing.
-        let on = typed.options.iter().filter(|option| !option.is_off);
+        let on = typed.options.iter().filter(|option| !option.is_off());
         let mut present: Vec<_> = on.map(|option| option.arg).collect();
         let mut has_authorization = typed.options.iter().any(TypedOption::sets_authorization);
         for layer in layers {

@@ -6,14 +6,18 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 use clap_lex::{RawArgs, ShortFlags};
 
-use super::command_line::{names_of, option_name, sets_authorization, takes_value};
+use super::{
+    command_line::{names_of, option_name, sets_authorization, takes_value},
+    layer::count_repetitions,
+};
+use crate::{diagnostics::Failure, user_path::describe_value};
 
 pub(super) struct TypedArguments<'c> {
-    /// The arguments for clap, which accepts no value for a switch. `--insecure=true` is therefore
-    /// stored as `--insecure`, and `--insecure=false` is left out.
+    /// The arguments for clap, which accepts no value for a switch. Each switch that is on is
+    /// therefore stored at the start of the options, without its value.
     pub(super) arguments: Vec<OsString>,
     /// The position in `arguments` after the name of the command.
     pub(super) options_start: usize,
@@ -28,8 +32,8 @@ pub(super) struct TypedArguments<'c> {
 pub(super) struct TypedOption<'c> {
     pub(super) arg: &'c Arg,
     value: Option<OsString>,
-    /// Whether the option is a switch with the value `false`.
-    pub(super) is_off: bool,
+    /// How often clap gets a switch, or `None` if the value of the switch is wrong.
+    repetitions: Option<usize>,
 }
 
 impl TypedOption<'_> {
@@ -38,6 +42,11 @@ impl TypedOption<'_> {
         let mut argument = OsString::from(format!("{}=", option_name(self.arg)));
         argument.push(value);
         sets_authorization(&argument)
+    }
+
+    /// Returns whether the option is a switch with the value `false`.
+    pub(super) fn is_off(&self) -> bool {
+        self.repetitions == Some(0)
     }
 }
 
@@ -65,19 +74,13 @@ impl<'c> TypedArguments<'c> {
                 typed.arguments.extend(rest.map(OsStr::to_owned));
                 break;
             } else if let Some((name, value)) = argument.to_long() {
-                let is_named = |arg: &Arg| names_of(arg).any(|it| name == Ok(it));
-                typed.add(is_named, |_| value);
-            } else if let Some(mut flags) = argument.to_short() {
-                while let Some(flag) = flags.next_flag() {
-                    let is_named = |arg: &Arg| arg.get_short().map(Ok) == Some(flag);
-                    typed.add(is_named, |arg| {
-                        if takes_value(arg) {
-                            flags.next_value_os()
-                        } else {
-                            next_switch_value(&mut flags)
-                        }
-                    });
+                let arg = typed.find(|arg| names_of(arg).any(|it| name == Ok(it)));
+                if typed.add(arg, value) {
+                    typed.arguments.pop();
                 }
+            } else if let Some(flags) = argument.to_short() {
+                typed.arguments.pop();
+                typed.add_flags(flags);
             } else if let Some(command) = typed.command.find_subcommand(text) {
                 typed.command = command;
                 typed.options_start = typed.arguments.len();
@@ -95,6 +98,12 @@ impl<'c> TypedArguments<'c> {
                 typed.arguments.push(value.to_owned());
             }
         }
+        let switches = typed.options.iter().filter(|it| is_switch(it.arg));
+        let switches = switches.flat_map(|it| {
+            std::iter::repeat_n(option_name(it.arg).into(), it.repetitions.unwrap_or(0))
+        });
+        let start = typed.options_start;
+        typed.arguments.splice(start..start, switches);
         typed
     }
 
@@ -106,7 +115,7 @@ impl<'c> TypedArguments<'c> {
 
     /// Returns whether an option is typed, and is not a switch with the value `false`.
     pub(super) fn has(&self, id: &str) -> bool {
-        let mut on = self.options.iter().filter(|option| !option.is_off);
+        let mut on = self.options.iter().filter(|option| !option.is_off());
         on.any(|option| option.arg.get_id() == id)
     }
 
@@ -117,41 +126,72 @@ impl<'c> TypedArguments<'c> {
         option.value.as_deref()
     }
 
-    fn add<'v>(
-        &mut self,
-        is_named: impl Fn(&Arg) -> bool,
-        value_of: impl FnOnce(&Arg) -> Option<&'v OsStr>,
-    ) {
-        let Some(arg) = self.known_args().find(|arg| is_named(arg)) else {
-            self.are_known = false;
-            return;
+    /// Returns an error for a switch whose value is wrong.
+    pub(super) fn check_switches(&self) -> Result<(), Failure> {
+        let mut options = self.options.iter();
+        let Some(option) = options.find(|option| option.repetitions.is_none()) else {
+            return Ok(());
         };
-        let value = value_of(arg);
-        let is = |text| !takes_value(arg) && value == Some(OsStr::new(text));
-        // `--insecure=false` after `--insecure` is kept, so that clap refuses the contradiction.
-        let is_off = is("false") && !self.has(arg.get_id().as_str());
-        if (is_off || is("true"))
-            && let Some(argument) = self.arguments.pop()
-        {
-            let argument = argument.to_string_lossy();
-            // Other switches may precede this one, as in `-qn=true`.
-            let kept = match argument.split_once('=') {
-                Some((switch, _)) if is("true") => switch,
-                Some((switches, _)) if !switches.starts_with("--") => {
-                    &switches[..switches.len() - 1]
-                }
-                _ => "-",
-            };
-            if kept != "-" {
-                self.arguments.push(kept.into());
+        let value = option.value.as_deref().unwrap_or_default();
+        Err(Failure::usage(format!(
+            "invalid value \"{}\" for {}: expected true or false",
+            describe_value(&value.to_string_lossy()),
+            option_name(option.arg)
+        )))
+    }
+
+    fn find(&mut self, is_named: impl Fn(&Arg) -> bool) -> Option<&'c Arg> {
+        let arg = self.known_args().find(|arg| is_named(arg));
+        self.are_known &= arg.is_some();
+        arg
+    }
+
+    /// Adds an option, and returns whether it is a switch. The last value of a switch decides.
+    fn add(&mut self, arg: Option<&'c Arg>, value: Option<&OsStr>) -> bool {
+        let Some(arg) = arg else {
+            return false;
+        };
+        let mut repetitions = Some(1);
+        if is_switch(arg) {
+            repetitions = value.map_or(repetitions, |value| count_repetitions(arg, value));
+            if value.is_some() || !matches!(arg.get_action(), ArgAction::Count) {
+                self.options.retain(|it| it.arg.get_id() != arg.get_id());
             }
         }
         self.options.push(TypedOption {
             arg,
             value: value.map(OsStr::to_owned),
-            is_off,
+            repetitions,
         });
+        is_switch(arg)
     }
+
+    /// Adds an argument such as `-qn=true` or `-qsHOST`.
+    fn add_flags(&mut self, mut flags: ShortFlags<'_>) {
+        let mut kept = OsString::from("-");
+        while let Some(flag) = flags.next_flag() {
+            let arg = self.find(|arg| arg.get_short().map(Ok) == Some(flag));
+            let value = match arg {
+                Some(arg) if takes_value(arg) => flags.next_value_os(),
+                Some(_) => next_switch_value(&mut flags),
+                None => None,
+            };
+            if !self.add(arg, value) {
+                match flag {
+                    Ok(flag) => kept.push(flag.to_string()),
+                    Err(bytes) => kept.push(bytes),
+                }
+                kept.push(value.unwrap_or_default());
+            }
+        }
+        if kept != "-" {
+            self.arguments.push(kept);
+        }
+    }
+}
+
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::Count)
 }
 
 /// Returns the value of a switch, such as in `-n=true`.

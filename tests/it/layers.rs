@@ -107,7 +107,10 @@ fn switches_accept_true_and_false() {
         (&["--insecure=false"][..], &[][..]),
         (&[], &[("SENSOR_LICENSE_INSECURE", "false")]),
         (&["--insecure=false"], &[INSECURE]),
+        (&["--insecure", "--insecure=false"], &[]),
+        (&["--insecure=true", "--insecure", "--insecure=false"], &[]),
         (&["--plaintext=true"], &[]),
+        (&["--plaintext=false", "--plaintext"], &[]),
     ] {
         let run = push(flags, variables, file).exits(5);
         assert!(!run.stderr.contains("--insecure"), "{flags:?}: {run:?}");
@@ -123,11 +126,10 @@ fn switches_accept_true_and_false() {
     )
     .exits(2)
     .stderr_contains("/no/ca.pem");
-    for flags in [
-        &["--insecure", "--insecure=false"][..],
-        &["--insecure=maybe"],
-    ] {
-        push(flags, &[], "").exits(2).stderr_contains("--insecure");
+    for value in ["maybe", ""] {
+        let message = format!("invalid value \"{value}\" for --insecure: expected true or false\n");
+        let flag = format!("--insecure={value}");
+        push(&[&flag], &[], "").exits(2).stderr_contains(&message);
     }
     run(["check", "--fail-on-empty=true"]).exits(4);
     run(["check", "--fail-on-empty=false"]).exits(0);
@@ -335,6 +337,8 @@ fn higher_layer_decides_between_options_that_clap_accepts_together() {
         (&["-q", "-v"], &[], "", false),
         (&[], &[], "quiet = true\nverbose = 1", false),
         (&["-v", "-q=false"], &[], quiet, true),
+        (&["-qv", "--quiet=false"], &[], "", true),
+        (&["-vv", "--verbose=false"], &[], "", false),
     ] {
         let run = push(flags, variables, file).exits(5);
         assert_eq!(run.stderr.contains(note), has_notes, "{flags:?} {run:?}");
@@ -445,7 +449,8 @@ fn short_switches_accept_true_and_false() {
         (&["-n=false"], 5),
         (&["-qn=true"], 0),
         (&["-qn=false"], 5),
-        (&["-n", "-n=false"], 2),
+        (&["-n", "-n=false"], 5),
+        (&["-qn", "-n=false", "--dry-run"], 0),
         (&["-n=maybe"], 2),
         (&["-n="], 2),
     ] {
