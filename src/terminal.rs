@@ -14,6 +14,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     diagnostics::{self, Failure, InputProblem, escape},
@@ -153,6 +154,20 @@ impl Terminal {
         result.unwrap_or_else(|failure| {
             Self::error(&failure);
             failure.exit_code
+        })
+    }
+
+    /// Returns the exit code of a command whose JSON reports have no place for a failure, and prints
+    /// its failure.
+    pub(crate) fn print_result(self, result: Result<u8, Failure>) -> u8 {
+        result.unwrap_or_else(|failure| {
+            Self::error(&failure);
+            let exit_code = failure.exit_code;
+            if !self.json {
+                return exit_code;
+            }
+            let report = json!({ "exit_code": exit_code, "error": failure });
+            self.print_report(&report, exit_code, String::new)
         })
     }
 

@@ -201,5 +201,5 @@ fn next_switch_value<'s>(flags: &mut ShortFlags<'s>) -> Option<&'s OsStr> {
         return None;
     }
     flags.next_value_os();
-    value.next_value_os()
+    Some(value.next_value_os().unwrap_or_default())
 }

@@ -202,7 +202,7 @@ pub(super) fn parse_timeout(text: &str) -> Result<Duration, &'static str> {
 }
 
 pub(super) fn parse_count_limit(text: &str) -> Result<CountLimit, &'static str> {
-    let invalid = "expected a number, or a percentage such as 5%";
+    let invalid = "expected a number, or a percentage from 0% to 100%";
     let Some(percent) = text.strip_suffix('%') else {
         return text.parse().map(CountLimit::Number).map_err(|_| invalid);
     };

@@ -48,7 +48,7 @@ pub(crate) struct TokenInput {
 pub(crate) fn run(plan: &Plan) -> u8 {
     let path = UserPath::from(plan.path.as_path());
     plan.terminal.detail(1, || format!("ledger: {path}"));
-    Terminal::exit_code(match &plan.action {
+    plan.terminal.print_result(match &plan.action {
         Action::Show { tokens: None } => show(plan),
         Action::Show {
             tokens: Some(tokens),
@@ -61,8 +61,8 @@ pub(crate) fn run(plan: &Plan) -> u8 {
 }
 
 fn show(Plan { path, terminal, .. }: &Plan) -> Result<u8, Failure> {
-    let summary =
-        ledger::summarize(path).map_err(|error| diagnostics::ledger_unusable(path, &error))?;
+    let summary = ledger::summarize(path)
+        .map_err(|error| diagnostics::existing_ledger_unusable(path, &error))?;
     Ok(terminal.print_report(&summary, 0, || format_ledger(&summary)))
 }
 
@@ -70,7 +70,7 @@ fn show_tokens(plan: &Plan, input: &TokenInput) -> Result<u8, Failure> {
     let Plan { path, terminal, .. } = plan;
     let tokens = read_tokens(input, "shown", *terminal)?;
     let mut targets = ledger::load_known_times(path)
-        .map_err(|error| diagnostics::ledger_unusable(path, &error))?;
+        .map_err(|error| diagnostics::existing_ledger_unusable(path, &error))?;
     let report = TokenTimes::find(&tokens, input.options.token_encoding, &mut targets);
     Ok(terminal.print_report(&report, 0, || report.to_csv()))
 }
@@ -85,7 +85,8 @@ fn forget(plan: &Plan, scope: &ForgetScope, lock_timeout: Duration) -> Result<u8
             ledger::forget(path, None, Some(&tokens), lock_timeout)
         }
     };
-    let forgotten = forgotten.map_err(|error| diagnostics::ledger_unusable(path, &error))?;
+    let forgotten =
+        forgotten.map_err(|error| diagnostics::existing_ledger_unusable(path, &error))?;
     let text = || format!("{} forgotten", diagnostics::count_noun(forgotten, "token"));
     Ok(terminal.print_report(&json!({ "forgotten": forgotten }), 0, text))
 }

@@ -62,9 +62,9 @@ async fn run<S: Server>(
                 is_past_deadline = true;
                 state.stop_at_deadline();
             }
-            _ = &mut signal, if !has_signal => {
+            signal = &mut signal, if !has_signal => {
                 has_signal = true;
-                state.stop(StopReason::Signal);
+                state.stop_at_signal(signal);
             }
             Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
             batch = batches.recv(), if takes_batches && in_flight.len() < policy.concurrency => {

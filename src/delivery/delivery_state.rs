@@ -88,6 +88,14 @@ impl<'s> DeliveryState<'s> {
         });
     }
 
+    pub(super) fn stop_at_signal(&self, signal: Signal) {
+        self.stop(StopReason::Signal);
+        let open_requests = self.attempts_in_flight.get();
+        if open_requests > 0 {
+            self.sink.borrow_mut().interrupted(signal, open_requests);
+        }
+    }
+
     /// Stops the push because its deadline has passed, and abandons attempts in flight.
     pub(super) fn stop_at_deadline(&self) {
         let last_failure = self.last_failure.borrow_mut().take();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::outcome::AttemptFailure;
-use crate::{batch::Batch, client::CallError};
+use crate::{batch::Batch, client::CallError, signals::Signal};
 
 /// The outputs of a push that depend on the outcome of each record: ledger, rejects file, progress.
 pub(crate) trait OutcomeSink {
@@ -17,6 +17,9 @@ pub(crate) trait OutcomeSink {
 
     /// Takes the failure of an attempt whose retry starts after `delay`.
     fn retrying(&mut self, failure: &AttemptFailure, delay: Duration);
+
+    /// Takes the signal that stops the push while requests are in flight.
+    fn interrupted(&mut self, signal: Signal, open_requests: usize);
 
     /// Returns whether [`Self::unacknowledged`] must also be called for batches that were never
     /// attempted. If so, a stopped push reads the rest of the input.
@@ -52,6 +55,11 @@ pub(crate) enum UnacknowledgedReason {
 const UNKNOWN: &str = "; outcome unknown";
 
 impl UnacknowledgedReason {
+    /// Returns whether the server answered that it does not accept the records.
+    pub(crate) fn is_rejection(&self) -> bool {
+        matches!(self, Self::ResponseCode(_) | Self::Rejected(_))
+    }
+
     /// Returns whether the server may have applied the records.
     pub(super) fn is_outcome_unknown(&self) -> bool {
         match self {

@@ -14,6 +14,17 @@ pub(crate) fn describe_new_address(name: &str, last: &str, address: &str) -> Str
     format!("\"{name}\" now has the address \"{address}\", but the last push used \"{last}\"")
 }
 
+/// Returns the failure of a command for which the ledger must exist.
+pub(crate) fn existing_ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
+    let failure = ledger_unusable(ledger, error);
+    match error {
+        LedgerError::Database(DatabaseError::OtherFormat { .. }) => {
+            failure.with_hint("pass --ledger FILE with a ledger")
+        }
+        _ => failure,
+    }
+}
+
 pub(crate) fn ledger_unusable(ledger: &Path, error: &LedgerError) -> Failure {
     let message = format!("cannot use ledger {}: {error}", UserPath::from(ledger));
     let failure = match error {

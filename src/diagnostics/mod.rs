@@ -37,7 +37,7 @@ pub(crate) use self::{
         too_many_changes, too_many_missing,
     },
     junit::junit,
-    ledger::{describe_new_address, ledger_unusable},
+    ledger::{describe_new_address, existing_ledger_unusable, ledger_unusable},
     options::{metadata_invalid, time_invalid},
     outputs::{
         file_write_failed, listen_failed, rejects_incomplete, start_failed, stdout_write_failed,
@@ -45,8 +45,8 @@ pub(crate) use self::{
     },
     problem::InputProblem,
     run::{
-        command_interrupted, counts_inconsistent, max_time_passed, max_time_passed_before_requests,
-        partially_acknowledged, push_interrupted, rehearsal_differs, unexpected_response_codes,
-        with_rejected_record, with_unknown_outcomes,
+        command_interrupted, counts_inconsistent, describe_open_requests, max_time_passed,
+        max_time_passed_before_requests, partially_acknowledged, push_interrupted,
+        rehearsal_differs, unexpected_response_codes, with_rejected_record, with_unknown_outcomes,
     },
 };

@@ -28,6 +28,17 @@ pub(crate) fn push_interrupted(signal: Signal, unsent: u64, cause: Option<Failur
     failure.and(cause)
 }
 
+/// Returns the note for a push that a signal stops while requests are in flight.
+pub(crate) fn describe_open_requests(signal: Signal, open_requests: usize) -> String {
+    let (name, requests) = (
+        signal_name(signal),
+        count_noun(open_requests as u64, "request"),
+    );
+    format!(
+        "interrupted by {name}; waiting for {requests} in flight (a second signal stops at once)"
+    )
+}
+
 /// Returns the failure for a command that a signal ended at a time when no records were being sent.
 pub(crate) fn command_interrupted(signal: Signal) -> Failure {
     Failure::interrupted(signal, format!("interrupted by {}", signal_name(signal)))

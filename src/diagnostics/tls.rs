@@ -344,11 +344,13 @@ fn with_refusal_hint(failure: Failure, reason: &RefusalReason) -> Failure {
         RefusalReason::X509V1NotPinned
         | RefusalReason::CaUsedAsEndEntity
         | RefusalReason::SelfSigned => {
-            let remark = " with this certificate, if the server's operator confirms its SHA-256";
+            let remark = " with this certificate, if the server's operator confirms the SHA-256 \
+                          that sensor-license probe prints";
             return trusting(remark);
         }
         RefusalReason::SelfSignedNotPinned => {
-            let remark = " with the server's new certificate, if its operator confirms the SHA-256";
+            let remark = " with the server's new certificate, if its operator confirms the SHA-256 \
+                          that sensor-license probe prints";
             return trusting(remark);
         }
         RefusalReason::NotSignedByNamesake(_) => {

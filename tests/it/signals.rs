@@ -5,7 +5,7 @@
 //! during the wait for a FIFO.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     process::Child,
     sync::mpsc,
     time::Duration,
@@ -135,9 +135,10 @@ fn signal_ends_the_wait_for_a_connection() {
     let args = ["push", "-k", "--server", &silent, "--connect-timeout=1h"];
     let child = start(args, ONE_RECORD);
     connections.recv().expect("a connection");
-    interrupt(child, Signal::INT)
+    let run = interrupt(child, Signal::INT)
         .exits(130)
         .stderr_contains("SIGINT");
+    assert!(!run.stderr.contains("in flight"), "{run:?}");
 }
 
 #[test]
@@ -149,6 +150,7 @@ fn signal_lets_open_requests_finish() {
         let all_open = |traffic: &Traffic| traffic.attempts.len() == OPEN;
         let run = push_interrupted_when(&server, &flags, &records(9), all_open, signal)
             .exits(exit)
+            .stderr_contains("; waiting for 3 requests in flight (a second")
             .counts_requests("sent", OPEN as u64)
             .counts("acknowledged", OPEN as u64)
             .counts("unsent", 9 - OPEN as u64);
@@ -156,10 +158,11 @@ fn signal_lets_open_requests_finish() {
         assert_eq!(server.attempt_count(), OPEN);
         // The signal decides the exit code even if all records were acknowledged.
         let server = FaultServer::serving([ok_after(Duration::from_secs(1))]);
-        push_interrupted_when(&server, &[], ONE_RECORD, has_attempt, signal)
+        let run = push_interrupted_when(&server, &["-q"], ONE_RECORD, has_attempt, signal)
             .exits(exit)
             .stderr_contains("; all records were sent")
             .counts("acknowledged", 1);
+        assert!(!run.stderr.contains("note:"), "{run:?}");
     }
     // A failure of the open request is also reported.
     let denied = status(Code::Unauthenticated, "who are you?");
@@ -209,7 +212,7 @@ fn signal_is_reported_if_the_open_request_fails() {
 
 #[test]
 fn signal_ends_the_wait_for_a_retry() {
-    let server = FaultServer::serving([Action::Reject(Response::pushback("3600000"))]);
+    let server = FaultServer::serving([Action::Reject(Response::pushback("300000"))]);
     push_interrupted_when(&server, &[], ONE_RECORD, has_attempt, Signal::TERM)
         .exits(143)
         .stderr_contains("UNAVAILABLE")
@@ -246,6 +249,14 @@ fn later_second_signal_ends_the_run_at_once() {
     let mut child = start(server.args(&["--timeout=1h"]), ONE_RECORD);
     server.wait_for_attempts(1);
     send_signal(&child, Signal::INT);
+    // The note is printed at once, although the request is never answered.
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut note = String::new();
+    stderr.read_line(&mut note).expect("a line");
+    assert_eq!(
+        note,
+        "note: interrupted by SIGINT; waiting for 1 request in flight (a second signal stops at once)\n"
+    );
     end_with_second_signal(&mut child, Signal::TERM);
     let run = finish(child);
     assert!([130, 143].contains(&run.code), "{run:?}");

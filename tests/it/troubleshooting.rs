@@ -98,6 +98,10 @@ fn input_runs() -> Vec<(&'static str, Run)> {
             "expected N columns, found N",
             check("token,expire_time\na,4070908800,b\n"),
         ),
+        (
+            "quote inside an unquoted field, or text after a closing quote",
+            check("token,expire_time\na\"b,4070908800\n"),
+        ),
         ("unterminated quote", check("token,expire_time\n\"a,1\n")),
         ("truncated JSON", check("[{\"token\":\"a\"")),
         (
@@ -117,6 +121,18 @@ fn input_runs() -> Vec<(&'static str, Run)> {
             check_time("20271231"),
         ),
         (
+            "expire_time VALUE is not an existing date and time of day",
+            check_time("2027-02-30"),
+        ),
+        (
+            "expire_time VALUE has a fraction of a second",
+            check_time("2027-02-28T00:00:00.5Z"),
+        ),
+        (
+            "token VALUE has leading or trailing white space",
+            check("token,expire_time\n a,4070908800\n"),
+        ),
+        (
             "token VALUE has a different expiration time at FILE",
             check("token,expire_time\na,4070908800\na,4070908801\n"),
         ),
@@ -128,7 +144,41 @@ fn input_runs() -> Vec<(&'static str, Run)> {
     ]
 }
 
+fn guard_runs() -> Vec<(&'static str, Run)> {
+    let ledger = TempFile::absent("ledger");
+    let receiver = Receiver::start();
+    let push =
+        |guard: &str, input: &[u8]| receiver.push_input(["--ledger", ledger.str(), guard], input);
+    let known = "token,expire_time\na,4070908800\nb,4070908800\n";
+    push("--full", known.as_bytes()).exits(0);
+    let earlier = known.replace("4070908800", "4070908700");
+    vec![
+        (
+            "N expiration times in the ledger would change, but --max-changes VALUE allows N",
+            push("--max-changes=1", earlier.as_bytes()),
+        ),
+        (
+            "the input lacks N of N tokens in the ledger for this server, but --max-missing VALUE allows N",
+            push("--max-missing=0", b"token,expire_time\na,4070908800\n"),
+        ),
+        (
+            "N expiration times earlier than in the ledger (--refuse-shortened)",
+            push("--refuse-shortened", earlier.as_bytes()),
+        ),
+    ]
+}
+
+fn local_runs() -> Vec<(&'static str, Run)> {
+    vec![(
+        "cannot write FILE: No space left on device",
+        push(&ClosedPort::new().address, &["--metrics-file", "/dev/full"]),
+    )]
+}
+
 fn usage_runs() -> Vec<(&'static str, Run)> {
+    let files = CertificateFolder::new();
+    let [client, other] = [(); 2].map(|()| files.self_signed(&san(&["client"])));
+    let config = TempFile::new("config.toml", "serverr = 'localhost:9102'\n");
     let no_pem = TempFile::new("server.crt", "text");
     vec![
         (
@@ -142,6 +192,17 @@ fn usage_runs() -> Vec<(&'static str, Run)> {
         (
             "cannot open FILE: No such file or directory",
             push("localhost:9102", &["--cacert", "missing.crt"]),
+        ),
+        (
+            "private key in FILE does not belong to the certificate in FILE",
+            push(
+                "localhost:9102",
+                &["--cert", &client.cert, "--key", &other.key],
+            ),
+        ),
+        (
+            "unknown key \"NAME\"",
+            push("localhost:9102", &["--config", config.str()]),
         ),
     ]
 }
@@ -249,6 +310,8 @@ fn refused_runs() -> Vec<(&'static str, Run)> {
 fn messages_are_those_of_the_program() {
     let runs = [
         input_runs(),
+        guard_runs(),
+        local_runs(),
         usage_runs(),
         unreachable_runs(),
         tls_runs(),

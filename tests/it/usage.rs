@@ -82,13 +82,15 @@ fn full_streams_keep_the_meaning_of_the_exit_code() {
 }
 
 #[test]
-fn negative_values_are_refused_by_the_parser_of_the_option() {
-    for (option, message) in [
-        ("--timeout", "expected a duration"),
-        ("--max-changes", "expected a number, or a percentage"),
-        ("--batch-bytes", "expected a size"),
+fn impossible_values_are_refused_by_the_parser_of_the_option() {
+    let percentage = "expected a number, or a percentage from 0% to 100%";
+    for (option, value, message) in [
+        ("--timeout", "-5", "expected a duration"),
+        ("--max-changes", "-5", percentage),
+        ("--max-changes", "200%", percentage),
+        ("--batch-bytes", "-5", "expected a size"),
     ] {
-        push_to("localhost:1", &["--ledger=x", option, "-5"], ONE_RECORD)
+        push_to("localhost:1", &["--ledger=x", option, value], ONE_RECORD)
             .exits(2)
             .stderr_contains(message);
     }

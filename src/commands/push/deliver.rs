@@ -17,6 +17,7 @@ use crate::{
     diagnostics::{self, Failure, count_noun},
     input::{ReadLimits, ValidatedInput},
     report,
+    signals::Signal,
     terminal::Terminal,
 };
 
@@ -111,13 +112,13 @@ impl Sink<'_, '_> {
         self.terminal.detail(2, || {
             format!("{} {outcome}", count_noun(batch.record_count, "record"))
         });
-        self.progress.inc(batch.record_count);
     }
 }
 
 impl OutcomeSink for Sink<'_, '_> {
     fn acknowledged(&mut self, batch: &Batch) -> Result<(), SinkError> {
         self.show_outcome(batch, "acknowledged");
+        self.progress.inc(batch.record_count);
         if let Some(rejects) = self.rejects {
             rejects.account_for(batch);
         }
@@ -141,10 +142,18 @@ impl OutcomeSink for Sink<'_, '_> {
     ) -> Result<(), SinkError> {
         let reason = why.to_string();
         self.show_outcome(batch, &reason);
+        if why.is_rejection() {
+            self.progress.inc(batch.record_count);
+        }
         match self.rejects {
             Some(rejects) => rejects.add(batch, self.contract, &reason),
             None => Ok(()),
         }
+    }
+
+    fn interrupted(&mut self, signal: Signal, open_requests: usize) {
+        let note = diagnostics::describe_open_requests(signal, open_requests);
+        self.progress.suspend(|| self.terminal.note(&note));
     }
 
     fn wants_unattempted(&self) -> bool {

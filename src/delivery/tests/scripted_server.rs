@@ -23,7 +23,7 @@ use crate::{
     },
     endpoint::Endpoint,
     input::{InputOptions, InputSource, ValidatedInput, ValidationRules, validate},
-    signals::Signals,
+    signals::{Signal, Signals},
 };
 
 /// The server's reaction to a request.
@@ -251,6 +251,8 @@ impl OutcomeSink for CollectingSink {
     }
 
     fn retrying(&mut self, _: &AttemptFailure, _: Duration) {}
+
+    fn interrupted(&mut self, _: Signal, _: usize) {}
 
     fn wants_unattempted(&self) -> bool {
         true

@@ -381,6 +381,14 @@ fn ledger_is_used_as_the_hint_says() {
             remove: &["--ledger", text.str()],
             ..Case::DEFAULT
         },
+        Case {
+            args: &["ledger", "show", "--ledger", text.str()],
+            exit: 1,
+            hint: "pass --ledger FILE with a ledger",
+            add: &format!("--ledger {}", other.str()),
+            remove: &["--ledger", text.str()],
+            ..Case::DEFAULT
+        },
     ] {
         case.check();
     }

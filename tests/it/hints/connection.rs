@@ -55,7 +55,7 @@ fn certificate_is_accepted_with_the_options_of_the_hint() {
         (
             &local,
             &[],
-            "pass --cacert PEM with this certificate, if the server's operator confirms its SHA-256",
+            "pass --cacert PEM with this certificate, if the server's operator confirms the SHA-256 that sensor-license probe prints",
             &pin,
         ),
     ] {

@@ -268,6 +268,43 @@ fn show_answers_for_tokens() {
 }
 
 #[test]
+fn failures_are_json_documents() {
+    let filled = FilledLedger::new();
+    let path = filled.path();
+    let missing = format!("{path}.missing");
+    let text = TempFile::new("text", "device_token,expire_time\n");
+    for (args, exit, kind) in [
+        (&["show", "--ledger", &missing][..], 2, "usage"),
+        (&["show", "--ledger", text.str()], 1, "internal"),
+        (
+            &["show", "--ledger", &path, "--tokens", &missing],
+            4,
+            "input",
+        ),
+        (&["show"], 2, "usage"),
+        (&["forget", "--ledger", &missing, "--all"], 2, "usage"),
+        (
+            &["forget", "--ledger", &path, "--tokens", &missing],
+            4,
+            "input",
+        ),
+        (&["forget", "--ledger", &path, "--target=x:1"], 2, "usage"),
+    ] {
+        let report = run([&["ledger"], args, &["--output=json"]].concat());
+        let text = run([&["ledger"], args].concat()).exits(exit);
+        assert_eq!(text.stdout, "", "{args:?}");
+        let first_lines = [&report, &text].map(|run| run.stderr.lines().next());
+        assert_eq!(first_lines[0], first_lines[1], "{args:?}");
+        let json = report.exits(exit).json();
+        assert_eq!(json["exit_code"], exit, "{args:?}");
+        let error = json["error"].as_object().expect("an error");
+        let keys: Vec<_> = error.keys().collect();
+        assert_eq!(keys, ["causes", "hint", "kind", "message", "problems"]);
+        assert_eq!(error["kind"], kind, "{args:?}");
+    }
+}
+
+#[test]
 fn commands_reject_files_that_are_not_ledgers() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("missing");

@@ -1,6 +1,6 @@
 //! `--error-format`: problems of the input in the formats of CI systems.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
@@ -74,6 +74,21 @@ fn code_quality_reports_have_what_gitlab_requires() {
     fingerprints.sort_unstable_by_key(|fingerprint| fingerprint.as_str());
     fingerprints.dedup();
     assert_eq!(fingerprints.len(), issues.len());
+}
+
+#[test]
+fn code_quality_paths_are_relative_to_the_current_directory() {
+    let file = TempFile::new("a.csv", TWO_PROBLEMS);
+    let check = |path: &str, folder: &Path| {
+        let mut check = command(["check", "--error-format=gitlab-code-quality", path]);
+        run_command(check.current_dir(folder)).exits(4).json()
+    };
+    let report = check("a.csv", file.folder());
+    assert_eq!(report[0]["location"]["path"], "a.csv");
+    assert_eq!(check(file.str(), file.folder()), report);
+    // A path outside the current directory stays absolute.
+    let outside = check(file.str(), Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(outside[0]["location"]["path"], file.str());
 }
 
 #[test]

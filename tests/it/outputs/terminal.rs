@@ -1,15 +1,21 @@
 //! Progress on a terminal, and standard output.
 
-use std::{fs, io::Read, process::Stdio, thread};
+use std::{fs, io::Read, process::Stdio, thread, time::Duration};
+
+use tonic::Code;
 
 use crate::support::{
+    fault_server::{
+        FaultServer,
+        action::{Action, ok_after, status},
+    },
     files::TempFile,
     program::{command, run},
     receiver::Receiver,
 };
 
-/// Pushes with a terminal as standard error. Returns what the terminal receives.
-fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String {
+/// Pushes three records with a terminal as standard error. Returns what the terminal receives.
+fn push_on_terminal(mut args: Vec<String>, columns: u16, flags: &[&str], exit: i32) -> String {
     use rustix::{
         fs::{Mode, OFlags},
         pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -32,7 +38,6 @@ fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String
         "a.csv",
         "token,expire_time\na,1000000001\nb,1000000001\nc,1000000001\n",
     );
-    let mut args = receiver.push_args();
     args.extend(flags.iter().map(|&flag| flag.to_owned()));
     args.push(input.str().to_owned());
     let mut command = command(args);
@@ -45,7 +50,7 @@ fn push_on_terminal(receiver: &Receiver, columns: u16, flags: &[&str]) -> String
     });
     let output = command.output().expect("it runs");
     drop(command);
-    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.status.code(), Some(exit), "{output:?}");
     reader.join().expect("read")
 }
 
@@ -65,13 +70,14 @@ fn progress_is_shown_on_a_terminal() {
     let receiver = Receiver::with(["--delay=200ms"]);
     let singly = ["--batch-records=1", "--concurrency=1"];
     for columns in [0, 1, 20] {
-        push_on_terminal(&receiver, columns, &singly);
+        push_on_terminal(receiver.push_args(), columns, &singly, 0);
     }
-    let shown = push_on_terminal(&receiver, 80, &singly);
+    let shown = push_on_terminal(receiver.push_args(), 80, &singly, 0);
     assert!(shown.contains(" 2/3 records"), "{shown:?}");
     assert!(shown.ends_with("\r\u{1b}[2K"), "{shown:?}");
     for flag in ["--progress=never", "--quiet"] {
-        let shown = push_on_terminal(&receiver, 80, &[&singly[..], &[flag]].concat());
+        let flags = [&singly[..], &[flag]].concat();
+        let shown = push_on_terminal(receiver.push_args(), 80, &flags, 0);
         assert!(!shown.contains("/3 records"), "{flag}: {shown:?}");
     }
     // No progress is written to a pipe.
@@ -79,6 +85,18 @@ fn progress_is_shown_on_a_terminal() {
         .push_input(singly, b"token,expire_time\na,4070908800\n")
         .exits(0);
     assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn progress_counts_only_answered_records() {
+    let slow = Duration::from_millis(200);
+    let denied = status(Code::Unauthenticated, "");
+    let server = FaultServer::serving([ok_after(slow), Action::Delay(slow, denied.into())]);
+    let singly = ["--batch-records=1", "--concurrency=1"];
+    let shown = push_on_terminal(server.args(&[]), 80, &singly, 3);
+    assert!(shown.contains(" 1/3 records"), "{shown:?}");
+    assert!(!shown.contains(" 2/3 records"), "{shown:?}");
+    assert!(!shown.contains(" 3/3 records"), "{shown:?}");
 }
 
 #[test]
