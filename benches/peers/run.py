@@ -21,6 +21,7 @@ processes: wall time, CPU time of the client, peak memory.
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import pathlib
 import random
@@ -120,7 +121,15 @@ def receiver(target, folder):
 BLOCK_RECORDS = 1_000_000
 
 
-def write_records(path, count, file_format="csv", copies=1):
+def write_records(*arguments, **options):
+    """Calls `write_file` in another process, because the memory peak of this one counts for its children."""
+    process = multiprocessing.Process(target=write_file, args=arguments, kwargs=options)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def write_file(path, count, file_format="csv", copies=1):
     """Writes `count` records, all of them `copies` times. Every run writes the same records."""
     start = "" if file_format == "csv" else '{"device_token":"'
     line = "{},{}\n" if file_format == "csv" else '{}","expire_time":{}}}\n'
