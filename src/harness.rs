@@ -89,9 +89,11 @@ pub fn acknowledge_records(ledger: &Path, tokens: &[String]) -> Result<(), Strin
 pub fn count_unchanged_records(ledger: &Path, tokens: &[String]) -> Result<usize, String> {
     let known = open_ledger(ledger)?.known_times();
     let mut known = known.map_err(|error| format!("{error:?}"))?;
-    let is_unchanged =
-        |token: &&String| known.compare(token.as_bytes(), 0) == EntryStatus::Unchanged;
-    Ok(tokens.iter().filter(is_unchanged).count())
+    let mut digester = known.digester();
+    let digests = tokens.iter().map(|token| digester.digest(token.as_bytes()));
+    let entries = known.find_all(&digests.collect::<Vec<_>>()).into_iter();
+    let is_unchanged = |entry: &_| known.compare(*entry, 0) == EntryStatus::Unchanged;
+    Ok(entries.filter(is_unchanged).count())
 }
 
 fn open_ledger(path: &Path) -> Result<LedgerWriter, String> {

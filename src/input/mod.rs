@@ -20,7 +20,7 @@ mod validation;
 pub(crate) use bytes::{InputSource, ReadLimits, StreamError};
 pub use options::InputFormat;
 pub(crate) use options::{FieldSelector, InputOptions, JsonPointer, REJECTS_HEADER};
-pub(crate) use position::{FilePosition, RecordLocation};
+pub(crate) use position::FilePosition;
 pub(crate) use problem::{A_NUMBER, Field, Problem, ProblemKind, UnsupportedFormat};
 pub(crate) use validation::{
     ContractCheck, DuplicatePolicy, ExpirationCounts, ExpiringRecord, Records, ValidatedInput,

@@ -9,10 +9,10 @@ pub(super) const DIGEST_BYTES: usize = 16;
 ///
 /// The probability that any two of 2³² tokens have the same digest is 2⁻⁶⁵. An attacker would gain
 /// nothing from two tokens with the same digest.
-pub(super) type Digest = [u8; DIGEST_BYTES];
+pub(crate) type Digest = [u8; DIGEST_BYTES];
 
 #[derive(Clone, Debug)]
-pub(super) struct TokenDigester {
+pub(crate) struct TokenDigester {
     /// The salt, followed by the token that was digested last.
     buffer: Vec<u8>,
     salt_bytes: usize,
@@ -26,7 +26,7 @@ impl TokenDigester {
         }
     }
 
-    pub(super) fn digest(&mut self, token: &[u8]) -> Digest {
+    pub(crate) fn digest(&mut self, token: &[u8]) -> Digest {
         self.buffer.truncate(self.salt_bytes);
         self.buffer.extend_from_slice(token);
         let mut first_bytes = [0; DIGEST_BYTES];
@@ -36,7 +36,7 @@ impl TokenDigester {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LedgerEntry {
+pub(crate) struct LedgerEntry {
     pub(super) digest: Digest,
     /// The expiration time that was acknowledged last, in Unix seconds.
     pub(super) expire_time: u32,

@@ -1,7 +1,7 @@
 //! [`KnownTimes`]: the entries of a target in memory. A push compares each record with these
 //! entries.
 
-use std::path::Path;
+use std::{hint::black_box, path::Path};
 
 use rusqlite::Connection;
 
@@ -97,15 +97,16 @@ impl KnownTimes {
         self.entries.len()
     }
 
-    /// The times of the entries whose tokens were neither compared nor marked as found.
+    /// Returns what computes the digests for [`Self::find_all`].
+    pub(crate) fn digester(&self) -> TokenDigester {
+        self.digester.clone()
+    }
+
+    /// The times of the entries whose tokens were not looked up.
     pub(crate) fn missing_times(&self) -> impl Iterator<Item = u32> {
         let is_missing = |index: usize| self.found[index / 64] & (1 << (index % 64)) == 0;
         let missing = (0..self.entries.len()).filter(move |index| is_missing(*index));
         missing.map(|index| self.entries[index].expire_time)
-    }
-
-    pub(crate) fn mark_found(&mut self, token: &[u8]) {
-        self.find_and_mark(token);
     }
 
     /// Returns the time that the server acknowledged last.
@@ -113,8 +114,23 @@ impl KnownTimes {
         Some(self.find_and_mark(token)?.expire_time)
     }
 
-    pub(crate) fn compare(&mut self, token: &[u8], expire_time: u32) -> EntryStatus {
-        let Some(entry) = self.find_and_mark(token) else {
+    /// Looks up tokens by their digests.
+    ///
+    /// The entries of many tokens are in no CPU cache. The first loop reads them all, so that the
+    /// processor waits for many of them at the same time.
+    pub(crate) fn find_all(&mut self, digests: &[Digest]) -> Vec<Option<LedgerEntry>> {
+        let likely = digests.iter().map(|digest| self.likely_index(digest));
+        let likely = likely.filter_map(|index| self.entries.get(index));
+        black_box(likely.fold(0, |sum, entry| sum ^ entry.expire_time));
+        let found = digests
+            .iter()
+            .map(|digest| self.find_and_mark_digest(digest));
+        found.collect()
+    }
+
+    /// Compares the entry of a token, as [`Self::find_all`] returned it, with the time in the input.
+    pub(crate) fn compare(&mut self, entry: Option<LedgerEntry>, expire_time: u32) -> EntryStatus {
+        let Some(entry) = entry else {
             return EntryStatus::New;
         };
         if entry.expire_time == expire_time && entry.is_confirmed {
@@ -138,31 +154,47 @@ impl KnownTimes {
             return None;
         }
         let digest = self.digester.digest(token);
-        let index = self.find(&digest)?;
+        self.find_and_mark_digest(&digest)
+    }
+
+    fn find_and_mark_digest(&mut self, digest: &Digest) -> Option<LedgerEntry> {
+        let index = self.find(digest)?;
         self.found[index / 64] |= 1 << (index % 64);
         Some(self.entries[index])
     }
 
     /// Returns the index of the entry.
     ///
-    /// An interpolation search: the third and the fourth byte of the digest give the likely
-    /// position of the entry among the entries with the same prefix. A binary search would read
-    /// three memory locations that are in no CPU cache, and each of these reads takes longer than
-    /// the computation of the digest.
+    /// A binary search would read three memory locations that are in no CPU cache, and each of these
+    /// reads takes longer than the computation of the digest.
     fn find(&self, digest: &Digest) -> Option<usize> {
-        let start = self.prefix_starts[prefix(digest)];
-        let entries = &self.entries[start..self.prefix_starts[prefix(digest) + 1]];
-        let next_bytes = usize::from(u16::from_be_bytes([digest[2], digest[3]]));
-        let guess = (entries.len() * next_bytes) >> u16::BITS;
-        let before_guess = entries[..guess].iter().rev();
-        let too_far = before_guess
+        let likely = self.likely_index(digest);
+        let [start, end] = self.prefix_range(digest);
+        let too_far = self.entries[start..likely]
+            .iter()
+            .rev()
             .take_while(|entry| entry.digest >= *digest)
             .count();
-        let not_before = entries[guess - too_far..]
+        let first = likely - too_far;
+        let not_before = self.entries[first..end]
             .iter()
             .position(|entry| entry.digest >= *digest)?;
-        let index = guess - too_far + not_before;
-        (entries[index].digest == *digest).then_some(start + index)
+        let index = first + not_before;
+        (self.entries[index].digest == *digest).then_some(index)
+    }
+
+    /// Interpolates: the third and the fourth byte of the digest give the likely position of the
+    /// entry among the entries with the same prefix.
+    fn likely_index(&self, digest: &Digest) -> usize {
+        let [start, end] = self.prefix_range(digest);
+        let next_bytes = usize::from(u16::from_be_bytes([digest[2], digest[3]]));
+        start + (((end - start) * next_bytes) >> u16::BITS)
+    }
+
+    /// Returns the start and the end of the entries with the prefix of the digest.
+    fn prefix_range(&self, digest: &Digest) -> [usize; 2] {
+        let prefix = prefix(digest);
+        [self.prefix_starts[prefix], self.prefix_starts[prefix + 1]]
     }
 }
 
@@ -231,6 +263,12 @@ mod tests {
         }
     }
 
+    fn compare(known: &mut KnownTimes, token: &[u8], expire_time: u32) -> EntryStatus {
+        let digest = known.digester().digest(token);
+        let entry = known.find_all(&[digest])[0];
+        known.compare(entry, expire_time)
+    }
+
     #[test]
     fn compares_records_with_their_entries() {
         const UNCONFIRMED: u32 = 7;
@@ -252,14 +290,15 @@ mod tests {
             } else {
                 EntryStatus::Unchanged
             };
-            assert_eq!(known.compare(token, time), expected);
+            assert_eq!(compare(&mut known, token, time), expected);
             let changed = EntryStatus::Changed { previous: time };
-            assert_eq!(known.compare(token, time + 1), changed);
+            assert_eq!(compare(&mut known, token, time + 1), changed);
         }
-        assert_eq!(known.compare(b"unknown token", 1), EntryStatus::New);
+        assert_eq!(compare(&mut known, b"unknown token", 1), EntryStatus::New);
         assert_eq!(known.missing_times().count(), 0);
         assert_eq!(known.unconfirmed.len(), 1001);
-        assert_eq!(KnownTimes::empty().compare(b"any", 1), EntryStatus::New);
+        let status = compare(&mut KnownTimes::empty(), b"any", 1);
+        assert_eq!(status, EntryStatus::New);
     }
 
     #[test]
@@ -282,12 +321,12 @@ mod tests {
         assert_eq!(missing(&known), (0..130).collect::<Vec<_>>());
         for (time, token) in (0..).zip(&tokens) {
             match time % 3 {
-                0 => known.mark_found(token),
-                1 => drop(known.compare(token, time + time % 2)),
+                0 => drop(known.last_time(token)),
+                1 => drop(compare(&mut known, token, time + time % 2)),
                 _ => {}
             }
         }
-        known.mark_found(b"unknown token");
+        assert_eq!(known.last_time(b"unknown token"), None);
         let expected: Vec<_> = (0..130).filter(|time| time % 3 == 2).collect();
         assert_eq!(missing(&known), expected);
     }

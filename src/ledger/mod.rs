@@ -31,6 +31,7 @@ mod target;
 mod writer;
 
 pub(crate) use self::{
+    entry::{Digest, LedgerEntry, TokenDigester},
     error::LedgerError,
     forget::forget,
     known_times::{EntryStatus, KnownTimes, TargetTimes, load_known_times, read_known_times},

@@ -5,9 +5,8 @@ use super::plan::LedgerPlan;
 use crate::{
     client::Target,
     diagnostics::{self, Failure, InputProblem},
-    input::RecordLocation,
-    ledger::{EntryStatus, KnownTimes},
-    record::Record,
+    input::{Problem, ValidatedInput},
+    ledger::{EntryStatus, KnownTimes, LedgerEntry},
     report::LedgerCounts,
 };
 
@@ -15,17 +14,10 @@ pub(super) struct Comparison<'p, 'k> {
     ledger: &'p LedgerPlan,
     pub(super) known: &'k mut KnownTimes,
     max_examples: usize,
-    changed: Changes,
-    /// The changed tokens that expire earlier than in the ledger.
-    shortened: Changes,
-}
-
-/// Tokens whose expiration time in the input differs from the one in the ledger.
-#[derive(Default)]
-struct Changes {
-    count: u64,
-    /// Descriptions of the first changed tokens, in the order of the input.
-    examples: Vec<InputProblem>,
+    /// The number of tokens whose expiration time in the input differs from the one in the ledger.
+    changed: u64,
+    /// The number of changed tokens that expire earlier than in the ledger.
+    shortened: u64,
 }
 
 impl<'p, 'k> Comparison<'p, 'k> {
@@ -38,8 +30,8 @@ impl<'p, 'k> Comparison<'p, 'k> {
             ledger,
             known,
             max_examples,
-            changed: Changes::default(),
-            shortened: Changes::default(),
+            changed: 0,
+            shortened: 0,
         }
     }
 
@@ -61,66 +53,58 @@ impl<'p, 'k> Comparison<'p, 'k> {
 
     /// Returns whether the push need not send a record, because the server has its expiration time.
     /// The time that the server has is unknown for an unconfirmed entry.
-    pub(super) fn is_unchanged(
-        &mut self,
-        location: &RecordLocation<'_>,
-        record: &Record<'_>,
-    ) -> bool {
-        let time = record.expire_time.as_unix();
-        let previous = match self.known.compare(record.token.as_bytes(), time) {
-            EntryStatus::Unchanged => return !self.ledger.sends_unchanged,
-            EntryStatus::New | EntryStatus::Unconfirmed => return false,
-            EntryStatus::Changed { previous } => previous,
-        };
-        let describe = || {
-            let [before, now] =
-                [previous, time].map(|time| diagnostics::format_timestamp(time.into()));
-            let message = format!("token {}: {before} becomes {now}", record.token);
-            InputProblem::of_record(&location.to_file_position(), message)
-        };
-        self.changed.add(self.max_examples, describe);
-        if time < previous {
-            self.shortened.add(self.max_examples, describe);
+    pub(super) fn is_unchanged(&mut self, entry: Option<LedgerEntry>, time: u32) -> bool {
+        match self.known.compare(entry, time) {
+            EntryStatus::Unchanged => !self.ledger.sends_unchanged,
+            EntryStatus::New | EntryStatus::Unconfirmed => false,
+            EntryStatus::Changed { previous } => {
+                self.changed += 1;
+                self.shortened += u64::from(time < previous);
+                false
+            }
         }
-        false
     }
 
     pub(super) fn counts(&self) -> LedgerCounts {
         LedgerCounts {
             known: self.known.len() as u64,
-            changed: self.changed.count,
+            changed: self.changed,
             missing: self.known.missing_times().count() as u64,
         }
     }
 
-    pub(super) fn check(self, counts: LedgerCounts, records_read: u64) -> Result<(), Failure> {
-        let Self {
-            ledger,
-            known,
-            max_examples,
-            changed,
-            shortened,
-        } = self;
+    /// Returns the failure if the input violates guards. Only then, the input is read again, to
+    /// describe the first tokens that violate them.
+    pub(super) fn check(
+        mut self,
+        counts: LedgerCounts,
+        input: &mut ValidatedInput,
+    ) -> Result<Option<Failure>, Problem> {
+        let ledger = self.ledger;
         let mut failures = Vec::new();
-        if ledger.refuses_shortened && shortened.count > 0 {
-            let (count, examples) = (shortened.count, shortened.examples);
-            failures.push(diagnostics::expirations_shortened(count, examples));
+        if ledger.refuses_shortened && self.shortened > 0 {
+            let examples = self.describe_changes(input, |previous, time| time < previous)?;
+            failures.push(diagnostics::expirations_shortened(self.shortened, examples));
         }
+        let records_read = input.counts.read;
         if let Some(option) = ledger.max_changes
-            && changed.count > option.of(records_read)
+            && self.changed > option.of(records_read)
         {
-            let (count, allowed) = (changed.count, option.of(records_read));
-            let (option, examples) = (option.to_string(), changed.examples);
+            let examples = self.describe_changes(input, |previous, time| time != previous)?;
+            let (allowed, option) = (option.of(records_read), option.to_string());
             failures.push(diagnostics::too_many_changes(
-                count, allowed, &option, examples,
+                self.changed,
+                allowed,
+                &option,
+                examples,
             ));
         }
         if let Some(option) = ledger.max_missing
             && counts.missing > option.of(counts.known)
         {
-            let mut times: Vec<_> = known.missing_times().collect();
+            let mut times: Vec<_> = self.known.missing_times().collect();
             times.sort_unstable();
-            times.truncate(max_examples);
+            times.truncate(self.max_examples);
             let (allowed, option) = (option.of(counts.known), option.to_string());
             failures.push(diagnostics::too_many_missing(
                 counts.missing,
@@ -130,18 +114,28 @@ impl<'p, 'k> Comparison<'p, 'k> {
                 &times,
             ));
         }
-        match diagnostics::guards_violated(failures) {
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
+        Ok(diagnostics::guards_violated(failures))
     }
-}
 
-impl Changes {
-    fn add(&mut self, max_examples: usize, describe: impl FnOnce() -> InputProblem) {
-        self.count += 1;
-        if self.examples.len() < max_examples {
-            self.examples.push(describe());
-        }
+    /// Describes the first records for whose previous and new time `is_listed` returns `true`.
+    fn describe_changes(
+        &mut self,
+        input: &mut ValidatedInput,
+        is_listed: impl Fn(u32, u32) -> bool,
+    ) -> Result<Vec<InputProblem>, Problem> {
+        input.find_first(self.max_examples, |location, record| {
+            let time = record.expire_time.as_unix();
+            let previous = self.known.last_time(record.token.as_bytes())?;
+            if !is_listed(previous, time) {
+                return None;
+            }
+            let [before, now] =
+                [previous, time].map(|time| diagnostics::format_timestamp(time.into()));
+            let message = format!("token {}: {before} becomes {now}", record.token);
+            Some(InputProblem::of_record(
+                &location.to_file_position(),
+                message,
+            ))
+        })
     }
 }

@@ -8,8 +8,25 @@ use super::{
 use crate::{
     diagnostics::{self, Failure},
     input::ValidatedInput,
-    ledger::{self, KnownTimes},
+    ledger::{self, Digest, KnownTimes, TokenDigester},
+    record::Record,
 };
+
+#[derive(Default)]
+struct Selection<'p, 'k> {
+    /// `None` without a ledger.
+    comparison: Option<Comparison<'p, 'k>>,
+    unchanged: u64,
+    other_shard: u64,
+}
+
+/// What decides whether a record is selected.
+struct Candidate {
+    is_of_this_shard: bool,
+    /// Zeros if the ledger knows no tokens.
+    digest: Digest,
+    expire_time: u32,
+}
 
 /// Restricts the input to the records of the selection, writes the changes file, and marks the ledger
 /// entries that this push will change as unconfirmed. Returns the number of selected records.
@@ -53,53 +70,78 @@ fn select_with(
     input: &mut ValidatedInput,
 ) -> Result<u64, Failure> {
     let plan = run.plan;
-    let mut comparison = plan
-        .ledger
-        .as_ref()
-        .zip(known.as_deref_mut())
-        .map(|(ledger, known)| Comparison::new(ledger, known, plan.input.max_errors));
-    let knows_tokens = comparison
-        .as_ref()
-        .is_some_and(|comparison| !comparison.known.is_empty());
-    if let Some(comparison) = &comparison
-        && let Some(warning) = comparison.address_warning(&run.server.target)
-    {
-        plan.terminal.warning(&warning);
+    let mut selection = Selection::default();
+    if let (Some(ledger), Some(known)) = (&plan.ledger, known.as_deref_mut()) {
+        let comparison = Comparison::new(ledger, known, plan.input.max_errors);
+        if let Some(warning) = comparison.address_warning(&run.server.target) {
+            plan.terminal.warning(&warning);
+        }
+        selection.comparison = Some(comparison);
     }
-    let (mut unchanged, mut other_shard) = (0, 0);
-    if knows_tokens || !plan.shard.is_whole() {
-        let retained = input.retain(|location, record| {
-            if !plan.shard.contains(&record.token) {
-                other_shard += 1;
-                if let Some(comparison) = &mut comparison {
-                    comparison.known.mark_found(record.token.as_bytes());
-                }
-                return false;
-            }
-            let is_unchanged = comparison
-                .as_mut()
-                .is_some_and(|comparison| comparison.is_unchanged(&location, record));
-            unchanged += u64::from(is_unchanged);
-            !is_unchanged
-        });
-        retained.map_err(|problem| {
-            let failure = diagnostics::input_not_read_again(&problem);
-            run.interrupts.explain(failure)
-        })?;
+    let not_read_again = |problem| {
+        let failure = diagnostics::input_not_read_again(&problem);
+        run.interrupts.explain(failure)
+    };
+    let mut digester = selection.digester();
+    if digester.is_some() || !plan.shard.is_whole() {
+        let summarize = |record: &Record<'_>| Candidate {
+            is_of_this_shard: plan.shard.contains(&record.token),
+            digest: match &mut digester {
+                Some(digester) => digester.digest(record.token.as_bytes()),
+                None => Digest::default(),
+            },
+            expire_time: record.expire_time.as_unix(),
+        };
+        let retained = input.retain(summarize, |batch| selection.select(batch));
+        retained.map_err(not_read_again)?;
     }
-    if let Some(comparison) = comparison {
+    if let Some(comparison) = selection.comparison {
         let counts = comparison.counts();
         run.summary.ledger = Some(counts);
         if counts.missing > 0 {
             let note = diagnostics::describe_missing(counts.missing, counts.known);
             plan.terminal.note(&note);
         }
-        comparison.check(counts, input.counts.read)?;
+        let refused = comparison.check(counts, input).map_err(not_read_again)?;
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
     }
-    run.summary.add_selection(unchanged, other_shard);
+    run.summary
+        .add_selection(selection.unchanged, selection.other_shard);
     if let Some(changes) = changes {
         changes.write(run, known, input)?;
     }
     // All selected records are still unsent.
     Ok(run.summary.records.unsent)
+}
+
+impl Selection<'_, '_> {
+    /// Returns `None` if no record needs a digest, because the ledger knows no tokens.
+    fn digester(&self) -> Option<TokenDigester> {
+        let known = &self.comparison.as_ref()?.known;
+        (!known.is_empty()).then(|| known.digester())
+    }
+
+    /// Returns which records of a batch are selected.
+    fn select(&mut self, batch: &[Candidate]) -> Vec<bool> {
+        let digests: Vec<_> = batch.iter().map(|candidate| candidate.digest).collect();
+        let entries = match &mut self.comparison {
+            Some(comparison) => comparison.known.find_all(&digests),
+            None => vec![None; batch.len()],
+        };
+        let selected = batch.iter().zip(entries).map(|(candidate, entry)| {
+            if !candidate.is_of_this_shard {
+                self.other_shard += 1;
+                return false;
+            }
+            let is_unchanged = self
+                .comparison
+                .as_mut()
+                .is_some_and(|comparison| comparison.is_unchanged(entry, candidate.expire_time));
+            self.unchanged += u64::from(is_unchanged);
+            !is_unchanged
+        });
+        selected.collect()
+    }
 }

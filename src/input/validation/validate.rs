@@ -231,22 +231,50 @@ impl ValidatedInput {
         }
     }
 
-    pub(crate) fn retain(
+    /// Decides in batches which records the next passes return. `are_kept` gets what `summarize`
+    /// has returned for the records of a batch, and returns one value for each of them.
+    pub(crate) fn retain<T>(
         &mut self,
-        mut is_kept: impl FnMut(RecordLocation<'_>, &Record<'_>) -> bool,
+        mut summarize: impl FnMut(&Record<'_>) -> T,
+        mut are_kept: impl FnMut(&[T]) -> Vec<bool>,
     ) -> Result<(), Problem> {
         let mut skipped = self.skipped.clone();
         let mut records = self.records();
-        let mut skip_unless_kept = |location: RecordLocation<'_>, record: &Record<'_>| {
-            let index = location.index;
-            if !is_kept(location, record) {
-                skipped.insert(index);
+        let (mut indices, mut batch) = (Vec::new(), Vec::new());
+        let mut is_end = false;
+        while !is_end {
+            let added = records.next_with_location(|location, record| {
+                indices.push(location.index);
+                batch.push(summarize(record));
+            });
+            is_end = added?.is_none();
+            if is_end || batch.len() == BATCH_RECORDS {
+                let decided = indices.drain(..).zip(are_kept(&batch));
+                for (index, _) in decided.filter(|(_, is_kept)| !is_kept) {
+                    skipped.insert(index);
+                }
+                batch.clear();
             }
-        };
-        while records.next_with_location(&mut skip_unless_kept)?.is_some() {}
+        }
         drop(records);
         self.skipped = skipped;
         Ok(())
+    }
+
+    /// Returns the first values that `find` returns for the records, at most `max`.
+    pub(crate) fn find_first<T>(
+        &mut self,
+        max: usize,
+        mut find: impl FnMut(RecordLocation<'_>, &Record<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Problem> {
+        let mut found = Vec::new();
+        let mut records = self.records();
+        while found.len() < max
+            && let Some(value) = records.next_with_location(&mut find)?
+        {
+            found.extend(value);
+        }
+        Ok(found)
     }
 
     /// Returns the records that expire less than `period` from now, in the order of the input.
@@ -255,16 +283,11 @@ impl ValidatedInput {
         period: Duration,
     ) -> Result<Vec<ExpiringRecord>, Problem> {
         let now = self.expirations.now;
-        let mut expiring = Vec::new();
-        let mut records = self.records();
-        let mut add_if_expiring = |location: RecordLocation<'_>, record: &Record<'_>| {
-            let seconds_left = u64::from(record.expire_time.as_unix()).checked_sub(now);
-            if seconds_left.is_some_and(|seconds| Duration::from_secs(seconds) < period) {
-                expiring.push(ExpiringRecord::new(&location, record));
-            }
-        };
-        while records.next_with_location(&mut add_if_expiring)?.is_some() {}
-        Ok(expiring)
+        self.find_first(usize::MAX, |location, record| {
+            let seconds_left = u64::from(record.expire_time.as_unix()).checked_sub(now)?;
+            (Duration::from_secs(seconds_left) < period)
+                .then(|| ExpiringRecord::new(&location, record))
+        })
     }
 
     /// A position is `None` if the token is no longer found, because the input has changed.
