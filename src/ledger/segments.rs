@@ -18,7 +18,7 @@ const ENTRIES_PER_LARGE_SEGMENT: usize = 200_000;
 
 /// The maximum number of small segments of a target. A small segment is less than half as large as
 /// a large segment.
-const MAX_SMALL_SEGMENTS: u64 = 32;
+const MAX_SMALL_SEGMENTS: u64 = 128;
 
 /// Appends one segment with the confirmed entries and one segment with the unconfirmed entries. A
 /// segment without entries is not appended.
