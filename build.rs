@@ -32,6 +32,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let commit = commit().unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=BUILD_COMMIT={commit}");
     println!("cargo::rustc-env=BUILD_TARGET={}", env::var("TARGET")?);
+    link_unwinder_statically(&out_dir)
+}
+
+/// The standard library links to `libgcc_s.so`, the unwinder. Loading that library takes 5 % of the
+/// time of a push of one record, so this linker script replaces it with the static library.
+fn link_unwinder_statically(out_dir: &Path) -> Result<(), Box<dyn Error>> {
+    let is_glibc =
+        env::var("CARGO_CFG_TARGET_ENV")? == "gnu" && env::var("CARGO_CFG_TARGET_OS")? == "linux";
+    if is_glibc {
+        fs::write(out_dir.join("libgcc_s.so"), "INPUT(-lgcc_eh)")?;
+        println!("cargo::rustc-link-search=native={}", out_dir.display());
+    }
     Ok(())
 }
 
