@@ -24,6 +24,26 @@ use crate::support::{
     records::records,
 };
 
+/// Each request adds a row. If there are many rows, the end of a push combines them.
+#[test]
+fn many_requests_leave_few_rows() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::absent();
+    let push = |count| -> usize {
+        let run = ledger.push(&server, &["--batch-records=1"], &records(count));
+        run.exits(0).counts("acknowledged", 100);
+        let database = ledger.database();
+        let rows = database.query_row("SELECT count(*) FROM segment", [], |row| row.get(0));
+        rows.expect("a number")
+    };
+    assert_eq!(push(100), 100);
+    assert_eq!(push(200), 1);
+    ledger
+        .push(&server, &[], &records(200))
+        .exits(0)
+        .counts("unchanged", 200);
+}
+
 #[test]
 fn ledger_is_private() {
     let server = FaultServer::ok();

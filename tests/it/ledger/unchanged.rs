@@ -15,7 +15,7 @@ use crate::support::{
     },
     files::TempFile,
     program::{finish, run, run_with_input, send_signal, start},
-    records::{EXPIRE_TIME, csv, records},
+    records::{EXPIRE_TIME, csv, records, token},
 };
 
 #[test]
@@ -82,6 +82,30 @@ fn only_new_and_changed_records_are_sent() {
         .counts("unchanged", 1)
         .counts("acknowledged", 1);
     assert_eq!(server.traffic().tokens_since(2), ["sensor-00001"]);
+}
+
+/// The push compares 1024 records at a time.
+#[test]
+fn each_of_many_records_is_compared() {
+    let server = FaultServer::ok();
+    let ledger = Ledger::after_push(&server, &records(2500));
+    let changed = [0, 1023, 1024, 2047, 2048, 2499];
+    let time = |number| EXPIRE_TIME - u32::from(changed.contains(&number));
+    let next = csv((0..2500).map(|number| (number, time(number))));
+    let refused = ledger
+        .push(&server, &["--refuse-shortened", "--max-errors=3"], &next)
+        .exits(4);
+    let problems = refused.json()["error"]["problems"].clone();
+    let lines: Vec<_> = (0..3)
+        .map(|index| problems[index]["line"].as_u64())
+        .collect();
+    assert_eq!(lines, [Some(2), Some(1025), Some(1026)], "{refused:?}");
+    ledger
+        .push(&server, &[], &next)
+        .exits(0)
+        .counts("unchanged", 2494)
+        .counts("acknowledged", 6);
+    assert_eq!(server.traffic().tokens_since(1), changed.map(token));
 }
 
 #[test]
