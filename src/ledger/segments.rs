@@ -17,8 +17,10 @@ use super::{
 const ENTRIES_PER_LARGE_SEGMENT: usize = 200_000;
 
 /// The maximum number of small segments of a target. A small segment is less than half as large as
-/// a large segment. With 100 small segments, loading a million entries takes 0.05 s longer, and
-/// combining these segments takes 0.17 s.
+/// a large segment.
+///
+/// Combining the 100 segments of a push of a million records takes 0.17 s, but loading them takes
+/// only 0.05 s longer than loading large ones.
 const MAX_SMALL_SEGMENTS: u64 = 128;
 
 /// Appends one segment with the confirmed entries and one segment with the unconfirmed entries. A

@@ -73,8 +73,8 @@ impl<'p, 'k> Comparison<'p, 'k> {
         }
     }
 
-    /// Returns the failure if the input violates guards. Only then, the input is read again, to
-    /// describe the first tokens that violate them.
+    /// Returns the failure if the input violates a guard. Then the input is read again, to describe
+    /// the first changed times, and an error of this pass replaces the failure.
     pub(super) fn check(
         mut self,
         counts: LedgerCounts,
@@ -117,7 +117,7 @@ impl<'p, 'k> Comparison<'p, 'k> {
         Ok(diagnostics::guards_violated(failures))
     }
 
-    /// Describes the first records for whose previous and new time `is_listed` returns `true`.
+    /// Describes the first records whose previous and new times satisfy `is_listed`.
     fn describe_changes(
         &mut self,
         input: &mut ValidatedInput,

@@ -20,10 +20,10 @@ struct Selection<'p, 'k> {
     other_shard: u64,
 }
 
-/// What decides whether a record is selected.
+/// The properties of a record that decide whether it is selected.
 struct Candidate {
-    is_of_this_shard: bool,
-    /// Zeros if the ledger knows no tokens.
+    is_in_shard: bool,
+    /// Zeros if no record needs a digest.
     digest: Digest,
     expire_time: u32,
 }
@@ -85,7 +85,7 @@ fn select_with(
     let mut digester = selection.digester();
     if digester.is_some() || !plan.shard.is_whole() {
         let summarize = |record: &Record<'_>| Candidate {
-            is_of_this_shard: plan.shard.contains(&record.token),
+            is_in_shard: plan.shard.contains(&record.token),
             digest: match &mut digester {
                 Some(digester) => digester.digest(record.token.as_bytes()),
                 None => Digest::default(),
@@ -117,7 +117,7 @@ fn select_with(
 }
 
 impl Selection<'_, '_> {
-    /// Returns `None` if no record needs a digest, because the ledger knows no tokens.
+    /// Returns `None` if no record needs a digest, because there is no ledger or it knows no tokens.
     fn digester(&self) -> Option<TokenDigester> {
         let known = &self.comparison.as_ref()?.known;
         (!known.is_empty()).then(|| known.digester())
@@ -131,7 +131,7 @@ impl Selection<'_, '_> {
             None => vec![None; batch.len()],
         };
         let selected = batch.iter().zip(entries).map(|(candidate, entry)| {
-            if !candidate.is_of_this_shard {
+            if !candidate.is_in_shard {
                 self.other_shard += 1;
                 return false;
             }

@@ -27,7 +27,7 @@ pub(crate) enum DuplicatePolicy {
     Latest,
 }
 
-/// The number of records in a batch. Each step of the search is one loop over the batch, so that the
+/// The number of records in a batch. Each step is one loop over the batch, so that the
 /// processor waits for the memory of many records at the same time.
 pub(super) const BATCH_RECORDS: usize = 1024;
 

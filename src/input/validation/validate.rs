@@ -231,8 +231,9 @@ impl ValidatedInput {
         }
     }
 
-    /// Decides in batches which records the next passes return. `are_kept` gets what `summarize`
-    /// has returned for the records of a batch, and returns one value for each of them.
+    /// Decides which records the next passes return, in batches. `are_kept` receives the values that
+    /// `summarize` returned for the records of one batch, and returns for each of them whether its
+    /// record is kept.
     pub(crate) fn retain<T>(
         &mut self,
         mut summarize: impl FnMut(&Record<'_>) -> T,
