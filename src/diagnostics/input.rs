@@ -1,5 +1,7 @@
 //! Failures and warnings about the input as a whole.
 
+use std::collections::HashSet;
+
 use super::{
     failure::Failure,
     format::{count_noun, format_timestamp},
@@ -134,7 +136,7 @@ pub(crate) fn guards_violated(failures: Vec<Failure>) -> Option<Failure> {
         first.causes.extend(other.causes);
         let hints = [first.hint, other.hint].into_iter().flatten();
         first.hint = hints.reduce(|first, other| format!("{first}; {other}"));
-        let shown = first.problems.clone();
+        let shown: HashSet<_> = first.problems.iter().cloned().collect();
         let is_new = |problem: &InputProblem| !shown.contains(problem);
         first
             .problems

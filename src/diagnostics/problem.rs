@@ -10,7 +10,7 @@ use crate::{
 
 /// A renderer formats it for an editor or a CI system. `line` and `column` count from 1, and `column`
 /// counts bytes. `record` counts from 1 without the header row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct InputProblem {
     /// `None` for a token of the ledger that no file has.
     pub(crate) file: Option<String>,
