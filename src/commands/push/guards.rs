@@ -73,8 +73,8 @@ impl<'p, 'k> Comparison<'p, 'k> {
         }
     }
 
-    /// Returns the failure if the input violates a guard. Then the input is read again, to describe
-    /// the first changed times, and an error of this pass replaces the failure.
+    /// Returns the failure if the input violates a guard. To describe changed times, the input is read
+    /// again, and an error of this pass replaces the failure.
     pub(super) fn check(
         mut self,
         counts: LedgerCounts,

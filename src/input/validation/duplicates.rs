@@ -27,8 +27,8 @@ pub(crate) enum DuplicatePolicy {
     Latest,
 }
 
-/// The number of records in a batch. Each step is one loop over the batch, so that the
-/// processor waits for the memory of many records at the same time.
+/// The number of records in a batch. Each step is one loop over the batch, so that the processor
+/// waits for the memory of many records at the same time.
 pub(super) const BATCH_RECORDS: usize = 1024;
 
 const MAX_PREFIX_BITS: u32 = 20;
