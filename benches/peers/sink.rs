@@ -4,18 +4,18 @@
 //! Usage: `sink CACERT`. The receiver writes the certificate to trust to the file CACERT. It prints
 //! its own address, and the address of a forwarder that adds a round-trip time of 50 ms.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
 use tokio_rustls::TlsAcceptor;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -41,17 +41,14 @@ fn main() -> Result<(), Error> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let slow_listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let slow_listener = TcpListener::bind("127.0.0.1:0")?;
         #[allow(clippy::print_stdout, reason = "run.py reads the addresses")]
         {
-            println!(
-                "{}\n{}",
-                listener.local_addr()?,
-                slow_listener.local_addr()?
-            );
+            println!("{address}\n{}", slow_listener.local_addr()?);
         }
-        tokio::spawn(forward_slowly(slow_listener, listener.local_addr()?));
+        thread::spawn(move || forward_slowly(&slow_listener, address).ok());
         loop {
             let (stream, _) = listener.accept().await?;
             let acceptor = acceptor.clone();
@@ -61,7 +58,7 @@ fn main() -> Result<(), Error> {
     })
 }
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> Result<(), Error> {
+async fn serve(acceptor: TlsAcceptor, stream: tokio::net::TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let mut connection = h2::server::Builder::new()
@@ -97,53 +94,45 @@ async fn respond(
     stream.send_trailers(trailers)
 }
 
-/// Forwards connections to a server with a delay in both directions, without limiting the rate.
-async fn forward_slowly(listener: TcpListener, server: SocketAddr) -> std::io::Result<()> {
+/// Forwards connections to a server with a delay in both directions, without limiting the rate. Threads
+/// do this, because a timer of tokio is up to 2 ms late.
+fn forward_slowly(listener: &TcpListener, server: SocketAddr) -> io::Result<()> {
     loop {
-        let (client, _) = listener.accept().await?;
-        let server = TcpStream::connect(server).await?;
+        let (client, _) = listener.accept()?;
+        let server = TcpStream::connect(server)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let (from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        tokio::spawn(forward_direction(from_client, to_server));
-        tokio::spawn(forward_direction(from_server, to_client));
+        forward_direction(client.try_clone()?, server.try_clone()?);
+        forward_direction(server, client);
     }
 }
 
-async fn forward_direction(
-    mut from: impl AsyncRead + Unpin,
-    to: impl AsyncWrite + Unpin + Send + 'static,
-) {
-    let (sender, chunks) = mpsc::unbounded_channel();
-    tokio::spawn(deliver_when_due(chunks, to));
-    let mut buffer = vec![0; 256 << 10];
-    // At the end of the input, `sender` is dropped. The receiving task then closes the output after
-    // the last chunk.
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let chunk = DelayedChunk {
-            due: Instant::now() + ONE_WAY_DELAY,
-            bytes: Bytes::copy_from_slice(&buffer[..length]),
-        };
-        if sender.send(chunk).is_err() {
-            return;
+fn forward_direction(mut from: TcpStream, mut to: TcpStream) {
+    let (sender, chunks) = mpsc::channel::<DelayedChunk>();
+    thread::spawn(move || {
+        let mut buffer = vec![0; 256 << 10];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let chunk = DelayedChunk {
+                due: Instant::now() + ONE_WAY_DELAY,
+                bytes: buffer[..length].to_vec(),
+            };
+            if sender.send(chunk).is_err() {
+                return;
+            }
         }
-    }
+    });
+    thread::spawn(move || {
+        for chunk in chunks {
+            thread::sleep(chunk.due.saturating_duration_since(Instant::now()));
+            if to.write_all(&chunk.bytes).is_err() {
+                return;
+            }
+        }
+        to.shutdown(Shutdown::Write).ok();
+    });
 }
 
 struct DelayedChunk {
     due: Instant,
-    bytes: Bytes,
-}
-
-async fn deliver_when_due(
-    mut chunks: mpsc::UnboundedReceiver<DelayedChunk>,
-    mut to: impl AsyncWrite + Unpin,
-) {
-    while let Some(chunk) = chunks.recv().await {
-        sleep_until(chunk.due).await;
-        if to.write_all(&chunk.bytes).await.is_err() {
-            return;
-        }
-    }
+    bytes: Vec<u8>,
 }

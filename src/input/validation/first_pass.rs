@@ -142,12 +142,14 @@ impl<'r> FirstPass<'r> {
 
     fn read_records(&mut self, input: &InputLabel, reader: &mut RecordReader<'_>) {
         let has_text_tokens = reader.token_encoding() == TokenEncoding::Utf8;
-        while let Some(result) = reader.next() {
-            match result {
-                Ok(Located {
+        loop {
+            let next = reader.next();
+            match next {
+                None => break,
+                Some(Ok(Located {
                     position,
                     value: ref record,
-                }) => {
+                })) => {
                     self.findings.counts.read += 1;
                     if let Some(kind) = self.rules.find_problem(record) {
                         let error = ReadError::in_record(position, kind);
@@ -165,7 +167,7 @@ impl<'r> FirstPass<'r> {
                     self.findings.expirations.add(record.expire_time);
                     self.hashes.add(record);
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     let is_fatal = error.is_fatal;
                     self.findings.counts.read += u64::from(!is_fatal);
                     self.findings.add_error(input, error);

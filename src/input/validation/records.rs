@@ -73,7 +73,8 @@ impl<'v> Records<'v> {
                 self.current = Some(OpenInput { label, reader });
                 continue;
             };
-            let located = match reader.next() {
+            let next = reader.next();
+            let located = match next {
                 None => {
                     self.current = None;
                     continue;
@@ -86,7 +87,7 @@ impl<'v> Records<'v> {
                     self.current = None;
                     return Err(problem);
                 }
-                Some(Ok(located)) => located,
+                Some(Ok(ref located)) => located,
             };
             let breaks_rule =
                 |rules: &ValidationRules| rules.find_problem(&located.value).is_some();
