@@ -305,7 +305,7 @@ def main():
         away = all_of["push, 50 ms away"].wall_seconds
         goals.append(Goal(f"{count} records, 50 ms away", away, 2 * push.wall_seconds + 0.3, "s"))
         if arguments.large:
-            goals += measure_large(folder / "large.csv", push_job, push, binary, arguments.runs)
+            goals += measure_large(folder, push_job, binary, arguments.runs)
     goals.append(Goal("size of the program", binary.stat().st_size / 1e6, 11, "MB"))
     if arguments.clean_build:
         goals.append(Goal("clean release build", clean_build_minutes(), 4, "min"))
@@ -317,22 +317,53 @@ def main():
         print(goal.line())
 
 
-def measure_large(file, push_job, push, binary, runs):
-    """Measures more records than `push`, which describes 1,000,000. Returns the goals."""
-    goals = []
-    for count, ratio, memory_mib in [(10_000_000, 9, 100), (100_000_000, 105, 64 + 1e9 / 2**20)]:
-        write_records(file, count)
-        name = f"{count} records"
-        wall, _, memory = report(name, [push_job(name, file, count=count)], min(runs, 3))[name]
-        goals.append(Goal(f"{name}, wall, to 1000000", wall / push.wall_seconds, ratio))
-        goals.append(Goal(f"{name}, memory", memory, memory_mib, "MiB"))
-    walls = []
-    for copies in [1, 2]:
-        write_records(file, 10_000_000 // copies, copies=copies)
-        name = f"check of 10000000 records, each {copies} times"
-        walls.append(report(name, [Job(name, [binary, "check", "-q", file])], min(runs, 3))[name].wall_seconds)
-    file.unlink()
-    return [*goals, Goal("check, each record twice, wall, to once", walls[1] / walls[0], 3)]
+def measure_large(folder, push_job, binary, runs):
+    """Measures large files in turn with 1,000,000 records. Returns the goals."""
+
+    def large_push_job(name, file, count):
+        return push_job(f"push, {name}", file, count=count)
+
+    def check_job(name, file):
+        return Job(f"check, {name}", [binary, "check", "-q", file])
+
+    million, once, twice = folder / "million.csv", folder / "once.csv", folder / "twice.csv"
+    largest = folder / "largest.csv"
+    small = "1000000 records"
+    ten_million, half_duplicates = "10000000 records", "10000000, half duplicates"
+    write_records(million, 1_000_000)
+    write_records(once, 10_000_000)
+    write_records(twice, 5_000_000, copies=2)
+    jobs = [
+        large_push_job(small, million, 1_000_000),
+        large_push_job(ten_million, once, 10_000_000),
+        large_push_job(half_duplicates, twice, 5_000_000),
+        check_job(ten_million, once),
+        check_job(half_duplicates, twice),
+    ]
+    medians = report("Large files", jobs, runs)
+    once.unlink()
+    twice.unlink()
+    write_records(largest, 100_000_000)
+    hundred_million = "100000000 records"
+    jobs = [large_push_job(small, million, 1_000_000), large_push_job(hundred_million, largest, 100_000_000)]
+    largest_medians = report("The largest file", jobs, min(runs, 3))
+    largest.unlink()
+
+    def ratio(medians, job, base, limit):
+        value = medians[job].wall_seconds / medians[base].wall_seconds
+        return Goal(f"{job}, wall, to {base.partition(', ')[2]}", value, limit)
+
+    def memory(medians, job, limit):
+        return Goal(f"{job}, memory", medians[job].memory_mib, limit, "MiB")
+
+    return [
+        ratio(medians, f"push, {ten_million}", f"push, {small}", 9),
+        memory(medians, f"push, {ten_million}", 100),
+        ratio(medians, f"push, {half_duplicates}", f"push, {ten_million}", 3),
+        ratio(medians, f"check, {half_duplicates}", f"check, {ten_million}", 3),
+        ratio(largest_medians, f"push, {hundred_million}", f"push, {small}", 105),
+        memory(largest_medians, f"push, {hundred_million}", 64 + 1e9 / 2**20),
+    ]
 
 
 main()
