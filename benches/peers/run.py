@@ -265,7 +265,7 @@ def main():
 
         def push_job(name, *options, count, prepare=None, server=address):
             command = push_command(*options, server=server)
-            return Job(name, command, prepare=prepare, expected=f"{count} acknowledged")
+            return Job(name, command, prepare=prepare, expected=f" {count} acknowledged")
 
         def push_jobs(name, file, count):
             job = push_job(name, file, count=count)
@@ -329,7 +329,7 @@ def measure_large(folder, push_job, binary, runs):
     million, once, twice = folder / "million.csv", folder / "once.csv", folder / "twice.csv"
     largest = folder / "largest.csv"
     small = "1000000 records"
-    ten_million, half_duplicates = "10000000 records", "10000000, half duplicates"
+    ten_million, half_duplicates = "10000000 records", "10000000 half duplicates"
     write_records(million, 1_000_000)
     write_records(once, 10_000_000)
     write_records(twice, 5_000_000, copies=2)

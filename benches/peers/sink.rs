@@ -94,8 +94,8 @@ async fn respond(
     stream.send_trailers(trailers)
 }
 
-/// Forwards connections to a server with a delay in both directions, without limiting the rate. Threads
-/// do this, because a timer of tokio is up to 2 ms late.
+/// Forwards connections to a server with a delay in both directions, without limiting the rate. Uses
+/// threads, because timers of tokio are up to 2 ms late.
 fn forward_slowly(listener: &TcpListener, server: SocketAddr) -> io::Result<()> {
     loop {
         let (client, _) = listener.accept()?;
@@ -107,6 +107,7 @@ fn forward_slowly(listener: &TcpListener, server: SocketAddr) -> io::Result<()> 
     }
 }
 
+/// Starts two threads: one reads chunks, and the other writes each chunk when it is due.
 fn forward_direction(mut from: TcpStream, mut to: TcpStream) {
     let (sender, chunks) = mpsc::channel::<DelayedChunk>();
     thread::spawn(move || {
@@ -128,6 +129,7 @@ fn forward_direction(mut from: TcpStream, mut to: TcpStream) {
                 return;
             }
         }
+        // Dropping `to` would not end the connection, because the other direction has a clone.
         to.shutdown(Shutdown::Write).ok();
     });
 }
